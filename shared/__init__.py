@@ -1,0 +1,1 @@
+"""What the services agree on: events, streams, catalogue, settings, logs."""

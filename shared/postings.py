@@ -1,0 +1,151 @@
+"""Postings and balances: what the ledger tells the aggregator, and what the aggregator tells everyone."""
+
+from enum import IntEnum
+from typing import Annotated
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Measure(IntEnum):
+    """What a posting counts. The numbers are on the wire and in stores: they are never given anew.
+
+    0 to 31 are movements: wafers that went from a stage to a stage on a day that has passed.
+    32 and above are plans: wafers that are expected on a day; they are posted as differences to what was said before.
+    """
+
+    STARTED = 0
+    SCRAPPED = 1
+    FINISHED = 2
+    YIELD_VARIANCE = 3
+    DISPATCHED = 4
+    RECEIVED = 5
+    DAMAGED = 6
+    LOST = 7
+    CONSUMED = 8
+    OPENED = 9
+    TRANSFERRED_IN = 10
+    TRANSFERRED_OUT = 11
+    ADJUSTED = 12
+
+    FORECAST = 32  # by its due day at the dock
+    REQUIRED = 33  # by its due day at the dock
+    REQUIRED_START = 34  # the same wafers by their start_by day
+    AGREED = 35  # headline rate, on the first day of each month
+    TRANSIT_DUE = 36  # not yet arrived of a shipment, by its eta
+    COMMITTED_PLANNED = 40  # by due day, at the grade of firmness it now has
+    COMMITTED_MATERIAL = 41
+    COMMITTED_MANUFACTURING = 42
+    COMMITTED_FIRM = 43
+    COMMITTED_IMMEDIATE = 44
+    OPEN_PLANNED = 48  # what of a commit is not yet dispatched, by due day and grade
+    OPEN_MATERIAL = 49
+    OPEN_MANUFACTURING = 50
+    OPEN_FIRM = 51
+    OPEN_IMMEDIATE = 52
+
+
+MOVEMENTS: tuple[Measure, ...] = tuple(m for m in Measure if m < 32)
+PLANS: tuple[Measure, ...] = tuple(m for m in Measure if m >= 32)
+
+STAGES: dict[Measure, tuple[str, str]] = {
+    Measure.STARTED: ("fab", "wip"),
+    Measure.SCRAPPED: ("wip", "scrap"),
+    Measure.FINISHED: ("wip", "finished"),
+    Measure.YIELD_VARIANCE: ("wip", "yield_variance"),
+    Measure.DISPATCHED: ("finished", "transit"),
+    Measure.RECEIVED: ("transit", "on_hand"),
+    Measure.DAMAGED: ("transit", "damaged"),
+    Measure.LOST: ("transit", "lost"),
+    Measure.CONSUMED: ("on_hand", "installed"),
+    Measure.OPENED: ("opening", "on_hand"),
+    Measure.TRANSFERRED_IN: ("transferred", "on_hand"),
+    Measure.TRANSFERRED_OUT: ("on_hand", "transferred"),
+    Measure.ADJUSTED: ("adjustment", "on_hand"),
+}
+"""Double entry: the stage that each movement takes wafers from, and the one it brings them to."""
+
+
+class PostingBatch(BaseModel):
+    """The postings of one batch of the ledger, in columns: row n is `wafers[n]` of a measure on a day for a key.
+
+    `products`, `sites` and `suppliers` are indices into `names`; days are days since 1970.
+    `previous` is the batch before it: a reader that has not seen that one has missed something.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    epoch: int
+    batch: int
+    previous: int
+    events: int
+    head: str
+    names: list[str]
+    products: list[int]
+    sites: list[int]
+    suppliers: list[int]
+    measures: list[int]
+    days: list[int]
+    wafers: list[int]
+    watermarks: dict[str, int]  # source -> the day it has advanced through
+    sources: list[str]  # sources that spoke in this batch
+    told: int | None = None  # when the earliest of its events was said, wall clock, microseconds since 1970
+
+    def encode(self) -> bytes:
+        """Return the JSON that an entry carries."""
+        return orjson.dumps(dict(self))
+
+
+class Refusal(BaseModel):
+    """One event that the ledger did not take."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    sequence: int | None
+    id: str | None
+    code: str
+    path: str
+    message: str
+
+
+class Recorded(BaseModel):
+    """What the ledger tells a source: every sequence up to `through` is recorded or refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    batch: int
+    source: str
+    through: Annotated[int, Field(ge=0)]
+    recorded: int
+    duplicates: int
+    refusals: list[Refusal]
+
+    def encode(self) -> bytes:
+        """Return the JSON that an entry carries."""
+        return self.model_dump_json().encode()
+
+
+class BalanceBatch(BaseModel):
+    """The balances of the keys that one batch of postings changed, in columns, as of the batch `position`.
+
+    Rolling supply, demand and net are of the last 30 days on the start basis, ending on `day`.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    epoch: int
+    position: int
+    day: int | None  # complete through this day, days since 1970; None before the first watermark
+    products: list[str]
+    sites: list[str]
+    suppliers: list[str]
+    wip: list[int]
+    finished: list[int]
+    in_transit: list[int]
+    on_hand: list[int]
+    open_commit: list[int]
+    told: int | None = None
+
+    def encode(self) -> bytes:
+        """Return the JSON that an entry carries."""
+        return orjson.dumps(dict(self))
