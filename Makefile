@@ -1,0 +1,73 @@
+# Everything one does with Waferline. `make` alone lists the targets.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+LOCK := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock"
+BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help demo up check test format contracts tape bench-path lock clean
+.DEFAULT_GOAL := help
+
+help:  ## List the targets.
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/ready  ## Run the reference programme on this machine and show its balances; ARGS="..." is passed on.
+	@$(BIN)/waferline demo $(ARGS)
+
+up: .venv/ready  ## Start Redis and all services on this machine, and keep them running; ARGS="..." is passed on.
+	@$(BIN)/waferline up $(ARGS)
+
+check: .venv/ready  ## Check format, lint, types, who imports whom, the domain and the wire: before every commit.
+	@$(BIN)/ruff format --quiet --check . || { echo "format: run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	@$(BIN)/pytest --quiet tests/unit tests/contracts
+
+test: .venv/ready  ## Run every test, and the kernels' once more with their array bounds checked; ARGS="..." goes to pytest.
+	@$(BIN)/pytest --quiet $(ARGS)
+	@$(BOUNDS) $(BIN)/pytest --quiet tests/unit -k kernel
+
+format: .venv/ready  ## Format the code, and repair what lint can repair.
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+contracts: .venv/ready  ## Write the JSON Schemas and the AsyncAPI document anew; a diff is a change of contract.
+	@$(BIN)/waferline schemas --write
+
+tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.
+	@$(BIN)/waferline tape --write
+
+bench-path: .venv/ready  ## Measure the whole path from an event to its balance.
+	@$(BIN)/python -m bench.path $(ARGS)
+
+lock: .venv/ready  ## Choose the newest of every package anew, on the oldest Python: PYTHON=python3.11 make lock.
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "lock: needs a .venv of Python 3.11: make clean; PYTHON=python3.11 make lock"; exit 1; }
+	@echo "lock: asking for the newest of every package, about a minute"
+	@$(LOCK) $(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --allow-unsafe --strip-extras \
+		--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.txt pyproject.toml
+
+clean:  ## Remove what was made here: .venv, caches, compiled kernels. Data stays.
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two stamps: a change of a lint rule in pyproject.toml does not install everything anew.
+
+.venv/installed: requirements.txt
+	@echo "installing: the packages of requirements.txt into .venv, about a minute"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "installing: needs Python 3.11, 3.12 or 3.13, for example: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/ready: .venv/installed pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
