@@ -1,0 +1,1 @@
+"""The aggregator reads the ledger's postings, folds them into curves, and publishes balances and alerts."""
