@@ -27,6 +27,8 @@ class Measure(IntEnum):
     TRANSFERRED_IN = 10
     TRANSFERRED_OUT = 11
     ADJUSTED = 12
+    DIVERTED_IN = 13  # a shipment went elsewhere than it was dispatched to: counted on the day of its dispatch
+    DIVERTED_OUT = 14
 
     FORECAST = 32  # by its due day at the dock
     REQUIRED = 33  # by its due day at the dock
@@ -62,6 +64,8 @@ STAGES: dict[Measure, tuple[str, str]] = {
     Measure.TRANSFERRED_IN: ("transferred", "on_hand"),
     Measure.TRANSFERRED_OUT: ("on_hand", "transferred"),
     Measure.ADJUSTED: ("adjustment", "on_hand"),
+    Measure.DIVERTED_IN: ("diverted", "transit"),
+    Measure.DIVERTED_OUT: ("transit", "diverted"),
 }
 """Double entry: the stage that each movement takes wafers from, and the one it brings them to."""
 

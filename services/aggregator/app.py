@@ -1,0 +1,98 @@
+"""The aggregator's wiring: postings in, balances of the keys they changed out, and HTTP to ask for any other."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import date
+
+import httpx
+import numpy as np
+from prometheus_client import Counter, Gauge
+
+from services.aggregator.api import routes
+from services.aggregator.curves import Curves, Gap
+from shared.broker import Entry, Service, publish_entries
+from shared.catalog import digest
+from shared.postings import PostingBatch
+from shared.settings import ServiceSettings
+from shared.streams import BALANCES, POSTINGS
+
+_FETCHED_AT_ONCE = 200
+
+
+class AggregatorSettings(ServiceSettings):
+    """What the aggregator must know before it starts."""
+
+    ledger_url: str = "http://127.0.0.1:8101"
+    horizon_start: date = date(2025, 1, 1)
+    horizon_days: int = 2191
+
+
+def build_app(settings: AggregatorSettings) -> Service:
+    """Return the aggregator: it folds the postings from the first one on, for it keeps no state of its own."""
+    service = Service("aggregator", settings)
+    curves = Curves(settings.horizon_start, settings.horizon_days, digest())
+    postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
+    position = Gauge("waferline_aggregator_position", "The last batch folded", registry=service.registry)
+    service.routes += routes(lambda: curves)
+    service.facts = lambda: {
+        "position": curves.position,
+        "head": curves.head,
+        "keys": len(curves.keys),
+        "complete_through": curves.complete_through,
+    }
+
+    @service.reads(POSTINGS, after="0-0")
+    async def roll_balances(entries: list[Entry]) -> None:
+        began = time.perf_counter()
+        batches = [PostingBatch.model_validate_json(body) for _, body in entries]
+        changed = [await _fold(batch) for batch in batches]
+        keys = np.unique(np.concatenate(changed))
+        told = min((batch.told for batch in batches if batch.told is not None), default=None)
+        if keys.size:
+            balances = curves.balances(keys, told)
+            await publish_entries(service.redis, [(BALANCES, balances.encode(), "*")])
+        count = sum(len(batch.wafers) for batch in batches)
+        postings.inc(count)
+        position.set(curves.position)
+        service.log.info(
+            "balances_rolled",
+            batches=len(batches),
+            postings=count,
+            keys=int(keys.size),
+            position=curves.position,
+            ms=round((time.perf_counter() - began) * 1000, 2),
+        )
+
+    async def _fold(batch: PostingBatch) -> "np.ndarray":
+        """Fold one batch; where the stream has a gap, fetch what is missing from the ledger first."""
+        nonlocal curves
+        if curves.epoch is not None and batch.epoch != curves.epoch:
+            if batch.epoch < curves.epoch:
+                return curves.add(
+                    batch.model_copy(update={"epoch": curves.epoch, "batch": 0})
+                )  # of a store that is gone
+            service.log.warning("store_changed", epoch=batch.epoch, before=curves.epoch)
+            curves = Curves(settings.horizon_start, settings.horizon_days, digest())
+        try:
+            return curves.add(batch)
+        except Gap as gap:
+            service.log.warning("gap_found", gap=str(gap), position=curves.position)
+        missed = [curves.add(late) async for late in _fetch(batch)]
+        return np.unique(np.concatenate([*missed, curves.add(batch)]))
+
+    async def _fetch(batch: PostingBatch) -> AsyncIterator[PostingBatch]:
+        async with httpx.AsyncClient(base_url=settings.ledger_url, timeout=30) as ledger:
+            while curves.position < batch.previous:
+                after = curves.position
+                page = await ledger.get("/postings", params={"after": after, "limit": _FETCHED_AT_ONCE})
+                page.raise_for_status()
+                for line in page.content.splitlines():
+                    late = PostingBatch.model_validate_json(line)
+                    if late.batch <= batch.previous:
+                        yield late
+                if curves.position == after:
+                    raise RuntimeError(
+                        f"the ledger at {settings.ledger_url} has no batch after {after}, the stream has {batch.batch}"
+                    )
+
+    return service

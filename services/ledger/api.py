@@ -1,0 +1,64 @@
+"""The ledger's HTTP routes: what became of an event, the postings after a position, the head of the chain."""
+
+import re
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.ledger.store import Store
+
+_PAGE_MAX = 200
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+
+
+def routes(store: Store) -> list[BaseRoute]:
+    """Return the routes over a store; a handler runs between two batches, so what it reads is whole."""
+
+    async def answer_event(request: Request) -> Response:
+        source, id_ = request.path_params["source"], request.path_params["id"]
+        if not _ID(id_):
+            return _problem(400, "id is not a UUID in lower case", id_)
+        verdict = store.verdict(source, id_)
+        return JSONResponse(verdict, status_code=404 if verdict["status"] == "unknown" else 200)
+
+    async def answer_postings(request: Request) -> Response:
+        after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "100")
+        if not (after.isascii() and after.isdigit() and limit.isascii() and limit.isdigit() and len(after) < 19):
+            return _problem(400, "after and limit are whole numbers from 0", f"{after}, {limit}")
+        batches = store.stored_batches(int(after), max(1, min(int(limit), _PAGE_MAX)))
+        return Response(
+            b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type="application/x-ndjson"
+        )
+
+    async def answer_head(_: Request) -> Response:
+        return _json({"epoch": store.epoch, "position": store.head.batch, "events": store.last_event,
+                      "head": store.head.hash.hex(),
+                      "sources": {name: progress._asdict() | {"ahead": sorted(progress.ahead)}
+                                  for name, progress in store.progress.items()}})  # fmt: skip
+
+    async def answer_refusals(_: Request) -> Response:
+        refusals = store.refused()[-_PAGE_MAX:]
+        return _json([{name: r[name] for name in r if name not in ("body", "digest")} for r in refusals])
+
+    async def answer_counts(_: Request) -> Response:
+        return _json(store.counts())
+
+    return [
+        Route("/events/{source}/{id}", answer_event),
+        Route("/postings", answer_postings),
+        Route("/head", answer_head),
+        Route("/refusals", answer_refusals),
+        Route("/counts", answer_counts),
+    ]
+
+
+def _json(value: Any) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")
+
+
+def _problem(status: int, detail: str, value: str) -> Response:
+    body = {"type": "about:blank", "title": "Bad request", "status": status, "detail": f"{detail}, not {value[:80]!r}"}
+    return Response(orjson.dumps(body), status_code=status, media_type="application/problem+json")

@@ -1,0 +1,162 @@
+"""The ledger's wiring: every party's stream in, postings and verdicts out, and HTTP to ask what was recorded."""
+
+import asyncio
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+from pydantic import Field
+from redis.exceptions import ResponseError
+
+from services.ledger.api import routes
+from services.ledger.recording import Outcome, record_entries
+from services.ledger.store import Store
+from shared.broker import Entry, Service, entry_order, publish_entries
+from shared.settings import ServiceSettings
+from shared.streams import POSTINGS, Role, recorded, said
+
+_TOLD_AT_ONCE = 64  # batches in one round trip
+
+
+class LedgerSettings(ServiceSettings):
+    """What the ledger must know before it starts."""
+
+    ledger_path: Path = Path("data/ledger.db")
+    suppliers: str = "samsung,skhynix"
+    datacenters: str = "stargate-americas,stargate-emea,stargate-apac"
+    trust_recorded: bool = Field(default=False, description="take the recorded time from the sender: replay, simulation")
+    read_max: int = Field(default=100, ge=1, description="entries of a stream in one transaction")
+
+    def parties(self) -> list[tuple[Role, str]]:
+        """Return who may speak, and as what."""
+        suppliers: list[tuple[Role, str]] = [("supplier", name) for name in self.suppliers.split(",") if name]
+        return suppliers + [("datacenter", name) for name in self.datacenters.split(",") if name]
+
+
+def build_app(settings: LedgerSettings) -> Service:
+    """Return the ledger: it reads every party's stream from where its store says, and tells what it stored."""
+    service = Service("ledger", settings)
+    store = Store(settings.ledger_path, epoch=time.time_ns() // 1_000_000)
+    offsets = store.offsets()
+    stored = asyncio.Event()
+    meters = _Meters(service)
+    service.facts = lambda: {
+        "position": store.head.batch,
+        "events": store.last_event,
+        "head": store.head.hash.hex(),
+        "told": meters.position,
+    }
+    service.routes += routes(store)
+
+    for role, source in settings.parties():
+        _read_party(service, settings, store, role, source, offsets.get(said(role, source), "0-0"), stored, meters)
+
+    @service.run_beside
+    async def tell_batches() -> None:
+        """Send what is stored and not yet on the streams, in order, under ids that make a second sending harmless.
+
+        The verdicts go before their postings: where a batch's postings stand, its verdicts do too.
+        """
+        told = await _read_told(service, store.epoch)
+        while True:
+            batches = store.stored_batches(told, _TOLD_AT_ONCE)
+            if not batches:
+                stored.clear()
+                await stored.wait()
+                continue
+            entries = [
+                (stream, body, f"{store.epoch}-{batch.postings.batch}")
+                for batch in batches
+                for stream, body in (
+                    *((recorded(verdict.source), verdict.encode()) for verdict in batch.told),
+                    (POSTINGS, batch.postings.encode()),
+                )
+            ]
+            for (stream, _, _), answer in zip(entries, await publish_entries(service.redis, entries), strict=True):
+                if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
+                    service.log.warning("batch_told_already", stream=stream, position=told)
+                elif isinstance(answer, Exception):
+                    raise answer
+            told = meters.position = batches[-1].postings.batch
+
+    return service
+
+
+def _read_party(
+    service: Service,
+    settings: LedgerSettings,
+    store: Store,
+    role: Role,
+    source: str,
+    after: str,
+    stored: asyncio.Event,
+    meters: "_Meters",
+) -> None:
+    stream = said(role, source)
+
+    @service.reads(stream, after=after, batch_max=settings.read_max)
+    async def record(entries: list[Entry]) -> None:
+        began = time.perf_counter()
+        outcome = record_entries(
+            store,
+            stream,
+            source,
+            role,
+            entries,
+            now=time.time_ns() // 1000,
+            told=entry_order(entries[0][0])[0] * 1000,
+            trust_recorded=settings.trust_recorded,
+        )
+        stored.set()
+        meters.count(source, outcome)
+        service.log.info(
+            "batch_recorded",
+            source=source,
+            position=outcome.head.batch,
+            entries=len(entries),
+            events=outcome.events,
+            postings=outcome.postings,
+            duplicates=outcome.duplicates,
+            refused=len(outcome.refused),
+            ms=round((time.perf_counter() - began) * 1000, 2),
+        )
+        for refused in outcome.refused:
+            service.log.warning(
+                "event_refused",
+                source=source,
+                id=refused.id,
+                sequence=refused.sequence,
+                code=refused.code,
+                path=refused.path,
+                reason=refused.message,
+                entry=entries[-1][0],
+            )
+
+
+async def _read_told(service: Service, epoch: int) -> int:
+    """Return the last batch whose postings stand on the stream, 0 for none of this epoch."""
+    last = await service.redis.xrevrange(POSTINGS, count=1)
+    at, batch = entry_order(last[0][0].decode()) if last else (0, 0)
+    if at > epoch:
+        raise RuntimeError(f"{POSTINGS} holds batches of a later store ({at} > {epoch}): is this an old ledger.db?")
+    return batch if at == epoch else 0
+
+
+class _Meters:
+    """What the ledger counts for /metrics."""
+
+    def __init__(self, service: Service) -> None:
+        self.position = 0
+        self.events = Counter("waferline_events_recorded", "Events recorded", ["source"], registry=service.registry)
+        self.refused = Counter("waferline_events_refused", "Events refused", ["source", "code"], registry=service.registry)
+        self.duplicates = Counter("waferline_events_duplicated", "Events said again", ["source"], registry=service.registry)
+        self.head = Gauge("waferline_ledger_position", "The last batch recorded", registry=service.registry)
+
+    def count(self, source: str, outcome: Outcome) -> None:
+        self.events.labels(source).inc(outcome.events)
+        self.duplicates.labels(source).inc(outcome.duplicates)
+        for refused in outcome.refused:
+            self.refused.labels(source, refused.code).inc()
+        self.head.set(outcome.head.batch)

@@ -1,0 +1,30 @@
+"""The supplier's wiring: its outbox and intake, and, where a scenario is given, its simulation in step with the others."""
+
+from services.supplier.fab import Fab
+from shared.broker import Service
+from shared.party import Party, PartySettings
+from shared.scenario import load_scenario
+
+
+class SupplierSettings(PartySettings):
+    """What a supplier must know before it starts."""
+
+    source: str = "samsung"
+
+
+def build_app(settings: SupplierSettings) -> Service:
+    """Return the supplier: it says its events through its outbox, and hears what the ledger makes of them."""
+    service = Service("supplier", settings)
+    party = Party(service, settings, "supplier")
+    if settings.scenario is not None:
+        scenario = load_scenario(settings.scenario)
+        start = scenario.starts_on
+        party.simulate(
+            Fab(scenario, settings.source, settings.seed, start, settings.until, settings.variant),
+            others=dict.fromkeys(scenario.datacenters, "datacenter"),
+            start=start,
+            until=settings.until,
+            lag_days=scenario.play.lag_days,
+            pace_s=settings.pace_s,
+        )
+    return service

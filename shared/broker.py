@@ -1,0 +1,259 @@
+"""How a service reads streams, publishes, serves HTTP and stops: whatever fails stops the process, loudly."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import uvicorn
+from faststream.redis import RedisBroker, StreamSub
+from faststream.redis.message import RedisBatchStreamMessage
+from prometheus_client import CollectorRegistry, generate_latest
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from shared.log import open_log
+from shared.settings import ServiceSettings
+from shared.streams import DATA
+
+Entry = tuple[str, bytes]  # id, body
+Read = Callable[[list[Entry]], Awaitable[None]]
+Task = Callable[[], Coroutine[Any, Any, None]]
+
+HEARTBEAT_S = 10.0
+_POLL_MS = 1000
+
+
+class Reader:
+    """One stream, as far as it has been read."""
+
+    def __init__(self, stream: str, position: str, batch_max: int) -> None:
+        self.stream = stream
+        self.position = position
+        self.batch_max = batch_max
+        self.entries = 0
+        self.progressed_at = time.monotonic()
+
+
+class Health(NamedTuple):
+    """Whether a service does its work, and if not, what is wrong."""
+
+    well: bool
+    detail: dict[str, Any]
+
+
+class Service:
+    """One process: readers of streams, tasks beside them, and HTTP, wired by `build_app` of the service."""
+
+    def __init__(self, name: str, settings: ServiceSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.log = open_log(name)
+        # what reads and checks is ours: the framework's casting of arguments would cost more than the work
+        self.broker = RedisBroker(settings.redis_url, apply_types=False, logger=None)
+        self.readers: list[Reader] = []
+        self.beside: list[Task] = []
+        self.routes: list[BaseRoute] = [
+            Route("/health", self._answer_health),
+            Route("/metrics", self._answer_metrics),
+        ]
+        self.registry = CollectorRegistry()
+        self.facts: Callable[[], dict[str, Any]] = dict
+        self.stopping = asyncio.Event()
+        self.failure: BaseException | None = None
+
+    @property
+    def redis(self) -> "Redis[bytes]":
+        """The connection on which this service publishes."""
+        client: Redis[bytes] = self.broker.config.broker_config.connection.client
+        return client
+
+    def reads(self, stream: str, *, after: str, batch_max: int = 100) -> Callable[[Read], Read]:
+        """Have a handler read a stream from behind the entry `after`, up to `batch_max` entries at a time.
+
+        Plain XREAD, no consumer group: the reader's position is stored with what it did, so nothing is read
+        twice and nothing is pending. A handler that raises stops the process.
+        """
+        reader = Reader(stream, after, batch_max)
+        self.readers.append(reader)
+
+        def subscribe(read: Read) -> Read:
+            async def handle(entries: list[Entry]) -> None:
+                try:
+                    await read(entries)
+                except Exception as failure:  # noqa: BLE001 (FastStream would log it and read on)
+                    self.fail(failure)
+                    # nothing behind a failed entry may be taken
+                    await asyncio.Event().wait()
+                reader.position = entries[-1][0]
+                reader.entries += len(entries)
+                reader.progressed_at = time.monotonic()
+
+            self.broker.subscriber(
+                stream=StreamSub(stream, last_id=after, batch=True, max_records=batch_max, polling_interval=_POLL_MS),
+                parser=_parse,
+                decoder=_decode,
+            )(handle)
+            return read
+
+        return subscribe
+
+    def run_beside(self, task: Task) -> Task:
+        """Have a task run beside the readers; if it raises, the process stops with it."""
+        self.beside.append(task)
+        return task
+
+    def fail(self, failure: BaseException) -> None:
+        """Stop the process because of a failure."""
+        self.failure = self.failure or failure
+        self.stopping.set()
+
+    async def health(self) -> Health:
+        """Return whether Redis answers and no entry has been waiting for too long."""
+        detail: dict[str, Any] = {"service": self.name, **self.facts()}
+        try:
+            lags = await self.lags()
+        except (OSError, asyncio.TimeoutError) as failure:
+            return Health(False, detail | {"redis": repr(failure)})
+        waiting = {stream: lag for stream, lag in lags.items() if lag["behind"] and lag["age_s"] > self.settings.silence_max_s}
+        return Health(not waiting and self.failure is None, detail | {"streams": lags, "waiting": list(waiting)})
+
+    async def lags(self) -> dict[str, dict[str, Any]]:
+        """Return for each stream its reader's position, how far it is behind, and the age of its last progress."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for reader in self.readers:
+            pipeline.xrevrange(reader.stream, count=1)
+        lags = {}
+        for reader, last in zip(self.readers, await pipeline.execute(), strict=True):
+            end = last[0][0].decode() if last else "0-0"
+            lags[reader.stream] = {
+                "position": reader.position,
+                "end": end,
+                "behind": entry_order(end) > entry_order(reader.position),
+                "lag_ms": max(0, entry_order(end)[0] - entry_order(reader.position)[0]),
+                "entries": reader.entries,
+                "age_s": round(time.monotonic() - reader.progressed_at, 3),
+            }
+        return lags
+
+    async def _answer_health(self, _: Request) -> Response:
+        health = await self.health()
+        return JSONResponse({"well": health.well, **health.detail}, status_code=200 if health.well else 503)
+
+    async def _answer_metrics(self, _: Request) -> Response:
+        return Response(generate_latest(self.registry), media_type="text/plain; version=0.0.4")
+
+    async def _say_alive(self) -> None:
+        entries = 0
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            lags = await self.lags()
+            read = sum(reader.entries for reader in self.readers)
+            self.log.info(
+                "service_running",
+                entries=read,
+                entries_per_s=round((read - entries) / HEARTBEAT_S, 1),
+                lag_ms=max((lag["lag_ms"] for lag in lags.values()), default=0),
+                behind=[stream for stream, lag in lags.items() if lag["behind"]],
+                age_s=min((lag["age_s"] for lag in lags.values()), default=None),
+                **self.facts(),
+            )
+            entries = read
+
+    async def run(self) -> int:
+        """Run until a signal or a failure; return the exit code of the process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        await self.broker.connect()
+        await self.redis.ping()  # no Redis at the start: stop, the platform starts it again
+        server = self._serve()
+        try:
+            await self.broker.start()
+            running = [self._watch(task) for task in (*self.beside, self._say_alive, *([server.serve] if server else []))]
+            tasks = [asyncio.create_task(task) for task in running]
+            self.log.info("service_started", redis=self.settings.redis_url.rpartition("@")[2], http_port=self.settings.http_port)
+            await self.stopping.wait()
+        except Exception as failure:  # noqa: BLE001 (whatever it is, it is logged and ends the process)
+            self.failure, tasks = failure, []
+        if server is not None:
+            server.should_exit = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.failure is not None:
+            self.log.critical("service_stopped", reason=repr(self.failure), exc_info=self.failure)
+            return 1
+        await self.broker.stop()
+        self.log.info("service_stopped", reason="asked to")
+        return 0
+
+    def _serve(self) -> uvicorn.Server | None:
+        if not self.settings.http_port:
+            return None
+        server = _Server(
+            uvicorn.Config(
+                Starlette(routes=self.routes),
+                host=self.settings.http_host,
+                port=self.settings.http_port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+            )
+        )
+        return server
+
+    async def _watch(self, task: Task) -> None:
+        try:
+            await task()
+        except Exception as failure:  # noqa: BLE001 (a task that dies alone would leave the service up and silent)
+            self.fail(failure)
+        except SystemExit as failure:
+            self.fail(RuntimeError(f"{task} ended with {failure}"))
+
+
+class _Server(uvicorn.Server):
+    """An HTTP server that leaves the signals to the service."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def entry_order(entry_id: str) -> tuple[int, int]:
+    """Return an entry's id as a pair that sorts as Redis sorts."""
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+async def publish_entries(redis: "Redis[bytes]", entries: Sequence[tuple[str, bytes, str]]) -> list[Any]:
+    """Add (stream, body, id or "*") to the streams in one round trip; return each id, or the error in its place."""
+    pipeline = redis.pipeline(transaction=False)
+    for stream, body, entry_id in entries:
+        pipeline.xadd(stream, {DATA: body}, id=entry_id)
+    return list(await pipeline.execute(raise_on_error=False))
+
+
+def run_service(service: Service) -> int:
+    """Run a service in this process; return its exit code."""
+    import uvloop
+
+    return uvloop.run(service.run())
+
+
+async def _parse(message: Any) -> RedisBatchStreamMessage:
+    """Take a read's entries as they are: their bodies are decoded strictly by whoever knows what they are."""
+    body = [
+        (entry_id.decode(), fields.get(DATA.encode(), b""))
+        for entry_id, fields in zip(message["message_ids"], message["data"], strict=True)
+    ]
+    return RedisBatchStreamMessage(raw_message=message, body=body)  # type: ignore[arg-type]
+
+
+async def _decode(message: RedisBatchStreamMessage) -> Any:
+    return message.body

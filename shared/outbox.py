@@ -1,0 +1,75 @@
+"""The outbox: what a party says is stored here first, and kept until the ledger has recorded or refused it."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS said (only INTEGER PRIMARY KEY CHECK (only = 0), last INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO said VALUES (0, 0);
+"""
+
+
+class Said(NamedTuple):
+    """One entry that a party has said: the sequences it holds, and its body."""
+
+    first: int
+    last: int
+    body: bytes
+
+
+class Outbox:
+    """The entries of one source that the ledger has not yet recorded or refused, on disk, in order."""
+
+    def __init__(self, path: Path | str) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.execute("PRAGMA synchronous=FULL")
+        self.connection.executescript(_SCHEMA)
+        self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
+
+    def put(self, entries: Sequence[Said], *, taken: Sequence[tuple[str, int, bytes]] = ()) -> None:
+        """Store some entries, all or none; those said before (a party that starts again says them again) are passed over.
+
+        `taken` are ids that somebody handed in, the sequence each got, and a digest of what was handed in.
+        """
+        new = [entry for entry in entries if entry.first > self.last]
+        if not new:
+            return
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            self.connection.executemany("INSERT INTO entries VALUES (?,?,?)", new)
+            self.connection.executemany("INSERT OR REPLACE INTO taken VALUES (?,?,?)", taken)
+            self.connection.execute("UPDATE said SET last = ?", (new[-1].last,))
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.last = new[-1].last
+
+    def after(self, sequence: int, limit: int = 100) -> list[Said]:
+        """Return up to `limit` entries that hold something after a sequence, in order."""
+        found = self.connection.execute(
+            "SELECT first, last, body FROM entries WHERE last > ? ORDER BY first LIMIT ?", (sequence, limit)
+        )
+        return [Said(*cells) for cells in found]
+
+    def forget(self, through: int) -> None:
+        """Drop the entries that the ledger has recorded or refused as a whole."""
+        self.connection.execute("DELETE FROM entries WHERE last <= ?", (through,))
+
+    def taken(self, id_: str) -> tuple[int, bytes] | None:
+        """Return the sequence and the digest under which an id was handed in, None if it never was."""
+        found: tuple[int, bytes] | None = self.connection.execute(
+            "SELECT sequence, digest FROM taken WHERE id = ?", (id_,)
+        ).fetchone()
+        return found
+
+    def __len__(self) -> int:
+        """Return how many events are not yet recorded or refused."""
+        count: int = self.connection.execute("SELECT coalesce(sum(last - first + 1), 0) FROM entries").fetchone()[0]
+        return count

@@ -1,0 +1,221 @@
+"""A party at work: outbox, sender, intake over HTTP, and a simulation that lives through its days in step with the others."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from prometheus_client import Gauge
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared.batch import BATCH_MAX, EventBatch, Row, read_entry
+from shared.broker import Entry, Service, publish_entries
+from shared.events import Event, day_number, microseconds
+from shared.intake import INTAKE_BYTES_MAX, hand_in, problem
+from shared.outbox import Outbox, Said
+from shared.postings import Recorded, Refusal
+from shared.scenario import Variant
+from shared.settings import ServiceSettings
+from shared.streams import Role, recorded, said
+
+_RESEND_AFTER_S = 5.0
+_SENT_AT_ONCE = 50  # entries in one round trip
+_UNRECORDED_MAX = 100_000  # events: a simulation waits for the ledger beyond
+_VERDICT_WAIT_S = 10.0
+
+
+class PartySettings(ServiceSettings):
+    """What a party must know before it starts."""
+
+    source: str
+    outbox_dir: Path = Path("data/outbox")
+    scenario: Path | None = Field(default=None, description="simulate this party of a scenario; none: take events")
+    variant: Variant = "loi_headline"
+    seed: int = 2026
+    until: date = date(2027, 12, 31)
+    pace_s: float = Field(default=0, ge=0, description="seconds that a simulated day takes at the least")
+
+
+class Simulated(Protocol):
+    """A simulated party: a function of its scenario, its seed and what it hears."""
+
+    def act(self, day: date, heard: Sequence[Row]) -> list[Event | dict[str, Any]]:
+        """Return what the party says on a day, having heard what the others said up to the lag before."""
+
+
+class Party:
+    """One source: what it says goes through its outbox to its stream, until the ledger has judged it."""
+
+    def __init__(self, service: Service, settings: PartySettings, role: Role) -> None:
+        self.service = service
+        self.source = settings.source
+        self.role = role
+        self.stream = said(role, settings.source)
+        self.outbox = Outbox(settings.outbox_dir / f"{settings.source}.db")
+        self.through = 0  # the ledger has recorded or refused every sequence up to here
+        self.sent = 0
+        self.refusals: dict[int, Refusal] = {}
+        self.spoke = asyncio.Event()
+        self.judged = asyncio.Condition()
+        self.simulating = False
+        service.facts = lambda: {"source": self.source, "said": self.outbox.last, "recorded": self.through}
+        Gauge("waferline_outbox_events", "Events not yet recorded", registry=service.registry).set_function(
+            lambda: len(self.outbox)
+        )
+        service.routes.append(Route("/events", self._take, methods=["POST"]))
+        service.reads(recorded(self.source), after="0-0")(self._hear_verdicts)
+        service.run_beside(self._send)
+
+    def say(self, events: Sequence[Event | dict[str, Any]], recorded_at: int | None = None) -> None:
+        """Store some events in the outbox, and have them sent."""
+        self.outbox.put([*_entries(events, recorded_at)])
+        self.spoke.set()
+
+    async def _send(self) -> None:
+        """Send what the outbox holds; what the ledger has not named after a while is sent again."""
+        progressed, through = time.monotonic(), self.through
+        while True:
+            if self.through > through or self.sent <= self.through:
+                progressed, through = time.monotonic(), self.through
+            elif time.monotonic() - progressed > _RESEND_AFTER_S:
+                self.service.log.warning("events_resent", source=self.source, after=self.through, sent=self.sent)
+                self.sent, progressed = self.through, time.monotonic()
+            entries = self.outbox.after(max(self.sent, self.through), _SENT_AT_ONCE)
+            if entries:
+                for answer in await publish_entries(self.service.redis, [(self.stream, e.body, "*") for e in entries]):
+                    if isinstance(answer, Exception):
+                        raise answer
+                self.sent = entries[-1].last
+                continue
+            self.spoke.clear()
+            if self.outbox.last <= max(self.sent, self.through):
+                try:
+                    await asyncio.wait_for(self.spoke.wait(), _RESEND_AFTER_S)
+                except TimeoutError:
+                    continue
+
+    async def _hear_verdicts(self, entries: list[Entry]) -> None:
+        for _, body in entries:
+            verdict = Recorded.model_validate_json(body)
+            self.through = max(self.through, verdict.through)
+            for refusal in verdict.refusals:
+                self.service.log.warning("refusal_heard", source=self.source, **refusal.model_dump())
+                if refusal.sequence is not None:
+                    self.refusals[refusal.sequence] = refusal
+        self.outbox.forget(self.through)
+        async with self.judged:
+            self.judged.notify_all()
+
+    async def _take(self, request: Request) -> Response:
+        """Take CloudEvents over HTTP, one a line; answer with the ledger's word on each."""
+        if self.simulating:
+            return problem(409, f"{self.source} is simulated in this run and takes no events from outside")
+        body = await request.body()
+        if len(body) > INTAKE_BYTES_MAX:
+            return problem(413, f"the body has {len(body)} bytes, more than {INTAKE_BYTES_MAX}")
+        handed = hand_in(body, self.outbox)
+        self.spoke.set()
+        last = max((h.sequence for h in handed if h.sequence is not None), default=0)
+        async with self.judged:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.judged.wait_for(lambda: self.through >= last), _VERDICT_WAIT_S)
+        answers = [h.answer(self.through, self.refusals) for h in handed]
+        pending = any(answer["status"] == "pending" for answer in answers)
+        return JSONResponse(answers, status_code=202 if pending else 200)
+
+    # ---------------------------------------------------------------- simulation
+
+    def simulate(
+        self, simulated: Simulated, others: Mapping[str, Role], start: date, until: date, lag_days: int, pace_s: float
+    ) -> None:
+        """Live through the days from `start` to `until` in step with the other parties.
+
+        Acting for a day, it uses only what the others said up to `lag_days` before, sorted, and waits until they
+        have said all of it: what it decides depends on what was said, never on when it arrived.
+        """
+        self.simulating = True
+        hearing = _Hearing(others)
+        for source, role in others.items():
+            self.service.reads(said(role, source), after="0-0", batch_max=50)(hearing.of(source, role))
+
+        @self.service.run_beside
+        async def live() -> None:
+            day = start
+            began = time.monotonic()
+            while day <= until:
+                await hearing.wait_for(day - timedelta(days=lag_days), start)
+                events = simulated.act(day, hearing.take(day - timedelta(days=lag_days)))
+                self.say(events, microseconds(datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)))
+                while self.outbox.last - self.through > _UNRECORDED_MAX:
+                    async with self.judged:
+                        await self.judged.wait()
+                await asyncio.sleep(pace_s)
+                day += timedelta(days=1)
+            while self.through < self.outbox.last:
+                async with self.judged:
+                    await self.judged.wait()
+            self.service.log.info(
+                "simulation_ended", source=self.source, through=until.isoformat(), said=self.outbox.last,
+                s=round(time.monotonic() - began, 2),
+            )  # fmt: skip
+
+
+class _Hearing:
+    """What a party has heard of the others and not yet used."""
+
+    def __init__(self, others: Mapping[str, Role]) -> None:
+        self.rows: dict[str, list[Row]] = {source: [] for source in others}
+        self.heard = dict.fromkeys(others, 0)  # source -> last sequence
+        self.advanced = dict.fromkeys(others, -1)  # source -> last day it has said all of
+        self.changed = asyncio.Condition()
+
+    def of(self, source: str, role: Role) -> Callable[[list[Entry]], Any]:
+        """Return the reader of one source's stream."""
+
+        async def hear(entries: list[Entry]) -> None:
+            for _, body in entries:
+                rows, refused, _ = read_entry(body, source, role)
+                for row in rows:
+                    if row.sequence > self.heard[source] and not row.name.startswith("lot."):
+                        self.rows[source].append(row)
+                        if row.name == "source.advanced" and row.day is not None:
+                            self.advanced[source] = max(row.day, self.advanced[source])
+                sequences = [row.sequence for row in rows] + [r.sequence for r in refused if r.sequence is not None]
+                self.heard[source] = max([self.heard[source], *sequences])
+            async with self.changed:
+                self.changed.notify_all()
+
+        return hear
+
+    async def wait_for(self, day: date, start: date) -> None:
+        """Wait until every other party has said all it knows up to a day."""
+        number = day_number(day)
+        async with self.changed:
+            await self.changed.wait_for(lambda: day < start or min(self.advanced.values(), default=number) >= number)
+
+    def take(self, day: date) -> list[Row]:
+        """Return what was said up to the end of a day and not taken before, by (time, source, sequence)."""
+        end = (day_number(day) + 1) * 86_400_000_000
+        taken = [row for rows in self.rows.values() for row in rows if row.time < end]
+        self.rows = {source: [row for row in rows if row.time >= end] for source, rows in self.rows.items()}
+        return sorted(taken, key=lambda row: (row.time, row.source, row.sequence))
+
+
+def _entries(events: Sequence[Event | dict[str, Any]], recorded_at: int | None) -> Iterator[Said]:
+    """Yield the entries that say some events: columns for what is well said, a CloudEvent for what is not."""
+    run: list[Event] = []
+    for event in (*events, None):
+        if run and (not isinstance(event, Event) or len(run) == BATCH_MAX):
+            yield Said(run[0].sequence, run[-1].sequence, EventBatch.of(run, recorded_at).encode())
+            run = []
+        if isinstance(event, Event):
+            run.append(event)
+        elif event is not None:
+            yield Said(int(event["sequence"]), int(event["sequence"]), orjson.dumps(event))

@@ -1,0 +1,15 @@
+"""The settings that every service has; each has a default that works on a laptop."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Read once from the environment, as `WAFERLINE_` and the field, when a service starts."""
+
+    model_config = SettingsConfigDict(env_prefix="WAFERLINE_", frozen=True)
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65_535, description="0 serves no HTTP")
+    silence_max_s: float = Field(default=30, gt=0, description="how long an entry may wait before health says no")
