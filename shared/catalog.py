@@ -1,3 +1,139 @@
-"""The catalogue: products, platforms and the wafer model that ties megawatts to wafers."""
+"""The catalogue: products, platforms and the wafer model that ties megawatts to wafers.
+
+Areas, yields, racks and facilities are those of the reference programme (`scenarios/stargate-2026.yaml` names the
+references): a stepped die includes its scribe lane, and a yield is the planned one. All arithmetic is exact, so that
+every machine comes to the same whole wafers.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cache
+from hashlib import sha256
+from math import isqrt
+from typing import Literal, NamedTuple, TypeVar
+
+import orjson
+
+Family = Literal["HBM", "DDR5_LP5X"]
+Key = TypeVar("Key")
 
 PRODUCTS = ("HBM3E-12H", "HBM4-12H", "DDR5-16G", "DDR5-32G", "LP5X-16G")
+
+WAFER_DIAMETER_MM = 300
+EDGE_EXCLUSION_MM = 3
+_PI = Fraction(3_141_592_653_589_793_238_462_643, 10**24)
+
+
+class Product(NamedTuple):
+    """What a wafer of one product is planned to yield; yields in percent."""
+
+    family: Family
+    gb_per_die: int
+    die_mm2: int
+    layers: int
+    line_yield: Fraction
+    probe_yield: Fraction
+    layer_yield: Fraction
+    final_yield: Fraction
+
+
+class Platform(NamedTuple):
+    """What a rack of one platform draws and holds."""
+
+    rack_kw: int
+    accelerators: int
+    hbm: str
+    hbm_gb: int
+    lp5x_gb: int
+    ddr5_gb: int
+
+
+class Facility(NamedTuple):
+    """How a megawatt of a facility divides among racks and servers."""
+
+    pue: Fraction
+    accelerator_share: Fraction
+    server_share: Fraction
+    server_kw: Fraction
+    server_ddr5_gb: int
+    spares: Fraction
+
+
+def _product(family: Family, gb: int, mm2: int, layers: int, *percent: str) -> Product:
+    line, probe, layer, final = (Fraction(p) / 100 for p in percent)
+    return Product(family, gb, mm2, layers, line, probe, layer, final)
+
+
+CATALOG: dict[str, Product] = {
+    "HBM3E-12H": _product("HBM", 3, 121, 12, "97", "80", "99", "98"),
+    "HBM4-12H": _product("HBM", 3, 130, 12, "97", "74", "99", "97"),
+    "DDR5-16G": _product("DDR5_LP5X", 2, 40, 1, "98", "92", "100", "98.5"),
+    "DDR5-32G": _product("DDR5_LP5X", 4, 78, 1, "98", "88", "100", "98.5"),
+    "LP5X-16G": _product("DDR5_LP5X", 2, 38, 1, "98", "92", "100", "98"),
+}
+"""What is known of each of `PRODUCTS`."""
+
+PLATFORMS: dict[str, Platform] = {
+    "GB300-NVL72": Platform(132, 72, "HBM3E-12H", 20_736, 17_280, 0),
+    "VR-NVL72": Platform(210, 72, "HBM4-12H", 20_736, 54_000, 0),
+    "HELIOS-MI455X": Platform(240, 72, "HBM4-12H", 31_104, 0, 36_000),
+    "TITAN-ASIC": Platform(100, 64, "HBM4-12H", 13_824, 0, 24_000),
+}
+"""What a rack of each platform holds."""
+
+FACILITY = Facility(Fraction("1.2"), Fraction("0.9"), Fraction("0.05"), Fraction(1), 1_500, Fraction("0.03"))
+"""The facility every site is planned with (assumed)."""
+
+
+def is_hbm(product: str) -> bool:
+    """Return whether a product is stacked, and so needs TSV capacity besides DRAM capacity."""
+    return CATALOG[product].family == "HBM"
+
+
+@cache
+def gross_dies(product: str) -> int:
+    """Return the dies on a wafer before any yield: floor(pi d^2/(4S) - pi d/sqrt(2S)) in the de Vries form."""
+    area = CATALOG[product].die_mm2
+    diameter = WAFER_DIAMETER_MM - 2 * EDGE_EXCLUSION_MM
+    root = Fraction(isqrt(2 * area * 10**48), 10**24)
+    return int(_PI * diameter**2 / (4 * area) - _PI * diameter / root)
+
+
+@cache
+def gb_per_wafer(product: str) -> Fraction:
+    """Return the good gigabytes that one wafer start is planned to give."""
+    known = CATALOG[product]
+    planned = known.line_yield * known.probe_yield * known.layer_yield**known.layers * known.final_yield
+    return gross_dies(product) * known.gb_per_die * planned
+
+
+@cache
+def wafers_per_mw(platform: str) -> dict[str, Fraction]:
+    """Return the wafer starts of each product that a megawatt of facility power takes."""
+    known = PLATFORMS[platform]
+    it_kw = 1000 / FACILITY.pue
+    racks = it_kw * FACILITY.accelerator_share / known.rack_kw
+    servers = it_kw * FACILITY.server_share / FACILITY.server_kw
+    gigabytes = {
+        known.hbm: racks * known.hbm_gb,
+        "LP5X-16G": racks * known.lp5x_gb,
+        "DDR5-32G": racks * known.ddr5_gb + servers * FACILITY.server_ddr5_gb,
+    }
+    return {p: gb * (1 + FACILITY.spares) / gb_per_wafer(p) for p, gb in gigabytes.items() if gb}
+
+
+def share_out(wafers: int, weights: Mapping[Key, Fraction | int]) -> dict[Key, int]:
+    """Return whole wafers by weight that sum to `wafers`: the largest remainders get what rounding down leaves."""
+    whole = sum(weights.values())
+    exact = {key: Fraction(wafers * weight) / whole for key, weight in weights.items()}
+    shares = {key: int(share) for key, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda key: (shares[key] - exact[key], str(key)))
+    for key in by_remainder[: wafers - sum(shares.values())]:
+        shares[key] += 1
+    return shares
+
+
+def digest() -> str:
+    """Return the SHA-256 of what is known of the products, as it goes into the state hash."""
+    known = {name: [str(value) for value in CATALOG[name]] for name in PRODUCTS}
+    return sha256(orjson.dumps(known, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,465 @@
+"""One simulated group of sites: what it plans, orders, receives, builds in and counts, day by day."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+from shared.batch import Row
+from shared.events import (
+    EPOCH,
+    UNATTRIBUTED,
+    DemandForecast,
+    DemandRequired,
+    Event,
+    EventData,
+    EventReversed,
+    PhasePlanned,
+    ShipmentLost,
+    ShipmentReceived,
+    SiteDeclared,
+    SourceAdvanced,
+    StockCounted,
+    StockOpened,
+    StockTransferred,
+    WafersConsumed,
+)
+from shared.scenario import (
+    Need,
+    PlannedPhase,
+    Scenario,
+    Site,
+    Variant,
+    add_months,
+    derive_plan,
+    last_of_month,
+)
+from shared.voice import Voice
+
+DAY = timedelta(days=1)
+OPENING = timedelta(hours=6)  # the first event of a day
+PACE = timedelta(seconds=4)  # between two events
+CLOSING = timedelta(hours=23, minutes=59, seconds=59)  # the watermark
+MIDMONTH = timedelta(days=14)
+REVIEWS = ((9, 50), (5, 0))  # months before the start, and percent of the first forecast error that is left
+SLIGHT_WAFERS = 3  # damaged, missing or miscounted at most
+LIKELY_ARRIVALS = (-1, 0, 0, 0, 0, 1, 1, 2)  # days after the expected one
+
+Stock = dict[tuple[str, str], dict[str, int]]
+
+
+@dataclass(slots=True)
+class Phase:
+    """A phase of a site, and the wafers it still lacks by product."""
+
+    plan: PlannedPhase
+    lacking: dict[str, int]
+    energise_on: date
+    status: Literal["planned", "paused", "cancelled", "transferred"] = "planned"
+    revision: int = 0
+
+
+@dataclass(slots=True)
+class Order:
+    """Wafers required on one line."""
+
+    line: str
+    phase: str
+    product: str
+    site: str
+    start_by: date
+    due: date
+    wafers: int
+    revision: int = 0
+    said: str = ""
+
+
+@dataclass(slots=True)
+class Forecast:
+    """Wafers of one need that are not yet ordered."""
+
+    line: str
+    need: Need
+    due: date
+    error_percent: int
+    unordered: int
+    wafers: int = 0
+    revision: int = -1
+    said: str | None = None
+
+
+@dataclass(slots=True)
+class Shipment:
+    """A shipment on its way to a site of this group."""
+
+    name: str
+    owner: str
+    product: str
+    site: str
+    wafers: int
+    arrives_on: date
+    said: str
+
+
+class Buildout:
+    """A group of sites that builds its phases out of what it hears is shipped."""
+
+    def __init__(self, scenario: Scenario, source: str, seed: int, start: date, until: date, variant: Variant) -> None:
+        self._scenario = scenario
+        self._source = source
+        self._start, self._until, self._today = start, until, start - DAY
+        self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
+        self._voice = Voice(source)
+        self._said: list[Event | dict[str, Any]] = []
+        self._time = datetime.min.replace(tzinfo=UTC)
+        self._mistakes = scenario.mistakes_of(source)
+        pools = scenario.variants[variant].pools
+        self._sites = {s.id: s for s in scenario.datacenters[source].sites if pools or not s.pool}
+        self._phases: dict[str, Phase] = {}
+        self._energised: dict[str, list[Phase]] = {site: [] for site in self._sites}
+        self._to_energise: dict[date, list[Phase]] = {}
+        self._orders: dict[str, Order] = {}
+        self._to_order: dict[date, list[tuple[Order, Forecast | None]]] = {}
+        self._forecasts: dict[str, Forecast] = {}
+        self._to_forecast: dict[date, list[tuple[Forecast, int]]] = {}
+        self._shipments: dict[tuple[str, str], Shipment] = {}
+        self._to_arrive: dict[date, list[Shipment]] = {}
+        self._on_hand: Stock = {}
+        self._erring = False  # a receipt is going to be said wrong
+        self._make_plans(variant)
+
+    def act(self, day: date, heard: Sequence[Row]) -> list[Event | dict[str, Any]]:
+        """Return all that these sites say on a day, the last being that they have said all.
+
+        Days follow each other; `heard` is what the suppliers said up to the lag before, each event once.
+        """
+        if day != self._today + DAY or day > self._until:
+            raise ValueError(f"{day} does not follow {self._today} within {self._start} to {self._until}")
+        self._today = day
+        self._time = datetime(day.year, day.month, day.day, tzinfo=UTC) + OPENING
+        self._said = []
+        if day == self._start:
+            self._declare_sites()
+        self._play_script()
+        for row in heard:
+            self._hear(row)
+        self._forecast_needs()
+        self._place_orders()
+        self._receive_shipments()
+        self._energise_phases()
+        self._consume_stock()
+        if day == last_of_month(day):
+            self._count_stock()
+        self._time = self._time.replace(hour=0, minute=0, second=0) + CLOSING
+        self._say(SourceAdvanced(through=day))
+        return self._said
+
+    def _say(self, data: EventData, cause: str | None = None) -> str:
+        """Say an event, and before it what the scenario lets this source say wrong; return the event's id."""
+        for mistake in self._mistakes:
+            if mistake.day > self._today:
+                break
+            if mistake.event == data.type:
+                self._mistakes.remove(mistake)
+                self._said.append(self._voice.misspeak(self._time, data, **mistake.wrong))
+                self._time += PACE
+                break
+        event = self._voice.say(self._time, data, cause=cause)
+        self._time += PACE
+        self._said.append(event)
+        return event.id
+
+    # ------------------------------------------------------------ plans
+
+    def _make_plans(self, variant: Variant) -> None:
+        """Derive the phases, and on which day what is forecast and ordered for them."""
+        plan = derive_plan(self._scenario, variant)
+        for phase in plan.phases:
+            if phase.site in self._sites:
+                self._phases[phase.name] = known = Phase(phase, {}, phase.energise_on)
+                self._to_energise.setdefault(phase.energise_on, []).append(known)
+        for need in plan.needs:
+            if need.site in self._sites and need.wafers:
+                lacking = self._phases[need.phase].lacking
+                lacking[need.product] = lacking.get(need.product, 0) + need.wafers
+                self._plan_need(need)
+
+    def _plan_need(self, need: Need) -> None:
+        """Fix the days on which a need is forecast, reviewed and ordered."""
+        play, lead = self._scenario.play, self._scenario.lead_time(need.product)
+        line = f"{need.phase}.{need.product}.{need.month:%y%m}"
+        forecast = None
+        if need.month >= self._start:
+            error = int(self._random() * (2 * play.forecast_error_percent + 1)) - play.forecast_error_percent
+            due = need.month + MIDMONTH + lead.cycle + lead.transit
+            forecast = self._forecasts[line] = Forecast(line, need, due, error, need.wafers)
+            for months, left in ((play.forecast_months, 100), *REVIEWS):
+                day = max(add_months(need.month, -months), self._start)
+                self._to_forecast.setdefault(day, []).append((forecast, error * left // 100))
+        parts = max(1, min(play.order_parts, need.wafers // play.order_wafers_min))
+        for n in range(parts):
+            start_by = need.month + timedelta(days=7 * (n + 1 + play.order_parts - parts) - 1)
+            wafers = need.wafers * (n + 1) // parts - need.wafers * n // parts
+            due = start_by + lead.cycle + lead.transit
+            order = Order(f"{line}.{n + 1}", need.phase, need.product, need.site, start_by, due, wafers)
+            day = max(start_by - timedelta(weeks=play.order_weeks), self._start)
+            self._to_order.setdefault(day, []).append((order, forecast))
+
+    def _declare_sites(self) -> None:
+        """Say on the first day which sites and phases there are."""
+        for site in self._sites.values():
+            self._declare(site, site.evidence, 0)
+        for phase in self._phases.values():
+            self._say_phase(phase, None)
+
+    def _declare(self, site: Site, evidence: str, revision: int) -> None:
+        self._say(
+            SiteDeclared(
+                site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=site.mw.value,
+                pue_percent=site.pue_percent.value, land_ha=site.land_ha.value if site.land_ha else None,
+                waterplane_m2=site.waterplane_m2.value if site.waterplane_m2 else None,
+                kg_co2_per_mwh=site.kg_co2_per_mwh.value, evidence=evidence,
+                confidence="sourced" if site.mw.basis.startswith(("S", "D: S")) else "assumed", revision=revision,
+            )
+        )  # fmt: skip
+
+    def _say_phase(self, phase: Phase, cause: str | None) -> str:
+        plan = phase.plan
+        return self._say(
+            PhasePlanned(
+                site=plan.site, phase=plan.name, mw=plan.mw, platform=plan.platform, energise_on=phase.energise_on,
+                status=phase.status, revision=phase.revision,
+            ),
+            cause,
+        )  # fmt: skip
+
+    def _forecast_needs(self) -> None:
+        for forecast, error_percent in self._to_forecast.pop(self._today, []):
+            self._say_forecast(forecast, forecast.unordered * (100 + error_percent) // 100, None)
+
+    def _say_forecast(self, forecast: Forecast, wafers: int, cause: str | None) -> None:
+        """Say a forecast, if it says anything new."""
+        if wafers == max(forecast.wafers, 0):
+            return
+        forecast.wafers, forecast.revision = wafers, forecast.revision + 1
+        need = forecast.need
+        forecast.said = self._say(
+            DemandForecast(
+                product=need.product, site=need.site, supplier=UNATTRIBUTED, line=forecast.line, due=forecast.due,
+                wafers=wafers, revision=forecast.revision,
+            ),
+            cause,
+        )  # fmt: skip
+
+    def _place_orders(self) -> None:
+        """Order what must be started soon: it leaves the forecast. What was started before the first day is there."""
+        for order, forecast in self._to_order.pop(self._today, []):
+            if self._phases[order.phase].status != "planned":
+                continue
+            self._orders[order.line] = order
+            self._say_order(order, forecast.said if forecast else None)
+            if order.start_by < self._start:
+                self._open_stock(order)
+            elif forecast:
+                forecast.unordered -= order.wafers
+                self._say_forecast(forecast, min(forecast.wafers, forecast.unordered), order.said)
+
+    def _say_order(self, order: Order, cause: str | None) -> None:
+        order.said = self._say(
+            DemandRequired(
+                product=order.product, site=order.site, supplier=UNATTRIBUTED, line=order.line, due=order.due,
+                start_by=order.start_by, priority=self._sites[order.site].priority.value, wafers=order.wafers,
+                revision=order.revision,
+            ),
+            cause,
+        )  # fmt: skip
+
+    def _open_stock(self, order: Order) -> None:
+        self._say(
+            StockOpened(product=order.product, site=order.site, supplier=UNATTRIBUTED, wafers=order.wafers), order.said
+        )
+        self._store(order.product, order.site, UNATTRIBUTED, order.wafers)
+
+    # ------------------------------------------------------------ shipments
+
+    def _hear(self, row: Row) -> None:
+        """Take note of a shipment: where it goes, when it comes, whether it is lost."""
+        key = (row.source, str(row.line))
+        if row.name == "shipment.dispatched" and row.site in self._sites:
+            eta = EPOCH + (row.day or 0) * DAY
+            shipment = Shipment(key[1], key[0], str(row.product), row.site, row.wafers or 0, eta, row.id)
+            self._shipments[key] = shipment
+            self._expect(shipment, eta)
+        elif row.name == "shipment.revised" and key in self._shipments:
+            shipment = self._shipments[key]
+            if row.site in self._sites:
+                shipment.site = row.site
+                self._expect(shipment, EPOCH + (row.day or 0) * DAY)
+            else:  # it goes to another group
+                del self._shipments[key]
+        elif row.name == "shipment.lost":
+            self._shipments.pop(key, None)
+
+    def _expect(self, shipment: Shipment, eta: date) -> None:
+        wobble = LIKELY_ARRIVALS[int(self._random() * len(LIKELY_ARRIVALS))]
+        shipment.arrives_on = max(eta + wobble * DAY, self._today)
+        self._to_arrive.setdefault(shipment.arrives_on, []).append(shipment)
+
+    def _receive_shipments(self) -> None:
+        for shipment in self._to_arrive.pop(self._today, []):
+            key = (shipment.owner, shipment.name)
+            if shipment.arrives_on == self._today and self._shipments.pop(key, None):
+                self._receive(shipment)
+
+    def _receive(self, shipment: Shipment) -> None:
+        """Say what came in of a shipment: nearly always all of it, sometimes less, and once in error."""
+        play = self._scenario.play
+        luck = int(self._random() * 1000)
+        slight = min(1 + int(self._random() * SLIGHT_WAFERS), shipment.wafers)
+        damaged = slight if luck < play.damaged_permille else 0
+        missing = slight if play.damaged_permille <= luck < play.damaged_permille + play.missing_permille else 0
+        good = shipment.wafers - damaged - missing
+        if self._erring:
+            self._erring = False
+            wrong = self._say_received(shipment, shipment.wafers * 10, 0)
+            self._say(EventReversed(reversed=wrong, reason="typed a zero too many"), wrong)
+        if good or damaged:
+            self._say_received(shipment, good, damaged)
+            self._store(shipment.product, shipment.site, shipment.owner, good)
+        if missing:
+            self._say(
+                ShipmentLost(
+                    product=shipment.product, site=shipment.site, supplier=shipment.owner, wafers=missing,
+                    shipment=shipment.name, owner=shipment.owner,
+                ),
+                shipment.said,
+            )  # fmt: skip
+
+    def _say_received(self, shipment: Shipment, wafers: int, damaged: int) -> str:
+        return self._say(
+            ShipmentReceived(
+                product=shipment.product, site=shipment.site, supplier=shipment.owner, wafers=wafers,
+                shipment=shipment.name, owner=shipment.owner, wafers_damaged=damaged,
+            ),
+            shipment.said,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------ stock
+
+    def _store(self, product: str, site: str, supplier: str, wafers: int) -> None:
+        stock = self._on_hand.setdefault((site, product), {})
+        stock[supplier] = stock.get(supplier, 0) + wafers
+
+    def _energise_phases(self) -> None:
+        for phase in self._to_energise.pop(self._today, []):
+            if phase.status == "planned" and phase.energise_on == self._today:
+                self._energised[phase.plan.site].append(phase)
+
+    def _consume_stock(self) -> None:
+        """Build into the energised phases what they lack, as far as there is stock."""
+        for site, phases in self._energised.items():
+            for phase in phases:
+                for product, lacking in phase.lacking.items():
+                    stock = self._on_hand.get((site, product))
+                    if lacking and stock:
+                        phase.lacking[product] -= self._consume(phase, product, lacking, stock)
+            if phases:
+                self._energised[site] = [phase for phase in phases if any(phase.lacking.values())]
+
+    def _consume(self, phase: Phase, product: str, lacking: int, stock: dict[str, int]) -> int:
+        """Take up to `lacking` wafers from a stock, supplier by supplier; return how many there were."""
+        taken = 0
+        for supplier in sorted(stock):
+            wafers = min(stock[supplier], lacking - taken)
+            if wafers:
+                self._say(
+                    WafersConsumed(
+                        product=product, site=phase.plan.site, supplier=supplier, wafers=wafers,
+                        phase=phase.plan.name,
+                    )
+                )  # fmt: skip
+                stock[supplier] -= wafers
+                taken += wafers
+        return taken
+
+    def _count_stock(self) -> None:
+        """Count everything at the end of the month; now and then the count differs, and then it is right."""
+        for (site, product), stock in sorted(self._on_hand.items()):
+            for supplier, wafers in sorted(stock.items()):
+                if wafers == 0:
+                    continue
+                counted = wafers
+                if int(self._random() * 1000) < self._scenario.play.miscounted_permille:
+                    counted = max(wafers + int(self._random() * (2 * SLIGHT_WAFERS + 1)) - SLIGHT_WAFERS, 0)
+                self._say_counted(product, site, supplier, counted)
+
+    def _say_counted(self, product: str, site: str, supplier: str, counted: int) -> None:
+        self._say(StockCounted(product=product, site=site, supplier=supplier, counted=counted))
+        self._on_hand[site, product][supplier] = counted
+
+    # ------------------------------------------------------------ the script
+
+    def _play_script(self) -> None:
+        """Let happen what the scenario has for this day."""
+        events = self._scenario.events
+        for redeclared in events.redeclared_sites:
+            if redeclared.day == self._today and redeclared.site in self._sites:
+                self._declare(self._sites[redeclared.site], redeclared.evidence, 1)
+        for slipped in events.slipped_phases:
+            if slipped.day == self._today and slipped.site in self._sites:
+                self._slip_phase(self._phases[f"{slipped.site}.{slipped.phase}"], timedelta(weeks=slipped.weeks))
+        for withdrawal in events.withdrawals:
+            if withdrawal.day == self._today and withdrawal.site in self._sites:
+                for phase in self._phases.values():
+                    if phase.plan.site == withdrawal.site and phase.plan.withdrawn:
+                        phase.status = withdrawal.status
+                        self._withdraw_phase(phase)
+                if withdrawal.divert_to:
+                    self._transfer_stock(withdrawal.site, withdrawal.divert_to)
+        self._erring |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
+        for returned in events.returned_wafers:
+            if returned.day == self._today:
+                self._return_wafers(returned.product, returned.supplier, returned.wafers)
+
+    def _slip_phase(self, phase: Phase, delay: timedelta) -> None:
+        """Energise a phase later, and take what is still to come of its orders and forecasts that much later."""
+        phase.energise_on += delay
+        phase.revision += 1
+        self._to_energise.setdefault(phase.energise_on, []).append(phase)
+        cause = self._say_phase(phase, None)
+        for order in self._orders.values():
+            if order.phase == phase.plan.name and order.due > self._today and order.wafers:
+                order.due, order.revision = order.due + delay, order.revision + 1
+                self._say_order(order, cause)
+
+    def _withdraw_phase(self, phase: Phase) -> None:
+        """Withdraw a phase with its orders and forecasts."""
+        phase.revision += 1
+        phase.lacking = {}
+        cause = self._say_phase(phase, None)
+        for order in self._orders.values():
+            if order.phase == phase.plan.name and order.wafers:
+                order.wafers, order.revision = 0, order.revision + 1
+                self._say_order(order, cause)
+        for forecast in self._forecasts.values():
+            if forecast.need.phase == phase.plan.name:
+                forecast.unordered = 0
+                self._say_forecast(forecast, 0, cause)
+
+    def _transfer_stock(self, site: str, to_site: str) -> None:
+        for (stored_at, product), stock in sorted(self._on_hand.items()):
+            for supplier, wafers in sorted(stock.items()):
+                if stored_at == site and wafers:
+                    self._say(
+                        StockTransferred(product=product, site=site, supplier=supplier, wafers=wafers, to_site=to_site)
+                    )
+                    stock[supplier] = 0
+                    self._store(product, to_site, supplier, wafers)
+
+    def _return_wafers(self, product: str, supplier: str, wafers: int) -> None:
+        """Take wafers that turned out bad out of the largest stock of these sites: its count is that much less."""
+        stocks = [(stock.get(supplier, 0), site) for (site, p), stock in self._on_hand.items() if p == product]
+        most, site = max(stocks, default=(0, ""))
+        if most:
+            self._say_counted(product, site, supplier, max(most - wafers, 0))
