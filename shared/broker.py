@@ -1,6 +1,7 @@
 """How a service reads streams, publishes, serves HTTP and stops: whatever fails stops the process, loudly."""
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -8,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import uvicorn
+from faststream import BaseMiddleware, StreamMessage
 from faststream.redis import RedisBroker, StreamSub
-from faststream.redis.message import RedisBatchStreamMessage
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.asyncio import Redis
 from starlette.applications import Starlette
@@ -55,7 +56,13 @@ class Service:
         self.settings = settings
         self.log = open_log(name)
         # what reads and checks is ours: the framework's casting of arguments would cost more than the work
-        self.broker = RedisBroker(settings.redis_url, apply_types=False, logger=None)
+        self.broker = RedisBroker(
+            settings.redis_url,
+            apply_types=False,
+            logger=logging.getLogger("waferline.faststream"),
+            log_level=logging.DEBUG,
+            middlewares=[lambda message, context: _StopOnFailure(message, context=context, fail=self.fail)],
+        )
         self.readers: list[Reader] = []
         self.beside: list[Task] = []
         self.routes: list[BaseRoute] = [
@@ -84,12 +91,7 @@ class Service:
 
         def subscribe(read: Read) -> Read:
             async def handle(entries: list[Entry]) -> None:
-                try:
-                    await read(entries)
-                except Exception as failure:  # noqa: BLE001 (FastStream would log it and read on)
-                    self.fail(failure)
-                    # nothing behind a failed entry may be taken
-                    await asyncio.Event().wait()
+                await read(entries)
                 reader.position = entries[-1][0]
                 reader.entries += len(entries)
                 reader.progressed_at = time.monotonic()
@@ -217,6 +219,20 @@ class Service:
             self.fail(RuntimeError(f"{task} ended with {failure}"))
 
 
+class _StopOnFailure(BaseMiddleware[Any, Any]):
+    """Stops the process where a reader fails: FastStream would log it, skip the entries and read on."""
+
+    def __init__(self, message: Any, *, context: Any, fail: Callable[[BaseException], None]) -> None:
+        super().__init__(message, context=context)
+        self.fail = fail
+
+    async def __aexit__(self, kind: Any = None, failure: BaseException | None = None, trace: Any = None) -> bool | None:
+        if isinstance(failure, Exception):
+            self.fail(failure)
+            await asyncio.Event().wait()  # nothing behind a failed entry may be read
+        return False
+
+
 class _Server(uvicorn.Server):
     """An HTTP server that leaves the signals to the service."""
 
@@ -246,14 +262,14 @@ def run_service(service: Service) -> int:
     return uvloop.run(service.run())
 
 
-async def _parse(message: Any) -> RedisBatchStreamMessage:
+async def _parse(message: Any) -> StreamMessage[Any]:
     """Take a read's entries as they are: their bodies are decoded strictly by whoever knows what they are."""
     body = [
         (entry_id.decode(), fields.get(DATA.encode(), b""))
         for entry_id, fields in zip(message["message_ids"], message["data"], strict=True)
     ]
-    return RedisBatchStreamMessage(raw_message=message, body=body)  # type: ignore[arg-type]
+    return StreamMessage(raw_message=message, body=body)
 
 
-async def _decode(message: RedisBatchStreamMessage) -> Any:
+async def _decode(message: StreamMessage[Any]) -> Any:
     return message.body

@@ -31,10 +31,10 @@ class Handed(NamedTuple):
             why: Refusal | Refused = self.refused
         elif self.sequence in refusals:
             why = refusals[self.sequence]
-        elif self.duplicate:
-            return answer | {"status": "duplicate"}
+        elif through < (self.sequence or 0):
+            return answer | {"status": "pending"}
         else:
-            return answer | {"status": "recorded" if through >= (self.sequence or 0) else "pending"}
+            return answer | {"status": "duplicate" if self.duplicate else "recorded"}
         return answer | {"status": "refused", "code": why.code, "path": why.path, "message": why.message}
 
 

