@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+import reprlib
+from collections import Counter
 from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import sha256
+from math import isinf, isnan
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from uuid import UUID
 
@@ -30,6 +32,8 @@ WAFERS_MAX = 1_000_000
 LOT_WAFERS_MAX = 25
 DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
+SEQUENCE_MAX = 10**18 - 1
+NESTING_MAX = 8  # an event needs 3
 EPOCH = date(1970, 1, 1)
 UNALLOCATED = "unallocated"  # no site yet
 UNATTRIBUTED = "unattributed"  # no supplier yet
@@ -68,39 +72,40 @@ def _bounded_day(day: date) -> date:
 
 def _whole_day(value: object) -> object:
     """Take a day only as YYYY-MM-DD (or a `date`): pydantic would also take a midnight, or seconds."""
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if isinstance(value, str) and not re.fullmatch(r"(?a)\d{4}-\d{2}-\d{2}", value):
         raise PydanticCustomError("malformed", "is not a day as YYYY-MM-DD")
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _bounded_time(time: datetime) -> datetime:
-    _bounded_day(time.astimezone(UTC).date())
-    return time.astimezone(UTC)
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # before the year 1 or after 9999, once its offset is taken off
+        raise PydanticCustomError("date_out_of_bounds", "is outside 2000-01-01 to 2100-12-31") from None
+    _bounded_day(time.date())
+    return time
 
 
 def _parse_time(value: object) -> object:
     """Take an instant as RFC 3339 writes it, with its offset."""
     if isinstance(value, str):
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", value):
+        if not re.fullmatch(r"(?a)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", value):
             raise PydanticCustomError("malformed", "is not an RFC 3339 time with an offset")
-        return datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
+        return datetime.fromisoformat(value.upper())
     return value
 
 
 def _parse_sequence(value: object) -> object:
     """Take a sequence as CloudEvents writes it, a string of digits."""
-    if isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,17}", value):
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,17}", value):
         return int(value)
-    if type(value) is int and value > 0:
-        return value
-    raise PydanticCustomError("malformed", "is not a positive whole number as a string of digits")
+    raise PydanticCustomError("malformed", "is not a positive whole number as a string of at most 18 digits")
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
-Text = Annotated[str, StringConstraints(max_length=200)]
-EventId = Annotated[
-    str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
-]
+# one line: PostgreSQL takes no NUL in a text, and a log line or a CSV cell no line break
+Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Product = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_product)]
 Wafers = Annotated[int, Field(ge=1, le=WAFERS_MAX)]
 WafersOrNone = Annotated[int, Field(ge=0, le=WAFERS_MAX)]
@@ -411,10 +416,15 @@ class Refused(Exception):
     """An event that is not taken: why, where, and what stood there."""
 
     def __init__(self, code: ReasonCode, path: str, message: str) -> None:
-        super().__init__(f"{code} at {path or 'the whole'}: {message}")
         self.code: ReasonCode = code
-        self.path = path
-        self.message = message
+        self.path = _plain(path[:200])
+        self.message = _plain(message[:500])
+        super().__init__(f"{code} at {self.path or 'the whole'}: {self.message}")
+
+
+def _plain(text: str) -> str:
+    """Return the text with lone surrogates and control characters escaped: no store takes them all."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 class Event(BaseModel):
@@ -435,8 +445,8 @@ class Event(BaseModel):
     def read(cls, cloud_event: bytes | dict[str, Any]) -> Self:
         """Return the event a CloudEvents JSON object says; raise `Refused` with the reason and the field's path."""
         raw = parse_strictly(cloud_event) if isinstance(cloud_event, bytes) else cloud_event
-        envelope = _validate(Envelope, raw, "")
-        data = _validate(data_class(envelope.type), envelope.data, "data.")
+        envelope = validate_strictly(Envelope, raw, "")
+        data = validate_strictly(data_class(envelope.type), envelope.data, "data.")
         event = cls(
             id=envelope.id,
             source=envelope.source,
@@ -466,7 +476,10 @@ class Event(BaseModel):
         return getattr(self.data, "product", None)
 
     def content(self) -> dict[str, Any]:
-        """Return the CloudEvent without `recordedtime`: what is digested, and what makes two events the same."""
+        """Return the CloudEvent without `recordedtime`: what is digested, and what makes two events the same.
+
+        A field of the data at its default is left out: one that a contract gains later alters no digest.
+        """
         content: dict[str, Any] = {
             "specversion": "1.0",
             "id": self.id,
@@ -475,7 +488,7 @@ class Event(BaseModel):
             "time": write_time(microseconds(self.time)),
             "sequence": str(self.sequence),
             "datacontenttype": "application/json",
-            "data": self.data.model_dump(mode="json"),
+            "data": self.data.model_dump(mode="json", exclude_defaults=True),
         }
         for attribute in ("subject", "partitionkey", "correlationid", "causationid"):
             value = getattr(self, attribute)
@@ -554,38 +567,40 @@ class _Duplicated(dict[str, Any]):
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
         result = _Duplicated(result)
-        result.key = next(name for name in names if names.count(name) > 1)
+        result.key = Counter(name for name, _ in pairs).most_common(1)[0][0]
     return result
 
 
-def _duplicates(value: object, path: str) -> Iterator[str]:
+def _whole(digits: str) -> int:
+    """Return the number, cut where it is past all bounds: Python refuses to read more than 4,300 digits."""
+    return int(digits[:40])
+
+
+def _check_shape(value: dict[str, Any] | list[Any], path: str = "", depth: int = 1) -> None:
+    if depth > NESTING_MAX:
+        raise Refused("malformed", path.rstrip("."), "is nested too deeply")
     if isinstance(value, _Duplicated):
-        yield path + value.key
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _duplicates(inner, f"{path}{name}.")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _duplicates(inner, f"{path}{index}.")
+        raise Refused("duplicate_key", path + value.key, "is named twice")
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, dict | list):
+            _check_shape(inner, f"{path}{name}.", depth + 1)
 
 
-_parse = partial(json.loads, object_pairs_hook=_object)
+_parse = partial(json.loads, object_pairs_hook=_object, parse_int=_whole)
 
 
 def parse_strictly(body: bytes | str) -> dict[str, Any]:
-    """Return the JSON object in `body`; raise `Refused` if it is none, or names a key twice."""
+    """Return the JSON object in `body`; raise `Refused` if it is none, names a key twice or is nested too deeply."""
     try:
-        value = _parse(body)
+        value = _parse(body if isinstance(body, str) else body.decode())
     except RecursionError:
         raise Refused("malformed", "", "is nested too deeply") from None
     except ValueError as error:
         raise Refused("malformed", "", f"is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise Refused("malformed", "", f"is a JSON {type(value).__name__}, not an object")
-    for path in _duplicates(value, ""):
-        raise Refused("duplicate_key", path, "is named twice")
+    _check_shape(value)
     return value
 
 
@@ -604,14 +619,24 @@ _CODES: dict[str, ReasonCode] = {
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _validate(model: type[Model], value: object, prefix: str) -> Model:
+def validate_strictly(model: type[Model], value: object, prefix: str) -> Model:
+    """Return the model that the value is; raise `Refused` for the first thing wrong, its path after the prefix."""
+    if isinstance(value, dict) and not value.keys() <= model.model_fields.keys():
+        # pydantic would describe each of a hundred thousand strangers
+        stranger = next(name for name in value if name not in model.model_fields)
+        raise Refused("malformed", prefix + stranger, "is no field of it")
     try:
         return model.model_validate(value)
     except ValidationError as invalid:
         error = invalid.errors(include_url=False)[0]
     code = _CODES.get(error["type"], "malformed")
-    if error["type"].startswith("int") and isinstance(error["input"], float):
-        code = "fraction"
+    given = error["input"]
+    if isinstance(given, float) and error["type"].startswith("int") and not isnan(given):
+        code = "out_of_bounds" if isinf(given) else "fraction"
     path = prefix + ".".join(str(part) for part in error["loc"])
-    shown = "" if error["type"] in ("missing", "out_of_bounds") else f", not {repr(error['input'])[:60]}"
+    shown = "" if error["type"] in ("missing", "out_of_bounds") else f", not {_shorten(given)}"
     raise Refused(code, path.rstrip("."), error["msg"].removeprefix("Input ") + shown)
+
+
+def _shorten(value: object) -> str:
+    return reprlib.repr(value)[:60]
