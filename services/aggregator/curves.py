@@ -74,7 +74,7 @@ class Curves:
     Movements lie as cumulative rows by day, `[row, movement, key]`, so a window is one subtraction; plans as daily
     differences by key, `[key, plan, row]`. Row 0 holds what lies before the horizon, the last what lies beyond.
 
-    Memory: a key takes at most 8 × (13 × (H + 2) + 15 × (H + 3)) bytes for H days, 0.49 MB for the six years; room for
+    Memory: a key takes at most 8 × (15 × (H + 2) + 15 × (H + 3)) bytes for H days, 0.53 MB for the six years; room for
     keys grows by doubling, from 64. Rows after the last day moved, and keys not in use, cost address space only.
     """
 

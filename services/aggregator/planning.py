@@ -1,0 +1,202 @@
+"""Planning: the projected balance, who runs short first, and the months, read off the curves."""
+
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+
+from services.aggregator import kernels
+from services.aggregator.curves import COMMITTED, OPEN, SLOTS, Curves
+from services.aggregator.kernels import Wafers
+from shared.events import FIRMNESS, Firmness, day_number
+from shared.postings import Measure
+
+PROGRAMME_WAFERS = 900_000
+"""Wafers a month that the letter of intent of 1 October 2025 speaks of."""
+
+
+class Projection(NamedTuple):
+    """The projected available balance of a product at a site; days are days since 1970."""
+
+    product: str
+    site: str
+    today: int
+    on_hand: int  # at the end of the day before today
+    past_due_supply: int  # open commits and transit that were due before today
+    balance: Wafers  # [day from today], to the horizon's end
+    first_short_day: int | None
+    first_shortage: int  # on the first short day
+    shortage: int  # the greatest
+
+
+class Short(NamedTuple):
+    """When a product runs short at a site, and by how many wafers."""
+
+    first_short_day: int | None
+    first_shortage: int
+    shortage: int
+
+
+class Shortage(NamedTuple):
+    """A product at a site that runs short, at each grade of firmness."""
+
+    product: str
+    site: str
+    past_due_supply: dict[Firmness, int]
+    by_firmness: dict[Firmness, Short]
+
+
+class MonthOnStart(NamedTuple):
+    """A month on the basis start; the gap is all that was ever started less all that was ever to be started by then."""
+
+    demand: int
+    started: int
+    net: int
+    cumulative_gap: int
+    share_percent: float  # of 900,000 started, rounded half up to one decimal
+
+
+class MonthOnReceipt(NamedTuple):
+    """A month on the basis receipt; the gap is all that was ever received less all that was ever due by then."""
+
+    forecast: int
+    due: int
+    committed: dict[Firmness, int]  # due in the month, at that very grade
+    received: int
+    net: int
+    cumulative_gap: int
+
+
+class Month(NamedTuple):
+    """A month on both bases, which are never mixed: the same wafer is months apart on them."""
+
+    month: date
+    start: MonthOnStart
+    receipt: MonthOnReceipt
+
+
+def project(
+    curves: Curves, firmness: Firmness = "planned", today: int | None = None, *, past_due: bool = False,
+    product: str | None = None, site: str | None = None, supplier: str | None = None,
+) -> list[Projection]:  # fmt: skip
+    """Return the projected balance of each product and site, sorted; none before there is a today in the horizon.
+
+    PAB(t) = on hand before today + receipts(today..t) - (all required due up to t - all consumed before today).
+    Receipts are transit by its eta and open commits of the firmness or above by their due day, and what movements have
+    already brought on today or later, which their plans have given up. Overdue demand falls on today. Overdue supply
+    stands apart, and falls on today only if `past_due`.
+    """
+    today = curves.today if today is None else today
+    if today is None or today >= curves.start + curves.days:
+        return []
+    grouping = curves.group(("product", "site"), product=product, site=site, supplier=supplier)
+    groups, first = len(grouping.labels), max(today - curves.start + 1, 1)
+    supplied = curves.supplied(grouping)
+    receipts = curves.planned(grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
+    required = curves.planned(grouping, (Measure.REQUIRED,))
+    balance = np.empty((groups, curves.days + 1 - first), dtype=np.int64)
+    first_short, first_shortage, shortage = (np.empty(groups, dtype=np.int64) for _ in range(3))
+    kernels.project_balances(
+        balance, first_short, first_shortage, shortage, supplied, receipts, required, first, int(past_due)
+    )
+    on_hand = curves.stages(grouping, today - 1).on_hand.tolist()
+    overdue = receipts[:, :first].sum(axis=1).tolist()
+    return [
+        Projection(
+            product=grouping.labels[n][0],
+            site=grouping.labels[n][1],
+            today=curves.start + first - 1,
+            on_hand=on_hand[n],
+            past_due_supply=overdue[n],
+            balance=balance[n],
+            first_short_day=curves.start + row - 1 if row >= 0 else None,
+            first_shortage=int(first_shortage[n]),
+            shortage=int(shortage[n]),
+        )
+        for n, row in enumerate(first_short.tolist())
+    ]
+
+
+def shortages(
+    curves: Curves, firmness: Firmness = "planned", today: int | None = None, *, past_due: bool = False,
+    product: str | None = None, site: str | None = None, supplier: str | None = None,
+) -> list[Shortage]:  # fmt: skip
+    """Return who runs short when commits of a firmness and above are kept: first short first, then the greatest."""
+    grades = [
+        project(curves, grade, today, past_due=past_due, product=product, site=site, supplier=supplier)
+        for grade in FIRMNESS
+    ]
+    short = []
+    for row in zip(*grades, strict=True):
+        by_firmness = {
+            grade: Short(each.first_short_day, each.first_shortage, each.shortage)
+            for grade, each in zip(FIRMNESS, row, strict=True)
+        }
+        overdue = {grade: each.past_due_supply for grade, each in zip(FIRMNESS, row, strict=True)}
+        if by_firmness[firmness].first_short_day is not None:
+            short.append(Shortage(row[0].product, row[0].site, overdue, by_firmness))
+    return sorted(short, key=lambda each: _urgency(each.by_firmness[firmness]) + each[:2])
+
+
+def _urgency(short: Short) -> tuple[int, int]:
+    return short.first_short_day or 0, -short.shortage
+
+
+def month_table(
+    curves: Curves, first_month: date, last_month: date, *, product: str | None = None, site: str | None = None,
+    supplier: str | None = None,
+) -> list[Month]:  # fmt: skip
+    """Return the months from the first to the last, each on both bases; raise ValueError outside the horizon."""
+    first, last = first_month.replace(day=1), last_month.replace(day=1)
+    if first > last:
+        raise ValueError(f"the first month {first:%Y-%m} is after the last {last:%Y-%m}")
+    edge = curves.start + curves.days
+    if not curves.start <= day_number(first) or not day_number(_next_month(last)) <= edge:
+        raise ValueError(f"the months {first:%Y-%m} to {last:%Y-%m} are not whole inside the horizon")
+    grouping = curves.group(product=product, site=site, supplier=supplier)
+
+    def reached(measure: Measure) -> list[int]:
+        """All wafers up to each month's first day, and up to the day after the last month's end."""
+        if measure < Measure.FORECAST:
+            sums = [curves.moved(grouping, day - 1)[SLOTS[measure]].sum() for day in days]
+        else:
+            daily = curves.planned(grouping, (measure,)).sum(axis=0).cumsum()
+            sums = [daily[day - curves.start] for day in days]
+        return [int(wafers) for wafers in sums]
+
+    months = [first]
+    while months[-1] <= last:
+        months.append(_next_month(months[-1]))
+    days = [day_number(month) for month in months]
+    started, received = reached(Measure.STARTED), reached(Measure.RECEIVED)
+    start_by, due = reached(Measure.REQUIRED_START), reached(Measure.REQUIRED)
+    forecast = reached(Measure.FORECAST)
+    committed = {grade: reached(measure) for grade, measure in zip(FIRMNESS, COMMITTED, strict=True)}
+    table = []
+    for n, month in enumerate(months[:-1]):
+        starts, receipts = started[n + 1] - started[n], received[n + 1] - received[n]
+        table.append(
+            Month(
+                month=month,
+                start=MonthOnStart(
+                    demand=start_by[n + 1] - start_by[n],
+                    started=starts,
+                    net=starts - (start_by[n + 1] - start_by[n]),
+                    cumulative_gap=started[n + 1] - start_by[n + 1],
+                    share_percent=(starts * 2_000 + PROGRAMME_WAFERS) // (2 * PROGRAMME_WAFERS) / 10,
+                ),
+                receipt=MonthOnReceipt(
+                    forecast=forecast[n + 1] - forecast[n],
+                    due=due[n + 1] - due[n],
+                    committed={grade: sums[n + 1] - sums[n] for grade, sums in committed.items()},
+                    received=receipts,
+                    net=receipts - (due[n + 1] - due[n]),
+                    cumulative_gap=received[n + 1] - due[n + 1],
+                ),
+            )
+        )
+    return table
+
+
+def _next_month(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

@@ -1,0 +1,278 @@
+"""The curves against their naive twin, and what must hold of them for any postings."""
+
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.aggregator.curves import WAFERS_SUM_MAX, Curves, Gap
+from shared.postings import Measure
+from tests.unit.naive_curves import GRADES, PARTS, NaiveCurves, batch_of
+
+START, DAYS = 20_089, 40  # 2025-01-01
+FIRST_DAY = date(2025, 1, 1)
+KEY = ("HBM4-12H", "abilene", "samsung")
+OTHER = ("HBM4-12H", "narvik", "skhynix")
+
+keys = st.tuples(
+    st.sampled_from(["HBM4-12H", "DDR5-16G"]),
+    st.sampled_from(["abilene", "narvik", "unallocated"]),
+    st.sampled_from(["samsung", "skhynix"]),
+)
+days = st.integers(START - 4, START + DAYS + 3)
+postings = st.tuples(keys, st.sampled_from(Measure), days, st.integers(-50, 50))
+logs = st.lists(postings, max_size=40)
+watermarks = st.lists(st.tuples(st.sampled_from(["samsung", "skhynix", "abilene"]), days), max_size=5)
+only = st.fixed_dictionaries(
+    {}, optional={"product": st.just("HBM4-12H"), "site": st.just("narvik"), "supplier": st.just("nobody")}
+)
+by = st.lists(st.sampled_from(PARTS), unique=True)
+quick = settings(max_examples=60, deadline=None)
+
+
+def empty():
+    return Curves(FIRST_DAY, DAYS, "catalogue-1")
+
+
+def fold(log, marks=(), cuts=()):
+    """Fold a log in batches cut at some places, each watermark in a batch of its own."""
+    curves = empty()
+    edges = [0, *sorted(cut % (len(log) + 1) for cut in cuts), len(log)]
+    batches = [(log[a:b], {}) for a, b in pairwise(edges)]
+    batches += [([], {source: day}) for source, day in marks]
+    for number, (part, said) in enumerate(batches, start=1):
+        curves.add(batch_of(number, part, said, ["samsung"]))
+    return curves
+
+
+def fold_naively(log, marks=()):
+    naive = NaiveCurves(START, DAYS, "catalogue-1")
+    naive.add(log, {}, ["samsung"])
+    for source, day in marks:
+        naive.add([], {source: day}, [])
+    return naive
+
+
+# ---------------------------------------------------------------- whatever is posted
+
+
+@given(logs, watermarks, st.lists(st.integers(0, 40), max_size=6))
+@quick
+def test_the_state_hash_is_that_of_the_naive_twin(log, marks, cuts):
+    assert fold(log, marks, cuts).state_hash() == fold_naively(log, marks).state_hash()
+
+
+@given(logs, watermarks, st.lists(st.integers(0, 40), max_size=6), st.randoms(use_true_random=False))
+@quick
+def test_neither_order_nor_batching_changes_the_state_hash(log, marks, cuts, random):
+    shuffled, marks_shuffled = random.sample(log, len(log)), random.sample(marks, len(marks))
+
+    assert fold(shuffled, marks_shuffled, cuts).state_hash() == fold(log, marks).state_hash()
+
+
+@given(logs, st.lists(st.integers(1, 9), max_size=9))
+@quick
+def test_a_batch_that_comes_again_changes_nothing(log, again):
+    curves, once = empty(), fold(log)
+    parts = [log[at : at + 5] for at in range(0, len(log) + 1, 5)]
+    batches = [batch_of(n, part, {}, ["samsung"]) for n, part in enumerate(parts, start=1)]
+    for n, batch in enumerate(batches):
+        curves.add(batch)
+        for late in again:
+            assert curves.add(batches[min(late, n)]).size == 0
+
+    assert curves.state_hash() == once.state_hash()
+
+
+@given(logs, days, by, only)
+@quick
+def test_stages_and_open_commits_are_those_of_the_naive_twin(log, day, by, only):
+    curves, naive = fold(log), fold_naively(log)
+
+    grouping = curves.group(by, **only)
+    stages = curves.stages(grouping, day)
+
+    expected = naive.groups(by, only)
+    assert grouping.labels == list(expected)
+    for n, chosen in enumerate(expected.values()):
+        held = {name: int(getattr(stages, name)[n]) for name in ("wip", "finished", "in_transit", "on_hand")}
+        assert held == naive.stages(chosen, day)
+        assert stages.open_commit[:, n].tolist() == naive.open_commit(chosen)
+
+
+@given(
+    logs, days, st.sampled_from([1, 7, 30, 90, 365]), st.sampled_from(["start", "receipt"]), by,
+    st.none() | st.sampled_from(GRADES), only,
+)  # fmt: skip
+@quick
+def test_rolling_balances_are_those_of_the_naive_twin(log, day, window, basis, by, firmness, only):
+    curves, naive = fold(log), fold_naively(log)
+    basis = basis if firmness is None else "receipt"
+
+    assert curves.rolling(day, window, basis, by, firmness, **only) == naive.rolling(
+        day, window, basis, by, firmness, only
+    )
+
+
+@given(logs, st.lists(st.integers(0, 40), max_size=3))
+@quick
+def test_published_balances_are_the_latest_of_the_keys_that_changed(log, cuts):
+    curves, naive = fold(log, cuts=cuts), fold_naively(log)
+
+    balances = curves.balances(np.arange(len(curves.keys)), told=5)
+
+    assert balances.position == curves.position
+    for n, key in enumerate(zip(balances.products, balances.sites, balances.suppliers, strict=True)):
+        held = {name: getattr(balances, name)[n] for name in ("wip", "finished", "in_transit", "on_hand")}
+        assert held == naive.stages([key], START + DAYS)
+        assert balances.open_commit[n] == sum(naive.open_commit([key]))
+
+
+@given(logs)
+@quick
+def test_what_is_posted_and_taken_back_leaves_no_trace(log):
+    back = [(key, measure, day, -wafers) for key, measure, day, wafers in log]
+
+    assert fold(log + back).state_hash() == fold([]).state_hash()
+
+
+# ---------------------------------------------------------------- the chain of batches
+
+
+def test_a_batch_that_is_missing_is_a_gap():
+    curves = empty()
+    curves.add(batch_of(1, []))
+
+    with pytest.raises(Gap, match="batch 3 follows 2, not 1"):
+        curves.add(batch_of(3, []))
+
+
+def test_a_batch_of_another_store_is_a_gap_and_not_a_duplicate():
+    curves = empty()
+    curves.add(batch_of(1, []))
+
+    with pytest.raises(Gap, match="epoch 8, not 7"):
+        curves.add(batch_of(1, [], epoch=8))
+
+
+def test_the_changed_keys_are_told_once_each_and_sorted():
+    curves = empty()
+    curves.add(batch_of(1, [(KEY, Measure.STARTED, START, 1), (OTHER, Measure.STARTED, START, 1)]))
+
+    changed = curves.add(batch_of(2, [(OTHER, Measure.OPENED, START, 1), (OTHER, Measure.FORECAST, START, 1)]))
+
+    assert [curves.keys[key] for key in changed] == [OTHER]
+    assert (curves.position, curves.head, curves.epoch, curves.postings) == (2, "head-2", 7, 4)
+
+
+def test_more_keys_than_there_was_room_for_keep_their_wafers():
+    log = [((f"P{n % 7}", f"S{n}", "samsung"), Measure(n % 2 * 32), START + n % DAYS, n + 1) for n in range(500)]
+
+    curves = fold(log, cuts=range(0, 500, 40))
+
+    assert len(curves.keys) == 500
+    assert curves.state_hash() == fold_naively(log).state_hash()
+
+
+# ---------------------------------------------------------------- how far it is complete
+
+
+def test_it_is_complete_through_no_day_before_each_source_has_a_watermark():
+    curves = empty()
+    curves.add(batch_of(1, [], {"samsung": START + 3}, ["samsung", "abilene"]))
+    assert (curves.complete_through, curves.today) == (None, None)
+
+    curves.add(batch_of(2, [], {"abilene": START + 1}))
+
+    assert (curves.complete_through, curves.today) == (START + 1, START + 2)
+
+
+def test_a_watermark_never_goes_back():
+    curves = empty()
+    curves.add(batch_of(1, [], {"samsung": START + 3}))
+
+    curves.add(batch_of(2, [], {"samsung": START + 1}))
+
+    assert curves.complete_through == START + 3
+
+
+# ---------------------------------------------------------------- what compiled code must not see
+
+
+GOOD = batch_of(1, [(KEY, Measure.STARTED, START, 5), (KEY, Measure.FORECAST, START, 7)])
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("products", [0, 3], r"products\[1\] is 3, not 0 to 2"),
+        ("sites", [-1, 1], r"sites\[0\] is -1"),
+        ("suppliers", [2, 2, 2], r"suppliers has 3 rows, wafers has 2"),
+        ("measures", [0, 31], r"measures\[1\] is 31, which is no Measure"),
+        ("measures", [64, 0], r"measures\[0\] is 64"),
+        ("measures", [0, -1], r"measures\[1\] is -1"),
+        ("days", [0, 2**40], r"days\[1\] is 1099511627776"),
+        ("wafers", [1, 2**80], r"wafers\[1\] is 1208925819614629174706176"),
+        ("wafers", [-(2**41), 1], r"wafers\[0\] is -2199023255552"),
+    ],
+)
+def test_a_broken_column_is_named_with_its_row_and_nothing_is_folded(column, values, message):
+    curves, untouched = empty(), empty().state_hash()
+
+    with pytest.raises(ValueError, match=message):
+        curves.add(GOOD.model_copy(update={column: values}))
+
+    assert (curves.position, curves.keys, curves.state_hash()) == (0, [], untouched)
+
+
+def test_sums_are_stopped_before_they_could_leave_int64():
+    curves, big = empty(), 2**40
+    rows = WAFERS_SUM_MAX // big
+    batch = batch_of(1, [(KEY, Measure.STARTED, START, big)])
+    full = batch.model_copy(
+        update={"wafers": [big] * rows}
+        | {name: getattr(batch, name) * rows for name in ("products", "sites", "suppliers", "measures", "days")}
+    )
+    curves.add(full)
+
+    with pytest.raises(ValueError, match="bring the sum of all postings to"):
+        curves.add(batch_of(2, [(KEY, Measure.STARTED, START, -1)]))
+
+
+def test_firmness_has_no_basis_start():
+    with pytest.raises(ValueError, match="receipt"):
+        empty().rolling(START, 30, "start", firmness="firm")
+
+
+# ---------------------------------------------------------------- the proof
+
+
+def test_the_state_hash_depends_on_horizon_catalogue_sources_and_watermarks():
+    base = batch_of(1, [(KEY, Measure.STARTED, START, 5)], {"samsung": START}, ["samsung"])
+    hashes = set()
+    for curves, batch in [
+        (Curves(FIRST_DAY, DAYS), base),
+        (Curves(FIRST_DAY, DAYS + 1), base),
+        (Curves(date(2025, 1, 2), DAYS), base),
+        (Curves(FIRST_DAY, DAYS, "another"), base),
+        (Curves(FIRST_DAY, DAYS), base.model_copy(update={"sources": ["samsung", "abilene"]})),
+        (Curves(FIRST_DAY, DAYS), base.model_copy(update={"watermarks": {"samsung": START + 1}})),
+        (Curves(FIRST_DAY, DAYS), base.model_copy(update={"wafers": [6]})),
+        (Curves(FIRST_DAY, DAYS), base.model_copy(update={"days": [START + 1]})),
+    ]:
+        curves.add(batch)
+        hashes.add(curves.state_hash())
+
+    assert len(hashes) == 8
+
+
+def test_a_key_takes_no_more_memory_than_is_stated():
+    curves = Curves()
+    room = curves.totals.shape[0]
+    taken = sum(array.nbytes for array in (curves.cumulative, curves.beyond, curves.plans, curves.totals))
+
+    assert taken == room * 8 * (15 * (curves.days + 2) + 15 * (curves.days + 3))
+    assert taken / room < 0.53e6
