@@ -1,4 +1,4 @@
-"""A scenario: the inputs of a programme as its file states them, each with its basis, and the plan derived from them."""
+"""A scenario: the inputs of a programme, each with its basis, and the plan that follows from them."""
 
 import re
 from collections.abc import Mapping
@@ -164,6 +164,7 @@ class Play(_Part):
     early_days: Count
     late_days: Count
     probe_spread_percent: Percent
+    shipment_lots_max: Annotated[int, Field(ge=1, le=1000)]
     delayed_permille: Count
     lost_permille: Count
     damaged_permille: Count
@@ -339,10 +340,6 @@ class Scenario(_Part):
     def commit_over_demand(self, month: date) -> Fraction:
         """Return what the suppliers together commit of the demand of a month."""
         return interpolate(self.commit_over_demand_percent.value, month) / 100
-
-    def mistakes_of(self, source: str) -> list[Mistake]:
-        """Return what a source will say wrong, in the order of the days."""
-        return sorted((m for m in self.mistakes if m.source == source), key=lambda m: m.day)
 
 
 def read_scenario(text: str) -> Scenario:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from shared.batch import Row
@@ -13,13 +13,11 @@ from shared.events import (
     DemandForecast,
     DemandRequired,
     Event,
-    EventData,
     EventReversed,
     PhasePlanned,
     ShipmentLost,
     ShipmentReceived,
     SiteDeclared,
-    SourceAdvanced,
     StockCounted,
     StockOpened,
     StockTransferred,
@@ -35,12 +33,8 @@ from shared.scenario import (
     derive_plan,
     last_of_month,
 )
-from shared.voice import Voice
+from shared.speech import DAY, Speech
 
-DAY = timedelta(days=1)
-OPENING = timedelta(hours=6)  # the first event of a day
-PACE = timedelta(seconds=4)  # between two events
-CLOSING = timedelta(hours=23, minutes=59, seconds=59)  # the watermark
 MIDMONTH = timedelta(days=14)
 REVIEWS = ((9, 50), (5, 0))  # months before the start, and percent of the first forecast error that is left
 SLIGHT_WAFERS = 3  # damaged, missing or miscounted at most
@@ -108,12 +102,10 @@ class Buildout:
     def __init__(self, scenario: Scenario, source: str, seed: int, start: date, until: date, variant: Variant) -> None:
         self._scenario = scenario
         self._source = source
-        self._start, self._until, self._today = start, until, start - DAY
+        self._start = self._today = start
         self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
-        self._voice = Voice(source)
-        self._said: list[Event | dict[str, Any]] = []
-        self._time = datetime.min.replace(tzinfo=UTC)
-        self._mistakes = scenario.mistakes_of(source)
+        self._speech = Speech(source, scenario.mistakes, start, until)
+        self._say = self._speech.say
         pools = scenario.variants[variant].pools
         self._sites = {s.id: s for s in scenario.datacenters[source].sites if pools or not s.pool}
         self._phases: dict[str, Phase] = {}
@@ -134,11 +126,8 @@ class Buildout:
 
         Days follow each other; `heard` is what the suppliers said up to the lag before, each event once.
         """
-        if day != self._today + DAY or day > self._until:
-            raise ValueError(f"{day} does not follow {self._today} within {self._start} to {self._until}")
+        self._speech.begin(day)
         self._today = day
-        self._time = datetime(day.year, day.month, day.day, tzinfo=UTC) + OPENING
-        self._said = []
         if day == self._start:
             self._declare_sites()
         self._play_script()
@@ -151,24 +140,7 @@ class Buildout:
         self._consume_stock()
         if day == last_of_month(day):
             self._count_stock()
-        self._time = self._time.replace(hour=0, minute=0, second=0) + CLOSING
-        self._say(SourceAdvanced(through=day))
-        return self._said
-
-    def _say(self, data: EventData, cause: str | None = None) -> str:
-        """Say an event, and before it what the scenario lets this source say wrong; return the event's id."""
-        for mistake in self._mistakes:
-            if mistake.day > self._today:
-                break
-            if mistake.event == data.type:
-                self._mistakes.remove(mistake)
-                self._said.append(self._voice.misspeak(self._time, data, **mistake.wrong))
-                self._time += PACE
-                break
-        event = self._voice.say(self._time, data, cause=cause)
-        self._time += PACE
-        self._said.append(event)
-        return event.id
+        return self._speech.end()
 
     # ------------------------------------------------------------ plans
 
@@ -309,7 +281,8 @@ class Buildout:
     def _receive_shipments(self) -> None:
         for shipment in self._to_arrive.pop(self._today, []):
             key = (shipment.owner, shipment.name)
-            if shipment.arrives_on == self._today and self._shipments.pop(key, None):
+            if shipment.arrives_on == self._today and key in self._shipments:
+                del self._shipments[key]
                 self._receive(shipment)
 
     def _receive(self, shipment: Shipment) -> None:

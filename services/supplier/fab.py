@@ -3,18 +3,18 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 from shared.batch import Row
-from shared.catalog import CATALOG, is_hbm
+from shared.catalog import CATALOG
 from shared.events import (
     EPOCH,
     FIRMNESS,
     LOT_WAFERS_MAX,
     UNALLOCATED,
     Event,
-    EventData,
     Firmness,
     LotFinished,
     LotScrapped,
@@ -22,17 +22,12 @@ from shared.events import (
     ShipmentDispatched,
     ShipmentLost,
     ShipmentRevised,
-    SourceAdvanced,
     SupplyAgreed,
     SupplyCommitted,
 )
-from shared.scenario import Scenario, Variant, first_of_month, latest, split_headline
-from shared.voice import Voice
+from shared.scenario import Based, Scenario, Variant, first_of_month, latest, split_headline
+from shared.speech import DAY, Speech
 
-DAY = timedelta(days=1)
-OPENING = timedelta(hours=6)  # the first event of a day
-PACE = timedelta(seconds=4)  # between two events
-CLOSING = timedelta(hours=23, minutes=59, seconds=59)  # the watermark
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")
 
 
@@ -51,15 +46,9 @@ class Commit:
     revision: int = 0
     said: str = ""  # id of the event that last said it
     in_process: int = 0  # lots
-    finished: int = 0  # wafers that can be shipped
-    finished_lots: list[str] = field(default_factory=list)
+    finished: list[tuple[str, int]] = field(default_factory=list)  # lots to ship, and their wafers
     dispatched: int = 0
     withdrawn: bool = False
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing more will be shipped on it."""
-        return not (self.to_start or self.in_process or self.finished)
 
 
 @dataclass(slots=True)
@@ -81,6 +70,17 @@ class Outlook:
     revision: int = 0
 
 
+class Route(NamedTuple):
+    """How a product goes through the fab, as far as its lots need it."""
+
+    cycle: timedelta
+    transit: timedelta
+    hbm: bool
+    line_loss: float  # of each wafer
+    probe_percent: int  # planned
+    plan: int  # line yield times probe yield, in hundredths of a percent
+
+
 class Fab:
     """A supplier that answers what it hears and says what its fabs do."""
 
@@ -89,14 +89,13 @@ class Fab:
     ) -> None:
         self._scenario = scenario
         self._source = supplier
-        self._self = scenario.suppliers[supplier]
-        self._variant = variant
-        self._start, self._until, self._today = start, until, start - DAY
+        self._known = scenario.suppliers[supplier]
+        self._start = self._today = start
         self._random = random.Random(f"{seed}:{supplier}:{variant}").random  # noqa: S311 - a simulation
-        self._voice = Voice(supplier)
-        self._said: list[Event | dict[str, Any]] = []
-        self._time = datetime.min.replace(tzinfo=UTC)
-        self._mistakes = scenario.mistakes_of(supplier)
+        self._speech = Speech(supplier, scenario.mistakes, start, until)
+        self._say = self._speech.say
+        self._routes = {product: _route(scenario, product) for product in CATALOG}
+        self._shares: dict[tuple[str, date], Fraction] = {}
         self._diversions = {w.site: w.divert_to for w in scenario.events.withdrawals}
         self._commits: dict[str, Commit] = {}
         self._closed: set[str] = set()
@@ -107,7 +106,7 @@ class Fab:
         self._to_finish: dict[date, list[Lot]] = {}
         self._to_ship: dict[date, list[Commit]] = {}
         self._to_revise: dict[date, list[tuple[ShipmentDispatched, str, bool]]] = {}
-        self._yield_carry: dict[str, int] = {}
+        self._yield_carry = dict.fromkeys(CATALOG, 0)
         self._lots = self._shipments = 0
 
     def act(self, day: date, heard: Sequence[Row]) -> list[Event | dict[str, Any]]:
@@ -115,11 +114,8 @@ class Fab:
 
         Days follow each other; `heard` is what the sites said up to the lag before, each event once.
         """
-        if day != self._today + DAY or day > self._until:
-            raise ValueError(f"{day} does not follow {self._today} within {self._start} to {self._until}")
+        self._speech.begin(day)
         self._today = day
-        self._time = datetime(day.year, day.month, day.day, tzinfo=UTC) + OPENING
-        self._said = []
         if day == self._start:
             self._agree_headline()
         self._play_script()
@@ -133,26 +129,9 @@ class Fab:
         self._finish_lots()
         self._ship_commits()
         self._revise_shipments()
-        self._time = self._time.replace(hour=0, minute=0, second=0) + CLOSING
-        self._say(SourceAdvanced(through=day))
-        return self._said
+        return self._speech.end()
 
-    # ------------------------------------------------------------ saying
-
-    def _say(self, data: EventData, cause: str | None = None) -> str:
-        """Say an event, and before it what the scenario lets this source say wrong; return the event's id."""
-        for mistake in self._mistakes:
-            if mistake.day > self._today:
-                break
-            if mistake.event == data.type:
-                self._mistakes.remove(mistake)
-                self._said.append(self._voice.misspeak(self._time, data, **mistake.wrong))
-                self._time += PACE
-                break
-        event = self._voice.say(self._time, data, cause=cause)
-        self._time += PACE
-        self._said.append(event)
-        return event.id
+    # ------------------------------------------------------------ promises
 
     def _say_commit(self, commit: Commit, cause: str | None, reason: str = "") -> None:
         commit.said = self._say(
@@ -173,8 +152,6 @@ class Fab:
             commit.firmness = firmness
             self._revise_commit(commit, "", cause)
 
-    # ------------------------------------------------------------ promises
-
     def _agree_headline(self) -> None:
         headline = self._scenario.headline
         for product, wafers in split_headline(self._scenario, self._source).items():
@@ -189,60 +166,55 @@ class Fab:
     def _promise(self, product: str, started: date, wafers: int, priority: int | None) -> int:
         """Return the whole wafers that this supplier can promise of a demand for wafers started in a month."""
         month = first_of_month(started)
-        share = self._scenario.share(self._source, product, month) * self._scenario.commit_over_demand(month)
+        share = self._shares.get((product, month))
+        if share is None:
+            share = self._scenario.share(self._source, product, month) * self._scenario.commit_over_demand(month)
+            self._shares[product, month] = share
         allotment = self._scenario.allotment_percent_by_priority.value.get(priority or 0, 100)
-        return int(wafers * share * allotment / 100)
+        return wafers * share.numerator * allotment // (share.denominator * 100)
 
     def _answer_forecast(self, row: Row) -> None:
-        assert row.line and row.product and row.site and row.day is not None and row.wafers is not None
-        due = EPOCH + row.day * DAY
-        lead = self._scenario.lead_time(row.product)
-        wafers = self._promise(row.product, due - lead.cycle - lead.transit, row.wafers, priority=None)
-        outlook = self._outlooks.get(row.line)
-        if outlook is None:
-            if wafers == 0:
-                return
-            outlook = self._outlooks[row.line] = Outlook(due, wafers)
-        elif (outlook.due, outlook.wafers) == (due, wafers):
-            return
-        else:
-            outlook.due, outlook.wafers, outlook.revision = due, wafers, outlook.revision + 1
-        self._say(
-            SupplyCommitted(
-                product=row.product, site=row.site, supplier=self._source, line=row.line, due=due, firmness="planned",
-                wafers=wafers, revision=outlook.revision, reason="" if wafers else "orders have taken its place",
-            ),
-            row.id,
-        )  # fmt: skip
+        """Promise a share of a forecast, as firmly as a forecast deserves; it goes as the orders come."""
+        line, product, site, due, forecast = _read_demand(row)
+        route = self._routes[product]
+        wafers = self._promise(product, due - route.cycle - route.transit, forecast, priority=None)
+        outlook = self._outlooks.get(line, Outlook(due, 0, -1))
+        if (outlook.due, outlook.wafers) != (due, wafers):
+            self._outlooks[line] = outlook = Outlook(due, wafers, outlook.revision + 1)
+            self._say(
+                SupplyCommitted(
+                    product=product, site=site, supplier=self._source, line=line, due=due, firmness="planned",
+                    wafers=wafers, revision=outlook.revision, reason="" if wafers else "forecast withdrawn",
+                ),
+                row.id,
+            )  # fmt: skip
 
     def _answer_order(self, row: Row) -> None:
-        assert row.line and row.product and row.site and row.day is not None and row.wafers is not None
-        commit = self._commits.get(row.line)
-        due = EPOCH + row.day * DAY
+        """Promise a share of a new order; follow an old one that is postponed or withdrawn."""
+        line, product, site, due, required = _read_demand(row)
+        commit = self._commits.get(line)
         if commit is None:
             start_by = date.fromisoformat(row.others["start_by"])
-            if start_by >= self._start and row.wafers and row.line not in self._closed:
-                wafers = self._promise(row.product, start_by, row.wafers, row.others["priority"])
-                if wafers:
-                    self._take_order(row, due, start_by, wafers)
-        elif row.wafers == 0 and not commit.withdrawn:
+            wafers = self._promise(product, start_by, required, row.others["priority"])
+            if wafers and start_by >= self._start and line not in self._closed:
+                ship_on = max(due - self._routes[product].transit, self._today)
+                commit = self._commits[line] = Commit(line, product, site, due, wafers, ship_on, wafers)
+                self._to_ship.setdefault(ship_on, []).append(commit)
+                self._say_commit(commit, row.id)
+                self._plan_starts(commit, start_by)
+        elif required == 0 and not commit.withdrawn:
             commit.withdrawn, commit.wafers, commit.to_start = True, 0, 0
             self._revise_commit(commit, "order withdrawn", row.id)
         elif due != commit.due and not commit.withdrawn:
             self._postpone(commit, due)
             self._revise_commit(commit, "order postponed", row.id)
 
-    def _take_order(self, row: Row, due: date, start_by: date, wafers: int) -> None:
-        """Promise wafers for an order, and spread the start of their lots over the days before they must start."""
-        assert row.line and row.product and row.site
-        ship_on = max(due - self._scenario.lead_time(row.product).transit, self._today)
-        commit = self._commits[row.line] = Commit(row.line, row.product, row.site, due, wafers, ship_on, wafers)
-        self._to_ship.setdefault(ship_on, []).append(commit)
-        self._say_commit(commit, row.id)
+    def _plan_starts(self, commit: Commit, start_by: date) -> None:
+        """Spread the start of a commit's lots over the days before they must have started."""
         days = self._scenario.play.start_days
-        lots = -(-wafers // LOT_WAFERS_MAX)
+        lots = -(-commit.wafers // LOT_WAFERS_MAX)
         for n in range(days):
-            first, last = (min(lots * k // days * LOT_WAFERS_MAX, wafers) for k in (n, n + 1))
+            first, last = (min(lots * k // days * LOT_WAFERS_MAX, commit.wafers) for k in (n, n + 1))
             if last > first:
                 day = max(start_by - (days - 1 - n) * DAY, self._today)
                 self._to_start.setdefault(day, []).append((commit, last - first))
@@ -257,34 +229,34 @@ class Fab:
 
     def _start_lots(self) -> None:
         """Start the lots of the day as far as the capacities for DRAM and, for HBM, for TSV go; the rest waits."""
-        fabs = [fab.name for fab in self._self.fabs if fab.opens_on <= self._today]
-        dram = self._room(self._self.dram_wafers_per_month)
-        tsv = self._room(self._self.tsv_wafers_per_month)
-        waiting, self._waiting = self._waiting + self._to_start.pop(self._today, []), []
-        for commit, planned in waiting:
-            wafers = min(planned, commit.to_start)
-            room = min(dram, tsv) if is_hbm(commit.product) else dram
-            started = min(wafers, room)
-            for lot_wafers in _divide(started):
-                self._start_lot(commit, lot_wafers, fabs[self._lots % len(fabs)])
+        fabs = [fab.name for fab in self._known.fabs if fab.opens_on <= self._today]
+        dram = self._room(self._known.dram_wafers_per_month)
+        tsv = self._room(self._known.tsv_wafers_per_month)
+        planned = self._waiting + self._to_start.pop(self._today, [])
+        self._waiting = []
+        for commit, wanted in planned:
+            wafers = min(wanted, commit.to_start)
+            hbm = self._routes[commit.product].hbm
+            started = min(wafers, dram, tsv) if hbm else min(wafers, dram)
+            for first in range(0, started, LOT_WAFERS_MAX):
+                self._start_lot(commit, min(LOT_WAFERS_MAX, started - first), fabs[self._lots % len(fabs)])
             dram -= started
-            tsv -= started if is_hbm(commit.product) else 0
+            tsv -= started if hbm else 0
             if started < wafers:
                 self._waiting.append((commit, wafers - started))
 
-    def _room(self, capacity: dict[date, Any]) -> int:
+    def _room(self, capacity: dict[date, Based[int]]) -> int:
         """Return the wafers that may start today of a capacity a month, as much of it as one programme gets."""
-        return int(latest(capacity, self._today).value) * self._self.programme_percent.value * 12 // (100 * 365)
+        return latest(capacity, self._today).value * self._known.programme_percent.value * 12 // (100 * 365)
 
     def _start_lot(self, commit: Commit, wafers: int, fab: str) -> None:
-        play, product = self._scenario.play, commit.product
-        cycle = self._scenario.lead_time(product).cycle
+        play, route = self._scenario.play, self._routes[commit.product]
         self._lots += 1
         name = f"L{self._lots:07d}"
         said = self._say(
             LotStarted(
-                product=product, site=commit.site, supplier=self._source, wafers=wafers, lot=name, fab=fab,
-                due_out=self._today + cycle,
+                product=commit.product, site=commit.site, supplier=self._source, wafers=wafers, lot=name, fab=fab,
+                due_out=self._today + route.cycle,
             ),
             commit.said,
         )  # fmt: skip
@@ -294,9 +266,9 @@ class Fab:
         if commit.firmness == "material":
             self._firm_up(commit, "manufacturing", said)
         wobble = int(self._random() * (play.early_days + play.late_days + 1)) - play.early_days
-        self._to_finish.setdefault(self._today + cycle + wobble * DAY, []).append(lot)
-        if self._random() < wafers * float(1 - CATALOG[product].line_yield):
-            days = 1 + int(self._random() * (cycle.days - play.early_days - 1))
+        self._to_finish.setdefault(self._today + route.cycle + wobble * DAY, []).append(lot)
+        if self._random() < wafers * route.line_loss:
+            days = 1 + int(self._random() * (route.cycle.days - play.early_days - 1))
             self._to_scrap.setdefault(self._today + days * DAY, []).append(lot)
 
     def _scrap_wafers(self) -> None:
@@ -316,6 +288,7 @@ class Fab:
         )  # fmt: skip
 
     def _finish_lots(self) -> None:
+        """Credit the lots that leave the last test with what their real yield is worth at planned yield."""
         probed = {product: self._probe_percent(product) for product in CATALOG}
         for lot in self._to_finish.pop(self._today, []):
             commit = lot.commit
@@ -330,32 +303,26 @@ class Fab:
                 ),
                 lot.said,
             )  # fmt: skip
-            commit.finished += credit
-            commit.finished_lots.append(lot.name)
+            commit.finished.append((lot.name, credit))
             if commit.firmness == "manufacturing":
                 self._firm_up(commit, "firm", said)
 
     def _credit(self, product: str, wafers: int, probe_percent: int) -> int:
-        """Return what the wafers that came through are worth at planned yield.
-
-        The plan has a line yield before the probe. The fraction left over is carried to the product's next lot.
-        """
-        planned = CATALOG[product]
+        """Return the whole wafers to credit; the fraction left over is carried to the product's next lot."""
         spread = self._scenario.play.probe_spread_percent
         probed = probe_percent + int(self._random() * (2 * spread + 1)) - spread
-        worth = wafers * probed * 100 + self._yield_carry.get(product, 0)
-        plan = int(planned.line_yield * 100) * int(planned.probe_yield * 100)
-        credit, self._yield_carry[product] = divmod(worth, plan)
+        worth = wafers * probed * 100 + self._yield_carry[product]
+        credit, self._yield_carry[product] = divmod(worth, self._routes[product].plan)
         return credit
 
     def _probe_percent(self, product: str) -> int:
         """Return the real yield at probe: as planned, unless the scenario knows better."""
-        for excursion in self._scenario.events.yield_excursions:
-            if (excursion.supplier, excursion.product) == (self._source, product):
-                if excursion.day <= self._today < excursion.day + timedelta(weeks=excursion.weeks):
-                    return excursion.probe_percent
-        known = self._self.probe_percent.get(product)
-        return latest(known.value, self._today) if known else int(CATALOG[product].probe_yield * 100)
+        for bad in self._scenario.events.yield_excursions:
+            until = bad.day + timedelta(weeks=bad.weeks)
+            if (bad.supplier, bad.product) == (self._source, product) and bad.day <= self._today < until:
+                return bad.probe_percent
+        known = self._known.probe_percent.get(product)
+        return latest(known.value, self._today) if known else self._routes[product].probe_percent
 
     # ------------------------------------------------------------ shipments
 
@@ -364,32 +331,35 @@ class Fab:
         for commit in self._to_ship.pop(self._today, []):
             if commit.ship_on != self._today:  # it was postponed
                 continue
-            if commit.finished:
-                self._firm_up(commit, "immediate", commit.said)
-                self._dispatch(commit)
-            if commit.is_done:
+            lots_max = self._scenario.play.shipment_lots_max
+            for first in range(0, len(commit.finished), lots_max):
+                self._dispatch(commit, commit.finished[first : first + lots_max])
+            commit.finished = []
+            if not commit.to_start and not commit.in_process:
                 self._close(commit)
             else:
                 commit.ship_on += timedelta(weeks=1)
                 self._to_ship.setdefault(commit.ship_on, []).append(commit)
 
-    def _dispatch(self, commit: Commit) -> None:
+    def _dispatch(self, commit: Commit, lots: list[tuple[str, int]]) -> None:
+        """Send lots on their way: those of a withdrawn commit to another site, where the scenario names one."""
+        wafers = sum(credit for _, credit in lots)
+        if wafers == 0:
+            return
+        self._firm_up(commit, "immediate", commit.said)
         self._shipments += 1
         shipment = ShipmentDispatched(
-            product=commit.product, site=commit.site, supplier=self._source, wafers=commit.finished,
+            product=commit.product, site=commit.site, supplier=self._source, wafers=wafers,
             shipment=f"S{self._shipments:06d}", commit=None if commit.withdrawn else commit.line,
-            eta=self._today + self._scenario.lead_time(commit.product).transit, lots=commit.finished_lots,
+            eta=self._today + self._routes[commit.product].transit, lots=[name for name, _ in lots],
         )  # fmt: skip
         said = self._say(shipment, commit.said)
-        commit.dispatched += commit.finished
-        commit.finished, commit.finished_lots = 0, []
-        divert_to = self._diversions.get(commit.site)
-        if commit.withdrawn and divert_to:
+        commit.dispatched += wafers
+        divert_to = self._diversions.get(commit.site) if commit.withdrawn else None
+        play, luck = self._scenario.play, int(self._random() * 1000)
+        if divert_to:
             self._say_revised(shipment, shipment.eta, divert_to, said)
-            return
-        luck = int(self._random() * 1000)
-        play = self._scenario.play
-        if luck < play.lost_permille + play.delayed_permille:
+        elif luck < play.lost_permille + play.delayed_permille:
             lost = luck < play.lost_permille
             self._to_revise.setdefault(self._today + 3 * DAY, []).append((shipment, said, lost))
 
@@ -481,7 +451,13 @@ class Fab:
             self._to_finish.setdefault(day + delay, []).extend(lots)
 
 
-def _divide(wafers: int) -> Iterator[int]:
-    """Yield the sizes of the lots that so many wafers make."""
-    for first in range(0, wafers, LOT_WAFERS_MAX):
-        yield min(LOT_WAFERS_MAX, wafers - first)
+def _route(scenario: Scenario, product: str) -> Route:
+    known, lead = CATALOG[product], scenario.lead_time(product)
+    probe = int(known.probe_yield * 100)
+    plan = int(known.line_yield * 100) * probe
+    return Route(lead.cycle, lead.transit, known.family == "HBM", float(1 - known.line_yield), probe, plan)
+
+
+def _read_demand(row: Row) -> tuple[str, str, str, date, int]:
+    """Return the line, product, site, due day and wafers of a forecast or an order: a good row has them all."""
+    return str(row.line), str(row.product), str(row.site), EPOCH + (row.day or 0) * DAY, row.wafers or 0
