@@ -6,9 +6,10 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import uvicorn
+import uvloop
 from faststream import BaseMiddleware, StreamMessage
 from faststream.redis import RedisBroker, StreamSub
 from prometheus_client import CollectorRegistry, generate_latest
@@ -75,10 +76,9 @@ class Service:
         self.failure: BaseException | None = None
 
     @property
-    def redis(self) -> "Redis[bytes]":
+    def redis(self) -> Redis:
         """The connection on which this service publishes."""
-        client: Redis[bytes] = self.broker.config.broker_config.connection.client
-        return client
+        return cast(Redis, self.broker.config.broker_config.connection.client)  # no cluster: we never ask for one
 
     def reads(self, stream: str, *, after: str, batch_max: int = 100) -> Callable[[Read], Read]:
         """Have a handler read a stream from behind the entry `after`, up to `batch_max` entries at a time.
@@ -120,9 +120,11 @@ class Service:
         detail: dict[str, Any] = {"service": self.name, **self.facts()}
         try:
             lags = await self.lags()
-        except (OSError, asyncio.TimeoutError) as failure:
+        except (OSError, TimeoutError) as failure:
             return Health(False, detail | {"redis": repr(failure)})
-        waiting = {stream: lag for stream, lag in lags.items() if lag["behind"] and lag["age_s"] > self.settings.silence_max_s}
+        waiting = {
+            stream: lag for stream, lag in lags.items() if lag["behind"] and lag["age_s"] > self.settings.silence_max_s
+        }
         return Health(not waiting and self.failure is None, detail | {"streams": lags, "waiting": list(waiting)})
 
     async def lags(self) -> dict[str, dict[str, Any]]:
@@ -177,9 +179,13 @@ class Service:
         server = self._serve()
         try:
             await self.broker.start()
-            running = [self._watch(task) for task in (*self.beside, self._say_alive, *([server.serve] if server else []))]
+            running = [
+                self._watch(task) for task in (*self.beside, self._say_alive, *([server.serve] if server else []))
+            ]
             tasks = [asyncio.create_task(task) for task in running]
-            self.log.info("service_started", redis=self.settings.redis_url.rpartition("@")[2], http_port=self.settings.http_port)
+            self.log.info(
+                "service_started", redis=self.settings.redis_url.rpartition("@")[2], http_port=self.settings.http_port
+            )
             await self.stopping.wait()
         except Exception as failure:  # noqa: BLE001 (whatever it is, it is logged and ends the process)
             self.failure, tasks = failure, []
@@ -198,7 +204,7 @@ class Service:
     def _serve(self) -> uvicorn.Server | None:
         if not self.settings.http_port:
             return None
-        server = _Server(
+        return _Server(
             uvicorn.Config(
                 Starlette(routes=self.routes),
                 host=self.settings.http_host,
@@ -208,7 +214,6 @@ class Service:
                 lifespan="off",
             )
         )
-        return server
 
     async def _watch(self, task: Task) -> None:
         try:
@@ -247,7 +252,7 @@ def entry_order(entry_id: str) -> tuple[int, int]:
     return int(milliseconds), int(number or 0)
 
 
-async def publish_entries(redis: "Redis[bytes]", entries: Sequence[tuple[str, bytes, str]]) -> list[Any]:
+async def publish_entries(redis: Redis, entries: Sequence[tuple[str, bytes, str]]) -> list[Any]:
     """Add (stream, body, id or "*") to the streams in one round trip; return each id, or the error in its place."""
     pipeline = redis.pipeline(transaction=False)
     for stream, body, entry_id in entries:
@@ -257,8 +262,6 @@ async def publish_entries(redis: "Redis[bytes]", entries: Sequence[tuple[str, by
 
 def run_service(service: Service) -> int:
     """Run a service in this process; return its exit code."""
-    import uvloop
-
     return uvloop.run(service.run())
 
 

@@ -8,7 +8,9 @@ from typing import NamedTuple
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS said (only INTEGER PRIMARY KEY CHECK (only = 0), last INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS taken (
+    id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO said VALUES (0, 0);
 """
 
@@ -33,7 +35,7 @@ class Outbox:
         self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
 
     def put(self, entries: Sequence[Said], *, taken: Sequence[tuple[str, int, bytes]] = ()) -> None:
-        """Store some entries, all or none; those said before (a party that starts again says them again) are passed over.
+        """Store some entries, all or none; a party that starts again says some again, and those are passed over.
 
         `taken` are ids that somebody handed in, the sequence each got, and a digest of what was handed in.
         """

@@ -1,4 +1,4 @@
-"""A party at work: outbox, sender, intake over HTTP, and a simulation that lives through its days in step with the others."""
+"""A party at work: outbox, sender, intake over HTTP, and a simulation that lives its days in step with the others."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The datacenter's wiring: its outbox and intake, and, where a scenario is given, its simulation in step with the others."""
+"""The datacenter's wiring: its outbox and intake, and, given a scenario, its simulation in step with the others."""
 
 from services.datacenter.buildout import Buildout
 from shared.broker import Service

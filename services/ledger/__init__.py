@@ -1,1 +1,1 @@
-"""The ledger: reads what the parties say, records it exactly once, publishes postings and what was recorded or refused."""
+"""The ledger: reads what the parties say, records it exactly once, publishes postings and what was recorded."""

@@ -1,10 +1,8 @@
 """The ledger's wiring: every party's stream in, postings and verdicts out, and HTTP to ask what was recorded."""
 
 import asyncio
-import sqlite3
 import time
 from pathlib import Path
-from typing import Any
 
 from prometheus_client import Counter, Gauge
 from pydantic import Field
@@ -26,7 +24,9 @@ class LedgerSettings(ServiceSettings):
     ledger_path: Path = Path("data/ledger.db")
     suppliers: str = "samsung,skhynix"
     datacenters: str = "stargate-americas,stargate-emea,stargate-apac"
-    trust_recorded: bool = Field(default=False, description="take the recorded time from the sender: replay, simulation")
+    trust_recorded: bool = Field(
+        default=False, description="take the recorded time from the sender: replay, simulation"
+    )
     read_max: int = Field(default=100, ge=1, description="entries of a stream in one transaction")
 
     def parties(self) -> list[tuple[Role, str]]:
@@ -138,7 +138,7 @@ def _read_party(
 async def _read_told(service: Service, epoch: int) -> int:
     """Return the last batch whose postings stand on the stream, 0 for none of this epoch."""
     last = await service.redis.xrevrange(POSTINGS, count=1)
-    at, batch = entry_order(last[0][0].decode()) if last else (0, 0)
+    at, batch = entry_order(last[0][0].decode()) if last else (0, 0)  # type: ignore[union-attr]  # bytes, as we ask
     if at > epoch:
         raise RuntimeError(f"{POSTINGS} holds batches of a later store ({at} > {epoch}): is this an old ledger.db?")
     return batch if at == epoch else 0
@@ -150,8 +150,12 @@ class _Meters:
     def __init__(self, service: Service) -> None:
         self.position = 0
         self.events = Counter("waferline_events_recorded", "Events recorded", ["source"], registry=service.registry)
-        self.refused = Counter("waferline_events_refused", "Events refused", ["source", "code"], registry=service.registry)
-        self.duplicates = Counter("waferline_events_duplicated", "Events said again", ["source"], registry=service.registry)
+        self.refused = Counter(
+            "waferline_events_refused", "Events refused", ["source", "code"], registry=service.registry
+        )
+        self.duplicates = Counter(
+            "waferline_events_duplicated", "Events said again", ["source"], registry=service.registry
+        )
         self.head = Gauge("waferline_ledger_position", "The last batch recorded", registry=service.registry)
 
     def count(self, source: str, outcome: Outcome) -> None:

@@ -182,7 +182,9 @@ class _Books:
         self._differ(name, _DERIVED[row.name], line, change)
 
     def _dispatch(self, row: Row, sign: int) -> None:
-        names: list[tuple[LineName, str]] = [((row.source, f"shipment/{row.product}", str(row.line)), "shipment.revised")]
+        names: list[tuple[LineName, str]] = [
+            ((row.source, f"shipment/{row.product}", str(row.line)), "shipment.revised")
+        ]
         commit = row.others["commit"]
         if commit is not None:
             names.append(((row.source, "supply.committed", commit), "supply.committed"))
@@ -258,13 +260,14 @@ def _counts_of(key: Key) -> LineName:
 
 def _count_days(line: Line) -> dict[int, int]:
     """Return what was counted on each day; of several counts on one day the greatest id wins."""
-    return dict(line.counts[name] for name in sorted(line.counts))
+    return {count[0]: count[1] for count in (line.counts[name] for name in sorted(line.counts))}
 
 
 def _adjustments(line: Line, days: dict[int, int]) -> dict[int, int]:
     """Return the adjustment of each counted day: counted less what was counted before and has moved since."""
     adjustments: dict[int, int] = {}
-    counted_before, last = 0, None
+    counted_before = 0
+    last: int | None = None
     for day, counted in sorted(_count_days(line).items()):
         moved = sum(wafers for d, wafers in days.items() if d <= day and (last is None or d > last))
         adjustments[day] = counted - counted_before - moved
@@ -304,7 +307,7 @@ def _derive_commit(_name: LineName, line: Line) -> dict[Cell, int]:
 
 
 def _derive_shipment(_name: LineName, line: Line) -> dict[Cell, int]:
-    """What of a shipment has not arrived, by its eta and site; and, where that is not the site it was sent to, the diversion."""
+    """What of a shipment has not arrived, by its eta and site; and the diversion, where it went to another site."""
     if not line.dispatches:
         return {}
     _, sent_on, eta, key = min(line.dispatches.values(), key=lambda dispatch: (dispatch[1], dispatch[2], dispatch[3]))

@@ -80,7 +80,14 @@ def _record(
         fresh, fresh_digests, duplicates, more = _tell_apart(store, source, rows, digests, recorded, thorough)
         decision = post_events(fresh, store.memory)
         head = store.write(
-            recorded, fresh, fresh_digests, decision, refused + more, {source: duplicates} if duplicates else {}, entry, told
+            recorded,
+            fresh,
+            fresh_digests,
+            decision,
+            refused + more,
+            {source: duplicates} if duplicates else {},
+            entry,
+            told,
         )
     except BaseException:
         store.rollback()

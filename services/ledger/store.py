@@ -1,4 +1,4 @@
-"""The ledger's SQLite store: one transaction a batch holds events, refusals, postings, lines, offsets and the chain head."""
+"""The ledger's SQLite store: one transaction a batch holds events, refusals, postings, lines, offsets and the head."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,8 @@ CREATE TABLE batches (
     first_posting INTEGER NOT NULL, postings INTEGER NOT NULL, told TEXT NOT NULL, hash BLOB NOT NULL
 ) STRICT;
 CREATE TABLE events (
-    seq INTEGER PRIMARY KEY, source INTEGER NOT NULL, id BLOB NOT NULL, sequence INTEGER NOT NULL, name INTEGER NOT NULL,
+    seq INTEGER PRIMARY KEY, source INTEGER NOT NULL, id BLOB NOT NULL, sequence INTEGER NOT NULL,
+    name INTEGER NOT NULL,
     time INTEGER NOT NULL, line TEXT, day INTEGER, wafers INTEGER, revision INTEGER, product INTEGER, site INTEGER,
     supplier INTEGER, rest TEXT, cause TEXT, correlation TEXT, digest BLOB NOT NULL
 ) STRICT;
@@ -160,7 +161,10 @@ class Store:
     def digests(self, source: str, ids: Sequence[str]) -> dict[str, bytes]:
         """Return the content digest of each of the ids that a source has used before."""
         number = self.names.get(source, 0)
-        found = ((id_, self._one("SELECT digest FROM events WHERE source = ? AND id = ?", (number, _key_of(id_)))) for id_ in ids)
+        found = (
+            (id_, self._one("SELECT digest FROM events WHERE source = ? AND id = ?", (number, _key_of(id_))))
+            for id_ in ids
+        )
         return {id_: row[0] for id_, row in found if row is not None}
 
     def write(
@@ -184,7 +188,8 @@ class Store:
             [
                 (
                     seq, name(r.source), _key_of(r.id), r.sequence, _TYPES[r.name], r.time, r.line, r.day,
-                    r.wafers, r.revision, name(r.product), name(r.site), name(r.supplier), r.rest, r.cause, r.correlation, digest,
+                    r.wafers, r.revision, name(r.product), name(r.site), name(r.supplier), r.rest, r.cause,
+                    r.correlation, digest,
                 )
                 for seq, r, digest in zip(range(first_event, first_event + len(rows)), rows, digests, strict=True)
             ],
@@ -198,7 +203,8 @@ class Store:
         )
         refusal_digests = [sha256(r.body).digest() for r in refused]
         many(
-            "INSERT INTO refusals (batch, source, sequence, id, code, path, message, body, digest) VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO refusals (batch, source, sequence, id, code, path, message, body, digest)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
             [
                 (batch, name(r.source), r.sequence, r.id, r.code, r.path, r.message, r.body, digest)
                 for r, digest in zip(refused, refusal_digests, strict=True)
@@ -275,7 +281,9 @@ class Store:
 
     def _load_stock(self, key: Key) -> dict[int, int]:
         return dict(
-            self.connection.execute("SELECT day, wafers FROM stock WHERE product = ? AND site = ? AND supplier = ?", key)
+            self.connection.execute(
+                "SELECT day, wafers FROM stock WHERE product = ? AND site = ? AND supplier = ?", key
+            )
         )
 
     def offsets(self) -> dict[str, str]:
@@ -291,22 +299,27 @@ class Store:
         return None if found is None else self._row(found)
 
     def _row(self, found: tuple[Any, ...]) -> Row:
-        _, source, id_, sequence, name, time, line, day, wafers, revision, product, site, supplier, rest, cause, corr, _ = found
+        _, source, id_, sequence, name, time, line, day, wafers, revision, product, site, supplier, *others = found
+        rest, cause, correlation, _digest = others
         i, text = id_.hex(), self.texts
         return Row(
-            text[source], sequence, f"{i[:8]}-{i[8:12]}-{i[12:16]}-{i[16:20]}-{i[20:]}", _NAMES[name], time, line, day, wafers,
-            revision, text.get(product), text.get(site), text.get(supplier), rest, cause, corr,
+            text[source], sequence, f"{i[:8]}-{i[8:12]}-{i[12:16]}-{i[16:20]}-{i[20:]}", _NAMES[name], time, line, day,
+            wafers, revision, text.get(product), text.get(site), text.get(supplier), rest, cause, correlation,
         )  # fmt: skip
 
     def rows(self, batch: int) -> list[tuple[int, Row, bytes]]:
         """Return the events of a batch in order: sequence in the ledger, the event, its stored digest."""
         first, count = self._one("SELECT first_event, events FROM batches WHERE batch = ?", (batch,))
-        found = self.connection.execute("SELECT * FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, first + count - 1))
+        found = self.connection.execute(
+            "SELECT * FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, first + count - 1)
+        )
         return [(cells[0], self._row(cells), cells[-1]) for cells in found]
 
     def batches(self, after: int = 0) -> Iterator[tuple[int, int, bytes]]:
         """Yield (batch, recorded, hash) after a position, in order."""
-        yield from self.connection.execute("SELECT batch, recorded, hash FROM batches WHERE batch > ? ORDER BY batch", (after,))
+        yield from self.connection.execute(
+            "SELECT batch, recorded, hash FROM batches WHERE batch > ? ORDER BY batch", (after,)
+        )
 
     def refused(self, batch: int | None = None) -> list[dict[str, Any]]:
         """Return the refusals of a batch, or all of them, in order."""
@@ -321,21 +334,26 @@ class Store:
     def stored_batches(self, after: int, limit: int) -> list[StoredBatch]:
         """Return up to `limit` batches after a position, as they are told on the streams."""
         found = self.connection.execute(
-            "SELECT batch, first_posting, postings, events, told, hash FROM batches WHERE batch > ? ORDER BY batch LIMIT ?",
+            "SELECT batch, first_posting, postings, events, told, hash FROM batches"
+            " WHERE batch > ? ORDER BY batch LIMIT ?",
             (after, limit),
         ).fetchall()
         return [self._stored(*cells) for cells in found]
 
     def _stored(self, batch: int, first: int, count: int, events: int, told: str, hash_: bytes) -> StoredBatch:
-        columns: tuple[Any, ...] = tuple(
-            zip(
-                *self.connection.execute(
-                    "SELECT product, site, supplier, measure, day, wafers FROM postings WHERE seq BETWEEN ? AND ? ORDER BY seq",
-                    (first, first + count - 1),
-                ),
-                strict=True,
+        columns: tuple[Any, ...] = (
+            tuple(
+                zip(
+                    *self.connection.execute(
+                        "SELECT product, site, supplier, measure, day, wafers FROM postings"
+                        " WHERE seq BETWEEN ? AND ? ORDER BY seq",
+                        (first, first + count - 1),
+                    ),
+                    strict=True,
+                )
             )
-        ) or ((),) * 6
+            or ((),) * 6
+        )
         used = {number: index for index, number in enumerate(dict.fromkeys(columns[0] + columns[1] + columns[2]))}
         products, sites, suppliers = ([used[number] for number in column] for column in columns[:3])
         said = orjson.loads(told)
@@ -367,7 +385,9 @@ class Store:
                     recorded=recorded,
                     duplicates=duplicates,
                     refusals=[
-                        Refusal(sequence=r["sequence"], id=r["id"], code=r["code"], path=r["path"], message=r["message"])
+                        Refusal(
+                            sequence=r["sequence"], id=r["id"], code=r["code"], path=r["path"], message=r["message"]
+                        )
                         for r in refusals
                         if r["source"] == source
                     ],
@@ -381,12 +401,20 @@ class Store:
         number = self.names.get(source, 0)
         found = self._one("SELECT seq FROM events WHERE source = ? AND id = ?", (number, _key_of(id_)))
         if found is not None:
-            batch = self._one("SELECT batch, recorded FROM batches WHERE first_event <= ? ORDER BY batch DESC LIMIT 1", found)
+            batch = self._one(
+                "SELECT batch, recorded FROM batches WHERE first_event <= ? ORDER BY batch DESC LIMIT 1", found
+            )
             row = self.event_row(source, id_)
             assert row is not None
-            return {"status": "recorded", "seq": found[0], "batch": batch[0], "event": row.event(batch[1]).cloud_event()}
+            return {
+                "status": "recorded",
+                "seq": found[0],
+                "batch": batch[0],
+                "event": row.event(batch[1]).cloud_event(),
+            }
         refusal = self._one(
-            "SELECT batch, code, path, message FROM refusals WHERE source = ? AND id = ? ORDER BY seq DESC LIMIT 1", (number, id_)
+            "SELECT batch, code, path, message FROM refusals WHERE source = ? AND id = ? ORDER BY seq DESC LIMIT 1",
+            (number, id_),
         )
         if refusal is not None:
             return {"status": "refused", **dict(zip(("batch", "code", "path", "message"), refusal, strict=True))}

@@ -1,4 +1,4 @@
-"""The supplier's wiring: its outbox and intake, and, where a scenario is given, its simulation in step with the others."""
+"""The supplier's wiring: its outbox and intake, and, given a scenario, its simulation in step with the others."""
 
 from services.supplier.fab import Fab
 from shared.broker import Service
