@@ -48,6 +48,7 @@ class Stack:
     trust_recorded: bool = False
     redis_url: str = ""  # of a Redis that is there already; none: our own
     fsync: str = "everysec"
+    parties: bool = True  # without them somebody else writes on their streams: a replay
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     restarts: int = 0
@@ -66,7 +67,7 @@ class Stack:
     def services(self) -> list[str]:
         """Return the names of the processes, in the order of their start."""
         parties = [f"supplier-{name}" for name in self.suppliers] + [f"datacenter-{name}" for name in self.datacenters]
-        return ["ledger", "aggregator", *parties]
+        return ["ledger", "aggregator", *(parties if self.parties else ())]
 
     def start(self) -> None:
         """Start everything, and return when every service is well; raise `StackError` if one is not in time."""
@@ -94,7 +95,8 @@ class Stack:
     def stop(self) -> None:
         """Stop everything in the order that loses nothing: those who speak, then those who listen, then Redis."""
         order = [name for name in reversed(self.services()) if name in self.processes]
-        for names in (order[:-2], order[-2:], [name for name in self.processes if name == "redis"]):
+        redis = [name for name in self.processes if name == "redis"]
+        for names in (order[:-2], order[-2:], redis):
             for name in names:
                 self.processes[name].send_signal(signal.SIGTERM)
             for name in names:

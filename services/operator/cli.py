@@ -1,0 +1,375 @@
+"""The command line: one function a command, each of which asks somebody else to do it."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from services.operator import demo as demo_
+from services.operator import taping
+from services.operator.asking import ask, fold, open_store
+from services.operator.proof import verify as prove
+from services.operator.stack import Play, Stack, StackError, running, started
+from services.operator.tables import open_console, table
+from shared import contracts
+from shared.events import FIRMNESS
+from shared.scenario import VARIANTS
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A live, provable balance of DRAM wafers between their suppliers and the AI data-centre sites that need them.",
+)
+
+DEMO = Path("data/demo")
+Data = Annotated[Path, typer.Option("--data", help="The folder of the stack.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of tables for a person.")]
+Variant = StrEnum("Variant", {name: name for name in VARIANTS})  # type: ignore[misc]
+Grade = StrEnum("Grade", {name: name for name in FIRMNESS})  # type: ignore[misc]
+Basis = StrEnum("Basis", {"start": "start", "receipt": "receipt"})  # type: ignore[misc]
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m"])]
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """Tell what went wrong and what to do next, in a line, and exit with 1."""
+    try:
+        yield
+    except StackError as error:
+        typer.secho(f"waferline: {error}", fg="red", err=True)
+        raise typer.Exit(1) from error
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1))
+
+
+@app.command()
+def demo(
+    until: Annotated[str, typer.Option(help="The last day or month to play, to 2029-12.")] = "2027-12",
+    variant: Annotated[Variant, typer.Option(help="The headline ramp, or announced sites only.")] = Variant.loi_headline,
+    seed: Annotated[int, typer.Option(help="Another seed, another life of every lot.")] = 2026,
+    data: Data = DEMO,
+    json_: Json = False,
+    picture: Annotated[Path | None, typer.Option(help="Write what is printed as an SVG picture, too.")] = None,
+) -> None:
+    """Play the reference programme lot by lot through the real services, and print what a planner sees at the end.
+
+    Example: waferline demo --until 2026-06
+    """
+    with _errors_told():
+        play = Play(variant=variant.value, seed=seed, until=_last_day(until))
+        if running(data):
+            raise StackError(f"a stack is running in {data}: stop it, or choose another folder with --data")
+        if data.exists() and any(data.iterdir()) and not (data / "logs").is_dir():
+            raise StackError(f"{data} holds something else than a stack: choose another folder with --data")
+        shutil.rmtree(data, ignore_errors=True)
+        console = open_console(record=picture is not None)
+        console.quiet = json_
+        console.print(f"Waferline plays {play.variant} of Stargate 2026 to {play.until}, every lot, through the real services.")
+        console.print("Redis, ledger, aggregator, 2 suppliers and 3 data-centre groups start as processes ...")
+        with started(Stack(data, play)) as stack:
+            seconds = demo_.live_through(stack, play, console)
+            found = demo_.findings(stack, stack.scenario, play)
+        if json_:
+            _print_json(found)
+            return
+        demo_.show(found, console)
+        count = sum(found["events_by_type"].values())
+        console.print(f"{count:,} events played in {seconds:.0f} s. The data lies in {data}; try next:", highlight=False)
+        for hint in ("verify", "balances --by site", "logs"):
+            console.print(f"  .venv/bin/waferline {hint} --data {data}", highlight=False)
+        if picture is not None:
+            console.save_svg(str(picture), title="make demo")
+
+
+@app.command()
+def up(
+    data: Data = Path("data/up"),
+    play: Annotated[bool, typer.Option("--play", help="Have the parties play the scenario, a day a second.")] = False,
+    pace: Annotated[float, typer.Option(help="Seconds that a played day takes.")] = 1.0,
+    variant: Annotated[Variant, typer.Option(help="What to play.")] = Variant.loi_headline,
+    until: Annotated[str, typer.Option(help="The last day or month to play.")] = "2029-12",
+) -> None:
+    """Start Redis, the ledger, the aggregator and the parties, and stay up until Ctrl-C.
+
+    What stops is started again; Ctrl-C stops all in an order that loses nothing. Example: waferline up --play
+    """
+    with _errors_told():
+        console = open_console()
+        scenes = Play(variant=variant.value, until=_last_day(until), pace_s=pace) if play else None
+        with started(Stack(data, scenes)) as stack:
+            rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
+            console.print(table(f"Up in {data}, Redis at {stack.redis_url}", ("service", "http", "pid"), [(n, u, str(p)) for n, u, p in rows]))
+            console.print(f"Ctrl-C stops it. Meanwhile: .venv/bin/waferline status --data {data}", highlight=False)
+            try:
+                while True:
+                    time.sleep(1)
+                    stack.tend()
+            except KeyboardInterrupt:
+                console.print("stopping ...")
+        console.print("stopped")
+
+
+@app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(help="CloudEvents, one a line; - for standard input.", allow_dash=True)],
+    source: Annotated[str, typer.Option(help="Who says them: a supplier or a data-centre group of the stack.")],
+    data: Data = Path("data/up"),
+    json_: Json = False,
+) -> None:
+    """Hand events to the party that says them, and print the ledger's word on each; exit with 1 if one is refused.
+
+    Example: waferline publish events.ndjson --source samsung
+    """
+    with _errors_told():
+        facts = running(data)
+        if facts is None:
+            raise StackError(f"no stack is running in {data}: start one with `waferline up --data {data}`")
+        names = [name for name in facts["services"] if name.partition("-")[2] == source]
+        if not names:
+            known = ", ".join(name.partition("-")[2] for name in facts["services"] if "-" in name)
+            raise StackError(f"{source!r} is no party of this stack; there are {known}")
+        body = typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file)
+        try:
+            answer = httpx.post(facts["services"][names[0]] + "/events", content=body, timeout=60)
+        except httpx.TransportError as failure:
+            raise StackError(f"{names[0]} does not answer ({failure})") from failure
+        if answer.status_code >= httpx.codes.BAD_REQUEST:
+            raise StackError(answer.json()["detail"])
+        verdicts = answer.json()
+    if json_:
+        _print_json(verdicts)
+    else:
+        columns = ("line", "id", "status", "code", "path", "message")
+        open_console().print(table(f"{len(verdicts)} events of {source}", columns, [[v.get(c) for c in columns] for v in verdicts]))
+    if any(verdict["status"] == "refused" for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def balances(
+    by: Annotated[str, typer.Option(help="product, site, supplier, or some of them with commas; empty: in total.")] = "product",
+    window: Annotated[int, typer.Option(help="Days of the rolling window: 1, 7, 30, 90 or 365.")] = 30,
+    basis: Annotated[Basis, typer.Option(help="start: started against to be started; receipt: at the dock.")] = Basis.start,
+    firmness: Annotated[Grade | None, typer.Option(help="Supply is what is committed at this grade or above.")] = None,
+    day: Annotated[str | None, typer.Option(help="The last day of the window; the last complete one by default.")] = None,
+    product: str | None = None,
+    site: str | None = None,
+    supplier: str | None = None,
+    data: Data = DEMO,
+    json_: Json = False,
+) -> None:
+    """Print the rolling balance and what stands in each stage.
+
+    Example: waferline balances --by site,product --basis receipt --firmness firm
+    """
+    query: dict[str, Any] = {
+        "by": by or None, "window": window, "basis": basis.value, "firmness": firmness and firmness.value, "day": day,
+        "product": product, "site": site, "supplier": supplier,
+    }  # fmt: skip
+    with _errors_told():
+        answer = ask(data, "aggregator", "/balances", **query)
+        rows = list(answer["rows"])
+        while answer["next"] is not None:
+            answer = ask(data, "aggregator", "/balances", after=answer["next"], **query)
+            rows += answer["rows"]
+    answer["rows"] = rows
+    if json_:
+        _print_json(answer)
+        return
+    parts = answer["by"]
+    title = f"{window} days to {answer['day']}, {basis.value} basis" + (f", committed {firmness.value} or above" if firmness else "")
+    open_console().print(
+        table(
+            title,
+            (*parts, "supply", "demand", "net", "open commit", "in process", "finished", "in transit", "on hand"),
+            [
+                (*(row[part] for part in parts), row["supply"], row["demand"], row["net"], sum(row["open_commit"].values()),
+                 row["wip"], row["finished"], row["in_transit"], row["on_hand"])
+                for row in rows
+            ],
+            caption=f"complete through {answer['complete_through']}, position {answer['position']}",
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def shortages(
+    firmness: Annotated[Grade, typer.Option(help="Count commits of this grade or above.")] = Grade.planned,
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
+    data: Data = DEMO,
+    json_: Json = False,
+) -> None:
+    """Print which sites run short of what, first ones first. Example: waferline shortages --firmness firm"""
+    with _errors_told():
+        answer = ask(data, "aggregator", "/shortages", firmness=firmness.value, limit=limit)
+    _print_json(answer) if json_ else open_console().print(demo_.shortages_table(answer))
+
+
+@app.command()
+def status(data: Data = DEMO, json_: Json = False) -> None:
+    """Print whether each service is well, and the lag and age of each of its streams; exit with 1 if one is not."""
+    with _errors_told():
+        facts = running(data)
+        if facts is None:
+            raise StackError(f"no stack is running in {data}: start one with `waferline up --data {data}`")
+        healths = {name: _health(url) for name, url in facts["services"].items()}
+    if json_:
+        _print_json(healths)
+    else:
+        rows = [
+            (name, health["well"], health.get("position", health.get("recorded")), stream, lag["behind"] and "behind" or "",
+             lag["lag_ms"] / 1000, lag["age_s"], lag["entries"])
+            for name, health in healths.items()
+            for stream, lag in (health.get("streams") or {"–": {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}}).items()
+        ]  # fmt: skip
+        columns = ("service", "well", "position", "stream", "", "lag s", "age s", "entries read")
+        caption = "lag: between the newest entry and the last one read; age: since the last entry was done"
+        open_console().print(table(f"Stack in {data}", columns, rows, caption=caption))
+    if not all(health["well"] for health in healths.values()):
+        raise typer.Exit(1)
+
+
+def _health(url: str) -> dict[str, Any]:
+    try:
+        health: dict[str, Any] = httpx.get(url + "/health", timeout=10).json()
+    except httpx.TransportError as failure:
+        return {"well": False, "reason": repr(failure)}
+    return health
+
+
+@app.command()
+def record(
+    tape: Annotated[Path, typer.Argument(help="The tape to write, .gz for a compressed one.")],
+    after: Annotated[int, typer.Option(help="Start behind this batch.")] = 0,
+    until: Annotated[int | None, typer.Option(help="The last batch.")] = None,
+    data: Data = DEMO,
+) -> None:
+    """Write what a stack's ledger has recorded and refused as a tape: one CloudEvent a line, in its order."""
+    with _errors_told():
+        store = open_store(data)
+        console = open_console()
+        count = 0
+        with taping.open_tape(tape, "wb") as out, demo_.progress_bar(console, "recording", store.head.batch - after) as (bar, task):
+            for _, lines in taping.record(store, after, until):
+                out.writelines(line + b"\n" for line in lines)
+                count += len(lines)
+                bar.advance(task)
+        console.print(f"{count:,} events in {tape}", highlight=False)
+
+
+@app.command()
+def replay(
+    tape: Annotated[Path, typer.Argument(help="A tape that `waferline record` wrote, or any CloudEvents, one a line.")],
+    data: Annotated[Path, typer.Option("--data", help="A folder that is not there yet, for the fresh store.")] = Path("data/replay"),
+    speed: Annotated[float | None, typer.Option(help="Original pace times this; as fast as it goes by default.")] = None,
+    from_: Annotated[str, typer.Option("--from", help="The first day or month.")] = "2000-01-01",
+    until: Annotated[str, typer.Option(help="The last day or month.")] = "2100-12-31",
+    expect: Annotated[str | None, typer.Option(help="The state hash it must come to; exit with 1 if it does not.")] = None,
+    json_: Json = False,
+) -> None:
+    """Say a tape again, through the real services into a fresh store, and print the state hash it comes to.
+
+    Example: waferline replay tests/replay/tape.ndjson.gz --data /tmp/again
+    """
+    with _errors_told():
+        if data.exists():
+            raise StackError(f"{data} is there already: a replay goes into a fresh store; remove it or name another")
+        if not tape.exists():
+            raise StackError(f"{tape} is not there; `waferline record` writes one")
+        console = open_console()
+        console.quiet = json_
+        with taping.open_tape(tape, "rb") as lines:
+            roles, count = taping.roles(lines)
+        stack = Stack(data, trust_recorded=True, parties=False)
+        stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
+        stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
+        with started(stack), taping.open_tape(tape, "rb") as lines:
+            with demo_.progress_bar(console, "replaying", count) as (bar, task):
+                chosen = taping.entries(lines, _first_day(from_), _last_day(until))
+                taping.play(stack, chosen, speed, partial(bar.advance, task))
+            state = ask(stack.folder, "aggregator", "/state")
+    if json_:
+        _print_json(state)
+    else:
+        console.print(f"position: {state['position']}, postings: {state['postings']:,}, data: {data}", highlight=False)
+        console.print(f"chain head: {state['head']}", highlight=False, soft_wrap=True)
+        console.print(f"state hash: {state['state_hash']}", highlight=False, soft_wrap=True)
+    if expect is not None and state["state_hash"] != expect:
+        typer.secho(f"waferline: the state hash is {state['state_hash']}, not {expect}", fg="red", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(data: Data = DEMO, json_: Json = False) -> None:
+    """Prove a store: every digest, the chain, and that the balances are what the events say; exit with 1 if not.
+
+    It reads the events again from the first one, posts them again, and compares; a running aggregator must agree.
+    """
+    with _errors_told():
+        store = open_store(data)
+        console = open_console()
+        console.quiet = json_
+        with demo_.progress_bar(console, "verifying", store.head.batch) as (bar, task):
+            proof = prove(store, partial(bar.advance, task))
+        wrong = proof.wrong
+        if wrong is None and running(data):
+            live = ask(data, "aggregator", "/state")
+            if live["position"] == proof.batches and live["state_hash"] != proof.state_hash:
+                wrong = f"the running aggregator has the state hash {live['state_hash']}, the replay {proof.state_hash}"
+    if json_:
+        _print_json(proof._asdict() | {"wrong": wrong, "proved": wrong is None})
+    else:
+        console.print(f"{proof.events:,} events in {proof.batches:,} batches", highlight=False)
+        console.print(f"chain head: {proof.head}", highlight=False, soft_wrap=True)
+        console.print(f"state hash: {proof.state_hash}", highlight=False, soft_wrap=True)
+        console.print("proved: digests, chain, postings and balances are what the events say" if wrong is None else f"[bold red]NOT proved: {wrong}")
+    if wrong is not None:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schemas(
+    write: Annotated[Path, typer.Option("--write", help="The folder to write the documents to.")] = Path("tests/contracts"),
+) -> None:
+    """Write the JSON Schemas and the AsyncAPI document, as the code has them."""
+    for path in contracts.write_contracts(write):
+        typer.echo(path)
+
+
+def _first_day(text: str) -> date:
+    return _parse(text, last=False)
+
+
+def _last_day(text: str) -> date:
+    return _parse(text, last=True)
+
+
+def _parse(text: str, *, last: bool) -> date:
+    """Return the day that a text names, or the first or last of the month that it names."""
+    try:
+        if len(text) == len("2026-12"):
+            month = date.fromisoformat(text + "-01")
+            return (date(month.year + month.month // 12, month.month % 12 + 1, 1) if last else month) - (
+                date.resolution if last else date.resolution * 0
+            )
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise StackError(f"{text!r} is neither a day (2026-12-31) nor a month (2026-12)") from error
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise StackError(f"{file}: {error.strerror}") from error
