@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.aggregator.curves import PARTS, Basis, Curves, Part
+from services.aggregator.curves import PARTS, Basis, Curves, Only, Part
 from services.aggregator.planning import month_table, shortages
 from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_number
 
@@ -202,8 +202,8 @@ def _parts(query: Mapping[str, str]) -> list[Part]:
     return cast(list[Part], parts)
 
 
-def _only(query: Mapping[str, str]) -> dict[str, str]:
-    return {part: query[part] for part in PARTS if part in query}
+def _only(query: Mapping[str, str]) -> Only:
+    return cast(Only, {part: query[part] for part in PARTS if part in query})
 
 
 def _limit(query: Mapping[str, str]) -> int:

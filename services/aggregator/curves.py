@@ -5,7 +5,7 @@ from datetime import date
 from functools import partial
 from hashlib import sha256
 from itertools import starmap
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypedDict, Unpack, get_args
 
 import numpy as np
 
@@ -40,6 +40,14 @@ _NO_KEYS = np.empty(0, dtype=np.int64)
 
 class Gap(Exception):
     """A batch does not follow the one before it: something between them was missed."""
+
+
+class Only(TypedDict, total=False):
+    """The values that a key must have to be counted."""
+
+    product: str
+    site: str
+    supplier: str
 
 
 class Grouping(NamedTuple):
@@ -212,12 +220,9 @@ class Curves:
 
     # ---------------------------------------------------------------- balances out
 
-    def group(
-        self, by: Sequence[Part] = (), *, product: str | None = None, site: str | None = None,
-        supplier: str | None = None,
-    ) -> Grouping:  # fmt: skip
+    def group(self, by: Sequence[Part] = (), **only: Unpack[Only]) -> Grouping:
         """Return the groups that some parts of the key make, of the keys that have the values asked for; sorted."""
-        wanted = [(n, value) for n, value in enumerate((product, site, supplier)) if value is not None]
+        wanted = [(PARTS.index(part), value) for part, value in only.items()]
         parts = [PARTS.index(part) for part in by]
         label = [
             tuple(key[n] for n in parts) if all(key[n] == value for n, value in wanted) else None for key in self.keys
@@ -241,18 +246,25 @@ class Curves:
         kernels.sum_plan_curves(daily, self.plans, _plan_slots(measures), grouping.of_key)
         return daily
 
-    def supplied(self, grouping: Grouping) -> Wafers:
-        """Return what ever came to hand up to and on each day, consumed since or not, `[group, row]`."""
+    def supplied(self, grouping: Grouping, since: int) -> Wafers:
+        """Return what ever came to hand up to and on each day from `since`, consumed or not, `[group, row]`."""
         brought = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
         sign = _SIGNS[_HELD.index("on_hand")].copy()
         sign[SLOTS[Measure.CONSUMED]] = 0
-        kernels.sum_movement_curves(brought, self.cumulative, int(self.rolled[0]), sign, grouping.of_key)
+        rolled = int(self.rolled[0])
+        first = min(self._row(since), rolled)
+        kernels.sum_movement_curves(brought, self.cumulative, first, rolled, sign, grouping.of_key)
         return brought
 
     def rolling(
-        self, day: int, window_days: int, basis: Basis, by: Sequence[Part] = (), firmness: Firmness | None = None, *,
-        product: str | None = None, site: str | None = None, supplier: str | None = None,
-    ) -> list[Rolled]:  # fmt: skip
+        self,
+        day: int,
+        window_days: int,
+        basis: Basis,
+        by: Sequence[Part] = (),
+        firmness: Firmness | None = None,
+        **only: Unpack[Only],
+    ) -> list[Rolled]:
         """Return supply, demand and net of the days (day - window_days, day] inside the horizon, for each group.
 
         On the basis `start` supply is started and demand is required by its start day; on `receipt` supply is received
@@ -260,7 +272,7 @@ class Curves:
         """
         if firmness is not None and basis != "receipt":
             raise ValueError("firmness is of commits, which are due on the basis receipt: it has no basis start")
-        grouping = self.group(by, product=product, site=site, supplier=supplier)
+        grouping = self.group(by, **only)
         required = Measure.REQUIRED_START if basis == "start" else Measure.REQUIRED
         measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
         sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)

@@ -17,7 +17,7 @@ _ROLL_OVER = types.void(_CUBE, _LINE, types.int64, types.int64)
 _ADD_MOVEMENTS = types.void(_CUBE, _TABLE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
 _ADD_PLANS = types.void(_CUBE, _TABLE, types.int64, _LINE, _LINE, _LINE, _LINE)
 _SUM_MOVEMENTS = types.void(_TABLE, _CUBE, _LINE, types.int64, types.int64)
-_SUM_MOVEMENT_CURVES = types.void(_TABLE, _CUBE, types.int64, _LINE, _LINE)
+_SUM_MOVEMENT_CURVES = types.void(_TABLE, _CUBE, types.int64, types.int64, _LINE, _LINE)
 _SUM_PLANS = types.void(_TABLE, _CUBE, _LINE, _LINE, types.int64, types.int64)
 _SUM_PLAN_CURVES = types.void(_TABLE, _CUBE, _LINE, _LINE)
 _PROJECT_BALANCES = types.void(_TABLE, _LINE, _LINE, _LINE, _TABLE, _TABLE, _TABLE, types.int64, types.int64)
@@ -103,12 +103,13 @@ def sum_movements(
 def sum_movement_curves(
     curves: Wafers,  # [group, row] wafers up to and on that day; output, zero before
     cumulative: Wafers,  # [row, movement, key]
+    first: int,  # row, filled; the rows before it stay zero
     rolled: int,  # last row that is filled; the rows after it stay as it is
     sign: Index,  # [movement] 1 adds it, -1 takes it away, 0 leaves it out
     group: Index,  # [key]
 ) -> None:
-    """Sum what movements have brought up to each day, for each group."""
-    for row in range(rolled + 1):
+    """Sum what movements have brought up to each day from the first asked for, for each group."""
+    for row in range(first, rolled + 1):
         for movement in range(sign.size):
             if sign[movement] == 0:
                 continue
@@ -133,9 +134,9 @@ def sum_plans(
     for key in range(group.size):
         if group[key] >= 0:
             for choice in range(plan.size):
-                wafers = 0
+                daily, wafers = plans[key, plan[choice]], 0
                 for row in range(since + 1, until + 1):
-                    wafers += plans[key, plan[choice], row]
+                    wafers += daily[row]
                 sums[choice, group[key]] += wafers
 
 
@@ -149,9 +150,11 @@ def sum_plan_curves(
     """Sum some plans into one daily curve for each group."""
     for key in range(group.size):
         if group[key] >= 0:
+            curve = curves[group[key]]
             for choice in range(plan.size):
-                for row in range(curves.shape[1]):
-                    curves[group[key], row] += plans[key, plan[choice], row]
+                daily = plans[key, plan[choice]]
+                for row in range(curve.size):
+                    curve[row] += daily[row]
 
 
 @njit(_PROJECT_BALANCES, nogil=True, cache=True)

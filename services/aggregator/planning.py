@@ -1,12 +1,12 @@
 """Planning: the projected balance, who runs short first, and the months, read off the curves."""
 
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
 from services.aggregator import kernels
-from services.aggregator.curves import COMMITTED, OPEN, SLOTS, Curves
+from services.aggregator.curves import COMMITTED, OPEN, SLOTS, Curves, Only
 from services.aggregator.kernels import Wafers
 from shared.events import FIRMNESS, Firmness, day_number
 from shared.postings import Measure
@@ -76,9 +76,13 @@ class Month(NamedTuple):
 
 
 def project(
-    curves: Curves, firmness: Firmness = "planned", today: int | None = None, *, past_due: bool = False,
-    product: str | None = None, site: str | None = None, supplier: str | None = None,
-) -> list[Projection]:  # fmt: skip
+    curves: Curves,
+    firmness: Firmness = "planned",
+    today: int | None = None,
+    *,
+    past_due: bool = False,
+    **only: Unpack[Only],
+) -> list[Projection]:
     """Return the projected balance of each product and site, sorted; none before there is a today in the horizon.
 
     PAB(t) = on hand before today + receipts(today..t) - (all required due up to t - all consumed before today).
@@ -86,66 +90,76 @@ def project(
     already brought on today or later, which their plans have given up. Overdue demand falls on today. Overdue supply
     stands apart, and falls on today only if `past_due`.
     """
-    today = curves.today if today is None else today
-    if today is None or today >= curves.start + curves.days:
-        return []
-    grouping = curves.group(("product", "site"), product=product, site=site, supplier=supplier)
-    groups, first = len(grouping.labels), max(today - curves.start + 1, 1)
-    supplied = curves.supplied(grouping)
-    receipts = curves.planned(grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
-    required = curves.planned(grouping, (Measure.REQUIRED,))
-    balance = np.empty((groups, curves.days + 1 - first), dtype=np.int64)
-    first_short, first_shortage, shortage = (np.empty(groups, dtype=np.int64) for _ in range(3))
-    kernels.project_balances(
-        balance, first_short, first_shortage, shortage, supplied, receipts, required, first, int(past_due)
-    )
-    on_hand = curves.stages(grouping, today - 1).on_hand.tolist()
-    overdue = receipts[:, :first].sum(axis=1).tolist()
-    return [
-        Projection(
-            product=grouping.labels[n][0],
-            site=grouping.labels[n][1],
-            today=curves.start + first - 1,
-            on_hand=on_hand[n],
-            past_due_supply=overdue[n],
-            balance=balance[n],
-            first_short_day=curves.start + row - 1 if row >= 0 else None,
-            first_shortage=int(first_shortage[n]),
-            shortage=int(shortage[n]),
-        )
-        for n, row in enumerate(first_short.tolist())
-    ]
+    return _project_grades(curves, firmness, today, past_due, only)[firmness]
 
 
 def shortages(
-    curves: Curves, firmness: Firmness = "planned", today: int | None = None, *, past_due: bool = False,
-    product: str | None = None, site: str | None = None, supplier: str | None = None,
-) -> list[Shortage]:  # fmt: skip
+    curves: Curves,
+    firmness: Firmness = "planned",
+    today: int | None = None,
+    *,
+    past_due: bool = False,
+    **only: Unpack[Only],
+) -> list[Shortage]:
     """Return who runs short when commits of a firmness and above are kept: first short first, then the greatest."""
-    grades = [
-        project(curves, grade, today, past_due=past_due, product=product, site=site, supplier=supplier)
-        for grade in FIRMNESS
-    ]
+    grades = _project_grades(curves, "planned", today, past_due, only)
     short = []
-    for row in zip(*grades, strict=True):
-        by_firmness = {
-            grade: Short(each.first_short_day, each.first_shortage, each.shortage)
-            for grade, each in zip(FIRMNESS, row, strict=True)
-        }
-        overdue = {grade: each.past_due_supply for grade, each in zip(FIRMNESS, row, strict=True)}
-        if by_firmness[firmness].first_short_day is not None:
+    for row in zip(*(grades[grade] for grade in FIRMNESS), strict=True):
+        at = dict(zip(FIRMNESS, row, strict=True))
+        if at[firmness].first_short_day is not None:
+            by_firmness = {
+                grade: Short(each.first_short_day, each.first_shortage, each.shortage) for grade, each in at.items()
+            }
+            overdue = {grade: each.past_due_supply for grade, each in at.items()}
             short.append(Shortage(row[0].product, row[0].site, overdue, by_firmness))
     return sorted(short, key=lambda each: _urgency(each.by_firmness[firmness]) + each[:2])
+
+
+def _project_grades(
+    curves: Curves, lowest: Firmness, today: int | None, past_due: bool, only: Only
+) -> dict[Firmness, list[Projection]]:
+    """Return the projections at a grade and at each above it; receipts add up from the highest grade down."""
+    today = curves.today if today is None else today
+    grades = FIRMNESS[FIRMNESS.index(lowest) :]
+    if today is None or today >= curves.start + curves.days:
+        return {grade: [] for grade in grades}
+    today = max(today, curves.start)
+    grouping = curves.group(("product", "site"), **only)
+    on_hand = curves.stages(grouping, today - 1).on_hand.tolist()
+    supplied = curves.supplied(grouping, today)
+    required = curves.planned(grouping, (Measure.REQUIRED,))
+    receipts = curves.planned(grouping, (Measure.TRANSIT_DUE,))
+    groups, first = len(grouping.labels), today - curves.start + 1
+    projected = {}
+    for grade in reversed(grades):
+        receipts += curves.planned(grouping, (OPEN[FIRMNESS.index(grade)],))
+        balance = np.empty((groups, curves.days + 1 - first), dtype=np.int64)
+        first_short, first_shortage, shortage = (np.empty(groups, dtype=np.int64) for _ in range(3))
+        kernels.project_balances(
+            balance, first_short, first_shortage, shortage, supplied, receipts, required, first, int(past_due)
+        )
+        projected[grade] = [
+            Projection(
+                product=product,
+                site=site,
+                today=today,
+                on_hand=on_hand[n],
+                past_due_supply=int(receipts[n, :first].sum()),
+                balance=balance[n],
+                first_short_day=curves.start - 1 + int(first_short[n]) if first_short[n] >= 0 else None,
+                first_shortage=int(first_shortage[n]),
+                shortage=int(shortage[n]),
+            )
+            for n, (product, site) in enumerate(grouping.labels)
+        ]
+    return projected
 
 
 def _urgency(short: Short) -> tuple[int, int]:
     return short.first_short_day or 0, -short.shortage
 
 
-def month_table(
-    curves: Curves, first_month: date, last_month: date, *, product: str | None = None, site: str | None = None,
-    supplier: str | None = None,
-) -> list[Month]:  # fmt: skip
+def month_table(curves: Curves, first_month: date, last_month: date, **only: Unpack[Only]) -> list[Month]:
     """Return the months from the first to the last, each on both bases; raise ValueError outside the horizon."""
     first, last = first_month.replace(day=1), last_month.replace(day=1)
     if first > last:
@@ -153,7 +167,7 @@ def month_table(
     edge = curves.start + curves.days
     if not curves.start <= day_number(first) or not day_number(_next_month(last)) <= edge:
         raise ValueError(f"the months {first:%Y-%m} to {last:%Y-%m} are not whole inside the horizon")
-    grouping = curves.group(product=product, site=site, supplier=supplier)
+    grouping = curves.group(**only)
 
     def reached(measure: Measure) -> list[int]:
         """All wafers up to each month's first day, and up to the day after the last month's end."""

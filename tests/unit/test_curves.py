@@ -169,7 +169,8 @@ def test_the_changed_keys_are_told_once_each_and_sorted():
 
 
 def test_more_keys_than_there_was_room_for_keep_their_wafers():
-    log = [((f"P{n % 7}", f"S{n}", "samsung"), Measure(n % 2 * 32), START + n % DAYS, n + 1) for n in range(500)]
+    measures = [Measure.STARTED, Measure.FORECAST]
+    log = [((f"P{n % 7}", f"S{n}", "samsung"), measures[n % 2], START - 1 + n % (DAYS + 2), n + 1) for n in range(500)]
 
     curves = fold(log, cuts=range(0, 500, 40))
 
@@ -242,6 +243,19 @@ def test_sums_are_stopped_before_they_could_leave_int64():
         curves.add(batch_of(2, [(KEY, Measure.STARTED, START, -1)]))
 
 
+@pytest.mark.parametrize(("day", "supply"), [(START - 1, 0), (START, 2), (START + DAYS - 1, 6), (START + DAYS, 6)])
+def test_a_window_counts_only_days_inside_the_horizon(day, supply):
+    log = [
+        (KEY, measure, START + at, wafers)
+        for measure in (Measure.RECEIVED, Measure.COMMITTED_FIRM)
+        for at, wafers in [(-1, 1), (0, 2), (DAYS - 1, 4), (DAYS, 8)]
+    ]
+
+    for firmness in (None, "firm"):
+        ((_, rolled, _, _),) = fold(log).rolling(day, 365, "receipt", firmness=firmness)
+        assert rolled == supply
+
+
 def test_firmness_has_no_basis_start():
     with pytest.raises(ValueError, match="receipt"):
         empty().rolling(START, 30, "start", firmness="firm")
@@ -267,6 +281,15 @@ def test_the_state_hash_depends_on_horizon_catalogue_sources_and_watermarks():
         hashes.add(curves.state_hash())
 
     assert len(hashes) == 8
+
+
+def test_a_new_posting_changes_a_state_hash_that_was_asked_for():
+    curves = fold([])
+    before = curves.state_hash()
+
+    curves.add(batch_of(2, [(KEY, Measure.STARTED, START, 5)]))
+
+    assert curves.state_hash() != before
 
 
 def test_a_key_takes_no_more_memory_than_is_stated():

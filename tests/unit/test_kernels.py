@@ -101,18 +101,18 @@ def test_sum_movements_agrees_with_its_naive_twin(random, since, until):
     assert (sums == expected).all()
 
 
-@pytest.mark.parametrize("rolled", [0, 7, ROWS])
-def test_sum_movement_curves_agrees_with_its_naive_twin(random, rolled):
+@pytest.mark.parametrize(("first", "rolled"), [(0, 0), (0, 7), (7, 7), (5, ROWS)])
+def test_sum_movement_curves_agrees_with_its_naive_twin(random, first, rolled):
     cumulative, group, sign = some_cumulative(random), some_groups(random), np.array([1, 0, -1])
     curves = np.zeros((GROUPS, LAST + 1), dtype=np.int64)
     expected = np.zeros_like(curves)
-    for row in range(LAST + 1):
+    for row in range(first, LAST + 1):
         for key in range(KEYS):
             if group[key] >= 0:
                 known = cumulative[min(row, rolled), :, key]
                 expected[group[key], row] += known[0] - known[2]
 
-    kernels.sum_movement_curves(curves, cumulative, rolled, sign, group)
+    kernels.sum_movement_curves(curves, cumulative, first, rolled, sign, group)
 
     assert (curves == expected).all()
 

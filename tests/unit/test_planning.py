@@ -143,6 +143,19 @@ def test_overdue_demand_falls_on_today():
     assert (row.first_short_day, row.shortage) == (START + 20, 70)
 
 
+def test_a_today_before_the_horizon_is_its_first_day():
+    (row,) = project(fold(of(Measure.REQUIRED, 40)), "planned", START - 9)
+
+    assert (row.today, row.balance.size, row.first_short_day) == (START, DAYS, START + 10)
+
+
+def test_of_two_that_run_short_on_one_day_the_greater_shortage_comes_first():
+    narvik, oslo = (KEY[0], "narvik", KEY[2]), (KEY[0], "oslo", KEY[2])
+    log = of(Measure.REQUIRED, 40) + of(Measure.REQUIRED, 50, key=narvik) + of(Measure.REQUIRED, 50, key=oslo)
+
+    assert [each.site for each in shortages(fold(log), "planned", START)] == ["narvik", "oslo", "abilene"]
+
+
 def test_commits_without_a_site_are_a_row_of_their_own():
     nowhere = (KEY[0], "unallocated", KEY[2])
     log = of(Measure.OPEN_FIRM, 500, key=nowhere) + of(Measure.REQUIRED, 40)
