@@ -38,7 +38,7 @@ format: .venv/ready  ## Format the code, and repair what lint can repair.
 	@$(BIN)/ruff format --quiet .
 
 contracts: .venv/ready  ## Write the JSON Schemas and the AsyncAPI document anew; a diff is a change of contract.
-	@$(BIN)/waferline schemas --write
+	@$(BIN)/waferline schemas --write tests/contracts
 
 tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.
 	@$(BIN)/waferline tape --write
