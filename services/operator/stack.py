@@ -73,13 +73,11 @@ class Stack:
         """Start everything, and return when every service is well; raise `StackError` if one is not in time."""
         if running(self.folder):
             raise StackError(f"a stack is running in {self.folder}: stop it, or choose another folder with --data")
-        for name in ("logs", "redis", "outbox"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-        ports = _free_ports(len(self.services()) + 1)
+        (self.folder / "outbox").mkdir(parents=True, exist_ok=True)
+        (self.folder / "logs").mkdir(exist_ok=True)
+        self.ports = dict(zip(self.services(), _free_ports(len(self.services())), strict=True))
         if not self.redis_url:
-            self.redis_url = f"redis://127.0.0.1:{ports[-1]}/0"
-            self._start_redis(ports[-1])
-        self.ports = dict(zip(self.services(), ports, strict=False))
+            self.start_redis()
         for name in self.services():
             self._start(name)
         self._write_down()
@@ -87,7 +85,7 @@ class Stack:
         for name in self.services():
             while not self._is_up(name):
                 if self.processes[name].poll() is not None:
-                    raise StackError(f"{name} has stopped; see {self._log_path(name)}")
+                    raise StackError(f"{name} has stopped ({self._last_words(name)}); see {self._log_path(name)}")
                 if time.monotonic() > deadline:
                     raise StackError(f"{name} is not up after {_STARTED_WITHIN_S:.0f} s; see {self._log_path(name)}")
                 time.sleep(0.05)
@@ -132,7 +130,12 @@ class Stack:
         except httpx.TransportError:
             return False
 
-    def _start_redis(self, port: int) -> None:
+    def start_redis(self) -> None:
+        """Start a Redis of our own: append-only file, nothing evicted."""
+        [port] = _free_ports(1)
+        self.redis_url = f"redis://127.0.0.1:{port}/0"
+        for name in ("logs", "redis"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
         with self._log_path("redis").open("ab") as log:
             self.processes["redis"] = subprocess.Popen(
                 [
@@ -185,6 +188,10 @@ class Stack:
                 "PACE_S": str(self.play.pace_s),
             }
         return {f"WAFERLINE_{key}": value for key, value in environment.items()}
+
+    def _last_words(self, name: str) -> str:
+        lines = self._log_path(name).read_bytes().splitlines() or [b""]
+        return lines[-1][:300].decode(errors="replace")
 
     def _log_path(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
