@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from shared.log import open_log
+from shared.log import Tally, open_log
 from shared.settings import ServiceSettings
 from shared.streams import DATA
 
@@ -56,6 +57,7 @@ class Service:
         self.name = name
         self.settings = settings
         self.log = open_log(name)
+        self.tally = Tally(self.log)  # for what happens many times a second
         # what reads and checks is ours: the framework's casting of arguments would cost more than the work
         self.broker = RedisBroker(
             settings.redis_url,
@@ -122,10 +124,13 @@ class Service:
             lags = await self.lags()
         except (OSError, TimeoutError) as failure:
             return Health(False, detail | {"redis": repr(failure)})
-        waiting = {
-            stream: lag for stream, lag in lags.items() if lag["behind"] and lag["age_s"] > self.settings.silence_max_s
-        }
+        waiting = self._waiting(lags)
         return Health(not waiting and self.failure is None, detail | {"streams": lags, "waiting": list(waiting)})
+
+    def _waiting(self, lags: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Return the streams on which an entry has been waiting for too long."""
+        too_long_s = self.settings.silence_max_s
+        return {stream: lag for stream, lag in lags.items() if lag["behind"] and lag["age_s"] > too_long_s}
 
     async def lags(self) -> dict[str, dict[str, Any]]:
         """Return for each stream its reader's position, how far it is behind, and the age of its last progress."""
@@ -167,6 +172,8 @@ class Service:
                 age_s=min((lag["age_s"] for lag in lags.values()), default=None),
                 **self.facts(),
             )
+            for stream, lag in self._waiting(lags).items():
+                self.log.warning("stream_waited", stream=stream, lag_ms=lag["lag_ms"], age_s=lag["age_s"])
             entries = read
 
     async def run(self) -> int:
@@ -184,7 +191,10 @@ class Service:
             ]
             tasks = [asyncio.create_task(task) for task in running]
             self.log.info(
-                "service_started", redis=self.settings.redis_url.rpartition("@")[2], http_port=self.settings.http_port
+                "service_started",
+                redis=self.settings.redis_url.rpartition("@")[2],
+                http_port=self.settings.http_port,
+                pid=os.getpid(),
             )
             await self.stopping.wait()
         except Exception as failure:  # noqa: BLE001 (whatever it is, it is logged and ends the process)
@@ -194,6 +204,7 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.tally.flush()
         if self.failure is not None:
             self.log.critical("service_stopped", reason=repr(self.failure), exc_info=self.failure)
             return 1

@@ -1,29 +1,41 @@
-"""The log: one JSON line for each thing that happened, named by a constant `object_verb`."""
+"""The log: one JSON line for each thing that happened, named by a constant `object_verb`; see docs/logs.md."""
 
+import asyncio
+import json
 import logging
+import os
 import sys
+import time
+import traceback
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 import orjson
 import structlog
 
+REFUSALS_SAID_MAX = 20  # lines about the refusals of one batch; the others are counted by their codes
+
+_LINE_BYTES_MAX = 16_384
+_TEXT_MAX = 4_000  # characters of one field, where a line is too long
+_REPEATED_AFTER_S = 1.0
+_KINDS_MAX = 1_000
+_STANDARD_OUTPUT = 1
+
 
 def configure_log(service: str) -> None:
-    """Write one JSON line a fact to standard output, the libraries' warnings among them."""
+    """Write one JSON line a fact to standard output, the libraries' warnings and our own death among them."""
+    output = _Output(_STANDARD_OUTPUT)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.EventRenamer("log"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_serialise),
-        ],
+        processors=[_render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.clear_contextvars()
     logging.basicConfig(level=logging.WARNING, handlers=[_Bridge(service)], force=True)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _Crash(service)
 
 
 def open_log(service: str) -> Any:
@@ -31,18 +43,163 @@ def open_log(service: str) -> Any:
     return structlog.get_logger().bind(service=service)
 
 
+class Tally:
+    """A log for what happens often: it says a fact once a second and source at the most, and adds up what comes faster.
+
+    What comes alone is said at once and as it is. Otherwise the numbers are added up, of those named `_max` the
+    greatest counts, of everything else the last: a line is about all batches up to its `position`.
+    """
+
+    def __init__(self, log: Any, every_s: float = _REPEATED_AFTER_S) -> None:
+        self.log = log
+        self.every_s = every_s
+        self._said_at: dict[tuple[str, str | None], float] = {}
+        self._held: dict[tuple[str, str | None], dict[str, Any]] = {}
+
+    def info(self, name: str, **fields: Any) -> None:
+        """Say a fact, now or with those that follow within the second."""
+        key = (name, fields.get("source"))
+        held = self._held.get(key)
+        if held is not None:
+            _add_up(held, fields)
+            return
+        now = time.monotonic()
+        wait_s = self._said_at.get(key, now - self.every_s) + self.every_s - now
+        if wait_s <= 0:
+            self._said_at[key] = now
+            self.log.info(name, **fields)
+            return
+        self._held[key] = fields
+        asyncio.get_running_loop().call_later(wait_s, self._say, key)
+
+    def flush(self) -> None:
+        """Say what is held back; a service that stops has no second left."""
+        for key in list(self._held):
+            self._say(key)
+
+    def _say(self, key: tuple[str, str | None]) -> None:
+        fields = self._held.pop(key, None)
+        if fields is not None:
+            self._said_at[key] = time.monotonic()
+            self.log.info(key[0], **fields)
+
+
+def _add_up(held: dict[str, Any], fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if name == "position" or not isinstance(value, (int, float)):
+            held[name] = value
+        elif name.endswith("_max"):
+            held[name] = max(held[name], value)
+        else:
+            held[name] = round(held[name] + value, 3)
+
+
+class _Output:
+    """Standard output, a write a line. A full disk costs lines, never the service; the next line counts them."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.lost = 0
+        self.cut = False
+
+    def msg(self, line: bytes) -> None:
+        rest = b"\n" + line if self.cut else line
+        if self.lost:
+            rest = rest[:-2] + b',"lines_lost":%d}\n' % self.lost
+        whole = len(rest)
+        try:
+            while rest:
+                rest = rest[os.write(self.descriptor, rest) :]
+        except OSError:
+            self.lost += 1
+            self.cut = self.cut or len(rest) < whole
+        else:
+            self.lost, self.cut = 0, False
+
+    debug = info = warning = error = critical = msg
+
+
 class _Bridge(logging.Handler):
-    """Says what a library logs as a line of ours."""
+    """Says what a library logs as a line of ours; what it repeats within a second is counted instead."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self.log = open_log(service)
+        self._said: dict[tuple[str, object], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
-        self.log.warning("library_warned", library=record.name, message=record.getMessage(), trace=trace)
+        now = time.monotonic()
+        kind = (record.name, str(record.msg))
+        said_at, repeated = self._said.get(kind, (now - _REPEATED_AFTER_S, 0))
+        if now - said_at < _REPEATED_AFTER_S:
+            self._said[kind] = (said_at, repeated + 1)
+            return
+        if len(self._said) >= _KINDS_MAX:
+            self._said.clear()
+        self._said[kind] = (now, 0)
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # its arguments do not fit its text; not ours to die of
+            message = str(record.msg)
+        self.log.warning(
+            "library_warned",
+            library=record.name,
+            severity=record.levelname.lower(),
+            message=message,
+            repeated=repeated,
+            exc_info=record.exc_info,
+        )
 
 
-def _serialise(line: dict[str, Any], **_: Any) -> str:
-    first = {name: line[name] for name in ("timestamp", "level", "service", "log") if name in line}
-    return orjson.dumps(first | line, default=str).decode()
+class _Crash:
+    """Says what kills the process before, or beside, the service that would say it."""
+
+    def __init__(self, service: str) -> None:
+        self.log = open_log(service)
+
+    def __call__(self, kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self.log.info("service_stopped", reason="interrupted")
+        else:
+            self.log.critical("service_stopped", reason=repr(failure), exc_info=(kind, failure, trace))
+
+
+def _render(_: Any, level: str, fields: MutableMapping[str, Any]) -> bytes:
+    """Return a line: when, how grave, who, what, then the rest in the order in which it was said."""
+    line = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+        "level": level,
+        "service": fields.pop("service", None),
+        "log": fields.pop("event"),
+    }
+    failure = fields.pop("exc_info", None)
+    line |= fields
+    if failure and (error := _error(failure)) is not None:
+        line["trace"] = "".join(traceback.format_exception(error)).rstrip()
+    rendered = _encode(line)
+    if len(rendered) > _LINE_BYTES_MAX:
+        rendered = _encode({name: _shorten(value) for name, value in line.items()})
+    return rendered
+
+
+def _encode(line: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # half a surrogate pair, a number beyond 64 bits: a partner may send anything, we may quote it
+        return json.dumps(line, default=str, separators=(",", ":")).encode() + b"\n"
+
+
+def _error(failure: Any) -> BaseException | None:
+    if isinstance(failure, BaseException):
+        return failure
+    found: BaseException | None = (failure if isinstance(failure, tuple) else sys.exc_info())[1]
+    return found
+
+
+def _shorten(value: Any) -> Any:
+    text = value if isinstance(value, str) else None
+    if text is None and isinstance(value, (list, dict, bytes)):
+        text = str(value)
+    if text is None or len(text) <= _TEXT_MAX:
+        return value
+    return f"{text[: _TEXT_MAX // 2]} … {text[-_TEXT_MAX // 2 :]}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,7 @@ from shared.batch import BATCH_MAX, EventBatch, Row, read_entry
 from shared.broker import Entry, Service, publish_entries
 from shared.events import Event, day_number, microseconds
 from shared.intake import INTAKE_BYTES_MAX, hand_in, problem
+from shared.log import REFUSALS_SAID_MAX
 from shared.outbox import Outbox, Said
 from shared.postings import Recorded, Refusal
 from shared.scenario import Variant
@@ -65,7 +67,14 @@ class Party:
         self.spoke = asyncio.Event()
         self.judged = asyncio.Condition()
         self.simulating = False
-        service.facts = lambda: {"source": self.source, "said": self.outbox.last, "recorded": self.through}
+        service.log = service.tally.log = service.log.bind(source=self.source)
+        self.refusals_heard = self.outbox.last - len(self.outbox)  # a start hears all again, and logs none twice
+        service.facts = lambda: {
+            "source": self.source,
+            "position": self.through,
+            "said": self.outbox.last,
+            "recorded": self.through,
+        }
         Gauge("waferline_outbox_events", "Events not yet recorded", registry=service.registry).set_function(
             lambda: len(self.outbox)
         )
@@ -85,7 +94,7 @@ class Party:
             if self.through > through or self.sent <= self.through:
                 progressed, through = time.monotonic(), self.through
             elif time.monotonic() - progressed > _RESEND_AFTER_S:
-                self.service.log.warning("events_resent", source=self.source, after=self.through, sent=self.sent)
+                self.service.log.warning("events_resent", position=self.through, events=self.sent - self.through)
                 self.sent, progressed = self.through, time.monotonic()
             entries = self.outbox.after(max(self.sent, self.through), _SENT_AT_ONCE)
             if entries:
@@ -105,20 +114,40 @@ class Party:
         for _, body in entries:
             verdict = Recorded.model_validate_json(body)
             self.through = max(self.through, verdict.through)
+            self._log_refusals(verdict)
             for refusal in verdict.refusals:
-                self.service.log.warning("refusal_heard", source=self.source, **refusal.model_dump())
                 if refusal.sequence is not None:
                     self.refusals[refusal.sequence] = refusal
         self.outbox.forget(self.through)
         async with self.judged:
             self.judged.notify_all()
 
+    def _log_refusals(self, verdict: Recorded) -> None:
+        new = [r for r in verdict.refusals if r.sequence is None or r.sequence > self.refusals_heard]
+        for refusal in new[:REFUSALS_SAID_MAX]:
+            self.service.log.warning(
+                "refusal_heard",
+                sequence=refusal.sequence,
+                id=refusal.id,
+                code=refusal.code,
+                path=refusal.path,
+                reason=refusal.message,
+                position=verdict.through,
+            )
+        more = new[REFUSALS_SAID_MAX:]
+        if more:
+            codes = Counter(refusal.code for refusal in more)
+            self.service.log.warning("refusals_left_out", refused=len(more), codes=codes, position=verdict.through)
+
     async def _take(self, request: Request) -> Response:
         """Take CloudEvents over HTTP, one a line; answer with the ledger's word on each."""
         if self.simulating:
+            self.service.log.warning("request_refused", status=409, reason="simulated")
             return problem(409, f"{self.source} is simulated in this run and takes no events from outside")
+        began = time.perf_counter()
         body = await request.body()
         if len(body) > INTAKE_BYTES_MAX:
+            self.service.log.warning("request_refused", status=413, reason="too long", bytes=len(body))
             return problem(413, f"the body has {len(body)} bytes, more than {INTAKE_BYTES_MAX}")
         handed = hand_in(body, self.outbox)
         self.spoke.set()
@@ -128,6 +157,19 @@ class Party:
                 await asyncio.wait_for(self.judged.wait_for(lambda: self.through >= last), _VERDICT_WAIT_S)
         answers = [h.answer(self.through, self.refusals) for h in handed]
         pending = any(answer["status"] == "pending" for answer in answers)
+        ms = round((time.perf_counter() - began) * 1000, 2)
+        self.service.tally.info(
+            "events_taken",
+            position=self.outbox.last,
+            requests=1,
+            events=len(handed),
+            duplicates=sum(answer["status"] == "duplicate" for answer in answers),
+            refused=sum(answer["status"] == "refused" for answer in answers),
+            pending=sum(answer["status"] == "pending" for answer in answers),
+            bytes=len(body),
+            ms=ms,
+            ms_max=ms,
+        )
         return JSONResponse(answers, status_code=202 if pending else 200)
 
     # ---------------------------------------------------------------- simulation
@@ -162,9 +204,12 @@ class Party:
                 async with self.judged:
                     await self.judged.wait()
             self.service.log.info(
-                "simulation_ended", source=self.source, through=until.isoformat(), said=self.outbox.last,
-                s=round(time.monotonic() - began, 2),
-            )  # fmt: skip
+                "simulation_ended",
+                through=until.isoformat(),
+                position=self.through,
+                said=self.outbox.last,
+                ms=round((time.monotonic() - began) * 1000),
+            )
 
 
 class _Hearing:

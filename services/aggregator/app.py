@@ -54,13 +54,16 @@ def build_app(settings: AggregatorSettings) -> Service:
         count = sum(len(batch.wafers) for batch in batches)
         postings.inc(count)
         position.set(curves.position)
-        service.log.info(
+        ms = round((time.perf_counter() - began) * 1000, 2)
+        service.tally.info(
             "balances_rolled",
+            position=curves.position,
             batches=len(batches),
             postings=count,
-            keys=int(keys.size),
-            position=curves.position,
-            ms=round((time.perf_counter() - began) * 1000, 2),
+            balances=int(keys.size),
+            lag_ms_max=max(0, time.time_ns() // 1_000_000 - told // 1000) if told is not None else 0,
+            ms=ms,
+            ms_max=ms,
         )
 
     async def _fold(batch: PostingBatch) -> "np.ndarray":
@@ -71,13 +74,20 @@ def build_app(settings: AggregatorSettings) -> Service:
                 return curves.add(
                     batch.model_copy(update={"epoch": curves.epoch, "batch": 0})
                 )  # of a store that is gone
-            service.log.warning("store_changed", epoch=batch.epoch, before=curves.epoch)
+            service.log.warning("store_changed", epoch=batch.epoch, epoch_before=curves.epoch)
             curves = Curves(settings.horizon_start, settings.horizon_days, digest())
         try:
             return curves.add(batch)
         except Gap as gap:
-            service.log.warning("gap_found", gap=str(gap), position=curves.position)
+            service.log.warning("gap_found", reason=str(gap), position=curves.position)
+        began = time.perf_counter()
         missed = [curves.add(late) async for late in _fetch(batch)]
+        service.log.info(
+            "gap_closed",
+            position=curves.position,
+            batches=len(missed),
+            ms=round((time.perf_counter() - began) * 1000, 2),
+        )
         return np.unique(np.concatenate([*missed, curves.add(batch)]))
 
     async def _fetch(batch: PostingBatch) -> AsyncIterator[PostingBatch]:

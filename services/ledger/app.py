@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter as PlainCounter
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge
@@ -12,6 +13,7 @@ from services.ledger.api import routes
 from services.ledger.recording import Outcome, record_entries
 from services.ledger.store import Store
 from shared.broker import Entry, Service, entry_order, publish_entries
+from shared.log import REFUSALS_SAID_MAX
 from shared.settings import ServiceSettings
 from shared.streams import POSTINGS, Role, recorded, said
 
@@ -111,28 +113,42 @@ def _read_party(
         )
         stored.set()
         meters.count(source, outcome)
-        service.log.info(
+        ms = round((time.perf_counter() - began) * 1000, 2)
+        service.tally.info(
             "batch_recorded",
             source=source,
             position=outcome.head.batch,
+            batches=1,
             entries=len(entries),
             events=outcome.events,
             postings=outcome.postings,
             duplicates=outcome.duplicates,
             refused=len(outcome.refused),
-            ms=round((time.perf_counter() - began) * 1000, 2),
+            lag_ms_max=max(0, time.time_ns() // 1_000_000 - entry_order(entries[0][0])[0]),
+            ms=ms,
+            ms_max=ms,
         )
-        for refused in outcome.refused:
-            service.log.warning(
-                "event_refused",
-                source=source,
-                id=refused.id,
-                sequence=refused.sequence,
-                code=refused.code,
-                path=refused.path,
-                reason=refused.message,
-                entry=entries[-1][0],
-            )
+        _log_refusals(service, source, outcome)
+
+
+def _log_refusals(service: Service, source: str, outcome: Outcome) -> None:
+    for refused in outcome.refused[:REFUSALS_SAID_MAX]:
+        service.log.warning(
+            "event_refused",
+            source=source,
+            sequence=refused.sequence,
+            id=refused.id,
+            code=refused.code,
+            path=refused.path,
+            reason=refused.message,
+            position=outcome.head.batch,
+        )
+    more = outcome.refused[REFUSALS_SAID_MAX:]
+    if more:
+        codes = PlainCounter(refused.code for refused in more)
+        service.log.warning(
+            "refusals_left_out", source=source, refused=len(more), codes=codes, position=outcome.head.batch
+        )
 
 
 async def _read_told(service: Service, epoch: int) -> int:
