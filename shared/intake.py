@@ -29,7 +29,7 @@ class Handed(NamedTuple):
         answer: dict[str, Any] = {"line": self.line, "id": self.id, "sequence": self.sequence}
         if self.refused is not None:
             why: Refusal | Refused = self.refused
-        elif self.sequence in refusals:
+        elif self.sequence is not None and self.sequence in refusals:
             why = refusals[self.sequence]
         elif through < (self.sequence or 0):
             return answer | {"status": "pending"}

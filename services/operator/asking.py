@@ -38,7 +38,9 @@ def ask(folder: Path, service: str, path: str, **query: str | int | None) -> Any
 
 async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str, str]) -> httpx.Response:
     store = open_store(folder)
-    routes: list[BaseRoute] = ledger_routes(store) if service == "ledger" else [*aggregator_routes(partial(fold, store))]
+    routes: list[BaseRoute] = (
+        ledger_routes(store) if service == "ledger" else [*aggregator_routes(partial(fold, store))]
+    )
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
         return await client.get(path, params=params)
@@ -48,7 +50,7 @@ def open_store(folder: Path) -> Store:
     """Return the store of the stack in a folder, to be read; raise `StackError` if there is none."""
     path = folder / "ledger.db"
     if not path.exists():
-        raise StackError(f"{path} is not there: name the folder of a stack with --data, or make one with `waferline demo`")
+        raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
     return Store(path, read_only=True)
 
 

@@ -3,10 +3,9 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,15 +13,16 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from services.aggregator.curves import Basis
 from services.operator import demo as demo_
 from services.operator import taping
-from services.operator.asking import ask, fold, open_store
+from services.operator.asking import ask, open_store
 from services.operator.proof import verify as prove
 from services.operator.stack import Play, Stack, StackError, running, started
-from services.operator.tables import open_console, table
+from services.operator.tables import open_console, shortages_table, table
 from shared import contracts
-from shared.events import FIRMNESS
-from shared.scenario import VARIANTS
+from shared.events import Firmness
+from shared.scenario import Variant
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,11 +31,9 @@ app = typer.Typer(
 )
 
 DEMO = Path("data/demo")
+_NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
 Data = Annotated[Path, typer.Option("--data", help="The folder of the stack.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of tables for a person.")]
-Variant = StrEnum("Variant", {name: name for name in VARIANTS})  # type: ignore[misc]
-Grade = StrEnum("Grade", {name: name for name in FIRMNESS})  # type: ignore[misc]
-Basis = StrEnum("Basis", {"start": "start", "receipt": "receipt"})  # type: ignore[misc]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m"])]
 
 
@@ -56,7 +54,7 @@ def _print_json(value: Any) -> None:
 @app.command()
 def demo(
     until: Annotated[str, typer.Option(help="The last day or month to play, to 2029-12.")] = "2027-12",
-    variant: Annotated[Variant, typer.Option(help="The headline ramp, or announced sites only.")] = Variant.loi_headline,
+    variant: Annotated[Variant, typer.Option(help="The headline ramp, or announced sites only.")] = "loi_headline",
     seed: Annotated[int, typer.Option(help="Another seed, another life of every lot.")] = 2026,
     data: Data = DEMO,
     json_: Json = False,
@@ -67,7 +65,7 @@ def demo(
     Example: waferline demo --until 2026-06
     """
     with _errors_told():
-        play = Play(variant=variant.value, seed=seed, until=_last_day(until))
+        play = Play(variant=variant, seed=seed, until=_last_day(until))
         if running(data):
             raise StackError(f"a stack is running in {data}: stop it, or choose another folder with --data")
         if data.exists() and any(data.iterdir()) and not (data / "logs").is_dir():
@@ -75,7 +73,7 @@ def demo(
         shutil.rmtree(data, ignore_errors=True)
         console = open_console(record=picture is not None)
         console.quiet = json_
-        console.print(f"Waferline plays {play.variant} of Stargate 2026 to {play.until}, every lot, through the real services.")
+        console.print(f"Waferline plays {play.variant} of Stargate 2026 to {play.until}: every lot, the real services.")
         console.print("Redis, ledger, aggregator, 2 suppliers and 3 data-centre groups start as processes ...")
         with started(Stack(data, play)) as stack:
             seconds = demo_.live_through(stack, play, console)
@@ -85,7 +83,9 @@ def demo(
             return
         demo_.show(found, console)
         count = sum(found["events_by_type"].values())
-        console.print(f"{count:,} events played in {seconds:.0f} s. The data lies in {data}; try next:", highlight=False)
+        console.print(
+            f"{count:,} events played in {seconds:.0f} s. The data lies in {data}; try next:", highlight=False
+        )
         for hint in ("verify", "balances --by site", "logs"):
             console.print(f"  .venv/bin/waferline {hint} --data {data}", highlight=False)
         if picture is not None:
@@ -97,7 +97,7 @@ def up(
     data: Data = Path("data/up"),
     play: Annotated[bool, typer.Option("--play", help="Have the parties play the scenario, a day a second.")] = False,
     pace: Annotated[float, typer.Option(help="Seconds that a played day takes.")] = 1.0,
-    variant: Annotated[Variant, typer.Option(help="What to play.")] = Variant.loi_headline,
+    variant: Annotated[Variant, typer.Option(help="What to play.")] = "loi_headline",
     until: Annotated[str, typer.Option(help="The last day or month to play.")] = "2029-12",
 ) -> None:
     """Start Redis, the ledger, the aggregator and the parties, and stay up until Ctrl-C.
@@ -106,10 +106,16 @@ def up(
     """
     with _errors_told():
         console = open_console()
-        scenes = Play(variant=variant.value, until=_last_day(until), pace_s=pace) if play else None
+        scenes = Play(variant=variant, until=_last_day(until), pace_s=pace) if play else None
         with started(Stack(data, scenes)) as stack:
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
-            console.print(table(f"Up in {data}, Redis at {stack.redis_url}", ("service", "http", "pid"), [(n, u, str(p)) for n, u, p in rows]))
+            console.print(
+                table(
+                    f"Up in {data}, Redis at {stack.redis_url}",
+                    ("service", "http", "pid"),
+                    [(n, u, str(p)) for n, u, p in rows],
+                )
+            )
             console.print(f"Ctrl-C stops it. Meanwhile: .venv/bin/waferline status --data {data}", highlight=False)
             try:
                 while True:
@@ -151,18 +157,26 @@ def publish(
         _print_json(verdicts)
     else:
         columns = ("line", "id", "status", "code", "path", "message")
-        open_console().print(table(f"{len(verdicts)} events of {source}", columns, [[v.get(c) for c in columns] for v in verdicts]))
+        open_console().print(
+            table(f"{len(verdicts)} events of {source}", columns, [[v.get(c) for c in columns] for v in verdicts])
+        )
     if any(verdict["status"] == "refused" for verdict in verdicts):
         raise typer.Exit(1)
 
 
 @app.command()
 def balances(
-    by: Annotated[str, typer.Option(help="product, site, supplier, or some of them with commas; empty: in total.")] = "product",
+    by: Annotated[
+        str, typer.Option(help="product, site, supplier, or some of them with commas; empty: in total.")
+    ] = "product",
     window: Annotated[int, typer.Option(help="Days of the rolling window: 1, 7, 30, 90 or 365.")] = 30,
-    basis: Annotated[Basis, typer.Option(help="start: started against to be started; receipt: at the dock.")] = Basis.start,
-    firmness: Annotated[Grade | None, typer.Option(help="Supply is what is committed at this grade or above.")] = None,
-    day: Annotated[str | None, typer.Option(help="The last day of the window; the last complete one by default.")] = None,
+    basis: Annotated[Basis, typer.Option(help="start: started against to be started; receipt: at the dock.")] = "start",
+    firmness: Annotated[
+        Firmness | None, typer.Option(help="Supply is what is committed at this grade or above.")
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option(help="The last day of the window; the last complete one by default.")
+    ] = None,
     product: str | None = None,
     site: str | None = None,
     supplier: str | None = None,
@@ -174,7 +188,7 @@ def balances(
     Example: waferline balances --by site,product --basis receipt --firmness firm
     """
     query: dict[str, Any] = {
-        "by": by or None, "window": window, "basis": basis.value, "firmness": firmness and firmness.value, "day": day,
+        "by": by or None, "window": window, "basis": basis, "firmness": firmness, "day": day,
         "product": product, "site": site, "supplier": supplier,
     }  # fmt: skip
     with _errors_told():
@@ -188,14 +202,15 @@ def balances(
         _print_json(answer)
         return
     parts = answer["by"]
-    title = f"{window} days to {answer['day']}, {basis.value} basis" + (f", committed {firmness.value} or above" if firmness else "")
+    grade = f", committed {firmness} or above" if firmness else ""
+    title = f"{window} days to {answer['day']}, {basis} basis{grade}"
     open_console().print(
         table(
             title,
             (*parts, "supply", "demand", "net", "open commit", "in process", "finished", "in transit", "on hand"),
             [
-                (*(row[part] for part in parts), row["supply"], row["demand"], row["net"], sum(row["open_commit"].values()),
-                 row["wip"], row["finished"], row["in_transit"], row["on_hand"])
+                (*(row[part] for part in parts), row["supply"], row["demand"], row["net"],
+                 sum(row["open_commit"].values()), row["wip"], row["finished"], row["in_transit"], row["on_hand"])
                 for row in rows
             ],
             caption=f"complete through {answer['complete_through']}, position {answer['position']}",
@@ -205,15 +220,15 @@ def balances(
 
 @app.command()
 def shortages(
-    firmness: Annotated[Grade, typer.Option(help="Count commits of this grade or above.")] = Grade.planned,
+    firmness: Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")] = "planned",
     limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
     data: Data = DEMO,
     json_: Json = False,
 ) -> None:
     """Print which sites run short of what, first ones first. Example: waferline shortages --firmness firm"""
     with _errors_told():
-        answer = ask(data, "aggregator", "/shortages", firmness=firmness.value, limit=limit)
-    _print_json(answer) if json_ else open_console().print(demo_.shortages_table(answer))
+        answer = ask(data, "aggregator", "/shortages", firmness=firmness, limit=limit)
+    _print_json(answer) if json_ else open_console().print(shortages_table(answer))
 
 
 @app.command()
@@ -228,10 +243,10 @@ def status(data: Data = DEMO, json_: Json = False) -> None:
         _print_json(healths)
     else:
         rows = [
-            (name, health["well"], health.get("position", health.get("recorded")), stream, lag["behind"] and "behind" or "",
-             lag["lag_ms"] / 1000, lag["age_s"], lag["entries"])
+            (name, health["well"], health.get("position", health.get("recorded")), stream,
+             "behind" if lag["behind"] else "", lag["lag_ms"] / 1000, lag["age_s"], lag["entries"])
             for name, health in healths.items()
-            for stream, lag in (health.get("streams") or {"–": {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}}).items()
+            for stream, lag in (health.get("streams") or {"–": _NO_STREAM}).items()
         ]  # fmt: skip
         columns = ("service", "well", "position", "stream", "", "lag s", "age s", "entries read")
         caption = "lag: between the newest entry and the last one read; age: since the last entry was done"
@@ -260,7 +275,8 @@ def record(
         store = open_store(data)
         console = open_console()
         count = 0
-        with taping.open_tape(tape, "wb") as out, demo_.progress_bar(console, "recording", store.head.batch - after) as (bar, task):
+        batches = store.head.batch - after
+        with taping.open_tape(tape, "wb") as out, demo_.progress_bar(console, "recording", batches) as (bar, task):
             for _, lines in taping.record(store, after, until):
                 out.writelines(line + b"\n" for line in lines)
                 count += len(lines)
@@ -271,11 +287,15 @@ def record(
 @app.command()
 def replay(
     tape: Annotated[Path, typer.Argument(help="A tape that `waferline record` wrote, or any CloudEvents, one a line.")],
-    data: Annotated[Path, typer.Option("--data", help="A folder that is not there yet, for the fresh store.")] = Path("data/replay"),
-    speed: Annotated[float | None, typer.Option(help="Original pace times this; as fast as it goes by default.")] = None,
+    data: Annotated[Path, typer.Option("--data", help="A new folder, for the fresh store.")] = Path("data/replay"),
+    speed: Annotated[
+        float | None, typer.Option(help="Original pace times this; as fast as it goes by default.")
+    ] = None,
     from_: Annotated[str, typer.Option("--from", help="The first day or month.")] = "2000-01-01",
     until: Annotated[str, typer.Option(help="The last day or month.")] = "2100-12-31",
-    expect: Annotated[str | None, typer.Option(help="The state hash it must come to; exit with 1 if it does not.")] = None,
+    expect: Annotated[
+        str | None, typer.Option(help="The state hash it must come to; exit with 1 if it does not.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Say a tape again, through the real services into a fresh store, and print the state hash it comes to.
@@ -333,14 +353,17 @@ def verify(data: Data = DEMO, json_: Json = False) -> None:
         console.print(f"{proof.events:,} events in {proof.batches:,} batches", highlight=False)
         console.print(f"chain head: {proof.head}", highlight=False, soft_wrap=True)
         console.print(f"state hash: {proof.state_hash}", highlight=False, soft_wrap=True)
-        console.print("proved: digests, chain, postings and balances are what the events say" if wrong is None else f"[bold red]NOT proved: {wrong}")
+        proved = "proved: digests, chain, postings and balances are what the events say"
+        console.print(proved if wrong is None else f"[bold red]NOT proved: {wrong}")
     if wrong is not None:
         raise typer.Exit(1)
 
 
 @app.command()
 def schemas(
-    write: Annotated[Path, typer.Option("--write", help="The folder to write the documents to.")] = Path("tests/contracts"),
+    write: Annotated[Path, typer.Option("--write", help="The folder to write the documents to.")] = Path(
+        "tests/contracts"
+    ),
 ) -> None:
     """Write the JSON Schemas and the AsyncAPI document, as the code has them."""
     for path in contracts.write_contracts(write):

@@ -87,5 +87,3 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(refusals_table(found["refusals"]))
     console.print(f"chain head: {found['chain_head']}", soft_wrap=True, highlight=False)
     console.print(f"state hash: {found['state_hash']}", soft_wrap=True, highlight=False)
-
-

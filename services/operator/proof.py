@@ -78,5 +78,3 @@ def _difference(stored: PostingBatch, posted: list[Posting]) -> int | None:
     if cells == due:
         return None
     return next((n for n, (a, b) in enumerate(zip(cells, due, strict=False)) if a != b), min(len(cells), len(due)))
-
-

@@ -1,4 +1,4 @@
-"""The embedded stack: Redis, the ledger, the aggregator and the parties as processes of this machine, under one folder."""
+"""The embedded stack: Redis, the ledger, the aggregator and the parties as processes, under one folder."""
 
 import json
 import os

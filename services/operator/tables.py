@@ -23,7 +23,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
     for n, column in enumerate(columns):
         number = bool(rows) and all(isinstance(row[n], int | float | None) for row in rows)
         last = n == len(columns) - 1 and not number
-        result.add_column(column, justify="right" if number else "left", no_wrap=not last, min_width=None if last else _width(rows, n))
+        width = None if last else _width(rows, n)
+        result.add_column(column, justify="right" if number else "left", no_wrap=not last, min_width=width)
     for row in rows:
         result.add_row(*map(_cell, row))
     return Group(Text(title, style="bold"), result, Text(caption + "\n" if caption else "", style="dim"))
@@ -68,7 +69,7 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
             for r in rows
             for s in (r["receipt"],)
         ],
-        caption="planned to immediate: commits due in the month, by the grade of firmness they now have; each wafer stands in one",
+        caption="planned to immediate: commits due in the month, by the firmness they now have; a wafer stands in one",
     )
     return start, receipt
 

@@ -127,14 +127,15 @@ def roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
 
 
 def play(stack: Stack, tape: Iterable[Entry], speed: float | None, advance: Callable[[int], None]) -> None:
-    """Say a tape to a running stack, at its original pace times `speed` or as fast as it goes; wait until it is folded."""
-    role: dict[str, Role] = dict.fromkeys(stack.suppliers, "supplier") | dict.fromkeys(stack.datacenters, "datacenter")
+    """Say a tape to a running stack, at its own pace times `speed` or as fast as it goes; wait until it is folded."""
+    role: dict[str, Role] = dict.fromkeys(stack.suppliers, "supplier")
+    role |= dict.fromkeys(stack.datacenters, "datacenter")
     began, first = time.monotonic(), None
     with Redis.from_url(stack.redis_url) as redis:
         pipeline = redis.pipeline(transaction=False)
         for entry in tape:
             if entry.source not in role:
-                raise StackError(f"the tape has a source {entry.source!r} of which nothing tells whether it supplies or needs")
+                raise StackError(f"nothing on the tape tells whether its source {entry.source!r} supplies or needs")
             if speed is not None:
                 first = entry.recorded if first is None else first
                 pipeline.execute()
