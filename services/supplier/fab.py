@@ -184,7 +184,7 @@ class Fab:
             self._say(
                 SupplyCommitted(
                     product=product, site=site, supplier=self._source, line=line, due=due, firmness="planned",
-                    wafers=wafers, revision=outlook.revision, reason="" if wafers else "forecast withdrawn",
+                    wafers=wafers, revision=outlook.revision, reason="" if wafers else "nothing forecast any more",
                 ),
                 row.id,
             )  # fmt: skip
@@ -446,8 +446,9 @@ class Fab:
                 self._postpone(commit, commit.due + delay)
                 self._revise_commit(commit, "slipped")
         late = {day: [lot for lot in lots if lot.commit.line in slipped] for day, lots in self._to_finish.items()}
-        for day, lots in late.items():
+        for day in late:
             self._to_finish[day] = [lot for lot in self._to_finish[day] if lot.commit.line not in slipped]
+        for day, lots in late.items():
             self._to_finish.setdefault(day + delay, []).extend(lots)
 
 
