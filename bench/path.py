@@ -1,6 +1,6 @@
-"""The whole path, from an event's saying to its balance, everything durable: events a second, latency, and their limits.
+"""The whole path, from an event's saying to its balance, all durable: events a second, latency, and their limits.
 
-Two things are measured, in turn, several rounds in one run, against what bare Redis does on the same machine at the time:
+Two things are measured, in turn, several rounds in one run, against what bare Redis does on this machine at the time:
 
 - throughput: events of the reference programme, 1,000 an entry, through outbox, stream, ledger (SQLite, FULL),
   postings and fold, until the balances of the last one are published; against raw pipelined XADD of one event an entry.
@@ -180,7 +180,9 @@ def measure_latency(load: Load, seconds: float) -> list[float]:
     """Return the latency of each event in milliseconds, said one by one at 1,000 a second, late ones not forgiven."""
     source = max(load.roles, key=lambda s: sum(len(events) for name, events in load.batches if name == s))
     moving = [e for name, events in load.batches if name == source for e in events if e.data.movement]
-    events = [event.model_copy(update={"sequence": n}) for n, event in enumerate(moving[: int(seconds * EVENTS_PER_S)], 1)]
+    events = [
+        event.model_copy(update={"sequence": n}) for n, event in enumerate(moving[: int(seconds * EVENTS_PER_S)], 1)
+    ]
     with fresh_stack(load) as stack, Redis.from_url(stack.redis_url) as redis:
         listener = _Listener(stack.redis_url, source, len(events))
         listener.start()
@@ -195,12 +197,12 @@ def measure_latency(load: Load, seconds: float) -> list[float]:
             redis.xadd(said(load.roles[source], source), {DATA: entry.body})
         listener.join(60)
         if listener.is_alive():
-            raise RuntimeError(f"only {len(listener.balanced)} of {len(events)} events came to a balance within a minute")
+            raise RuntimeError(f"only {len(listener.balanced)} of {len(events)} events came to a balance in a minute")
         return [(at - began - n / EVENTS_PER_S) * 1000 for n, at in enumerate(listener.balanced)]
 
 
 class _Listener(threading.Thread):
-    """Notes when each event of a source has come to a balance: its batch from the ledger, then that batch's balances."""
+    """Notes when each event of a source has come to a balance: its batch at the ledger, then that batch's balances."""
 
     def __init__(self, redis_url: str, source: str, events: int) -> None:
         super().__init__(daemon=True)
@@ -290,7 +292,8 @@ def main() -> None:
         latencies += (taken := measure_latency(load, arguments.seconds))
         print(
             f"round {n + 1}: {rounds[-1].events_per_s:,.0f} events/s (raw XADD {raw[-1]:,.0f}/s); latency p50 "
-            f"{_percentile(taken, 50):.2f} ms, p99 {_percentile(taken, 99):.2f} ms (three round trips {trips[-1]:.2f} ms)",
+            f"{_percentile(taken, 50):.2f} ms, p99 {_percentile(taken, 99):.2f} ms "
+            f"(three round trips {trips[-1]:.2f} ms)",
             flush=True,
         )
     print("processor seconds of the last round:", rounds[-1].cpu_s)
