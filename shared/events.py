@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -106,12 +107,46 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0
 # one line: PostgreSQL takes no NUL in a text, and a log line or a CSV cell no line break
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-Product = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_product)]
+Product = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_known_product),
+    WithJsonSchema({"type": "string", "enum": list(PRODUCTS)}),
+]
 Wafers = Annotated[int, Field(ge=1, le=WAFERS_MAX)]
 WafersOrNone = Annotated[int, Field(ge=0, le=WAFERS_MAX)]
 Revision = Annotated[int, Field(ge=0, le=1_000_000)]
-Day = Annotated[date, BeforeValidator(_whole_day), AfterValidator(_bounded_day)]
-Time = Annotated[AwareDatetime, BeforeValidator(_parse_time), AfterValidator(_bounded_time)]
+Day = Annotated[
+    date,
+    BeforeValidator(_whole_day),
+    AfterValidator(_bounded_day),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date",
+            "pattern": r"^(20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        }
+    ),
+]
+Time = Annotated[
+    AwareDatetime,
+    BeforeValidator(_parse_time),
+    AfterValidator(_bounded_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            # an offset takes the ends into the years beside
+            "pattern": r"^(1999|20[0-9]{2}|210[01])-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+            r"([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+        }
+    ),
+]
+Sequence = Annotated[
+    int,
+    BeforeValidator(_parse_sequence),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}),
+]
 Firmness = Literal["planned", "material", "manufacturing", "firm", "immediate"]
 FIRMNESS: tuple[Firmness, ...] = ("planned", "material", "manufacturing", "firm", "immediate")
 """Grades of a commit from the least to the most certain (EDIFACT code list 4017)."""
@@ -402,7 +437,7 @@ class Envelope(BaseModel):
     source: Name
     type: Annotated[str, StringConstraints(max_length=100)]
     time: Time
-    sequence: Annotated[int, BeforeValidator(_parse_sequence)]
+    sequence: Sequence
     subject: Text | None = None
     datacontenttype: Literal["application/json"] = "application/json"
     recordedtime: Time | None = None

@@ -280,7 +280,7 @@ def alone(columns: dict[str, Any], n: int) -> bytes:
 
 
 @given(mutated())
-@settings(slow, max_examples=400)
+@settings(slow, max_examples=200)
 def test_what_is_taken_quickly_is_taken_strictly(case: tuple[Said, dict[str, Any]]) -> None:
     party, columns = case
     strictly = [_strict(alone(columns, n), party) for n in range(len(party.events))]
