@@ -170,7 +170,7 @@ def test_the_changed_keys_are_told_once_each_and_sorted():
 
 def test_more_keys_than_there_was_room_for_keep_their_wafers():
     measures = [Measure.STARTED, Measure.FORECAST]
-    log = [((f"P{n % 7}", f"S{n}", "samsung"), measures[n % 2], START - 1 + n % (DAYS + 2), n + 1) for n in range(500)]
+    log = [((f"P{n % 7}", f"S{n}", "samsung"), measures[n % 2], START - 1 + n % (DAYS + 3), n + 1) for n in range(500)]
 
     curves = fold(log, cuts=range(0, 500, 40))
 
