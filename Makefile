@@ -41,7 +41,7 @@ contracts: .venv/ready  ## Write the JSON Schemas and the AsyncAPI document anew
 	@$(BIN)/waferline schemas --write tests/contracts
 
 tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.
-	@$(BIN)/waferline tape --write
+	@$(BIN)/python -m tests.replay.tape
 
 bench-path: .venv/ready  ## Measure the whole path from an event to its balance.
 	@$(BIN)/python -m bench.path $(ARGS)
