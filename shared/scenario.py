@@ -247,8 +247,9 @@ class RescheduledCommit(_Scripted):
 
 
 class ReturnedWafers(_Scripted):
-    """Gigabytes on hand turn out bad and go back."""
+    """Gigabytes on hand turn out bad and go back: there is no event for it but the count that misses them."""
 
+    datacenter: str
     supplier: str
     product: Product
     gb: int

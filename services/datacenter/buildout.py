@@ -10,6 +10,7 @@ from shared.batch import Row
 from shared.events import (
     EPOCH,
     UNATTRIBUTED,
+    WAFERS_MAX,
     DemandForecast,
     DemandRequired,
     Event,
@@ -49,9 +50,14 @@ class Phase:
 
     plan: PlannedPhase
     lacking: dict[str, int]
-    energise_on: date
+    delay: timedelta = timedelta(0)
     status: Literal["planned", "paused", "cancelled", "transferred"] = "planned"
     revision: int = 0
+
+    @property
+    def energise_on(self) -> date:
+        """The day as it now stands."""
+        return self.plan.energise_on + self.delay
 
 
 @dataclass(slots=True)
@@ -76,7 +82,6 @@ class Forecast:
     line: str
     need: Need
     due: date
-    error_percent: int
     unordered: int
     wafers: int = 0
     revision: int = -1
@@ -133,8 +138,8 @@ class Buildout:
         self._play_script()
         for row in heard:
             self._hear(row)
-        self._forecast_needs()
         self._place_orders()
+        self._forecast_needs()
         self._receive_shipments()
         self._energise_phases()
         self._consume_stock()
@@ -149,7 +154,7 @@ class Buildout:
         plan = derive_plan(self._scenario, variant)
         for phase in plan.phases:
             if phase.site in self._sites:
-                self._phases[phase.name] = known = Phase(phase, {}, phase.energise_on)
+                self._phases[phase.name] = known = Phase(phase, {})
                 self._to_energise.setdefault(phase.energise_on, []).append(known)
         for need in plan.needs:
             if need.site in self._sites and need.wafers:
@@ -165,10 +170,13 @@ class Buildout:
         if need.month >= self._start:
             error = int(self._random() * (2 * play.forecast_error_percent + 1)) - play.forecast_error_percent
             due = need.month + MIDMONTH + lead.cycle + lead.transit
-            forecast = self._forecasts[line] = Forecast(line, need, due, error, need.wafers)
-            for months, left in ((play.forecast_months, 100), *REVIEWS):
-                day = max(add_months(need.month, -months), self._start)
-                self._to_forecast.setdefault(day, []).append((forecast, error * left // 100))
+            forecast = self._forecasts[line] = Forecast(line, need, due, need.wafers)
+            errors = {  # of several that would be said on the first day, the last
+                max(add_months(need.month, -months), self._start): error * percent // 100
+                for months, percent in ((play.forecast_months, 100), *REVIEWS)
+            }
+            for day, error_percent in errors.items():
+                self._to_forecast.setdefault(day, []).append((forecast, error_percent))
         parts = max(1, min(play.order_parts, need.wafers // play.order_wafers_min))
         for n in range(parts):
             start_by = need.month + timedelta(days=7 * (n + 1 + play.order_parts - parts) - 1)
@@ -208,12 +216,11 @@ class Buildout:
 
     def _forecast_needs(self) -> None:
         for forecast, error_percent in self._to_forecast.pop(self._today, []):
-            self._say_forecast(forecast, forecast.unordered * (100 + error_percent) // 100, None)
+            wafers = forecast.unordered * (100 + error_percent) // 100
+            if wafers != forecast.wafers:
+                self._say_forecast(forecast, wafers, None)
 
     def _say_forecast(self, forecast: Forecast, wafers: int, cause: str | None) -> None:
-        """Say a forecast, if it says anything new."""
-        if wafers == max(forecast.wafers, 0):
-            return
         forecast.wafers, forecast.revision = wafers, forecast.revision + 1
         need = forecast.need
         forecast.said = self._say(
@@ -227,15 +234,18 @@ class Buildout:
     def _place_orders(self) -> None:
         """Order what must be started soon: it leaves the forecast. What was started before the first day is there."""
         for order, forecast in self._to_order.pop(self._today, []):
-            if self._phases[order.phase].status != "planned":
+            phase = self._phases[order.phase]
+            if phase.status != "planned":
                 continue
             self._orders[order.line] = order
+            order.due += phase.delay
             self._say_order(order, forecast.said if forecast else None)
-            if order.start_by < self._start:
-                self._open_stock(order)
-            elif forecast:
+            if forecast:
                 forecast.unordered -= order.wafers
-                self._say_forecast(forecast, min(forecast.wafers, forecast.unordered), order.said)
+                if forecast.wafers > forecast.unordered:
+                    self._say_forecast(forecast, forecast.unordered, order.said)
+            else:
+                self._open_stock(order)
 
     def _say_order(self, order: Order, cause: str | None) -> None:
         order.said = self._say(
@@ -360,11 +370,12 @@ class Buildout:
         """Count everything at the end of the month; now and then the count differs, and then it is right."""
         for (site, product), stock in sorted(self._on_hand.items()):
             for supplier, wafers in sorted(stock.items()):
-                if wafers == 0:
+                if not 0 < wafers <= WAFERS_MAX:  # a count beyond what one event may say is left out
                     continue
                 counted = wafers
                 if int(self._random() * 1000) < self._scenario.play.miscounted_permille:
-                    counted = max(wafers + int(self._random() * (2 * SLIGHT_WAFERS + 1)) - SLIGHT_WAFERS, 0)
+                    off = int(self._random() * (2 * SLIGHT_WAFERS + 1)) - SLIGHT_WAFERS
+                    counted = min(max(wafers + off, 0), WAFERS_MAX)
                 self._say_counted(product, site, supplier, counted)
 
     def _say_counted(self, product: str, site: str, supplier: str, counted: int) -> None:
@@ -392,12 +403,12 @@ class Buildout:
                     self._transfer_stock(withdrawal.site, withdrawal.divert_to)
         self._erring |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
         for returned in events.returned_wafers:
-            if returned.day == self._today:
+            if (returned.day, returned.datacenter) == (self._today, self._source):
                 self._return_wafers(returned.product, returned.supplier, returned.wafers)
 
     def _slip_phase(self, phase: Phase, delay: timedelta) -> None:
-        """Energise a phase later, and take what is still to come of its orders and forecasts that much later."""
-        phase.energise_on += delay
+        """Energise a phase later, and want what is still to come that much later; it is started as planned."""
+        phase.delay += delay
         phase.revision += 1
         self._to_energise.setdefault(phase.energise_on, []).append(phase)
         cause = self._say_phase(phase, None)
@@ -405,6 +416,11 @@ class Buildout:
             if order.phase == phase.plan.name and order.due > self._today and order.wafers:
                 order.due, order.revision = order.due + delay, order.revision + 1
                 self._say_order(order, cause)
+        for forecast in self._forecasts.values():
+            if forecast.need.phase == phase.plan.name:
+                forecast.due += delay
+                if forecast.wafers:
+                    self._say_forecast(forecast, forecast.wafers, cause)
 
     def _withdraw_phase(self, phase: Phase) -> None:
         """Withdraw a phase with its orders and forecasts."""
@@ -418,7 +434,8 @@ class Buildout:
         for forecast in self._forecasts.values():
             if forecast.need.phase == phase.plan.name:
                 forecast.unordered = 0
-                self._say_forecast(forecast, 0, cause)
+                if forecast.wafers:
+                    self._say_forecast(forecast, 0, cause)
 
     def _transfer_stock(self, site: str, to_site: str) -> None:
         for (stored_at, product), stock in sorted(self._on_hand.items()):
