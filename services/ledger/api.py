@@ -34,10 +34,19 @@ def routes(store: Store) -> list[BaseRoute]:
         )
 
     async def answer_head(_: Request) -> Response:
-        return _json({"epoch": store.epoch, "position": store.head.batch, "events": store.last_event,
-                      "head": store.head.hash.hex(),
-                      "sources": {name: progress._asdict() | {"ahead": sorted(progress.ahead)}
-                                  for name, progress in store.progress.items()}})  # fmt: skip
+        sources = {
+            name: {"through": progress.through, "ahead": progress.ahead, "advanced": progress.advanced}
+            for name, progress in store.progress.items()
+        }
+        return _json(
+            {
+                "epoch": store.epoch,
+                "position": store.head.batch,
+                "events": store.last_event,
+                "head": store.head.hash.hex(),
+                "sources": sources,
+            }
+        )
 
     async def answer_refusals(_: Request) -> Response:
         refusals = store.refused()[-_PAGE_MAX:]

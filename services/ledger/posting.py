@@ -1,10 +1,10 @@
 """What an event does to the books: which postings follow from it, and what is remembered of its line."""
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from shared.batch import Row
 from shared.events import EPOCH, FIRMNESS, day_number
@@ -28,65 +28,95 @@ class Posting(NamedTuple):
 
 
 @dataclass(slots=True)
-class Revisions:
-    """What a line has said, by revision: the greatest (revision, id) that is not reversed is in force."""
+class Line:
+    """A line of one party: what it has said by revision, and the wafers that have moved on it."""
 
-    said: dict[str, list[Any]] = field(default_factory=dict)  # id -> [revision, day, wafers, key, rest]
+    said: dict[str, list[Any]] = field(default_factory=dict)  # id -> [revision, day, wafers, key, other fields]
+    dispatched: int = 0  # of a commit
+    dispatches: dict[str, list[Any]] = field(default_factory=dict)  # of a shipment: id -> [wafers, day, eta, key]
+    gone: dict[str, int] = field(default_factory=dict)  # of a shipment: site -> received, damaged and lost there
 
     def in_force(self) -> list[Any] | None:
-        """Return the entry in force, None if there is none."""
+        """Return what the greatest (revision, id) that is not reversed says, None if there is none."""
         if not self.said:
             return None
         return self.said[max(self.said, key=lambda id_: (self.said[id_][0], id_))]
 
-
-@dataclass(slots=True)
-class Line:
-    """A line of one party: its revisions, the wafers that have moved on it, and what stands posted for it.
-
-    `moved` holds by site what left on a commit or shipment ("dispatched"), or has reached its end ("gone").
-    """
-
-    revisions: Revisions = field(default_factory=Revisions)
-    dispatches: dict[str, list[Any]] = field(default_factory=dict)  # id -> [wafers, day, site]
-    gone: dict[str, int] = field(default_factory=dict)  # site -> received, damaged and lost there
-    counts: dict[str, list[int]] = field(default_factory=dict)  # id -> [day, counted]
-
     def state(self) -> list[Any]:
         """Return what is stored of the line."""
-        return [self.revisions.said, self.dispatches, self.gone, self.counts]
+        return [self.said, self.dispatched, self.dispatches, self.gone]
 
-    @classmethod
-    def of(cls, state: list[Any]) -> "Line":
-        """Return the line that was stored as `state`."""
-        return cls(Revisions(state[0]), state[1], state[2], state[3])
+
+Derive: TypeAlias = Callable[[Line], dict[Cell, int]]
+"""What a line comes to: the wafers that stand posted for it."""
+
+
+@dataclass(slots=True)
+class Stock:
+    """What was moved to and from the hand of one key, and what was counted there."""
+
+    moved: dict[int, int] = field(default_factory=dict)  # day -> net wafers
+    counts: dict[int, dict[str, int]] = field(default_factory=dict)  # day -> id of the count -> wafers
+    counted_on: list[int] = field(default_factory=list)  # the days of the counts, in order
+
+    def count(self, day: int, name: str, counted: int) -> None:
+        """Remember a count."""
+        if day not in self.counts:
+            insort(self.counted_on, day)
+        self.counts.setdefault(day, {})[name] = counted
+
+    def uncount(self, day: int, name: str) -> None:
+        """Forget a count."""
+        del self.counts[day][name]
+        if not self.counts[day]:
+            del self.counts[day]
+            self.counted_on.remove(day)
+
+    def next_count(self, day: int) -> int | None:
+        """Return the first day from this one on that has a count, None if there is none."""
+        position = bisect_left(self.counted_on, day)
+        return self.counted_on[position] if position < len(self.counted_on) else None
+
+    def adjustment(self, day: int) -> int:
+        """Return what was counted on a day less what was counted before it and has moved since; 0 without a count."""
+        if day not in self.counts:
+            return 0
+        position = bisect_left(self.counted_on, day)
+        if position == 0:
+            return self._counted(day) - sum(wafers for moved, wafers in self.moved.items() if moved <= day)
+        before = self.counted_on[position - 1]
+        moved = sum(wafers for moved, wafers in self.moved.items() if before < moved <= day)
+        return self._counted(day) - self._counted(before) - moved
+
+    def _counted(self, day: int) -> int:
+        """Of several counts on one day the greatest id wins."""
+        return self.counts[day][max(self.counts[day])]
 
 
 @dataclass(slots=True)
 class Memory:
     """What the books remember. A miss is asked of the store, so that a restart needs no replay."""
 
-    load_line: Callable[[LineName], list[Any] | None] = lambda _: None
-    load_stock: Callable[[Key], dict[int, int]] = lambda _: {}
+    load_line: Callable[[LineName], Line] = lambda _: Line()
+    load_stock: Callable[[Key], Stock] = lambda _: Stock()
     load_event: Callable[[str, str], Row | None] = lambda _source, _id: None
     reversed: set[tuple[str, str]] = field(default_factory=set)
     lines: dict[LineName, Line] = field(default_factory=dict)
-    stock: dict[Key, dict[int, int]] = field(default_factory=dict)  # on hand movements: day -> net wafers
+    stocks: dict[Key, Stock] = field(default_factory=dict)
 
     def line(self, name: LineName) -> Line:
         """Return a line, a new one if nobody has spoken of it yet."""
         line = self.lines.get(name)
         if line is None:
-            state = self.load_line(name)
-            line = self.lines[name] = Line() if state is None else Line.of(state)
+            line = self.lines[name] = self.load_line(name)
         return line
 
-    def stock_days(self, key: Key) -> dict[int, int]:
-        """Return the net on hand movements of a key by day."""
-        days = self.stock.get(key)
-        if days is None:
-            days = self.stock[key] = self.load_stock(key)
-        return days
+    def stock(self, key: Key) -> Stock:
+        """Return the stock of a key, an empty one if nothing was ever there."""
+        stock = self.stocks.get(key)
+        if stock is None:
+            stock = self.stocks[key] = self.load_stock(key)
+        return stock
 
 
 @dataclass(slots=True)
@@ -96,6 +126,7 @@ class Decision:
     postings: list[Posting] = field(default_factory=list)
     lines: set[LineName] = field(default_factory=set)  # changed, to be stored again
     stock: dict[tuple[Key, int], int] = field(default_factory=dict)  # (key, day) -> wafers to add
+    counts: dict[tuple[Key, int, str], int | None] = field(default_factory=dict)  # None: no longer counted
     reversals: list[tuple[str, str]] = field(default_factory=list)
     watermarks: dict[str, int] = field(default_factory=dict)
 
@@ -112,8 +143,8 @@ def post_events(rows: Iterable[Row], memory: Memory) -> Decision:
     for books.index, row in enumerate(rows):
         in_batch[row.source, row.id] = row
         if row.name == "source.advanced":
-            assert row.day is not None
-            decision.watermarks[row.source] = max(row.day, decision.watermarks.get(row.source, row.day))
+            through = cast(int, row.day)
+            decision.watermarks[row.source] = max(through, decision.watermarks.get(row.source, through))
         elif row.name == "event.reversed":
             target = (row.source, row.others["reversed"])
             if target in memory.reversed:
@@ -139,7 +170,7 @@ class _Books:
     def apply(self, row: Row, sign: int) -> None:
         movement = _MOVEMENTS.get(row.name)
         if movement is not None:  # most events are lots: these need no line
-            self._move(movement, row, sign * row.wafers)  # type: ignore[operator]
+            self._move(movement, row, sign * _wafers(row), _key(row))
         handle = _HANDLERS.get(row.name)
         if handle is not None:
             handle(self, row, sign)
@@ -148,8 +179,7 @@ class _Books:
         if wafers:
             self.decision.postings.append(Posting(self.index, measure, day, key, wafers))
 
-    def _move(self, measure: Measure, row: Row, wafers: int, key: Key | None = None) -> None:
-        key = key or _key(row)
+    def _move(self, measure: Measure, row: Row, wafers: int, key: Key) -> None:
         day = row.time // _DAY_US
         self._post(measure, day, key, wafers)
         if measure in _ON_HAND:
@@ -157,130 +187,113 @@ class _Books:
 
     # -- lines: plans, commits, shipments
 
-    def _differ(self, name: LineName, derive: Callable[[LineName, Line], dict[Cell, int]], line: Line,
-                change: Callable[[], None]) -> None:  # fmt: skip
+    def _alter(self, name: LineName, derive: Derive, change: Callable[[Line], None]) -> None:
         """Change a line, and post what it now comes to less what it came to before."""
-        before = derive(name, line)
-        change()
-        after = derive(name, line)
+        line = self.memory.line(name)
+        before = derive(line)
+        change(line)
+        after = derive(line)
         for cell in before | after:
             self._post(*cell, after.get(cell, 0) - before.get(cell, 0))
         self.decision.lines.add(name)
 
     def _revise(self, row: Row, sign: int) -> None:
-        kind = f"shipment/{row.product}" if row.name == "shipment.revised" else row.name
-        name = (row.source, kind, str(row.line))
-        line = self.memory.line(name)
-        said = [row.revision, row.day, row.wafers, list(_key(row)), row.others]
-
-        def change() -> None:
+        def change(line: Line) -> None:
             if sign > 0:
-                line.revisions.said[row.id] = said
+                line.said[row.id] = [row.revision, row.day, row.wafers, list(_key(row)), row.others]
             else:
-                line.revisions.said.pop(row.id, None)
+                del line.said[row.id]
 
-        self._differ(name, _DERIVED[row.name], line, change)
+        name = _shipment(row, row.source) if row.name == "shipment.revised" else (row.source, row.name, str(row.line))
+        self._alter(name, _DERIVED[row.name], change)
 
     def _dispatch(self, row: Row, sign: int) -> None:
-        names: list[tuple[LineName, str]] = [
-            ((row.source, f"shipment/{row.product}", str(row.line)), "shipment.revised")
-        ]
+        def send(line: Line) -> None:
+            if sign > 0:
+                line.dispatches[row.id] = [row.wafers, row.time // _DAY_US, row.day, list(_key(row))]
+            else:
+                del line.dispatches[row.id]
+
+        def release(line: Line) -> None:
+            line.dispatched += sign * _wafers(row)
+
+        self._alter(_shipment(row, row.source), _derive_shipment, send)
         commit = row.others["commit"]
         if commit is not None:
-            names.append(((row.source, "supply.committed", commit), "supply.committed"))
-        for name, kind in names:
-            line = self.memory.line(name)
-
-            def change(line: Line = line) -> None:
-                if sign > 0:
-                    line.dispatches[row.id] = [row.wafers, row.time // _DAY_US, row.day, list(_key(row))]
-                else:
-                    line.dispatches.pop(row.id, None)
-
-            self._differ(name, _DERIVED[kind], line, change)
+            self._alter((row.source, "supply.committed", commit), _derive_commit, release)
 
     def _end(self, row: Row, sign: int) -> None:
         """Wafers of a shipment have come to their end: received, damaged or lost."""
-        damaged = row.others.get("wafers_damaged", 0)
-        self._move(Measure.DAMAGED, row, sign * damaged)
-        name = (row.others["owner"], f"shipment/{row.product}", str(row.line))
-        line = self.memory.line(name)
+        others = row.others
+        damaged = others.get("wafers_damaged", 0)
 
-        def change() -> None:
+        def end(line: Line) -> None:
             site = str(row.site)
-            line.gone[site] = line.gone.get(site, 0) + sign * (row.wafers + damaged)
+            line.gone[site] = line.gone.get(site, 0) + sign * (_wafers(row) + damaged)
 
-        self._differ(name, _DERIVED["shipment.revised"], line, change)
+        self._move(Measure.DAMAGED, row, sign * damaged, _key(row))
+        self._alter(_shipment(row, others["owner"]), _derive_shipment, end)
 
     # -- lots and stock
 
     def _vary(self, row: Row, sign: int) -> None:
-        self._move(Measure.YIELD_VARIANCE, row, sign * row.others["yield_variance"])
+        self._move(Measure.YIELD_VARIANCE, row, sign * row.others["yield_variance"], _key(row))
 
     def _transfer(self, row: Row, sign: int) -> None:
         product, _, supplier = _key(row)
-        self._move(Measure.TRANSFERRED_IN, row, sign * row.wafers, (product, row.others["to_site"], supplier))  # type: ignore[operator]
+        self._move(Measure.TRANSFERRED_IN, row, sign * _wafers(row), (product, row.others["to_site"], supplier))
 
     def _stock(self, key: Key, day: int, wafers: int) -> None:
         """Remember an on hand movement; the next count had it in what it counted."""
         if not wafers:
             return
-        days = self.memory.stock_days(key)
-        days[day] = days.get(day, 0) + wafers
+        stock = self.memory.stock(key)
+        stock.moved[day] = stock.moved.get(day, 0) + wafers
         self.decision.stock[key, day] = self.decision.stock.get((key, day), 0) + wafers
-        counted = sorted(_count_days(self.memory.line(_counts_of(key))))
-        position = bisect_left(counted, day)
-        if position < len(counted):
-            self._post(Measure.ADJUSTED, counted[position], key, -wafers)
+        counted = stock.next_count(day)
+        if counted is not None:
+            self._post(Measure.ADJUSTED, counted, key, -wafers)
 
     def _count(self, row: Row, sign: int) -> None:
         """A count fixes what is on hand at the end of its day; what the movements do not explain is an adjustment."""
-        key = _key(row)
-        name = _counts_of(key)
-        days = self.memory.stock_days(key)
-        line = self.memory.line(name)
-        before = _adjustments(line, days)
+        key, day = _key(row), row.time // _DAY_US
+        name = f"{row.id}/{row.source}"  # ids are of one length: this sorts by id, then by source
+        stock = self.memory.stock(key)
+        before = stock.adjustment(day)
         if sign > 0:
-            line.counts[f"{row.id}/{row.source}"] = [row.time // _DAY_US, row.wafers]  # type: ignore[list-item]
+            stock.count(day, name, _wafers(row))
         else:
-            line.counts.pop(f"{row.id}/{row.source}", None)
-        after = _adjustments(line, days)
-        for day in sorted(before | after):
-            self._post(Measure.ADJUSTED, day, key, after.get(day, 0) - before.get(day, 0))
-        self.decision.lines.add(name)
+            stock.uncount(day, name)
+        self.decision.counts[key, day, name] = _wafers(row) if sign > 0 else None
+        change = stock.adjustment(day) - before
+        self._post(Measure.ADJUSTED, day, key, change)
+        later = stock.next_count(day + 1)
+        if later is not None:  # it had all before it in what it counted, the adjustment too
+            self._post(Measure.ADJUSTED, later, key, -change)
+
+
+# The columns of a row may be empty, but not those that its type needs: `read_entry` sees to it.
 
 
 def _key(row: Row) -> Key:
-    return (row.product, row.site, row.supplier)  # type: ignore[return-value]
+    return cast(Key, (row.product, row.site, row.supplier))
 
 
-def _counts_of(key: Key) -> LineName:
-    return ("", "stock.counted", "/".join(key))
+def _wafers(row: Row) -> int:
+    return cast(int, row.wafers)
 
 
-def _count_days(line: Line) -> dict[int, int]:
-    """Return what was counted on each day; of several counts on one day the greatest id wins."""
-    return {count[0]: count[1] for count in (line.counts[name] for name in sorted(line.counts))}
-
-
-def _adjustments(line: Line, days: dict[int, int]) -> dict[int, int]:
-    """Return the adjustment of each counted day: counted less what was counted before and has moved since."""
-    adjustments: dict[int, int] = {}
-    counted_before = 0
-    last: int | None = None
-    for day, counted in sorted(_count_days(line).items()):
-        moved = sum(wafers for d, wafers in days.items() if d <= day and (last is None or d > last))
-        adjustments[day] = counted - counted_before - moved
-        counted_before, last = counted, day
-    return adjustments
+def _shipment(row: Row, owner: str) -> LineName:
+    """A shipment may carry several products: each is a line of its own, as what meets in a formula has one product."""
+    return (owner, f"shipment/{row.product}", str(row.line))
 
 
 # ---------------------------------------------------------------- what a line comes to
 
 
-def _derive_plan(measure: Measure) -> Callable[[LineName, Line], dict[Cell, int]]:
-    def derive(_name: LineName, line: Line) -> dict[Cell, int]:
-        said = line.revisions.in_force()
+def _derive_plan(measure: Measure) -> Derive:
+    def derive(line: Line) -> dict[Cell, int]:
+        said = line.in_force()
         if said is None:
             return {}
         _, day, wafers, key, others = said
@@ -292,27 +305,26 @@ def _derive_plan(measure: Measure) -> Callable[[LineName, Line], dict[Cell, int]
     return derive
 
 
-def _derive_commit(_name: LineName, line: Line) -> dict[Cell, int]:
+def _derive_commit(line: Line) -> dict[Cell, int]:
     """A commit at its grade, and what of it is still open: a dispatched wafer is in transit, never counted twice."""
-    said = line.revisions.in_force()
+    said = line.in_force()
     if said is None:
         return {}
     _, day, wafers, key, others = said
     grade = FIRMNESS.index(others["firmness"])
-    dispatched = sum(dispatch[0] for dispatch in line.dispatches.values())
     return {
         (Measure(Measure.COMMITTED_PLANNED + grade), day, tuple(key)): wafers,
-        (Measure(Measure.OPEN_PLANNED + grade), day, tuple(key)): max(0, wafers - dispatched),
+        (Measure(Measure.OPEN_PLANNED + grade), day, tuple(key)): max(0, wafers - line.dispatched),
     }
 
 
-def _derive_shipment(_name: LineName, line: Line) -> dict[Cell, int]:
+def _derive_shipment(line: Line) -> dict[Cell, int]:
     """What of a shipment has not arrived, by its eta and site; and the diversion, where it went to another site."""
     if not line.dispatches:
         return {}
     _, sent_on, eta, key = min(line.dispatches.values(), key=lambda dispatch: (dispatch[1], dispatch[2], dispatch[3]))
     product, sent_to, supplier = key
-    said = line.revisions.in_force()
+    said = line.in_force()
     site = sent_to
     if said is not None:
         _, eta, _, (_, site, _), _ = said
@@ -327,9 +339,9 @@ def _derive_shipment(_name: LineName, line: Line) -> dict[Cell, int]:
     return cells
 
 
-def _derive_agreement(_name: LineName, line: Line) -> dict[Cell, int]:
+def _derive_agreement(line: Line) -> dict[Cell, int]:
     """A headline rate on the first day of each month that it spans: shown, never counted as supply."""
-    said = line.revisions.in_force()
+    said = line.in_force()
     if said is None:
         return {}
     _, day, wafers, key, others = said
@@ -369,7 +381,7 @@ _ON_HAND: dict[Measure, int] = {
     Measure.TRANSFERRED_OUT: -1,
     Measure.CONSUMED: -1,
 }
-_DERIVED: dict[str, Callable[[LineName, Line], dict[Cell, int]]] = {
+_DERIVED: dict[str, Derive] = {
     "supply.agreed": _derive_agreement,
     "supply.committed": _derive_commit,
     "demand.forecast": _derive_plan(Measure.FORECAST),

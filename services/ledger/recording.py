@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.ledger.posting import post_events
 from services.ledger.store import Head, Progress, Store
 from shared.batch import LAYOUTS, RefusedRow, Row, read_entry
-from shared.events import ReasonCode, canonical
+from shared.events import ReasonCode, canonical, write_time
 from shared.streams import Role
 
 ENTRY_BYTES_MAX = 1 << 20
@@ -42,8 +42,9 @@ def record_entries(
     (`trust_recorded`). Raises `Fenced` if another ledger was quicker, `sqlite3.Error` where nothing could be written.
     """
     rows: list[Row] = []
+    recorded: list[int] = []  # of each row: it must not depend on which entries share a batch
+    times: list[int] = []
     refused: list[RefusedRow] = []
-    recorded = now
     for _, body in entries:
         if len(body) > ENTRY_BYTES_MAX:
             why = f"the entry has {len(body)} bytes, more than {ENTRY_BYTES_MAX}"
@@ -52,75 +53,74 @@ def record_entries(
         good, bad, said_recorded = read_entry(body, source, role)
         rows += good
         refused += bad
-        if trust_recorded and said_recorded is not None:
-            recorded = said_recorded
-    entry = {stream: entries[-1][0]}
-    digests = [row.digest() for row in rows]
+        trusted = said_recorded if trust_recorded and said_recorded is not None else None
+        recorded += [now if trusted is None else trusted] * len(good)
+        times += [] if trusted is None else [trusted]
+    said = _Said(rows, [row.digest() for row in rows], recorded, refused)
+    offsets = {stream: entries[-1][0]}
+    at = max(recorded + times, default=now)
     try:
-        return _record(store, source, rows, digests, refused, recorded, entry, told, thorough=False)
+        return _record(store, source, said, at, offsets, told, thorough=False)
     except sqlite3.IntegrityError:
         # an old id under a new sequence: the index found what the quick look did not search for
-        return _record(store, source, rows, digests, refused, recorded, entry, told, thorough=True)
+        return _record(store, source, said, at, offsets, told, thorough=True)
+
+
+class _Said(NamedTuple):
+    """What stood in some entries: the good rows, the digest of each and when it was recorded, and what is refused."""
+
+    rows: list[Row]
+    digests: list[bytes]
+    recorded: list[int]
+    refused: list[RefusedRow]
 
 
 def _record(
-    store: Store,
-    source: str,
-    rows: list[Row],
-    digests: list[bytes],
-    refused: list[RefusedRow],
-    recorded: int,
-    entry: dict[str, str],
-    told: int | None,
-    *,
-    thorough: bool,
+    store: Store, source: str, said: _Said, recorded: int, offsets: dict[str, str], told: int | None, *, thorough: bool
 ) -> Outcome:
-    store.begin()
     try:
-        fresh, fresh_digests, duplicates, more = _tell_apart(store, source, rows, digests, recorded, thorough)
+        store.begin()
+        fresh, digests, duplicates, refused = _tell_apart(store, source, said, thorough=thorough)
         decision = post_events(fresh, store.memory)
         head = store.write(
-            recorded,
-            fresh,
-            fresh_digests,
-            decision,
-            refused + more,
-            {source: duplicates} if duplicates else {},
-            entry,
-            told,
+            recorded, fresh, digests, decision, refused, {source: duplicates} if duplicates else {}, offsets, told
         )
     except BaseException:
         store.rollback()
         raise
-    return Outcome(head, len(fresh), len(decision.postings), len(duplicates), refused + more)
+    return Outcome(head, len(fresh), len(decision.postings), len(duplicates), refused)
 
 
 def _tell_apart(
-    store: Store, source: str, rows: list[Row], digests: list[bytes], recorded: int, thorough: bool
+    store: Store, source: str, said: _Said, *, thorough: bool
 ) -> tuple[list[Row], list[bytes], list[int], list[RefusedRow]]:
     """Return what was never said before, its digests, the sequences of the duplicates, and what is refused."""
-    progress = store.progress.get(source, Progress(0, frozenset(), None))
-    newest = max(progress.ahead, default=progress.through)
-    known = store.digests(source, [row.id for row in rows if thorough or row.sequence <= newest])
+    newest = store.progress.get(source, Progress()).newest
+    known = store.digests(source, [row.id for row in said.rows if thorough or row.sequence <= newest])
     fresh: list[Row] = []
-    fresh_digests: list[bytes] = []
+    digests: list[bytes] = []
     duplicates: list[int] = []
-    refused: list[RefusedRow] = []
-    said: dict[str, bytes] = {}
-    for row, digest in zip(rows, digests, strict=True):
-        before = known.get(row.id) or said.get(row.id)
+    refused = said.refused.copy()
+    for row, digest, recorded in zip(said.rows, said.digests, said.recorded, strict=True):
+        before = known.get(row.id)
         if before == digest:
             duplicates.append(row.sequence)
         elif before is not None:
             refused.append(_refuse(row, "identity_conflict", "id", "was said before with other content"))
-        elif LAYOUTS[row.name].data.movement and row.time > recorded + _DAY_US:
-            refused.append(_refuse(row, "movement_in_future", "time", "is more than a day after it was recorded"))
+        elif row.time > recorded + _DAY_US and LAYOUTS[row.name].data.movement:
+            refused.append(
+                _refuse(row, "movement_in_future", "time", "is more than a day after it was recorded", recorded)
+            )
         else:
-            said[row.id] = digest
+            known[row.id] = digest
             fresh.append(row)
-            fresh_digests.append(digest)
-    return fresh, fresh_digests, duplicates, refused
+            digests.append(digest)
+    return fresh, digests, duplicates, refused
 
 
-def _refuse(row: Row, code: ReasonCode, path: str, message: str) -> RefusedRow:
-    return RefusedRow(row.source, row.sequence, row.id, code, path, message, canonical(row.content()))
+def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedRow:
+    """Return the refusal of a row; where the time it was recorded is the reason, the body names it, for a replay."""
+    body = row.content()
+    if recorded is not None:
+        body["recordedtime"] = write_time(recorded)
+    return RefusedRow(row.source, row.sequence, row.id, code, path, message, canonical(body))

@@ -1,14 +1,17 @@
 """The ledger's SQLite store: one transaction a batch holds events, refusals, postings, lines, offsets and the head."""
 
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from services.ledger.posting import Decision, Key, LineName, Memory
+from services.ledger.posting import Decision, Key, Line, LineName, Memory, Stock
 from shared.batch import RefusedRow, Row
 from shared.events import EVENTS
 from shared.postings import PostingBatch, Recorded, Refusal
@@ -44,9 +47,14 @@ CREATE TABLE stock (
     product TEXT NOT NULL, site TEXT NOT NULL, supplier TEXT NOT NULL, day INTEGER NOT NULL, wafers INTEGER NOT NULL,
     PRIMARY KEY (product, site, supplier, day)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE counts (
+    product TEXT NOT NULL, site TEXT NOT NULL, supplier TEXT NOT NULL, day INTEGER NOT NULL, name TEXT NOT NULL,
+    wafers INTEGER NOT NULL, PRIMARY KEY (product, site, supplier, day, name)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE reversals (source TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (source, id)) STRICT, WITHOUT ROWID;
-CREATE TABLE sources (
-    source TEXT PRIMARY KEY, through INTEGER NOT NULL, ahead TEXT NOT NULL, advanced INTEGER
+CREATE TABLE sources (source TEXT PRIMARY KEY, advanced INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE heard (
+    source TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (source, first)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE offsets (stream TEXT PRIMARY KEY, entry TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
@@ -54,6 +62,8 @@ CREATE TABLE offsets (stream TEXT PRIMARY KEY, entry TEXT NOT NULL) STRICT, WITH
 _TYPES = {name: number for number, name in enumerate(EVENTS)}
 _NAMES = list(EVENTS)
 GENESIS = bytes(32)
+_LINES_MAX = 50_000  # remembered; what is not is read from the store
+_first, _last = itemgetter(0), itemgetter(1)
 
 
 class Fenced(Exception):
@@ -67,21 +77,39 @@ class Head(NamedTuple):
     hash: bytes
 
 
-class Progress(NamedTuple):
-    """How far a source has come: every sequence up to `through` is recorded or refused; `ahead` lie beyond a gap."""
+@dataclass(slots=True)
+class Progress:
+    """How far a source has come: the runs of sequences that are recorded or refused, and its watermark.
 
-    through: int
-    ahead: frozenset[int]
-    advanced: int | None
+    Runs, as a number that is never said leaves a hole for ever, and what lies beyond it grows with the log.
+    """
 
-    def reach(self, sequences: Iterable[int]) -> "Progress":
-        """Return the progress after some more sequences."""
-        through, ahead = self.through, set(self.ahead)
-        ahead.update(sequence for sequence in sequences if sequence > through)
-        while through + 1 in ahead:
-            through += 1
-            ahead.remove(through)
-        return Progress(through, frozenset(ahead), self.advanced)
+    runs: list[tuple[int, int]] = field(default_factory=list)  # (first, last), in order, none touching the next
+    advanced: int | None = None
+
+    @property
+    def through(self) -> int:
+        """The last sequence before the first hole, 0 where that is the first."""
+        return self.runs[0][1] if self.runs and self.runs[0][0] == 1 else 0
+
+    @property
+    def newest(self) -> int:
+        """The greatest sequence heard, 0 before the first."""
+        return self.runs[-1][1] if self.runs else 0
+
+    @property
+    def ahead(self) -> list[tuple[int, int]]:
+        """The runs beyond the first hole."""
+        return self.runs[1:] if self.through else self.runs
+
+    def reach(self, first: int, last: int) -> tuple[list[int], tuple[int, int]]:
+        """Add a run; return the runs that it replaces, by their first, and the one that they now are."""
+        start = bisect_left(self.runs, first - 1, key=_last)
+        end = bisect_right(self.runs, last + 1, key=_first)
+        touched = self.runs[start:end]
+        run = (min([first, *map(_first, touched)]), max([last, *map(_last, touched)]))
+        self.runs[start:end] = [run]
+        return [replaced for replaced, _ in touched], run
 
 
 class StoredBatch(NamedTuple):
@@ -91,6 +119,22 @@ class StoredBatch(NamedTuple):
     told: list[Recorded]
 
 
+class _Names(dict[str | None, int | None]):
+    """The number of each name; asked for a new one, it stores it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__({None: None})
+        self.connection = connection
+        self.texts: dict[int, str] = dict(connection.execute("SELECT id, name FROM names"))
+        self.update((name, number) for number, name in self.texts.items())
+
+    def __missing__(self, name: str) -> int:
+        number = len(self)
+        self.connection.execute("INSERT INTO names VALUES (?,?)", (number, name))
+        self[name], self.texts[number] = number, name
+        return number
+
+
 class Store:
     """One SQLite database, written by one ledger at a time."""
 
@@ -98,6 +142,7 @@ class Store:
         """Open the store, make it if there is none; `epoch` names a new one."""
         if read_only:
             self.connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+            self.connection.execute("BEGIN")  # it goes on seeing the store as it is now
         else:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, isolation_level=None)
@@ -121,12 +166,12 @@ class Store:
     def _forget(self) -> None:
         """Drop what is remembered and read it again from the store."""
         execute = self.connection.execute
-        self.names: dict[str, int] = {name: number for number, name in execute("SELECT id, name FROM names")}
-        self.texts: dict[int, str] = {number: name for name, number in self.names.items()}
+        self._names = _Names(self.connection)
         self.progress: dict[str, Progress] = {
-            source: Progress(through, frozenset(orjson.loads(ahead)), advanced)
-            for source, through, ahead, advanced in execute("SELECT source, through, ahead, advanced FROM sources")
+            source: Progress(advanced=advanced) for source, advanced in execute("SELECT source, advanced FROM sources")
         }
+        for source, first, last in execute("SELECT source, first, last FROM heard ORDER BY source, first"):
+            self.progress[source].runs.append((first, last))
         self.memory = Memory(
             load_line=self._load_line,
             load_stock=self._load_stock,
@@ -143,24 +188,27 @@ class Store:
     # ---------------------------------------------------------------- one batch
 
     def begin(self) -> None:
-        """Begin the transaction of the next batch by taking its number; raise `Fenced` if another ledger took it."""
+        """Begin the transaction of the next batch by taking its number; raise `Fenced` if another ledger took it.
+
+        Whatever is raised from here on, `rollback` comes next.
+        """
         self.connection.execute("BEGIN IMMEDIATE")
         taken = self.connection.execute(
             "UPDATE head SET batch = ? WHERE partition = 0 AND batch = ? AND hash = ?",
             (self.head.batch + 1, self.head.batch, self.head.hash),
         )
         if taken.rowcount != 1:
-            self.rollback()
             raise Fenced(f"batch {self.head.batch + 1} was taken by another ledger")
 
     def rollback(self) -> None:
         """Undo the open transaction; nothing that was remembered since `begin` holds."""
-        self.connection.execute("ROLLBACK")
+        if self.connection.in_transaction:  # a full disk has SQLite roll back by itself
+            self.connection.execute("ROLLBACK")
         self._forget()
 
     def digests(self, source: str, ids: Sequence[str]) -> dict[str, bytes]:
         """Return the content digest of each of the ids that a source has used before."""
-        number = self.names.get(source, 0)
+        number = self._names.get(source)
         found = (
             (id_, self._one("SELECT digest FROM events WHERE source = ? AND id = ?", (number, _key_of(id_))))
             for id_ in ids
@@ -181,14 +229,14 @@ class Store:
         """Write one batch and commit it. Whole or not at all; raise `sqlite3.Error` where it cannot be written."""
         execute, many = self.connection.execute, self.connection.executemany
         batch = self.head.batch + 1
-        name = self._name
+        number = self._names.__getitem__
         first_event, first_posting = self.last_event + 1, self.last_posting + 1
         many(
             "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             [
                 (
-                    seq, name(r.source), _key_of(r.id), r.sequence, _TYPES[r.name], r.time, r.line, r.day,
-                    r.wafers, r.revision, name(r.product), name(r.site), name(r.supplier), r.rest, r.cause,
+                    seq, number(r.source), _key_of(r.id), r.sequence, _TYPES[r.name], r.time, r.line, r.day,
+                    r.wafers, r.revision, number(r.product), number(r.site), number(r.supplier), r.rest, r.cause,
                     r.correlation, digest,
                 )
                 for seq, r, digest in zip(range(first_event, first_event + len(rows)), rows, digests, strict=True)
@@ -197,7 +245,7 @@ class Store:
         many(
             "INSERT INTO postings VALUES (?,?,?,?,?,?,?,?)",
             [
-                (first_posting + n, first_event + p.event, p.measure, p.day, *map(name, p.key), p.wafers)
+                (first_posting + n, first_event + p.event, p.measure, p.day, *map(number, p.key), p.wafers)
                 for n, p in enumerate(decision.postings)
             ],
         )
@@ -206,18 +254,19 @@ class Store:
             "INSERT INTO refusals (batch, source, sequence, id, code, path, message, body, digest)"
             " VALUES (?,?,?,?,?,?,?,?,?)",
             [
-                (batch, name(r.source), r.sequence, r.id, r.code, r.path, r.message, r.body, digest)
+                (batch, number(r.source), r.sequence, r.id, r.code, r.path, r.message, r.body, digest)
                 for r, digest in zip(refused, refusal_digests, strict=True)
             ],
         )
         many(
             "INSERT INTO lines VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET state = excluded.state",
-            [(*line, orjson.dumps(self.memory.lines[line].state())) for line in decision.lines],
+            [(*line, orjson.dumps(self.memory.line(line).state())) for line in decision.lines],
         )
         many(
             "INSERT INTO stock VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET wafers = wafers + excluded.wafers",
             [(*key, day, wafers) for (key, day), wafers in decision.stock.items()],
         )
+        self._count(decision)
         many("INSERT OR IGNORE INTO reversals VALUES (?,?)", decision.reversals)
         many("INSERT INTO offsets VALUES (?,?) ON CONFLICT DO UPDATE SET entry = excluded.entry", list(offsets.items()))
         spoken = self._advance(rows, refused, duplicates, decision)
@@ -232,6 +281,8 @@ class Store:
         self.head = Head(batch, hash_)
         self.last_event += len(rows)
         self.last_posting += len(decision.postings)
+        if len(self.memory.lines) > _LINES_MAX:
+            self.memory.lines.clear()
         return self.head
 
     def _advance(
@@ -250,41 +301,49 @@ class Store:
                 reached[refusal.source].append(refusal.sequence)
         spoken = {}
         for source, sequences in reached.items():
-            progress = self.progress.get(source, Progress(0, frozenset(), None)).reach(sequences)
+            progress = self.progress.setdefault(source, Progress())
             through = decision.watermarks.get(source)
             if through is not None:
-                progress = progress._replace(advanced=max(through, progress.advanced or through))
-            self.progress[source] = progress
-            spoken[source] = [progress.through, *counted[source]]
+                progress.advanced = max(through, progress.advanced or through)
             self.connection.execute(
-                "INSERT INTO sources VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET "
-                "through = excluded.through, ahead = excluded.ahead, advanced = excluded.advanced",
-                (source, progress.through, orjson.dumps(sorted(progress.ahead)).decode(), progress.advanced),
+                "INSERT INTO sources VALUES (?,?) ON CONFLICT DO UPDATE SET advanced = excluded.advanced",
+                (source, progress.advanced),
             )
+            for first, last in _runs(sorted(sequences)):
+                replaced, run = progress.reach(first, last)
+                self.connection.executemany(
+                    "DELETE FROM heard WHERE source = ? AND first = ?", [(source, n) for n in replaced]
+                )
+                self.connection.execute("INSERT INTO heard VALUES (?,?,?)", (source, *run))
+            spoken[source] = [progress.through, *counted[source]]
         return spoken
 
-    def _name(self, name: str | None) -> int | None:
-        if name is None:
-            return None
-        number = self.names.get(name)
-        if number is None:
-            number = self.names[name] = len(self.names) + 1
-            self.texts[number] = name
-            self.connection.execute("INSERT INTO names VALUES (?,?)", (number, name))
-        return number
+    def _count(self, decision: Decision) -> None:
+        for (key, day, name), wafers in decision.counts.items():
+            if wafers is None:
+                self.connection.execute(
+                    "DELETE FROM counts WHERE product = ? AND site = ? AND supplier = ? AND day = ? AND name = ?",
+                    (*key, day, name),
+                )
+            else:
+                self.connection.execute("INSERT INTO counts VALUES (?,?,?,?,?,?)", (*key, day, name, wafers))
 
     # ---------------------------------------------------------------- reading
 
-    def _load_line(self, name: LineName) -> list[Any] | None:
+    def _load_line(self, name: LineName) -> Line:
         found = self._one("SELECT state FROM lines WHERE owner = ? AND kind = ? AND line = ?", name)
-        return None if found is None else orjson.loads(found[0])
+        return Line() if found is None else Line(*orjson.loads(found[0]))
 
-    def _load_stock(self, key: Key) -> dict[int, int]:
-        return dict(
-            self.connection.execute(
-                "SELECT day, wafers FROM stock WHERE product = ? AND site = ? AND supplier = ?", key
-            )
+    def _load_stock(self, key: Key) -> Stock:
+        execute = self.connection.execute
+        stock = Stock(
+            dict(execute("SELECT day, wafers FROM stock WHERE product = ? AND site = ? AND supplier = ?", key))
         )
+        for day, name, counted in execute(
+            "SELECT day, name, wafers FROM counts WHERE product = ? AND site = ? AND supplier = ?", key
+        ):
+            stock.count(day, name, counted)
+        return stock
 
     def offsets(self) -> dict[str, str]:
         """Return the last entry read of each stream."""
@@ -294,14 +353,14 @@ class Store:
         """Return a recorded event, None if this source has said none of that id."""
         found = self._one(
             "SELECT * FROM events WHERE source = ? AND id = ?",
-            (self.names.get(source, 0), _key_of(id_)),
+            (self._names.get(source), _key_of(id_)),
         )
         return None if found is None else self._row(found)
 
     def _row(self, found: tuple[Any, ...]) -> Row:
         _, source, id_, sequence, name, time, line, day, wafers, revision, product, site, supplier, *others = found
         rest, cause, correlation, _digest = others
-        i, text = id_.hex(), self.texts
+        i, text = id_.hex(), self._names.texts
         return Row(
             text[source], sequence, f"{i[:8]}-{i[8:12]}-{i[12:16]}-{i[16:20]}-{i[20:]}", _NAMES[name], time, line, day,
             wafers, revision, text.get(product), text.get(site), text.get(supplier), rest, cause, correlation,
@@ -363,7 +422,7 @@ class Store:
             previous=batch - 1,
             events=events,
             head=hash_.hex(),
-            names=[self.texts[number] for number in used],
+            names=[self._names.texts[number] for number in used],
             products=products,
             sites=sites,
             suppliers=suppliers,
@@ -398,7 +457,7 @@ class Store:
 
     def verdict(self, source: str, id_: str) -> dict[str, Any]:
         """Return what became of an event: recorded (with its batch), refused (with reason), or unknown."""
-        number = self.names.get(source, 0)
+        number = self._names.get(source)
         found = self._one("SELECT seq FROM events WHERE source = ? AND id = ?", (number, _key_of(id_)))
         if found is not None:
             batch = self._one(
@@ -441,6 +500,17 @@ def chain_bytes(
             (len(events) // 32).to_bytes(4), events, (len(refused) // 32).to_bytes(4), refused,
         )
     )  # fmt: skip
+
+
+def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the runs that some numbers in order make."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
 def _key_of(id_: str) -> bytes:
