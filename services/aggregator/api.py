@@ -109,6 +109,7 @@ def _shortages(curves: Curves, query: Mapping[str, str]) -> Answer:
         {
             "product": each.product,
             "site": each.site,
+            "short_since": _iso(each.short_since),
             "first_short_day": _iso(each.by_firmness[firmness].first_short_day),
             "first_shortage": each.by_firmness[firmness].first_shortage,
             "shortage": each.by_firmness[firmness].shortage,

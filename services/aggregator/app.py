@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge
 
 from services.aggregator.api import routes
 from services.aggregator.curves import Curves, Gap
+from services.aggregator.kernels import Index
 from shared.broker import Entry, Service, publish_entries
 from shared.catalog import digest
 from shared.postings import PostingBatch
@@ -17,6 +18,7 @@ from shared.settings import ServiceSettings
 from shared.streams import BALANCES, POSTINGS
 
 _FETCHED_AT_ONCE = 200
+_NO_KEYS = np.empty(0, dtype=np.int64)
 
 
 class AggregatorSettings(ServiceSettings):
@@ -43,11 +45,19 @@ def build_app(settings: AggregatorSettings) -> Service:
 
     @service.reads(POSTINGS, after="0-0")
     async def roll_balances(entries: list[Entry]) -> None:
+        nonlocal curves
         began = time.perf_counter()
         batches = [PostingBatch.model_validate_json(body) for _, body in entries]
-        changed = [await _fold(batch) for batch in batches]
-        keys = np.unique(np.concatenate(changed))
+        changed: list[Index] = []
+        for batch in batches:
+            if curves.epoch is not None and batch.epoch < curves.epoch:
+                continue  # left on the stream by a store that is gone
+            if curves.epoch is not None and batch.epoch > curves.epoch:
+                service.log.warning("store_changed", epoch=batch.epoch, epoch_before=curves.epoch)
+                curves, changed = Curves(settings.horizon_start, settings.horizon_days, digest()), []
+            changed += await _fold(batch)
         told = min((batch.told for batch in batches if batch.told is not None), default=None)
+        keys = np.unique(np.concatenate([_NO_KEYS, *changed]))
         if keys.size:
             balances = curves.balances(keys, told)
             await publish_entries(service.redis, [(BALANCES, balances.encode(), "*")])
@@ -66,18 +76,10 @@ def build_app(settings: AggregatorSettings) -> Service:
             ms_max=ms,
         )
 
-    async def _fold(batch: PostingBatch) -> "np.ndarray":
+    async def _fold(batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap, fetch what is missing from the ledger first."""
-        nonlocal curves
-        if curves.epoch is not None and batch.epoch != curves.epoch:
-            if batch.epoch < curves.epoch:
-                return curves.add(
-                    batch.model_copy(update={"epoch": curves.epoch, "batch": 0})
-                )  # of a store that is gone
-            service.log.warning("store_changed", epoch=batch.epoch, epoch_before=curves.epoch)
-            curves = Curves(settings.horizon_start, settings.horizon_days, digest())
         try:
-            return curves.add(batch)
+            return [curves.add(batch)]
         except Gap as gap:
             service.log.warning("gap_found", reason=str(gap), position=curves.position)
         began = time.perf_counter()
@@ -88,7 +90,7 @@ def build_app(settings: AggregatorSettings) -> Service:
             batches=len(missed),
             ms=round((time.perf_counter() - began) * 1000, 2),
         )
-        return np.unique(np.concatenate([*missed, curves.add(batch)]))
+        return [*missed, curves.add(batch)]
 
     async def _fetch(batch: PostingBatch) -> AsyncIterator[PostingBatch]:
         async with httpx.AsyncClient(base_url=settings.ledger_url, timeout=30) as ledger:

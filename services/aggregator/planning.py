@@ -42,12 +42,13 @@ class Shortage(NamedTuple):
 
     product: str
     site: str
+    short_since: int | None  # days since 1970: short on each day from then to yesterday, whatever the firmness
     past_due_supply: dict[Firmness, int]
     by_firmness: dict[Firmness, Short]
 
 
 class MonthOnStart(NamedTuple):
-    """A month on the basis start; the gap is all that was ever started less all that was ever to be started by then."""
+    """A month on the basis start; the gap is all ever started, or opened with, less all to be started by then."""
 
     demand: int
     started: int
@@ -57,7 +58,7 @@ class MonthOnStart(NamedTuple):
 
 
 class MonthOnReceipt(NamedTuple):
-    """A month on the basis receipt; the gap is all that was ever received less all that was ever due by then."""
+    """A month on the basis receipt; the gap is all ever received, or opened with, less all due by then."""
 
     forecast: int
     due: int
@@ -101,8 +102,12 @@ def shortages(
     past_due: bool = False,
     **only: Unpack[Only],
 ) -> list[Shortage]:
-    """Return who runs short when commits of a firmness and above are kept: first short first, then the greatest."""
+    """Return who runs short when commits of a firmness and above are kept: first short first, then the greatest.
+
+    Who is short already comes before who will be, in the order of the day since when.
+    """
     grades = _project_grades(curves, "planned", today, past_due, only)
+    since = _short_since(curves, curves.today if today is None else today, only)
     short = []
     for row in zip(*(grades[grade] for grade in FIRMNESS), strict=True):
         at = dict(zip(FIRMNESS, row, strict=True))
@@ -111,8 +116,22 @@ def shortages(
                 grade: Short(each.first_short_day, each.first_shortage, each.shortage) for grade, each in at.items()
             }
             overdue = {grade: each.past_due_supply for grade, each in at.items()}
-            short.append(Shortage(row[0].product, row[0].site, overdue, by_firmness))
-    return sorted(short, key=lambda each: _urgency(each.by_firmness[firmness]) + each[:2])
+            key = row[0].product, row[0].site
+            short.append(Shortage(*key, since.get(key), overdue, by_firmness))
+    return sorted(short, key=lambda each: _urgency(each, firmness))
+
+
+def _short_since(curves: Curves, today: int | None, only: Only) -> dict[tuple[str, ...], int]:
+    """Return for each product and site that was short yesterday the first day of that spell."""
+    if today is None or not curves.start < today < curves.start + curves.days:
+        return {}
+    grouping = curves.group(("product", "site"), **only)
+    past = slice(0, today - curves.start + 1)  # rows up to yesterday's; row 0 is what was before the horizon
+    required = curves.planned(grouping, (Measure.REQUIRED,)).cumsum(axis=1)[:, past]
+    covered = curves.supplied(grouping, curves.start)[:, past] >= required
+    spell = covered[:, ::-1].argmax(axis=1)  # days since it was last covered
+    spell[~covered.any(axis=1)] = past.stop
+    return {label: today - int(days) for label, days in zip(grouping.labels, spell, strict=True) if days}
 
 
 def _project_grades(
@@ -155,8 +174,10 @@ def _project_grades(
     return projected
 
 
-def _urgency(short: Short) -> tuple[int, int]:
-    return short.first_short_day or 0, -short.shortage
+def _urgency(shortage: Shortage, firmness: Firmness) -> tuple[int, int, int, str, str]:
+    short = shortage.by_firmness[firmness]
+    first = short.first_short_day or 0
+    return first, shortage.short_since or first, -short.shortage, shortage.product, shortage.site
 
 
 def month_table(curves: Curves, first_month: date, last_month: date, **only: Unpack[Only]) -> list[Month]:
@@ -182,7 +203,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
     while months[-1] <= last:
         months.append(_next_month(months[-1]))
     days = [day_number(month) for month in months]
-    started, received = reached(Measure.STARTED), reached(Measure.RECEIVED)
+    opened, started, received = reached(Measure.OPENED), reached(Measure.STARTED), reached(Measure.RECEIVED)
     start_by, due = reached(Measure.REQUIRED_START), reached(Measure.REQUIRED)
     forecast = reached(Measure.FORECAST)
     committed = {grade: reached(measure) for grade, measure in zip(FIRMNESS, COMMITTED, strict=True)}
@@ -196,7 +217,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
                     demand=start_by[n + 1] - start_by[n],
                     started=starts,
                     net=starts - (start_by[n + 1] - start_by[n]),
-                    cumulative_gap=started[n + 1] - start_by[n + 1],
+                    cumulative_gap=opened[n + 1] + started[n + 1] - start_by[n + 1],
                     share_percent=(starts * 2_000 + PROGRAMME_WAFERS) // (2 * PROGRAMME_WAFERS) / 10,
                 ),
                 receipt=MonthOnReceipt(
@@ -205,7 +226,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
                     committed={grade: sums[n + 1] - sums[n] for grade, sums in committed.items()},
                     received=receipts,
                     net=receipts - (due[n + 1] - due[n]),
-                    cumulative_gap=received[n + 1] - due[n + 1],
+                    cumulative_gap=opened[n + 1] + received[n + 1] - due[n + 1],
                 ),
             )
         )

@@ -75,15 +75,13 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
 
 
 def shortages_table(answer: Mapping[str, Any]) -> Group:
-    """Return who runs short first, on every promise and on firm ones only."""
+    """Return who is short, and who runs short first, on every promise and on firm ones only."""
     return table(
-        f"Short first, as of {answer['today']} ({answer['short']} of all products at sites run short)",
-        ("site", "product", "first short day", "short by then", "at worst", "if only firm counts", "at worst"),
+        f"Short first, as of {answer['today']}: {answer['short']} products at sites are or run short",
+        ("site", "product", "short since", "first short day", "short by then", "at worst", "if only firm counts"),
         [
-            (
-                row["site"], row["product"], row["first_short_day"], row["first_shortage"], row["shortage"],
-                row["by_firmness"]["firm"]["first_short_day"], row["by_firmness"]["firm"]["shortage"],
-            )
+            (row["site"], row["product"], row["short_since"], row["first_short_day"], row["first_shortage"],
+             row["shortage"], row["by_firmness"]["firm"]["shortage"])
             for row in answer["rows"]
         ],
         caption="on hand + in transit + open commits - what is required and not yet consumed; overdue supply left out",

@@ -154,6 +154,17 @@ class NaiveCurves:
             )
         return rows
 
+    def short_since(self, label: tuple[str, ...], today: int) -> int | None:
+        """The first of the days up to yesterday on which more was required than had come; None if not yesterday."""
+        keys = self.groups(("product", "site"), {})[label]
+        first = None
+        for day in range(today - 1, self.start - 2, -1):
+            came = self.stages(keys, day)["on_hand"] + self.ever(keys, Measure.CONSUMED, day)
+            if came >= self.ever(keys, Measure.REQUIRED, day):
+                break
+            first = day
+        return first if today > self.start else None
+
     def month(self, month: date, only: dict[str, str]) -> dict[str, object]:
         epoch = date(1970, 1, 1)
         after = (month.replace(day=1) - timedelta(days=1) - epoch).days
@@ -161,11 +172,14 @@ class NaiveCurves:
         keys = [key for keys in self.groups((), only).values() for key in keys]
         started, received = (self.sum(keys, [m], after, until) for m in (Measure.STARTED, Measure.RECEIVED))
         start_by, due = (self.sum(keys, [m], after, until) for m in (Measure.REQUIRED_START, Measure.REQUIRED))
+        opened = self.ever(keys, Measure.OPENED, until)
         return {
             "demand": start_by,
             "started": started,
             "start_net": started - start_by,
-            "start_gap": self.ever(keys, Measure.STARTED, until) - self.ever(keys, Measure.REQUIRED_START, until),
+            "start_gap": opened
+            + self.ever(keys, Measure.STARTED, until)
+            - self.ever(keys, Measure.REQUIRED_START, until),
             "forecast": self.sum(keys, [Measure.FORECAST], after, until),
             "due": due,
             "committed": {
@@ -173,7 +187,7 @@ class NaiveCurves:
             },
             "received": received,
             "receipt_net": received - due,
-            "receipt_gap": self.ever(keys, Measure.RECEIVED, until) - self.ever(keys, Measure.REQUIRED, until),
+            "receipt_gap": opened + self.ever(keys, Measure.RECEIVED, until) - self.ever(keys, Measure.REQUIRED, until),
         }
 
     def state_hash(self) -> str:

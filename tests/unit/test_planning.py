@@ -64,7 +64,9 @@ def test_shortages_are_the_projections_below_zero_the_first_to_run_short_first(l
 
     naive = fold_naively(log)
     below = [row for row in naive.project(firmness, today, False, {}) if row[4] is not None]
-    below.sort(key=lambda row: (row[4], -row[6], row[0]))
+    since = {row[0]: naive.short_since(row[0], today) for row in below}
+    below.sort(key=lambda row: (row[4], since[row[0]] or row[4], -row[6], row[0]))
+    assert {(each.product, each.site): each.short_since for each in short} == since
     assert [(each.product, each.site) for each in short] == [row[0] for row in below]
     for grade in GRADES:
         expected = {row[0]: (row[4:7], row[2]) for row in naive.project(grade, today, False, {})}

@@ -1,0 +1,51 @@
+"""Do the kept tape's events come to the kept state, in whatever order and however often they are said?"""
+
+import gzip
+import json
+import random
+
+import pytest
+
+from shared.events import EVENTS, PREFIX, VERSION, Event, Refused
+from tests.fold import fold, source_of
+from tests.replay.tape import EVENTS_MAX, KEPT, TAPE, state_hash
+
+LINES = gzip.decompress(TAPE.read_bytes()).splitlines()
+EXPECTED = json.loads(KEPT.read_text())
+
+
+def read(line: bytes) -> Event | dict[str, object]:
+    """The event of a line; the CloudEvent as it is where it was said wrong."""
+    try:
+        return Event.read(line)
+    except Refused:
+        wrong: dict[str, object] = json.loads(line)
+        return wrong
+
+
+SAID = [read(line) for line in LINES]
+
+
+def test_the_tape_holds_every_event_type_in_at_most_5000_events() -> None:
+    types = {event.data.type for event in SAID if isinstance(event, Event)}
+
+    assert types == EVENTS.keys()
+    assert len(LINES) == EXPECTED["events"] <= EVENTS_MAX
+    assert all(json.loads(line)["type"].removeprefix(PREFIX).removesuffix(VERSION) in EVENTS for line in LINES)
+
+
+def test_the_tape_comes_to_its_kept_state() -> None:
+    assert state_hash(SAID) == EXPECTED["state_hash"]
+    assert len(fold(SAID).refusals) == EXPECTED["refused"]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_the_tape_shuffled_with_duplicates_comes_to_the_same_state(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    shuffled = SAID + chance.choices(SAID, k=len(SAID) // 5)
+    chance.shuffle(shuffled)
+
+    # a batch is of one source: within a stretch, the sources take turns
+    stretches = [shuffled[n : n + 1000] for n in range(0, len(shuffled), 1000)]
+    said = [event for stretch in stretches for event in sorted(stretch, key=source_of)]
+    assert state_hash(said) == EXPECTED["state_hash"]
