@@ -4,6 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from shared.batch import Row
@@ -319,23 +320,28 @@ def _derive_commit(line: Line) -> dict[Cell, int]:
 
 
 def _derive_shipment(line: Line) -> dict[Cell, int]:
-    """What of a shipment has not arrived, by its eta and site; and the diversion, where it went to another site."""
+    """What of a shipment has not arrived, by its eta and site; and what went elsewhere than it was sent to.
+
+    A shipment is under way to one site: what was sent to another, or has come to its end there, was diverted, so that
+    all that is in transit is in transit to the site of the plan.
+    """
     if not line.dispatches:
         return {}
-    _, sent_on, eta, key = min(line.dispatches.values(), key=lambda dispatch: (dispatch[1], dispatch[2], dispatch[3]))
-    product, sent_to, supplier = key
+    _, sent_on, eta, (product, site, supplier) = min(line.dispatches.values(), key=itemgetter(1, 2, 3))
     said = line.in_force()
-    site = sent_to
     if said is not None:
         _, eta, _, (_, site, _), _ = said
-    remaining = sum(dispatch[0] for dispatch in line.dispatches.values()) - sum(line.gone.values())
+    under_way = {site: 0}  # site -> sent there, less what has come to its end there
+    for wafers, _, _, (_, sent_to, _) in line.dispatches.values():
+        under_way[sent_to] = under_way.get(sent_to, 0) + wafers
+    for ended_at, wafers in line.gone.items():
+        under_way[ended_at] = under_way.get(ended_at, 0) - wafers
+    remaining = sum(under_way.values())
     cells: dict[Cell, int] = {(Measure.TRANSIT_DUE, eta, (product, site, supplier)): max(0, remaining)}
-    elsewhere = {other: wafers for other, wafers in line.gone.items() if other != sent_to}
-    if site != sent_to:
-        elsewhere[site] = elsewhere.get(site, 0) + remaining
-    for other, wafers in elsewhere.items():
-        cells[Measure.DIVERTED_IN, sent_on, (product, other, supplier)] = wafers
-    cells[Measure.DIVERTED_OUT, sent_on, (product, sent_to, supplier)] = sum(elsewhere.values())
+    for other, wafers in under_way.items():
+        diverted = (remaining if other == site else 0) - wafers
+        measure = Measure.DIVERTED_IN if diverted > 0 else Measure.DIVERTED_OUT
+        cells[measure, sent_on, (product, other, supplier)] = abs(diverted)
     return cells
 
 
