@@ -391,7 +391,7 @@ BAD_ENTRIES = [
         "data.wafers",
         schema=False,
     ),
-    BadEntry("700,000 empty lists", b'{"ids":[' + b"[]," * 700_000 + b"[]]}", "out_of_bounds", "ids"),
+    BadEntry("300,000 empty lists", b'{"ids":[' + b"[]," * 300_000 + b"[]]}", "out_of_bounds", "ids"),
     BadEntry("2 MB of text", _data(fab="x" * 2_000_000), "malformed", "data.fab"),
 ]
 """Each is refused once, as a whole or as its one bad row."""
