@@ -43,6 +43,12 @@ def open_log(service: str) -> Any:
     return structlog.get_logger().bind(service=service)
 
 
+def why(failure: BaseException) -> str:
+    """Return what went wrong, as a line's `reason`: some libraries' `repr` keeps it to itself."""
+    text = str(failure)
+    return f"{type(failure).__name__}: {text}" if text else repr(failure)
+
+
 class Tally:
     """A log for what happens often: it says a fact once a second and source at the most, and adds up what comes faster.
 
@@ -161,7 +167,7 @@ class _Crash:
         if issubclass(kind, KeyboardInterrupt):
             self.log.info("service_stopped", reason="interrupted")
         else:
-            self.log.critical("service_stopped", reason=repr(failure), exc_info=(kind, failure, trace))
+            self.log.critical("service_stopped", reason=why(failure), exc_info=(kind, failure, trace))
 
 
 def _render(_: Any, level: str, fields: MutableMapping[str, Any]) -> bytes:

@@ -28,6 +28,7 @@ _BEGINNING = b'{"timestamp":'
 _POLL_S = 0.25
 _BACK_BYTES = 65_536
 _RECENT_LINES = 10
+_CRITICALS_SHOWN = 20
 _NOT_OURS = "redis"  # Redis writes a log of its own, in its own words
 
 
@@ -345,12 +346,23 @@ def show_summaries(folder: Path, summaries: Iterable[Summary]) -> None:
     if refused:
         caption = "the ledger refuses, the party hears it; waferline logs --name event_refused"
         console.print(table("Refused", ("service", "code", "events"), refused, caption=caption))
-    for s in summaries:
-        for line in s.criticals:
-            typer.echo(one_line(line))
+    _show_criticals(sorted((line for s in summaries for line in s.criticals), key=lambda line: line.order))
     for s in summaries:
         if s.damaged:
             typer.echo(f"{s.process}: the last of {s.damaged} damaged lines: {s.damaged_last}")
+
+
+def _show_criticals(criticals: list[Line]) -> None:
+    """Print the latest stops in full; a process that stops again and again says the same trace each time."""
+    shown: set[str] = set()
+    if len(criticals) > _CRITICALS_SHOWN:
+        typer.echo(f"{len(criticals) - _CRITICALS_SHOWN} critical lines before: waferline logs --level critical")
+    for line in criticals[-_CRITICALS_SHOWN:]:
+        trace = str(line.fields.get("trace", ""))
+        again = trace in shown
+        typer.echo(one_line(line._replace(fields={**line.fields, "trace": "(the trace above)"}) if again else line))
+        if trace:
+            shown.add(trace)
 
 
 def logs_command(

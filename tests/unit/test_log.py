@@ -35,7 +35,7 @@ def test_a_crash_is_a_line_with_its_trace():
     code, [line], elsewhere = run("1 / 0")
 
     assert (code, line["level"], line["log"], elsewhere) == (1, "critical", "service_stopped", "")
-    assert line["reason"] == "ZeroDivisionError('division by zero')"
+    assert line["reason"] == "ZeroDivisionError: division by zero"
     assert line["trace"].splitlines()[0] == "Traceback (most recent call last):"
 
 

@@ -114,6 +114,18 @@ def test_the_summary_shows_what_was_critical_with_its_trace(stack):
     assert "redis" not in output
 
 
+def test_a_trace_that_comes_again_is_shown_once(stack):
+    crash = {"level": "critical", "reason": "OSError: no", "trace": "Traceback:\n  File y\nOSError: no"}
+    crashes = [line(n, "service_started") + line(n, "service_stopped", **crash) for n in range(30)]
+    (stack / "logs" / "ledger.log").write_text("".join(crashes))
+
+    _, output = run(stack)
+
+    assert output.count("File y") == 1
+    assert output.count("reason=") == 20
+    assert "10 critical lines before" in output
+
+
 def test_the_summary_as_json_is_one_object(stack):
     _, output = run(stack, "--json", "--service", "ledger")
 
