@@ -20,6 +20,7 @@ Level = Literal["info", "warning", "critical"]
 _GRAVITY = {"debug": 0, "info": 1, "warning": 2, "critical": 3}
 _COLOURS = {"warning": "yellow", "critical": "red"}
 _COUNTED = {"batch_recorded": ("events", "duplicates"), "balances_rolled": ("postings",), "events_taken": ("events",)}
+_WORKING = {"batch_recorded", "balances_rolled"}  # their `ms` is work; that of `events_taken` is mostly waiting
 _REFUSING = {"event_refused", "refusal_heard"}
 _SHOWN_APART = {"timestamp", "level", "service", "log", "trace"}
 _SINCE = re.compile(r"(\d+)([smhd])")
@@ -108,7 +109,7 @@ class Summary:
         self.names[name] += 1
         for counted in _COUNTED.get(name, ()):
             self.totals[counted] += fields.get(counted, 0)
-        if name in _COUNTED:
+        if name in _WORKING:
             self.work_ms += fields.get("ms", 0)
         if name in _REFUSING:
             self.refused[str(fields.get("code"))] += 1
@@ -328,7 +329,7 @@ def show_summaries(folder: Path, summaries: Iterable[Summary]) -> None:
     damaged = "damaged: cut by a kill, not written (disk full), or no line of ours"
     console.print(table(f"Logs in {folder / 'logs'}, times of UTC", columns, rows, caption=damaged))
     done = [
-        (s.process, what, total, s.rates().get(what), s.work_ms / 10 / s.seconds if s.seconds else None)
+        (s.process, what, total, s.rates().get(what), s.work_ms / 10 / s.seconds if s.seconds and s.work_ms else None)
         for s in summaries
         for what, total in s.totals.items()
     ]
