@@ -15,12 +15,13 @@ from faststream import BaseMiddleware, StreamMessage
 from faststream.redis import RedisBroker, StreamSub
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from shared.log import Tally, open_log
+from shared.log import Tally, open_log, why
 from shared.settings import ServiceSettings
 from shared.streams import DATA
 
@@ -122,7 +123,7 @@ class Service:
         detail: dict[str, Any] = {"service": self.name, **self.facts()}
         try:
             lags = await self.lags()
-        except (OSError, TimeoutError) as failure:
+        except (OSError, RedisError) as failure:
             return Health(False, detail | {"redis": repr(failure)})
         waiting = self._waiting(lags)
         return Health(not waiting and self.failure is None, detail | {"streams": lags, "waiting": list(waiting)})
@@ -161,7 +162,11 @@ class Service:
         entries = 0
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            lags = await self.lags()
+            try:
+                lags = await self.lags()
+            except (OSError, RedisError) as failure:
+                self.log.warning("redis_missed", reason=why(failure))
+                continue  # a reader waits for it, and reads on where it was
             read = sum(reader.entries for reader in self.readers)
             self.log.info(
                 "service_running",
@@ -206,7 +211,7 @@ class Service:
         await asyncio.gather(*tasks, return_exceptions=True)
         self.tally.flush()
         if self.failure is not None:
-            self.log.critical("service_stopped", reason=repr(self.failure), exc_info=self.failure)
+            self.log.critical("service_stopped", reason=why(self.failure), exc_info=self.failure)
             return 1
         await self.broker.stop()
         self.log.info("service_stopped", reason="asked to")

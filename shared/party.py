@@ -104,11 +104,8 @@ class Party:
                 self.sent = entries[-1].last
                 continue
             self.spoke.clear()
-            if self.outbox.last <= max(self.sent, self.through):
-                try:
-                    await asyncio.wait_for(self.spoke.wait(), _RESEND_AFTER_S)
-                except TimeoutError:
-                    continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.spoke.wait(), _RESEND_AFTER_S)
 
     async def _hear_verdicts(self, entries: list[Entry]) -> None:
         for _, body in entries:

@@ -361,13 +361,21 @@ def verify(data: Data = DEMO, json_: Json = False) -> None:
 
 @app.command()
 def schemas(
-    write: Annotated[Path, typer.Option("--write", help="The folder to write the documents to.")] = Path(
-        "tests/contracts"
-    ),
+    write: Annotated[bool, typer.Option("--write", help="Write the kept documents of this checkout anew.")] = False,
+    json_: Json = False,
 ) -> None:
-    """Write the JSON Schemas and the AsyncAPI document, as the code has them."""
-    for path in contracts.write_contracts(write):
-        typer.echo(path)
+    """Tell which documents describe the wire, or print them: JSON Schemas, the AsyncAPI document, the page of events.
+
+    A diff in a kept document is a change of contract: say in the CHANGELOG who must do what.
+    """
+    if write:
+        for path in contracts.write_contracts(Path()):
+            typer.echo(path)
+    elif json_:
+        _print_json(contracts.json_schemas() | {"asyncapi": contracts.asyncapi()})
+    else:
+        for path in contracts.contract_files():
+            typer.echo(path)
 
 
 def _first_day(text: str) -> date:
