@@ -38,6 +38,7 @@ from shared.events import (
 from shared.streams import Role
 
 BATCH_MAX = 1000
+ENTRY_BYTES_MAX = 1 << 20  # a longer entry is refused whole
 _COLUMNS = ("line", "day", "wafers", "revision", "product", "site", "supplier")
 _DAY_MIN, _DAY_MAX = day_number(DAY_MIN), day_number(DAY_MAX)
 _US_A_DAY = 86_400_000_000

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared.batch import BATCH_MAX, EventBatch, Row, read_entry
+from shared.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch, Row, read_entry
 from shared.broker import Entry, Service, publish_entries
 from shared.events import Event, day_number, microseconds
 from shared.intake import INTAKE_BYTES_MAX, hand_in, problem
@@ -255,9 +255,20 @@ def _entries(events: Sequence[Event | dict[str, Any]], recorded_at: int | None) 
     run: list[Event] = []
     for event in (*events, None):
         if run and (not isinstance(event, Event) or len(run) == BATCH_MAX):
-            yield Said(run[0].sequence, run[-1].sequence, EventBatch.of(run, recorded_at).encode())
+            yield from _batches(run, recorded_at)
             run = []
         if isinstance(event, Event):
             run.append(event)
         elif event is not None:
             yield Said(int(event["sequence"]), int(event["sequence"]), orjson.dumps(event))
+
+
+def _batches(run: list[Event], recorded_at: int | None) -> Iterator[Said]:
+    """Yield a run of events as one entry, or as halves of it where that is longer than the ledger takes."""
+    body = EventBatch.of(run, recorded_at).encode()
+    if len(body) <= ENTRY_BYTES_MAX or len(run) == 1:
+        yield Said(run[0].sequence, run[-1].sequence, body)
+    else:
+        middle = len(run) // 2
+        yield from _batches(run[:middle], recorded_at)
+        yield from _batches(run[middle:], recorded_at)

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from services.ledger.posting import post_events
 from services.ledger.store import Head, Progress, Store
-from shared.batch import LAYOUTS, RefusedRow, Row, read_entry
+from shared.batch import ENTRY_BYTES_MAX, LAYOUTS, RefusedRow, Row, read_entry
 from shared.events import ReasonCode, canonical, write_time
 from shared.streams import Role
 
-ENTRY_BYTES_MAX = 1 << 20
 _KEPT_BYTES = 1 << 16  # of an entry too long to be read
 _DAY_US = 86_400_000_000
 
