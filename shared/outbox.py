@@ -8,9 +8,7 @@ from typing import NamedTuple
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS said (only INTEGER PRIMARY KEY CHECK (only = 0), last INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS taken (
-    id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, digest BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS handed (digest BLOB PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO said VALUES (0, 0);
 """
 
@@ -24,9 +22,13 @@ class Said(NamedTuple):
 
 
 class Outbox:
-    """The entries of one source that the ledger has not yet recorded or refused, on disk, in order."""
+    """The entries of one source that the ledger has not yet recorded or refused, on disk, in order.
+
+    Its file is named for its source: `<source>.db`.
+    """
 
     def __init__(self, path: Path | str) -> None:
+        self.source = Path(path).stem
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode=WAL")
@@ -34,24 +36,31 @@ class Outbox:
         self.connection.executescript(_SCHEMA)
         self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
 
-    def put(self, entries: Sequence[Said], *, taken: Sequence[tuple[str, int, bytes]] = ()) -> None:
-        """Store some entries, all or none; a party that starts again says some again, and those are passed over.
+    def put(self, entries: Sequence[Said], *, taken: Sequence[tuple[bytes, int]] = ()) -> None:
+        """Store some entries, all or none; what a party that starts again says again is passed over.
 
-        `taken` are ids that somebody handed in, the sequence each got, and a digest of what was handed in.
+        `taken` are digests of what somebody handed in, and the sequence that each got. Raises ValueError where an entry
+        does not follow the one before it: what lies beyond a hole would be sent for ever.
         """
-        new = [entry for entry in entries if entry.first > self.last]
+        new = [entry for entry in entries if entry.last > self.last]
+        last = self.last
+        for entry in new:
+            if not last + 1 == entry.first <= entry.last:
+                raise ValueError(f"{self.source}: sequences {entry.first} to {entry.last} do not follow {last}")
+            last = entry.last
         if not new:
             return
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             self.connection.executemany("INSERT INTO entries VALUES (?,?,?)", new)
-            self.connection.executemany("INSERT OR REPLACE INTO taken VALUES (?,?,?)", taken)
-            self.connection.execute("UPDATE said SET last = ?", (new[-1].last,))
+            self.connection.executemany("INSERT INTO handed VALUES (?,?)", taken)
+            self.connection.execute("UPDATE said SET last = ?", (last,))
             self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:  # a full disk has SQLite roll back by itself
+                self.connection.execute("ROLLBACK")
             raise
-        self.last = new[-1].last
+        self.last = last
 
     def after(self, sequence: int, limit: int = 100) -> list[Said]:
         """Return up to `limit` entries that hold something after a sequence, in order."""
@@ -64,12 +73,10 @@ class Outbox:
         """Drop the entries that the ledger has recorded or refused as a whole."""
         self.connection.execute("DELETE FROM entries WHERE last <= ?", (through,))
 
-    def taken(self, id_: str) -> tuple[int, bytes] | None:
-        """Return the sequence and the digest under which an id was handed in, None if it never was."""
-        found: tuple[int, bytes] | None = self.connection.execute(
-            "SELECT sequence, digest FROM taken WHERE id = ?", (id_,)
-        ).fetchone()
-        return found
+    def taken(self, digest: bytes) -> int | None:
+        """Return the sequence that something handed in got, None if it never was."""
+        found = self.connection.execute("SELECT sequence FROM handed WHERE digest = ?", (digest,)).fetchone()
+        return None if found is None else int(found[0])
 
     def __len__(self) -> int:
         """Return how many events are not yet recorded or refused."""

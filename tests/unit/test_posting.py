@@ -42,80 +42,88 @@ HORIZON = Horizon(date(2026, 3, 20), 60)
 SUPPLIERS = ("samsung", "skhynix")
 DATACENTERS = ("americas", "emea")
 
-days = st.integers(0, 12).map(lambda n: START + timedelta(days=n))
-lines = st.sampled_from(["a", "b"])
-sites = st.sampled_from(["abilene", "narvik", "unallocated"])
+days = st.integers(0, 8).map(lambda n: START + timedelta(days=n))
+lines = st.sampled_from(["a", "a", "b"])
+sites = st.sampled_from(["abilene", "abilene", "narvik"])
 wafers = st.integers(1, 9) | st.sampled_from([40, 100])
 wafers_or_none = st.just(0) | wafers
-revisions = st.integers(0, 2)
+revisions = st.integers(0, 1)
 products = st.sampled_from(["HBM4-12H", "HBM4-12H", "DDR5-16G"])
 owners = st.sampled_from(SUPPLIERS)
+whose = st.sampled_from(["samsung", "samsung", "unattributed"])
+Kinds = list[st.SearchStrategy[Any]]
 
 
 def built(kind: type, supplier: st.SearchStrategy[str], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, product=products, site=sites, supplier=supplier, **fields)
 
 
-def supplied(source: str) -> st.SearchStrategy[Any]:
-    """What a supplier may say, besides reversals."""
+def supplied(source: str) -> dict[str, Kinds]:
+    """What a supplier may say, by what it is about."""
     own = st.just(source)
-    return st.one_of(
-        built(SupplyAgreed, own, agreement=lines, instrument=st.just("LOI"), wafers_per_month=wafers_or_none,
-              starts_on=days, ends_on=days, revision=revisions),
-        built(SupplyCommitted, own, line=lines, due=days, firmness=st.sampled_from(FIRMNESS), wafers=wafers_or_none,
-              revision=revisions),
-        built(LotStarted, own, lot=lines, fab=st.just("P4"), wafers=st.integers(1, 25), due_out=days),
-        built(LotScrapped, own, lot=lines, cause=st.just(""), wafers=wafers),
-        built(LotFinished, own, lot=lines, wafers=wafers_or_none, yield_variance=st.integers(-5, 5)),
-        dispatched(own),
-        dispatched(own),
-        built(ShipmentRevised, own, shipment=lines, eta=days, revision=revisions),
-        built(ShipmentLost, own, shipment=lines, owner=owners, wafers=wafers),
-        st.builds(SourceAdvanced, through=days),
-    )  # fmt: skip
-
-
-def dispatched(supplier: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    return built(
-        ShipmentDispatched,
-        supplier,
-        shipment=lines,
-        wafers=wafers,
-        eta=days,
-        commit=st.none() | lines,
-        lots=st.just([]),
+    sent = built(
+        ShipmentDispatched, own, shipment=lines, wafers=wafers, eta=days, commit=st.none() | lines, lots=st.just([])
     )
+    return {
+        "plans": [
+            built(SupplyAgreed, own, agreement=lines, instrument=st.just("LOI"), wafers_per_month=wafers_or_none,
+                  starts_on=days, ends_on=days, revision=revisions),
+            built(SupplyCommitted, own, line=lines, due=days, firmness=st.sampled_from(FIRMNESS),
+                  wafers=wafers_or_none, revision=revisions),
+            sent,
+        ],
+        "lots": [
+            built(LotStarted, own, lot=lines, fab=st.just("P4"), wafers=st.integers(1, 25), due_out=days),
+            built(LotScrapped, own, lot=lines, cause=st.just(""), wafers=wafers),
+            built(LotFinished, own, lot=lines, wafers=wafers_or_none, yield_variance=st.integers(-5, 5)),
+            st.builds(SourceAdvanced, through=days),
+        ],
+        "shipments": [
+            sent,
+            built(ShipmentRevised, own, shipment=lines, eta=days, revision=revisions),
+            built(ShipmentLost, own, shipment=lines, owner=owners, wafers=wafers),
+        ],
+        "stock": [],
+    }  # fmt: skip
 
 
-def demanded() -> st.SearchStrategy[Any]:
-    """What a datacenter may say, besides reversals."""
-    whose = st.sampled_from([*SUPPLIERS, "unattributed"])
-    counted = built(StockCounted, whose, counted=wafers_or_none)
-    return st.one_of(
+DEMANDED: dict[str, Kinds] = {
+    "plans": [
         built(DemandForecast, whose, line=lines, due=days, wafers=wafers_or_none, revision=revisions),
         built(DemandRequired, whose, line=lines, due=days, start_by=days, priority=st.just(1), wafers=wafers_or_none,
               revision=revisions),
+    ],
+    "lots": [st.builds(SourceAdvanced, through=days)],
+    "shipments": [
         built(ShipmentReceived, whose, shipment=lines, owner=owners, wafers=wafers, wafers_damaged=wafers_or_none),
         built(ShipmentReceived, whose, shipment=lines, owner=owners, wafers=wafers_or_none, wafers_damaged=wafers),
         built(ShipmentLost, whose, shipment=lines, owner=owners, wafers=wafers),
+    ],
+    "stock": [
         built(WafersConsumed, whose, phase=st.just("p1"), wafers=wafers),
         built(StockOpened, whose, wafers=wafers),
         built(StockTransferred, whose, wafers=wafers, to_site=sites),
-        counted,
-        counted,
-        st.builds(SourceAdvanced, through=days),
-    )  # fmt: skip
+        *[built(StockCounted, whose, counted=wafers_or_none)] * 3,
+    ],
+}  # fmt: skip
+SUPPLIED = {source: supplied(source) for source in SUPPLIERS}
+THEMES = tuple(DEMANDED)
+
+
+def spoken(themes: tuple[str, ...]) -> st.SearchStrategy[tuple[str, Any]]:
+    """Draw who says what; a number says that it reverses the event of that index, or one that never was."""
+    said = [st.tuples(st.just(s), kind) for s, kinds in SUPPLIED.items() for theme in themes for kind in kinds[theme]]
+    said += [st.tuples(st.just(s), kind) for s in DATACENTERS for theme in themes for kind in DEMANDED[theme]]
+    undone = st.tuples(st.sampled_from(SUPPLIERS + DATACENTERS), st.integers(0, 40))
+    return st.one_of(*said, undone, undone)
 
 
 @st.composite
 def logs(draw: st.DrawFn, events_max: int = 30) -> list[Event]:
-    """Draw what the parties say, each in the order of its sequence; reversals of anything, said or not, too."""
-    said = st.one_of(
-        *(st.tuples(st.just(source), supplied(source)) for source in SUPPLIERS),
-        *(st.tuples(st.just(source), demanded()) for source in DATACENTERS),
-        st.tuples(st.sampled_from(SUPPLIERS + DATACENTERS), st.integers(0, 40)),  # reverses the nth event
-    )
-    drawn = draw(st.lists(st.tuples(said, days, st.integers(0, 23)), max_size=events_max))
+    """Draw what the parties say, each in the order of its sequence; of one theme mostly, so that much meets."""
+    themes = draw(st.sampled_from([THEMES, *((theme,) for theme in THEMES)]))
+    size = draw(st.integers(0, events_max))
+    drawn = draw(st.lists(st.tuples(spoken(themes), days, st.integers(0, 23)), min_size=size, max_size=size))
     sequences: Counter[str] = Counter()
     ids = []
     for (source, _), day, hour in drawn:
@@ -125,11 +133,12 @@ def logs(draw: st.DrawFn, events_max: int = 30) -> list[Event]:
     log = []
     for ((_, data), _, _), (source, sequence, time, id_) in zip(drawn, ids, strict=True):
         if isinstance(data, int):
-            target = ids[data % len(ids)][3] if data % 7 else event_id(time, source, "never said", data)
-            said_now: Any = EventReversed(reversed=target, reason="")
+            own = [known for said_by, _, _, known in ids if said_by == source or data % 5 == 0]
+            target = own[data % len(own)] if data % 7 else event_id(time, source, "never said", data)
+            log.append(Event(id=id_, source=source, sequence=sequence, time=time,
+                             data=EventReversed(reversed=target, reason="")))  # fmt: skip
         else:
-            said_now = data
-        log.append(Event(id=id_, source=source, sequence=sequence, time=time, data=said_now))
+            log.append(Event(id=id_, source=source, sequence=sequence, time=time, data=data))
     return log
 
 
