@@ -17,6 +17,7 @@ from services.aggregator.curves import Basis
 from services.operator import demo as demo_
 from services.operator import taping
 from services.operator.asking import ask, open_store
+from services.operator.logs import logs_command
 from services.operator.proof import verify as prove
 from services.operator.stack import Play, Stack, StackError, running, started
 from services.operator.tables import open_console, shortages_table, table
@@ -357,6 +358,9 @@ def verify(data: Data = DEMO, json_: Json = False) -> None:
         console.print(proved if wrong is None else f"[bold red]NOT proved: {wrong}")
     if wrong is not None:
         raise typer.Exit(1)
+
+
+app.command("logs")(logs_command)
 
 
 @app.command()
