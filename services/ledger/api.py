@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from services.ledger.store import Store
 
 _PAGE_MAX = 200
+_WHOLE = re.compile(r"[0-9]{1,18}").fullmatch
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
@@ -26,7 +27,7 @@ def routes(store: Store) -> list[BaseRoute]:
 
     async def answer_postings(request: Request) -> Response:
         after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "100")
-        if not (after.isascii() and after.isdigit() and limit.isascii() and limit.isdigit() and len(after) < 19):
+        if not (_WHOLE(after) and _WHOLE(limit)):
             return _problem(400, "after and limit are whole numbers from 0", f"{after}, {limit}")
         batches = store.stored_batches(int(after), max(1, min(int(limit), _PAGE_MAX)))
         return Response(

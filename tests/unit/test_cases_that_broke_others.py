@@ -400,6 +400,16 @@ def test_a_hundred_shuffles_with_duplicates_come_to_one_state_hash():
     assert due.refusals == []
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_ledger_that_restarts_before_each_event_comes_to_that_hash_too(tmp_path, seed):
+    """Case 10: what a ledger remembers is what its store holds."""
+    log = every_kind()
+    shuffled = random.Random(seed).sample(log, len(log))  # noqa: S311
+    folded = fold(shuffled, batches=1, path=tmp_path / "ledger.db", reopen=True)
+
+    assert folded.state_hash == fold(log).state_hash
+
+
 # ---------------------------------------------------------------- 11 and 12
 
 

@@ -1,0 +1,107 @@
+"""The ledger's routes: a clear answer to each question, and to each that is none."""
+
+from datetime import UTC, datetime
+
+import httpx
+import orjson
+import pytest
+from starlette.applications import Starlette
+
+from services.ledger.api import routes
+from services.ledger.recording import record_entries
+from services.ledger.store import Store
+from shared.batch import EventBatch
+from shared.events import StockOpened, microseconds
+from shared.postings import PostingBatch
+from shared.voice import Voice
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+UNSAID = "00000000-0000-7000-8000-000000000000"
+voice = Voice("americas")
+LOG = [
+    voice.say(NOON, StockOpened(wafers=n, product="HBM4-12H", site="abilene", supplier="samsung")) for n in (1, 2, 3)
+]
+WRONG = LOG[1].cloud_event() | {"type": "waferline.stock.opened.v9"}
+
+
+@pytest.fixture
+def client() -> httpx.AsyncClient:
+    store = Store(":memory:", epoch=5)
+    for n, body in enumerate((EventBatch.of(LOG[:1]).encode(), orjson.dumps(WRONG), EventBatch.of(LOG[2:]).encode())):
+        record_entries(store, "demand", "americas", "datacenter", [(f"{n}-0", body)], now=microseconds(NOON))
+    transport = httpx.ASGITransport(Starlette(routes=routes(store)))
+    return httpx.AsyncClient(transport=transport, base_url="http://ledger")
+
+
+async def test_a_recorded_event_is_told_with_its_batch(client):
+    answer = await client.get(f"/events/americas/{LOG[0].id}")
+
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "recorded"
+    assert answer.json()["batch"] == 1
+    assert answer.json()["event"]["data"] == LOG[0].cloud_event()["data"]
+
+
+async def test_a_refused_event_is_told_with_code_and_path(client):
+    answer = await client.get(f"/events/americas/{LOG[1].id}")
+
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["code"]) == ("refused", "unknown_version")
+    assert answer.json()["path"] == "type"
+
+
+@pytest.mark.parametrize("path", [f"americas/{UNSAID}", f"emea/{LOG[0].id}", f"nobody/{UNSAID}"])
+async def test_an_event_that_nobody_said_is_not_found(client, path):
+    answer = await client.get(f"/events/{path}")
+
+    assert (answer.status_code, answer.json()) == (404, {"status": "unknown"})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "/events/americas/1", f"/events/americas/{LOG[0].id.upper()}", f"/events/americas/{LOG[0].id}x",
+        f"/events/americas/{LOG[0].id}%0A", "/postings?after=-1", "/postings?after=x", "/postings?after=²",
+        "/postings?limit=1.5", "/postings?after=9999999999999999999", "/postings?limit=",
+        "/postings?limit=" + "9" * 5000,
+    ],
+)  # fmt: skip
+async def test_a_question_that_is_none_is_answered_with_problem_details(client, query):
+    answer = await client.get(query)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 400
+    assert answer.json()["title"] == "Bad request"
+    assert len(answer.json()["detail"]) < 200
+
+
+async def test_postings_are_told_one_batch_a_line_after_a_position(client):
+    async def batches(query: str) -> list[int]:
+        answer = await client.get(f"/postings{query}")
+        assert answer.headers["content-type"] == "application/x-ndjson"
+        return [PostingBatch.model_validate_json(line).batch for line in answer.content.splitlines()]
+
+    assert await batches("") == [1, 2, 3]
+    assert await batches("?after=1") == [2, 3]
+    assert await batches("?after=1&limit=1") == await batches("?after=1&limit=0") == [2]
+    assert await batches("?after=3") == await batches("?after=999") == []
+    assert await batches("?limit=999999") == [1, 2, 3]
+
+
+async def test_the_head_says_how_far_the_ledger_and_each_source_have_come(client):
+    head = (await client.get("/head")).json()
+
+    assert (head["epoch"], head["position"], head["events"], len(head["head"])) == (5, 3, 2, 64)
+    assert head["sources"] == {"americas": {"through": 3, "ahead": [], "advanced": None}}
+
+
+async def test_refusals_are_told_without_their_bodies(client):
+    (refusal,) = (await client.get("/refusals")).json()
+
+    assert refusal.keys() == {"batch", "source", "sequence", "id", "code", "path", "message"}
+    assert (refusal["batch"], refusal["sequence"], refusal["code"]) == (2, 2, "unknown_version")
+
+
+async def test_counts_are_told_by_name(client):
+    assert (await client.get("/counts")).json() == {"stock.opened": 2}
