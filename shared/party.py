@@ -27,7 +27,7 @@ from shared.scenario import Variant
 from shared.settings import ServiceSettings
 from shared.streams import Role, recorded, said
 
-_RESEND_AFTER_S = 5.0
+_RESEND_AFTER_S = 10.0
 _SENT_AT_ONCE = 50  # entries in one round trip
 _UNRECORDED_MAX = 100_000  # events: a simulation waits for the ledger beyond
 _VERDICT_WAIT_S = 10.0

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter as PlainCounter
+from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge
@@ -17,7 +18,8 @@ from shared.log import REFUSALS_SAID_MAX
 from shared.settings import ServiceSettings
 from shared.streams import POSTINGS, Role, recorded, said
 
-_TOLD_AT_ONCE = 64  # batches in one round trip
+_TOLD_AT_ONCE = 16  # batches in one round trip
+_TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
 
 
 class LedgerSettings(ServiceSettings):
@@ -100,35 +102,50 @@ def _read_party(
 
     @service.reads(stream, after=after, batch_max=settings.read_max)
     async def record(entries: list[Entry]) -> None:
-        began = time.perf_counter()
-        outcome = record_entries(
-            store,
-            stream,
-            source,
-            role,
-            entries,
-            now=time.time_ns() // 1000,
-            told=entry_order(entries[0][0])[0] * 1000,
-            trust_recorded=settings.trust_recorded,
-        )
-        stored.set()
-        meters.count(source, outcome)
-        ms = round((time.perf_counter() - began) * 1000, 2)
-        service.tally.info(
-            "batch_recorded",
-            source=source,
-            position=outcome.head.batch,
-            batches=1,
-            entries=len(entries),
-            events=outcome.events,
-            postings=outcome.postings,
-            duplicates=outcome.duplicates,
-            refused=len(outcome.refused),
-            lag_ms_max=max(0, time.time_ns() // 1_000_000 - entry_order(entries[0][0])[0]),
-            ms=ms,
-            ms_max=ms,
-        )
-        _log_refusals(service, source, outcome)
+        for portion in _portions(entries):
+            began = time.perf_counter()
+            outcome = record_entries(
+                store,
+                stream,
+                source,
+                role,
+                portion,
+                now=time.time_ns() // 1000,
+                told=entry_order(portion[0][0])[0] * 1000,
+                trust_recorded=settings.trust_recorded,
+            )
+            stored.set()
+            meters.count(source, outcome)
+            ms = round((time.perf_counter() - began) * 1000, 2)
+            service.tally.info(
+                "batch_recorded",
+                source=source,
+                position=outcome.head.batch,
+                batches=1,
+                entries=len(portion),
+                events=outcome.events,
+                postings=outcome.postings,
+                duplicates=outcome.duplicates,
+                refused=len(outcome.refused),
+                lag_ms_max=max(0, time.time_ns() // 1_000_000 - entry_order(portion[0][0])[0]),
+                ms=ms,
+                ms_max=ms,
+            )
+            _log_refusals(service, source, outcome)
+            await asyncio.sleep(0)  # the other sources and the telling have their turn
+
+
+def _portions(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Yield what goes into one transaction: a backlog at once would keep the others waiting, and fill the memory."""
+    portion: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if portion and size + len(entry[1]) > _TRANSACTION_BYTES_MAX:
+            yield portion
+            portion, size = [], 0
+        portion.append(entry)
+        size += len(entry[1])
+    yield portion
 
 
 def _log_refusals(service: Service, source: str, outcome: Outcome) -> None:
