@@ -50,7 +50,7 @@ def routes(store: Store) -> list[BaseRoute]:
         )
 
     async def answer_refusals(_: Request) -> Response:
-        refusals = store.refused()[-_PAGE_MAX:]
+        refusals = store.refused(latest=_PAGE_MAX)
         return _json([{name: r[name] for name in r if name not in ("body", "digest")} for r in refusals])
 
     async def answer_counts(_: Request) -> Response:

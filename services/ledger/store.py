@@ -24,6 +24,7 @@ CREATE TABLE batches (
     batch INTEGER PRIMARY KEY, recorded INTEGER NOT NULL, first_event INTEGER NOT NULL, events INTEGER NOT NULL,
     first_posting INTEGER NOT NULL, postings INTEGER NOT NULL, told TEXT NOT NULL, hash BLOB NOT NULL
 ) STRICT;
+CREATE INDEX batches_first_event ON batches (first_event);
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY, source INTEGER NOT NULL, id BLOB NOT NULL, sequence INTEGER NOT NULL,
     name INTEGER NOT NULL,
@@ -36,6 +37,7 @@ CREATE TABLE refusals (
     code TEXT NOT NULL, path TEXT NOT NULL, message TEXT NOT NULL, body BLOB NOT NULL, digest BLOB NOT NULL
 ) STRICT;
 CREATE INDEX refusals_identity ON refusals (source, id);
+CREATE INDEX refusals_batch ON refusals (batch);
 CREATE TABLE postings (
     seq INTEGER PRIMARY KEY, event INTEGER NOT NULL, measure INTEGER NOT NULL, day INTEGER NOT NULL,
     product INTEGER NOT NULL, site INTEGER NOT NULL, supplier INTEGER NOT NULL, wafers INTEGER NOT NULL
@@ -380,15 +382,16 @@ class Store:
             "SELECT batch, recorded, hash FROM batches WHERE batch > ? ORDER BY batch", (after,)
         )
 
-    def refused(self, batch: int | None = None) -> list[dict[str, Any]]:
-        """Return the refusals of a batch, or all of them, in order."""
+    def refused(self, batch: int | None = None, *, latest: int = -1) -> list[dict[str, Any]]:
+        """Return the refusals of a batch, or the latest of all of them, or all, in order."""
+        first, last = (0, self.head.batch) if batch is None else (batch, batch)
         found = self.connection.execute(
             "SELECT batch, n.name, sequence, r.id, code, path, message, body, digest FROM refusals r "
-            "JOIN names n ON n.id = r.source WHERE ?1 IS NULL OR batch = ?1 ORDER BY seq",
-            (batch,),
-        )
+            "JOIN names n ON n.id = r.source WHERE batch BETWEEN ? AND ? ORDER BY batch DESC, seq DESC LIMIT ?",
+            (first, last, latest),
+        ).fetchall()
         names = ("batch", "source", "sequence", "id", "code", "path", "message", "body", "digest")
-        return [dict(zip(names, cells, strict=True)) for cells in found]
+        return [dict(zip(names, cells, strict=True)) for cells in reversed(found)]
 
     def stored_batches(self, after: int, limit: int) -> list[StoredBatch]:
         """Return up to `limit` batches after a position, as they are told on the streams."""
@@ -461,7 +464,9 @@ class Store:
         found = self._one("SELECT seq FROM events WHERE source = ? AND id = ?", (number, _key_of(id_)))
         if found is not None:
             batch = self._one(
-                "SELECT batch, recorded FROM batches WHERE first_event <= ? ORDER BY batch DESC LIMIT 1", found
+                "SELECT batch, recorded FROM batches WHERE first_event <= ?"
+                " ORDER BY first_event DESC, batch DESC LIMIT 1",
+                found,
             )
             row = self.event_row(source, id_)
             assert row is not None

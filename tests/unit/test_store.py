@@ -258,6 +258,16 @@ def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(voice):
     )
 
 
+def test_refusals_are_told_of_a_batch_of_all_and_the_latest_in_order(voice):
+    store = Store(":memory:")
+    for bodies in ((b"1", b"2"), (), (b"3",)):
+        record(store, say(voice), *bodies)
+
+    assert [[refusal["body"] for refusal in store.refused(batch)] for batch in (1, 2, 3)] == [[b"1", b"2"], [], [b"3"]]
+    assert [refusal["body"] for refusal in store.refused()] == [b"1", b"2", b"3"]
+    assert [refusal["body"] for refusal in store.refused(latest=2)] == [b"2", b"3"]
+
+
 def test_stored_batches_are_told_in_pages_each_naming_its_predecessor(voice):
     store = Store(":memory:", epoch=77)
     for _ in range(5):
