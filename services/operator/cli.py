@@ -20,7 +20,7 @@ from services.operator.asking import ask, open_store
 from services.operator.logs import logs_command
 from services.operator.proof import verify as prove
 from services.operator.stack import Play, Stack, StackError, running, started
-from services.operator.tables import open_console, shortages_table, table
+from services.operator.tables import open_console, save_picture, shortages_table, table
 from shared import contracts
 from shared.events import Firmness
 from shared.scenario import Variant
@@ -90,7 +90,7 @@ def demo(
         for hint in ("verify", "balances --by site", "logs"):
             console.print(f"  .venv/bin/waferline {hint} --data {data}", highlight=False)
         if picture is not None:
-            console.save_svg(str(picture), title="make demo")
+            save_picture(console, picture, "make demo")
 
 
 @app.command()

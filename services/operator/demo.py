@@ -12,12 +12,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from services.operator.asking import ask
 from services.operator.stack import Play, Stack, StackError
-from services.operator.tables import counts_table, months_tables, refusals_table, shortages_table
+from services.operator.tables import ahead_table, counts_table, months_tables, refusals_table, shortages_table
 from services.operator.taping import settle
 from shared.events import EPOCH
-from shared.scenario import Scenario
+from shared.scenario import Scenario, add_months
 
 _LOOKED_EVERY_S = 0.5
+_MONTHS_AHEAD = 9
 
 
 @contextmanager
@@ -70,6 +71,13 @@ def findings(stack: Stack, scenario: Scenario, play: Play) -> dict[str, Any]:
         "events_by_type": ask(folder, "ledger", "/counts"),
         "refusals": ask(folder, "ledger", "/refusals"),
         "months": ask(folder, "aggregator", "/months", from_=f"{scenario.starts_on:%Y-%m}", to=f"{last:%Y-%m}"),
+        "ahead": ask(
+            folder,
+            "aggregator",
+            "/months",
+            from_=f"{add_months(last, 1):%Y-%m}",
+            to=f"{add_months(last, _MONTHS_AHEAD):%Y-%m}",
+        ),
         "shortages": ask(folder, "aggregator", "/shortages", limit=12),
         "state": state,
         "chain_head": state["head"],
@@ -83,6 +91,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(counts_table(found["events_by_type"], len(found["refusals"])))
     for months in months_tables(found["months"]):
         console.print(months)
+    console.print(ahead_table(found["ahead"]))
     console.print(shortages_table(found["shortages"]))
     console.print(refusals_table(found["refusals"]))
     console.print(f"chain head: {found['chain_head']}", soft_wrap=True, highlight=False)

@@ -1,6 +1,8 @@
 """What the answers look like to a person: tables, on a terminal or in a picture."""
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -9,6 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 120
+
+
+def save_picture(console: Console, path: Path, title: str) -> None:
+    """Write what was printed as an SVG picture that loads nothing from elsewhere."""
+    svg = console.export_svg(title=title)
+    path.write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL), encoding="utf-8")
 
 
 def open_console(*, record: bool = False) -> Console:
@@ -72,6 +80,21 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
         caption="planned to immediate: commits due in the month, by the firmness they now have; a wafer stands in one",
     )
     return start, receipt
+
+
+def ahead_table(answer: Mapping[str, Any]) -> Group:
+    """Return what is due in the months to come, and what is promised for them."""
+    grades = list(answer["rows"][0]["receipt"]["committed"])
+    return table(
+        "Ahead, receipt basis: ordered and forecast, and promised by firmness",
+        ("month", "due on order", "forecast", *grades, "promised less due"),
+        [
+            (row["month"], r["due"], r["forecast"], *r["committed"].values(), sum(r["committed"].values()) - r["due"])
+            for row in answer["rows"]
+            for r in (row["receipt"],)
+        ],
+        caption="a forecast is never promised from; an order replaces its forecast",
+    )
 
 
 def shortages_table(answer: Mapping[str, Any]) -> Group:
