@@ -87,13 +87,13 @@ def ahead_table(answer: Mapping[str, Any]) -> Group:
     grades = list(answer["rows"][0]["receipt"]["committed"])
     return table(
         "Ahead, receipt basis: ordered and forecast, and promised by firmness",
-        ("month", "due on order", "forecast", *grades, "promised less due"),
+        ("month", "due on order", "forecast", *grades, "promised less both"),
         [
-            (row["month"], r["due"], r["forecast"], *r["committed"].values(), sum(r["committed"].values()) - r["due"])
+            (row["month"], r["due"], r["forecast"], *r["committed"].values(), sum(r["committed"].values()) - r["due"] - r["forecast"])
             for row in answer["rows"]
             for r in (row["receipt"],)
         ],
-        caption="a forecast is never promised from; an order replaces its forecast",
+        caption="an order replaces its forecast; planned and material are answers to forecasts and orders, not yet started",
     )
 
 
