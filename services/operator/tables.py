@@ -89,7 +89,13 @@ def ahead_table(answer: Mapping[str, Any]) -> Group:
         "Ahead, receipt basis: ordered and forecast, and promised by firmness",
         ("month", "due on order", "forecast", *grades, "promised less both"),
         [
-            (row["month"], r["due"], r["forecast"], *r["committed"].values(), sum(r["committed"].values()) - r["due"] - r["forecast"])
+            (
+                row["month"],
+                r["due"],
+                r["forecast"],
+                *r["committed"].values(),
+                sum(r["committed"].values()) - r["due"] - r["forecast"],
+            )
             for row in answer["rows"]
             for r in (row["receipt"],)
         ],
