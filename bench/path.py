@@ -29,7 +29,7 @@ from services.ledger.recording import record_entries
 from services.ledger.store import Store
 from services.operator.stack import Stack, started
 from shared.batch import BATCH_MAX, EventBatch, Row, read_entry
-from shared.events import Event
+from shared.events import Event, microseconds
 from shared.outbox import Outbox, Said
 from shared.streams import BALANCES, DATA, Role, recorded, said
 from tests.simulate import simulate
@@ -88,9 +88,15 @@ def fresh_stack(load: Load) -> Iterator[Stack]:
 def say(redis: "Redis[bytes]", outboxes: dict[str, Outbox], load: Load) -> None:
     """Say all events of a load as a party does: columns, outbox on disk, stream."""
     for source, events in load.batches:
-        entry = Said(events[0].sequence, events[-1].sequence, EventBatch.of(events).encode())
+        entry = enter(events)
         outboxes[source].put([entry])
         redis.xadd(said(load.roles[source], source), {DATA: entry.body})
+
+
+def enter(events: list[Event]) -> Said:
+    """Return the entry that says some events, recorded when they happened: the programme's days are yet to come."""
+    body = EventBatch.of(events, microseconds(max(event.time for event in events))).encode()
+    return Said(events[0].sequence, events[-1].sequence, body)
 
 
 def until_balanced(redis: "Redis[bytes]", load: Load, batch_of: dict[str, int]) -> None:
@@ -103,7 +109,7 @@ def until_balanced(redis: "Redis[bytes]", load: Load, batch_of: dict[str, int]) 
             for entry_id, fields in entries:
                 last[stream.decode()] = entry_id
                 verdict = orjson.loads(fields[DATA.encode()])
-                if verdict["recorded"] == 0 and verdict["refusals"]:
+                if verdict["refusals"]:
                     raise RuntimeError(f"the ledger refused {verdict['refusals'][0]}")
                 through[verdict["source"]] = verdict["through"]
                 batch_of[verdict["source"]] = verdict["batch"]
@@ -138,7 +144,7 @@ def measure_throughput(load: Load) -> Round:
 
 def measure_raw_xadd(load: Load) -> float:
     """Return events a second of pipelined XADD, one event of the same an entry, and nothing else."""
-    bodies = [EventBatch.of([event]).encode() for _, events in load.batches[:30] for event in events]
+    bodies = [enter([event]).body for _, events in load.batches[:30] for event in events]
     with fresh_redis() as redis:
         pipeline = redis.pipeline(transaction=False)
         began = time.perf_counter()
@@ -195,7 +201,7 @@ def measure_latency(load: Load, seconds: float) -> list[float]:
                 time.sleep(max(0.0, began + sent / EVENTS_PER_S - time.perf_counter()))
                 continue
             # what is due by now shares one commit of the outbox; each event is an entry of its own all the same
-            entries = [Said(e.sequence, e.sequence, EventBatch.of([e]).encode()) for e in events[sent:due]]
+            entries = [enter([event]) for event in events[sent:due]]
             outbox.put(entries)
             for entry in entries:
                 pipeline.xadd(said(load.roles[source], source), {DATA: entry.body})
@@ -227,6 +233,8 @@ class _Listener(threading.Thread):
                     body = orjson.loads(fields[DATA.encode()])
                     if stream.decode() == BALANCES:
                         position = body["position"]
+                    elif body["refusals"]:
+                        raise RuntimeError(f"the ledger refused {body['refusals'][0]}")
                     else:
                         recorded_in.append((body["batch"], body["through"]))
             now = time.perf_counter()
@@ -236,7 +244,7 @@ class _Listener(threading.Thread):
 
 def profile_ledger(load: Load) -> dict[str, float]:
     """Return the microseconds an event spends in each stage of the ledger, alone in this process, medians."""
-    bodies = [(source, EventBatch.of(events).encode()) for source, events in load.batches[:60]]
+    bodies = [(source, enter(events).body) for source, events in load.batches[:60]]
     stages: dict[str, list[float]] = {"decode and check": [], "digest": [], "decide": [], "whole": []}
     memory = Memory()
     with tempfile.TemporaryDirectory() as folder:
@@ -251,7 +259,7 @@ def profile_ledger(load: Load) -> dict[str, float]:
             post_events(rows, memory)
             marks.append(time.perf_counter())
             role, entry = load.roles[source], (f"{n}-0", body)
-            record_entries(store, said(role, source), source, role, [entry], now=2**60, trust_recorded=True)
+            record_entries(store, said(role, source), source, role, [entry], now=0, trust_recorded=True)
             marks.append(time.perf_counter())
             for name, start, end in zip(stages, marks, marks[1:], strict=False):
                 stages[name].append((end - start) / len(rows) * 1e6)
