@@ -126,11 +126,11 @@ def _short_since(curves: Curves, today: int | None, only: Only) -> dict[tuple[st
     if today is None or not curves.start < today < curves.start + curves.days:
         return {}
     grouping = curves.group(("product", "site"), **only)
-    past = slice(0, today - curves.start + 1)  # rows up to yesterday's; row 0 is what was before the horizon
+    past = slice(1, today - curves.start + 1)  # the rows of the horizon up to yesterday's
     required = curves.planned(grouping, (Measure.REQUIRED,)).cumsum(axis=1)[:, past]
     covered = curves.supplied(grouping, curves.start)[:, past] >= required
     spell = covered[:, ::-1].argmax(axis=1)  # days since it was last covered
-    spell[~covered.any(axis=1)] = past.stop
+    spell[~covered.any(axis=1)] = past.stop - past.start
     return {label: today - int(days) for label, days in zip(grouping.labels, spell, strict=True) if days}
 
 

@@ -155,10 +155,10 @@ class NaiveCurves:
         return rows
 
     def short_since(self, label: tuple[str, ...], today: int) -> int | None:
-        """The first of the days up to yesterday on which more was required than had come; None if not yesterday."""
+        """The first day of the horizon's last spell of more required than had come; None if not short yesterday."""
         keys = self.groups(("product", "site"), {})[label]
         first = None
-        for day in range(today - 1, self.start - 2, -1):
+        for day in range(today - 1, self.start - 1, -1):
             came = self.stages(keys, day)["on_hand"] + self.ever(keys, Measure.CONSUMED, day)
             if came >= self.ever(keys, Measure.REQUIRED, day):
                 break
