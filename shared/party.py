@@ -192,14 +192,12 @@ class Party:
                 await hearing.wait_for(day - timedelta(days=lag_days), start)
                 events = simulated.act(day, hearing.take(day - timedelta(days=lag_days)))
                 self.say(events, microseconds(datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)))
-                while self.outbox.last - self.through > _UNRECORDED_MAX:
-                    async with self.judged:
-                        await self.judged.wait()
+                async with self.judged:
+                    await self.judged.wait_for(lambda: self.outbox.last - self.through <= _UNRECORDED_MAX)
                 await asyncio.sleep(pace_s)
                 day += timedelta(days=1)
-            while self.through < self.outbox.last:
-                async with self.judged:
-                    await self.judged.wait()
+            async with self.judged:
+                await self.judged.wait_for(lambda: self.through >= self.outbox.last)
             self.service.log.info(
                 "simulation_ended",
                 through=until.isoformat(),

@@ -209,12 +209,19 @@ class Stack:
 
 @contextmanager
 def started(stack: Stack) -> Iterator[Stack]:
-    """Start a stack, and stop it whatever happens."""
+    """Start a stack, and stop it whatever happens, also when this process is asked to end."""
+    ended = signal.signal(signal.SIGTERM, _end), signal.signal(signal.SIGHUP, _end)
     try:
         stack.start()
         yield stack
     finally:
         stack.stop()
+        signal.signal(signal.SIGTERM, ended[0])
+        signal.signal(signal.SIGHUP, ended[1])
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def running(folder: Path) -> dict[str, Any] | None:

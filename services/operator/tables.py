@@ -99,7 +99,7 @@ def ahead_table(answer: Mapping[str, Any]) -> Group:
             for row in answer["rows"]
             for r in (row["receipt"],)
         ],
-        caption="an order replaces its forecast; planned and material are answers to forecasts and orders, not yet started",
+        caption="an order replaces its forecast; planned and material are promised, and not yet started",
     )
 
 
