@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, cast
 
 import uvicorn
@@ -17,6 +17,7 @@ from faststream.redis import RedisBroker, StreamSub
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,6 +33,8 @@ Task = Callable[[], Coroutine[Any, Any, None]]
 
 HEARTBEAT_S = 10.0
 _POLL_MS = 1000
+_FOUND_WITHIN_S = 5.0
+_STOPPED_WITHIN_S = 5.0
 
 
 class Reader:
@@ -187,10 +190,10 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        await self.broker.connect()
-        await self.redis.ping()  # no Redis at the start: stop, the platform starts it again
         server = self._serve()
+        tasks: list[asyncio.Task[None]] = []
         try:
+            await self._find_redis()
             await self.broker.start()
             running = [
                 self._watch(task) for task in (*self.beside, self._say_alive, *([server.serve] if server else []))
@@ -198,25 +201,39 @@ class Service:
             tasks = [asyncio.create_task(task) for task in running]
             self.log.info(
                 "service_started",
-                redis=self.settings.redis_url.rpartition("@")[2],
+                redis=self._redis_place(),
                 http_port=self.settings.http_port,
                 pid=os.getpid(),
             )
             await self.stopping.wait()
         except Exception as failure:  # noqa: BLE001 (whatever it is, it is logged and ends the process)
-            self.failure, tasks = failure, []
+            self.failure = failure
         if server is not None:
             server.should_exit = True
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.tally.flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOPPED_WITHIN_S):
+                await self.broker.stop()
         if self.failure is not None:
             self.log.critical("service_stopped", reason=why(self.failure), exc_info=self.failure)
             return 1
-        await self.broker.stop()
         self.log.info("service_stopped", reason="asked to")
         return 0
+
+    async def _find_redis(self) -> None:
+        """Raise if there is no Redis at the start: the platform starts this process again."""
+        await self.broker.connect()
+        try:
+            async with asyncio.timeout(_FOUND_WITHIN_S):
+                await self.redis.ping()
+        except TimeoutError as late:
+            raise RedisTimeoutError(f"no Redis at {self._redis_place()} within {_FOUND_WITHIN_S:.0f} s") from late
+
+    def _redis_place(self) -> str:
+        return self.settings.redis_url.rpartition("@")[2]
 
     def _serve(self) -> uvicorn.Server | None:
         if not self.settings.http_port:
@@ -251,7 +268,7 @@ class _StopOnFailure(BaseMiddleware[Any, Any]):
     async def __aexit__(self, kind: Any = None, failure: BaseException | None = None, trace: Any = None) -> bool | None:
         if isinstance(failure, Exception):
             self.fail(failure)
-            await asyncio.Event().wait()  # nothing behind a failed entry may be read
+            raise asyncio.CancelledError  # nothing behind a failed entry may be read: the reader's task ends here
         return False
 
 

@@ -1,0 +1,95 @@
+"""Does the command line do what the README says, as its own process?"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.operator.stack import running
+
+COMMAND = [sys.executable, "-m", "services.operator"]
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run one command of ours to its end."""
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_demo_ends_by_itself_with_the_same_state_hash_each_time(tmp_path: Path) -> None:
+    runs = [run("demo", "--until", "2026-01", "--data", str(tmp_path / "demo")) for _ in range(2)]
+
+    hashes = {
+        match for done in runs for match in re.findall(r"^state hash: ([0-9a-f]{64})$", done.stdout, re.MULTILINE)
+    }
+    assert [done.returncode for done in runs] == [0, 0]
+    assert len(hashes) == 1
+    for part in (
+        "Events recorded",
+        "lot.started",
+        "cumulative gap",
+        "% of 900,000",
+        "Short first",
+        "Refused",
+        "chain head",
+    ):
+        assert part in runs[0].stdout
+    assert running(tmp_path / "demo") is None
+
+
+def test_what_the_demo_left_can_be_asked_and_proved(tmp_path: Path) -> None:
+    data = str(tmp_path / "demo")
+    found = json.loads(run("demo", "--until", "2026-01-15", "--data", data, "--json").stdout)
+
+    proof = json.loads(run("verify", "--data", data, "--json").stdout)
+    total = json.loads(run("balances", "--by", "", "--data", data, "--json").stdout)
+    months = found["months"]["rows"]
+
+    assert (proof["proved"], proof["state_hash"]) == (True, found["state_hash"])
+    assert total["rows"][0]["supply"] == months[0]["start"]["started"] > 0
+    assert sum(found["events_by_type"].values()) == proof["events"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stack_that_is_up_stops_cleanly_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
+    data = tmp_path / "up"
+    up = subprocess.Popen([*COMMAND, "up", "--data", str(data)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 60
+    while (facts := running(data)) is None or run("status", "--data", str(data)).returncode != 0:
+        assert time.monotonic() < deadline, "the stack is not up within a minute"
+        time.sleep(0.1)
+
+    status = json.loads(run("status", "--data", str(data), "--json").stdout)
+    up.send_signal(number)
+    up.communicate(timeout=60)
+
+    assert all(health["well"] for health in status.values())
+    assert set(status) == set(facts["services"])
+    for pid in facts["pids"].values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(facts["services"]["ledger"] + "/health")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("balances", "--data", "nowhere"), "nowhere/ledger.db is not there"),
+        (("status", "--data", "nowhere"), "no stack is running in nowhere"),
+        (("demo", "--until", "2027-13"), "'2027-13' is neither a day"),
+        (("replay", "no-such-tape.ndjson", "--data", "nowhere"), "no-such-tape.ndjson is not there"),
+    ],
+)
+def test_an_error_says_in_a_line_what_to_do(arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
