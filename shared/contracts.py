@@ -99,7 +99,7 @@ REASONS: dict[ReasonCode, tuple[str, str]] = {
     ),
     "identity_conflict": (
         "The source has said another content under this id before.",
-        "Say a change as a new event, with the next revision or as a reversal. It also raises an alert.",
+        "Say a change as a new event, with the next revision or as a reversal.",
     ),
     "foreign_source": (
         "The event names another source or supplier than the one on whose stream it was, or its role may not say it.",
@@ -471,7 +471,7 @@ def _reasons() -> Iterator[str]:
     )
     rows = (f"| `{code}` | {meaning} | {remedy} |" for code, (meaning, remedy) in REASONS.items())
     yield "\n".join(["| code | what it means | what to do |", "|---|---|---|", *rows])
-    yield "A fact is never refused for being inconvenient: more received than sent is posted, and raises an alert."
+    yield "A fact is never refused for being inconvenient: more received than sent is posted as it was said."
 
 
 def _event(name: str, event: Event) -> Iterator[str]:

@@ -18,6 +18,7 @@ from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_numbe
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200
+_NAMED_MAX = 30  # names in an error
 
 Answer = dict[str, Any]
 View = Callable[[Curves, Mapping[str, str]], Answer]
@@ -68,7 +69,7 @@ def _balances(curves: Curves, query: Mapping[str, str]) -> Answer:
     day = _day(query, "day", latest)
     limit = _limit(query)
 
-    only = _only(query)
+    only = _only(curves, query)
     grouping = curves.group(by, **only)
     rolled = curves.rolling(day, window_days, basis, by, firmness, **only)
     stages = curves.stages(grouping, day)
@@ -104,11 +105,12 @@ def _shortages(curves: Curves, query: Mapping[str, str]) -> Answer:
     firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
     past_due = _choose(query, "past_due", ("false", "true"), "false") == "true"
     limit = _limit(query)
-    short = shortages(curves, firmness, past_due=past_due, **_only(query))
+    short = shortages(curves, firmness, past_due=past_due, **_only(curves, query))
     rows = [
         {
             "product": each.product,
             "site": each.site,
+            "on_hand": each.on_hand,
             "short_since": _iso(each.short_since),
             "first_short_day": _iso(each.by_firmness[firmness].first_short_day),
             "first_shortage": each.by_firmness[firmness].first_shortage,
@@ -140,7 +142,7 @@ def _months(curves: Curves, query: Mapping[str, str]) -> Answer:
     first = _month(query, "from", begin if begin.day == 1 else _month_after(begin))
     last = _month(query, "to", (end.replace(day=1) - timedelta(days=1)))
     try:
-        table = month_table(curves, first, last, **_only(query))
+        table = month_table(curves, first, last, **_only(curves, query))
     except ValueError as why:
         raise BadParameter(f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
     rows = [
@@ -203,8 +205,13 @@ def _parts(query: Mapping[str, str]) -> list[Part]:
     return cast(list[Part], parts)
 
 
-def _only(query: Mapping[str, str]) -> Only:
-    return cast(Only, {part: query[part] for part in PARTS if part in query})
+def _only(curves: Curves, query: Mapping[str, str]) -> Only:
+    only = {part: query[part] for part in PARTS if part in query}
+    for n, part in enumerate(PARTS):
+        known = {key[n] for key in curves.keys}
+        if part in only and known and only[part] not in known:
+            raise BadParameter(f"{part} is {only[part][:80]!r}; there are {', '.join(sorted(known)[:_NAMED_MAX])}")
+    return cast(Only, only)
 
 
 def _limit(query: Mapping[str, str]) -> int:

@@ -42,6 +42,7 @@ class Shortage(NamedTuple):
 
     product: str
     site: str
+    on_hand: int  # at the end of the day before today
     short_since: int | None  # days since 1970: short on each day from then to yesterday, whatever the firmness
     past_due_supply: dict[Firmness, int]
     by_firmness: dict[Firmness, Short]
@@ -54,6 +55,7 @@ class MonthOnStart(NamedTuple):
     started: int
     net: int
     cumulative_gap: int
+    agreed: int  # what letters of intent and contracts name: a headline, in no other number
     share_percent: float  # of 900,000 started, rounded half up to one decimal
 
 
@@ -117,7 +119,7 @@ def shortages(
             }
             overdue = {grade: each.past_due_supply for grade, each in at.items()}
             key = row[0].product, row[0].site
-            short.append(Shortage(*key, since.get(key), overdue, by_firmness))
+            short.append(Shortage(*key, row[0].on_hand, since.get(key), overdue, by_firmness))
     return sorted(short, key=lambda each: _urgency(each, firmness))
 
 
@@ -205,7 +207,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
     days = [day_number(month) for month in months]
     opened, started, received = reached(Measure.OPENED), reached(Measure.STARTED), reached(Measure.RECEIVED)
     start_by, due = reached(Measure.REQUIRED_START), reached(Measure.REQUIRED)
-    forecast = reached(Measure.FORECAST)
+    forecast, agreed = reached(Measure.FORECAST), reached(Measure.AGREED)
     committed = {grade: reached(measure) for grade, measure in zip(FIRMNESS, COMMITTED, strict=True)}
     table = []
     for n, month in enumerate(months[:-1]):
@@ -218,6 +220,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
                     started=starts,
                     net=starts - (start_by[n + 1] - start_by[n]),
                     cumulative_gap=opened[n + 1] + started[n + 1] - start_by[n + 1],
+                    agreed=agreed[n + 1] - agreed[n],
                     share_percent=(starts * 2_000 + PROGRAMME_WAFERS) // (2 * PROGRAMME_WAFERS) / 10,
                 ),
                 receipt=MonthOnReceipt(

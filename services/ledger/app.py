@@ -63,7 +63,7 @@ def build_app(settings: LedgerSettings) -> Service:
 
         The verdicts go before their postings: where a batch's postings stand, its verdicts do too.
         """
-        told = await _read_told(service, store.epoch)
+        told = meters.position = await _read_told(service, store.epoch)
         while True:
             batches = store.stored_batches(told, _TOLD_AT_ONCE)
             if not batches:

@@ -46,6 +46,16 @@ async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str,
         return await client.get(path, params=params)
 
 
+def find_stack(folder: Path) -> Path:
+    """Return the folder of a stack; of a folder of stacks the one that runs, else the demo's, else the other."""
+    if (folder / "ledger.db").exists() or (folder / "stack.json").exists():
+        return folder
+    inside = [folder / "demo", folder / "up"]
+    running_ones = [each for each in inside if running(each)]
+    there = running_ones or [each for each in inside if (each / "ledger.db").exists()]
+    return there[0] if there else folder
+
+
 def open_store(folder: Path) -> Store:
     """Return the store of the stack in a folder, to be read; raise `StackError` if there is none."""
     path = folder / "ledger.db"

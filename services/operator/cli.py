@@ -16,14 +16,14 @@ import typer
 from services.aggregator.curves import Basis
 from services.operator import demo as demo_
 from services.operator import taping
-from services.operator.asking import ask, open_store
+from services.operator.asking import ask, find_stack, open_store
 from services.operator.logs import logs_command
 from services.operator.proof import verify as prove
-from services.operator.stack import Play, Stack, StackError, running, started
-from services.operator.tables import open_console, save_picture, shortages_table, table
+from services.operator.stack import Play, Stack, StackError, refuse_running, running, started
+from services.operator.tables import open_console, save_picture, shortages_tables, table
 from shared import contracts
-from shared.events import Firmness
-from shared.scenario import Variant
+from shared.events import FIRMNESS, Firmness
+from shared.scenario import Variant, load_scenario
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,9 +31,11 @@ app = typer.Typer(
     help="A live, provable balance of DRAM wafers between their suppliers and the AI data-centre sites that need them.",
 )
 
-DEMO = Path("data/demo")
+DATA = Path("data")
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
-Data = Annotated[Path, typer.Option("--data", help="The folder of the stack.")]
+Data = Annotated[
+    Path, typer.Option("--data", help="The folder of the stack; of `data`, the one that runs or the demo's.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of tables for a person.")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m"])]
 
@@ -46,6 +48,9 @@ def _errors_told() -> Iterator[None]:
     except StackError as error:
         typer.secho(f"waferline: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
+    except OSError as error:
+        typer.secho(f"waferline: {error.filename or ''}: {error.strerror or error}", fg="red", err=True)
+        raise typer.Exit(1) from error
 
 
 def _print_json(value: Any) -> None:
@@ -57,7 +62,7 @@ def demo(
     until: Annotated[str, typer.Option(help="The last day or month to play, to 2029-12.")] = "2027-12",
     variant: Annotated[Variant, typer.Option(help="The headline ramp, or announced sites only.")] = "loi_headline",
     seed: Annotated[int, typer.Option(help="Another seed, another life of every lot.")] = 2026,
-    data: Data = DEMO,
+    data: Data = DATA / "demo",
     json_: Json = False,
     picture: Annotated[Path | None, typer.Option(help="Write what is printed as an SVG picture, too.")] = None,
 ) -> None:
@@ -66,10 +71,9 @@ def demo(
     Example: waferline demo --until 2026-06
     """
     with _errors_told():
-        play = Play(variant=variant, seed=seed, until=_last_day(until))
-        if running(data):
-            raise StackError(f"a stack is running in {data}: stop it, or choose another folder with --data")
-        if data.exists() and any(data.iterdir()) and not (data / "logs").is_dir():
+        play = Play(variant=variant, seed=seed, until=_played_until(until))
+        refuse_running(data)
+        if data.exists() and not ((data / "logs").is_dir() or (data.is_dir() and not any(data.iterdir()))):
             raise StackError(f"{data} holds something else than a stack: choose another folder with --data")
         shutil.rmtree(data, ignore_errors=True)
         console = open_console(record=picture is not None)
@@ -95,9 +99,9 @@ def demo(
 
 @app.command()
 def up(
-    data: Data = Path("data/up"),
+    data: Data = DATA / "up",
     play: Annotated[bool, typer.Option("--play", help="Have the parties play the scenario, a day a second.")] = False,
-    pace: Annotated[float, typer.Option(help="Seconds that a played day takes.")] = 1.0,
+    pace: Annotated[float, typer.Option(help="Seconds that a played day takes.", min=0)] = 1.0,
     variant: Annotated[Variant, typer.Option(help="What to play.")] = "loi_headline",
     until: Annotated[str, typer.Option(help="The last day or month to play.")] = "2029-12",
 ) -> None:
@@ -107,7 +111,8 @@ def up(
     """
     with _errors_told():
         console = open_console()
-        scenes = Play(variant=variant, until=_last_day(until), pace_s=pace) if play else None
+        last = _played_until(until)
+        scenes = Play(variant=variant, until=last, pace_s=pace) if play else None
         with started(Stack(data, scenes)) as stack:
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(
@@ -131,7 +136,7 @@ def up(
 def publish(
     file: Annotated[Path, typer.Argument(help="CloudEvents, one a line; - for standard input.", allow_dash=True)],
     source: Annotated[str, typer.Option(help="Who says them: a supplier or a data-centre group of the stack.")],
-    data: Data = Path("data/up"),
+    data: Data = DATA,
     json_: Json = False,
 ) -> None:
     """Hand events to the party that says them, and print the ledger's word on each; exit with 1 if one is refused.
@@ -139,9 +144,10 @@ def publish(
     Example: waferline publish events.ndjson --source samsung
     """
     with _errors_told():
+        data = find_stack(data)
         facts = running(data)
         if facts is None:
-            raise StackError(f"no stack is running in {data}: start one with `waferline up --data {data}`")
+            raise StackError(f"no stack is running in {data}: start one with `waferline up`")
         names = [name for name in facts["services"] if name.partition("-")[2] == source]
         if not names:
             known = ", ".join(name.partition("-")[2] for name in facts["services"] if "-" in name)
@@ -181,7 +187,7 @@ def balances(
     product: str | None = None,
     site: str | None = None,
     supplier: str | None = None,
-    data: Data = DEMO,
+    data: Data = DATA,
     json_: Json = False,
 ) -> None:
     """Print the rolling balance and what stands in each stage.
@@ -193,6 +199,7 @@ def balances(
         "product": product, "site": site, "supplier": supplier,
     }  # fmt: skip
     with _errors_told():
+        data = find_stack(data)
         answer = ask(data, "aggregator", "/balances", **query)
         rows = list(answer["rows"])
         while answer["next"] is not None:
@@ -203,42 +210,63 @@ def balances(
         _print_json(answer)
         return
     parts = answer["by"]
-    grade = f", committed {firmness} or above" if firmness else ""
-    title = f"{window} days to {answer['day']}, {basis} basis{grade}"
+    grades = FIRMNESS[FIRMNESS.index(firmness) if firmness else 0 :]
+    title = f"{window} days to {answer['day']}, {basis} basis"
     open_console().print(
         table(
-            title,
-            (*parts, "supply", "demand", "net", "open commit", "in process", "finished", "in transit", "on hand"),
+            title + (f", supply committed {firmness} or above" if firmness else ""),
+            (*parts, "supply", "demand", "net", "in process", "finished", "in transit", "on hand", "open commit now"),
             [
-                (*(row[part] for part in parts), row["supply"], row["demand"], row["net"],
-                 sum(row["open_commit"].values()), row["wip"], row["finished"], row["in_transit"], row["on_hand"])
+                (
+                    *(row[part] for part in parts), row["supply"], row["demand"], row["net"], row["wip"],
+                    row["finished"], row["in_transit"], row["on_hand"],
+                    sum(row["open_commit"][grade] for grade in grades),
+                )
                 for row in rows
             ],
-            caption=f"complete through {answer['complete_through']}, position {answer['position']}",
+            caption=_standing(data, answer),
         )
     )  # fmt: skip
+
+
+def _standing(data: Path, answer: dict[str, Any]) -> str:
+    """Return what the numbers rest on."""
+    through = answer["complete_through"]
+    if through is None:
+        return f"{data}: no day is complete yet; each source says source.advanced when it has said all of a day"
+    return f"{data}: complete through {through}, position {answer['position']}, head {answer['head'][:16]}"
 
 
 @app.command()
 def shortages(
     firmness: Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")] = "planned",
     limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
-    data: Data = DEMO,
+    data: Data = DATA,
     json_: Json = False,
 ) -> None:
     """Print which sites run short of what, first ones first. Example: waferline shortages --firmness firm"""
     with _errors_told():
+        data = find_stack(data)
         answer = ask(data, "aggregator", "/shortages", firmness=firmness, limit=limit)
-    _print_json(answer) if json_ else open_console().print(shortages_table(answer))
+    if json_:
+        _print_json(answer)
+        return
+    for short in shortages_tables(answer, limit):
+        open_console().print(short)
+    open_console().print(_standing(data, answer), style="dim")
 
 
 @app.command()
-def status(data: Data = DEMO, json_: Json = False) -> None:
-    """Print whether each service is well, and the lag and age of each of its streams; exit with 1 if one is not."""
+def status(data: Data = DATA, json_: Json = False) -> None:
+    """Print whether each service is well, and the lag and age of each of its streams; exit with 1 if one is not.
+
+    Example: waferline status --json
+    """
     with _errors_told():
+        data = find_stack(data)
         facts = running(data)
         if facts is None:
-            raise StackError(f"no stack is running in {data}: start one with `waferline up --data {data}`")
+            raise StackError(f"no stack is running in {data}: start one with `waferline up`")
         healths = {name: _health(url) for name, url in facts["services"].items()}
     if json_:
         _print_json(healths)
@@ -269,10 +297,14 @@ def record(
     tape: Annotated[Path, typer.Argument(help="The tape to write, .gz for a compressed one.")],
     after: Annotated[int, typer.Option(help="Start behind this batch.")] = 0,
     until: Annotated[int | None, typer.Option(help="The last batch.")] = None,
-    data: Data = DEMO,
+    data: Data = DATA,
 ) -> None:
-    """Write what a stack's ledger has recorded and refused as a tape: one CloudEvent a line, in its order."""
+    """Write what a stack's ledger has recorded and refused as a tape: one CloudEvent a line, in its order.
+
+    Example: waferline record run.ndjson.gz
+    """
     with _errors_told():
+        data = find_stack(data)
         store = open_store(data)
         console = open_console()
         count = 0
@@ -332,12 +364,14 @@ def replay(
 
 
 @app.command()
-def verify(data: Data = DEMO, json_: Json = False) -> None:
+def verify(data: Data = DATA, json_: Json = False) -> None:
     """Prove a store: every digest, the chain, and that the balances are what the events say; exit with 1 if not.
 
     It reads the events again from the first one, posts them again, and compares; a running aggregator must agree.
+    Example: waferline verify --data data/demo
     """
     with _errors_told():
+        data = find_stack(data)
         store = open_store(data)
         console = open_console()
         console.quiet = json_
@@ -370,7 +404,7 @@ def schemas(
 ) -> None:
     """Tell which documents describe the wire, or print them: JSON Schemas, the AsyncAPI document, the page of events.
 
-    A diff in a kept document is a change of contract: say in the CHANGELOG who must do what.
+    A diff in a kept document is a change of contract: say in the CHANGELOG who must do what. Example: waferline schemas
     """
     if write:
         for path in contracts.write_contracts(Path()):
@@ -380,6 +414,14 @@ def schemas(
     else:
         for path in contracts.contract_files():
             typer.echo(path)
+
+
+def _played_until(text: str) -> date:
+    """Return the last day to play; raise `StackError` for one that the scenario does not have."""
+    scenario, day = load_scenario(), _last_day(text)
+    if not scenario.starts_on <= day <= scenario.ends_on:
+        raise StackError(f"the programme can be played until {scenario.starts_on} to {scenario.ends_on}, not {day}")
+    return day
 
 
 def _first_day(text: str) -> date:

@@ -12,13 +12,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from services.operator.asking import ask
 from services.operator.stack import Play, Stack, StackError
-from services.operator.tables import ahead_table, counts_table, months_tables, refusals_table, shortages_table
+from services.operator.tables import ahead_table, counts_table, months_tables, refusals_table, shortages_tables
 from services.operator.taping import settle
 from shared.events import EPOCH
 from shared.scenario import Scenario, add_months
 
 _LOOKED_EVERY_S = 0.5
 _MONTHS_AHEAD = 9
+_SHORT_SHOWN = 8
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def findings(stack: Stack, scenario: Scenario, play: Play) -> dict[str, Any]:
             from_=f"{add_months(last, 1):%Y-%m}",
             to=f"{add_months(last, _MONTHS_AHEAD):%Y-%m}",
         ),
-        "shortages": ask(folder, "aggregator", "/shortages", limit=12),
+        "shortages": ask(folder, "aggregator", "/shortages", limit=200),
         "state": state,
         "chain_head": state["head"],
         "state_hash": state["state_hash"],
@@ -92,7 +93,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     for months in months_tables(found["months"]):
         console.print(months)
     console.print(ahead_table(found["ahead"]))
-    console.print(shortages_table(found["shortages"]))
+    for short in shortages_tables(found["shortages"], _SHORT_SHOWN):
+        console.print(short)
     console.print(refusals_table(found["refusals"]))
     console.print(f"chain head: {found['chain_head']}", soft_wrap=True, highlight=False)
     console.print(f"state hash: {found['state_hash']}", soft_wrap=True, highlight=False)

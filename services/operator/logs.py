@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import orjson
 import typer
 
+from services.operator.asking import find_stack
 from services.operator.tables import open_console, table
 
 Level = Literal["info", "warning", "critical"]
@@ -367,7 +368,7 @@ def _show_criticals(criticals: list[Line]) -> None:
 
 
 def logs_command(
-    data: Annotated[Path, typer.Option("--data", help="The folder of the stack.")] = Path("data/demo"),
+    data: Annotated[Path, typer.Option("--data", help="The folder of the stack.")] = Path("data"),
     service: Annotated[str | None, typer.Option(help="Of one service: ledger, supplier, supplier-samsung.")] = None,
     level: Annotated[Level | None, typer.Option(help="The lines of this level and above.")] = None,
     name: Annotated[str | None, typer.Option(help="The lines of this name: event_refused.")] = None,
@@ -384,6 +385,7 @@ def logs_command(
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{since!r} is neither 5m nor a time", param_hint="--since") from error
     chosen = Chosen(service, level or "info", name, begin)
+    data = find_stack(data)
     files = log_files(data, chosen)
     if not files and not follow:
         known = ", ".join(path.stem for path in log_files(data, Chosen()))

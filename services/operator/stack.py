@@ -71,10 +71,11 @@ class Stack:
 
     def start(self) -> None:
         """Start everything, and return when every service is well; raise `StackError` if one is not in time."""
-        if running(self.folder):
-            raise StackError(f"a stack is running in {self.folder}: stop it, or choose another folder with --data")
-        (self.folder / "outbox").mkdir(parents=True, exist_ok=True)
-        (self.folder / "logs").mkdir(exist_ok=True)
+        try:
+            (self.folder / "outbox").mkdir(parents=True, exist_ok=True)
+            (self.folder / "logs").mkdir(exist_ok=True)
+        except OSError as error:
+            raise StackError(f"{error.filename}: {error.strerror}; choose another folder with --data") from error
         self.ports = dict(zip(self.services(), _free_ports(len(self.services())), strict=True))
         if not self.redis_url:
             self.start_redis()
@@ -210,6 +211,7 @@ class Stack:
 @contextmanager
 def started(stack: Stack) -> Iterator[Stack]:
     """Start a stack, and stop it whatever happens, also when this process is asked to end."""
+    refuse_running(stack.folder)
     ended = signal.signal(signal.SIGTERM, _end), signal.signal(signal.SIGHUP, _end)
     try:
         stack.start()
@@ -230,11 +232,27 @@ def running(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     facts: dict[str, Any] = json.loads(path.read_text())
+    return facts if _is_alive(facts["pid"]) else None
+
+
+def refuse_running(folder: Path) -> None:
+    """Raise `StackError` if a stack runs in a folder, or if one was killed there and its processes live on."""
+    if running(folder):
+        raise StackError(f"a stack is running in {folder}: stop it, or choose another folder with --data")
+    path = folder / "stack.json"
+    left = [pid for pid in json.loads(path.read_text())["pids"].values() if _is_alive(pid)] if path.exists() else []
+    if left:
+        raise StackError(
+            f"a stack in {folder} was killed and left processes: `kill {' '.join(map(str, left))}`, or choose another"
+        )
+
+
+def _is_alive(pid: int) -> bool:
     try:
-        os.kill(facts["pid"], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return None
-    return facts
+        return False
+    return True
 
 
 def _free_ports(count: int) -> list[int]:

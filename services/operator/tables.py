@@ -10,7 +10,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 120
+WIDTH = 180  # where nobody says how wide it is: no number may be cut
+PICTURE_WIDTH = 120
 
 
 def save_picture(console: Console, path: Path, title: str) -> None:
@@ -21,8 +22,10 @@ def save_picture(console: Console, path: Path, title: str) -> None:
 
 def open_console(*, record: bool = False) -> Console:
     """Return a console that is wide enough for the month table where nobody says how wide it is."""
-    console = Console(record=record)
-    return console if console.is_terminal and not record else Console(record=record, width=WIDTH)
+    if record:
+        return Console(record=True, width=PICTURE_WIDTH)
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Group:
@@ -30,17 +33,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
     result = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for n, column in enumerate(columns):
         number = bool(rows) and all(isinstance(row[n], int | float | None) for row in rows)
-        last = n == len(columns) - 1 and not number
-        width = None if last else _width(rows, n)
-        result.add_column(column, justify="right" if number else "left", no_wrap=not last, min_width=width)
+        # folded where the terminal is narrow: a number with its end cut off would read as another number
+        result.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
         result.add_row(*map(_cell, row))
     return Group(Text(title, style="bold"), result, Text(caption + "\n" if caption else "", style="dim"))
-
-
-def _width(rows: Sequence[Sequence[Any]], n: int) -> int:
-    """Return what a column needs: a number with dots in it is no number."""
-    return max((len(_cell(row[n])) for row in rows), default=0)
 
 
 def _cell(value: Any) -> Text:
@@ -58,17 +55,20 @@ def _cell(value: Any) -> Text:
 def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     """Return the months on the start basis and on the receipt basis, which are never mixed."""
     rows = answer["rows"]
+    grades = list(rows[0]["receipt"]["committed"])
+    before = {basis: rows[0][basis]["cumulative_gap"] - rows[0][basis]["net"] for basis in ("start", "receipt")}
     start = table(
         "Months, start basis (300 mm wafer starts at planned yield)",
-        ("month", "demand", "started", "net", "cumulative gap", "% of 900,000"),
+        ("month", "demand", "started", "net", "cumulative gap", "% of 900,000", "letter of intent"),
         [
-            (r["month"], s["demand"], s["started"], s["net"], s["cumulative_gap"], s["share_percent"])
+            (r["month"], s["demand"], s["started"], s["net"], s["cumulative_gap"], s["share_percent"], s["agreed"])
             for r in rows
             for s in (r["start"],)
         ],
-        caption="demand: to be started in the month; a letter of intent is never counted as supply",
+        caption="demand: to be started in the month. A letter of intent is shown, and in no other number.\n"
+        f"The gap begins at {before['start']:+,}: what was on hand at first, less what was to be started before.\n"
+        "It nets all sites and products: what one has too many of does not help another.",
     )
-    grades = list(rows[0]["receipt"]["committed"]) if rows else []
     receipt = table(
         "Months, receipt basis (at the dock): the same wafers months later, never mixed with the above",
         ("month", "due", *grades, "received", "net", "cumulative gap"),
@@ -77,7 +77,9 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
             for r in rows
             for s in (r["receipt"],)
         ],
-        caption="planned to immediate: commits due in the month, by the firmness they now have; a wafer stands in one",
+        caption="planned to immediate: commits due in the month, by the firmness they now have, a wafer in one.\n"
+        f"The gap begins at {before['receipt']:+,}: what was on hand at first, less what was due before.\n"
+        "Until the first lots arrive, the sites live on that. Lots that yield more than planned ship more.",
     )
     return start, receipt
 
@@ -103,18 +105,29 @@ def ahead_table(answer: Mapping[str, Any]) -> Group:
     )
 
 
-def shortages_table(answer: Mapping[str, Any]) -> Group:
-    """Return who is short, and who runs short first, on every promise and on firm ones only."""
-    return table(
-        f"Short first, as of {answer['today']}: {answer['short']} products at sites are or run short",
-        ("site", "product", "short since", "first short day", "short by then", "at worst", "if only firm counts"),
-        [
-            (row["site"], row["product"], row["short_since"], row["first_short_day"], row["first_shortage"],
-             row["shortage"], row["by_firmness"]["firm"]["shortage"])
-            for row in answer["rows"]
-        ],
-        caption="on hand + in transit + open commits - what is required and not yet consumed; overdue supply left out",
-    )  # fmt: skip
+def shortages_tables(answer: Mapping[str, Any], most: int) -> tuple[Group, Group]:
+    """Return who is short already, and who runs short next, on every promise and on firm ones only."""
+    already = [row for row in answer["rows"] if row["short_since"] is not None]
+    coming = [row for row in answer["rows"] if row["short_since"] is None]
+    shown = {"short already": already, "next to run short": coming}
+    tables = [
+        table(
+            f"{what.capitalize()}, as of {answer['today']}: {min(most, len(rows))} of {len(rows)} products at sites",
+            (
+                "site", "product", "on hand", "short since", "first short day", "short by then", "at worst",
+                "if only firm counts",
+            ),
+            [
+                (row["site"], row["product"], row["on_hand"], row["short_since"], row["first_short_day"],
+                 row["first_shortage"], row["shortage"], row["by_firmness"]["firm"]["shortage"])
+                for row in rows[:most]
+            ],
+            caption="on hand + in transit + open commits - required and not yet consumed; overdue supply left out"
+            if rows is already else "all of them: waferline shortages --limit 200",
+        )
+        for what, rows in shown.items()
+    ]  # fmt: skip
+    return tables[0], tables[1]
 
 
 def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> Group:
@@ -122,7 +135,7 @@ def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> Group:
     return table(
         f"Refused events: {len(refusals)} (stored, told to their source; the good ones beside them went on)",
         ("source", "sequence", "reason", "where", "what is wrong"),
-        [(r["source"], r["sequence"], r["code"], r["path"], r["message"][:70]) for r in refusals],
+        [(r["source"], r["sequence"], r["code"], r["path"], r["message"]) for r in refusals],
     )
 
 

@@ -174,6 +174,7 @@ class NaiveCurves:
         start_by, due = (self.sum(keys, [m], after, until) for m in (Measure.REQUIRED_START, Measure.REQUIRED))
         opened = self.ever(keys, Measure.OPENED, until)
         return {
+            "agreed": self.sum(keys, [Measure.AGREED], after, until),
             "demand": start_by,
             "started": started,
             "start_net": started - start_by,

@@ -136,7 +136,14 @@ def test_months_are_the_whole_ones_of_the_horizon_unless_asked_for(ask):
 def test_a_month_keeps_its_bases_apart(ask):
     row = ask("/months").json()["rows"][0]
 
-    assert row["start"] == {"demand": 9, "started": 107, "net": 98, "cumulative_gap": 98, "share_percent": 0.0}
+    assert row["start"] == {
+        "demand": 9,
+        "started": 107,
+        "net": 98,
+        "cumulative_gap": 98,
+        "agreed": 0,
+        "share_percent": 0.0,
+    }
     assert row["receipt"]["committed"]["firm"] == 30
     assert (row["receipt"]["due"], row["receipt"]["received"], row["receipt"]["cumulative_gap"]) == (45, 0, -45)
 

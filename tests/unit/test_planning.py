@@ -82,7 +82,7 @@ def test_months_are_those_of_the_naive_twin(log, only):
     for row in month_table(fold(log), date(2025, 1, 1), date(2025, 3, 31), **only):
         start, receipt = row.start, row.receipt
         assert {
-            "demand": start.demand, "started": start.started, "start_net": start.net,
+            "agreed": start.agreed, "demand": start.demand, "started": start.started, "start_net": start.net,
             "start_gap": start.cumulative_gap, "forecast": receipt.forecast, "due": receipt.due,
             "committed": receipt.committed, "received": receipt.received, "receipt_net": receipt.net,
             "receipt_gap": receipt.cumulative_gap,
