@@ -3,10 +3,9 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from operator import attrgetter
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import orjson
@@ -501,11 +500,3 @@ def _iso_time(us: int) -> str:
     seconds, rest = divmod(us, 1_000_000)
     day, second = divmod(seconds, 86_400)
     return f"{_iso_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{rest:06d}Z"
-
-
-def time_of(us: int) -> datetime:
-    """Return the instant of microseconds since 1970, UTC."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
-
-
-by_sequence = attrgetter("sequence")

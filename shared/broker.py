@@ -46,6 +46,7 @@ class Reader:
         self.batch_max = batch_max
         self.entries = 0
         self.progressed_at = time.monotonic()
+        self.behind_since: float | None = None  # when it was first seen that an entry waits
 
 
 class Health(NamedTuple):
@@ -73,6 +74,7 @@ class Service:
         )
         self.readers: list[Reader] = []
         self.beside: list[Task] = []
+        self.at_end: list[Callable[[], None]] = []
         self.routes: list[BaseRoute] = [
             Route("/health", self._answer_health),
             Route("/metrics", self._answer_metrics),
@@ -135,7 +137,7 @@ class Service:
     def _waiting(self, lags: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Return the streams on which an entry has been waiting for too long."""
         too_long_s = self.settings.silence_max_s
-        return {stream: lag for stream, lag in lags.items() if lag["behind"] and lag["age_s"] > too_long_s}
+        return {stream: lag for stream, lag in lags.items() if lag["waiting_s"] > too_long_s}
 
     async def lags(self) -> dict[str, dict[str, Any]]:
         """Return for each stream its reader's position, how far it is behind, and the age of its last progress."""
@@ -145,13 +147,20 @@ class Service:
         lags = {}
         for reader, last in zip(self.readers, await pipeline.execute(), strict=True):
             end = last[0][0].decode() if last else "0-0"
+            at, now = entry_order(reader.position), time.monotonic()
+            behind = entry_order(end) > at
+            reader.behind_since = (reader.behind_since or now) if behind else None
             lags[reader.stream] = {
                 "position": reader.position,
                 "end": end,
-                "behind": entry_order(end) > entry_order(reader.position),
-                "lag_ms": max(0, entry_order(end)[0] - entry_order(reader.position)[0]),
+                "behind": behind,
+                # ids are times, or an epoch and a batch: then the lag is 0 ms, and `behind` tells
+                "lag_ms": max(0, entry_order(end)[0] - at[0]) if at[0] else 0,
                 "entries": reader.entries,
-                "age_s": round(time.monotonic() - reader.progressed_at, 3),
+                "age_s": round(now - reader.progressed_at, 3),
+                "waiting_s": round(now - max(reader.behind_since, reader.progressed_at), 3)
+                if reader.behind_since is not None
+                else 0.0,
             }
         return lags
 
@@ -210,9 +219,13 @@ class Service:
             self.failure = failure
         if server is not None:
             server.should_exit = True
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        pending = set(tasks)
+        while pending:  # redis-py, and wait_for of Python 3.11, swallow a cancellation that comes with their result
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.5)
+        for end in self.at_end:
+            end()
         self.tally.flush()
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOPPED_WITHIN_S):
@@ -286,12 +299,17 @@ def entry_order(entry_id: str) -> tuple[int, int]:
     return int(milliseconds), int(number or 0)
 
 
-async def publish_entries(redis: Redis, entries: Sequence[tuple[str, bytes, str]]) -> list[Any]:
-    """Add (stream, body, id or "*") to the streams in one round trip; return each id, or the error in its place."""
+async def publish_entries(
+    redis: Redis, entries: Sequence[tuple[str, bytes, str]], *, raise_on_error: bool = True
+) -> list[Any]:
+    """Add (stream, body, id or "*") to the streams in one round trip; return each id, or the error in its place.
+
+    Raises the first error unless told not to: an entry that nobody looks after is an entry lost.
+    """
     pipeline = redis.pipeline(transaction=False)
     for stream, body, entry_id in entries:
         pipeline.xadd(stream, {DATA: body}, id=entry_id)
-    return list(await pipeline.execute(raise_on_error=False))
+    return list(await pipeline.execute(raise_on_error=raise_on_error))
 
 
 def run_service(service: Service) -> int:

@@ -61,7 +61,7 @@ class Party:
         self.role = role
         self.stream = said(role, settings.source)
         self.outbox = Outbox(settings.outbox_dir / f"{settings.source}.db")
-        self.through = 0  # the ledger has recorded or refused every sequence up to here
+        self.through = self.outbox.last - len(self.outbox)  # all up to here is recorded or refused, and forgotten
         self.sent = 0
         self.refusals: dict[int, Refusal] = {}
         self.spoke = asyncio.Event()
@@ -81,6 +81,7 @@ class Party:
         service.routes.append(Route("/events", self._take, methods=["POST"]))
         service.reads(recorded(self.source), after="0-0")(self._hear_verdicts)
         service.run_beside(self._send)
+        service.at_end.append(self.outbox.connection.close)
 
     def say(self, events: Sequence[Event | dict[str, Any]], recorded_at: int | None = None) -> None:
         """Store some events in the outbox, and have them sent."""
@@ -89,18 +90,17 @@ class Party:
 
     async def _send(self) -> None:
         """Send what the outbox holds; what the ledger has not named after a while is sent again."""
-        progressed, through = time.monotonic(), self.through
+        progressed, through, patience = time.monotonic(), self.through, _RESEND_AFTER_S
         while True:
             if self.through > through or self.sent <= self.through:
-                progressed, through = time.monotonic(), self.through
-            elif time.monotonic() - progressed > _RESEND_AFTER_S:
+                progressed, through, patience = time.monotonic(), self.through, _RESEND_AFTER_S
+            elif time.monotonic() - progressed > patience:
                 self.service.log.warning("events_resent", position=self.through, events=self.sent - self.through)
                 self.sent, progressed = self.through, time.monotonic()
+                patience *= 2  # a ledger that is away for long does not need it again and again
             entries = self.outbox.after(max(self.sent, self.through), _SENT_AT_ONCE)
             if entries:
-                for answer in await publish_entries(self.service.redis, [(self.stream, e.body, "*") for e in entries]):
-                    if isinstance(answer, Exception):
-                        raise answer
+                await publish_entries(self.service.redis, [(self.stream, entry.body, "*") for entry in entries])
                 self.sent = entries[-1].last
                 continue
             self.spoke.clear()
@@ -110,6 +110,11 @@ class Party:
     async def _hear_verdicts(self, entries: list[Entry]) -> None:
         for _, body in entries:
             verdict = Recorded.model_validate_json(body)
+            if verdict.through > self.outbox.last:
+                raise RuntimeError(
+                    f"the ledger has {verdict.through} events of {self.source}, its outbox said {self.outbox.last}: "
+                    "was the outbox lost, or an old copy put back? Put the newer one back"
+                )
             self.through = max(self.through, verdict.through)
             self._log_refusals(verdict)
             for refusal in verdict.refusals:
@@ -142,10 +147,12 @@ class Party:
             self.service.log.warning("request_refused", status=409, reason="simulated")
             return problem(409, f"{self.source} is simulated in this run and takes no events from outside")
         began = time.perf_counter()
-        body = await request.body()
-        if len(body) > INTAKE_BYTES_MAX:
-            self.service.log.warning("request_refused", status=413, reason="too long", bytes=len(body))
-            return problem(413, f"the body has {len(body)} bytes, more than {INTAKE_BYTES_MAX}")
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > INTAKE_BYTES_MAX:
+                self.service.log.warning("request_refused", status=413, reason="too long", bytes=len(body))
+                return problem(413, f"the body has more than {INTAKE_BYTES_MAX} bytes: hand it in in pieces")
         handed = hand_in(body, self.outbox)
         self.spoke.set()
         last = max((h.sequence for h in handed if h.sequence is not None), default=0)

@@ -83,7 +83,11 @@ def build_app(settings: AggregatorSettings) -> Service:
         except Gap as gap:
             service.log.warning("gap_found", reason=str(gap), position=curves.position)
         began = time.perf_counter()
-        missed = [curves.add(late) async for late in _fetch(batch)]
+        missed = []
+        async for late in _fetch(batch):
+            if late.epoch > batch.epoch:
+                return []  # the batch was left on the stream by a store that is gone; the new one's follow it
+            missed.append(curves.add(late))
         service.log.info(
             "gap_closed",
             position=curves.position,

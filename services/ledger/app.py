@@ -4,8 +4,11 @@ import asyncio
 import time
 from collections import Counter as PlainCounter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
+import orjson
 from prometheus_client import Counter, Gauge
 from pydantic import Field
 from redis.exceptions import ResponseError
@@ -16,9 +19,11 @@ from services.ledger.store import Store
 from shared.broker import Entry, Service, entry_order, publish_entries
 from shared.log import REFUSALS_SAID_MAX
 from shared.settings import ServiceSettings
-from shared.streams import POSTINGS, Role, recorded, said
+from shared.streams import DATA, POSTINGS, Role, recorded, said
 
 _TOLD_AT_ONCE = 16  # batches in one round trip
+_LOOKED_EVERY_S = 5.0
+_TIME_MS_MAX = 1 << 42  # the year 2109
 _TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
 
 
@@ -53,6 +58,7 @@ def build_app(settings: LedgerSettings) -> Service:
         "told": meters.position,
     }
     service.routes += routes(store)
+    service.at_end.append(store.connection.close)  # folds the write-ahead log into the file
 
     for role, source in settings.parties():
         _read_party(service, settings, store, role, source, offsets.get(said(role, source), "0-0"), stored, meters)
@@ -63,12 +69,15 @@ def build_app(settings: LedgerSettings) -> Service:
 
         The verdicts go before their postings: where a batch's postings stand, its verdicts do too.
         """
-        told = meters.position = await _read_told(service, store.epoch)
+        told = meters.position = await _read_told(service, store)
         while True:
             batches = store.stored_batches(told, _TOLD_AT_ONCE)
             if not batches:
                 stored.clear()
-                await stored.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stored.wait(), _LOOKED_EVERY_S)
+                if not stored.is_set():  # nothing new: is what was told still there? Redis may have lost it
+                    told = meters.position = await _read_told(service, store)
                 continue
             entries = [
                 (stream, body, f"{store.epoch}-{batch.postings.batch}")
@@ -78,7 +87,8 @@ def build_app(settings: LedgerSettings) -> Service:
                     (POSTINGS, batch.postings.encode()),
                 )
             ]
-            for (stream, _, _), answer in zip(entries, await publish_entries(service.redis, entries), strict=True):
+            answers = await publish_entries(service.redis, entries, raise_on_error=False)
+            for (stream, _, _), answer in zip(entries, answers, strict=True):
                 if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
                     service.log.warning("batch_told_already", stream=stream, position=told)
                 elif isinstance(answer, Exception):
@@ -111,7 +121,7 @@ def _read_party(
                 role,
                 portion,
                 now=time.time_ns() // 1000,
-                told=entry_order(portion[0][0])[0] * 1000,
+                told=_told_at(portion[0][0]),
                 trust_recorded=settings.trust_recorded,
             )
             stored.set()
@@ -168,13 +178,29 @@ def _log_refusals(service: Service, source: str, outcome: Outcome) -> None:
         )
 
 
-async def _read_told(service: Service, epoch: int) -> int:
-    """Return the last batch whose postings stand on the stream, 0 for none of this epoch."""
-    last = await service.redis.xrevrange(POSTINGS, count=1)
-    at, batch = entry_order(last[0][0].decode()) if last else (0, 0)  # type: ignore[union-attr]  # bytes, as we ask
-    if at > epoch:
-        raise RuntimeError(f"{POSTINGS} holds batches of a later store ({at} > {epoch}): is this an old ledger.db?")
-    return batch if at == epoch else 0
+def _told_at(entry_id: str) -> int | None:
+    """Return when an entry was said, microseconds since 1970; None where its sender chose an id that is no time."""
+    milliseconds = entry_order(entry_id)[0]
+    return milliseconds * 1000 if milliseconds < _TIME_MS_MAX else None
+
+
+async def _read_told(service: Service, store: Store) -> int:
+    """Return the last batch whose postings stand on the stream, 0 for none of ours; raise if another store told it."""
+    last = cast(list[tuple[bytes, dict[bytes, bytes]]], await service.redis.xrevrange(POSTINGS, count=1))
+    if not last:
+        return 0
+    epoch, batch = entry_order(last[0][0].decode())
+    if epoch > store.epoch:
+        raise RuntimeError(f"{POSTINGS} holds batches of a later store ({epoch}): is this an old ledger.db?")
+    if epoch < store.epoch:
+        return 0
+    head = orjson.loads(last[0][1][DATA.encode()])["head"]
+    if batch > store.head.batch or head != store.hash_of(batch).hex():
+        raise RuntimeError(
+            f"{POSTINGS} holds batch {batch} of another history than this ledger.db, which is at {store.head.batch}: "
+            "was an old copy put back? Give it an empty Redis, or put the newer store back"
+        )
+    return batch
 
 
 class _Meters:

@@ -143,7 +143,8 @@ class Store:
     def __init__(self, path: Path | str, *, epoch: int = 0, read_only: bool = False) -> None:
         """Open the store, make it if there is none; `epoch` names a new one."""
         if read_only:
-            self.connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+            address = Path(path).absolute().as_uri() + "?mode=ro"
+            self.connection = sqlite3.connect(address, uri=True, isolation_level=None)
             self.connection.execute("BEGIN")  # it goes on seeing the store as it is now
         else:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -392,6 +393,14 @@ class Store:
         ).fetchall()
         names = ("batch", "source", "sequence", "id", "code", "path", "message", "body", "digest")
         return [dict(zip(names, cells, strict=True)) for cells in reversed(found)]
+
+    def rows_held(self) -> tuple[int, int]:
+        """Return how many events and how many postings the store holds, in a batch or in none."""
+        return tuple(self._one("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM postings)"))
+
+    def hash_of(self, batch: int) -> bytes:
+        """Return the head of the chain as it was after a batch."""
+        return bytes(self._one("SELECT hash FROM batches WHERE batch = ?", (batch,))[0]) if batch else GENESIS
 
     def stored_batches(self, after: int, limit: int) -> list[StoredBatch]:
         """Return up to `limit` batches after a position, as they are told on the streams."""

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,7 +37,6 @@ Data = Annotated[
     Path, typer.Option("--data", help="The folder of the stack; of `data`, the one that runs or the demo's.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of tables for a person.")]
-Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m"])]
 
 
 @contextmanager
@@ -322,7 +321,7 @@ def replay(
     tape: Annotated[Path, typer.Argument(help="A tape that `waferline record` wrote, or any CloudEvents, one a line.")],
     data: Annotated[Path, typer.Option("--data", help="A new folder, for the fresh store.")] = Path("data/replay"),
     speed: Annotated[
-        float | None, typer.Option(help="Original pace times this; as fast as it goes by default.")
+        float | None, typer.Option(min=0.001, help="Original pace times this; as fast as it goes by default.")
     ] = None,
     from_: Annotated[str, typer.Option("--from", help="The first day or month.")] = "2000-01-01",
     until: Annotated[str, typer.Option(help="The last day or month.")] = "2100-12-31",

@@ -19,6 +19,7 @@ from shared.scenario import Scenario, add_months
 
 _LOOKED_EVERY_S = 0.5
 _MONTHS_AHEAD = 9
+_STALLED_AFTER_S = 90.0
 _SHORT_SHOWN = 8
 
 
@@ -40,6 +41,7 @@ def live_through(stack: Stack, play: Play, console: Console) -> float:
     parties = len(stack.suppliers) + len(stack.datacenters)
     with progress_bar(console, f"{start} to {end}", (end - start).days + 1) as (progress, task):
         day, events, looked = start, 0, time.monotonic()
+        moved = looked
         while day < end:
             time.sleep(_LOOKED_EVERY_S)
             stack.tend()
@@ -50,6 +52,10 @@ def live_through(stack: Stack, play: Play, console: Console) -> float:
             advanced = [source["advanced"] for source in head["sources"].values() if source["advanced"] is not None]
             if len(advanced) == parties:
                 day = date.fromordinal(EPOCH.toordinal() + min(advanced))
+            if head["events"] > events:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > _STALLED_AFTER_S:
+                raise StackError(f"nothing was recorded for {_STALLED_AFTER_S:.0f} s; see {stack.folder}/logs")
             rate = (head["events"] - events) / (time.monotonic() - looked)
             events, looked = head["events"], time.monotonic()
             progress.update(

@@ -9,6 +9,7 @@ from services.ledger.posting import Memory, Posting, post_events
 from services.ledger.store import GENESIS, Store, chain_bytes
 from shared.batch import Row
 from shared.catalog import digest
+from shared.events import Refused
 from shared.postings import PostingBatch
 
 
@@ -38,8 +39,12 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
 
     for batch, recorded, stored_hash in store.batches():
         digests, rows = [], []
-        for seq, row, stored_digest in store.rows(batch):
-            if row.digest() != stored_digest:
+        try:
+            found = [(seq, row, row.digest(), digest) for seq, row, digest in store.rows(batch)]
+        except (LookupError, TypeError, ValueError, Refused) as why:
+            return wrong(f"an event in batch {batch} cannot be read: {why!r}")
+        for seq, row, due, stored_digest in found:
+            if due != stored_digest:
                 return wrong(f"event {seq} ({row.source}/{row.id}) in batch {batch} is not what its digest says")
             digests.append(stored_digest)
             rows.append(row)
@@ -53,8 +58,10 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
         stored = store.stored_batches(batch - 1, 1)[0].postings
         if stored.batch != batch:
             return wrong(f"batch {batch} is missing")
-        posted = post_events(rows, memory).postings
-        difference = _difference(stored, posted)
+        decision = post_events(rows, memory)
+        if stored.watermarks != decision.watermarks or set(stored.sources) != {row.source for row in rows}:
+            return wrong(f"the watermarks or sources told of batch {batch} are not what its events say")
+        difference = _difference(stored, decision.postings)
         if difference is not None:
             return wrong(f"posting {difference} of batch {batch} is not what its events say")
         curves.add(stored)
@@ -62,6 +69,8 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
         advance(1)
     if (curves.position, hash_) != store.head:
         return wrong(f"the chain ends at batch {curves.position}, the head says {store.head.batch}")
+    if (events, curves.postings) != store.rows_held():
+        return wrong(f"the store holds {store.rows_held()} events and postings, its batches {events, curves.postings}")
     return Proof(curves.position, events, hash_.hex(), curves.state_hash(), None)
 
 

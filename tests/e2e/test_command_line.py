@@ -35,7 +35,7 @@ def test_the_demo_ends_by_itself_with_the_same_state_hash_each_time(tmp_path: Pa
         "lot.started",
         "cumulative gap",
         "% of 900,000",
-        "Short first",
+        "run short",
         "Refused",
         "chain head",
     ):

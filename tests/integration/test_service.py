@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from services.operator.stack import Stack
 from shared.broker import Entry, Service, entry_order, publish_entries
@@ -120,6 +121,7 @@ async def test_health_says_no_while_an_entry_waits_and_yes_again_after(service: 
     async with running(service):
         assert (await service.health()).well
         say(service, b"waits")
+        assert (await service.health()).well  # it has only just come
         await asyncio.sleep(0.2)
         waiting = await service.health()
         released.set()
@@ -131,10 +133,12 @@ async def test_health_says_no_while_an_entry_waits_and_yes_again_after(service: 
 
 
 async def test_an_entry_id_at_or_below_the_last_one_is_answered_and_adds_nothing(service: Service) -> None:
+    entry, again, next_one = (STREAM, b"a", "7-1"), (STREAM, b"a", "7-1"), (STREAM, b"b", "7-2")
+
     async with running(service):
-        answers = await publish_entries(
-            service.redis, [(STREAM, b"a", "7-1"), (STREAM, b"a", "7-1"), (STREAM, b"b", "7-2")]
-        )
+        answers = await publish_entries(service.redis, [entry, again, next_one], raise_on_error=False)
+        with pytest.raises(ResponseError, match="equal or smaller"):
+            await publish_entries(service.redis, [again])
         entries = await service.redis.xrange(STREAM)
 
     assert [isinstance(answer, Exception) for answer in answers] == [False, True, False]

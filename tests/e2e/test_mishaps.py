@@ -1,0 +1,126 @@
+"""What people and machines do to a stack: does it say no, or come back whole?"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from services.operator.asking import ask, fold, open_store
+from services.operator.stack import Play, Stack, StackError, running, started
+from shared.events import LotStarted, SourceAdvanced
+from shared.streams import DATA, POSTINGS, said
+from shared.voice import Voice
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def until(what: str, holds: Callable[[], Any], within_s: float = 60) -> None:
+    """Wait for a condition; fail with its name if it does not hold in time."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within_s:.0f} s: {what}")
+        time.sleep(0.05)
+
+
+def hand_in(stack: Stack, voice: Voice, lots: int) -> list[str]:
+    """Hand in some lots and a watermark; return what the ledger said of each."""
+    key: dict[str, Any] = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
+    events = [
+        voice.say(NOON, LotStarted(**key, lot=f"L{voice.sequence}", fab="P3", wafers=25, due_out=date(2026, 9, 1)))
+        for _ in range(lots)
+    ]
+    events.append(voice.say(NOON, SourceAdvanced(through=NOON.date())))
+    body = "\n".join(json.dumps(event.cloud_event()) for event in events)
+    answer = httpx.post(stack.url("supplier-samsung") + "/events", content=body, timeout=30)
+    return [verdict["status"] for verdict in answer.json()]
+
+
+def is_folded(stack: Stack) -> bool:
+    """Whether the aggregator stands where the ledger does."""
+    health = [httpx.get(stack.url(name) + "/health").json() for name in ("ledger", "aggregator")]
+    return bool(health[0]["position"] == health[1]["position"] > 0)
+
+
+def stops_and_says(stack: Stack, name: str, words: str) -> bool:
+    """Whether a service stops by itself soon after its start, with some words as its reason."""
+    log = stack.folder / "logs" / f"{name}.log"
+    with suppress(StackError), started(stack):  # it may have stopped before the stack was up
+        until(f"{name} stops", lambda: stack.processes[name].poll() is not None)
+    last = log.read_text().splitlines()[-1]
+    return '"critical"' in last and words in last
+
+
+def test_a_second_stack_on_a_folder_is_refused_and_the_first_one_goes_on(folder: Path, redis_url: str) -> None:
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        with pytest.raises(StackError, match="is running in"), started(Stack(folder)):
+            pytest.fail("it was let in")
+        demo = [sys.executable, "-m", "services.operator", "demo", "--data", str(folder), "--until", "2026-01"]
+        done = subprocess.run(demo, capture_output=True, text=True, check=False)
+
+        assert (done.returncode, "is running in" in done.stderr) == (1, True)
+        assert running(folder) is not None
+        assert set(hand_in(stack, Voice("samsung"), 2)) == {"recorded"}
+
+
+def test_a_stack_in_full_play_stops_in_time(folder: Path, redis_url: str) -> None:
+    with started(Stack(folder, Play(until=date(2027, 12, 31)), redis_url=redis_url)) as stack:
+        until("it plays", lambda: httpx.get(stack.url("ledger") + "/head").json()["events"] > 1000)
+        processes = list(stack.processes.values())
+        began = time.monotonic()
+        stack.stop()
+        took = time.monotonic() - began
+
+    assert took < 15
+    assert {process.returncode for process in processes} == {0}, "one had to be killed"
+
+
+def test_an_entry_with_an_id_that_is_no_time_is_refused_and_the_next_one_recorded(folder: Path, redis_url: str) -> None:
+    with started(Stack(folder, redis_url=redis_url)) as stack, Redis.from_url(stack.redis_url) as redis:
+        redis.xadd(said("supplier", "samsung"), {DATA: b"x"}, id="10000000000000000000-0")
+        until("it is refused", lambda: ask(folder, "ledger", "/refusals"))
+
+        assert set(hand_in(stack, Voice("samsung"), 1)) == {"recorded"}
+
+
+def test_an_emptied_redis_is_filled_again_from_the_store(folder: Path, redis_url: str) -> None:
+    with started(Stack(folder, redis_url=redis_url)) as stack, Redis.from_url(stack.redis_url) as redis:
+        hand_in(stack, Voice("samsung"), 3)
+        until("it is folded", lambda: is_folded(stack))
+        redis.flushall()
+        until("the postings are there again", lambda: redis.xlen(POSTINGS) > 0)
+        stack.kill("aggregator")
+        stack.tend()
+        until("the aggregator is back", lambda: stack._is_up("aggregator") and is_folded(stack))
+
+        assert ask(folder, "aggregator", "/state")["state_hash"] == fold(open_store(folder)).state_hash()
+
+
+def test_an_old_copy_of_the_store_is_refused(folder: Path, tmp_path: Path, redis_url: str) -> None:
+    voice = Voice("samsung")
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        hand_in(stack, voice, 1)
+    shutil.copy(folder / "ledger.db", tmp_path / "old.db")
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        hand_in(stack, voice, 1)
+    shutil.copy(tmp_path / "old.db", folder / "ledger.db")
+
+    assert stops_and_says(Stack(folder, redis_url=redis_url), "ledger", "of another history")
+
+
+def test_a_party_whose_outbox_was_lost_says_so_and_takes_nothing(folder: Path, redis_url: str) -> None:
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        hand_in(stack, Voice("samsung"), 2)
+    (folder / "outbox" / "samsung.db").unlink()
+
+    assert stops_and_says(Stack(folder, redis_url=redis_url), "supplier-samsung", "was the outbox lost")
