@@ -250,8 +250,9 @@ def shortages(
     if json_:
         _print_json(answer)
         return
-    for short in shortages_tables(answer, limit):
-        open_console().print(short)
+    if answer["today"] is not None:
+        for short in shortages_tables(answer, limit):
+            open_console().print(short)
     open_console().print(_standing(data, answer), style="dim")
 
 
