@@ -85,11 +85,6 @@ FACILITY = Facility(Fraction("1.2"), Fraction("0.9"), Fraction("0.05"), Fraction
 """The facility every site is planned with (assumed)."""
 
 
-def is_hbm(product: str) -> bool:
-    """Return whether a product is stacked, and so needs TSV capacity besides DRAM capacity."""
-    return CATALOG[product].family == "HBM"
-
-
 @cache
 def gross_dies(product: str) -> int:
     """Return the dies on a wafer before any yield: floor(pi d^2/(4S) - pi d/sqrt(2S)) in the de Vries form."""

@@ -130,10 +130,7 @@ class Recorded(BaseModel):
 
 
 class BalanceBatch(BaseModel):
-    """The balances of the keys that one batch of postings changed, in columns, as of the batch `position`.
-
-    Rolling supply, demand and net are of the last 30 days on the start basis, ending on `day`.
-    """
+    """The wafers in each stage for the keys that some postings changed, in columns, as of the batch `position`."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 

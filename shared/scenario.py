@@ -14,7 +14,6 @@ from shared.catalog import CATALOG, PLATFORMS, Family, gb_per_wafer, share_out, 
 
 Value = TypeVar("Value")
 Variant = Literal["announced_sites_only", "loi_headline"]
-VARIANTS: tuple[Variant, ...] = ("loi_headline", "announced_sites_only")
 Status = Literal["paused", "cancelled", "transferred"]
 
 DEFAULT_PATH = Path(__file__).parent.parent / "scenarios" / "stargate-2026.yaml"

@@ -23,7 +23,7 @@ from services.operator.stack import Play, Stack, StackError, refuse_running, run
 from services.operator.tables import open_console, save_picture, shortages_tables, table
 from shared import contracts
 from shared.events import FIRMNESS, Firmness
-from shared.scenario import Variant, load_scenario
+from shared.scenario import Variant, last_of_month, load_scenario
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -435,14 +435,12 @@ def _last_day(text: str) -> date:
 def _parse(text: str, *, last: bool) -> date:
     """Return the day that a text names, or the first or last of the month that it names."""
     try:
-        if len(text) == len("2026-12"):
-            month = date.fromisoformat(text + "-01")
-            return (date(month.year + month.month // 12, month.month % 12 + 1, 1) if last else month) - (
-                date.resolution if last else date.resolution * 0
-            )
-        return date.fromisoformat(text)
+        if len(text) != len("2026-12"):
+            return date.fromisoformat(text)
+        first = date.fromisoformat(text + "-01")
     except ValueError as error:
         raise StackError(f"{text!r} is neither a day (2026-12-31) nor a month (2026-12)") from error
+    return last_of_month(first) if last else first
 
 
 def _read(file: Path) -> bytes:

