@@ -1,0 +1,95 @@
+"""The version of a store: makes a new one, brings an older one up to date, refuses a later one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NEWEST = "0001"  # the last of migrations/versions; here too, as alembic takes a third of a second to load
+_SCRIPTS = Path(__file__).parent / "migrations"
+_LOCK = 0x7761666572  # "wafer": whoever holds it on PostgreSQL is making the tables
+
+
+class StrangeStore(Exception):
+    """This code cannot work on the store: it is of a later version, or of one from before there were versions."""
+
+
+class _Database(Protocol):
+    dialect: str
+
+    @property
+    def connection(self) -> Any: ...
+    def query(self, sql: str, values: "Sequence[Any]" = ()) -> list[tuple[Any, ...]]: ...
+    def execute(self, sql: str, values: "Sequence[Any]" = ()) -> int: ...
+    def begin(self) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+
+
+def migrate(database: _Database, *, epoch: int = 0) -> None:
+    """Bring a store up to this code's version, in one transaction; make it, with its epoch, where there is none."""
+    if _version(database) != NEWEST:
+        _upgrade(database, epoch)
+
+
+def expect_newest(database: _Database) -> None:
+    """Raise `StrangeStore` unless the store is of this code's version; for whoever only reads it."""
+    version = _version(database)
+    if version != NEWEST:
+        raise StrangeStore(f"the store is of version {version or 'none'}, and this Waferline reads {NEWEST}")
+
+
+def _version(database: _Database) -> str | None:
+    """Return the version of a store, None where there is none yet; raise `StrangeStore` where it is none of ours."""
+    if not _holds(database, "alembic_version"):
+        if _holds(database, "head"):
+            raise StrangeStore(
+                "the store was made by a Waferline from before stores had versions: start with a new one"
+            )
+        return None
+    version = str(database.query("SELECT version_num FROM alembic_version")[0][0])
+    if version > NEWEST:
+        raise StrangeStore(f"the store is of version {version}, this Waferline knows {NEWEST}: start a newer one")
+    return version
+
+
+def _holds(database: _Database, table: str) -> bool:
+    if database.dialect == "sqlite":
+        return bool(database.query("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)))
+    return database.query("SELECT to_regclass(?::text) IS NOT NULL", (table,))[0][0] is True
+
+
+def _upgrade(database: _Database, epoch: int) -> None:
+    # loaded only here: a store is up to date nearly always
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import StaticPool, create_engine  # noqa: PLC0415
+
+    own: dict[str, Any] = {
+        "creator": lambda: database.connection,
+        "poolclass": StaticPool,
+        "pool_reset_on_return": None,
+    }
+    if database.dialect == "sqlite":
+        engine = create_engine("sqlite://", **own)
+    else:
+        engine = create_engine("postgresql+psycopg://", use_native_hstore=False, **own)
+    # connected before the transaction begins: what SQLAlchemy asks a new connection, it ends with a rollback
+    with engine.connect() as connection:
+        database.begin()
+        try:
+            if database.dialect == "postgresql":  # SQLite's begin has locked the others out
+                database.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+            if _version(database) != NEWEST:  # else another process has made it meanwhile
+                config = Config(attributes={"connection": connection})
+                config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+                connection.begin()  # SQLAlchemy's word for it; alembic then leaves the transaction to us
+                command.upgrade(config, "head")
+                if not database.query("SELECT 1 FROM store"):
+                    database.execute("INSERT INTO store (epoch) VALUES (?)", (epoch,))
+                    database.execute("INSERT INTO head (partition, batch, hash) VALUES (0, 0, ?)", (bytes(32),))
+            database.commit()
+        except BaseException:
+            database.rollback()
+            raise

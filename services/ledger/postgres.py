@@ -1,0 +1,165 @@
+"""The ledger's store in PostgreSQL: rows go in by COPY, and a commit has returned when it is on disk."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader, NumericLoader
+
+# what the URL says goes before; a server that is gone without a word is given up after some 30 s, not after two hours
+_CONNECTION: dict[str, Any] = {
+    "application_name": "waferline ledger",
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+_FEW = 32  # rows that are upserted sooner one by one than over a staging table: 0.13 ms against 0.33 ms for one row
+
+
+class PostgresDatabase:
+    """One connection to a PostgreSQL database; one that was lost is made anew outside a transaction."""
+
+    dialect = "postgresql"
+    clash: type[Exception] = psycopg.errors.UniqueViolation
+    failure: type[Exception] = psycopg.Error
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """Connect; one that only reads goes on seeing the store as it is now."""
+        self._address: dict[str, Any] = {**_CONNECTION, **conninfo_to_dict(url)}
+        self._read_only = read_only
+        self._open = False  # between begin and commit or rollback, also where the connection was lost meanwhile
+        self._types: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        self._staging: set[str] = set()  # the staging tables that this connection has made
+        self._filled: set[str] = set()  # and those that hold rows of this transaction
+        self._connection = self._connect()
+
+    @property
+    def connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """The connection; one that was lost comes again, save where a transaction or a snapshot went with it."""
+        if self._connection.closed and not self._open:
+            self._connection = self._connect()
+        return self._connection
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows that a query finds."""
+        return self.connection.execute(_translate(sql), values, binary=True).fetchall()
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Return how many rows a statement has changed."""
+        return self.connection.execute(_translate(sql), values).rowcount
+
+    def append(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add new rows; raise `clash` where a unique index has one of them."""
+        if rows:
+            self._copy(table, table, tuple(columns), rows)
+
+    def upsert(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows, or replace those with the same key; a key stands in them once at most."""
+        if not rows:
+            return
+        names = (*keys, *columns)
+        changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+        change = f"ON CONFLICT ({', '.join(keys)}) DO {f'UPDATE SET {changes}' if changes else 'NOTHING'}"
+        if len(rows) <= _FEW:
+            cells = ", ".join(["%s"] * len(names))
+            insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({cells}) {change}"  # noqa: S608
+            self.connection.cursor().executemany(insert.encode(), rows)
+            return
+        staging = self._stage(table)
+        self._copy(staging, table, names, rows)
+        self.connection.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM {staging} {change}".encode()  # noqa: S608
+        )
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.connection.execute("BEGIN")
+        self._open = True
+        self._filled.clear()
+
+    def commit(self) -> None:
+        """Commit it: it has returned when the server has it on disk."""
+        self.connection.execute("COMMIT")
+        self._open = False
+
+    def rollback(self) -> None:
+        """Undo the open transaction, if there is one; the server has done so where the connection was lost."""
+        if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            self._connection.execute("ROLLBACK")
+        elif not self._connection.closed and self._open:
+            self._connection.close()  # in the midst of a COPY that was broken off
+        self._open = False
+        self._staging.clear()  # one that was made in this transaction is gone
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is undone."""
+        self._connection.close()
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        connection = psycopg.connect(**self._address, autocommit=True)  # begin says BEGIN itself
+        connection.adapters.register_dumper(int, Int8BinaryDumper)  # one prepared statement, however great the number
+        connection.adapters.register_loader("numeric", _WholeLoader)
+        connection.adapters.register_loader("numeric", _WholeBinaryLoader)
+        # a server that is set to lose its last commits in a power cut is not taken at its word
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        self._staging.clear()
+        if self._read_only:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute("SELECT 1")  # the snapshot is taken by the first query, not by BEGIN
+            self._open = True
+        return connection
+
+    def _stage(self, table: str) -> str:
+        """Return an empty table like another, which is empty again after the transaction."""
+        staging = f"staging_{table}"
+        if staging not in self._staging:
+            make = f"CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE {table}) ON COMMIT DELETE ROWS"
+            self.connection.execute(make.encode())
+            self._staging.add(staging)
+        elif staging in self._filled:
+            self.connection.execute(f"DELETE FROM {staging}".encode())  # noqa: S608
+        self._filled.add(staging)
+        return staging
+
+    def _copy(self, into: str, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+        names = ", ".join(columns)
+        types = self._types.get((table, columns))
+        if types is None:  # binary COPY, a tenth quicker than text, wants each column's own type
+            description = self.connection.execute(f"SELECT {names} FROM {table} LIMIT 0".encode()).description  # noqa: S608
+            types = self._types[table, columns] = [column.type_code for column in description or ()]
+        with (
+            self.connection.cursor() as cursor,
+            cursor.copy(f"COPY {into} ({names}) FROM STDIN (FORMAT BINARY)".encode()) as copy,
+        ):
+            copy.set_types(types)
+            write = copy.write_row
+            for row in rows:
+                write(row)
+
+
+class _WholeLoader(NumericLoader):
+    """Reads a numeric, which here is always the sum of whole numbers, as one."""
+
+    def load(self, data: Any) -> Any:
+        return int(super().load(data))
+
+
+class _WholeBinaryLoader(NumericBinaryLoader):
+    """Does the same with the binary form."""
+
+    def load(self, data: Any) -> Any:
+        return int(super().load(data))
+
+
+@lru_cache(maxsize=256)
+def _translate(sql: str) -> bytes:
+    """Return a statement with the placeholders that psycopg takes; what stands in quotes stays as it is."""
+    return re.sub(r"'[^']*'|\?|%", lambda found: {"?": "%s"}.get(found[0], found[0].replace("%", "%%")), sql).encode()
