@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from hashlib import sha256
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import orjson
@@ -130,7 +129,7 @@ class Row(NamedTuple):
             id=event.id,
             name=event.data.type,
             time=microseconds(event.time),
-            rest=orjson.dumps(rest).decode() if rest else None,
+            rest=canonical(rest).decode() if rest else None,
             cause=event.causationid,
             correlation=event.correlationid,
             **cells,
@@ -138,11 +137,15 @@ class Row(NamedTuple):
 
     @property
     def others(self) -> dict[str, Any]:
-        """The fields that have no column of their own, by name, defaults filled in."""
-        others: dict[str, Any] = LAYOUTS[self.name].defaults.copy()
-        if self.rest is not None:
-            others.update(orjson.loads(self.rest))
-        return others
+        """The fields that have no column of their own, by name, defaults filled in; to be read, not to be changed."""
+        if self.rest is None or len(self.rest) <= _CACHED_REST_MAX:
+            return _short_others(self.name, self.rest)
+        return _others(self.name, self.rest)
+
+    @property
+    def key(self) -> tuple[str | None, str | None, str | None]:
+        """Product, site and supplier."""
+        return self.product, self.site, self.supplier
 
     def content(self) -> dict[str, Any]:
         """Return what `Event.content` returns for the same event, without making the event."""
@@ -172,9 +175,10 @@ class Row(NamedTuple):
             content["correlationid"] = self.correlation
         return content
 
-    def digest(self) -> bytes:
-        """Return the SHA-256 of the canonical content, 32 bytes."""
-        return sha256(canonical(self.content())).digest()
+    @classmethod
+    def read(cls, body: str) -> "Row":
+        """Return the row that a canonical text says."""
+        return cls(*orjson.loads(body))
 
     def event(self, recorded: int | None = None) -> Event:
         """Return the event of this row."""
@@ -182,6 +186,15 @@ class Row(NamedTuple):
         if recorded is not None:
             content["recordedtime"] = _iso_time(recorded)
         return Event.read(content)
+
+
+def canonical_bodies(rows: Sequence[Row]) -> list[str]:
+    """Return the canonical text of each row: its fields in order, as a JSON array of RFC 8785 (docs/proof.md)."""
+    text = orjson.dumps([tuple(row) for row in rows]).decode()
+    bodies = text[2:-2].split("],[") if rows else []
+    if len(bodies) != len(rows):  # the separator stands inside a row, too
+        return [orjson.dumps(tuple(row)).decode() for row in rows]
+    return [f"[{body}]" for body in bodies]
 
 
 class RefusedRow(NamedTuple):
@@ -301,12 +314,22 @@ def _read_rest(layout: Layout, rest: str) -> str | None:
 def _read_any_rest(layout: Layout, rest: str) -> str | None:
     checked = validate_strictly(layout.rest, parse_strictly(rest), "data.")
     fields = checked.model_dump(mode="json", exclude_defaults=True)
-    return orjson.dumps(fields).decode() if fields else None
+    return canonical(fields).decode() if fields else None
 
 
 @lru_cache(maxsize=8_192)
 def _read_short_rest(name: str, rest: str) -> str | None:
     return _read_any_rest(LAYOUTS[name], rest)  # many rows say the same
+
+
+def _others(name: str, rest: str | None) -> dict[str, Any]:
+    others: dict[str, Any] = LAYOUTS[name].defaults.copy()
+    if rest is not None:
+        others.update(orjson.loads(rest))
+    return others
+
+
+_short_others = lru_cache(maxsize=8_192)(_others)  # many rows say the same
 
 
 # ---------------------------------------------------------------- reading the columns

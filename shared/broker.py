@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import uvicorn
@@ -47,6 +48,13 @@ class Reader:
         self.entries = 0
         self.progressed_at = time.monotonic()
         self.behind_since: float | None = None  # when it was first seen that an entry waits
+        self.rewound = False
+        self.seek: Callable[[str], None] = lambda _: None  # has the subscriber go on from there
+
+    def rewind(self) -> None:
+        """Have the stream read from its beginning again."""
+        self.position, self.rewound = "0-0", True
+        self.seek(self.position)
 
 
 class Health(NamedTuple):
@@ -101,15 +109,21 @@ class Service:
         def subscribe(read: Read) -> Read:
             async def handle(entries: list[Entry]) -> None:
                 await read(entries)
-                reader.position = entries[-1][0]
+                if reader.rewound:  # this read may have begun before
+                    reader.rewound = False
+                    reader.seek(reader.position)
+                else:
+                    reader.position = entries[-1][0]
                 reader.entries += len(entries)
                 reader.progressed_at = time.monotonic()
 
-            self.broker.subscriber(
+            subscriber = self.broker.subscriber(
                 stream=StreamSub(stream, last_id=after, batch=True, max_records=batch_max, polling_interval=_POLL_MS),
                 parser=_parse,
                 decoder=_decode,
-            )(handle)
+            )
+            subscriber(handle)
+            reader.seek = partial(setattr, subscriber, "last_id")
             return read
 
         return subscribe

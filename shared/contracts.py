@@ -42,8 +42,6 @@ from shared.events import (
     SupplyAgreed,
     SupplyCommitted,
     WafersConsumed,
-    canonical,
-    digest,
 )
 from shared.postings import BalanceBatch, Measure, PostingBatch, Recorded, Refusal
 from shared.streams import BALANCES, DATA, PARTITION, POSTINGS, Role, recorded, said
@@ -354,7 +352,7 @@ def example_payloads() -> dict[str, dict[str, Any]]:
 
 def events_page() -> str:
     """Return the reference page of all events, in Markdown."""
-    parts = [_INTRODUCTION, *_envelope(), _IDENTITY, *_worked_example(), *_batch(), *_reasons(), "## The events"]
+    parts = [_INTRODUCTION, *_envelope(), _IDENTITY, *_batch(), *_reasons(), "## The events"]
     for name, event in example_events().items():
         parts += _event(name, event)
     return "\n\n".join(parts) + "\n"
@@ -366,7 +364,7 @@ _INTRODUCTION = f"""\
 <!-- Written by `make contracts` from the models in shared/events.py: change them, not this page. -->
 
 An event is a fact that one party says: it has happened, so it is never corrected, only followed by another. At the
-edges it is a CloudEvents 1.0 JSON object, on the streams a row of a batch; both say the same, and have the same digest.
+edges it is a CloudEvents 1.0 JSON object, on the streams a row of a batch; both say the same event.
 The JSON Schemas and the AsyncAPI document that programs can read are kept in [tests/contracts](../tests/contracts).
 
 - `wafers` are whole 300 mm wafer-start equivalents at planned yield (**WSE**). A lot starts with its physical wafers.
@@ -378,7 +376,7 @@ The JSON Schemas and the AsyncAPI document that programs can read are kept in [t
   nothing nested more than {NESTING_MAX} deep."""
 
 _IDENTITY = """\
-## Identity, content and digest
+## Identity and content
 
 **Identity** is the pair (`source`, `id`). The same pair with the same content is a duplicate: counted, and dropped.
 With another content it is refused as `identity_conflict`. Any UUID will do as an `id`; ours are of version 7 and made
@@ -405,17 +403,7 @@ The hash gives its first ten bytes; the version and the variant overwrite the bi
 `recordedtime` is not content: the ledger gives it. A field that a contract gains later has a default, so it alters
 the content of no event that was said before.
 
-**Canonical bytes** are the content in the JSON Canonicalization Scheme (RFC 8785), in UTF-8: keys sorted, no blanks,
-only the escapes that JSON demands. There are no fractions in an event, and no number beyond 2^53.
-
-**The digest** is the SHA-256 of the canonical bytes."""
-
-
-def _worked_example() -> Iterator[str]:
-    content = example_events()["lot.started"].content()
-    yield "For instance, in canonical bytes (one line), and the digest of it:"
-    yield f"```json\n{canonical(content).decode()}\n```"
-    yield f"```text\n{digest(content).hex()}\n```"
+What the ledger stores of an event, and seals in its chain, is this content as an array: see [proof.md](proof.md)."""
 
 
 def _envelope() -> Iterator[str]:

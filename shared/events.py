@@ -511,9 +511,9 @@ class Event(BaseModel):
         return getattr(self.data, "product", None)
 
     def content(self) -> dict[str, Any]:
-        """Return the CloudEvent without `recordedtime`: what is digested, and what makes two events the same.
+        """Return the CloudEvent without `recordedtime`: what makes two events the same.
 
-        A field of the data at its default is left out: one that a contract gains later alters no digest.
+        A field of the data at its default is left out: one that a contract gains later alters no event.
         """
         content: dict[str, Any] = {
             "specversion": "1.0",
@@ -555,11 +555,6 @@ def data_class(type_: str) -> type[EventData]:
 def canonical(content: dict[str, Any]) -> bytes:
     """Return RFC 8785 canonical JSON. Events hold no floats, so sorted keys without blanks are all it takes."""
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-
-
-def digest(content: dict[str, Any]) -> bytes:
-    """Return the SHA-256 of the canonical content, 32 bytes."""
-    return sha256(canonical(content)).digest()
 
 
 def event_id(time: datetime, source: str, cause: str, n: int = 0) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,10 @@ import orjson
 
 from services.aggregator.curves import OPEN, Curves
 from services.aggregator.planning import Projection, project
+from services.ledger.migrating import migrate
 from services.ledger.recording import Outcome, record_entries
-from services.ledger.store import Store
+from services.ledger.sqlite import SqliteDatabase
+from services.ledger.store import Store, open_store
 from shared.batch import BATCH_MAX, EventBatch
 from shared.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event, day_number, microseconds
 from shared.postings import Measure, PostingBatch, Recorded, Refusal
@@ -85,7 +88,7 @@ class Folded:
 def cells_of(store: Store) -> dict[Cell, int]:
     """The sum of all postings of a store by cell, zeros left out."""
     cells: dict[Cell, int] = {}
-    for stored in store.stored_batches(0, 1_000_000):
+    for stored in store.told_batches(0, 1_000_000):
         batch = stored.postings
         columns = (batch.measures, batch.days, batch.products, batch.sites, batch.suppliers, batch.wafers)
         for measure, day, product, site, supplier, wafers in zip(*columns, strict=True):
@@ -108,10 +111,24 @@ def fold(
     `batches` says how many events a batch holds at most, or the first, the second ... and the rest together.
     A batch is of one source, so another source's event begins another. `reopen` opens the store anew before each.
     """
-    folded = Folded(Store(path, epoch=EPOCH), Curves(*horizon))
+    folded = Folded(fresh_store(path), Curves(*horizon))
     record(folded, events, batches=batches, path=path if reopen else None, now=now)
     catch_up(folded)
     return folded
+
+
+def fresh_store(path: Path | str = ":memory:") -> Store:
+    """Return a new store on SQLite: a copy of one that was made once, as making the tables takes its time."""
+    database = SqliteDatabase(path)
+    _template().connection.backup(database.connection)
+    return Store(database)
+
+
+@cache
+def _template() -> SqliteDatabase:
+    database = SqliteDatabase(":memory:")
+    migrate(database, epoch=EPOCH)
+    return database
 
 
 def record(
@@ -126,8 +143,8 @@ def record(
     role = roles(events)
     for run in cut(events, batches):
         if path is not None:
-            folded.store.connection.close()
-            folded.store = Store(path)
+            folded.store.close()
+            folded.store = open_store(path)
         source = source_of(run[0])
         bodies = list(enter(run))
         batch = folded.store.head.batch + 1
@@ -138,9 +155,9 @@ def record(
 
 def catch_up(folded: Folded) -> None:
     """Fold what is stored beyond the curves' position, through the JSON that the entries carry."""
-    for stored in folded.store.stored_batches(folded.curves.position, 1_000_000):
+    for stored in folded.store.told_batches(folded.curves.position, 1_000_000):
         folded.curves.add(PostingBatch.model_validate_json(stored.postings.encode()))
-        folded.told += [Recorded.model_validate_json(told.encode()) for told in stored.told]
+        folded.told.append(Recorded.model_validate_json(stored.verdict.encode()))
 
 
 def cut(events: Sequence[Spoken], batches: int | Sequence[int]) -> Iterator[list[Spoken]]:

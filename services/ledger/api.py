@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.ledger.store import Store
+from services.ledger.store import Store, StoredRefusal
 
 _PAGE_MAX = 200
 _WHOLE = re.compile(r"[0-9]{1,18}").fullmatch
@@ -29,14 +29,19 @@ def routes(store: Store) -> list[BaseRoute]:
         after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "100")
         if not (_WHOLE(after) and _WHOLE(limit)):
             return _problem(400, "after and limit are whole numbers from 0", f"{after}, {limit}")
-        batches = store.stored_batches(int(after), max(1, min(int(limit), _PAGE_MAX)))
+        batches = store.told_batches(int(after), max(1, min(int(limit), _PAGE_MAX)))
         return Response(
             b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type="application/x-ndjson"
         )
 
     async def answer_head(_: Request) -> Response:
         sources = {
-            name: {"through": progress.through, "ahead": progress.ahead, "advanced": progress.advanced}
+            name: {
+                "through": progress.through,
+                "ahead": progress.ahead,
+                "advanced": progress.advanced,
+                "gaps": progress.gaps,
+            }
             for name, progress in store.progress.items()
         }
         return _json(
@@ -50,11 +55,10 @@ def routes(store: Store) -> list[BaseRoute]:
         )
 
     async def answer_refusals(_: Request) -> Response:
-        refusals = store.refused(latest=_PAGE_MAX)
-        return _json([{name: r[name] for name in r if name not in ("body", "digest")} for r in refusals])
+        return _json([_said_of(refused) for refused in store.refused(latest=_PAGE_MAX)])
 
     async def answer_counts(_: Request) -> Response:
-        return _json(store.counts())
+        return _json(store.tallies)
 
     return [
         Route("/events/{source}/{id}", answer_event),
@@ -63,6 +67,13 @@ def routes(store: Store) -> list[BaseRoute]:
         Route("/refusals", answer_refusals),
         Route("/counts", answer_counts),
     ]
+
+
+def _said_of(refused: StoredRefusal) -> dict[str, Any]:
+    """Return a refusal without its body, which may be long and is no JSON."""
+    fields = refused._asdict()
+    del fields["body"]
+    return fields
 
 
 def _json(value: Any) -> Response:

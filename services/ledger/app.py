@@ -6,17 +6,25 @@ from collections import Counter as PlainCounter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import orjson
 from prometheus_client import Counter, Gauge
 from pydantic import Field
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from services.ledger.api import routes
+from services.ledger.checkpoint import (
+    Signer,
+    append_checkpoint,
+    checkpoint_of,
+    newest_checkpoint,
+    read_signer,
+    sign_checkpoint,
+)
 from services.ledger.recording import Outcome, record_entries
-from services.ledger.store import Store
-from shared.broker import Entry, Service, entry_order, publish_entries
+from services.ledger.store import Fenced, Store, open_store
+from shared.broker import Entry, Reader, Service, entry_order, publish_entries
 from shared.log import REFUSALS_SAID_MAX
 from shared.settings import ServiceSettings
 from shared.streams import DATA, POSTINGS, Role, recorded, said
@@ -30,7 +38,10 @@ _TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
 class LedgerSettings(ServiceSettings):
     """What the ledger must know before it starts."""
 
-    ledger_path: Path = Path("data/ledger.db")
+    ledger_store: str = Field(default="data/ledger.db", description="a path, or a postgresql:// URL")
+    checkpoint_key: Path | None = Field(default=None, description="signs checkpoints; none: nothing is signed")
+    checkpoints: Path = Field(default=Path("data/checkpoints.txt"), description="kept where the store is not")
+    checkpoint_every_s: float = Field(default=60, gt=0)
     suppliers: str = "samsung,skhynix"
     datacenters: str = "stargate-americas,stargate-emea,stargate-apac"
     trust_recorded: bool = Field(
@@ -47,7 +58,9 @@ class LedgerSettings(ServiceSettings):
 def build_app(settings: LedgerSettings) -> Service:
     """Return the ledger: it reads every party's stream from where its store says, and tells what it stored."""
     service = Service("ledger", settings)
-    store = Store(settings.ledger_path, epoch=time.time_ns() // 1_000_000)
+    store = open_store(settings.ledger_store, epoch=time.time_ns() // 1_000_000)
+    if settings.checkpoint_key is not None:
+        _keep_checkpoints(service, settings, store, read_signer(settings.checkpoint_key))
     offsets = store.offsets()
     stored = asyncio.Event()
     meters = _Meters(service)
@@ -58,10 +71,23 @@ def build_app(settings: LedgerSettings) -> Service:
         "told": meters.position,
     }
     service.routes += routes(store)
-    service.at_end.append(store.connection.close)  # folds the write-ahead log into the file
+    service.at_end.append(store.close)
 
     for role, source in settings.parties():
         _read_party(service, settings, store, role, source, offsets.get(said(role, source), "0-0"), stored, meters)
+
+    @service.run_beside
+    async def watch_streams() -> None:
+        """Alarm where what was read last is gone from its stream, and read that stream from its beginning.
+
+        A stream that was deleted, flushed or put back from a backup would else be silent, or skipped up to the old
+        offset. What was recorded already is dropped as a duplicate.
+        """
+        while True:
+            for reader in service.readers:
+                with suppress(OSError, RedisError):  # it is away: there is nothing to look at
+                    await _look_back(service, reader)
+            await asyncio.sleep(_LOOKED_EVERY_S)
 
     @service.run_beside
     async def tell_batches() -> None:
@@ -71,7 +97,7 @@ def build_app(settings: LedgerSettings) -> Service:
         """
         told = meters.position = await _read_told(service, store)
         while True:
-            batches = store.stored_batches(told, _TOLD_AT_ONCE)
+            batches = store.told_batches(told, _TOLD_AT_ONCE)
             if not batches:
                 stored.clear()
                 with suppress(TimeoutError):
@@ -83,7 +109,7 @@ def build_app(settings: LedgerSettings) -> Service:
                 (stream, body, f"{store.epoch}-{batch.postings.batch}")
                 for batch in batches
                 for stream, body in (
-                    *((recorded(verdict.source), verdict.encode()) for verdict in batch.told),
+                    (recorded(batch.verdict.source), batch.verdict.encode()),
                     (POSTINGS, batch.postings.encode()),
                 )
             ]
@@ -109,21 +135,40 @@ def _read_party(
     meters: "_Meters",
 ) -> None:
     stream = said(role, source)
+    flagged = False
+
+    def flag_gaps() -> None:
+        """Tell once that sequences are missing, and once that all of them have come."""
+        nonlocal flagged
+        gaps = store.progress[source].gaps if source in store.progress else []
+        meters.missing.labels(source).set(sum(last - first + 1 for first, last in gaps))
+        if gaps and not flagged:
+            first, last = gaps[0]
+            service.log.warning("sequences_missed", source=source, first=first, last=last, position=store.head.batch)
+        elif flagged and not gaps:
+            service.log.info("sequences_filled", source=source, through=store.progress[source].through)
+        flagged = bool(gaps)
+
+    flag_gaps()
 
     @service.reads(stream, after=after, batch_max=settings.read_max)
     async def record(entries: list[Entry]) -> None:
         for portion in _portions(entries):
             began = time.perf_counter()
-            outcome = record_entries(
-                store,
-                stream,
-                source,
-                role,
-                portion,
-                now=time.time_ns() // 1000,
-                told=_told_at(portion[0][0]),
-                trust_recorded=settings.trust_recorded,
-            )
+            try:
+                outcome = record_entries(
+                    store,
+                    stream,
+                    source,
+                    role,
+                    portion,
+                    now=time.time_ns() // 1000,
+                    told=_told_at(portion[0][0]),
+                    trust_recorded=settings.trust_recorded,
+                )
+            except Fenced as fenced:
+                service.log.warning("ledger_fenced", source=source, position=store.head.batch, reason=str(fenced))
+                raise  # started again, it reads on from where the other one came
             stored.set()
             meters.count(source, outcome)
             ms = round((time.perf_counter() - began) * 1000, 2)
@@ -142,7 +187,50 @@ def _read_party(
                 ms_max=ms,
             )
             _log_refusals(service, source, outcome)
+            flag_gaps()
             await asyncio.sleep(0)  # the other sources and the telling have their turn
+
+
+async def _look_back(service: Service, reader: Reader) -> None:
+    at = reader.position
+    if at == "0-0" or await service.redis.xrange(reader.stream, at, at):
+        return
+    last = cast(list[tuple[bytes, Any]], await service.redis.xrevrange(reader.stream, count=1))
+    service.log.warning(
+        "stream_receded",
+        stream=reader.stream,
+        position=at,
+        end=last[0][0].decode() if last else None,
+        entries=await service.redis.xlen(reader.stream),
+    )
+    reader.rewind()
+
+
+def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, signer: Signer) -> None:
+    """Refuse a store that is behind its newest checkpoint, or other; sign one a minute from now on, and at the end."""
+    file = settings.checkpoints
+    newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch) if file.exists() else None
+    if newest is not None and (newest.batch > store.head.batch or store.hash_of(newest.batch) != newest.head):
+        raise RuntimeError(
+            f"the store is at batch {store.head.batch}, and is not what the checkpoint of batch {newest.batch} in"
+            f" {file} sealed: was an old copy put back? Put the newer one back"
+        )
+    signed = 0 if newest is None else newest.batch
+
+    def sign() -> None:
+        nonlocal signed
+        if store.head.batch > signed:
+            append_checkpoint(file, sign_checkpoint(checkpoint_of(store), signer))
+            signed = store.head.batch
+            service.log.info("checkpoint_signed", position=signed, events=store.last_event, head=store.head.hash.hex())
+
+    @service.run_beside
+    async def sign_now_and_then() -> None:
+        while True:
+            await asyncio.sleep(settings.checkpoint_every_s)
+            sign()
+
+    service.at_end.append(sign)
 
 
 def _portions(entries: list[Entry]) -> Iterator[list[Entry]]:
@@ -214,6 +302,9 @@ class _Meters:
         )
         self.duplicates = Counter(
             "waferline_events_duplicated", "Events said again", ["source"], registry=service.registry
+        )
+        self.missing = Gauge(
+            "waferline_sequences_missing", "Sequences not heard below the newest", ["source"], registry=service.registry
         )
         self.head = Gauge("waferline_ledger_position", "The last batch recorded", registry=service.registry)
 

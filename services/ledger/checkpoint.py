@@ -17,6 +17,8 @@ from typing import BinaryIO, Literal, NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from services.ledger.store import Store
+
 ORIGIN = "waferline/ledger/"
 NO_STATE = "-"
 NOTE_BYTES_MAX = 65_536  # 16 signatures of the longest kind fit; what is longer is none of ours
@@ -163,6 +165,12 @@ def _decode(text: str) -> bytes | None:
 
 
 # ---------------------------------------------------------------- one note
+
+
+def checkpoint_of(store: Store, state: str | None = None) -> Checkpoint:
+    """Return the checkpoint of what a store holds now, at least one batch."""
+    [last] = store.batches(store.head.batch - 1)
+    return Checkpoint(store.epoch, store.head.batch, store.head.hash, store.last_event, last.header.recorded, state)
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> str:

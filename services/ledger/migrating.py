@@ -1,10 +1,9 @@
 """The version of a store: makes a new one, brings an older one up to date, refuses a later one."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from services.ledger.database import Database
 
 NEWEST = "0001"  # the last of migrations/versions; here too, as alembic takes a third of a second to load
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -15,32 +14,20 @@ class StrangeStore(Exception):
     """This code cannot work on the store: it is of a later version, or of one from before there were versions."""
 
 
-class _Database(Protocol):
-    dialect: str
-
-    @property
-    def connection(self) -> Any: ...
-    def query(self, sql: str, values: "Sequence[Any]" = ()) -> list[tuple[Any, ...]]: ...
-    def execute(self, sql: str, values: "Sequence[Any]" = ()) -> int: ...
-    def begin(self) -> None: ...
-    def commit(self) -> None: ...
-    def rollback(self) -> None: ...
-
-
-def migrate(database: _Database, *, epoch: int = 0) -> None:
+def migrate(database: Database, *, epoch: int = 0) -> None:
     """Bring a store up to this code's version, in one transaction; make it, with its epoch, where there is none."""
     if _version(database) != NEWEST:
         _upgrade(database, epoch)
 
 
-def expect_newest(database: _Database) -> None:
+def expect_newest(database: Database) -> None:
     """Raise `StrangeStore` unless the store is of this code's version; for whoever only reads it."""
     version = _version(database)
     if version != NEWEST:
         raise StrangeStore(f"the store is of version {version or 'none'}, and this Waferline reads {NEWEST}")
 
 
-def _version(database: _Database) -> str | None:
+def _version(database: Database) -> str | None:
     """Return the version of a store, None where there is none yet; raise `StrangeStore` where it is none of ours."""
     if not _holds(database, "alembic_version"):
         if _holds(database, "head"):
@@ -54,13 +41,13 @@ def _version(database: _Database) -> str | None:
     return version
 
 
-def _holds(database: _Database, table: str) -> bool:
+def _holds(database: Database, table: str) -> bool:
     if database.dialect == "sqlite":
         return bool(database.query("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)))
     return database.query("SELECT to_regclass(?::text) IS NOT NULL", (table,))[0][0] is True
 
 
-def _upgrade(database: _Database, epoch: int) -> None:
+def _upgrade(database: Database, epoch: int) -> None:
     # loaded only here: a store is up to date nearly always
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415

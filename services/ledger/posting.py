@@ -1,11 +1,11 @@
 """What an event does to the books: which postings follow from it, and what is remembered of its line."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from shared.batch import Row
 from shared.events import EPOCH, FIRMNESS, day_number
@@ -16,16 +16,6 @@ _DAY_US = 86_400_000_000
 Key = tuple[str, str, str]  # product, site, supplier
 Cell = tuple[Measure, int, Key]  # what a posting adds to: a measure, on a day, of a key
 LineName = tuple[str, str, str]  # owner, kind, id: lines of two parties never clash
-
-
-class Posting(NamedTuple):
-    """Wafers that one event adds to a cell."""
-
-    event: int  # index of the event in the batch
-    measure: Measure
-    day: int
-    key: Key
-    wafers: int
 
 
 @dataclass(slots=True)
@@ -124,38 +114,43 @@ class Memory:
 class Decision:
     """What a batch of events does: to be stored, and told, in one transaction."""
 
-    postings: list[Posting] = field(default_factory=list)
+    cells: dict[Cell, int] = field(default_factory=dict)  # wafers that the batch adds to each cell, all in all
     lines: set[LineName] = field(default_factory=set)  # changed, to be stored again
-    stock: dict[tuple[Key, int], int] = field(default_factory=dict)  # (key, day) -> wafers to add
+    stock: set[tuple[Key, int]] = field(default_factory=set)  # changed likewise
     counts: dict[tuple[Key, int, str], int | None] = field(default_factory=dict)  # None: no longer counted
     reversals: list[tuple[str, str]] = field(default_factory=list)
-    watermarks: dict[str, int] = field(default_factory=dict)
+    watermark: int | None = None  # the last day that the source has said all of
+
+    def postings(self) -> list[tuple[Cell, int]]:
+        """Return what is posted: each cell once, those left out to which nothing was added in the end."""
+        return [posting for posting in self.cells.items() if posting[1]]
 
 
-def post_events(rows: Iterable[Row], memory: Memory) -> Decision:
-    """Return the postings of some new events, and bring the memory up to date.
+def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
+    """Return the postings of some new events of one source, and bring the memory up to date.
 
     The sums of the postings do not depend on the order of the events, nor on how they are batched:
     a movement adds itself, a line adds the difference between what it now says and what it said before.
     """
     decision = Decision()
     books = _Books(memory, decision)
-    in_batch: dict[tuple[str, str], Row] = {}
-    for books.index, row in enumerate(rows):
-        in_batch[row.source, row.id] = row
+    placed: dict[str, int] = {}  # id -> index, made for the first reversal
+    for index, row in enumerate(rows):
         if row.name == "source.advanced":
             through = cast(int, row.day)
-            decision.watermarks[row.source] = max(through, decision.watermarks.get(row.source, through))
+            decision.watermark = max(through, decision.watermark or through)
         elif row.name == "event.reversed":
             target = (row.source, row.others["reversed"])
             if target in memory.reversed:
                 continue
             memory.reversed.add(target)
             decision.reversals.append(target)
-            undone = in_batch.get(target) or memory.load_event(*target)
+            placed = placed or {row.id: n for n, row in enumerate(rows)}
+            place = placed.get(target[1], len(rows))
+            undone = rows[place] if place < index else memory.load_event(*target)
             if undone is not None:
                 books.apply(undone, -1)
-        elif (row.source, row.id) not in memory.reversed:
+        elif not memory.reversed or (row.source, row.id) not in memory.reversed:
             books.apply(row, +1)
     return decision
 
@@ -166,7 +161,7 @@ class _Books:
     def __init__(self, memory: Memory, decision: Decision) -> None:
         self.memory = memory
         self.decision = decision
-        self.index = 0
+        self.cells = decision.cells
 
     def apply(self, row: Row, sign: int) -> None:
         movement = _MOVEMENTS.get(row.name)
@@ -177,14 +172,15 @@ class _Books:
             handle(self, row, sign)
 
     def _post(self, measure: Measure, day: int, key: Key, wafers: int) -> None:
-        if wafers:
-            self.decision.postings.append(Posting(self.index, measure, day, key, wafers))
+        cell = (measure, day, key)
+        self.cells[cell] = self.cells.get(cell, 0) + wafers
 
     def _move(self, measure: Measure, row: Row, wafers: int, key: Key) -> None:
         day = row.time // _DAY_US
         self._post(measure, day, key, wafers)
-        if measure in _ON_HAND:
-            self._stock(key, day, _ON_HAND[measure] * wafers)
+        on_hand = _ON_HAND.get(measure)
+        if on_hand is not None:
+            self._stock(key, day, on_hand * wafers)
 
     # -- lines: plans, commits, shipments
 
@@ -250,7 +246,7 @@ class _Books:
             return
         stock = self.memory.stock(key)
         stock.moved[day] = stock.moved.get(day, 0) + wafers
-        self.decision.stock[key, day] = self.decision.stock.get((key, day), 0) + wafers
+        self.decision.stock.add((key, day))
         counted = stock.next_count(day)
         if counted is not None:
             self._post(Measure.ADJUSTED, counted, key, -wafers)
@@ -277,7 +273,7 @@ class _Books:
 
 
 def _key(row: Row) -> Key:
-    return cast(Key, (row.product, row.site, row.supplier))
+    return cast(Key, row.key)
 
 
 def _wafers(row: Row) -> int:
@@ -312,10 +308,10 @@ def _derive_commit(line: Line) -> dict[Cell, int]:
     if said is None:
         return {}
     _, day, wafers, key, others = said
-    grade = FIRMNESS.index(others["firmness"])
+    committed, open_ = _GRADES[others["firmness"]]
     return {
-        (Measure(Measure.COMMITTED_PLANNED + grade), day, tuple(key)): wafers,
-        (Measure(Measure.OPEN_PLANNED + grade), day, tuple(key)): max(0, wafers - line.dispatched),
+        (committed, day, tuple(key)): wafers,
+        (open_, day, tuple(key)): max(0, wafers - line.dispatched),
     }
 
 
@@ -369,6 +365,10 @@ def _first_of_month(day: int) -> int:
     return day_number((EPOCH + timedelta(days=day)).replace(day=1))
 
 
+_GRADES: dict[str, tuple[Measure, Measure]] = {
+    firmness: (Measure(Measure.COMMITTED_PLANNED + grade), Measure(Measure.OPEN_PLANNED + grade))
+    for grade, firmness in enumerate(FIRMNESS)
+}
 _MOVEMENTS: dict[str, Measure] = {
     "lot.started": Measure.STARTED,
     "lot.scrapped": Measure.SCRAPPED,

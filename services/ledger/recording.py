@@ -1,12 +1,12 @@
 """How entries become a batch: read strictly, told apart from what was said before, posted, written whole."""
 
-import sqlite3
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
-from services.ledger.posting import post_events
-from services.ledger.store import Head, Progress, Store
-from shared.batch import ENTRY_BYTES_MAX, LAYOUTS, RefusedRow, Row, read_entry
+from services.ledger.posting import Decision, post_events
+from services.ledger.store import Batch, Head, Progress, Store
+from shared.batch import ENTRY_BYTES_MAX, LAYOUTS, RefusedRow, Row, canonical_bodies, read_entry
 from shared.events import ReasonCode, canonical, write_time
 from shared.streams import Role
 
@@ -38,8 +38,38 @@ def record_entries(
     """Record some entries of a party's stream as the next batch, offsets and all, in one transaction.
 
     `now` is when they are recorded, microseconds since 1970; a replay and a simulation say it themselves
-    (`trust_recorded`). Raises `Fenced` if another ledger was quicker, `sqlite3.Error` where nothing could be written.
+    (`trust_recorded`). Raises `Fenced` if another ledger was quicker, the database's error if nothing could be written.
     """
+    said = _read(entries, source, role, now, trust_recorded=trust_recorded)
+    batch = Batch(
+        source,
+        stream,
+        entries[-1][0],
+        said.at,
+        told,
+        said.rows,
+        canonical_bodies(said.rows),
+        said.refused,
+        0,
+        Decision(),
+    )
+    try:
+        return _record(store, batch, said.recorded, thorough=False)
+    except store.database.clash:
+        # an old id under a new sequence: the index found what the quick look did not search for
+        return _record(store, batch, said.recorded, thorough=True)
+
+
+class _Said(NamedTuple):
+    """What stood in some entries: the good rows and when each was recorded, what is refused, and when all was."""
+
+    rows: list[Row]
+    recorded: list[int]
+    refused: list[RefusedRow]
+    at: int
+
+
+def _read(entries: Sequence[tuple[str, bytes]], source: str, role: Role, now: int, *, trust_recorded: bool) -> _Said:
     rows: list[Row] = []
     recorded: list[int] = []  # of each row: it must not depend on which entries share a batch
     times: list[int] = []
@@ -52,69 +82,54 @@ def record_entries(
         good, bad, said_recorded = read_entry(body, source, role)
         rows += good
         refused += bad
-        trusted = said_recorded if trust_recorded and said_recorded is not None else None
-        recorded += [now if trusted is None else trusted] * len(good)
-        times += [] if trusted is None else [trusted]
-    said = _Said(rows, [row.digest() for row in rows], recorded, refused)
-    offsets = {stream: entries[-1][0]}
-    at = max(recorded + times, default=now)
-    try:
-        return _record(store, source, said, at, offsets, told, thorough=False)
-    except sqlite3.IntegrityError:
-        # an old id under a new sequence: the index found what the quick look did not search for
-        return _record(store, source, said, at, offsets, told, thorough=True)
+        at = now
+        if trust_recorded and said_recorded is not None:
+            at = said_recorded
+            times.append(at)
+        recorded += repeat(at, len(good))
+    return _Said(rows, recorded, refused, max(recorded + times, default=now))
 
 
-class _Said(NamedTuple):
-    """What stood in some entries: the good rows, the digest of each and when it was recorded, and what is refused."""
-
-    rows: list[Row]
-    digests: list[bytes]
-    recorded: list[int]
-    refused: list[RefusedRow]
-
-
-def _record(
-    store: Store, source: str, said: _Said, recorded: int, offsets: dict[str, str], told: int | None, *, thorough: bool
-) -> Outcome:
+def _record(store: Store, batch: Batch, recorded: list[int], *, thorough: bool) -> Outcome:
+    """Record what is new of a batch; all of it is read, nothing is decided."""
     try:
         store.begin()
-        fresh, digests, duplicates, refused = _tell_apart(store, source, said, thorough=thorough)
-        decision = post_events(fresh, store.memory)
-        head = store.write(
-            recorded, fresh, digests, decision, refused, {source: duplicates} if duplicates else {}, offsets, told
-        )
+        batch = _tell_apart(store, batch, recorded, thorough=thorough)
+        batch = batch._replace(decision=post_events(batch.rows, store.memory))
+        head = store.write(batch)
     except BaseException:
         store.rollback()
         raise
-    return Outcome(head, len(fresh), len(decision.postings), len(duplicates), refused)
+    return Outcome(head, len(batch.rows), len(batch.decision.postings()), batch.duplicates, [*batch.refused])
 
 
-def _tell_apart(
-    store: Store, source: str, said: _Said, *, thorough: bool
-) -> tuple[list[Row], list[bytes], list[int], list[RefusedRow]]:
-    """Return what was never said before, its digests, the sequences of the duplicates, and what is refused."""
+def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bool) -> Batch:
+    """Return the batch with what was never said before; what was, and is the same, is counted, else refused."""
+    source = batch.source
     newest = store.progress.get(source, Progress()).newest
-    known = store.digests(source, [row.id for row in said.rows if thorough or row.sequence <= newest])
-    fresh: list[Row] = []
-    digests: list[bytes] = []
-    duplicates: list[int] = []
-    refused = said.refused.copy()
-    for row, digest, recorded in zip(said.rows, said.digests, said.recorded, strict=True):
+    known = store.bodies(source, [row.id for row in batch.rows if thorough or row.sequence <= newest])
+    rows: list[Row] = []
+    bodies: list[str] = []
+    refused: list[RefusedRow] = []
+    duplicates = 0
+    for row, body, at in zip(batch.rows, batch.bodies, recorded, strict=True):
         before = known.get(row.id)
-        if before == digest:
-            duplicates.append(row.sequence)
+        if before == body:
+            duplicates += 1
         elif before is not None:
             refused.append(_refuse(row, "identity_conflict", "id", "was said before with other content"))
-        elif row.time > recorded + _DAY_US and LAYOUTS[row.name].data.movement:
-            refused.append(
-                _refuse(row, "movement_in_future", "time", "is more than a day after it was recorded", recorded)
-            )
+        elif row.time > at + _DAY_US and LAYOUTS[row.name].data.movement:
+            refused.append(_refuse(row, "movement_in_future", "time", "is more than a day after it was recorded", at))
         else:
-            known[row.id] = digest
-            fresh.append(row)
-            digests.append(digest)
-    return fresh, digests, duplicates, refused
+            known[row.id] = body
+            rows.append(row)
+            bodies.append(body)
+    refused = [*batch.refused, *refused]
+    if refused:
+        heard = store.refused_bodies(source, {r.id for r in refused if r.id is not None})
+        duplicates += sum(r.body in heard for r in refused)
+        refused = [r for r in refused if r.body not in heard]
+    return batch._replace(rows=rows, bodies=bodies, refused=refused, duplicates=duplicates)
 
 
 def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedRow:

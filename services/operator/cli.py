@@ -14,10 +14,19 @@ import httpx
 import typer
 
 from services.aggregator.curves import Basis
+from services.ledger.checkpoint import (
+    Untrusted,
+    append_checkpoint,
+    checkpoint_of,
+    make_key,
+    read_signer,
+    sign_checkpoint,
+)
 from services.operator import demo as demo_
 from services.operator import taping
-from services.operator.asking import ask, find_stack, open_store
+from services.operator.asking import ask, find_stack, fold, open_store
 from services.operator.logs import logs_command
+from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
 from services.operator.stack import Play, Stack, StackError, refuse_running, running, started
 from services.operator.tables import open_console, save_picture, shortages_tables, table
@@ -44,7 +53,7 @@ def _errors_told() -> Iterator[None]:
     """Tell what went wrong and what to do next, in a line, and exit with 1."""
     try:
         yield
-    except StackError as error:
+    except (StackError, Untrusted) as error:
         typer.secho(f"waferline: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
     except OSError as error:
@@ -186,12 +195,15 @@ def balances(
     product: str | None = None,
     site: str | None = None,
     supplier: str | None = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="What was known after this batch, or at the end of this day.")
+    ] = None,
     data: Data = DATA,
     json_: Json = False,
 ) -> None:
-    """Print the rolling balance and what stands in each stage.
+    """Print the rolling balance and what stands in each stage, as it is known now or was known then.
 
-    Example: waferline balances --by site,product --basis receipt --firmness firm
+    Example: waferline balances --by site,product --basis receipt --firmness firm --as-of 2026-08-31
     """
     query: dict[str, Any] = {
         "by": by or None, "window": window, "basis": basis, "firmness": firmness, "day": day,
@@ -199,10 +211,10 @@ def balances(
     }  # fmt: skip
     with _errors_told():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/balances", **query)
+        answer = ask(data, "aggregator", "/balances", as_of=as_of, **query)
         rows = list(answer["rows"])
         while answer["next"] is not None:
-            answer = ask(data, "aggregator", "/balances", after=answer["next"], **query)
+            answer = ask(data, "aggregator", "/balances", as_of=as_of, after=answer["next"], **query)
             rows += answer["rows"]
     answer["rows"] = rows
     if json_:
@@ -363,35 +375,92 @@ def replay(
         raise typer.Exit(1)
 
 
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", help="A postgresql:// URL, for a store that is not in a stack's folder.")
+]
+
+
 @app.command()
-def verify(data: Data = DATA, json_: Json = False) -> None:
-    """Prove a store: every digest, the chain, and that the balances are what the events say; exit with 1 if not.
+def verify(
+    data: Data = DATA,
+    store_url: StoreUrl = None,
+    chain: Annotated[bool, typer.Option("--chain", help="Only the chain: quick, however long the log is.")] = False,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Signed checkpoints that you kept; those of the stack's folder by default.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The public key that they are signed with; the one of the stack by default.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Prove a store: its chain, its checkpoints, and that the balances are what the events say; exit with 1 if not.
 
     It reads the events again from the first one, posts them again, and compares; a running aggregator must agree.
     Example: waferline verify --data data/demo
     """
     with _errors_told():
         data = find_stack(data)
-        store = open_store(data)
+        store = open_store(data, store_url)
         console = open_console()
         console.quiet = json_
         with demo_.progress_bar(console, "verifying", store.head.batch) as (bar, task):
-            proof = prove(store, partial(bar.advance, task))
+            proof = (verify_chain if chain else prove)(store, partial(bar.advance, task))
         wrong = proof.wrong
-        if wrong is None and running(data):
+        kept = kept_checkpoints(data, checkpoints, key) if store_url is None or checkpoints else []
+        for checkpoint in kept if wrong is None else ():
+            wrong = wrong or contradicted(store, checkpoint)
+        if wrong is None and proof.state_hash is not None and store_url is None and running(data):
             live = ask(data, "aggregator", "/state")
             if live["position"] == proof.batches and live["state_hash"] != proof.state_hash:
                 wrong = f"the running aggregator has the state hash {live['state_hash']}, the replay {proof.state_hash}"
     if json_:
-        _print_json(proof._asdict() | {"wrong": wrong, "proved": wrong is None})
+        _print_json(proof._asdict() | {"checkpoints": len(kept), "wrong": wrong, "proved": wrong is None})
     else:
         console.print(f"{proof.events:,} events in {proof.batches:,} batches", highlight=False)
         console.print(f"chain head: {proof.head}", highlight=False, soft_wrap=True)
-        console.print(f"state hash: {proof.state_hash}", highlight=False, soft_wrap=True)
-        proved = "proved: digests, chain, postings and balances are what the events say"
-        console.print(proved if wrong is None else f"[bold red]NOT proved: {wrong}")
+        if proof.state_hash is not None:
+            console.print(f"state hash: {proof.state_hash}", highlight=False, soft_wrap=True)
+        last = f", the last one of batch {kept[-1].batch:,}" if kept else ""
+        console.print(f"checkpoints: {len(kept)}{last}", highlight=False)
+        proved = (
+            "chain and checkpoints" if chain else "chain, checkpoints, postings and balances are what the events say"
+        )
+        console.print(f"proved: {proved}" if wrong is None else f"[bold red]NOT proved: {wrong}")
     if wrong is not None:
         raise typer.Exit(1)
+
+
+@app.command()
+def checkpoint(
+    data: Data = DATA,
+    store_url: StoreUrl = None,
+    key: Annotated[Path | None, typer.Option(help="The private key; the one of the stack by default.")] = None,
+    new_key: Annotated[
+        str | None, typer.Option(help="Make the key first, of this name: NAME and a file NAME.key.pub to hand on.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="A file to add it to, where the store is not.")] = None,
+    json_: Json = False,
+) -> None:
+    """Sign how far the chain has come and what its balances are, and print the note; keep it where the store is not.
+
+    Example: waferline checkpoint --data data/demo --to /mnt/elsewhere/checkpoints.txt
+    """
+    with _errors_told():
+        data = find_stack(data)
+        store = open_store(data, store_url)
+        path = key or (Path(f"{new_key}.key") if new_key else Stack(data).checkpoint_key)
+        if new_key:
+            make_key(path, new_key)
+        if store.head.batch == 0:
+            raise StackError("the store is empty: there is nothing to sign")
+        signed = checkpoint_of(store, fold(store).state_hash())
+        note = sign_checkpoint(signed, read_signer(path))
+        if to is not None:
+            append_checkpoint(to, note)
+    if json_:
+        _print_json(signed._asdict() | {"head": signed.head.hex(), "note": note})
+    else:
+        typer.echo(note, nl=False)
 
 
 app.command("logs")(logs_command)

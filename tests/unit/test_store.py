@@ -1,5 +1,6 @@
 """The store: whole batches or nothing, one writer, a chain that proves it."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ledger.recording import record_entries
-from services.ledger.store import Fenced, Progress, Store
-from shared.batch import EventBatch
+from services.ledger.store import Fenced, Progress, Store, open_store
+from shared.batch import EventBatch, Row
 from shared.events import (
     Event,
     EventReversed,
@@ -23,15 +24,15 @@ from shared.events import (
     microseconds,
 )
 from shared.voice import Voice
-from tests.fold import cells_of
+from tests.fold import EPOCH, cells_of, fresh_store
 from tests.unit.naive_ledger import sum_up
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 NOW = microseconds(NOON)
 TABLES = (
-    "store", "head", "names", "batches", "events", "refusals", "postings", "lines", "stock", "counts", "reversals",
-    "sources", "heard", "offsets",
+    "store", "head", "names", "keys", "batches", "events", "refusals", "postings", "lines", "stock", "counts",
+    "reversals", "sources", "heard", "offsets", "tallies",
 )  # fmt: skip
 
 
@@ -83,20 +84,20 @@ def everything(voice: Voice) -> list[Event]:
 
 
 def test_the_offset_is_stored_with_what_was_read_there(path, voice):
-    record(Store(path, epoch=9), say(voice), b"wrong")
+    record(open_store(path, epoch=9), say(voice), b"wrong")
 
-    again = Store(path)
+    again = open_store(path)
     assert again.offsets() == {"demand": "1-1"}
     assert (again.last_event, len(again.refused()), again.epoch) == (1, 1, 9)
 
 
 @pytest.mark.parametrize("spare", [0, 1, 3, 6, 10, 15])
 def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_room(path, voice, spare):
-    store = Store(path)
+    store = open_store(path)
     record(store, everything(voice), b"wrong")
     before, knew = contents(path), remembered(store)
-    pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
-    store.connection.execute(f"PRAGMA max_page_count = {pages + spare}")
+    pages = store.database.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.database.connection.execute(f"PRAGMA max_page_count = {pages + spare}")
     log = say(voice, 900)
     with pytest.raises(sqlite3.OperationalError, match="full"):
         record(store, log)
@@ -104,28 +105,28 @@ def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_r
     assert contents(path) == before
     assert remembered(store) == knew
 
-    store.connection.execute("PRAGMA max_page_count = 1000000")
+    store.database.connection.execute("PRAGMA max_page_count = 1000000")
     assert record(store, log).events == 900
     assert store.progress["americas"].through == len(log) + 5
 
 
 def test_a_crash_between_begin_and_commit_leaves_nothing(path, voice, tmp_path):
     """The process dies with its transaction open: what it had written is not there when it starts again."""
-    store = Store(path)
+    store = open_store(path)
     record(store, everything(voice))
     before = contents(path)
     store.begin()
-    store.connection.execute("INSERT INTO offsets VALUES ('demand-2', '9-9')")
-    store.connection.execute("DELETE FROM events")
+    store.database.connection.execute("INSERT INTO offsets VALUES (77, '9-9')")
+    store.database.connection.execute("DELETE FROM events")
     for suffix in ("", "-wal"):  # what lies on the disk, as a crash leaves it
         (tmp_path / f"crashed.db{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
 
     assert contents(tmp_path / "crashed.db") == before
-    assert Store(tmp_path / "crashed.db").head == store.head
+    assert open_store(tmp_path / "crashed.db").head == store.head
 
 
 def test_an_error_while_deciding_leaves_nothing_and_forgets_it(path, voice, monkeypatch):
-    store = Store(path)
+    store = open_store(path)
     record(store, everything(voice))
     before, knew = contents(path), remembered(store)
     log = say(voice, 2, site="narvik")
@@ -145,12 +146,12 @@ def test_an_error_while_deciding_leaves_nothing_and_forgets_it(path, voice, monk
 
 def test_a_store_opened_again_goes_on_as_the_first_one_would(path, voice):
     log = everything(voice)
-    record(Store(path), log)
-    again = Store(path)
+    record(open_store(path), log)
+    again = open_store(path)
     more = [voice.say(NOON - timedelta(days=1), StockOpened(wafers=3, **KEY)), *say(voice)]
     record(again, more)
 
-    assert remembered(Store(path)) == remembered(again)
+    assert remembered(open_store(path)) == remembered(again)
     assert cells_of(again) == sum_up([*log, *more])
 
 
@@ -158,7 +159,7 @@ def test_a_store_opened_again_goes_on_as_the_first_one_would(path, voice):
 
 
 def test_of_two_ledgers_on_one_store_the_slower_is_fenced_and_then_goes_on(path, voice):
-    first, second = Store(path), Store(path)
+    first, second = open_store(path), open_store(path)
     record(first, say(voice))
     late = say(voice, site="narvik")
     with pytest.raises(Fenced, match="batch 1"):
@@ -173,23 +174,23 @@ def test_of_two_ledgers_on_one_store_the_slower_is_fenced_and_then_goes_on(path,
 
 
 def test_a_fenced_ledger_leaves_no_transaction_open(path, voice):
-    first, second = Store(path), Store(path)
+    first, second = open_store(path), open_store(path)
     record(first, say(voice))
     with pytest.raises(Fenced):
         record(second, say(voice))
 
-    assert not second.connection.in_transaction
+    assert not second.database.connection.in_transaction
 
 
 def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(path, voice):
-    store = Store(path, epoch=3)
+    store = open_store(path, epoch=3)
     record(store, say(voice))
-    reader = Store(path, read_only=True)
+    reader = open_store(path, read_only=True)
     record(store, say(voice, site="narvik"))
 
-    assert [batch for batch, _, _ in reader.batches()] == [1]
-    assert len(reader.stored_batches(0, 10)) == 1
-    assert len(Store(path, read_only=True).stored_batches(0, 10)) == 2
+    assert [batch.header.batch for batch in reader.batches()] == [1]
+    assert len(reader.told_batches(0, 10)) == 1
+    assert len(open_store(path, read_only=True).told_batches(0, 10)) == 2
     with pytest.raises(sqlite3.OperationalError):
         record(reader, say(voice))
 
@@ -198,29 +199,42 @@ def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(path, voice):
 
 
 def test_each_head_is_the_hash_of_what_the_format_says(path, voice):
-    """As an auditor would write it, from the documentation of `chain_bytes` alone."""
-    store = Store(path)
-    record(store, everything(voice), b"wrong", now=NOW + 1)
+    """As an auditor would write it, from docs/proof.md alone."""
+    store = open_store(path, epoch=9)
+    said = everything(voice)
+    record(store, said, b"wrong", now=NOW + 1)
     record(store, say(voice, 3), now=NOW + 2)
     record(store, say(voice), b"{", b"}", now=NOW + 3)
-    head = bytes(32)
-    for batch, recorded, stored in store.batches():
-        events = [row.digest() for _, row, _ in store.rows(batch)]
-        refused = [sha256(refusal["body"]).digest() for refusal in store.refused(batch)]
-        told = head + batch.to_bytes(8, "big") + recorded.to_bytes(8, "big")
-        told += len(events).to_bytes(4, "big") + b"".join(events) + len(refused).to_bytes(4, "big") + b"".join(refused)
-        head = sha256(told).digest()
-        assert head == stored
+    head, documents = "00" * 32, []
+    for sealed in store.sealed_batches():
+        document = sealed.document()
+        header, *lines = [json.loads(line) for line in document.decode().splitlines()]
+        assert document.endswith(b"\n")
+        assert header["previous"] == head
+        assert len(lines) == header["events"] + header["refusals"]
+        head = sha256(document).hexdigest()
+        documents.append((header, lines))
 
-    assert store.head == (3, head)
-    assert [recorded for _, recorded, _ in store.batches(after=1)] == [NOW + 2, NOW + 3]
+    assert store.head == (3, bytes.fromhex(head))
+    header, lines = documents[0]
+    assert header == {
+        "batch": 1, "duplicates": 0, "entry": "1-1", "epoch": 9, "events": 5, "previous": "00" * 32,
+        "recorded": NOW + 1, "refusals": 1, "source": "americas", "stream": "demand",
+    }  # fmt: skip
+    assert lines[0] == [
+        "americas", 1, said[0].id, "stock.opened", NOW, None, None, 10, None, "HBM4-12H", "abilene", "samsung", None,
+        None, None,
+    ]  # fmt: skip
+    assert lines[-1][:5] == ["americas", None, None, "malformed", ""]
+    assert lines[-1][6] == sha256(b"wrong").hexdigest()
+    assert [batch.header.recorded for batch in store.batches(after=1)] == [NOW + 2, NOW + 3]
 
 
 def test_the_chain_tells_the_order_of_arrival(voice):
     log = say(voice, 2)
     heads = []
     for order in (log, log[::-1]):
-        store = Store(":memory:")
+        store = fresh_store()
         for event in order:
             record(store, [event])
         heads.append(store.head.hash)
@@ -232,18 +246,18 @@ def test_the_chain_tells_the_order_of_arrival(voice):
 
 
 def test_a_row_comes_back_as_it_was_said(voice):
-    store = Store(":memory:")
+    store = fresh_store()
     log = everything(voice)
     record(store, log)
 
-    assert [row.event() for _, row, _ in store.rows(1)] == log
-    assert [row.digest() == digest for _, row, digest in store.rows(1)] == [True] * len(log)
+    [sealed] = store.sealed_batches()
+    assert [Row.read(body).event() for body in sealed.bodies] == log
     assert store.event_row("americas", log[0].id).event() == log[0]
     assert store.event_row("emea", log[0].id) is None
 
 
 def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(voice):
-    store = Store(":memory:")
+    store = fresh_store()
     log = say(voice, 3)
     record(store, [log[0]])
     record(store, [log[1]], b'{"source":"americas","id":"%s"}' % log[2].id.encode())
@@ -259,42 +273,43 @@ def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(voice):
 
 
 def test_refusals_are_told_of_a_batch_of_all_and_the_latest_in_order(voice):
-    store = Store(":memory:")
+    store = fresh_store()
     for bodies in ((b"1", b"2"), (), (b"3",)):
         record(store, say(voice), *bodies)
 
-    assert [[refusal["body"] for refusal in store.refused(batch)] for batch in (1, 2, 3)] == [[b"1", b"2"], [], [b"3"]]
-    assert [refusal["body"] for refusal in store.refused()] == [b"1", b"2", b"3"]
-    assert [refusal["body"] for refusal in store.refused(latest=2)] == [b"2", b"3"]
+    assert [[refusal.body for refusal in store.refused(batch)] for batch in (1, 2, 3)] == [[b"1", b"2"], [], [b"3"]]
+    assert [refusal.body for refusal in store.refused()] == [b"1", b"2", b"3"]
+    assert [refusal.body for refusal in store.refused(latest=2)] == [b"2", b"3"]
 
 
-def test_stored_batches_are_told_in_pages_each_naming_its_predecessor(voice):
-    store = Store(":memory:", epoch=77)
+def test_told_batches_are_told_in_pages_each_naming_its_predecessor(voice):
+    store = fresh_store()
     for _ in range(5):
         record(store, say(voice))
-    pages = [store.stored_batches(after, 2) for after in (0, 2, 4, 5)]
+    pages = [store.told_batches(after, 2) for after in (0, 2, 4, 5)]
     postings = [stored.postings for page in pages for stored in page]
 
     assert [len(page) for page in pages] == [2, 2, 1, 0]
-    assert [(batch.previous, batch.batch, batch.epoch) for batch in postings] == [(n, n + 1, 77) for n in range(5)]
+    assert [(batch.previous, batch.batch, batch.epoch) for batch in postings] == [(n, n + 1, EPOCH) for n in range(5)]
     assert postings[-1].head == store.head.hash.hex()
     assert postings[0].told == NOW + 5
 
 
 def test_a_source_of_which_all_was_refused_is_told_so_but_has_not_spoken(voice):
-    store = Store(":memory:")
+    store = fresh_store()
     record_entries(store, "demand", "americas", "datacenter", [("1-0", b"?")], now=NOW)
 
-    (stored,) = store.stored_batches(0, 9)
+    (stored,) = store.told_batches(0, 9)
     assert stored.postings.sources == []
-    assert [(told.source, told.recorded, len(told.refusals)) for told in stored.told] == [("americas", 0, 1)]
+    told = stored.verdict
+    assert (told.source, told.recorded, len(told.refusals)) == ("americas", 0, 1)
 
 
 def test_counts_are_of_what_is_recorded(voice):
-    store = Store(":memory:")
+    store = fresh_store()
     record(store, everything(voice), b"wrong")
 
-    assert store.counts() == {
+    assert dict(store.tallies) == {
         "shipment.received": 1, "stock.opened": 1, "stock.counted": 1, "event.reversed": 1, "source.advanced": 1,
     }  # fmt: skip
 
@@ -322,12 +337,12 @@ def test_runs_are_the_set_of_sequences_that_were_heard(spans):
 
 def test_a_number_that_is_never_said_costs_one_run_for_ever(path):
     """A tape may lack the events that were refused; what lies beyond must not grow with the log."""
-    voice, store = Voice("americas"), Store(path)
+    voice, store = Voice("americas"), open_store(path)
     for n in range(30):
         log = say(voice, 40)
         record(store, log[1:] if n == 10 else log)
 
-    assert store.progress["americas"].runs == Store(path).progress["americas"].runs == [(1, 400), (402, 1200)]
+    assert store.progress["americas"].runs == open_store(path).progress["americas"].runs == [(1, 400), (402, 1200)]
     assert store.progress["americas"].ahead == [(402, 1200)]
-    assert store.stored_batches(29, 1)[0].told[0].through == 400
-    assert contents(path)["heard"] == [("americas", 1, 400), ("americas", 402, 1200)]
+    assert store.told_batches(29, 1)[0].verdict.through == 400
+    assert [run for _, *run in contents(path)["heard"]] == [[1, 400], [402, 1200]]

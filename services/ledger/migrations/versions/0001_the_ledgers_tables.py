@@ -42,7 +42,7 @@ def upgrade() -> None:
 def _names() -> None:
     _table(
         "names",
-        "sources, products, sites and suppliers, by number",
+        "sources, streams, products, sites, suppliers and event names, by number",
         _column("id", WHOLE, key=True),
         _column("name", TEXT),
         sa.UniqueConstraint("name"),
@@ -61,14 +61,21 @@ def _names() -> None:
 def _log() -> None:
     _table(
         "batches",
-        "what was recorded together: its events and postings by their seq, and the chain's head after it",
+        "what was recorded together: whose, its events and postings by their seq, and the chain's head after it",
         _column("batch", WHOLE, key=True),
+        _column("source", WHOLE),
+        _column("stream", WHOLE),
+        _column("entry", TEXT),
         _column("recorded", WHOLE),
+        _column("told", WHOLE, null=True),
+        _column("through", WHOLE),
+        _column("watermark", WHOLE, null=True),
         _column("first_event", WHOLE),
         _column("events", WHOLE),
+        _column("duplicates", WHOLE),
+        _column("refusals", WHOLE),
         _column("first_posting", WHOLE),
         _column("postings", WHOLE),
-        _column("told", TEXT),
         _column("hash", BYTES),
     )
     op.create_index("batches_first_event", "batches", ["first_event"])
@@ -159,9 +166,14 @@ def _working_state() -> None:
     _table(
         "offsets",
         "how far each stream is read",
-        _column("stream", TEXT, key=True),
+        _column("stream", WHOLE, key=True),
         _column("entry", TEXT),
-        rows_by_key=True,
+    )
+    _table(
+        "tallies",
+        "how many events of each name are recorded",
+        _column("name", WHOLE, key=True),
+        _column("events", WHOLE),
     )
 
 
