@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -66,16 +67,17 @@ class PostgresDatabase:
         names = (*keys, *columns)
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
         change = f"ON CONFLICT ({', '.join(keys)}) DO {f'UPDATE SET {changes}' if changes else 'NOTHING'}"
-        if len(rows) <= _FEW:
-            cells = ", ".join(["%s"] * len(names))
-            insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({cells}) {change}"  # noqa: S608
-            self.connection.cursor().executemany(insert.encode(), rows)
-            return
-        staging = self._stage(table)
-        self._copy(staging, table, names, rows)
-        self.connection.execute(
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM {staging} {change}".encode()  # noqa: S608
-        )
+        # in a transaction in any case: a staging table forgets its rows at the end of one
+        with nullcontext() if self._open else self.connection.transaction():
+            if len(rows) <= _FEW:
+                cells = ", ".join(["%s"] * len(names))
+                insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({cells}) {change}"  # noqa: S608
+                self.connection.cursor().executemany(insert.encode(), rows)
+            else:
+                staging = self._stage(table)
+                self._copy(staging, table, names, rows)
+                move = f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM {staging} {change}"  # noqa: S608
+                self.connection.execute(move.encode())
 
     def begin(self) -> None:
         """Begin a transaction."""

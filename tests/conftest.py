@@ -1,0 +1,13 @@
+"""What any test may ask for."""
+
+import pytest
+
+from tests.postgres import SAID, postgres, postgres_database, postgres_server
+
+__all__ = ["postgres", "postgres_database", "postgres_server"]  # fixtures: a test has them by their name
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which PostgreSQL the tests ran on, also where all is well and pytest is quiet."""
+    if SAID in config.stash:
+        terminalreporter.write_line(f"PostgreSQL of the tests: {config.stash[SAID]}")
