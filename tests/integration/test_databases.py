@@ -403,15 +403,16 @@ def test_the_views_say_events_and_postings_by_name(database):
         None,
     ]
     body = orjson.dumps(said).decode()
-    columns = ("batch", "recorded", "first_event", "events", "first_posting", "postings", "told", "hash")
+    columns = ("batch", "recorded", "first_event", "events", "first_posting", "postings")
+    others = ("source", "stream", "entry", "told", "through", "watermark", "duplicates", "refusals", "hash")
+    other = (1, 1, "1-0", None, 0, None, 0, 0, b"")
     database.append("names", ("id", "name"), [(1, "a"), (2, "p"), (3, "s")])
     database.append("keys", ("id", "product", "site", "supplier"), [(5, 2, 3, 1)])
     append(database, event(1, body), event(2, body), event(3, body))
     database.append("postings", ("seq", "measure", "day", "key", "wafers"), [(1, 33, 20454, 5, -25)])
     # the second batch holds no event, and the last event is in no batch
-    database.append(
-        "batches", columns, [(1, 8, 1, 1, 1, 0, "", b""), (2, 9, 2, 0, 1, 0, "", b""), (3, 10, 2, 1, 1, 1, "", b"")]
-    )
+    batches = [(1, 8, 1, 1, 1, 0), (2, 9, 2, 0, 1, 0), (3, 10, 2, 1, 1, 1)]
+    database.append("batches", columns + others, [batch + other for batch in batches])
 
     assert database.query("SELECT * FROM said ORDER BY seq") == [(1, 1, 8, *said), (2, 3, 10, *said)]
     assert database.query("SELECT * FROM posted") == [(3, 10, 33, 20454, "p", "s", "a", -25)]
