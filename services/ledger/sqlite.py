@@ -24,6 +24,7 @@ class SqliteDatabase:
             address = Path(path).absolute().as_uri() + "?mode=ro"
             self.connection = sqlite3.connect(address, uri=True, isolation_level=None)
             self.connection.execute("BEGIN")
+            self.connection.execute("SELECT 1 FROM sqlite_schema")  # the snapshot is taken by the first query
         else:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, isolation_level=None)
@@ -65,4 +66,5 @@ def _insert(table: str, columns: tuple[str, ...]) -> str:
 @lru_cache
 def _upsert(table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
     replaced = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    return f"{_insert(table, keys + columns)} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {replaced}"
+    change = f"UPDATE SET {replaced}" if columns else "NOTHING"
+    return f"{_insert(table, keys + columns)} ON CONFLICT ({', '.join(keys)}) DO {change}"

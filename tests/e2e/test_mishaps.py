@@ -105,7 +105,10 @@ def test_an_emptied_redis_is_filled_again_from_the_store(folder: Path, redis_url
         assert ask(folder, "aggregator", "/state")["state_hash"] == fold(open_store(folder)).state_hash()
 
 
-def test_an_old_copy_of_the_store_is_refused(folder: Path, tmp_path: Path, redis_url: str) -> None:
+@pytest.mark.parametrize(("kept", "said"), [(True, "the checkpoint of batch 2"), (False, "of another history")])
+def test_an_old_copy_of_the_store_is_refused(
+    folder: Path, tmp_path: Path, redis_url: str, kept: bool, said: str
+) -> None:
     voice = Voice("samsung")
     with started(Stack(folder, redis_url=redis_url)) as stack:
         hand_in(stack, voice, 1)
@@ -113,8 +116,10 @@ def test_an_old_copy_of_the_store_is_refused(folder: Path, tmp_path: Path, redis
     with started(Stack(folder, redis_url=redis_url)) as stack:
         hand_in(stack, voice, 1)
     shutil.copy(tmp_path / "old.db", folder / "ledger.db")
+    if not kept:
+        (folder / "checkpoints.txt").unlink()
 
-    assert stops_and_says(Stack(folder, redis_url=redis_url), "ledger", "of another history")
+    assert stops_and_says(Stack(folder, redis_url=redis_url), "ledger", said)
 
 
 def test_a_party_whose_outbox_was_lost_says_so_and_takes_nothing(folder: Path, redis_url: str) -> None:
