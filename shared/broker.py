@@ -17,6 +17,8 @@ from faststream import BaseMiddleware, StreamMessage
 from faststream.redis import RedisBroker, StreamSub
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.applications import Starlette
@@ -33,9 +35,12 @@ Read = Callable[[list[Entry]], Awaitable[None]]
 Task = Callable[[], Coroutine[Any, Any, None]]
 
 HEARTBEAT_S = 10.0
+SILENT_MAX_S = 3.0  # of a connection; a reader's wait of 1 s is part of it
 _POLL_MS = 1000
 _FOUND_WITHIN_S = 5.0
 _STOPPED_WITHIN_S = 5.0
+_RETRIED_AFTER_MAX_S = 0.5
+_RETRIES = 8
 
 
 class Reader:
@@ -76,6 +81,11 @@ class Service:
         self.broker = RedisBroker(
             settings.redis_url,
             apply_types=False,
+            # a connection that went silent is given up, and a short outage is waited out where it is met:
+            # without a retry FastStream's reader pauses for 5 s, and a publisher stops its service
+            socket_timeout=SILENT_MAX_S,
+            socket_connect_timeout=SILENT_MAX_S,
+            retry=Retry(ExponentialBackoff(cap=_RETRIED_AFTER_MAX_S, base=0.02), _RETRIES),
             logger=logging.getLogger("waferline.faststream"),
             log_level=logging.DEBUG,
             middlewares=[lambda message, context: _StopOnFailure(message, context=context, fail=self.fail)],
