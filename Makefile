@@ -10,7 +10,7 @@ BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test format contracts tape bench-path lock clean
+.PHONY: help demo up check test simulate format contracts tape bench-path lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -32,6 +32,9 @@ check: .venv/ready  ## Check format, lint, types, who imports whom, the domain a
 test: .venv/ready  ## Run every test, and the kernels' once more with their array bounds checked; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet $(ARGS)
 	@$(BOUNDS) $(BIN)/pytest --quiet tests/unit -k kernel
+
+simulate: .venv/ready  ## Live through 10,000 worlds in which everything goes wrong by seed; ARGS="--seed 7" shows one.
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 format: .venv/ready  ## Format the code, and repair what lint can repair.
 	@$(BIN)/ruff check --quiet --fix-only .

@@ -1,0 +1,145 @@
+"""Bugs that are planted to see them found: a checker that never fails proves nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+from services.aggregator.curves import Curves
+from services.ledger import store as store_module
+from services.ledger.recording import Outcome, record_entries
+from services.ledger.store import Head, Store
+from shared.broker import Entry
+from shared.postings import PostingBatch
+from tests.simulation import actors
+from tests.simulation.actors import Ledger, Party
+from tests.simulation.world import Ran, run_seed
+
+
+@contextmanager
+def no_unique_index() -> Iterator[None]:
+    """Whatever is said again is recorded again."""
+    schema = store_module._SCHEMA.replace("CREATE UNIQUE INDEX", "CREATE INDEX")
+    with patch.object(store_module, "_SCHEMA", schema), patch.object(Store, "digests", lambda *_: {}):
+        yield
+
+
+def _store_offset_apart(*, before: bool) -> Iterator[None]:
+    write = Store.write
+
+    def write_without_offsets(store: Store, *values: Any) -> Head:
+        *others, _, told = values
+        return write(store, *others, {}, told)
+
+    def record(store: Store, stream: str, source: str, role: Any, entries: Sequence[Entry], **others: Any) -> Outcome:
+        sql, values = "INSERT OR REPLACE INTO offsets VALUES (?,?)", (stream, entries[-1][0])
+        if before:
+            store.connection.execute(sql, values)
+        outcome = record_entries(store, stream, source, role, entries, **others)
+        if not before:
+            store.connection.execute(sql, values)
+        return outcome
+
+    with patch.object(Store, "write", write_without_offsets), patch.object(actors, "record_entries", record):
+        yield
+
+
+@contextmanager
+def offset_before() -> Iterator[None]:
+    """The offset is stored before the transaction of the batch: a crash between the two skips entries."""
+    yield from _store_offset_apart(before=True)
+
+
+@contextmanager
+def offset_after() -> Iterator[None]:
+    """The offset is stored after the transaction of the batch: a crash between the two reads entries again."""
+    yield from _store_offset_apart(before=False)
+
+
+@contextmanager
+def publish_before_commit() -> Iterator[None]:
+    """A batch is told when it is written and not yet committed."""
+    visit = Ledger.visit
+
+    def tell_first(ledger: Ledger, place: str) -> None:
+        if place == "before commit" and ledger.up and not ledger.dead:
+            ledger.tell()
+        visit(ledger, place)
+
+    with patch.object(Ledger, "visit", tell_first):
+        yield
+
+
+@contextmanager
+def no_fencing() -> Iterator[None]:
+    """Whoever comes takes the next batch, whatever it remembers of the one before."""
+
+    def begin(store: Store) -> None:
+        store.connection.execute("BEGIN IMMEDIATE")
+        store.head = Head(*store._one("SELECT batch, hash FROM head"))
+        store.last_event = store._one("SELECT coalesce(max(seq), 0) FROM events")[0]
+        store.last_posting = store._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
+        store.connection.execute("UPDATE head SET batch = batch + 1")
+
+    with patch.object(Store, "begin", begin):
+        yield
+
+
+@contextmanager
+def acknowledged_at_once() -> Iterator[None]:
+    """The reply to XADD is taken for the ledger's word: the outbox forgets there."""
+    send = Party.send
+
+    def send_and_forget(party: Party) -> None:
+        send(party)
+        party.through = max(party.through, party.sent)
+
+    with patch.object(Party, "send", send_and_forget):
+        yield
+
+
+@contextmanager
+def memory_survives_rollback() -> Iterator[None]:
+    """What a batch that was rolled back has changed in memory stays there."""
+
+    def rollback(store: Store) -> None:
+        if store.connection.in_transaction:
+            store.connection.execute("ROLLBACK")
+
+    with patch.object(Store, "rollback", rollback):
+        yield
+
+
+@contextmanager
+def gap_not_seen() -> Iterator[None]:
+    """The aggregator folds whatever comes next."""
+    add = Curves.add
+
+    def add_next(curves: Curves, batch: PostingBatch) -> Any:
+        curves.position = max(curves.position, batch.previous) if batch.batch > curves.position else curves.position
+        return add(curves, batch)
+
+    with patch.object(Curves, "add", add_next):
+        yield
+
+
+@contextmanager
+def nothing_sent_again() -> Iterator[None]:
+    """The outbox keeps everything, and nobody sends it again."""
+    with patch.object(actors, "_RESEND_AFTER_MS", 10**12):
+        yield
+
+
+PLANTS: dict[str, Callable[[], Any]] = {
+    plant.__name__: plant
+    for plant in (
+        no_unique_index, offset_before, offset_after, publish_before_commit, no_fencing, acknowledged_at_once,
+        memory_survives_rollback, gap_not_seen, nothing_sent_again,
+    )
+}  # fmt: skip
+
+
+def run_planted(plant: str | None, seed: int, say: Callable[[str], None] = lambda _: None) -> Ran:
+    """Run the world of a seed with a bug, or with none."""
+    with PLANTS[plant]() if plant else nullcontext():
+        return run_seed(seed, say)
