@@ -164,8 +164,15 @@ class _Books:
         self.cells = decision.cells
 
     def apply(self, row: Row, sign: int) -> None:
+        lot = _LOTS.get(row.name)
+        if lot is not None:  # most events: they need no line and touch no stock
+            cell = (lot, row.time // _DAY_US, _key(row))
+            self.cells[cell] = self.cells.get(cell, 0) + sign * _wafers(row)
+            if row.name == "lot.finished":
+                self._post(Measure.YIELD_VARIANCE, *cell[1:], sign * row.others["yield_variance"])
+            return
         movement = _MOVEMENTS.get(row.name)
-        if movement is not None:  # most events are lots: these need no line
+        if movement is not None:
             self._move(movement, row, sign * _wafers(row), _key(row))
         handle = _HANDLERS.get(row.name)
         if handle is not None:
@@ -231,10 +238,7 @@ class _Books:
         self._move(Measure.DAMAGED, row, sign * damaged, _key(row))
         self._alter(_shipment(row, others["owner"]), _derive_shipment, end)
 
-    # -- lots and stock
-
-    def _vary(self, row: Row, sign: int) -> None:
-        self._move(Measure.YIELD_VARIANCE, row, sign * row.others["yield_variance"], _key(row))
+    # -- stock
 
     def _transfer(self, row: Row, sign: int) -> None:
         product, _, supplier = _key(row)
@@ -273,11 +277,11 @@ class _Books:
 
 
 def _key(row: Row) -> Key:
-    return cast(Key, row.key)
+    return (row.product, row.site, row.supplier)  # type: ignore[return-value]
 
 
 def _wafers(row: Row) -> int:
-    return cast(int, row.wafers)
+    return row.wafers  # type: ignore[return-value]
 
 
 def _shipment(row: Row, owner: str) -> LineName:
@@ -369,10 +373,12 @@ _GRADES: dict[str, tuple[Measure, Measure]] = {
     firmness: (Measure(Measure.COMMITTED_PLANNED + grade), Measure(Measure.OPEN_PLANNED + grade))
     for grade, firmness in enumerate(FIRMNESS)
 }
-_MOVEMENTS: dict[str, Measure] = {
+_LOTS: dict[str, Measure] = {
     "lot.started": Measure.STARTED,
     "lot.scrapped": Measure.SCRAPPED,
     "lot.finished": Measure.FINISHED,
+}
+_MOVEMENTS: dict[str, Measure] = {
     "shipment.dispatched": Measure.DISPATCHED,
     "shipment.received": Measure.RECEIVED,
     "shipment.lost": Measure.LOST,
@@ -396,7 +402,6 @@ _DERIVED: dict[str, Derive] = {
 }
 _HANDLERS: dict[str, Callable[[_Books, Row, int], None]] = {
     **dict.fromkeys(_DERIVED, _Books._revise),
-    "lot.finished": _Books._vary,
     "shipment.dispatched": _Books._dispatch,
     "shipment.received": _Books._end,
     "shipment.lost": _Books._end,
