@@ -25,6 +25,8 @@ from services.ledger.checkpoint import (
 from services.operator import demo as demo_
 from services.operator import taping
 from services.operator.asking import ask, find_stack, fold, open_store
+from services.operator.exporting import Format
+from services.operator.exporting import export as write_export
 from services.operator.logs import logs_command
 from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
@@ -517,3 +519,23 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise StackError(f"{file}: {error.strerror}") from error
+
+
+@app.command()
+def export(
+    format_: Annotated[Format, typer.Option("--format", help="For hledger, sha256sum, or Arrow and DuckDB.")],
+    to: Annotated[str, typer.Option("--to", help="A new file, for parquet a new folder; - is standard output.")],
+    data: Data = DATA,
+    store_url: StoreUrl = None,
+) -> None:
+    """Write what a stack's ledger holds for the tools of others: a journal, the documents that are proved, Parquet.
+
+    Example: waferline export --format hledger --to wafers.journal && hledger -f wafers.journal check --strict
+    """
+    with _errors_told():
+        store = open_store(find_stack(data), store_url)
+        console = open_console()
+        console.quiet = to == "-"
+        with demo_.progress_bar(console, "exporting", store.head.batch) as (bar, task):
+            write_export(store, format_, None if to == "-" else Path(to), partial(bar.advance, task))
+        console.print(f"{store.head.batch:,} batches in {to}, chain head {store.head.hash.hex()}", highlight=False)
