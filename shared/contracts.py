@@ -50,6 +50,8 @@ from shared.voice import Voice
 SCHEMAS_URL = "https://waferline.dev/schemas/"
 KEPT_IN = Path("tests/contracts")
 PAGE = Path("docs/events.md")
+PROOF = Path("docs/proof.md")
+PROOF_BEGIN, PROOF_END = "<!-- `make contracts` writes from here -->", "<!-- to here -->"
 BATCHES: dict[str, type[BaseModel]] = {
     "event_batch": EventBatch,
     "posting_batch": PostingBatch,
@@ -364,8 +366,9 @@ _INTRODUCTION = f"""\
 <!-- Written by `make contracts` from the models in shared/events.py: change them, not this page. -->
 
 An event is a fact that one party says: it has happened, so it is never corrected, only followed by another. At the
-edges it is a CloudEvents 1.0 JSON object, on the streams a row of a batch; both say the same event.
-The JSON Schemas and the AsyncAPI document that programs can read are kept in [tests/contracts](../tests/contracts).
+edges it is a CloudEvents 1.0 JSON object, on the streams a row of a batch; both say the same. How it is kept, and what
+proves it, is in [proof.md](proof.md). The JSON Schemas and the AsyncAPI document that programs can read are kept in
+[tests/contracts](../tests/contracts).
 
 - `wafers` are whole 300 mm wafer-start equivalents at planned yield (**WSE**). A lot starts with its physical wafers.
 - A **day** is `YYYY-MM-DD`, 2000-01-01 to 2100-12-31. A movement's day is the UTC day of its `time`.
@@ -507,6 +510,36 @@ def _shape(schema: dict[str, Any]) -> str:
     return {"null": "null", "object": "object"}[schema["type"]]
 
 
+# ---------------------------------------------------------------- the table of the proof
+
+
+def layouts_table() -> str:
+    """Return which field of each event stands at which position of its canonical bytes, in Markdown."""
+    columns = list(_COLUMN_NAMES)
+    lines = [
+        f"| event | {' | '.join(f'`{column}`' for column in columns)} | `rest` |",
+        "|---" * (len(columns) + 2) + "|",
+    ]
+    for name, layout in LAYOUTS.items():
+        cells = [f"`{layout.fields[column]}`" if column in layout.fields else "" for column in columns]
+        rest = ", ".join(f"`{field}`{_left_out(layout.defaults, field)}" for field in layout.rest_fields)
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {rest} |")
+    return "\n".join(lines)
+
+
+def _left_out(defaults: dict[str, Any], field: str) -> str:
+    return f" (not if `{orjson.dumps(defaults[field]).decode()}`)" if field in defaults else ""
+
+
+def proof_page(page: str) -> str:
+    """Return the page of the proof, which is written by hand, with the table that is not."""
+    before, begin, rest = page.partition(PROOF_BEGIN)
+    _, end, after = rest.partition(PROOF_END)
+    if not begin or not end:
+        raise ValueError(f"{PROOF} has no place for its table: {PROOF_BEGIN} ... {PROOF_END}")
+    return f"{before}{begin}\n\n{layouts_table()}\n\n{end}{after}"
+
+
 # ---------------------------------------------------------------- the files they are kept in
 
 
@@ -519,7 +552,10 @@ def contract_files() -> dict[Path, str]:
 def write_contracts(directory: Path) -> list[Path]:
     """Write every document at its place below the project's directory, and return the files whose text has changed."""
     changed = []
-    for place, text in contract_files().items():
+    texts = contract_files()
+    if (directory / PROOF).exists():
+        texts[PROOF] = proof_page((directory / PROOF).read_text(encoding="utf-8"))
+    for place, text in texts.items():
         file = directory / place
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.parent.mkdir(parents=True, exist_ok=True)
