@@ -174,7 +174,7 @@ class Ledger(Actor):
         return self.store is not None and self.store.head.batch != self.world.observer.head()[0]
 
     def tasks(self) -> list[Callable[[], None]]:
-        return [*(lambda stream=stream: self.record(stream) for stream in self.world.parts), self.tell]
+        return [*(lambda stream=stream: self.record(stream) for stream in self.world.parts), self.tell, self.look_back]
 
     def record(self, stream: str) -> None:
         assert self.store is not None
@@ -195,16 +195,23 @@ class Ledger(Actor):
     def tell(self) -> None:
         """Send what is stored and not yet on the streams."""
         assert self.store is not None
-        batches = self.store.stored_batches(self.told, 4)
+        batches = self.store.told_batches(self.told, 4)
         if not batches and self.world.now_ms - self.looked > _LOOKED_EVERY_MS:
             self.read_told()
         for batch in batches:
-            bodies = [(recorded(verdict.source), verdict.encode()) for verdict in batch.told]
-            for stream, body in [*bodies, (POSTINGS, batch.postings.encode())]:
+            verdict = (recorded(batch.verdict.source), batch.verdict.encode())
+            for stream, body in (verdict, (POSTINGS, batch.postings.encode())):
                 self.world.tell(stream, body, (self.store.epoch, batch.postings.batch))
                 self.visit("after publish")
         if batches:
             self.told = batches[-1].postings.batch
+
+    def look_back(self) -> None:
+        """Read a stream anew where what was read last is gone from it."""
+        for stream, offset in self.offsets.items():
+            if offset != "0-0" and not self.world.streams.holds(stream, offset):
+                self.offsets[stream] = "0-0"
+                self.world.rewound(stream)
 
     def read_told(self) -> None:
         """Find out what stands on the stream of postings: it may have been lost."""
@@ -219,6 +226,7 @@ class Ledger(Actor):
 
     def is_quiet(self) -> bool:
         """Return whether all was read, and all is told."""
+        self.look_back()
         read = all(not self.world.streams.read(stream, self.offsets[stream], 1) for stream in self.world.parts)
         return self.store is not None and read and self.told == self.world.observer.head()[0]
 

@@ -11,7 +11,7 @@ from shared.events import Event, SourceAdvanced, day_number
 from shared.postings import PostingBatch
 from tests.fold import cells_of, fold
 from tests.simulation.script import HORIZON
-from tests.simulation.stores import judged_runs, open_store, recorded_rows, refused_sequences
+from tests.simulation.stores import history, judged_runs, open_store, recorded_rows, refused_sequences
 from tests.unit.naive_ledger import sum_up
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def check_world(world: "World") -> Counter[str]:
 
         proof = verify(store)
         assert proof.wrong is None, proof.wrong
-        assert world.heads[1:] == [(batch, hash_) for batch, _, hash_ in store.batches()], "the history has changed"
+        assert world.heads[1:] == history(store), "the history has changed"
         hashes = {
             "the aggregator's": world.aggregator.curves.state_hash(),
-            "a fold from batch 1": _fold_again(store.stored_batches(0, 10_000)).state_hash(),
+            "a fold from batch 1": _fold_again(store.told_batches(0, 10_000)).state_hash(),
             "a run without faults": fold(events, batches=7, horizon=HORIZON).state_hash,
             "the naive sum": _fold_naively(events).state_hash(),
         }
@@ -43,15 +43,13 @@ def check_world(world: "World") -> Counter[str]:
         assert len(set(hashes.values())) == 1, f"state hashes differ: {hashes}"
         return Counter({"(events recorded)": len(events), "(batches proved)": proof.batches, "(state hashes)": 4})
     finally:
-        store.connection.close()
+        store.close()
 
 
-def _check_events(
-    world: "World", held: list[tuple[int, Row]], refused: set[tuple[str, int | None, str]]
-) -> list[Event]:
+def _check_events(world: "World", held: list[Row], refused: set[tuple[str, int | None, str]]) -> list[Event]:
     """Return the events that are recorded, in the order of the script; check them against what was said."""
     by_id: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for _, row in held:
+    for row in held:
         by_id[row.source, row.id].append(row)
     twice = next((identity for identity, rows in by_id.items() if len(rows) > 1), None)
     assert twice is None, f"{twice} is recorded twice"

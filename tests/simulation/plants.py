@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from services.aggregator.curves import Curves
-from services.ledger import store as store_module
 from services.ledger.recording import Outcome, record_entries
+from services.ledger.sqlite import SqliteDatabase
 from services.ledger.store import Head, Store
 from shared.broker import Entry
 from shared.postings import PostingBatch
-from tests.simulation import actors
+from tests.fold import fresh_store
+from tests.simulation import actors, world
 from tests.simulation.actors import Ledger, Party
 from tests.simulation.world import Ran, run_seed
 
@@ -19,28 +21,38 @@ from tests.simulation.world import Ran, run_seed
 @contextmanager
 def no_unique_index() -> Iterator[None]:
     """Whatever is said again is recorded again."""
-    schema = store_module._SCHEMA.replace("CREATE UNIQUE INDEX", "CREATE INDEX")
-    with patch.object(store_module, "_SCHEMA", schema), patch.object(Store, "digests", lambda *_: {}):
+
+    def make_store(path: Path) -> None:
+        store = fresh_store(path)
+        store.database.execute("DROP INDEX events_identity")
+        store.close()
+
+    with patch.object(world, "make_store", make_store), patch.object(Store, "bodies", lambda *_: {}):
         yield
 
 
 def _store_offset_apart(*, before: bool) -> Iterator[None]:
-    write = Store.write
+    upsert = SqliteDatabase.upsert
 
-    def write_without_offsets(store: Store, *values: Any) -> Head:
-        *others, _, told = values
-        return write(store, *others, {}, told)
+    def upsert_all_but_offsets(database: SqliteDatabase, table: str, *others: Any) -> None:
+        if table != "offsets":
+            upsert(database, table, *others)
+
+    def store_offset(store: Store, stream: str, entry: str) -> None:
+        upsert(store.database, "offsets", ("stream",), ("entry",), [(store._names[stream], entry)])
 
     def record(store: Store, stream: str, source: str, role: Any, entries: Sequence[Entry], **others: Any) -> Outcome:
-        sql, values = "INSERT OR REPLACE INTO offsets VALUES (?,?)", (stream, entries[-1][0])
         if before:
-            store.connection.execute(sql, values)
+            store_offset(store, stream, entries[-1][0])
         outcome = record_entries(store, stream, source, role, entries, **others)
         if not before:
-            store.connection.execute(sql, values)
+            store_offset(store, stream, entries[-1][0])
         return outcome
 
-    with patch.object(Store, "write", write_without_offsets), patch.object(actors, "record_entries", record):
+    with (
+        patch.object(SqliteDatabase, "upsert", upsert_all_but_offsets),
+        patch.object(actors, "record_entries", record),
+    ):
         yield
 
 
@@ -75,11 +87,11 @@ def no_fencing() -> Iterator[None]:
     """Whoever comes takes the next batch, whatever it remembers of the one before."""
 
     def begin(store: Store) -> None:
-        store.connection.execute("BEGIN IMMEDIATE")
+        store.database.begin()
         store.head = Head(*store._one("SELECT batch, hash FROM head"))
         store.last_event = store._one("SELECT coalesce(max(seq), 0) FROM events")[0]
         store.last_posting = store._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
-        store.connection.execute("UPDATE head SET batch = batch + 1")
+        store.database.execute("UPDATE head SET batch = batch + 1")
 
     with patch.object(Store, "begin", begin):
         yield
@@ -102,11 +114,7 @@ def acknowledged_at_once() -> Iterator[None]:
 def memory_survives_rollback() -> Iterator[None]:
     """What a batch that was rolled back has changed in memory stays there."""
 
-    def rollback(store: Store) -> None:
-        if store.connection.in_transaction:
-            store.connection.execute("ROLLBACK")
-
-    with patch.object(Store, "rollback", rollback):
+    with patch.object(Store, "rollback", lambda store: store.database.rollback()):
         yield
 
 

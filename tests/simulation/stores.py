@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from services.ledger.sqlite import SqliteDatabase
 from services.ledger.store import Store
 from shared.batch import Row
 from shared.outbox import Outbox
+from tests.fold import fresh_store
 
-EPOCH = 7
 Visit = Callable[[str], None]  # told where a process stands; it may raise, or let others go on meanwhile
 _connect = sqlite3.connect
 
@@ -52,9 +53,14 @@ def _open(make: Callable[[], Any], visit: Visit) -> Any:
         raise
 
 
-def open_store(path: Path | str, visit: Visit = lambda _: None) -> Store:
-    """Return the ledger's store, made if there is none."""
-    store: Store = _open(lambda: Store(path, epoch=EPOCH), visit)
+def make_store(path: Path) -> None:
+    """Make the ledger's store."""
+    fresh_store(path).close()
+
+
+def open_store(path: Path, visit: Visit = lambda _: None) -> Store:
+    """Return the ledger's store."""
+    store: Store = _open(lambda: Store(SqliteDatabase(path)), visit)
     return store
 
 
@@ -66,7 +72,9 @@ def open_outbox(path: Path, visit: Visit) -> Outbox:
 
 def drop(holder: Store | Outbox | None) -> None:
     """Close as a dead process does: what was not committed is gone."""
-    if holder is not None:
+    if isinstance(holder, Store):
+        holder.close()
+    elif holder is not None:
         holder.connection.close()
 
 
@@ -82,14 +90,19 @@ class Observer:
         return found
 
 
-def recorded_rows(store: Store) -> list[tuple[int, Row]]:
-    """Return what the ledger holds in order, each event with its batch."""
-    return [(batch, row) for batch, _, _ in store.batches() for _, row, _ in store.rows(batch)]
+def history(store: Store) -> list[tuple[int, bytes]]:
+    """Return the head after each batch."""
+    return [(batch.header.batch, batch.hash) for batch in store.batches()]
+
+
+def recorded_rows(store: Store) -> list[Row]:
+    """Return what the ledger holds, in order."""
+    return [Row.read(body) for batch in store.sealed_batches() for body in batch.bodies]
 
 
 def refused_sequences(store: Store) -> set[tuple[str, int | None, str]]:
     """Return (source, sequence, code) of all that was refused."""
-    return {(refusal["source"], refusal["sequence"], refusal["code"]) for refusal in store.refused()}
+    return {(refusal.source, refusal.sequence, refusal.code) for refusal in store.refused()}
 
 
 def judged_runs(store: Store, source: str) -> list[tuple[int, int]]:

@@ -34,6 +34,10 @@ class Streams:
         found = [(order, body) for order, body in self.entries[stream] if order > behind]
         return [(f"{order[0]}-{order[1]}", body) for order, body in found[:limit]]
 
+    def holds(self, stream: str, entry_id: str) -> bool:
+        """XRANGE: return whether an entry is there."""
+        return any(order == entry_order(entry_id) for order, _ in self.entries[stream])
+
     def copy(self) -> "Streams":
         """Return what a snapshot holds."""
         other = Streams()

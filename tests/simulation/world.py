@@ -9,13 +9,13 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from services.ledger.store import StoredBatch
+from services.ledger.store import ToldBatch
 from shared.streams import POSTINGS, recorded, said
 from tests.simulation.actors import Actor, Aggregator, Broken, ConnectionLost, Ledger, Party
 from tests.simulation.checks import check_world
 from tests.simulation.faults import Faults
 from tests.simulation.script import BEGINS, write_script
-from tests.simulation.stores import Observer, open_store
+from tests.simulation.stores import Observer, make_store
 from tests.simulation.transport import EqualOrSmaller, Order, Streams
 
 _ROUNDS_MAX = 300  # until a world without faults is quiet
@@ -50,10 +50,11 @@ class World:
         self._asleep: Actor | None = None
         script = write_script(_random("script", seed))
         self.parts = {said(part.role, part.source): part for part in script}
-        open_store(self.store_path).connection.close()
+        make_store(self.store_path)
         self.observer = Observer(self.store_path)
         self.heads = [self.observer.head()]
         self.consumed: dict[str, set[str]] = defaultdict(set)  # entries that are in a batch
+        self._behind: dict[str, set[str]] = defaultdict(set)  # of these, the ones that are not to be read again
         self.excused: dict[str, set[str]] = defaultdict(set)  # entries that no reader can come to
         self._highest: dict[str, Order] = {}
         self.parties = [Party(self, part) for part in script]
@@ -198,18 +199,24 @@ class World:
             raise Broken(f"batch {head[0]} follows {self.heads[-1][0]}")
         self.heads.append(head)
         stream, ids = ledger.in_hand
-        twice = self.consumed[stream] & set(ids)
+        twice = self._behind[stream] & set(ids)
         if twice:
             raise Broken(f"{min(twice)} of {stream} is read twice: the offset is not where the batch is")
         self.consumed[stream] |= set(ids)
+        self._behind[stream] |= set(ids)
 
-    def fetch_batches(self, after: int, last: int) -> list[StoredBatch]:
+    def rewound(self, stream: str) -> None:
+        """Let a stream be read again from its beginning: what stands there is not what was read."""
+        self.faults.counts["(a stream that receded and was read anew)"] += 1
+        self._behind[stream].clear()
+
+    def fetch_batches(self, after: int, last: int) -> list[ToldBatch]:
         """Return what a ledger answers to GET /postings."""
         up = [ledger for ledger in self.ledgers if ledger.store is not None and not ledger.is_stale()]
         if not up or up[0].store is None or up[0] is self._asleep:
             raise ConnectionLost
         with self.faults.paused():  # else the ledger would die, or sleep, in the name of who asks it
-            return [batch for batch in up[0].store.stored_batches(after, 200) if batch.postings.batch <= last]
+            return [batch for batch in up[0].store.told_batches(after, 200) if batch.postings.batch <= last]
 
 
 def _random(what: str, seed: int) -> Random:
