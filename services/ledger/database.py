@@ -1,6 +1,7 @@
 """What the store asks of a database: a few verbs, the same for SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 Cells = Sequence[Any]
@@ -43,6 +44,10 @@ class Database(Protocol):
 
     def upsert(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> None:
         """Add rows (keys, then columns), or replace those that have the same keys; no keys stand twice in `rows`."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Have all that is queried inside be of one moment."""
         ...
 
     def begin(self) -> None:

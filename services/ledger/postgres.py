@@ -1,8 +1,8 @@
 """The ledger's store in PostgreSQL: rows go in by COPY, and a commit has returned when it is on disk."""
 
 import re
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -78,6 +78,19 @@ class PostgresDatabase:
                 self._copy(staging, table, names, rows)
                 move = f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM {staging} {change}"  # noqa: S608
                 self.connection.execute(move.encode())
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have all that is queried inside be of one moment."""
+        if self._open:  # one that only reads has its own
+            yield
+            return
+        self.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._open = True
+        try:
+            yield
+        finally:
+            self.rollback()
 
     def begin(self) -> None:
         """Begin a transaction."""

@@ -5,7 +5,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from services.ledger.posting import Decision, post_events
-from services.ledger.store import Batch, Head, Progress, Store
+from services.ledger.store import Batch, Fenced, Head, Progress, Store
 from shared.batch import ENTRY_BYTES_MAX, LAYOUTS, RefusedRow, Row, canonical_bodies, read_entry
 from shared.events import ReasonCode, canonical, write_time
 from shared.streams import Role
@@ -53,9 +53,12 @@ def record_entries(
         0,
         Decision(),
     )
+    head = store.head
     try:
         return _record(store, batch, said.recorded, thorough=False)
     except store.database.clash:
+        if store.head != head:  # what is remembered was read anew, and is no longer what these entries follow
+            raise Fenced(f"batch {head.batch + 1} was taken by another ledger") from None
         # an old id under a new sequence: the index found what the quick look did not search for
         return _record(store, batch, said.recorded, thorough=True)
 

@@ -1,7 +1,8 @@
 """SQLite as the store's database: the embedded default, one file."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ class SqliteDatabase:
 
     def upsert(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> None:
         self.connection.executemany(_upsert(table, tuple(keys), tuple(columns)), rows)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        if self.connection.in_transaction:  # of one opened to be read: it has its own
+            yield
+            return
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.rollback()
 
     def begin(self) -> None:
         self.connection.execute("BEGIN IMMEDIATE")

@@ -212,26 +212,30 @@ class Store:
 
     def _forget(self) -> None:
         """Drop what is remembered and read it again from the store."""
-        query = self.database.query
-        self._names = _Names(self.database)
-        self._keys = _Keys(self.database, self._names)
-        text = self._names.texts
-        self.progress: dict[str, Progress] = {
-            text[source]: Progress(advanced=advanced)
-            for source, advanced in query("SELECT source, advanced FROM sources")
-        }
-        for source, first, last in query("SELECT source, first, last FROM heard ORDER BY source, first"):
-            self.progress[text[source]].runs.append((first, last))
-        self.tallies: Counter[str] = Counter({text[name]: n for name, n in query("SELECT name, events FROM tallies")})
-        self.memory = Memory(
-            load_line=self._load_line,
-            load_stock=self._load_stock,
-            load_event=self.event_row,
-            reversed={(text[source], _id_of(id_)) for source, id_ in query("SELECT source, id FROM reversals")},
-        )
-        self.head = Head(*self._one("SELECT batch, hash FROM head"))
-        self.last_event: int = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
-        self.last_posting: int = self._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
+        # of one moment: else it could hold another ledger's head and not what that one wrote, and no fence would see it
+        with self.database.snapshot():
+            query = self.database.query
+            self._names = _Names(self.database)
+            self._keys = _Keys(self.database, self._names)
+            text = self._names.texts
+            self.progress: dict[str, Progress] = {
+                text[source]: Progress(advanced=advanced)
+                for source, advanced in query("SELECT source, advanced FROM sources")
+            }
+            for source, first, last in query("SELECT source, first, last FROM heard ORDER BY source, first"):
+                self.progress[text[source]].runs.append((first, last))
+            self.tallies: Counter[str] = Counter(
+                {text[name]: n for name, n in query("SELECT name, events FROM tallies")}
+            )
+            self.memory = Memory(
+                load_line=self._load_line,
+                load_stock=self._load_stock,
+                load_event=self.event_row,
+                reversed={(text[source], _id_of(id_)) for source, id_ in query("SELECT source, id FROM reversals")},
+            )
+            self.head = Head(*self._one("SELECT batch, hash FROM head"))
+            self.last_event: int = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
+            self.last_posting: int = self._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:
         found = self.database.query(sql, values)

@@ -206,7 +206,11 @@ class _Books:
         pairs = {
             "lines": (again, {name: line.state() for name, line in store.lines()}),
             "stock": (
-                {key: (stock.moved, stock.counts) for key, stock in self.memory.stocks.items()},
+                {
+                    key: (stock.moved, stock.counts)
+                    for key, stock in self.memory.stocks.items()
+                    if stock.moved or stock.counts
+                },
                 {key: (stock.moved, stock.counts) for key, stock in store.stocks()},
             ),
             "reversals": (self.memory.reversed, store.memory.reversed),

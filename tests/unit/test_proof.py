@@ -1,7 +1,7 @@
 """Is each change to a store found, and the place named?"""
 
 import sqlite3
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,8 @@ from services.ledger.chain import document, seal
 from services.ledger.checkpoint import Checkpoint
 from services.ledger.store import open_store
 from services.operator.proof import contradicted, verify, verify_chain
-from shared.events import Event, StockCounted, event_id
+from shared.events import Event, EventReversed, StockCounted, event_id
+from shared.voice import Voice
 from tests.fold import fold
 from tests.simulate import simulate
 
@@ -172,3 +173,11 @@ def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
     assert contradicted(shorter, Checkpoint(shorter.epoch, cut, shorter.head.hash, 0, 0)) is None
     assert "ends at batch" in str(contradicted(shorter, Checkpoint(shorter.epoch, kept.batch, kept.hash, 0, 0)))
     assert "epoch" in str(contradicted(shorter, Checkpoint(shorter.epoch + 1, cut, shorter.head.hash, 0, 0)))
+
+
+def test_a_count_that_was_taken_back_is_no_change_to_the_store():
+    voice, time = Voice("abilene"), datetime(2026, 3, 1, tzinfo=UTC)
+    counted = voice.say(time, StockCounted(counted=9, product="HBM4-12H", site="abilene", supplier="samsung"))
+    undone = voice.say(time, EventReversed(reversed=counted.id, reason="said in error"))
+
+    assert verify(fold([counted, undone]).store).wrong is None
