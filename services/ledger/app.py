@@ -279,14 +279,14 @@ async def _read_told(service: Service, store: Store) -> int:
         return 0
     epoch, batch = entry_order(last[0][0].decode())
     if epoch > store.epoch:
-        raise RuntimeError(f"{POSTINGS} holds batches of a later store ({epoch}): is this an old ledger.db?")
+        raise RuntimeError(f"{POSTINGS} holds batches of a later store ({epoch}): is this an old one?")
     if epoch < store.epoch:
         return 0
     head = orjson.loads(last[0][1][DATA.encode()])["head"]
     if batch > store.head.batch or head != store.hash_of(batch).hex():
         raise RuntimeError(
-            f"{POSTINGS} holds batch {batch} of another history than this ledger.db, which is at {store.head.batch}: "
-            "was an old copy put back? Give it an empty Redis, or put the newer store back"
+            f"{POSTINGS} holds batch {batch} of another history than this store, at {store.head.batch}. Was an "
+            "old copy put back? Give it an empty Redis, or put the newer one back. Does a second ledger run? Stop one"
         )
     return batch
 

@@ -1,6 +1,6 @@
 """What an event does to the books: which postings follow from it, and what is remembered of its line."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -48,7 +48,14 @@ class Stock:
 
     moved: dict[int, int] = field(default_factory=dict)  # day -> net wafers
     counts: dict[int, dict[str, int]] = field(default_factory=dict)  # day -> id of the count -> wafers
+    moved_on: list[int] = field(default_factory=list)  # the days of the movements, in order
     counted_on: list[int] = field(default_factory=list)  # the days of the counts, in order
+
+    def move(self, day: int, wafers: int) -> None:
+        """Remember a movement."""
+        if day not in self.moved:
+            insort(self.moved_on, day)
+        self.moved[day] = self.moved.get(day, 0) + wafers
 
     def count(self, day: int, name: str, counted: int) -> None:
         """Remember a count."""
@@ -74,10 +81,14 @@ class Stock:
             return 0
         position = bisect_left(self.counted_on, day)
         if position == 0:
-            return self._counted(day) - sum(wafers for moved, wafers in self.moved.items() if moved <= day)
+            return self._counted(day) - self._moved(None, day)
         before = self.counted_on[position - 1]
-        moved = sum(wafers for moved, wafers in self.moved.items() if before < moved <= day)
-        return self._counted(day) - self._counted(before) - moved
+        return self._counted(day) - self._counted(before) - self._moved(before, day)
+
+    def _moved(self, after: int | None, through: int) -> int:
+        """Return what has moved after a day, or from the first on, through another: history before is not looked at."""
+        begin = 0 if after is None else bisect_right(self.moved_on, after)
+        return sum(self.moved[day] for day in self.moved_on[begin : bisect_right(self.moved_on, through)])
 
     def _counted(self, day: int) -> int:
         """Of several counts on one day the greatest id wins."""
@@ -249,7 +260,7 @@ class _Books:
         if not wafers:
             return
         stock = self.memory.stock(key)
-        stock.moved[day] = stock.moved.get(day, 0) + wafers
+        stock.move(day, wafers)
         self.decision.stock.add((key, day))
         counted = stock.next_count(day)
         if counted is not None:

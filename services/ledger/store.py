@@ -401,7 +401,9 @@ class Store:
 
     def _load_stock(self, key: Key) -> Stock:
         number = self._keys.get(key)
-        stock = Stock(dict(self.database.query("SELECT day, wafers FROM stock WHERE key = ?", (number,))))
+        stock = Stock()
+        for day, wafers in self.database.query("SELECT day, wafers FROM stock WHERE key = ? ORDER BY day", (number,)):
+            stock.move(day, wafers)
         for day, name, counted in self.database.query("SELECT day, name, wafers FROM counts WHERE key = ?", (number,)):
             stock.count(day, name, counted)
         return stock
