@@ -1,5 +1,6 @@
 """Is each change to a store found, and the place named?"""
 
+import shutil
 import sqlite3
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.simulate import simulate
 
 
 @pytest.fixture(scope="module")
-def events() -> list[object]:
+def events() -> list[Event]:
     events = [event for _, said in simulate("announced_sites_only", date(2026, 1, 12)) for event in said]
     consumed = next(event for event in events if isinstance(event, Event) and event.data.type == "stock.opened")
     counted = StockCounted(
@@ -28,14 +29,19 @@ def events() -> list[object]:
     return [*events, consumed.model_copy(update=again)]
 
 
-@pytest.fixture
-def path(tmp_path: Path, events: list[object]) -> Path:
+@pytest.fixture(scope="module")
+def kept(events: list[Event], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of a few days, closed."""
-    path = tmp_path / "ledger.db"
-    refused = events[-1].cloud_event() | {"type": "waferline.lot.melted.v1", "sequence": "9999"}  # type: ignore[attr-defined]
-    folded = fold([*events, refused], path=path)  # type: ignore[list-item]
-    folded.store.close()
+    path = tmp_path_factory.mktemp("kept") / "ledger.db"
+    refused = events[-1].cloud_event() | {"type": "waferline.lot.melted.v1", "sequence": "9999"}
+    fold([*events, refused], path=path).store.close()
     return path
+
+
+@pytest.fixture
+def path(kept: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copy(kept, tmp_path))
 
 
 def wrong(path: Path, *changes: str, chain_only: bool = False) -> str:
@@ -60,7 +66,7 @@ def seal_again(path: Path, first: int) -> None:
     store.close()
 
 
-def test_an_untouched_store_is_proved_and_its_state_is_the_replays(path: Path, events: list[object]) -> None:
+def test_an_untouched_store_is_proved_and_its_state_is_the_replays(path: Path, events: list[Event]) -> None:
     store = open_store(path, read_only=True)
     proof = verify(store)
 
@@ -142,7 +148,7 @@ def test_a_forged_reversal_is_found(path: Path) -> None:
 
 def test_a_tail_that_was_sealed_again_is_found_by_posting_or_by_a_checkpoint_alone(path: Path) -> None:
     store = open_store(path)
-    kept = store.head
+    signed = store.head
     store.close()
     assert wrong(path, WAFER_MORE, chain_only=True)
     seal_again(path, 1)
@@ -150,12 +156,12 @@ def test_a_tail_that_was_sealed_again_is_found_by_posting_or_by_a_checkpoint_alo
     assert wrong(path, chain_only=True) == ""
     assert verify(open_store(path, read_only=True)).wrong
     forged = open_store(path, read_only=True)
-    assert contradicted(forged, Checkpoint(forged.epoch, kept.batch, kept.hash, 0, 0)) is not None
+    assert contradicted(forged, Checkpoint(forged.epoch, signed.batch, signed.hash, 0, 0)) is not None
 
 
 def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
     store = open_store(path)
-    kept, cut = store.head, store.head.batch - 2
+    signed, cut = store.head, store.head.batch - 2
     store.close()
     assert (
         wrong(
@@ -171,7 +177,7 @@ def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
 
     shorter = open_store(path, read_only=True)
     assert contradicted(shorter, Checkpoint(shorter.epoch, cut, shorter.head.hash, 0, 0)) is None
-    assert "ends at batch" in str(contradicted(shorter, Checkpoint(shorter.epoch, kept.batch, kept.hash, 0, 0)))
+    assert "ends at batch" in str(contradicted(shorter, Checkpoint(shorter.epoch, signed.batch, signed.hash, 0, 0)))
     assert "epoch" in str(contradicted(shorter, Checkpoint(shorter.epoch + 1, cut, shorter.head.hash, 0, 0)))
 
 
