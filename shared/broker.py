@@ -249,7 +249,10 @@ class Service:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=0.5)
         for end in self.at_end:
-            end()
+            try:
+                end()
+            except Exception as failure:  # noqa: BLE001 (the others have their turn, and the log its line)
+                self.fail(failure)
         self.tally.flush()
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOPPED_WITHIN_S):

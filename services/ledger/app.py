@@ -1,6 +1,7 @@
 """The ledger's wiring: every party's stream in, postings and verdicts out, and HTTP to ask what was recorded."""
 
 import asyncio
+import fcntl
 import time
 from collections import Counter as PlainCounter
 from collections.abc import Iterator
@@ -209,20 +210,15 @@ async def _look_back(service: Service, reader: Reader) -> None:
 def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, signer: Signer) -> None:
     """Refuse a store that is behind its newest checkpoint, or other; sign one a minute from now on, and at the end."""
     file = settings.checkpoints
-    newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch) if file.exists() else None
-    if newest is not None and (newest.batch > store.head.batch or store.hash_of(newest.batch) != newest.head):
-        raise RuntimeError(
-            f"the store is at batch {store.head.batch}, and is not what the checkpoint of batch {newest.batch} in"
-            f" {file} sealed: was an old copy put back? Put the newer one back"
-        )
-    signed = 0 if newest is None else newest.batch
 
     def sign() -> None:
-        nonlocal signed
-        if store.head.batch > signed:
-            append_checkpoint(file, sign_checkpoint(checkpoint_of(store), signer))
-            signed = store.head.batch
-            service.log.info("checkpoint_signed", position=signed, events=store.last_event, head=store.head.hash.hex())
+        with file.open("ab") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)  # a second ledger on the store may be about to sign, too
+            newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch)
+            if newest is None or newest.batch < store.head.batch:
+                append_checkpoint(file, sign_checkpoint(checkpoint_of(store), signer))
+                position, head = store.head.batch, store.head.hash.hex()
+                service.log.info("checkpoint_signed", position=position, events=store.last_event, head=head)
 
     @service.run_beside
     async def sign_now_and_then() -> None:
@@ -230,6 +226,12 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
             await asyncio.sleep(settings.checkpoint_every_s)
             sign()
 
+    newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch) if file.exists() else None
+    if newest is not None and (newest.batch > store.head.batch or store.hash_of(newest.batch) != newest.head):
+        raise RuntimeError(
+            f"the store is at batch {store.head.batch}, and is not what the checkpoint of batch {newest.batch} in"
+            f" {file} sealed: was an old copy put back? Put the newer one back"
+        )
     service.at_end.append(sign)
 
 

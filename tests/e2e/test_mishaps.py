@@ -105,7 +105,7 @@ def test_an_emptied_redis_is_filled_again_from_the_store(folder: Path, redis_url
         assert ask(folder, "aggregator", "/state")["state_hash"] == fold(open_store(folder)).state_hash()
 
 
-@pytest.mark.parametrize(("kept", "said"), [(True, "the checkpoint of batch 2"), (False, "of another history")])
+@pytest.mark.parametrize(("kept", "said"), [(True, "the checkpoint of batch"), (False, "of another history")])
 def test_an_old_copy_of_the_store_is_refused(
     folder: Path, tmp_path: Path, redis_url: str, kept: bool, said: str
 ) -> None:
