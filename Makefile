@@ -10,11 +10,11 @@ BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test simulate format contracts tape bench-path lock clean
+.PHONY: help demo up check test simulate format contracts tape bench-path bench-ledger lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/ready  ## Run the reference programme on this machine and show its balances; ARGS="..." is passed on.
 	@$(BIN)/waferline demo $(ARGS)
@@ -48,6 +48,9 @@ tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means
 
 bench-path: .venv/ready  ## Measure the whole path from an event to its balance.
 	@$(BIN)/python -m bench.path $(ARGS)
+
+bench-ledger: .venv/ready  ## Measure the ledger alone against others, and as it grows; ARGS=--quick to 1e6 events only.
+	@$(BIN)/python -m bench.ledger $(ARGS)
 
 lock: .venv/ready  ## Choose the newest of every package anew, on the oldest Python: PYTHON=python3.11 make lock.
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
