@@ -24,11 +24,13 @@ from typing import Any, NamedTuple
 import orjson
 from redis import Redis
 
+from services.ledger.chain import seal
 from services.ledger.posting import Memory, post_events
 from services.ledger.recording import record_entries
-from services.ledger.store import Store
+from services.ledger.store import open_store
 from services.operator.stack import Stack, started
-from shared.batch import BATCH_MAX, EventBatch, Row, read_entry
+from shared.batch import BATCH_MAX, EventBatch, Row, canonical_bodies, read_entry
+from shared.broker import calm_collector
 from shared.events import Event, microseconds
 from shared.outbox import Outbox, Said
 from shared.streams import BALANCES, DATA, Role, recorded, said
@@ -247,14 +249,14 @@ def profile_ledger(load: Load) -> dict[str, float]:
     bodies = [(source, enter(events).body) for source, events in load.batches[:60]]
     stages: dict[str, list[float]] = {"decode and check": [], "digest": [], "decide": [], "whole": []}
     memory = Memory()
+    calm_collector()  # as the service does
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "ledger.db", epoch=1)
+        store = open_store(Path(folder) / "ledger.db", epoch=1)
         for n, (source, body) in enumerate(bodies, start=1):
             marks = [time.perf_counter()]
             rows: list[Row] = read_entry(body, source, load.roles[source])[0]
             marks.append(time.perf_counter())
-            for row in rows:
-                row.digest()
+            seal("\n".join(canonical_bodies(rows)).encode())
             marks.append(time.perf_counter())
             post_events(rows, memory)
             marks.append(time.perf_counter())
@@ -263,6 +265,7 @@ def profile_ledger(load: Load) -> dict[str, float]:
             marks.append(time.perf_counter())
             for name, start, end in zip(stages, marks, marks[1:], strict=False):
                 stages[name].append((end - start) / len(rows) * 1e6)
+        store.close()
     medians = {name: round(statistics.median(taken), 2) for name, taken in stages.items()}
     whole = medians.pop("whole")
     return medians | {"store and commit": round(whole - sum(medians.values()), 2), "whole": whole}

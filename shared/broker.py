@@ -341,10 +341,14 @@ async def publish_entries(
 
 def run_service(service: Service) -> int:
     """Run a service in this process; return its exit code."""
-    # what is there now stays; and a batch's many small objects die young, so the collector need not look so often
+    calm_collector()
+    return uvloop.run(service.run())
+
+
+def calm_collector() -> None:
+    """Have the garbage collector look seldom: what is there now stays, and a batch's many small objects die young."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    return uvloop.run(service.run())
 
 
 async def _parse(message: Any) -> StreamMessage[Any]:

@@ -26,11 +26,14 @@ class Line:
     dispatched: int = 0  # of a commit
     dispatches: dict[str, list[Any]] = field(default_factory=dict)  # of a shipment: id -> [wafers, day, eta, key]
     gone: dict[str, int] = field(default_factory=dict)  # of a shipment: site -> received, damaged and lost there
+    posted: dict[Cell, int] | None = field(default=None, compare=False)  # what it came to, once that was asked
 
     def in_force(self) -> list[Any] | None:
         """Return what the greatest (revision, id) that is not reversed says, None if there is none."""
         if not self.said:
             return None
+        if len(self.said) == 1:
+            return next(iter(self.said.values()))
         return self.said[max(self.said, key=lambda id_: (self.said[id_][0], id_))]
 
     def state(self) -> list[Any]:
@@ -205,11 +208,14 @@ class _Books:
     def _alter(self, name: LineName, derive: Derive, change: Callable[[Line], None]) -> None:
         """Change a line, and post what it now comes to less what it came to before."""
         line = self.memory.line(name)
-        before = derive(line)
+        before = derive(line) if line.posted is None else line.posted
         change(line)
-        after = derive(line)
-        for cell in before | after:
-            self._post(*cell, after.get(cell, 0) - before.get(cell, 0))
+        after = line.posted = derive(line)
+        for cell, wafers in after.items():
+            self._post(*cell, wafers - before.get(cell, 0))
+        for cell, wafers in before.items():
+            if cell not in after:
+                self._post(*cell, -wafers)
         self.decision.lines.add(name)
 
     def _revise(self, row: Row, sign: int) -> None:

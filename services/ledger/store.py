@@ -488,13 +488,14 @@ class Store:
                 refusals = self.refused(batch.header.batch) if batch.header.refusals else []
                 yield SealedBatch(batch, bodies[begin : begin + batch.header.events], [*map(_sealed, refusals)])
 
-    def identities(self, batch: StoredBatch) -> list[tuple[str, str]]:
-        """Return under which source and id each event of a batch is found."""
+    def identified(self, batch: StoredBatch, rows: Sequence[Row]) -> bool:
+        """Return whether each event of a batch is found under its own source and id."""
         found = self.database.query(
             "SELECT source, id FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq",
             (batch.first_event, batch.first_event + batch.header.events - 1),
         )
-        return [(self._names.texts[source], _id_of(id_)) for source, id_ in found]
+        sources = [self._names.texts[source] for source, _ in found]
+        return sources == [row.source for row in rows] and [id_ for _, id_ in found] == _keys_of(row.id for row in rows)
 
     def refused(self, batch: int | None = None, *, latest: int = 1 << 62) -> list[StoredRefusal]:
         """Return the refusals of a batch, or the latest of all of them, or all, in order."""

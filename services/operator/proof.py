@@ -172,7 +172,7 @@ class _Books:
             return found[1] if found is not None and found[0] <= self.events else None
 
         self.memory = Memory(load_event=load_event)
-        self.identities = store.identities
+        self.identified = store.identified
 
     def post(self, sealed: SealedBatch) -> Decision:
         """Post the events of a batch again; raise where the store would not find them, or says otherwise."""
@@ -183,7 +183,7 @@ class _Books:
         except (LookupError, TypeError, ValueError) as why:
             raise _Wrong(f"an event of batch {header.batch} cannot be read: {why!r}") from why
         self.events += header.events
-        if [(row.source, row.id) for row in rows] != self.identities(sealed.batch):
+        if not self.identified(sealed.batch, rows):
             raise _Wrong(f"the events of batch {header.batch} do not stand under their own source and id")
         progress = self.progress.setdefault(header.source, Progress())
         progress.advance(decision.watermark)
