@@ -63,6 +63,7 @@ class Party:
         self.outbox = Outbox(settings.outbox_dir / f"{settings.source}.db")
         self.through = self.outbox.last - len(self.outbox)  # all up to here is recorded or refused, and forgotten
         self.sent = 0
+        self.judged_at = time.monotonic()  # when `through` grew last
         self.refusals: dict[int, Refusal] = {}
         self.spoke = asyncio.Event()
         self.judged = asyncio.Condition()
@@ -90,13 +91,15 @@ class Party:
 
     async def _send(self) -> None:
         """Send what the outbox holds; what the ledger has not named after a while is sent again."""
-        progressed, through, patience = time.monotonic(), self.through, _RESEND_AFTER_S
+        since, through, patience = time.monotonic(), self.through, _RESEND_AFTER_S
         while True:
-            if self.through > through or self.sent <= self.through:
-                progressed, through, patience = time.monotonic(), self.through, _RESEND_AFTER_S
-            elif time.monotonic() - progressed > patience:
+            if self.sent <= self.through:
+                since, through, patience = time.monotonic(), self.through, _RESEND_AFTER_S
+            elif self.through > through:
+                since, through, patience = self.judged_at, self.through, _RESEND_AFTER_S
+            if time.monotonic() - since > patience:
                 self.service.log.warning("events_resent", position=self.through, events=self.sent - self.through)
-                self.sent, progressed = self.through, time.monotonic()
+                self.sent, since = self.through, time.monotonic()
                 patience *= 2  # a ledger that is away for long does not need it again and again
             entries = self.outbox.after(max(self.sent, self.through), _SENT_AT_ONCE)
             if entries:
@@ -105,7 +108,7 @@ class Party:
                 continue
             self.spoke.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.spoke.wait(), _RESEND_AFTER_S)
+                await asyncio.wait_for(self.spoke.wait(), max(0.1, since + patience - time.monotonic()))
 
     async def _hear_verdicts(self, entries: list[Entry]) -> None:
         for _, body in entries:
@@ -115,7 +118,8 @@ class Party:
                     f"the ledger has {verdict.through} events of {self.source}, its outbox said {self.outbox.last}: "
                     "was the outbox lost, or an old copy put back? Put the newer one back"
                 )
-            self.through = max(self.through, verdict.through)
+            if verdict.through > self.through:
+                self.through, self.judged_at = verdict.through, time.monotonic()
             self._log_refusals(verdict)
             for refusal in verdict.refusals:
                 if refusal.sequence is not None:
