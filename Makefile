@@ -10,7 +10,7 @@ BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test simulate format contracts tape bench-path bench-ledger lock clean
+.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -51,6 +51,9 @@ bench-path: .venv/ready  ## Measure the whole path from an event to its balance.
 
 bench-ledger: .venv/ready  ## Measure the ledger alone against others, and as it grows; ARGS=--quick to 1e6 events only.
 	@$(BIN)/python -m bench.ledger $(ARGS)
+
+chaos: .venv/ready  ## Kill, stop, cut and fill up the real processes, and check what must hold; ARGS="--kills 3" is short.
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: .venv/ready  ## Choose the newest of every package anew, on the oldest Python: PYTHON=python3.11 make lock.
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
