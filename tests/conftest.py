@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.postgres import SAID, postgres, postgres_database, postgres_server
+from tests.postgres import SAID, postgres, postgres_database, postgres_server, postgres_store, postgres_tables
 
-__all__ = ["postgres", "postgres_database", "postgres_server"]  # fixtures: a test has them by their name
+# fixtures: a test has them by their name
+__all__ = ["postgres", "postgres_database", "postgres_server", "postgres_store", "postgres_tables"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -12,7 +12,9 @@ import orjson
 
 from services.aggregator.curves import OPEN, Curves
 from services.aggregator.planning import Projection, project
+from services.ledger.database import Database
 from services.ledger.migrating import migrate
+from services.ledger.postgres import PostgresDatabase
 from services.ledger.recording import Outcome, record_entries
 from services.ledger.sqlite import SqliteDatabase
 from services.ledger.store import Store, open_store
@@ -27,6 +29,10 @@ Cell = tuple[Measure, int, tuple[str, str, str]]
 
 NOW = microseconds(datetime(2101, 1, 1, tzinfo=UTC))
 EPOCH = 7
+TABLES = (
+    "store", "head", "names", "keys", "batches", "events", "refusals", "postings", "lines", "stock", "counts",
+    "reversals", "sources", "heard", "offsets", "tallies",
+)  # fmt: skip
 
 
 class Horizon(NamedTuple):
@@ -118,10 +124,27 @@ def fold(
 
 
 def fresh_store(path: Path | str = ":memory:") -> Store:
-    """Return a new store on SQLite: a copy of one that was made once, as making the tables takes its time."""
+    """Return a new store: on SQLite a copy of one that was made once, as making the tables takes its time.
+
+    At a `postgresql://` URL what was there before is deleted, for the same reason.
+    """
+    if str(path).startswith("postgresql:"):
+        return Store(_emptied(str(path)))
     database = SqliteDatabase(path)
     _template().connection.backup(database.connection)
     return Store(database)
+
+
+def _emptied(url: str) -> Database:
+    database = PostgresDatabase(url)
+    migrate(database, epoch=EPOCH)
+    database.begin()
+    for table in TABLES:
+        if table not in ("store", "head"):
+            database.execute(f"DELETE FROM {table}")  # noqa: S608
+    database.execute("UPDATE head SET batch = 0, hash = ?", (bytes(32),))
+    database.commit()
+    return database
 
 
 @cache

@@ -18,6 +18,8 @@ from urllib.parse import quote, urlsplit
 import psycopg
 import pytest
 
+from tests.fold import fresh_store
+
 NAMED = "WAFERLINE_TEST_POSTGRES_URL"
 SAID = pytest.StashKey[str]()
 _STARTED_WITHIN_S = 30
@@ -46,27 +48,54 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: str) -> Iterator[str]:
     """The address of a database that the tests use one after the other."""
-    name = f"waferline_test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'".encode())
-    yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with _database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: str) -> Iterator[str]:
+    """The address of another, in which the ledger's tables stay from test to test."""
+    with _database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture
 def postgres(postgres_database: str) -> str:
     """The address of an empty database for one test."""
     # emptied and not made anew: 5 ms against 200
+    cut_off(postgres_database)
     with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
         connection.execute("DROP SCHEMA IF EXISTS public CASCADE")
         connection.execute("CREATE SCHEMA public")
         connection.execute(f"ALTER DATABASE {connection.info.dbname} RESET ALL".encode())
     return postgres_database
+
+
+@pytest.fixture
+def postgres_store(postgres_tables: str) -> str:
+    """The address of an empty store for one test: its tables are there, and nothing in them."""
+    cut_off(postgres_tables)
+    fresh_store(postgres_tables).close()
+    return postgres_tables
+
+
+def cut_off(url: str) -> int:
+    """End every other connection to a database, as the server's restart would; return how many there were."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).rowcount
+
+
+@contextmanager
+def _database(server: str) -> Iterator[str]:
+    name = f"waferline_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'".encode())
+    yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def _binaries() -> Path | None:

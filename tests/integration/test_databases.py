@@ -16,7 +16,7 @@ import pytest
 from services.ledger.database import Database
 from services.ledger.migrating import NEWEST, StrangeStore, expect_newest, migrate
 from services.ledger.postgres import PostgresDatabase
-from services.ledger.sqlite import SqliteDatabase
+from tests.books import connect_to
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ("seq", "source", "id", "body")
@@ -44,16 +44,6 @@ from services.ledger.sqlite import SqliteDatabase
 address = sys.argv[1]
 database = PostgresDatabase(address) if address.startswith("postgresql:") else SqliteDatabase(address)
 """
-
-
-def connect_to(address: str, *, read_only: bool = False) -> Database:
-    kind = PostgresDatabase if address.startswith("postgresql:") else SqliteDatabase
-    return kind(address, read_only=read_only)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return str(tmp_path / "ledger.db") if request.param == "sqlite" else request.getfixturevalue("postgres")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Recording: what is new, what was said before, what is refused, and who is told."""
+"""Recording: what is new, what was said before, what is refused, and who is told; on SQLite and on PostgreSQL."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,16 +11,11 @@ from services.ledger.store import Store
 from shared.batch import EventBatch
 from shared.events import Event, StockCounted, StockOpened, SupplyCommitted, microseconds
 from shared.voice import Voice
-from tests.fold import Folded, fold, fresh_store
+from tests.fold import Folded, fresh_store
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def store() -> Store:
-    return fresh_store()
 
 
 @pytest.fixture
@@ -52,9 +47,9 @@ def verdicts(folded: Folded) -> list[tuple[int, int, int, int]]:
 # ---------------------------------------------------------------- said before
 
 
-def test_a_duplicate_is_counted_and_dropped_within_a_batch_and_after_it(voice):
+def test_a_duplicate_is_counted_and_dropped_within_a_batch_and_after_it(fold_here, voice):
     log = [opened(voice), opened(voice)]
-    folded = fold([*log, log[0], log[1], log[1]], batches=[3, 2])
+    folded = fold_here([*log, log[0], log[1], log[1]], batches=[3, 2])
 
     assert verdicts(folded) == [(2, 2, 1, 0), (2, 0, 2, 0)]
     assert folded.stages()["on_hand"] == 20
@@ -62,10 +57,10 @@ def test_a_duplicate_is_counted_and_dropped_within_a_batch_and_after_it(voice):
 
 
 @pytest.mark.parametrize("batches", [1, 9])
-def test_an_id_said_again_with_other_content_is_refused_and_kept(voice, batches):
+def test_an_id_said_again_with_other_content_is_refused_and_kept(fold_here, voice, batches):
     first = opened(voice)
     other = opened(voice, wafers=99).model_copy(update={"id": first.id})
-    folded = fold([first, other], batches=batches)
+    folded = fold_here([first, other], batches=batches)
 
     (refusal,) = folded.refusals
     assert (refusal.code, refusal.path, refusal.sequence, refusal.id) == ("identity_conflict", "id", 2, first.id)
@@ -75,20 +70,20 @@ def test_an_id_said_again_with_other_content_is_refused_and_kept(voice, batches)
 
 
 @pytest.mark.parametrize("batches", [1, 9])
-def test_an_event_under_a_fresh_sequence_is_a_conflict_for_its_content_says_the_sequence(voice, batches):
+def test_an_event_under_a_fresh_sequence_is_a_conflict_for_its_content_says_the_sequence(fold_here, voice, batches):
     """Its id is unknown to the quick look, which searches only for sequences heard before: the index finds it."""
     first = opened(voice)
     again = first.model_copy(update={"sequence": 2})
-    folded = fold([first, again, opened(voice).model_copy(update={"sequence": 3})], batches=batches)
+    folded = fold_here([first, again, opened(voice).model_copy(update={"sequence": 3})], batches=batches)
 
     assert [refusal.code for refusal in folded.refusals] == ["identity_conflict"]
     assert folded.stages()["on_hand"] == 20
     assert folded.store.progress["americas"].through == 3
 
 
-def test_the_same_id_from_two_sources_is_two_events(voice):
+def test_the_same_id_from_two_sources_is_two_events(fold_here, voice):
     first = opened(voice)
-    folded = fold([first, first.model_copy(update={"source": "emea"})])
+    folded = fold_here([first, first.model_copy(update={"source": "emea"})])
 
     assert folded.refusals == []
     assert folded.stages()["on_hand"] == 20
