@@ -50,6 +50,10 @@ class Database(Protocol):
         """Have all that is queried inside be of one moment."""
         ...
 
+    def find(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> list[Any]:
+        """Return the rows (keys, then columns) of those keys that are in a table, in any order, in one round trip."""
+        ...
+
     def begin(self) -> None:
         """Begin a transaction."""
         ...

@@ -20,6 +20,8 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+_ARRAYS = {20: "bigint", 25: "text", 17: "bytea"}  # of all that is a key
+_COLLATED = {"text": ' COLLATE "C"'}
 _FEW = 32  # rows that are upserted sooner one by one than over a staging table: 0.13 ms against 0.33 ms for one row
 
 
@@ -92,6 +94,21 @@ class PostgresDatabase:
         finally:
             self.rollback()
 
+    def find(
+        self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows that have some keys: all in one question, as each takes its way to the server and back."""
+        if not rows:
+            return []
+        types = [_ARRAYS[type_] for type_ in self._types_of(table, tuple(keys))]
+        names = ", ".join(f"{table}.{column}" for column in (*keys, *columns))
+        asked = ", ".join(f"%s::{type_}[]" for type_ in types)
+        pairs = zip(keys, types, strict=True)
+        on = " AND ".join(f"{table}.{key} = asked.{key}{_COLLATED.get(type_, '')}" for key, type_ in pairs)
+        query = f"SELECT {names} FROM unnest({asked}) AS asked ({', '.join(keys)}) JOIN {table} ON {on}"  # noqa: S608
+        arrays = [list(column) for column in zip(*rows, strict=True)]
+        return self.connection.execute(query.encode(), arrays, binary=True).fetchall()
+
     def begin(self) -> None:
         """Begin a transaction."""
         self.connection.execute("BEGIN")
@@ -146,10 +163,7 @@ class PostgresDatabase:
 
     def _copy(self, into: str, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
         names = ", ".join(columns)
-        types = self._types.get((table, columns))
-        if types is None:  # binary COPY, a tenth quicker than text, wants each column's own type
-            description = self.connection.execute(f"SELECT {names} FROM {table} LIMIT 0".encode()).description  # noqa: S608
-            types = self._types[table, columns] = [column.type_code for column in description or ()]
+        types = self._types_of(table, columns)  # binary COPY, a tenth quicker than text, wants each column's own
         with (
             self.connection.cursor() as cursor,
             cursor.copy(f"COPY {into} ({names}) FROM STDIN (FORMAT BINARY)".encode()) as copy,
@@ -158,6 +172,14 @@ class PostgresDatabase:
             write = copy.write_row
             for row in rows:
                 write(row)
+
+    def _types_of(self, table: str, columns: tuple[str, ...]) -> list[int]:
+        types = self._types.get((table, columns))
+        if types is None:
+            names = ", ".join(columns)
+            description = self.connection.execute(f"SELECT {names} FROM {table} LIMIT 0".encode()).description  # noqa: S608
+            types = self._types[table, columns] = [column.type_code for column in description or ()]
+        return types
 
 
 class _WholeLoader(NumericLoader):

@@ -1,7 +1,7 @@
 """What an event does to the books: which postings follow from it, and what is remembered of its line."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from operator import itemgetter
@@ -102,19 +102,31 @@ class Stock:
 class Memory:
     """What the books remember. A miss is asked of the store, so that a restart needs no replay."""
 
-    load_line: Callable[[LineName], Line] = lambda _: Line()
+    load_lines: Callable[[Sequence[LineName]], dict[LineName, Line]] = lambda _: {}
     load_stock: Callable[[Key], Stock] = lambda _: Stock()
     load_event: Callable[[str, str], Row | None] = lambda _source, _id: None
     reversed: set[tuple[str, str]] = field(default_factory=set)
     lines: dict[LineName, Line] = field(default_factory=dict)
+    recalled: dict[LineName, Line] = field(default_factory=dict)  # for the batch at hand
     stocks: dict[Key, Stock] = field(default_factory=dict)
 
     def line(self, name: LineName) -> Line:
         """Return a line, a new one if nobody has spoken of it yet."""
         line = self.lines.get(name)
         if line is None:
-            line = self.lines[name] = self.load_line(name)
+            if name not in self.recalled:
+                self.recall((name,))
+            line = self.lines[name] = self.recalled.pop(name)
         return line
+
+    def recall(self, names: Iterable[LineName]) -> None:
+        """Ask the store at once for all of some lines that are not remembered.
+
+        They are remembered when they are needed: one that nobody changes in the end would stand in no store.
+        """
+        missing = [name for name in dict.fromkeys(names) if name not in self.lines]
+        found = self.load_lines(missing) if missing else {}
+        self.recalled.update((name, found.get(name) or Line()) for name in missing)
 
     def stock(self, key: Key) -> Stock:
         """Return the stock of a key, an empty one if nothing was ever there."""
@@ -148,6 +160,8 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
     """
     decision = Decision()
     books = _Books(memory, decision)
+    memory.recalled.clear()
+    memory.recall(name for row in rows if row.name in _LINED for name in _lines(row))
     placed: dict[str, int] = {}  # id -> index, made for the first reversal
     for index, row in enumerate(rows):
         if row.name == "source.advanced":
@@ -225,7 +239,7 @@ class _Books:
             else:
                 del line.said[row.id]
 
-        name = _shipment(row, row.source) if row.name == "shipment.revised" else (row.source, row.name, str(row.line))
+        [name] = _lines(row)
         self._alter(name, _DERIVED[row.name], change)
 
     def _dispatch(self, row: Row, sign: int) -> None:
@@ -238,10 +252,10 @@ class _Books:
         def release(line: Line) -> None:
             line.dispatched += sign * _wafers(row)
 
-        self._alter(_shipment(row, row.source), _derive_shipment, send)
-        commit = row.others["commit"]
-        if commit is not None:
-            self._alter((row.source, "supply.committed", commit), _derive_commit, release)
+        shipment, *commits = _lines(row)
+        self._alter(shipment, _derive_shipment, send)
+        for commit in commits:
+            self._alter(commit, _derive_commit, release)
 
     def _end(self, row: Row, sign: int) -> None:
         """Wafers of a shipment have come to their end: received, damaged or lost."""
@@ -253,7 +267,8 @@ class _Books:
             line.gone[site] = line.gone.get(site, 0) + sign * (_wafers(row) + damaged)
 
         self._move(Measure.DAMAGED, row, sign * damaged, _key(row))
-        self._alter(_shipment(row, others["owner"]), _derive_shipment, end)
+        [shipment] = _lines(row)
+        self._alter(shipment, _derive_shipment, end)
 
     # -- stock
 
@@ -301,9 +316,16 @@ def _wafers(row: Row) -> int:
     return row.wafers  # type: ignore[return-value]
 
 
-def _shipment(row: Row, owner: str) -> LineName:
-    """A shipment may carry several products: each is a line of its own, as what meets in a formula has one product."""
-    return (owner, f"shipment/{row.product}", str(row.line))
+def _lines(row: Row) -> list[LineName]:
+    """Return the lines that an event is about: its own, and the commit that it dispatches of.
+
+    A shipment may carry several products: each is a line of its own, as what meets in a formula has one product.
+    """
+    if not row.name.startswith("shipment."):
+        return [(row.source, row.name, str(row.line))]
+    shipment = (row.others.get("owner", row.source), f"shipment/{row.product}", str(row.line))
+    commit = row.others.get("commit")
+    return [shipment] if commit is None else [shipment, (row.source, "supply.committed", commit)]
 
 
 # ---------------------------------------------------------------- what a line comes to
@@ -425,3 +447,4 @@ _HANDLERS: dict[str, Callable[[_Books, Row, int], None]] = {
     "stock.transferred": _Books._transfer,
     "stock.counted": _Books._count,
 }
+_LINED = {*_DERIVED, "shipment.dispatched", "shipment.received", "shipment.lost"}

@@ -56,6 +56,10 @@ class SqliteDatabase:
         finally:
             self.rollback()
 
+    def find(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> list[Any]:
+        select, execute = _select(table, tuple(keys), tuple(columns)), self.connection.execute
+        return [found for row in rows for found in execute(select, row)]  # there is no way to save here
+
     def begin(self) -> None:
         self.connection.execute("BEGIN IMMEDIATE")
 
@@ -73,6 +77,12 @@ class SqliteDatabase:
 @lru_cache
 def _insert(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 (no name is a stranger's)
+
+
+@lru_cache
+def _select(table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    where = " AND ".join(f"{key} = ?" for key in keys)
+    return f"SELECT {', '.join(keys + columns)} FROM {table} WHERE {where}"  # noqa: S608
 
 
 @lru_cache

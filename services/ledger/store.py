@@ -228,7 +228,7 @@ class Store:
                 {text[name]: n for name, n in query("SELECT name, events FROM tallies")}
             )
             self.memory = Memory(
-                load_line=self._load_line,
+                load_lines=self._load_lines,
                 load_stock=self._load_stock,
                 load_event=self.event_row,
                 reversed={(text[source], _id_of(id_)) for source, id_ in query("SELECT source, id FROM reversals")},
@@ -268,11 +268,10 @@ class Store:
     def bodies(self, source: str, ids: Sequence[str]) -> dict[str, str]:
         """Return what a source has said under each of the ids that it has used before, as canonical text."""
         number = self._names.get(source)
-        found = (
-            (id_, self._one("SELECT body FROM events WHERE source = ? AND id = ?", (number, _key_of(id_))))
-            for id_ in ids
-        )
-        return {id_: row[0] for id_, row in found if row is not None}
+        if number is None or not ids:
+            return {}
+        keys = [(number, key) for key in set(_keys_of(ids))]
+        return {_id_of(id_): body for _, id_, body in self.database.find("events", ("source", "id"), ("body",), keys)}
 
     def refused_bodies(self, source: str, ids: Iterable[str]) -> set[bytes]:
         """Return what a source has said under some ids and was refused."""
@@ -392,12 +391,12 @@ class Store:
 
     # ---------------------------------------------------------------- reading
 
-    def _load_line(self, name: LineName) -> Line:
-        owner, kind, line = name
-        found = self._one(
-            "SELECT state FROM lines WHERE owner = ? AND kind = ? AND line = ?", (self._names.get(owner), kind, line)
-        )
-        return Line() if found is None else Line(*orjson.loads(found[0]))
+    def _load_lines(self, names: Sequence[LineName]) -> dict[LineName, Line]:
+        known = [(self._names[owner], kind, line) for owner, kind, line in names if owner in self._names]
+        return {
+            (self._names.texts[owner], kind, line): Line(*orjson.loads(state))
+            for owner, kind, line, state in self.database.find("lines", ("owner", "kind", "line"), ("state",), known)
+        }
 
     def _load_stock(self, key: Key) -> Stock:
         number = self._keys.get(key)

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.ledger.store import Store
+from services.operator.proof import verify
 from tests.fold import Folded, fold
 from tests.unit.naive_ledger import sum_up
 from tests.unit.test_posting import HORIZON, logs
@@ -52,8 +53,9 @@ def test_both_databases_hold_the_same_to_the_last_byte_of_the_chain(postgres_sto
     wrong = [{"source": "samsung", "id": "?", "sequence": "5"}, {"source": "americas", "type": None, "note": "\x00é😀"}]
     said = [*shuffle.sample(log, len(log)), *log[:3], *wrong]
     both = [fold(said, batches=sizes, horizon=HORIZON, path=address) for address in (":memory:", postgres_store)]
-    found = [outcome(folded) for folded in both]
+    found, proofs = [outcome(folded) for folded in both], [verify(folded.store).wrong for folded in both]
     for folded in both:
         folded.store.close()
 
     assert found[0] == found[1]
+    assert proofs == [None, None]

@@ -246,6 +246,25 @@ def test_a_statement_says_how_many_rows_it_has_changed(database):
     assert database.execute("DELETE FROM events WHERE seq = ?", (9,)) == 0
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
+def test_rows_are_found_by_their_keys(database, count):
+    rows = [(n % 3, text, f"{text}{n}", f"{n}") for n in range(count) for text in TEXTS[: max(1, 11 - count)]]
+    database.upsert("lines", *LINES, rows)
+    missing = [(7, "order", "no"), (0, "", "a"), (0, "A", "0")]
+
+    assert database.find("lines", *LINES, []) == database.find("lines", *LINES, missing) == []
+    for asked in (rows, rows[::2], rows[:1]):
+        found = database.find("lines", *LINES, [row[:3] for row in asked] + missing)
+        assert sorted(found) == sorted(asked)
+
+
+def test_rows_are_found_by_bytes(database):
+    append(database, *map(event, range(50)))
+
+    found = database.find("events", ("source", "id"), ("body",), [(1, n.to_bytes(16)) for n in (49, 50, 7)])
+    assert sorted(found) == [(1, n.to_bytes(16), "[]") for n in (7, 49)]
+
+
 # ---------------------------------------------------------------- transactions
 
 

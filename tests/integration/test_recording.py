@@ -81,6 +81,14 @@ def test_an_event_under_a_fresh_sequence_is_a_conflict_for_its_content_says_the_
     assert folded.store.progress["americas"].through == 3
 
 
+def test_what_was_said_long_ago_is_a_duplicate_for_a_ledger_that_starts_anew(fold_here, voice):
+    log = [opened(voice, wafers=1) for _ in range(1500)]
+    folded = fold_here([*log, *log[::-1], *log[700:]], batches=1000, reopen=True)
+
+    assert (folded.duplicates, folded.refusals, folded.store.last_event) == (2300, [], 1500)
+    assert folded.stages()["on_hand"] == 1500
+
+
 def test_the_same_id_from_two_sources_is_two_events(fold_here, voice):
     first = opened(voice)
     folded = fold_here([first, first.model_copy(update={"source": "emea"})])

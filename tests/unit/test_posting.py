@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ledger.posting import Memory, Stock
+from services.ledger.posting import Memory, Stock, post_events
+from shared.batch import Row
 from shared.events import (
     FIRMNESS,
     DemandForecast,
@@ -380,3 +381,33 @@ def test_a_line_that_is_no_longer_remembered_is_read_from_the_store(voices, monk
 
     assert folded.store.memory.lines == Memory().lines == {}
     assert cells_of(folded.store) == sum_up([log[0]])
+
+
+def test_the_lines_of_a_batch_are_asked_for_at_once(voices):
+    said = [
+        voices.say(
+            "samsung",
+            1,
+            SupplyCommitted(line=line, due=date(2026, 4, 20), firmness="firm", wafers=9, revision=0, **KEY),
+        )
+        for line in "abab"
+    ]
+    sent = ShipmentDispatched(shipment="s", wafers=3, eta=date(2026, 4, 2), commit="c", lots=[], **KEY)
+    log = [*said, voices.undo(said[0], "samsung"), voices.say("samsung", 2, sent)]
+    asked = []
+    memory = Memory(load_lines=lambda names: asked.append(list(names)) or {})
+    for _ in range(2):
+        post_events([Row.of(event) for event in log], memory)
+
+    commits = [("samsung", "supply.committed", line) for line in "abc"]
+    assert asked == [[*commits[:2], ("samsung", "shipment/HBM4-12H", "s"), commits[2]]]
+
+
+def test_a_line_that_is_asked_for_in_vain_is_not_remembered(voices):
+    commit = voices.say(
+        "samsung", 1, SupplyCommitted(line="c", due=date(2026, 4, 20), firmness="firm", wafers=9, revision=0, **KEY)
+    )
+    memory = Memory()
+    post_events([Row.of(voices.undo(commit, "samsung")), Row.of(commit)], memory)
+
+    assert memory.lines == {}
