@@ -34,8 +34,14 @@ def _version(database: Database) -> str | None:
             raise StrangeStore(
                 "the store was made by a Waferline from before stores had versions: start with a new one"
             )
+        others = _tables(database)
+        if others:
+            raise StrangeStore(f"the database holds other tables ({', '.join(others[:3])}): give the ledger its own")
         return None
-    version = str(database.query("SELECT version_num FROM alembic_version")[0][0])
+    found = database.query("SELECT version_num FROM alembic_version")
+    if len(found) != 1 or not _holds(database, "store"):
+        raise StrangeStore("the database holds the versions of other tables: give the ledger its own")
+    version = str(found[0][0])
     if version > NEWEST:
         raise StrangeStore(f"the store is of version {version}, this Waferline knows {NEWEST}: start a newer one")
     return version
@@ -45,6 +51,14 @@ def _holds(database: Database, table: str) -> bool:
     if database.dialect == "sqlite":
         return bool(database.query("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)))
     return database.query("SELECT to_regclass(?::text) IS NOT NULL", (table,))[0][0] is True
+
+
+def _tables(database: Database) -> list[str]:
+    if database.dialect == "sqlite":
+        found = database.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    else:
+        found = database.query("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1")
+    return [name for (name,) in found]
 
 
 def _upgrade(database: Database, epoch: int) -> None:

@@ -140,6 +140,27 @@ def test_a_store_from_before_there_were_versions_is_refused(database):
         migrate(database)
 
 
+def test_a_database_of_something_else_is_refused(address, connect):
+    database = connect()
+    database.execute("CREATE TABLE outbox (sequence BIGINT)")
+
+    for look in (migrate, expect_newest):
+        with pytest.raises(StrangeStore, match=r"other tables \(outbox\): give the ledger its own"):
+            look(database)
+
+
+@pytest.mark.parametrize("others", ["0001", "27c6a30d7c24", None])
+def test_the_versions_of_something_else_are_no_store(address, connect, others):
+    database = connect()
+    database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    if others:
+        database.execute("INSERT INTO alembic_version VALUES (?)", (others,))
+
+    for look in (migrate, expect_newest):
+        with pytest.raises(StrangeStore, match="versions of other tables"):
+            look(database)
+
+
 # ---------------------------------------------------------------- what goes in comes out
 
 
