@@ -22,6 +22,12 @@ _CONNECTION: dict[str, Any] = {
 }
 _ARRAYS = {20: "bigint", 25: "text", 17: "bytea"}  # of all that is a key
 _COLLATED = {"text": ' COLLATE "C"'}
+_WRITING = (
+    # a server that is set to lose its last commits in a power cut is not taken at its word
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+    # a ledger that hangs or is cut off in the midst of a batch would keep the next one waiting for hours
+    "SET idle_in_transaction_session_timeout = '30s'",
+)
 _FEW = 32  # rows that are upserted sooner one by one than over a staging table: 0.13 ms against 0.33 ms for one row
 
 
@@ -110,8 +116,8 @@ class PostgresDatabase:
         return self.connection.execute(query.encode(), arrays, binary=True).fetchall()
 
     def begin(self) -> None:
-        """Begin a transaction."""
-        self.connection.execute("BEGIN")
+        """Begin a transaction; at this level, who waits for another's batch then sees it, and is fenced."""
+        self.connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         self._open = True
         self._filled.clear()
 
@@ -122,10 +128,13 @@ class PostgresDatabase:
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one; the server has done so where the connection was lost."""
-        if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-            self._connection.execute("ROLLBACK")
-        elif not self._connection.closed and self._open:
-            self._connection.close()  # in the midst of a COPY that was broken off
+        try:
+            if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                self._connection.execute("ROLLBACK")
+            elif not self._connection.closed and self._open:
+                self._connection.close()  # in the midst of a COPY that was broken off
+        except psycopg.OperationalError:
+            self._connection.close()  # it was lost, and nothing had noticed
         self._open = False
         self._staging.clear()  # one that was made in this transaction is gone
 
@@ -138,12 +147,11 @@ class PostgresDatabase:
         connection.adapters.register_dumper(int, Int8BinaryDumper)  # one prepared statement, however great the number
         connection.adapters.register_loader("numeric", _WholeLoader)
         connection.adapters.register_loader("numeric", _WholeBinaryLoader)
-        # a server that is set to lose its last commits in a power cut is not taken at its word
-        connection.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
         self._staging.clear()
-        if self._read_only:
+        if not self._read_only:
+            for setting in _WRITING:
+                connection.execute(setting)
+        else:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.execute("SELECT 1")  # the snapshot is taken by the first query, not by BEGIN
             self._open = True

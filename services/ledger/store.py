@@ -194,11 +194,15 @@ def open_store(address: Path | str, *, epoch: int = 0, read_only: bool = False) 
         database: Database = PostgresDatabase(address, read_only=read_only)
     else:
         database = SqliteDatabase(address, read_only=read_only)
-    if read_only:
-        expect_newest(database)
-    else:
-        migrate(database, epoch=epoch)
-    return Store(database)
+    try:
+        if read_only:
+            expect_newest(database)
+        else:
+            migrate(database, epoch=epoch)
+        return Store(database)
+    except BaseException:
+        database.close()
+        raise
 
 
 class Store:
@@ -212,6 +216,7 @@ class Store:
 
     def _forget(self) -> None:
         """Drop what is remembered and read it again from the store."""
+        self._holds = False
         # of one moment: else it could hold another ledger's head and not what that one wrote, and no fence would see it
         with self.database.snapshot():
             query = self.database.query
@@ -236,6 +241,7 @@ class Store:
             self.head = Head(*self._one("SELECT batch, hash FROM head"))
             self.last_event: int = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
             self.last_posting: int = self._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
+        self._holds = True
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:
         found = self.database.query(sql, values)
@@ -252,6 +258,8 @@ class Store:
 
         Whatever is raised from here on, `rollback` comes next.
         """
+        if not self._holds:  # the database was away when it was to be read again
+            self._forget()
         self.database.begin()
         taken = self.database.execute(
             "UPDATE head SET batch = ? WHERE partition = 0 AND batch = ? AND hash = ?",
@@ -262,6 +270,7 @@ class Store:
 
     def rollback(self) -> None:
         """Undo the open transaction; nothing that was remembered since `begin` holds."""
+        self._holds = False
         self.database.rollback()
         self._forget()
 

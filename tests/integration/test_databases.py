@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import pytest
 from services.ledger.database import Database
 from services.ledger.migrating import NEWEST, StrangeStore, expect_newest, migrate
 from services.ledger.postgres import PostgresDatabase
+from services.ledger.store import open_store
 from tests.books import connect_to
+from tests.postgres import cut_off
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ("seq", "source", "id", "body")
@@ -370,6 +372,12 @@ def test_whoever_only_reads_cannot_write(database, connect):
 
 
 def test_the_second_to_take_a_batch_waits_and_has_not_got_it(database, address):
+    assert take_at_once(database, address) == [0]
+    assert database.query("SELECT batch, hash FROM head") == [(1, b"1" * 32)]
+
+
+def take_at_once(database: Database, address: str) -> list[int]:
+    """Have a second ledger take a batch that a first one is writing; return how many rows it has changed."""
     take = "UPDATE head SET batch = ?, hash = ? WHERE partition = 0 AND batch = ? AND hash = ?"
     begins, taken = threading.Event(), []
 
@@ -377,7 +385,8 @@ def test_the_second_to_take_a_batch_waits_and_has_not_got_it(database, address):
         other = connect_to(address)  # here: a SQLite connection belongs to its thread
         begins.set()
         other.begin()
-        taken.append(other.execute(take, (1, b"2" * 32, 0, bytes(32))))
+        with suppress(other.failure):
+            taken.append(other.execute(take, (1, b"2" * 32, 0, bytes(32))))
         other.rollback()
         other.close()
 
@@ -390,9 +399,7 @@ def test_the_second_to_take_a_batch_waits_and_has_not_got_it(database, address):
     assert thread.is_alive()  # it waits
     database.commit()
     thread.join(10)
-
-    assert taken == [0]
-    assert database.query("SELECT batch, hash FROM head") == [(1, b"1" * 32)]
+    return taken
 
 
 def test_a_process_that_is_killed_in_its_transaction_leaves_nothing(database, address):
@@ -491,9 +498,47 @@ def test_a_snapshot_that_was_lost_does_not_come_again_as_another(server, postgre
     reader.close()
 
 
+def test_a_connection_that_was_lost_while_nobody_looked_takes_its_transaction_with_it(server, postgres):
+    server.begin()
+    server.append("events", EVENTS, [event(1)])
+    cut(server, postgres)
+    server.rollback()
+    append(server, event(2))
+
+    assert held(server) == [2]
+
+
+def set_server(address: str, setting: str) -> None:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting}".encode())
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read"])
+def test_who_waits_for_a_batch_has_not_got_it_whatever_the_server_is_set_to(postgres, level):
+    set_server(postgres, f"default_transaction_isolation = '{level}'")
+    database = PostgresDatabase(postgres)
+    migrate(database)
+
+    assert take_at_once(database, postgres) == [0]
+    database.close()
+
+
+def test_a_ledger_that_hangs_in_a_batch_is_cut_off_and_a_reader_is_not(postgres):
+    for read_only, waits in ((False, "30s"), (True, "0")):
+        database = PostgresDatabase(postgres, read_only=read_only)
+        assert database.query("SHOW idle_in_transaction_session_timeout") == [(waits,)]
+        database.close()
+
+
+def test_a_store_that_cannot_be_opened_leaves_no_connection(postgres):
+    with pytest.raises(StrangeStore):
+        open_store(postgres, read_only=True)
+
+    assert cut_off(postgres) == 0
+
+
 def test_a_commit_waits_for_the_disk_whatever_the_server_is_set_to(postgres):
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off".encode())
+    set_server(postgres, "synchronous_commit = off")
     database = PostgresDatabase(postgres)
 
     assert database.query("SHOW synchronous_commit") == [("on",)]

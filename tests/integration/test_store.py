@@ -1,20 +1,26 @@
 """The store: whole batches or nothing, one writer, a chain that proves it; on SQLite and on PostgreSQL."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
+from sqlite3 import OperationalError
 from typing import Any
 
 import pytest
 from psycopg.pq import TransactionStatus
 
+from services.ledger.database import Database
 from services.ledger.recording import record_entries
-from services.ledger.store import Fenced, Store
+from services.ledger.store import Fenced, Store, open_store
+from services.operator.proof import verify
 from shared.batch import Row
-from shared.events import StockOpened
+from shared.events import EventReversed, StockOpened
 from shared.voice import Voice
-from tests.books import KEY, NOON, NOW, contents, everything, record, remembered, say
+from tests.books import KEY, NOON, NOW, connect_to, contents, everything, record, remembered, say
 from tests.fold import EPOCH, cells_of, fresh_store
+from tests.postgres import cut_off
 from tests.unit.naive_ledger import sum_up
 
 
@@ -64,6 +70,67 @@ def test_a_store_opened_again_goes_on_as_the_first_one_would(open_here, voice):
     assert cells_of(again) == sum_up([*log, *more])
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_a_commit_that_fails_or_whose_answer_is_lost_counts_once(open_here, voice, monkeypatch, made):
+    store, log = open_here(), everything(voice)
+    record(store, say(voice))
+    commit = store.database.commit
+
+    def fail() -> None:
+        if made:
+            commit()
+        raise store.database.failure("the connection is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.database, "commit", fail)
+        with pytest.raises(store.database.failure, match="is gone"):
+            record(store, log)
+
+    assert remembered(store) == remembered(open_here(read_only=True))
+    again = record(store, log)
+    assert (again.events, again.duplicates) == ((0, 5) if made else (5, 0))
+    assert verify(open_here(read_only=True)).wrong is None
+
+
+def test_a_store_that_could_not_be_read_again_is_read_before_the_next_batch(open_here, voice, monkeypatch):
+    store, log = open_here(), everything(voice)
+
+    def fail(*_: Any) -> None:
+        raise store.database.failure("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.database, "commit", fail)
+        patched.setattr(store.database, "snapshot", fail)
+        with pytest.raises(store.database.failure, match="is away"):
+            record(store, log)
+
+    assert record(store, log).events == 5
+    assert remembered(store) == remembered(open_here(read_only=True))
+    assert verify(open_here(read_only=True)).wrong is None
+
+
+def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_comes_again(
+    postgres_store, voice, monkeypatch
+):
+    store = open_store(postgres_store)
+    record(store, everything(voice))
+    before, knew, log = contents(postgres_store), remembered(store), say(voice, 900, site="narvik")
+    advance = Store._advance
+
+    def cut_and_advance(*arguments: Any) -> Any:
+        assert cut_off(postgres_store) == 1
+        return advance(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "_advance", cut_and_advance)
+        with pytest.raises(store.database.failure):
+            record(store, log)
+
+    assert (contents(postgres_store), remembered(store)) == (before, knew)
+    assert record(store, log).events == 900
+    store.close()
+
+
 # ---------------------------------------------------------------- one writer
 
 
@@ -97,6 +164,51 @@ def is_open(store: Store) -> bool:
     if store.database.dialect == "sqlite":
         return bool(connection.in_transaction)
     return connection.info.transaction_status is not TransactionStatus.IDLE
+
+
+class Interrupted:
+    """A database between whose answers something happens once, before so many of them are given."""
+
+    def __init__(self, database: Database, at: int, happens: Callable[[], Any]) -> None:
+        self.database, self.left, self.happens = database, at, happens
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self.database, name)
+        if name not in ("query", "execute", "append", "upsert", "find", "begin", "commit"):
+            return asked
+
+        def answer(*arguments: Any) -> Any:
+            self.left -= 1
+            if self.left == 0:
+                self.happens()
+            return asked(*arguments)
+
+        return answer
+
+
+@pytest.mark.parametrize("at", range(1, 46, 2))
+def test_a_ledger_that_another_interrupts_at_any_moment_is_whole_or_fenced(place, open_here, voice, at):
+    opened, early = say(voice), say(voice, site="narvik")
+    undone = [voice.say(NOON, EventReversed(reversed=opened[0].id, reason="")), *say(voice, site="goodyear")]
+    other = open_here()
+    impatient = {"sqlite": "PRAGMA busy_timeout = 0", "postgresql": "SET lock_timeout = '20ms'"}
+    other.database.connection.execute(impatient[other.database.dialect])
+    record(other, early)
+
+    def interrupt() -> None:
+        with suppress(other.database.failure):  # it must wait: the batch is taken
+            record(other, undone)
+
+    database = connect_to(place)
+    with suppress(Fenced, *([OperationalError] if other.database.dialect == "sqlite" else [])):
+        record(Store(Interrupted(database, at, interrupt)), opened)
+    database.close()
+
+    again = open_here(read_only=True)
+    assert verify(again).wrong is None
+    assert cells_of(again) == sum_up(
+        Row.read(body).event() for sealed in again.sealed_batches() for body in sealed.bodies
+    )
 
 
 def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(open_here, voice):
