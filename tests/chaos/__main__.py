@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.faults import FAULTS, Fault, Skipped
+from tests.chaos.forgery import FORGERIES
 from tests.chaos.invariants import violations
 from tests.chaos.rig import ROOT, Broken, Rig
 
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
-LATER = {
-    8: ("duplicates ×2 to ×10, same id with other content", "tests/simulation"),
-    16: ("tampering: edit, delete, swap, re-hash the tail, cut the tail", "tests/unit/test_proof.py"),
-    17: ("an old backup restored", "tests/e2e/test_mishaps.py"),
-}
+LATER = {18: ("the seeded simulator", "`make simulate`: below")}
+ALL = sorted((*FAULTS, *FORGERIES), key=lambda fault: fault.number)
 
 
 def run(fault: Fault, seed: int, kills: int, folder: Path, redis: str) -> dict[str, Any]:
@@ -70,9 +68,7 @@ def main() -> int:
     """Run what was asked for; return 1 if anything does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=2026, help="of every random choice and of the events")
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", choices=[fault.name for fault in FAULTS], help="some of them"
-    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[fault.name for fault in ALL], help="some of them")
     parser.add_argument(
         "--kills", type=int, default=100, help="of each service and of Redis; the other faults follow it"
     )
@@ -85,7 +81,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what it started ends with it
     command = f"python -m tests.chaos --seed {asked.seed} --kills {asked.kills}"
     rows = []
-    for fault in FAULTS:
+    for fault in ALL:
         if asked.only and fault.name not in asked.only:
             continue
         print(f"{fault.number} {fault.name} ...", file=sys.stderr, flush=True)

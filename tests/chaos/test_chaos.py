@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.faults import FAULTS, Fault, Skipped
+from tests.chaos.forgery import FORGERIES
 from tests.chaos.invariants import violations
 from tests.chaos.rig import Rig
 
@@ -40,7 +41,7 @@ def rigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rigs]:
         yield rigs
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", [*FAULTS, *FORGERIES], ids=lambda fault: fault.name)
 def test_all_that_must_hold_holds_after(fault: Fault, rigs: Rigs) -> None:
     rig = rigs.take()
     rig.run_load()

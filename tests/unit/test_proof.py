@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from services.ledger.chain import document, seal
 from services.ledger.checkpoint import Checkpoint
 from services.ledger.store import open_store
 from services.operator.proof import contradicted, verify, verify_chain
 from shared.events import Event, EventReversed, StockCounted, event_id
 from shared.voice import Voice
 from tests.fold import fold
+from tests.forging import seal_again
 from tests.simulate import simulate
 
 
@@ -52,18 +52,6 @@ def wrong(path: Path, *changes: str, chain_only: bool = False) -> str:
     connection.close()
     prove = verify_chain if chain_only else verify
     return prove(open_store(path, read_only=True)).wrong or ""
-
-
-def seal_again(path: Path, first: int) -> None:
-    """Seal the batches from the first on anew, as one would who can write to the store and knows how it is done."""
-    store = open_store(path)
-    previous = store.hash_of(first - 1)
-    for sealed in store.sealed_batches(first - 1):
-        header = sealed.batch.header._replace(previous=previous)
-        previous = seal(document(header, sealed.bodies, sealed.refusals))
-        store.database.execute("UPDATE batches SET hash = ? WHERE batch = ?", (previous, header.batch))
-    store.database.execute("UPDATE head SET hash = ?", (previous,))
-    store.close()
 
 
 def test_an_untouched_store_is_proved_and_its_state_is_the_replays(path: Path, events: list[Event]) -> None:
