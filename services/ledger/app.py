@@ -286,6 +286,7 @@ async def _read_told(service: Service, store: Store) -> int:
         return 0
     head = orjson.loads(last[0][1][DATA.encode()])["head"]
     if batch > store.head.batch or head != store.hash_of(batch).hex():
+        store.expect_alone()
         raise RuntimeError(
             f"{POSTINGS} holds batch {batch} of another history than this store, at {store.head.batch}. Was an "
             "old copy put back? Give it an empty Redis, or put the newer one back. Does a second ledger run? Stop one"

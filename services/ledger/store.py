@@ -268,6 +268,12 @@ class Store:
         if taken != 1:
             raise Fenced(f"batch {self.head.batch + 1} was taken by another ledger")
 
+    def expect_alone(self) -> None:
+        """Raise `Fenced` if another ledger has written to this store since it was last looked at."""
+        batch, hash_ = self._one("SELECT batch, hash FROM head")
+        if (batch, bytes(hash_)) != self.head:
+            raise Fenced(f"batch {self.head.batch + 1} was taken by another ledger")
+
     def rollback(self) -> None:
         """Undo the open transaction; nothing that was remembered since `begin` holds."""
         self._holds = False

@@ -149,6 +149,16 @@ def test_of_two_ledgers_on_one_store_the_slower_is_fenced_and_then_goes_on(place
     assert contents(place)["head"][0][1] == 3
 
 
+def test_a_ledger_sees_that_it_is_not_alone_before_it_records_anything(open_here, voice):
+    first, second = open_here(), open_here()
+    second.expect_alone()
+    record(first, say(voice))
+
+    first.expect_alone()
+    with pytest.raises(Fenced, match="batch 1"):
+        second.expect_alone()
+
+
 def test_a_fenced_ledger_leaves_no_transaction_open(open_here, voice):
     first, second = open_here(), open_here()
     record(first, say(voice))
