@@ -2,10 +2,18 @@
 
 import pytest
 
-from tests.postgres import SAID, postgres, postgres_database, postgres_server, postgres_store, postgres_tables
+from tests.postgres import (
+    SAID,
+    own_postgres,
+    postgres,
+    postgres_database,
+    postgres_server,
+    postgres_store,
+    postgres_tables,
+)
 
 # fixtures: a test has them by their name
-__all__ = ["postgres", "postgres_database", "postgres_server", "postgres_store", "postgres_tables"]
+__all__ = ["own_postgres", "postgres", "postgres_database", "postgres_server", "postgres_store", "postgres_tables"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -41,7 +41,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
             pytest.skip(_MISSING)
         else:
             request.config.stash[SAID] = str(binaries)
-            url = until_the_end.enter_context(_running(binaries))
+            url = until_the_end.enter_context(_running(binaries)).url
         yield url
 
 
@@ -113,8 +113,40 @@ def _binaries() -> Path | None:
     return None
 
 
+class Server:
+    """A server of our own, which can be ended and started again."""
+
+    def __init__(self, url: str, command: list[Any], log: Path, options: dict[str, Any]) -> None:
+        self.url, self._command, self._log, self._options = url, command, log, options
+
+    def start(self) -> None:
+        with self._log.open("ab") as lines:
+            self.process = subprocess.Popen(self._command, stdout=lines, stderr=lines, **self._options)
+        _wait(self.url, self.process, self._log)
+
+    def end(self, number: int = signal.SIGINT) -> None:
+        """End it: with SIGINT connections are cut and all is put in order, with SIGQUIT it is as in a power cut."""
+        self.process.send_signal(number)
+        try:
+            self.process.wait(_ENDED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def own_postgres(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server for one test, which may end it; skipped where one is named, as that is not ours to end."""
+    binaries = _binaries()
+    if os.environ.get(NAMED) or binaries is None:
+        pytest.skip(f"{NAMED} names a server that is not ours to end" if os.environ.get(NAMED) else _MISSING)
+    request.config.stash[SAID] = str(binaries)
+    with _running(binaries) as server:
+        yield server
+
+
 @contextmanager
-def _running(binaries: Path) -> Iterator[str]:
+def _running(binaries: Path) -> Iterator[Server]:
     """Run a server on a new cluster: over a socket alone, its path short, and on disk what was committed."""
     with TemporaryDirectory(prefix="wl-pg-", dir="/tmp") as folder:  # a socket's path has 107 bytes at most
         as_user: dict[str, Any] = {}
@@ -131,19 +163,13 @@ def _running(binaries: Path) -> Iterator[str]:
         if made.returncode != 0:
             raise RuntimeError(f"initdb: {made.stderr}")
         run = ["-D", data, "-k", folder, "-c", "listen_addresses="]
-        with log.open("wb") as lines:
-            server = subprocess.Popen([binaries / "postgres", *run], stdout=lines, stderr=lines, **started)
+        url = f"postgresql://postgres@/postgres?host={quote(folder, safe='')}"
+        server = Server(url, [binaries / "postgres", *run], log, started)
         try:
-            url = f"postgresql://postgres@/postgres?host={quote(folder, safe='')}"
-            _wait(url, server, log)
-            yield url
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # connections are cut, and what is committed is kept
-            try:
-                server.wait(_ENDED_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.end()
 
 
 def _readable(binaries: Path, folder: Path, as_user: dict[str, Any]) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -74,8 +75,8 @@ def open_store(folder: Path, url: str | None = None) -> Store:
         raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
     try:
         return open_ledger(path if url is None else url, read_only=True)
-    except StrangeStore as strange:
-        raise StackError(f"{path if url is None else 'the store at the URL'}: {strange}") from strange
+    except (StrangeStore, psycopg.Error) as why:  # psycopg names no password
+        raise StackError(f"{path if url is None else 'the store at the URL'}: {why}") from why
 
 
 def position_of(store: Store, text: str) -> int:

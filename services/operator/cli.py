@@ -47,6 +47,9 @@ _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
 Data = Annotated[
     Path, typer.Option("--data", help="The folder of the stack; of `data`, the one that runs or the demo's.")
 ]
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", help="A postgresql:// URL, for a store that is not in a stack's folder.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of tables for a person.")]
 
 
@@ -114,6 +117,7 @@ def up(
     pace: Annotated[float, typer.Option(help="Seconds that a played day takes.", min=0)] = 1.0,
     variant: Annotated[Variant, typer.Option(help="What to play.")] = "loi_headline",
     until: Annotated[str, typer.Option(help="The last day or month to play.")] = "2029-12",
+    store_url: StoreUrl = None,
 ) -> None:
     """Start Redis, the ledger, the aggregator and the parties, and stay up until Ctrl-C.
 
@@ -123,7 +127,7 @@ def up(
         console = open_console()
         last = _played_until(until)
         scenes = Play(variant=variant, until=last, pace_s=pace) if play else None
-        with started(Stack(data, scenes)) as stack:
+        with started(Stack(data, scenes, store=store_url or "")) as stack:
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(
                 table(
@@ -375,11 +379,6 @@ def replay(
     if expect is not None and state["state_hash"] != expect:
         typer.secho(f"waferline: the state hash is {state['state_hash']}, not {expect}", fg="red", err=True)
         raise typer.Exit(1)
-
-
-StoreUrl = Annotated[
-    str | None, typer.Option("--store", help="A postgresql:// URL, for a store that is not in a stack's folder.")
-]
 
 
 @app.command()

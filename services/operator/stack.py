@@ -51,6 +51,7 @@ class Stack:
     play: Play | None = None
     trust_recorded: bool = False
     redis_url: str = ""  # of a Redis that is there already; none: our own
+    store: str = ""  # the postgresql:// URL of the ledger's store; none: a file of our own
     parties: bool = True  # without them somebody else writes on their streams: a replay
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -64,7 +65,7 @@ class Stack:
 
     @property
     def ledger_path(self) -> Path:
-        """The ledger's store."""
+        """The ledger's store, where it is a file."""
         return self.folder / "ledger.db"
 
     @property
@@ -201,7 +202,7 @@ class Stack:
         environment = {
             "REDIS_URL": self.redis_url,
             "HTTP_PORT": str(self.ports[name]),
-            "LEDGER_STORE": str(self.ledger_path),
+            "LEDGER_STORE": self.store or str(self.ledger_path),
             "CHECKPOINT_KEY": str(self.checkpoint_key),
             "CHECKPOINTS": str(self.checkpoints),
             "LEDGER_URL": self.url("ledger"),
