@@ -14,7 +14,7 @@ import orjson
 
 from services.ledger.chain import GENESIS, Header, SealedRefusal, document, seal
 from services.ledger.database import Database
-from services.ledger.migrating import expect_newest, migrate
+from services.ledger.migrating import StrangeStore, expect_newest, migrate
 from services.ledger.posting import Decision, Key, Line, LineName, Memory, Stock
 from services.ledger.sqlite import SqliteDatabase
 from shared.batch import RefusedRow, Row
@@ -188,7 +188,10 @@ def open_store(address: Path | str, *, epoch: int = 0, read_only: bool = False) 
 
     One opened to be read goes on seeing the store as it is now. Raises the database's error where it cannot be opened.
     """
-    if isinstance(address, str) and address.startswith(("postgresql://", "postgres://")):
+    if isinstance(address, str) and "://" in address:
+        scheme = address.partition("://")[0]
+        if scheme not in ("postgresql", "postgres"):  # else a folder of that name would be made, and a file in it
+            raise StrangeStore(f"{scheme}:// names no store: it is a path, or a postgresql:// URL")
         from services.ledger.postgres import PostgresDatabase  # noqa: PLC0415 (who has none need not have its driver)
 
         database: Database = PostgresDatabase(address, read_only=read_only)

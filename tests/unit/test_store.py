@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ledger.migrating import StrangeStore
 from services.ledger.store import Progress, open_store
 from shared.voice import Voice
 from tests.books import contents, everything, record, remembered, say
@@ -54,6 +55,16 @@ def test_a_crash_between_begin_and_commit_leaves_nothing(path, voice, tmp_path):
 
     assert contents(str(tmp_path / "crashed.db")) == before
     assert open_store(str(tmp_path / "crashed.db")).head == store.head
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql+psycopg", "sqlite"])
+def test_an_address_that_is_no_store_is_refused_and_makes_no_file(tmp_path, monkeypatch, scheme):
+    monkeypatch.chdir(tmp_path)
+    for read_only in (False, True):
+        with pytest.raises(StrangeStore, match=r"names no store: it is a path, or a postgresql:// URL$"):
+            open_store(f"{scheme}://me:secret@there/ledger", read_only=read_only)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=100, deadline=None)
