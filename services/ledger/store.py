@@ -241,9 +241,9 @@ class Store:
                 load_event=self.event_row,
                 reversed={(text[source], _id_of(id_)) for source, id_ in query("SELECT source, id FROM reversals")},
             )
-            self.head = Head(*self._one("SELECT batch, hash FROM head"))
             self.last_event: int = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
             self.last_posting: int = self._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
+            self.head = Head(*self._one("SELECT batch, hash FROM head"))
         self._holds = True
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:
@@ -262,7 +262,10 @@ class Store:
         Whatever is raised from here on, `rollback` comes next.
         """
         if not self._holds:  # the database was away when it was to be read again
+            before = self.head
             self._forget()
+            if self.head != before:
+                raise Fenced(f"batch {before.batch + 1} was taken meanwhile")
         self.database.begin()
         taken = self.database.execute(
             "UPDATE head SET batch = ? WHERE partition = 0 AND batch = ? AND hash = ?",
@@ -294,11 +297,10 @@ class Store:
     def refused_bodies(self, source: str, ids: Iterable[str]) -> set[bytes]:
         """Return what a source has said under some ids and was refused."""
         number = self._names.get(source)
-        return {
-            bytes(body)
-            for id_ in ids
-            for (body,) in self.database.query("SELECT body FROM refusals WHERE source = ? AND id = ?", (number, id_))
-        }
+        if number is None:
+            return set()
+        found = self.database.find("refusals", ("source", "id"), ("body",), [(number, id_) for id_ in ids])
+        return {bytes(body) for _, _, body in found}
 
     def write(self, batch: Batch) -> Head:
         """Write one batch and commit it, whole or not at all; raise the database's error if it cannot be written."""
@@ -379,14 +381,12 @@ class Store:
         )  # fmt: skip
 
     def _write_counts(self, decision: Decision) -> None:
-        for (key, day, name), wafers in decision.counts.items():
+        counts = [((self._keys[key], day, name), wafers) for (key, day, name), wafers in decision.counts.items()]
+        for count_, wafers in counts:
             if wafers is None:
-                self.database.execute(
-                    "DELETE FROM counts WHERE key = ? AND day = ? AND name = ?", (self._keys[key], day, name)
-                )
-            else:
-                row = (self._keys[key], day, name, wafers)
-                self.database.append("counts", ("key", "day", "name", "wafers"), [row])
+                self.database.execute("DELETE FROM counts WHERE key = ? AND day = ? AND name = ?", count_)
+        said = [(*count_, wafers) for count_, wafers in counts if wafers is not None]
+        self.database.append("counts", ("key", "day", "name", "wafers"), said)
 
     def _advance(self, batch: Batch) -> Progress:
         """Move the source's progress on, and the tallies; return the progress."""

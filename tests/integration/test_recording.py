@@ -8,10 +8,12 @@ import pytest
 
 from services.ledger.recording import ENTRY_BYTES_MAX, Outcome, record_entries
 from services.ledger.store import Store
+from services.operator.proof import verify
 from shared.batch import EventBatch
-from shared.events import Event, StockCounted, StockOpened, SupplyCommitted, microseconds
+from shared.events import Event, EventReversed, StockCounted, StockOpened, SupplyCommitted, microseconds
 from shared.voice import Voice
 from tests.fold import Folded, fresh_store
+from tests.unit.naive_ledger import sum_up
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -168,6 +170,27 @@ def test_a_row_that_is_wrong_is_refused_alone_and_told_to_its_source(store, voic
         }
     ]  # fmt: skip
     assert b"-4" in store.refused(1)[0].body
+
+
+def test_what_was_refused_and_is_said_again_is_a_duplicate(store, voice):
+    wrong = [one(opened(voice).cloud_event() | {"time": f"day {n}"}) for n in range(60)]
+    record(store, *wrong[:40])
+    again = record(store, *wrong)
+
+    assert (again.duplicates, len(again.refused), len(store.refused())) == (40, 20, 60)
+    assert record(store, *wrong).duplicates == 60
+
+
+def test_counts_are_told_and_taken_back_in_one_batch_and_in_several(fold_here, voice):
+    counts = [voice.say(NOON + n % 3 * DAY, StockCounted(counted=n, **KEY)) for n in range(40)]
+    undone = [voice.say(NOON, EventReversed(reversed=count.id, reason="")) for count in counts[::3]]
+    for batches in (1000, 17):
+        folded = fold_here([*counts, *undone], batches=batches)
+
+        assert verify(folded.store).wrong is None
+        assert folded.cells() == sum_up([*counts, *undone])
+        ((_, stock),) = folded.store.stocks()
+        assert sum(len(names) for names in stock.counts.values()) == 26
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[]", b'{"ids":[]}', b"null", b"7"])

@@ -109,6 +109,24 @@ def test_a_store_that_could_not_be_read_again_is_read_before_the_next_batch(open
     assert verify(open_here(read_only=True)).wrong is None
 
 
+def test_a_store_that_another_ledger_wrote_to_while_it_could_not_be_read_is_fenced(open_here, voice, monkeypatch):
+    store, log = open_here(), everything(voice)
+
+    def fail(*_: Any) -> None:
+        raise store.database.failure("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.database, "commit", fail)
+        patched.setattr(store.database, "snapshot", fail)
+        with pytest.raises(store.database.failure):
+            record(store, log)
+    record(open_here(), log)
+
+    with pytest.raises(Fenced, match="batch 1 was taken meanwhile"):
+        record(store, log)
+    assert record(store, log).duplicates == 5
+
+
 def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_comes_again(
     postgres_store, voice, monkeypatch
 ):
