@@ -215,7 +215,7 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
         with file.open("ab") as held:
             fcntl.flock(held, fcntl.LOCK_EX)  # a second ledger on the store may be about to sign, too
             newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch)
-            if newest is None or newest.batch < store.head.batch:
+            if store.head.batch > (0 if newest is None else newest.batch):
                 append_checkpoint(file, sign_checkpoint(checkpoint_of(store), signer))
                 position, head = store.head.batch, store.head.hash.hex()
                 service.log.info("checkpoint_signed", position=position, events=store.last_event, head=head)

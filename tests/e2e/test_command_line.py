@@ -71,6 +71,7 @@ def test_a_stack_that_is_up_stops_cleanly_when_it_is_asked_to(tmp_path: Path, nu
 
     assert all(health["well"] for health in status.values())
     assert set(status) == set(facts["services"])
+    assert '"critical"' not in (data / "logs/ledger.log").read_text(), "an empty store has no checkpoint to sign"
     for pid in facts["pids"].values():
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
