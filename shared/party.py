@@ -29,7 +29,7 @@ from shared.streams import Role, recorded, said
 
 _RESEND_AFTER_S = 10.0
 _SENT_AT_ONCE = 50  # entries in one round trip
-_UNRECORDED_MAX = 100_000  # events: a simulation waits for the ledger beyond
+_UNRECORDED_MAX = 100_000  # events: beyond, a simulation waits for the ledger, and the door sends its callers away
 _VERDICT_WAIT_S = 10.0
 
 
@@ -150,6 +150,10 @@ class Party:
         if self.simulating:
             self.service.log.warning("request_refused", status=409, reason="simulated")
             return problem(409, f"{self.source} is simulated in this run and takes no events from outside")
+        waiting = self.outbox.last - self.through
+        if waiting >= _UNRECORDED_MAX:
+            self.service.log.warning("request_refused", status=429, reason="too many wait")
+            return problem(429, f"{waiting} events of {self.source} wait for the ledger: hand in again when it goes on")
         began = time.perf_counter()
         body = b""
         async for piece in request.stream():

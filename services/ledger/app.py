@@ -12,7 +12,9 @@ from typing import Any, cast
 import orjson
 from prometheus_client import Counter, Gauge
 from pydantic import Field
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisLost
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from services.ledger.api import routes
 from services.ledger.checkpoint import (
@@ -86,7 +88,7 @@ def build_app(settings: LedgerSettings) -> Service:
         """
         while True:
             for reader in service.readers:
-                with suppress(OSError, RedisError):  # it is away: there is nothing to look at
+                with suppress(RedisLost, RedisTimeout):  # it is away: there is nothing to look at
                     await _look_back(service, reader)
             await asyncio.sleep(_LOOKED_EVERY_S)
 

@@ -253,8 +253,8 @@ def cut_network(rig: Rig, chance: random.Random, kills: int) -> Tried:
                 proxy.cut(way)
                 time.sleep(seconds)
                 proxy.heal()
-                # each service finds its own lost connection where it next speaks: first the party, then the ledger
-                due = (2 if way == "lost" else 1) * SILENT_MAX_S + 2
+                # each service finds its own lost connection where it next speaks: the party, the ledger, the aggregator
+                due = (3 if way == "lost" else 1) * SILENT_MAX_S + 2
                 took = rig.until_heard(f"it goes on after the network was {way} for {seconds:.1f} s", due)
                 slowest[way] = max(slowest[way], took)
                 rig.advance(f"cuts: {way}, {n + 1} of {times}, {seconds:.1f} s, recovered after {took:.1f} s")
@@ -389,18 +389,20 @@ def poison(rig: Rig, chance: random.Random, kills: int) -> Tried:
     ]
     bodies += [(bad.name, bad.body, bad.code, bad.path) for bad in BAD_ENTRIES]
     chosen = bodies if kills >= 50 else chance.sample(bodies, 25)
-    slowest, at = 0.0, _newest(rig, recorded("samsung"))
     for event in good_events():
         rig.say(event)
+    slowest, repeated, (at, *_) = 0.0, 0, _refusals(rig, "samsung", "0-0", 3)
     for name, body, code, _ in chosen:
         rig.write("samsung", body)
         next_one, began = next(rig.voice("samsung")), time.monotonic()
         rig.say(next_one)
         wait(f"the good event after {name}", lambda due=next_one: _is_recorded(rig, due), 30)
         slowest = max(slowest, time.monotonic() - began)
-        at, codes = _refusals(rig, "samsung", at, next_one.sequence)
+        at, codes, duplicates = _refusals(rig, "samsung", at, next_one.sequence)
         due = "out_of_bounds" if len(body) > ENTRY_BYTES_MAX else code
-        if codes != [due]:
+        same = not codes and duplicates in (1, 3)  # it reads as one before did, alone or with two good rows
+        repeated += same
+        if codes != [due] and not same:
             raise Broken(f"{name}: {codes} instead of one {due}")
         rig.advance(f"poison on the stream: {name}")
     if slowest > GOOD_WITHIN_S:
@@ -415,30 +417,28 @@ def poison(rig: Rig, chance: random.Random, kills: int) -> Tried:
     return Tried(
         "poison on the stream, and at the door",
         len(chosen) * 2,
-        f"one refusal each with its reason; the next good event was recorded after {slowest:.2f} s at the latest; "
+        f"one refusal each with its reason ({repeated} kept once with one that reads the same); the next good event "
+        f"was recorded after {slowest:.2f} s at the latest; "
         "at the door: " + ", ".join(f"{count} {status}" for status, count in statuses.items()),
     )
-
-
-def _newest(rig: Rig, stream: str) -> str:
-    newest = rig.redis.xrevrange(stream, count=1)
-    return newest[0][0].decode() if newest else "0-0"
 
 
 def _is_recorded(rig: Rig, event: Event) -> bool:
     return (rig.get("ledger", f"/events/{event.source}/{event.id}") or {}).get("status") == "recorded"
 
 
-def _refusals(rig: Rig, source: str, after: str, through: int) -> tuple[str, list[str]]:
-    """Return the codes told to a source after an entry, up to the verdict on a sequence, and where that stands."""
+def _refusals(rig: Rig, source: str, after: str, through: int) -> tuple[str, list[str], int]:
+    """Return what is told a source after an entry, through a sequence: its end, the codes, how many duplicates."""
     codes: list[str] = []
+    duplicates = 0
     while True:
         for _, entries in wait("a verdict", lambda at=after: rig.redis.xread({recorded(source): at}, block=1000)):
             for entry_id, fields in entries:
                 after, verdict = entry_id.decode(), json.loads(fields[DATA.encode()])
                 codes += [refusal["code"] for refusal in verdict["refusals"]]
+                duplicates += verdict["duplicates"]
                 if verdict["through"] >= through:
-                    return after, codes
+                    return after, codes, duplicates
 
 
 def _hand_in_poison(rig: Rig, body: bytes) -> str:
