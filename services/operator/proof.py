@@ -10,10 +10,10 @@ from services.ledger.chain import GENESIS, seal
 from services.ledger.checkpoint import Checkpoint, read_checkpoints, read_verifier
 from services.ledger.posting import Cell, Decision, Memory, post_events
 from services.ledger.store import Progress, SealedBatch, Store, runs_of
-from services.operator.stack import Stack
+from services.operator.stack import Stack, StackError
 from shared.batch import Row
 from shared.catalog import digest
-from shared.postings import PostingBatch
+from shared.postings import Measure, PostingBatch
 
 _TOLD_AT_ONCE = 200
 
@@ -46,6 +46,8 @@ def verify_chain(store: Store, advance: Callable[[int], None] = lambda _: None) 
         _check_end(store, seen)
     except _Wrong as wrong:
         return seen.proof(str(wrong))
+    except store.database.failure as why:
+        return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why}")
     return seen.proof()
 
 
@@ -67,6 +69,8 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
         books.compare(store)
     except _Wrong as wrong:
         return seen.proof(str(wrong))
+    except store.database.failure as why:
+        return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why}")
     return seen.proof(state_hash=curves.state_hash())
 
 
@@ -85,9 +89,12 @@ def kept_checkpoints(folder: Path, file: Path | None, key: Path | None) -> list[
     """Return the checkpoints of a file, those of a stack's folder by default; raise `Untrusted` where one is forged."""
     stack = Stack(folder)
     path = file or stack.checkpoints
-    if file is None and not path.exists():
+    if file is None and key is None and not path.exists():
         return []
     public = key or stack.checkpoint_key.with_name(stack.checkpoint_key.name + ".pub")
+    for each, option in ((path, "--checkpoints"), (public, "--key")):
+        if not each.exists():
+            raise StackError(f"{each} is not there: name another with {option}")
     return read_checkpoints(path, read_verifier(public.read_text(encoding="utf-8"))).checkpoints
 
 
@@ -154,7 +161,14 @@ def _check_batch(sealed: SealedBatch, told: PostingBatch, decision: Decision) ->
         place = next(
             (n for n, (a, b) in enumerate(zip(stored, due, strict=False)) if a != b), min(len(stored), len(due))
         )
-        raise _Wrong(f"posting {place} of batch {number} is not what its events say")
+        found, said = (_told(cells[place]) if place < len(cells) else "none" for cells in (stored, due))
+        raise _Wrong(f"posting {place} of batch {number} is not what its events say: it is {found}, they say {said}")
+
+
+def _told(posting: tuple[Cell, int]) -> str:
+    (measure, day, key), wafers = posting
+    name = Measure(measure).name if measure in set(Measure) else f"measure {measure}"
+    return f"{wafers} {name} on day {day} of {'/'.join(key)}"
 
 
 class _Books:
@@ -205,7 +219,7 @@ class _Books:
         again = {name: line.state() for name, line in self.memory.lines.items()}
         pairs = {
             "lines": (again, {name: line.state() for name, line in store.lines()}),
-            "stock": (
+            "stocks": (
                 {
                     key: (stock.moved, stock.counts)
                     for key, stock in self.memory.stocks.items()

@@ -9,8 +9,10 @@ import pytest
 
 from services.ledger.checkpoint import Checkpoint
 from services.ledger.store import open_store
-from services.operator.proof import contradicted, verify, verify_chain
+from services.operator.proof import contradicted, kept_checkpoints, verify, verify_chain
+from services.operator.stack import StackError
 from shared.events import Event, EventReversed, StockCounted, event_id
+from shared.postings import Measure
 from shared.voice import Voice
 from tests.fold import fold
 from tests.forging import seal_again
@@ -111,8 +113,8 @@ def test_a_change_of_what_was_recorded_is_found_and_its_batch_named(
         ("UPDATE lines SET state = replace(state, ':', ': ') || ' '", ""),
         ("UPDATE lines SET state = '[{},0,{},{}]'", "the lines are not"),
         ("DELETE FROM lines", "the lines are not"),
-        ("UPDATE stock SET wafers = wafers + 1", "the stock are not"),
-        ("UPDATE counts SET wafers = wafers + 1", "the stock are not"),
+        ("UPDATE stock SET wafers = wafers + 1", "the stocks are not"),
+        ("UPDATE counts SET wafers = wafers + 1", "the stocks are not"),
         ("UPDATE sources SET advanced = advanced + 1", "the progress of the sources are not"),
         ("UPDATE heard SET last = last + 1", "the progress of the sources are not"),
         ("UPDATE offsets SET entry = '9-9'", "the offsets are not"),
@@ -126,6 +128,36 @@ def test_a_change_of_what_follows_from_the_events_is_found_by_posting_them_again
     assert said in found
     assert bool(said) == bool(found)
     assert verify_chain(open_store(path, read_only=True)).wrong is None or "store holds" in found
+
+
+def test_a_posting_that_is_not_what_its_events_say_is_told_with_what_they_say(path: Path) -> None:
+    [(batch, measure, day, *key, wafers)] = open_store(path).database.query(
+        "SELECT batch, measure, day, product, site, supplier, wafers FROM posted LIMIT 1"
+    )
+
+    cell = f"{Measure(measure).name} on day {day} of {'/'.join(key)}"
+    told = f"posting 0 of batch {batch} is not what its events say: it is {wafers + 1} {cell}, they say {wafers} {cell}"
+    assert wrong(path, "UPDATE postings SET wafers = wafers + 1 WHERE seq = 1") == told
+
+
+@pytest.mark.parametrize("chain_only", [True, False])
+def test_a_store_that_cannot_be_read_is_not_proved(path: Path, chain_only: bool) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript("DROP VIEW said; DROP VIEW posted; DROP TABLE refusals")
+    connection.close()
+
+    assert wrong(path, chain_only=chain_only).startswith("the store cannot be read behind batch ")
+
+
+def test_checkpoints_or_a_key_that_were_named_must_be_there(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.touch()
+
+    assert kept_checkpoints(tmp_path, None, None) == []
+    with pytest.raises(StackError, match="name another with --checkpoints"):
+        kept_checkpoints(tmp_path, None, there)
+    with pytest.raises(StackError, match="name another with --key"):
+        kept_checkpoints(tmp_path, there, None)
 
 
 def test_a_forged_reversal_is_found(path: Path) -> None:
