@@ -225,7 +225,10 @@ class Stack:
 
     def _last_words(self, name: str) -> str:
         lines = self._log_path(name).read_bytes().splitlines() or [b""]
-        return lines[-1][:300].decode(errors="replace")
+        try:
+            return str(json.loads(lines[-1])["reason"])
+        except (ValueError, LookupError, TypeError):
+            return lines[-1][:300].decode(errors="replace")
 
     def _log_path(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
