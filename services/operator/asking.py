@@ -1,6 +1,8 @@
 """Asking a stack: over HTTP where it runs, and from its store where it does not; the answers are the same."""
 
 import asyncio
+import sqlite3
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
@@ -79,11 +81,18 @@ def open_store(folder: Path, url: str | None = None) -> Store:
         raise StackError(f"{path if url is None else 'the store at the URL'}: {why}") from why
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """Return what a database raises where it cannot be opened, or read: of PostgreSQL only if its driver is in use."""
+    driver = sys.modules.get("psycopg")
+    return (sqlite3.Error,) if driver is None else (sqlite3.Error, driver.Error)
+
+
 def position_of(store: Store, text: str) -> int:
     """Return the position that a text names: a batch, or a day, at whose end the last batch was recorded before."""
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal():
         if int(text) > store.head.batch:
-            raise StackError(f"there is no batch {text} yet: the last one is {store.head.batch}")
+            advice = " (a day is written 2026-12-31)" if len(text) == len("20261231") else ""
+            raise StackError(f"there is no batch {text} yet: the last one is {store.head.batch}{advice}")
         return int(text)
     try:
         day = date.fromisoformat(text)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
+from rich.markup import escape
 
 from services.aggregator.curves import Basis
 from services.ledger.checkpoint import (
@@ -24,7 +25,7 @@ from services.ledger.checkpoint import (
 )
 from services.operator import demo as demo_
 from services.operator import taping
-from services.operator.asking import ask, find_stack, fold, open_store
+from services.operator.asking import ask, failures, find_stack, fold, open_store
 from services.operator.exporting import Format
 from services.operator.exporting import export as write_export
 from services.operator.logs import logs_command
@@ -61,8 +62,16 @@ def _errors_told() -> Iterator[None]:
     except (StackError, Untrusted) as error:
         typer.secho(f"waferline: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
+    except BrokenPipeError:
+        raise  # whoever reads what we write has seen enough: typer ends without a word
     except OSError as error:
-        typer.secho(f"waferline: {error.filename or ''}: {error.strerror or error}", fg="red", err=True)
+        place = f"{error.filename}: " if error.filename else ""
+        typer.secho(f"waferline: {place}{error.strerror or error}", fg="red", err=True)
+        raise typer.Exit(1) from error
+    except failures() as error:
+        why = " ".join(str(error).split())
+        advice = "is it there, whole, and one of Waferline? See docs/proof.md: Where it is not proved"
+        typer.secho(f"waferline: the store cannot be read ({why}): {advice}", fg="red", err=True)
         raise typer.Exit(1) from error
 
 
@@ -229,6 +238,8 @@ def balances(
     parts = answer["by"]
     grades = FIRMNESS[FIRMNESS.index(firmness) if firmness else 0 :]
     title = f"{window} days to {answer['day']}, {basis} basis"
+    if as_of is not None:
+        title += f", as it was known after batch {answer['position']}"
     open_console().print(
         table(
             title + (f", supply committed {firmness} or above" if firmness else ""),
@@ -248,10 +259,10 @@ def balances(
 
 def _standing(data: Path, answer: dict[str, Any]) -> str:
     """Return what the numbers rest on."""
-    through = answer["complete_through"]
+    through, place = answer["complete_through"], f"position {answer['position']}, head {answer['head'][:16]}"
     if through is None:
-        return f"{data}: no day is complete yet; each source says source.advanced when it has said all of a day"
-    return f"{data}: complete through {through}, position {answer['position']}, head {answer['head'][:16]}"
+        return f"{data}: {place}; no day is complete yet: each source says source.advanced when it has said all of one"
+    return f"{data}: complete through {through}, {place}"
 
 
 @app.command()
@@ -423,10 +434,15 @@ def verify(
             console.print(f"state hash: {proof.state_hash}", highlight=False, soft_wrap=True)
         last = f", the last one of batch {kept[-1].batch:,}" if kept else ""
         console.print(f"checkpoints: {len(kept)}{last}", highlight=False)
-        proved = (
-            "chain and checkpoints" if chain else "chain, checkpoints, postings and balances are what the events say"
-        )
-        console.print(f"proved: {proved}" if wrong is None else f"[bold red]NOT proved: {wrong}")
+        if wrong is not None:
+            console.print(f"[bold red]NOT proved: {escape(wrong)}", soft_wrap=True)
+            console.print("Keep the store as it is, and see what to do in docs/proof.md: Where it is not proved.")
+        else:
+            proved = ["chain", "checkpoints"] if kept else ["chain"]
+            proved += [] if chain else ["postings", "balances are what the events say"]
+            console.print(f"proved: {' and '.join(filter(None, (', '.join(proved[:-1]), proved[-1])))}")
+            if not kept:
+                console.print("No checkpoint was there: who can write to the store can seal it anew (--checkpoints).")
     if wrong is not None:
         raise typer.Exit(1)
 

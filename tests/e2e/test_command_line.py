@@ -51,6 +51,18 @@ def test_what_the_demo_left_can_be_asked_and_proved(tmp_path: Path) -> None:
     total = json.loads(run("balances", "--by", "", "--data", data, "--json").stdout)
     months = found["months"]["rows"]
 
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "ledger.db").write_bytes((tmp_path / "demo" / "ledger.db").read_bytes())
+    unsigned = run("verify", "--chain", "--data", str(alone))
+    assert "proved: chain\nNo checkpoint was there" in unsigned.stdout
+    with (alone / "ledger.db").open("r+b") as damaged:
+        damaged.truncate(100_000)
+    for command in ("verify", "balances"):
+        refused = run(command, "--data", str(alone))
+        assert (refused.returncode, "the store cannot be read" in refused.stderr + refused.stdout) == (1, True)
+        assert "Traceback" not in refused.stderr
+
     assert (proof["proved"], proof["state_hash"]) == (True, found["state_hash"])
     assert total["rows"][0]["supply"] == months[0]["start"]["started"] > 0
     assert sum(found["events_by_type"].values()) == proof["events"]

@@ -92,8 +92,11 @@ def test_a_position_that_is_not_there_is_refused(corrected: Folded) -> None:
     assert position_of(corrected.store, "4") == 4
     with pytest.raises(StackError, match="no batch 5 yet: the last one is 4"):
         position_of(corrected.store, "5")
-    with pytest.raises(StackError, match="neither a position"):
-        position_of(corrected.store, "yesterday")
+    with pytest.raises(StackError, match=r"the last one is 4 \(a day is written 2026-12-31\)"):
+        position_of(corrected.store, "20260305")
+    for text in ("yesterday", "-1", "1.5", "", "\N{FULLWIDTH DIGIT TWO}"):
+        with pytest.raises(StackError, match="neither a position"):
+            position_of(corrected.store, text)
 
 
 def test_what_is_known_at_a_time_is_what_stood_before_the_first_batch_after_it(corrected: Folded) -> None:
