@@ -323,9 +323,9 @@ def _health(url: str) -> dict[str, Any]:
 
 @app.command()
 def record(
-    tape: Annotated[Path, typer.Argument(help="The tape to write, .gz for a compressed one.")],
-    after: Annotated[int, typer.Option(help="Start behind this batch.")] = 0,
-    until: Annotated[int | None, typer.Option(help="The last batch.")] = None,
+    tape: Annotated[Path, typer.Argument(help="The new file to write, .gz for a compressed one.")],
+    after: Annotated[int, typer.Option(help="Start behind this batch.", min=0)] = 0,
+    until: Annotated[int | None, typer.Option(help="The last batch.", min=1)] = None,
     data: Data = DATA,
 ) -> None:
     """Write what a stack's ledger has recorded and refused as a tape: one CloudEvent a line, in its order.
@@ -335,9 +335,14 @@ def record(
     with _errors_told():
         data = find_stack(data)
         store = open_store(data)
+        if tape.exists():
+            raise StackError(f"{tape} is there already: remove it or name another")
+        last = store.head.batch if until is None else min(until, store.head.batch)
+        if after > last:
+            raise StackError(f"there is no batch behind {after} to record: the last one is {last}")
         console = open_console()
         count = 0
-        batches = store.head.batch - after
+        batches = last - after
         with taping.open_tape(tape, "wb") as out, demo_.progress_bar(console, "recording", batches) as (bar, task):
             for _, lines in taping.record(store, after, until):
                 out.writelines(line + b"\n" for line in lines)

@@ -217,7 +217,7 @@ def _write_parquet(store: Store, folder: Path, advance: Advance) -> None:
         "state": curves.state_hash(),
     }  # fmt: skip
     part = folder.with_name(folder.name + ".part")
-    part.mkdir(parents=True)
+    part.mkdir()
     try:
         _write_tables(store, part, said, advance)
         part.rename(folder)

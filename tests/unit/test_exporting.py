@@ -45,7 +45,7 @@ from shared.events import (
 )
 from shared.postings import STAGES
 from shared.voice import Voice
-from tests.fold import Folded, cells_of, fold
+from tests.fold import Folded, cells_of, fold, fresh_store
 from tests.simulate import simulate
 from tests.unit.test_posting import logs
 
@@ -268,6 +268,14 @@ def test_the_documents_hold_the_rows(folded: Folded, tmp_path: Path) -> None:
 
     assert sorted(said, key=itemgetter("id")) == sorted((e.content() for e in everything()), key=itemgetter("id"))
     assert refused[:5] == ["samsung", 99, None, "malformed", "id"]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_no_folder_is_made_for_a_misspelt_one(format_: Format, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        export(fresh_store(), format_, tmp_path / "misspelt" / "out")
+
+    assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- parquet
