@@ -211,7 +211,8 @@ def balances(
     site: str | None = None,
     supplier: str | None = None,
     as_of: Annotated[
-        str | None, typer.Option(help="What was known after this batch, or at the end of this day.")
+        str | None,
+        typer.Option(help="What was known after this batch, or at the end of this UTC day: before one recorded later."),
     ] = None,
     data: Data = DATA,
     json_: Json = False,
