@@ -1,7 +1,8 @@
 """Postings and balances: what the ledger tells the aggregator, and what the aggregator tells everyone."""
 
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -94,6 +95,22 @@ class PostingBatch(BaseModel):
     watermarks: dict[str, int]  # source -> the day it has advanced through
     sources: list[str]  # sources that spoke in this batch
     told: int | None = None  # when the earliest of its events was said, wall clock, microseconds since 1970
+
+    @classmethod
+    def of(cls, postings: Sequence[tuple[int, int, tuple[str, str, str], int]], **others: Any) -> "PostingBatch":
+        """Return the batch of some postings (measure, day, key, wafers), each of which is trusted to be right."""
+        keys = [key for _, _, key, _ in postings]
+        index = {name: n for n, name in enumerate(dict.fromkeys(name for key in keys for name in key))}
+        return cls.model_construct(
+            names=list(index),
+            products=[index[product] for product, _, _ in keys],
+            sites=[index[site] for _, site, _ in keys],
+            suppliers=[index[supplier] for _, _, supplier in keys],
+            measures=[int(measure) for measure, _, _, _ in postings],
+            days=[day for _, day, _, _ in postings],
+            wafers=[wafers for _, _, _, wafers in postings],
+            **others,
+        )
 
     def encode(self) -> bytes:
         """Return the JSON that an entry carries."""

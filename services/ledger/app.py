@@ -156,7 +156,7 @@ def _read_party(
 
     @service.reads(stream, after=after, batch_max=settings.read_max)
     async def record(entries: list[Entry]) -> None:
-        for portion in _portions(entries):
+        for portion in _portions(entries, alone=settings.trust_recorded):
             began = time.perf_counter()
             try:
                 outcome = record_entries(
@@ -237,12 +237,15 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
     service.at_end.append(sign)
 
 
-def _portions(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Yield what goes into one transaction: a backlog at once would keep the others waiting, and fill the memory."""
+def _portions(entries: list[Entry], *, alone: bool = False) -> Iterator[list[Entry]]:
+    """Yield what goes into one transaction: a backlog at once would keep the others waiting, and fill the memory.
+
+    Entries whose senders say when they are recorded stand `alone`, as a batch is recorded at one time.
+    """
     portion: list[Entry] = []
     size = 0
     for entry in entries:
-        if portion and size + len(entry[1]) > _TRANSACTION_BYTES_MAX:
+        if portion and (alone or size + len(entry[1]) > _TRANSACTION_BYTES_MAX):
             yield portion
             portion, size = [], 0
         portion.append(entry)

@@ -546,6 +546,12 @@ class Store:
         later = self._one("SELECT min(batch) FROM batches WHERE recorded > ?", (time,))[0]
         return self.head.batch if later is None else later - 1
 
+    def is_recorded_by(self, time: int, *, after: int) -> bool:
+        """Return whether a batch after a position was recorded by a time, microseconds since 1970."""
+        return bool(
+            self.database.query("SELECT 1 FROM batches WHERE batch > ? AND recorded <= ? LIMIT 1", (after, time))
+        )
+
     def told_batches(self, after: int, limit: int) -> list[ToldBatch]:
         """Return up to `limit` batches after a position, as they are told on the streams."""
         told: list[ToldBatch] = []
@@ -562,21 +568,13 @@ class Store:
 
     def _told(self, batch: StoredBatch, found: list[tuple[Any, ...]]) -> ToldBatch:
         header = batch.header
-        parts = [self._keys.parts[key] for key, *_ in found]
-        used = {number: index for index, number in enumerate(dict.fromkeys(name for part in parts for name in part))}
-        postings = PostingBatch.model_construct(
+        postings = PostingBatch.of(
+            [(measure, day, self._keys.key(key), wafers) for key, measure, day, wafers in found],
             epoch=self.epoch,
             batch=header.batch,
             previous=header.batch - 1,
             events=header.events,
             head=batch.hash.hex(),
-            names=[self._names.texts[number] for number in used],
-            products=[used[product] for product, _, _ in parts],
-            sites=[used[site] for _, site, _ in parts],
-            suppliers=[used[supplier] for _, _, supplier in parts],
-            measures=[measure for _, measure, _, _ in found],
-            days=[day for _, _, day, _ in found],
-            wafers=[wafers for _, _, _, wafers in found],
             watermarks={} if batch.watermark is None else {header.source: batch.watermark},
             sources=[header.source] if header.events else [],
             told=batch.told,

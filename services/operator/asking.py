@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -18,11 +18,14 @@ from services.aggregator.api import routes as aggregator_routes
 from services.aggregator.curves import Curves
 from services.ledger.api import routes as ledger_routes
 from services.ledger.migrating import StrangeStore
+from services.ledger.posting import Memory, post_events
 from services.ledger.store import Store
 from services.ledger.store import open_store as open_ledger
 from services.operator.stack import StackError, running
+from shared.batch import Row
 from shared.catalog import digest
 from shared.events import day_number
+from shared.postings import PostingBatch
 
 _READ_AT_ONCE = 200
 _DAY_US = 86_400_000_000
@@ -51,10 +54,8 @@ async def _ask_store(
     folder: Path, service: str, path: str, params: Mapping[str, str], as_of: str | None
 ) -> httpx.Response:
     store = open_store(folder)
-    until = None if as_of is None else position_of(store, as_of)
-    routes: list[BaseRoute] = (
-        ledger_routes(store) if service == "ledger" else [*aggregator_routes(partial(fold, store, until=until))]
-    )
+    folded = partial(fold, store) if as_of is None else partial(fold_as_of, store, as_of)
+    routes: list[BaseRoute] = ledger_routes(store) if service == "ledger" else [*aggregator_routes(folded)]
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
         return await client.get(path, params=params)
@@ -77,28 +78,70 @@ def open_store(folder: Path, url: str | None = None) -> Store:
         raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
     try:
         return open_ledger(path if url is None else url, read_only=True)
-    except (StrangeStore, psycopg.Error) as why:  # psycopg names no password
+    except failures() as why:  # psycopg names no password
         raise StackError(f"{path if url is None else 'the store at the URL'}: {why}") from why
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Return what a database raises where it cannot be opened, or read: of PostgreSQL only if its driver is in use."""
+    """Return what is raised where a store cannot be opened, or read: of PostgreSQL only if its driver is in use."""
     driver = sys.modules.get("psycopg")
-    return (sqlite3.Error,) if driver is None else (sqlite3.Error, driver.Error)
+    return (StrangeStore, sqlite3.Error, *(() if driver is None else (driver.Error,)))
 
 
-def position_of(store: Store, text: str) -> int:
-    """Return the position that a text names: a batch, or a day, at whose end the last batch was recorded before."""
+def fold_as_of(store: Store, text: str) -> Curves:
+    """Return the curves of what was known after a batch (1234), or at the end of a day (2026-12-31), UTC."""
     if text.isascii() and text.isdecimal():
         if int(text) > store.head.batch:
             advice = " (a day is written 2026-12-31)" if len(text) == len("20261231") else ""
             raise StackError(f"there is no batch {text} yet: the last one is {store.head.batch}{advice}")
-        return int(text)
+        return fold(store, until=int(text))
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise StackError(f"{text!r} is neither a position (1234) nor a day (2026-12-31)") from error
-    return store.position_at((day_number(day) + 1) * _DAY_US - 1)
+    return _fold_known(store, (day_number(day) + 1) * _DAY_US - 1)
+
+
+def _fold_known(store: Store, time: int) -> Curves:
+    """Return the curves of what was recorded up to a time, microseconds since 1970.
+
+    Where a simulation or a tape says when, it need not grow from batch to batch: then the events that were recorded by
+    that time are posted again, and the others have no part in it, whoever came first.
+    """
+    position = store.position_at(time)
+    if not store.is_recorded_by(time, after=position):
+        return fold(store, until=position)
+    curves, known = Curves(catalogue=digest()), list[int]()  # the first events of the batches that were
+
+    def load_event(source: str, id_: str) -> Row | None:
+        found = store.find_event(source, id_)
+        if found is None:
+            return None
+        place = bisect_right(known, found[0]) - 1
+        return found[1] if place >= 0 and found[0] < ends[place] else None
+
+    ends: list[int] = []
+    memory = Memory(load_event=load_event)
+    for sealed in store.sealed_batches():
+        batch, header = sealed.batch, sealed.batch.header
+        if header.recorded > time:
+            continue
+        decision = post_events([Row.read(body) for body in sealed.bodies], memory)
+        known.append(batch.first_event)
+        ends.append(batch.first_event + header.events)
+        curves.add(
+            PostingBatch.of(
+                [(measure, day, key, wafers) for (measure, day, key), wafers in decision.postings()],
+                epoch=store.epoch,
+                batch=header.batch,
+                previous=curves.position,
+                events=header.events,
+                head=batch.hash.hex(),
+                watermarks={} if batch.watermark is None else {header.source: batch.watermark},
+                sources=[header.source] if header.events else [],
+            )
+        )
+    return curves
 
 
 def fold(store: Store, advance: Callable[[int], None] = lambda _: None, *, until: int | None = None) -> Curves:

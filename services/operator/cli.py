@@ -212,7 +212,7 @@ def balances(
     supplier: str | None = None,
     as_of: Annotated[
         str | None,
-        typer.Option(help="What was known after this batch, or at the end of this UTC day: before one recorded later."),
+        typer.Option(help="What was known after this batch, or at the end of this UTC day."),
     ] = None,
     data: Data = DATA,
     json_: Json = False,

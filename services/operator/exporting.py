@@ -17,6 +17,7 @@ from services.aggregator.curves import PARTS, SLOTS, Curves
 from services.ledger.posting import Key, Memory, post_events
 from services.ledger.store import Store
 from services.operator.asking import fold
+from services.operator.proof import expect_sealed
 from services.operator.stack import StackError
 from shared.batch import Row
 from shared.events import EPOCH, write_time
@@ -82,7 +83,7 @@ def _post_again(store: Store, advance: Advance) -> Iterator[_Posted]:
         return found[1] if found is not None and found[0] < seq else None
 
     memory = Memory(load_event=load_event)
-    for sealed in store.sealed_batches():
+    for sealed in expect_sealed(store.sealed_batches()):
         header = sealed.batch.header
         for row in map(Row.read, sealed.bodies):
             seq += 1
@@ -99,7 +100,7 @@ def _post_again(store: Store, advance: Advance) -> Iterator[_Posted]:
 
 
 def _write_documents(store: Store, file: BinaryIO, advance: Advance) -> None:
-    for sealed in store.sealed_batches():
+    for sealed in expect_sealed(store.sealed_batches()):
         file.write(sealed.document())
         advance(1)
 
@@ -230,7 +231,7 @@ def _write_tables(store: Store, folder: Path, metadata: dict[str, str], advance:
         _Table(folder / "postings.parquet", _POSTINGS, metadata) as postings,
         _Table(folder / "events.parquet", _EVENTS, metadata) as events,
     ):
-        for sealed in store.sealed_batches():
+        for sealed in expect_sealed(store.sealed_batches()):
             header = sealed.batch.header
             [told] = store.told_batches(header.batch - 1, 1)
             said, names = told.postings, told.postings.names

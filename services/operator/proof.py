@@ -1,7 +1,7 @@
 """The proof: that nothing in a store was changed, and that its balances are what its events say."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +72,15 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
     except store.database.failure as why:
         return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why}")
     return seen.proof(state_hash=curves.state_hash())
+
+
+def expect_sealed(batches: Iterable[SealedBatch]) -> Iterator[SealedBatch]:
+    """Yield batches as long as each is what its hash seals; raise `StackError` at the first that is not."""
+    for sealed in batches:
+        if seal(sealed.document()) != sealed.batch.hash:
+            number = sealed.batch.header.batch
+            raise StackError(f"batch {number} is not what was sealed: `waferline verify` says more")
+        yield sealed
 
 
 def contradicted(store: Store, checkpoint: Checkpoint) -> str | None:

@@ -13,6 +13,7 @@ import orjson
 from redis import Redis
 
 from services.ledger.store import Store
+from services.operator.proof import expect_sealed
 from services.operator.stack import Stack, StackError
 from shared.batch import BATCH_MAX, EventBatch, Row
 from shared.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, microseconds, parse_strictly
@@ -41,7 +42,7 @@ def record(store: Store, after: int = 0, until: int | None = None) -> Iterator[t
 
     Left out is a refused body that no replay could put on its source's stream again: no JSON, or of another source.
     """
-    for sealed in store.sealed_batches(after):
+    for sealed in expect_sealed(store.sealed_batches(after)):
         header = sealed.batch.header
         if until is not None and header.batch > until:
             return

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.operator.asking import fold, position_of
+from services.operator.asking import fold, fold_as_of
 from services.operator.stack import StackError
 from shared.events import (
     Event,
@@ -14,7 +14,6 @@ from shared.events import (
     StockCounted,
     StockOpened,
     SupplyCommitted,
-    day_number,
     microseconds,
 )
 from shared.voice import Voice
@@ -49,7 +48,7 @@ def corrected() -> Folded:
 
 def on_hand(corrected: Folded, known: str, held: date) -> int:
     """What stood on hand at the end of a day, as it was known at another."""
-    corrected.curves = fold(corrected.store, until=position_of(corrected.store, known))
+    corrected.curves = fold_as_of(corrected.store, known)
     return corrected.stages(held)["on_hand"]
 
 
@@ -89,17 +88,31 @@ def test_the_state_hash_of_a_position_is_what_it_was_there() -> None:
 
 
 def test_a_position_that_is_not_there_is_refused(corrected: Folded) -> None:
-    assert position_of(corrected.store, "4") == 4
+    assert fold_as_of(corrected.store, "4").position == 4
     with pytest.raises(StackError, match="no batch 5 yet: the last one is 4"):
-        position_of(corrected.store, "5")
+        fold_as_of(corrected.store, "5")
     with pytest.raises(StackError, match=r"the last one is 4 \(a day is written 2026-12-31\)"):
-        position_of(corrected.store, "20260305")
+        fold_as_of(corrected.store, "20260305")
     for text in ("yesterday", "-1", "1.5", "", "\N{FULLWIDTH DIGIT TWO}"):
         with pytest.raises(StackError, match="neither a position"):
-            position_of(corrected.store, text)
+            fold_as_of(corrected.store, text)
 
 
-def test_what_is_known_at_a_time_is_what_stood_before_the_first_batch_after_it(corrected: Folded) -> None:
-    end = (day_number(FIRST.date()) + 1) * 86_400_000_000
+def test_what_was_recorded_by_a_day_is_known_whatever_came_before_it_in_the_log() -> None:
+    """In a simulation one party is days ahead of another: the order of arrival must not say what was known."""
+    voice, other = Voice("americas"), Voice("emea")
+    opened = voice.say(FIRST, StockOpened(wafers=100, **KEY))
+    commit = [other.say(FIRST, StockCounted(counted=wafers, **(KEY | {"site": "narvik"}))) for wafers in (10, 20)]
+    undone = voice.say(FIRST + DAY, EventReversed(reversed=opened.id, reason=""))
+    said = [(3, commit[1]), (0, opened), (2, undone), (1, commit[0])]  # days on which each was recorded
+    known = {}
+    for order in (said, said[::-1], [said[1], said[3], said[2], said[0]]):
+        folded = Folded(fresh_store(), fold(fresh_store()))
+        for days, event in order:
+            record(folded, [event], now=microseconds(FIRST + days * DAY))
+        for days in range(4):
+            curves = fold_as_of(folded.store, (FIRST + days * DAY).date().isoformat())
+            known.setdefault(days, set()).add(curves.state_hash())
 
-    assert [corrected.store.position_at(time) for time in (0, end - 1, end, microseconds(FIRST + DAY))] == [0, 1, 1, 2]
+    assert [len(hashes) for hashes in known.values()] == [1, 1, 1, 1]
+    assert len({hash_ for hashes in known.values() for hash_ in hashes}) == 4

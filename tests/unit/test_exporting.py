@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from services.ledger.store import Store, open_store
-from services.operator import exporting
+from services.operator import exporting, taping
 from services.operator.cli import app
 from services.operator.exporting import Format, export
 from services.operator.stack import StackError
@@ -439,3 +439,14 @@ def test_the_command_says_that_parquet_is_a_folder(simulated: Path) -> None:
 
     assert refused.exit_code == 1
     assert "parquet takes a folder" in refused.stderr
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_what_is_not_as_it_was_sealed_is_not_exported(folded: Folded, tmp_path: Path, format_: Format) -> None:
+    folded.store.database.execute("UPDATE events SET body = replace(body, ',500,', ',501,')")
+
+    with pytest.raises(StackError, match="batch [0-9]+ is not what was sealed"):
+        export(folded.store, format_, tmp_path / "export")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StackError, match="is not what was sealed"):
+        list(taping.record(folded.store))
