@@ -130,8 +130,14 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
     refused = [*batch.refused, *refused]
     if refused:
         heard = store.refused_bodies(source, {r.id for r in refused if r.id is not None})
-        duplicates += sum(r.body in heard for r in refused)
-        refused = [r for r in refused if r.body not in heard]
+        new = []
+        for r in refused:
+            if r.body not in heard:
+                new.append(r)
+            if r.id is not None:  # twice in this batch is once, as in two; what has no id is never the same again
+                heard.add(r.body)
+        duplicates += len(refused) - len(new)
+        refused = new
     return batch._replace(rows=rows, bodies=bodies, refused=refused, duplicates=duplicates)
 
 

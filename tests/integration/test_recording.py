@@ -227,3 +227,13 @@ def test_every_event_is_recorded_refused_or_a_duplicate(store, voice):
 
     assert (outcome.events, outcome.duplicates, len(outcome.refused)) == (3, 1, 2)
     assert (told(store)[0]["through"], len(told(store)[0]["refusals"])) == (4, 2)
+
+
+@pytest.mark.parametrize("batches", [1, 9])
+def test_what_is_refused_twice_is_refused_once_in_whatever_batches_it_comes(fold_here, voice, batches):
+    wrong = opened(voice).cloud_event()
+    wrong["data"]["wafers"] = 0
+    folded = fold_here([wrong, wrong, wrong], batches=batches)
+
+    assert len(folded.refusals) == 1
+    assert folded.duplicates == 2
