@@ -31,7 +31,7 @@ from services.operator.exporting import export as write_export
 from services.operator.logs import logs_command
 from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
-from services.operator.stack import Play, Stack, StackError, refuse_running, running, started
+from services.operator.stack import Play, Stack, StackError, refuse_running, running, started, strangers_in
 from services.operator.tables import open_console, save_picture, shortages_tables, table
 from shared import contracts
 from shared.events import FIRMNESS, Firmness
@@ -95,8 +95,11 @@ def demo(
     with _errors_told():
         play = Play(variant=variant, seed=seed, until=_played_until(until))
         refuse_running(data)
-        if data.exists() and not ((data / "logs").is_dir() or (data.is_dir() and not any(data.iterdir()))):
-            raise StackError(f"{data} holds something else than a stack: choose another folder with --data")
+        strangers = strangers_in(data)
+        if strangers:
+            raise StackError(
+                f"{data} holds what is no stack's ({strangers[0]}), and would be emptied: choose another with --data"
+            )
         shutil.rmtree(data, ignore_errors=True)
         console = open_console(record=picture is not None)
         console.quiet = json_

@@ -26,6 +26,10 @@ from shared.scenario import DEFAULT_PATH, Scenario, Variant, load_scenario
 _STARTED_WITHIN_S = 60.0
 _STOPPED_WITHIN_S = 20.0
 _RESTARTED_AFTER_S = 1.0
+_OURS = {
+    "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
+    "checkpoints.txt", "redis", "outbox", "logs", "lock", "stack.json",
+}  # fmt: skip
 
 
 class StackError(Exception):
@@ -293,6 +297,15 @@ def refuse_running(folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StackError(_taken(folder)) from error
+
+
+def strangers_in(folder: Path) -> list[str]:
+    """Return what lies in a folder, or is there in its place, that no stack has made; sorted."""
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        return [folder.name]
+    return sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
 
 
 def _taken(folder: Path) -> str:
