@@ -555,7 +555,8 @@ class Store:
     def told_batches(self, after: int, limit: int) -> list[ToldBatch]:
         """Return up to `limit` batches after a position, as they are told on the streams."""
         told: list[ToldBatch] = []
-        for page in _pages(self.batches(after, limit), lambda batch: batch.postings):
+        known = min(limit, self.head.batch - after)  # what another ledger wrote since may have names not known here
+        for page in _pages(self.batches(after, known), lambda batch: batch.postings):
             first = page[0].first_posting
             postings = self.database.query(
                 "SELECT key, measure, day, wafers FROM postings WHERE seq BETWEEN ? AND ? ORDER BY seq",

@@ -73,3 +73,16 @@ def test_entries_are_not_recorded_behind_those_of_another_ledger(tmp_path: Path,
     with suppress(Fenced, OperationalError):
         outcome = _record(store, "1-1", conflict)
         assert not heads or heads[0].batch > outcome.head.batch, "it was decided on what another ledger has changed"
+
+
+def test_a_ledger_that_was_overtaken_tells_what_it_knows(tmp_path: Path):
+    make_store(tmp_path / "ledger.db")
+    other = open_store(tmp_path / "ledger.db")
+    _record(other, "1-0", Voice("abilene").say(_BEGIN, _OPENED))
+    overtaken = open_store(tmp_path / "ledger.db")
+    elsewhere = _OPENED.model_copy(update={"site": "shackelford"})
+    _record(other, "2-0", Voice("shackelford").say(_BEGIN, elsewhere))
+
+    assert [told.postings.batch for told in overtaken.told_batches(0, 16)] == [1]
+    assert overtaken.told_batches(1, 16) == []
+    assert [told.postings.batch for told in other.told_batches(0, 16)] == [1, 2]

@@ -91,6 +91,7 @@ WAFER_MORE = (
         ("DELETE FROM batches WHERE batch = 3", "batch 3 is missing"),
         ("DELETE FROM batches WHERE batch = (SELECT max(batch) FROM batches)", "head says"),
         ("UPDATE head SET hash = x'00'", "head says"),
+        ("UPDATE head SET batch = batch - 1", "head says"),
         ("INSERT INTO events SELECT seq + 9999, source, x'00', body FROM events WHERE seq = 1", "the store holds"),
     ],
 )
