@@ -19,6 +19,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from services.ledger.api import routes
 from services.ledger.checkpoint import (
     Signer,
+    Untrusted,
     append_checkpoint,
     checkpoint_of,
     newest_checkpoint,
@@ -228,7 +229,18 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
             await asyncio.sleep(settings.checkpoint_every_s)
             sign()
 
-    newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch) if file.exists() else None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.open("ab").close()  # what cannot be written later is to be told now
+    try:
+        newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch)
+    except Untrusted as why:
+        if why.fault != "other_origin":
+            raise
+        raise RuntimeError(
+            f"{file} holds the checkpoints of another store than this one, of epoch {store.epoch} at batch"
+            f" {store.head.batch}: was the store deleted, or moved? Put it back, or, if a new one is meant, move {file}"
+            " away"
+        ) from why
     if newest is not None and (newest.batch > store.head.batch or store.hash_of(newest.batch) != newest.head):
         raise RuntimeError(
             f"the store is at batch {store.head.batch}, and is not what the checkpoint of batch {newest.batch} in"

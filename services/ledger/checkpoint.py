@@ -169,7 +169,7 @@ def _decode(text: str) -> bytes | None:
 
 def checkpoint_of(store: Store, state: str | None = None) -> Checkpoint:
     """Return the checkpoint of what a store holds now, at least one batch."""
-    [last] = store.batches(store.head.batch - 1)
+    [last] = store.batches(store.head.batch - 1, 1)  # another ledger may have written more
     return Checkpoint(store.epoch, store.head.batch, store.head.hash, store.last_event, last.header.recorded, state)
 
 
