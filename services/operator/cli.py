@@ -421,13 +421,14 @@ def verify(
     """
     with _errors_told():
         data = find_stack(data)
+        # before the store is opened: a ledger that runs signs on, and what it signs later is not in what we see
+        kept = kept_checkpoints(data, checkpoints, key) if store_url is None or checkpoints else []
         store = open_store(data, store_url)
         console = open_console()
         console.quiet = json_
         with demo_.progress_bar(console, "verifying", store.head.batch) as (bar, task):
             proof = (verify_chain if chain else prove)(store, partial(bar.advance, task))
         wrong = proof.wrong
-        kept = kept_checkpoints(data, checkpoints, key) if store_url is None or checkpoints else []
         for checkpoint in kept if wrong is None else ():
             wrong = wrong or contradicted(store, checkpoint)
         if wrong is None and proof.state_hash is not None and store_url is None and running(data):

@@ -1,13 +1,17 @@
 """The ledger and its file of checkpoints: when it signs, and when it refuses to start."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from services.ledger.app import LedgerSettings, build_app
 from services.ledger.checkpoint import checkpoint_of, make_key, newest_checkpoint, read_signer
-from services.ledger.store import open_store
+from services.ledger.store import Store, open_store
+from services.operator import cli
+from services.operator.proof import Proof, verify
 from shared.broker import Service
 from shared.events import StockOpened
 from shared.voice import Voice
@@ -82,3 +86,21 @@ def test_a_ledger_that_another_one_has_overtaken_still_knows_what_it_has_seen(fo
     record(filled, [VOICE.say(datetime(2026, 3, 2, tzinfo=UTC), opened()) for _ in range(2)], batches=1)
 
     assert checkpoint_of(overtaken).batch == 2
+
+
+def test_a_checkpoint_that_is_signed_while_a_store_is_verified_is_no_cut_tail(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = fill(folder, 2)
+    end(open_ledger(folder))
+
+    def prove_slowly(store: Store, advance: Callable[[int], None]) -> Proof:
+        record(filled, [VOICE.say(datetime(2026, 3, 2, tzinfo=UTC), opened())], batches=1)
+        end(open_ledger(folder))
+        return verify(store, advance)
+
+    monkeypatch.setattr(cli, "prove", prove_slowly)
+    verified = CliRunner().invoke(cli.app, ["verify", "--data", str(folder)])
+
+    assert verified.exit_code == 0, verified.output
+    assert "the last one of batch 2" in verified.output
