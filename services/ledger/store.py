@@ -321,8 +321,9 @@ class Store:
                 for seq, ((measure, day, key), wafers) in enumerate(postings, first_posting)
             ],
         )
-        if batch.refused:
-            self._write_refused(number, batch)
+        refused = [r._replace(path=_printable(r.path), message=_printable(r.message)) for r in batch.refused]
+        if refused:
+            self._write_refused(number, refused)
         names = self._names
         upsert(
             "lines",
@@ -347,7 +348,7 @@ class Store:
             number, self.epoch, batch.source, batch.stream, batch.entry, batch.recorded, len(batch.rows),
             batch.duplicates, len(batch.refused), self.head.hash,
         )  # fmt: skip
-        hash_ = seal(document(header, batch.bodies, [*map(_sealed, batch.refused)]))
+        hash_ = seal(document(header, batch.bodies, [*map(_sealed, refused)]))
         append(
             "batches",
             (
@@ -368,15 +369,14 @@ class Store:
             self.memory.lines.clear()
         return self.head
 
-    def _write_refused(self, number: int, batch: Batch) -> None:
+    def _write_refused(self, number: int, refused: Sequence[RefusedRow]) -> None:
         before = self._one("SELECT coalesce(max(seq), 0) FROM refusals")[0]
         self.database.append(
             "refusals",
             ("seq", "batch", "source", "sequence", "id", "code", "path", "message", "body"),
             [
-                (seq, number, self._names[r.source], r.sequence, r.id, r.code, _printable(r.path),
-                 _printable(r.message), r.body)
-                for seq, r in enumerate(batch.refused, before + 1)
+                (seq, number, self._names[r.source], r.sequence, r.id, r.code, r.path, r.message, r.body)
+                for seq, r in enumerate(refused, before + 1)
             ],
         )  # fmt: skip
 
@@ -616,13 +616,16 @@ class Store:
 
 def _sealed(refused: RefusedRow | StoredRefusal) -> SealedRefusal:
     return SealedRefusal(
-        refused.source, refused.sequence, refused.id, refused.code, _printable(refused.path),
-        _printable(refused.message), sha256(refused.body).hexdigest(),
+        refused.source, refused.sequence, refused.id, refused.code, refused.path, refused.message,
+        sha256(refused.body).hexdigest(),
     )  # fmt: skip
 
 
 def _printable(text: str) -> str:
-    """Return a text that every database and canonical JSON can hold: what cannot be printed, escaped."""
+    """Return a text that every database and canonical JSON can hold: what cannot be printed, escaped.
+
+    It is stored so, and never asked again: what can be printed is for each version of Python to say.
+    """
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 

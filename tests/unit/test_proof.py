@@ -208,3 +208,18 @@ def test_a_count_that_was_taken_back_is_no_change_to_the_store():
     undone = voice.say(time, EventReversed(reversed=counted.id, reason="said in error"))
 
     assert verify(fold([counted, undone]).store).wrong is None
+
+
+def test_what_another_python_could_print_is_proved_here(
+    path: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = "\U0001fae8"  # Python 3.12 prints it, 3.11 does not
+    refused = events[-1].cloud_event()
+    refused["data"] = {**refused["data"], later: 1}
+    with monkeypatch.context() as newer:
+        newer.setattr("shared.events._plain", lambda text: text)
+        newer.setattr("services.ledger.store._printable", lambda text: text)
+        store = fold([refused]).store
+
+    assert later in store.refused()[0].path
+    assert verify(store).wrong is None
