@@ -496,12 +496,12 @@ class Store:
             bodies = [
                 body
                 for (body,) in self.database.query(
-                    "SELECT body FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq",
-                    (first, page[-1].first_event + page[-1].header.events - 1),
+                    "SELECT body FROM events WHERE seq >= ? ORDER BY seq LIMIT ?",
+                    (first, sum(batch.header.events for batch in page)),
                 )
             ]
             for batch in page:
-                begin = batch.first_event - first
+                begin = max(0, batch.first_event - first)
                 refusals = self.refused(batch.header.batch) if batch.header.refusals else []
                 yield SealedBatch(batch, bodies[begin : begin + batch.header.events], [*map(_sealed, refusals)])
 
@@ -559,11 +559,11 @@ class Store:
         for page in _pages(self.batches(after, known), lambda batch: batch.postings):
             first = page[0].first_posting
             postings = self.database.query(
-                "SELECT key, measure, day, wafers FROM postings WHERE seq BETWEEN ? AND ? ORDER BY seq",
-                (first, page[-1].first_posting + page[-1].postings - 1),
+                "SELECT key, measure, day, wafers FROM postings WHERE seq >= ? ORDER BY seq LIMIT ?",
+                (first, sum(batch.postings for batch in page)),
             )
             for batch in page:
-                begin = batch.first_posting - first
+                begin = max(0, batch.first_posting - first)
                 told.append(self._told(batch, postings[begin : begin + batch.postings]))
         return told
 

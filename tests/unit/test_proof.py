@@ -223,3 +223,18 @@ def test_what_another_python_could_print_is_proved_here(
 
     assert later in store.refused()[0].path
     assert verify(store).wrong is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE batches SET first_event = 1 WHERE batch = 5", "the chain breaks at batch 5"),
+        ("UPDATE batches SET first_event = first_event + 9 WHERE batch = 5", "the chain breaks at batch 5"),
+        ("UPDATE batches SET first_posting = 1 WHERE batch = 5", "of batch 5 is not"),
+    ],
+)
+def test_a_batch_that_points_elsewhere_is_named_and_not_those_read_with_it(path: Path, change: str, said: str) -> None:
+    later = [f"DELETE FROM {table} WHERE seq >= (SELECT first_{what} FROM batches WHERE batch = 6)"  # noqa: S608
+             for table, what in (("events", "event"), ("postings", "posting"))]  # fmt: skip
+
+    assert said in wrong(path, *later, "DELETE FROM batches WHERE batch > 5", change)
