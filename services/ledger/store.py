@@ -331,14 +331,14 @@ class Store:
             ("state",),
             [
                 (names[owner], kind, line, orjson.dumps(self.memory.lines[owner, kind, line].state()).decode())
-                for owner, kind, line in decision.lines
+                for owner, kind, line in sorted(decision.lines)  # sorted: new names are numbered here
             ],
         )
         upsert(
             "stock",
             ("key", "day"),
             ("wafers",),
-            [(self._keys[key], day, self.memory.stocks[key].moved[day]) for key, day in decision.stock],
+            [(self._keys[key], day, self.memory.stocks[key].moved[day]) for key, day in sorted(decision.stock)],
         )
         self._write_counts(decision)
         append("reversals", ("source", "id"), [(names[source], _key_of(id_)) for source, id_ in decision.reversals])

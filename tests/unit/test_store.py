@@ -1,6 +1,7 @@
 """The store, where only SQLite or no database is asked; what both databases must do is in tests/integration."""
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.ledger.migrating import StrangeStore
 from services.ledger.store import Progress, open_store
+from shared.events import ShipmentReceived
 from shared.voice import Voice
 from tests.books import contents, everything, record, remembered, say
 
@@ -83,3 +85,13 @@ def test_runs_are_the_set_of_sequences_that_were_heard(spans):
     assert all(last + 1 < first for (_, last), (first, _) in zip(progress.runs, progress.runs[1:], strict=False))
     assert progress.through == next(n for n in range(70) if n + 1 not in heard)
     assert progress.newest == max(heard, default=0)
+
+
+def test_names_are_numbered_in_an_order_that_no_hash_decides(voice):
+    owners = ["o4", "o1", "o7", "o3", "o6", "o2", "o5", "o8"]
+    key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
+    store = open_store(":memory:")
+    received = [ShipmentReceived(shipment="s", owner=o, wafers=5, wafers_damaged=0, **key) for o in owners]
+    record(store, [voice.say(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
+
+    assert [name for _, name in sorted(store._names.texts.items()) if name in owners] == sorted(owners)
