@@ -426,9 +426,16 @@ class Store:
         return stock
 
     def lines(self) -> Iterator[tuple[LineName, Line]]:
-        """Yield every line that is stored."""
-        for owner, kind, line, state in self.database.query("SELECT owner, kind, line, state FROM lines"):
-            yield (self._names.texts[owner], kind, line), Line(*orjson.loads(state))
+        """Yield every line that is stored, a page at a time: there may be millions."""
+        last: tuple[Any, ...] = (-(1 << 63), "", "")
+        while found := self.database.query(
+            "SELECT owner, kind, line, state FROM lines WHERE (owner, kind, line) > (?, ?, ?)"
+            " ORDER BY owner, kind, line LIMIT ?",
+            (*last, _ROWS_AT_ONCE),
+        ):
+            for owner, kind, line, state in found:
+                yield (self._names.texts[owner], kind, line), Line(*orjson.loads(state))
+            last = found[-1][:3]
 
     def stocks(self) -> Iterator[tuple[Key, Stock]]:
         """Yield the stock of every key that has any."""

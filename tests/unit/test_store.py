@@ -95,3 +95,16 @@ def test_names_are_numbered_in_an_order_that_no_hash_decides(voice):
     record(store, [voice.say(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
 
     assert [name for _, name in sorted(store._names.texts.items()) if name in owners] == sorted(owners)
+
+
+def test_lines_are_read_in_pages_and_each_once(voice, monkeypatch):
+    monkeypatch.setattr("services.ledger.store._ROWS_AT_ONCE", 3)
+    store = open_store(":memory:")
+    key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
+    received = [
+        ShipmentReceived(shipment=f"s{n}", owner=f"o{n % 3}", wafers=5, wafers_damaged=0, **key) for n in range(10)
+    ]
+    record(store, [voice.say(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
+
+    assert len(list(store.lines())) == 10
+    assert dict(store.lines()) == store.memory.lines
