@@ -80,6 +80,11 @@ def open_store(folder: Path, url: str | None = None) -> Store:
         return open_ledger(path if url is None else url, read_only=True)
     except failures() as why:  # psycopg names no password
         raise StackError(f"{path if url is None else 'the store at the URL'}: {why}") from why
+    except (LookupError, TypeError) as torn:  # names, keys and numbers that do not fit together
+        place = path if url is None else "the store at the URL"
+        raise StackError(
+            f"{place} was changed by something else than a ledger ({torn!r}); see docs/proof.md: Where it is not proved"
+        ) from torn
 
 
 def failures() -> tuple[type[Exception], ...]:

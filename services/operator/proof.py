@@ -28,6 +28,9 @@ class Proof(NamedTuple):
     wrong: str | None
 
 
+_UNREADABLE = (LookupError, TypeError, ValueError, OverflowError)  # what a changed number or text is met with
+
+
 class _Wrong(Exception):
     """The first thing that is not as it must be."""
 
@@ -48,6 +51,8 @@ def verify_chain(store: Store, advance: Callable[[int], None] = lambda _: None) 
         return seen.proof(str(wrong))
     except store.database.failure as why:
         return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why}")
+    except _UNREADABLE as why:
+        return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why!r}")
     return seen.proof()
 
 
@@ -73,6 +78,8 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
         return seen.proof(str(wrong))
     except store.database.failure as why:
         return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why}")
+    except _UNREADABLE as why:
+        return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why!r}")
     return seen.proof(state_hash=curves.state_hash())
 
 

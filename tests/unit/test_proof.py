@@ -9,6 +9,7 @@ import pytest
 
 from services.ledger.checkpoint import Checkpoint
 from services.ledger.store import open_store
+from services.operator.asking import open_store as open_stack_store
 from services.operator.proof import contradicted, kept_checkpoints, verify, verify_chain
 from services.operator.stack import StackError
 from shared.events import Event, EventReversed, StockCounted, event_id
@@ -238,3 +239,29 @@ def test_a_batch_that_points_elsewhere_is_named_and_not_those_read_with_it(path:
              for table, what in (("events", "event"), ("postings", "posting"))]  # fmt: skip
 
     assert said in wrong(path, *later, "DELETE FROM batches WHERE batch > 5", change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE batches SET source = 9999 WHERE batch = 3",
+        "UPDATE batches SET through = -5 WHERE batch = 3",
+        "UPDATE events SET source = 9999 WHERE seq = 40",
+        "UPDATE postings SET key = 9999 WHERE seq = 40",
+        "UPDATE lines SET state = '{'",
+        "UPDATE stock SET key = key + 9999",
+        "DELETE FROM keys WHERE id = 1",
+    ],
+)
+def test_what_cannot_be_read_is_not_proved(path: Path, change: str) -> None:
+    assert "cannot be read" in wrong(path, change)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM head", "DELETE FROM names", "DELETE FROM sources"])
+def test_a_store_that_cannot_be_opened_is_told_in_a_line(path: Path, change: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(change)
+    connection.close()
+
+    with pytest.raises(StackError, match="was changed"):
+        open_stack_store(path.parent)
