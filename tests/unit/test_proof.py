@@ -265,3 +265,12 @@ def test_a_store_that_cannot_be_opened_is_told_in_a_line(path: Path, change: str
 
     with pytest.raises(StackError, match="was changed"):
         open_stack_store(path.parent)
+
+
+@pytest.mark.parametrize("password", ["se@cret", "se/cret", "se%cret", "se?cret", "secret"])
+def test_an_error_of_a_store_elsewhere_names_no_piece_of_its_password(tmp_path: Path, password: str) -> None:
+    with pytest.raises(StackError) as told:
+        open_stack_store(tmp_path, f"postgresql://me:{password}@127.0.0.1:1/db")
+
+    assert "cret" not in str(told.value)
+    assert ("%40" in str(told.value)) != password.isalpha()
