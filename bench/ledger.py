@@ -348,8 +348,8 @@ def postgres_server() -> Iterator[str | None]:
     if named or binaries is None:
         yield named
     else:
-        with postgres._running(binaries) as address:
-            yield address
+        with postgres._running(binaries) as server:
+            yield server.url
 
 
 @contextmanager
