@@ -1,7 +1,7 @@
 """What an event does to the books: which postings follow from it, and what is remembered of its line."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from operator import itemgetter
@@ -18,17 +18,21 @@ Cell = tuple[Measure, int, Key]  # what a posting adds to: a measure, on a day, 
 LineName = tuple[str, str, str]  # owner, kind, id: lines of two parties never clash
 
 
+Said = tuple[int, int, int, Key, str | int | None]  # revision, day, wafers, key, and what else its type is posted by
+Sent = tuple[int, int, int, Key]  # wafers, day, eta, key
+
+
 @dataclass(slots=True)
 class Line:
     """A line of one party: what it has said by revision, and the wafers that have moved on it."""
 
-    said: dict[str, list[Any]] = field(default_factory=dict)  # id -> [revision, day, wafers, key, other fields]
+    said: dict[str, Said] = field(default_factory=dict)  # by the id of the event
     dispatched: int = 0  # of a commit
-    dispatches: dict[str, list[Any]] = field(default_factory=dict)  # of a shipment: id -> [wafers, day, eta, key]
+    dispatches: dict[str, Sent] = field(default_factory=dict)  # of a shipment, by the id of the event
     gone: dict[str, int] = field(default_factory=dict)  # of a shipment: site -> received, damaged and lost there
     posted: dict[Cell, int] | None = field(default=None, compare=False)  # what it came to, once that was asked
 
-    def in_force(self) -> list[Any] | None:
+    def in_force(self) -> Said | None:
         """Return what the greatest (revision, id) that is not reversed says, None if there is none."""
         if not self.said:
             return None
@@ -39,6 +43,17 @@ class Line:
     def state(self) -> list[Any]:
         """Return what is stored of the line."""
         return [self.said, self.dispatched, self.dispatches, self.gone]
+
+    @classmethod
+    def read(cls, state: list[Any]) -> "Line":
+        """Return the line of which a state was stored."""
+        said, dispatched, dispatches, gone = state
+        return cls(
+            {id_: (*values, tuple(key), term) for id_, (*values, key, term) in said.items()},
+            dispatched,
+            {id_: (*values, tuple(key)) for id_, (*values, key) in dispatches.items()},
+            gone,
+        )
 
 
 Derive: TypeAlias = Callable[[Line], dict[Cell, int]]
@@ -119,7 +134,7 @@ class Memory:
             line = self.lines[name] = self.recalled.pop(name)
         return line
 
-    def recall(self, names: Iterable[LineName]) -> None:
+    def recall(self, names: Sequence[LineName]) -> None:
         """Ask the store at once for all of some lines that are not remembered.
 
         They are remembered when they are needed: one that nobody changes in the end would stand in no store.
@@ -141,8 +156,8 @@ class Decision:
     """What a batch of events does: to be stored, and told, in one transaction."""
 
     cells: dict[Cell, int] = field(default_factory=dict)  # wafers that the batch adds to each cell, all in all
-    lines: set[LineName] = field(default_factory=set)  # changed, to be stored again
-    stock: set[tuple[Key, int]] = field(default_factory=set)  # changed likewise
+    lines: dict[LineName, Line] = field(default_factory=dict)  # changed, to be stored again
+    stock: dict[tuple[Key, int], int] = field(default_factory=dict)  # (key, day) -> net wafers, changed likewise
     counts: dict[tuple[Key, int, str], int | None] = field(default_factory=dict)  # None: no longer counted
     reversals: list[tuple[str, str]] = field(default_factory=list)
     watermark: int | None = None  # the last day that the source has said all of
@@ -161,10 +176,12 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
     decision = Decision()
     books = _Books(memory, decision)
     memory.recalled.clear()
-    memory.recall(name for row in rows if row.name in _LINED for name in _lines(row))
+    memory.recall([name for row in rows if row.name in _LINED for name in _lines(row)])
     placed: dict[str, int] = {}  # id -> index, made for the first reversal
     for index, row in enumerate(rows):
-        if row.name == "source.advanced":
+        if row.name in _LOTS and not memory.reversed:  # most of them: these need no line and touch no stock
+            books.move_lot(row, +1)
+        elif row.name == "source.advanced":
             through = cast(int, row.day)
             decision.watermark = max(through, decision.watermark or through)
         elif row.name == "event.reversed":
@@ -191,13 +208,18 @@ class _Books:
         self.decision = decision
         self.cells = decision.cells
 
+    def move_lot(self, row: Row, sign: int) -> None:
+        _, _, _, name, time, _, _, wafers, _, product, site, supplier, _, _, _ = row
+        day, key = time // _DAY_US, (product, site, supplier)
+        cells, cell = self.cells, (_LOTS[name], day, key)
+        cells[cell] = cells.get(cell, 0) + sign * wafers  # type: ignore[index, arg-type, operator]
+        if name == "lot.finished":
+            cell = (Measure.YIELD_VARIANCE, day, key)
+            cells[cell] = cells.get(cell, 0) + sign * row.others["yield_variance"]  # type: ignore[index, arg-type]
+
     def apply(self, row: Row, sign: int) -> None:
-        lot = _LOTS.get(row.name)
-        if lot is not None:  # most events: they need no line and touch no stock
-            cell = (lot, row.time // _DAY_US, _key(row))
-            self.cells[cell] = self.cells.get(cell, 0) + sign * _wafers(row)
-            if row.name == "lot.finished":
-                self._post(Measure.YIELD_VARIANCE, *cell[1:], sign * row.others["yield_variance"])
+        if row.name in _LOTS:
+            self.move_lot(row, sign)
             return
         movement = _MOVEMENTS.get(row.name)
         if movement is not None:
@@ -230,12 +252,12 @@ class _Books:
         for cell, wafers in before.items():
             if cell not in after:
                 self._post(*cell, -wafers)
-        self.decision.lines.add(name)
+        self.decision.lines[name] = line
 
     def _revise(self, row: Row, sign: int) -> None:
         def change(line: Line) -> None:
             if sign > 0:
-                line.said[row.id] = [row.revision, row.day, row.wafers, list(_key(row)), row.others]
+                line.said[row.id] = (cast(int, row.revision), cast(int, row.day), _wafers(row), _key(row), _term(row))
             else:
                 del line.said[row.id]
 
@@ -245,7 +267,7 @@ class _Books:
     def _dispatch(self, row: Row, sign: int) -> None:
         def send(line: Line) -> None:
             if sign > 0:
-                line.dispatches[row.id] = [row.wafers, row.time // _DAY_US, row.day, list(_key(row))]
+                line.dispatches[row.id] = (_wafers(row), row.time // _DAY_US, cast(int, row.day), _key(row))
             else:
                 del line.dispatches[row.id]
 
@@ -282,7 +304,7 @@ class _Books:
             return
         stock = self.memory.stock(key)
         stock.move(day, wafers)
-        self.decision.stock.add((key, day))
+        self.decision.stock[key, day] = stock.moved[day]
         counted = stock.next_count(day)
         if counted is not None:
             self._post(Measure.ADJUSTED, counted, key, -wafers)
@@ -316,6 +338,14 @@ def _wafers(row: Row) -> int:
     return row.wafers  # type: ignore[return-value]
 
 
+def _term(row: Row) -> str | int | None:
+    """Return what a plan is posted by beside its day, wafers and key."""
+    if row.name == "supply.committed":
+        return cast(str, row.others["firmness"])
+    field_ = _DAY_TERMS.get(row.name)
+    return None if field_ is None else _parse_day(row.others[field_])
+
+
 def _lines(row: Row) -> list[LineName]:
     """Return the lines that an event is about: its own, and the commit that it dispatches of.
 
@@ -336,10 +366,10 @@ def _derive_plan(measure: Measure) -> Derive:
         said = line.in_force()
         if said is None:
             return {}
-        _, day, wafers, key, others = said
-        cells: dict[Cell, int] = {(measure, day, tuple(key)): wafers}
-        if "start_by" in others:
-            cells[Measure.REQUIRED_START, _parse_day(others["start_by"]), tuple(key)] = wafers
+        _, day, wafers, key, start_by = said
+        cells: dict[Cell, int] = {(measure, day, key): wafers}
+        if start_by is not None:
+            cells[Measure.REQUIRED_START, cast(int, start_by), key] = wafers
         return cells
 
     return derive
@@ -350,12 +380,9 @@ def _derive_commit(line: Line) -> dict[Cell, int]:
     said = line.in_force()
     if said is None:
         return {}
-    _, day, wafers, key, others = said
-    committed, open_ = _GRADES[others["firmness"]]
-    return {
-        (committed, day, tuple(key)): wafers,
-        (open_, day, tuple(key)): max(0, wafers - line.dispatched),
-    }
+    _, day, wafers, key, firmness = said
+    committed, open_ = _GRADES[cast(str, firmness)]
+    return {(committed, day, key): wafers, (open_, day, key): max(0, wafers - line.dispatched)}
 
 
 def _derive_shipment(line: Line) -> dict[Cell, int]:
@@ -389,13 +416,12 @@ def _derive_agreement(line: Line) -> dict[Cell, int]:
     said = line.in_force()
     if said is None:
         return {}
-    _, day, wafers, key, others = said
-    ends_on = _parse_day(others["ends_on"])
+    _, day, wafers, key, ends_on = said
     cells: dict[Cell, int] = {}
-    while day <= ends_on:
+    while day <= cast(int, ends_on):
         first = _first_of_month(day)
         if day == first:
-            cells[Measure.AGREED, day, tuple(key)] = wafers
+            cells[Measure.AGREED, day, key] = wafers
         day = _first_of_month(first + 31)
     return cells
 
@@ -447,4 +473,5 @@ _HANDLERS: dict[str, Callable[[_Books, Row, int], None]] = {
     "stock.transferred": _Books._transfer,
     "stock.counted": _Books._count,
 }
+_DAY_TERMS = {"demand.required": "start_by", "supply.agreed": "ends_on"}
 _LINED = {*_DERIVED, "shipment.dispatched", "shipment.received", "shipment.lost"}

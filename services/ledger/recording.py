@@ -111,6 +111,8 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
     source = batch.source
     newest = store.progress.get(source, Progress()).newest
     known = store.bodies(source, [row.id for row in batch.rows if thorough or row.sequence <= newest])
+    if not known and not batch.refused and _are_new(batch.rows, recorded):
+        return batch
     rows: list[Row] = []
     bodies: list[str] = []
     refused: list[RefusedRow] = []
@@ -139,6 +141,13 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
         duplicates += len(refused) - len(new)
         refused = new
     return batch._replace(rows=rows, bodies=bodies, refused=refused, duplicates=duplicates)
+
+
+def _are_new(rows: Sequence[Row], recorded: list[int]) -> bool:
+    """Return whether none of some rows says what another does, nor what is yet to come: nearly always."""
+    if not rows:
+        return True
+    return len({row.id for row in rows}) == len(rows) and max(row.time for row in rows) <= min(recorded) + _DAY_US
 
 
 def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedRow:

@@ -330,15 +330,15 @@ class Store:
             ("owner", "kind", "line"),
             ("state",),
             [
-                (names[owner], kind, line, orjson.dumps(self.memory.lines[owner, kind, line].state()).decode())
-                for owner, kind, line in sorted(decision.lines)  # sorted: new names are numbered here
+                (names[owner], kind, id_, orjson.dumps(line.state()).decode())
+                for (owner, kind, id_), line in decision.lines.items()
             ],
         )
         upsert(
             "stock",
             ("key", "day"),
             ("wafers",),
-            [(self._keys[key], day, self.memory.stocks[key].moved[day]) for key, day in sorted(decision.stock)],
+            [(self._keys[key], day, wafers) for (key, day), wafers in decision.stock.items()],
         )
         self._write_counts(decision)
         append("reversals", ("source", "id"), [(names[source], _key_of(id_)) for source, id_ in decision.reversals])
@@ -412,7 +412,7 @@ class Store:
     def _load_lines(self, names: Sequence[LineName]) -> dict[LineName, Line]:
         known = [(self._names[owner], kind, line) for owner, kind, line in names if owner in self._names]
         return {
-            (self._names.texts[owner], kind, line): Line(*orjson.loads(state))
+            (self._names.texts[owner], kind, line): Line.read(orjson.loads(state))
             for owner, kind, line, state in self.database.find("lines", ("owner", "kind", "line"), ("state",), known)
         }
 
@@ -434,7 +434,7 @@ class Store:
             (*last, _ROWS_AT_ONCE),
         ):
             for owner, kind, line, state in found:
-                yield (self._names.texts[owner], kind, line), Line(*orjson.loads(state))
+                yield (self._names.texts[owner], kind, line), Line.read(orjson.loads(state))
             last = found[-1][:3]
 
     def stocks(self) -> Iterator[tuple[Key, Stock]]:
@@ -652,9 +652,12 @@ def _pages(batches: Iterable[StoredBatch], rows: Callable[[StoredBatch], int]) -
 
 def runs_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """Return the runs that some numbers make, as (first, last), in order."""
+    ordered = sorted(set(numbers))
+    if ordered and ordered[-1] - ordered[0] + 1 == len(ordered):  # nearly always
+        return [(ordered[0], ordered[-1])]
     runs: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if runs and number <= runs[-1][1] + 1:
+    for number in ordered:
+        if runs and number == runs[-1][1] + 1:
             runs[-1] = (runs[-1][0], number)
         else:
             runs.append((number, number))
