@@ -248,15 +248,15 @@ class Service:
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=0.5)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOPPED_WITHIN_S):
+                await self.broker.stop()  # what a reader is at is finished first
         for end in self.at_end:
             try:
                 end()
             except Exception as failure:  # noqa: BLE001 (the others have their turn, and the log its line)
                 self.fail(failure)
         self.tally.flush()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_STOPPED_WITHIN_S):
-                await self.broker.stop()
         if self.failure is not None:
             self.log.critical("service_stopped", reason=why(self.failure), exc_info=self.failure)
             return 1

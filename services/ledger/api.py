@@ -55,7 +55,7 @@ def routes(store: Store) -> list[BaseRoute]:
         )
 
     async def answer_refusals(_: Request) -> Response:
-        return _json([_said_of(refused) for refused in store.refused(latest=_PAGE_MAX)])
+        return _json([_said_of(refused) for refused in store.refused(latest=_PAGE_MAX, bodies=False)])
 
     async def answer_counts(_: Request) -> Response:
         return _json(store.tallies)

@@ -35,6 +35,7 @@ from shared.streams import DATA, POSTINGS, Role, recorded, said
 
 _TOLD_AT_ONCE = 16  # batches in one round trip
 _LOOKED_EVERY_S = 5.0
+_FLAGGED_EVERY_S = 60.0
 _TIME_MS_MAX = 1 << 42  # the year 2109
 _TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
 
@@ -139,25 +140,28 @@ def _read_party(
     meters: "_Meters",
 ) -> None:
     stream = said(role, source)
-    flagged = False
+    flagged, flagged_at = 0, float("-inf")  # up to which sequence it was told what is missing, and when
 
     def flag_gaps() -> None:
-        """Tell once that sequences are missing, and once that all of them have come."""
-        nonlocal flagged
+        """Tell of a gap when it opens, once a minute at the most, and once when all of them are filled."""
+        nonlocal flagged, flagged_at
         gaps = store.progress[source].gaps if source in store.progress else []
         meters.missing.labels(source).set(sum(last - first + 1 for first, last in gaps))
-        if gaps and not flagged:
-            first, last = gaps[0]
+        if gaps and gaps[-1][1] > flagged and time.monotonic() - flagged_at > _FLAGGED_EVERY_S:
+            first, last = next(gap for gap in gaps if gap[1] > flagged)
             service.log.warning("sequences_missed", source=source, first=first, last=last, position=store.head.batch)
+            flagged, flagged_at = gaps[-1][1], time.monotonic()
         elif flagged and not gaps:
             service.log.info("sequences_filled", source=source, through=store.progress[source].through)
-        flagged = bool(gaps)
+            flagged, flagged_at = 0, float("-inf")
 
     flag_gaps()
 
     @service.reads(stream, after=after, batch_max=settings.read_max)
     async def record(entries: list[Entry]) -> None:
         for portion in _portions(entries, alone=settings.trust_recorded):
+            if service.stopping.is_set():
+                return  # the offset says how far it came
             began = time.perf_counter()
             try:
                 outcome = record_entries(

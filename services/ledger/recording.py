@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import NamedTuple
 
+import orjson
+
 from services.ledger.posting import Decision, post_events
 from services.ledger.store import Batch, Fenced, Head, Progress, Store
 from shared.batch import ENTRY_BYTES_MAX, LAYOUTS, RefusedRow, Row, canonical_bodies, read_entry
@@ -110,9 +112,11 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
     """Return the batch with what was never said before; what was, and is the same, is counted, else refused."""
     source = batch.source
     newest = store.progress.get(source, Progress()).newest
-    known = store.bodies(source, [row.id for row in batch.rows if thorough or row.sequence <= newest])
-    if not known and not batch.refused and _are_new(batch.rows, recorded):
+    again = [row.id for row in batch.rows if thorough or row.sequence <= newest]
+    if not again and not batch.refused and _are_new(batch.rows, recorded):
         return batch
+    known = store.bodies(source, again)
+    turned_down = {_content(body) for body in store.refused_bodies(source, again)}
     rows: list[Row] = []
     bodies: list[str] = []
     refused: list[RefusedRow] = []
@@ -123,6 +127,10 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
             duplicates += 1
         elif before is not None:
             refused.append(_refuse(row, "identity_conflict", "id", "was said before with other content"))
+        elif turned_down and canonical(row.content()) in turned_down:
+            duplicates += (
+                1  # also where what was wrong then, a day yet to come, is right by now: one event, one verdict
+            )
         elif row.time > at + _DAY_US and LAYOUTS[row.name].data.movement:
             refused.append(_refuse(row, "movement_in_future", "time", "is more than a day after it was recorded", at))
         else:
@@ -141,6 +149,19 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
         duplicates += len(refused) - len(new)
         refused = new
     return batch._replace(rows=rows, bodies=bodies, refused=refused, duplicates=duplicates)
+
+
+def _content(body: bytes) -> bytes:
+    """Return what a refused body says, without when it was recorded; the body itself where it is no JSON object."""
+    try:
+        content = orjson.loads(body)
+    except ValueError:
+        return body
+    return (
+        canonical({name: value for name, value in content.items() if name != "recordedtime"})
+        if isinstance(content, dict)
+        else body
+    )
 
 
 def _are_new(rows: Sequence[Row], recorded: list[int]) -> bool:

@@ -1,5 +1,6 @@
 """The ledger's store: one transaction a batch holds events, refusals, postings, lines, offsets and the chain's head."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from shared.postings import PostingBatch, Recorded, Refusal
 
 _LINES_MAX = 50_000  # remembered; what is not is read from the store
 _BATCHES_AT_ONCE, _ROWS_AT_ONCE = 256, 16_384  # in one query
+_SPELLED = re.compile(r"([^:/]*://)?([^@/%?#]|%[0-9A-Fa-f]{2})*").fullmatch  # a URL up to its host
 _first, _last = itemgetter(0), itemgetter(1)
 
 
@@ -186,12 +188,15 @@ class _Keys(dict[Key, int]):
 def open_store(address: Path | str, *, epoch: int = 0, read_only: bool = False) -> "Store":
     """Return the store at a path, or at a `postgresql://` URL; one that is not there is made, `epoch` names it.
 
-    One opened to be read goes on seeing the store as it is now. Raises the database's error where it cannot be opened.
+    One opened to be read goes on seeing the store as it is now. Raises the database's error where it cannot be opened,
+    and `StrangeStore` where it is none of ours, or of another version.
     """
     if isinstance(address, str) and "://" in address:
         scheme = address.partition("://")[0]
         if scheme not in ("postgresql", "postgres"):  # else a folder of that name would be made, and a file in it
             raise StrangeStore(f"{scheme}:// names no store: it is a path, or a postgresql:// URL")
+        if not _SPELLED(address.rpartition("@")[0]):  # a piece of the password would be taken for the host, and named
+            raise StrangeStore("in its URL write what is special in the password as %40 (@), %2F (/) or %25 (%)")
         from services.ledger.postgres import PostgresDatabase  # noqa: PLC0415 (who has none need not have its driver)
 
         database: Database = PostgresDatabase(address, read_only=read_only)
@@ -521,10 +526,11 @@ class Store:
         sources = [self._names.texts[source] for source, _ in found]
         return sources == [row.source for row in rows] and [id_ for _, id_ in found] == _keys_of(row.id for row in rows)
 
-    def refused(self, batch: int | None = None, *, latest: int = 1 << 62) -> list[StoredRefusal]:
-        """Return the refusals of a batch, or the latest of all of them, or all, in order."""
+    def refused(self, batch: int | None = None, *, latest: int = 1 << 62, bodies: bool = True) -> list[StoredRefusal]:
+        """Return the refusals of a batch, or the latest of all of them, or all, in order; `bodies` may be long."""
+        body = "body" if bodies else "substr(body, 1, 0)"
         found = self.database.query(
-            "SELECT batch, source, sequence, id, code, path, message, body FROM refusals"
+            f"SELECT batch, source, sequence, id, code, path, message, {body} FROM refusals"  # noqa: S608
             " WHERE batch BETWEEN ? AND ? ORDER BY seq DESC LIMIT ?",
             (*((0, self.head.batch) if batch is None else (batch, batch)), latest),
         )

@@ -1,7 +1,6 @@
 """Asking a stack: over HTTP where it runs, and from its store where it does not; the answers are the same."""
 
 import asyncio
-import re
 import sqlite3
 import sys
 from bisect import bisect_right
@@ -30,7 +29,6 @@ from shared.postings import PostingBatch
 
 _READ_AT_ONCE = 200
 _DAY_US = 86_400_000_000
-_SPELLED = re.compile(r"([^:/]*://)?([^@/%?#]|%[0-9A-Fa-f]{2})*").fullmatch  # a URL up to its host
 
 
 def ask(folder: Path, service: str, path: str, *, as_of: str | None = None, **query: str | int | None) -> Any:
@@ -78,9 +76,6 @@ def open_store(folder: Path, url: str | None = None) -> Store:
     path = folder / "ledger.db"
     if url is None and not path.exists():
         raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
-    # else a piece of the password is taken for the host, and named in the error
-    if url is not None and not _SPELLED(url.rpartition("@")[0]):
-        raise StackError("the store's URL: write what is special in its password as %40 (@), %2F (/) or %25 (%)")
     try:
         return open_ledger(path if url is None else url, read_only=True)
     except failures() as why:  # of a URL that is well spelled psycopg names no password

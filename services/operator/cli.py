@@ -49,7 +49,12 @@ Data = Annotated[
     Path, typer.Option("--data", help="The folder of the stack; of `data`, the one that runs or the demo's.")
 ]
 StoreUrl = Annotated[
-    str | None, typer.Option("--store", help="A postgresql:// URL, for a store that is not in a stack's folder.")
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="WAFERLINE_STORE",  # what stands on a command line can be read by everyone on the machine
+        help="A postgresql:// URL, for a store that is not in a stack's folder.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of tables for a person.")]
 
@@ -100,7 +105,13 @@ def demo(
             raise StackError(
                 f"{data} holds what is no stack's ({strangers[0]}), and would be emptied: choose another with --data"
             )
+        if (data / "ledger.db").exists() and data != DATA / "demo" and not (data / "made-by-demo").exists():
+            raise StackError(
+                f"{data} holds a stack that is no demo's, and would be emptied: choose another with --data"
+            )
         shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(parents=True)
+        (data / "made-by-demo").touch()  # the next demo may empty it again
         console = open_console(record=picture is not None)
         console.quiet = json_
         console.print(f"Waferline plays {play.variant} of Stargate 2026 to {play.until}: every lot, the real services.")

@@ -28,7 +28,7 @@ _STOPPED_WITHIN_S = 20.0
 _RESTARTED_AFTER_S = 1.0
 _OURS = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
-    "checkpoints.txt", "redis", "outbox", "logs", "lock", "stack.json",
+    "checkpoints.txt", "redis", "outbox", "logs", "lock", "stack.json", "made-by-demo",
 }  # fmt: skip
 
 

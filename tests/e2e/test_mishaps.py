@@ -128,3 +128,13 @@ def test_a_party_whose_outbox_was_lost_says_so_and_takes_nothing(folder: Path, r
     (folder / "outbox" / "samsung.db").unlink()
 
     assert stops_and_says(Stack(folder, redis_url=redis_url), "supplier-samsung", "was the outbox lost")
+
+
+def test_a_demo_empties_no_stack_that_is_no_demos(folder: Path, redis_url: str) -> None:
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        hand_in(stack, Voice("samsung"), 1)
+    demo = [sys.executable, "-m", "services.operator", "demo", "--data", str(folder), "--until", "2026-01"]
+    done = subprocess.run(demo, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, "holds a stack that is no demo's" in done.stderr) == (1, True)
+    assert open_store(folder).last_event > 0

@@ -142,7 +142,17 @@ def test_the_senders_word_on_when_it_recorded_is_taken_only_if_trusted(store, vo
     entry = EventBatch.of([opened(voice, time=NOON + 5 * DAY)], recorded=microseconds(NOON + 5 * DAY)).encode()
 
     assert [row.code for row in record(store, entry).refused] == ["movement_in_future"]
-    assert record(store, entry, trust_recorded=True).events == 1
+    assert record(fresh_store(), entry, trust_recorded=True).events == 1
+
+
+def test_a_movement_that_was_refused_as_yet_to_come_stays_refused_once_it_has_come(store, voice):
+    """The outbox sends again, and its party has been told: one event, one verdict."""
+    event = one(opened(voice, time=NOON + 3 * DAY))
+    first = record(store, event)
+    later = [record(store, event, now=NOON + days * DAY) for days in (1, 4)]
+
+    assert [row.code for row in first.refused] == ["movement_in_future"]
+    assert [(outcome.events, outcome.duplicates, outcome.refused) for outcome in later] == [(0, 1, []), (0, 1, [])]
 
 
 def test_a_refused_movement_that_is_replayed_is_refused_again(store, voice):
