@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import re
 import time
 from collections import Counter as PlainCounter
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ from shared.streams import DATA, POSTINGS, Role, recorded, said
 _TOLD_AT_ONCE = 16  # batches in one round trip
 _LOOKED_EVERY_S = 5.0
 _FLAGGED_EVERY_S = 60.0
+_DAY_US = 86_400_000_000
+_RECORDED = re.compile(rb'"recorded":([0-9]{1,18})|"recordedtime":"([0-9-]{10})').search  # read well enough to cut by
 _TIME_MS_MAX = 1 << 42  # the year 2109
 _TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
 
@@ -159,7 +162,7 @@ def _read_party(
 
     @service.reads(stream, after=after, batch_max=settings.read_max)
     async def record(entries: list[Entry]) -> None:
-        for portion in _portions(entries, alone=settings.trust_recorded):
+        for portion in _portions(entries, by_day=settings.trust_recorded):
             if service.stopping.is_set():
                 return  # the offset says how far it came
             began = time.perf_counter()
@@ -253,20 +256,27 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
     service.at_end.append(sign)
 
 
-def _portions(entries: list[Entry], *, alone: bool = False) -> Iterator[list[Entry]]:
+def _portions(entries: list[Entry], *, by_day: bool = False) -> Iterator[list[Entry]]:
     """Yield what goes into one transaction: a backlog at once would keep the others waiting, and fill the memory.
 
-    Entries whose senders say when they are recorded stand `alone`, as a batch is recorded at one time.
+    Where senders say when they are recorded, what goes together is of one day, as what was known is asked by the day.
     """
     portion: list[Entry] = []
-    size = 0
+    size, day = 0, b""
     for entry in entries:
-        if portion and (alone or size + len(entry[1]) > _TRANSACTION_BYTES_MAX):
+        before, day = day, _day_recorded(entry[1]) if by_day else b""
+        if portion and (day != before or size + len(entry[1]) > _TRANSACTION_BYTES_MAX):
             yield portion
             portion, size = [], 0
         portion.append(entry)
         size += len(entry[1])
     yield portion
+
+
+def _day_recorded(body: bytes) -> bytes:
+    """Return the day that an entry says it was recorded on, in its way of saying it; nothing if it says none."""
+    said = _RECORDED(body)
+    return b"" if said is None else said[2] or b"%d" % (int(said[1]) // _DAY_US)
 
 
 def _log_refusals(service: Service, source: str, outcome: Outcome) -> None:
