@@ -620,7 +620,7 @@ def _sum(taken: Iterable[Taken]) -> Taken:
 def draw_growth(growth: Growth) -> str:
     """Return the curve as SVG: events in the store on a logarithmic axis, microseconds an event from zero up."""
     width, height, left, top, right, bottom = 720, 300, 56, 24, 44, 44
-    first, last = 4.0, math.log10(growth.curve[-1][0])
+    first, last = 4.0, math.log10(max(growth.curve[-1][0], *growth.stretches))
     most = math.ceil(max(cost for _, cost in growth.curve) / 5 + 0.2) * 5
 
     def x(events: float) -> float:
