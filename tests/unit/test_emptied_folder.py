@@ -20,7 +20,7 @@ def test_a_folder_with_anything_that_is_no_stacks_is_left_alone(tmp_path: Path) 
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
-def test_an_earlier_stack_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_earlier_demo_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def start(_: object) -> None:
         raise StackError("that far")
 
@@ -28,6 +28,7 @@ def test_an_earlier_stack_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("logs", "redis", "outbox"):
         (tmp_path / name).mkdir()
     (tmp_path / "ledger.db").touch()
+    (tmp_path / "made-by-demo").touch()
 
     assert strangers_in(tmp_path) == []
     assert "that far" in CliRunner().invoke(cli.app, ["demo", "--data", str(tmp_path)]).output
