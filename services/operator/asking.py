@@ -78,7 +78,7 @@ def open_store(folder: Path, url: str | None = None) -> Store:
         raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
     try:
         return open_ledger(path if url is None else url, read_only=True)
-    except failures() as why:  # of a URL that is well spelled psycopg names no password
+    except StrangeStore as why:
         raise StackError(f"{path if url is None else 'the store at the URL'}: {why}") from why
     except (LookupError, TypeError) as torn:  # names, keys and numbers that do not fit together
         place = path if url is None else "the store at the URL"
@@ -88,9 +88,9 @@ def open_store(folder: Path, url: str | None = None) -> Store:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Return what is raised where a store cannot be opened, or read: of PostgreSQL only if its driver is in use."""
+    """Return what a database raises where it cannot be opened, or read: of PostgreSQL only if its driver is in use."""
     driver = sys.modules.get("psycopg")
-    return (StrangeStore, sqlite3.Error, *(() if driver is None else (driver.Error,)))
+    return (sqlite3.Error,) if driver is None else (sqlite3.Error, driver.Error)
 
 
 def fold_as_of(store: Store, text: str) -> Curves:

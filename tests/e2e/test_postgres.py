@@ -141,5 +141,5 @@ def test_a_store_that_is_not_there_is_told_in_a_line() -> None:
     done = subprocess.run([*COMMAND, "verify", "--store", nowhere], capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert "the store at the URL: connection failed" in done.stderr
+    assert "the store cannot be read (connection failed" in done.stderr
     assert not any(word in done.stderr for word in ("Traceback", "secret"))
