@@ -29,17 +29,17 @@ def expect_newest(database: Database) -> None:
 
 def _version(database: Database) -> str | None:
     """Return the version of a store, None where there is none yet; raise `StrangeStore` where it is none of ours."""
-    if not _holds(database, "alembic_version"):
-        if _holds(database, "head"):
+    tables = _tables(database)
+    if "alembic_version" not in tables:
+        if "head" in tables:
             raise StrangeStore(
                 "the store was made by a Waferline from before stores had versions: start with a new one"
             )
-        others = _tables(database)
-        if others:
-            raise StrangeStore(f"the database holds other tables ({', '.join(others[:3])}): give the ledger its own")
+        if tables:
+            raise StrangeStore(f"the database holds other tables ({', '.join(tables[:3])}): give the ledger its own")
         return None
     found = database.query("SELECT version_num FROM alembic_version")
-    if len(found) != 1 or not _holds(database, "store"):
+    if len(found) != 1 or "store" not in tables:
         raise StrangeStore("the database holds the versions of other tables: give the ledger its own")
     version = str(found[0][0])
     if version > NEWEST:
@@ -47,13 +47,8 @@ def _version(database: Database) -> str | None:
     return version
 
 
-def _holds(database: Database, table: str) -> bool:
-    if database.dialect == "sqlite":
-        return bool(database.query("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)))
-    return database.query("SELECT to_regclass(?::text) IS NOT NULL", (table,))[0][0] is True
-
-
 def _tables(database: Database) -> list[str]:
+    """Return the tables of a database, of one moment: to_regclass remembers that one was not there a moment ago."""
     if database.dialect == "sqlite":
         found = database.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     else:
