@@ -80,11 +80,20 @@ def open_store(folder: Path, url: str | None = None) -> Store:
         return open_ledger(path if url is None else url, read_only=True)
     except StrangeStore as why:
         raise StackError(f"{path if url is None else 'the store at the URL'}: {why}") from why
+    except failures() as why:  # of a URL that is well spelled psycopg names no password
+        raise StackError(unreadable(why)) from why
     except (LookupError, TypeError) as torn:  # names, keys and numbers that do not fit together
         place = path if url is None else "the store at the URL"
         raise StackError(
             f"{place} was changed by something else than a ledger ({torn!r}); see docs/proof.md: Where it is not proved"
         ) from torn
+
+
+def unreadable(why: Exception) -> str:
+    """Return what to say where a database cannot be opened, or read."""
+    words = " ".join(str(why).split())
+    advice = "is it there, whole, and one of Waferline? See docs/proof.md: Where it is not proved"
+    return f"the store cannot be read ({words}): {advice}"
 
 
 def failures() -> tuple[type[Exception], ...]:

@@ -25,7 +25,7 @@ from services.ledger.checkpoint import (
 )
 from services.operator import demo as demo_
 from services.operator import taping
-from services.operator.asking import ask, failures, find_stack, fold, open_store
+from services.operator.asking import ask, failures, find_stack, fold, open_store, unreadable
 from services.operator.exporting import Format
 from services.operator.exporting import export as write_export
 from services.operator.logs import logs_command
@@ -74,9 +74,7 @@ def _errors_told() -> Iterator[None]:
         typer.secho(f"waferline: {place}{error.strerror or error}", fg="red", err=True)
         raise typer.Exit(1) from error
     except failures() as error:
-        why = " ".join(str(error).split())
-        advice = "is it there, whole, and one of Waferline? See docs/proof.md: Where it is not proved"
-        typer.secho(f"waferline: the store cannot be read ({why}): {advice}", fg="red", err=True)
+        typer.secho(f"waferline: {unreadable(error)}", fg="red", err=True)
         raise typer.Exit(1) from error
 
 
