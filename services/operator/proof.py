@@ -38,22 +38,18 @@ class _Wrong(Exception):
 def verify_chain(store: Store, advance: Callable[[int], None] = lambda _: None) -> Proof:
     """Return whether every stored batch is the one that its hash seals, and the head the last of them.
 
-    This finds each change of what was recorded, at some millions of events a second; that the balances are what the
+    This finds each change of what was recorded, at more than a million events a second; that the balances are what the
     events say is for `verify` to find.
     """
     seen = _Seen()
-    try:
+
+    def look() -> None:
         for sealed in store.sealed_batches():
             _check_seal(sealed, seen)
             advance(1)
         _check_end(store, seen)
-    except _Wrong as wrong:
-        return seen.proof(str(wrong))
-    except store.database.failure as why:
-        return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why}")
-    except _UNREADABLE as why:
-        return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why!r}")
-    return seen.proof()
+
+    return _prove(store, seen, look)
 
 
 def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Proof:
@@ -63,7 +59,8 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
     """
     seen, curves, books = _Seen(), Curves(catalogue=digest()), _Books(store)
     told = _told_batches(store)
-    try:
+
+    def look() -> str:
         for sealed in store.sealed_batches():
             _check_seal(sealed, seen)
             if seen.batch > store.head.batch:
@@ -74,13 +71,21 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
             advance(1)
         _check_end(store, seen)
         books.compare(store)
+        return curves.state_hash()
+
+    return _prove(store, seen, look)
+
+
+def _prove(store: Store, seen: "_Seen", look: Callable[[], str | None]) -> Proof:
+    """Return what a look at a store found: it returns the state hash, if it folds, and raises at the first fault."""
+    try:
+        return seen.proof(state_hash=look())
     except _Wrong as wrong:
         return seen.proof(str(wrong))
     except store.database.failure as why:
         return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why}")
     except _UNREADABLE as why:
         return seen.proof(f"the store cannot be read behind batch {seen.batch}: {why!r}")
-    return seen.proof(state_hash=curves.state_hash())
 
 
 def expect_sealed(batches: Iterable[SealedBatch]) -> Iterator[SealedBatch]:
