@@ -1,11 +1,11 @@
 """The curves: what every key has moved and planned on each day, and the balances read off them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
 from hashlib import sha256
 from itertools import starmap
-from typing import Literal, NamedTuple, TypedDict, Unpack, get_args
+from typing import Literal, NamedTuple, TypedDict, Unpack, cast, get_args
 
 import numpy as np
 
@@ -36,6 +36,9 @@ _SLOT_OF[list(SLOTS)] = list(SLOTS.values())
 _HELD = ("wip", "finished", "transit", "on_hand")
 _SIGNS = np.array([[(into == stage) - (out == stage) for out, into in STAGES.values()] for stage in _HELD])
 _NO_KEYS = np.empty(0, dtype=np.int64)
+_KEYS_AT_FIRST, _SERIES_AT_FIRST = 1_024, 4_104
+_GROUPINGS_MAX = 64  # kept at once
+_PACKED_AT_ONCE = 2**21  # numbers that are hashed at once, unless one series has more
 
 
 class Gap(Exception):
@@ -51,7 +54,7 @@ class Only(TypedDict, total=False):
 
 
 class Grouping(NamedTuple):
-    """Which group each key is summed into."""
+    """Which group each key is summed into; it is shared between those who ask, and never changed."""
 
     labels: list[tuple[str, ...]]  # [group] the key parts asked for
     of_key: Index  # [key] group, -1 for keys left out
@@ -79,11 +82,15 @@ class Rolled(NamedTuple):
 class Curves:
     """The fold of the ledger's postings: wafers by day, measure and key (product, site, supplier).
 
-    Movements lie as cumulative rows by day, `[row, movement, key]`, so a window is one subtraction; plans as daily
-    differences by key, `[key, plan, row]`. Row 0 holds what lies before the horizon, the last what lies beyond.
+    A *series* is one measure of one key. It gets the next number when it first occurs, movements and plans apart.
+    Movements lie as cumulative rows by day, `cumulative[row, series]`, so a window is one subtraction; plans as daily
+    differences by series, `plans[series, row]`. Row 0 holds what lies before the horizon, row H + 1 of the plans and
+    `beyond` what lies beyond its H days. `series[key, slot]` is the number of a series, -1 where there is none.
 
-    Memory: a key takes at most 8 × (15 × (H + 2) + 15 × (H + 3)) bytes for H days, 0.53 MB for the six years; room for
-    keys grows by doubling, from 64. Rows after the last day moved, and keys not in use, cost address space only.
+    Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 5), 17.6 kB either way for the six
+    years; a key takes 240 bytes and its names beyond that. There is room for 4,104 of each kind at first; it doubles
+    when it is full, and for that moment old and new lie side by side. `memory_bytes` counts all room; of movements, the
+    rows after the last day moved cost address space only, as does what was never in use.
     """
 
     def __init__(self, horizon_start: date = date(2025, 1, 1), horizon_days: int = 2191, catalogue: str = "") -> None:
@@ -99,16 +106,28 @@ class Curves:
         self.watermarks: dict[str, int] = {}
         self.sources: set[str] = set()
         self.keys: list[tuple[str, str, str]] = []  # [key] product, site, supplier
-        self.cumulative: Wafers  # [row, movement, key]
-        self.beyond: Wafers  # [movement, key]
-        self.plans: Wafers  # [key, plan, row]
-        self.totals: Wafers  # [key, plan]
+        self.series: Index = np.full((_KEYS_AT_FIRST, len(SLOTS)), -1, dtype=np.int64)  # [key, slot], room included
+        self.movement_key = self.movement_slot = _NO_KEYS  # [series of movements]
+        self.plan_key = self.plan_slot = _NO_KEYS  # [series of plans]
+        self.cumulative: Wafers = np.zeros((self.days + 1, _SERIES_AT_FIRST), dtype=np.int64)  # [row, series]
+        self.beyond: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
+        self.plans: Wafers = np.zeros((_SERIES_AT_FIRST, self.days + 2), dtype=np.int64)  # [series, row]
+        self.totals: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
         self.rolled: Index = np.zeros(1, dtype=np.int64)  # the last row that movements fill
         self._said = 0  # wafers of all postings, signs left out
         self._names: dict[str, int] = {}
-        self._key_of: dict[int, int] = {}  # three name numbers in one -> key
+        self._place_code = np.full(4 * _KEYS_AT_FIRST, -1, dtype=np.int64)  # three name numbers in one; see the kernel
+        self._place_key = np.zeros(4 * _KEYS_AT_FIRST, dtype=np.int64)
+        self._groupings: dict[tuple[tuple[Part, ...], tuple[tuple[str, str], ...]], Grouping] = {}
+        self._order: tuple[Index, list[bytes]] | None = None  # of the series, by name
         self._hash: str | None = None
-        self._make_room(64)
+
+    @property
+    def memory_bytes(self) -> int:
+        """The bytes of all arrays, room that is not in use included."""
+        state = (self.cumulative, self.beyond, self.plans, self.totals)
+        index = (self.series, self.movement_key, self.movement_slot, self.plan_key, self.plan_slot)
+        return sum(array.nbytes for array in (*state, *index, self._place_code, self._place_key))
 
     # ---------------------------------------------------------------- postings in
 
@@ -121,10 +140,14 @@ class Curves:
         if batch.previous != self.position:
             raise Gap(f"batch {batch.batch} follows {batch.previous}, not {self.position}")
         products, sites, suppliers, measures, days, wafers = self._check(batch)
-        key = self._intern(batch.names, products, sites, suppliers)
+        number = np.array([self._names.setdefault(name, len(self._names)) for name in batch.names], dtype=np.int64)
+        key = self._intern(number[products], number[sites], number[suppliers])
         slot, row = _SLOT_OF[measures], self.row(days)
-        kernels.add_movements(self.cumulative, self.beyond, self.rolled, len(self.keys), key, slot, row, wafers)
-        kernels.add_plans(self.plans, self.totals, len(MOVEMENTS), key, slot, row, wafers)
+        series = self._intern_series(key, slot)
+        kernels.add_movements(
+            self.cumulative, self.beyond, self.rolled, self.movement_key.size, len(MOVEMENTS), series, slot, row, wafers
+        )
+        kernels.add_plans(self.plans, self.totals, len(MOVEMENTS), series, slot, row, wafers)
         for source, day in batch.watermarks.items():
             self.watermarks[source] = max(day, self.watermarks.get(source, day))
         self.sources.update(batch.sources, batch.watermarks)
@@ -172,32 +195,57 @@ class Curves:
         self._said = said
         return tuple(columns)
 
-    def _intern(self, names: list[str], products: Index, sites: Index, suppliers: Index) -> Index:
-        """Return the key of each posting; make room for the new ones."""
-        numbers = [self._names.setdefault(name, len(self._names)) for name in names]
-        number = np.array(numbers, dtype=np.int64)
-        code = ((number[products] << 20 | number[sites]) << 20 | number[suppliers]).tolist()
-        key = list(map(self._key_of.get, code))
-        if None in key:
-            for n, known in enumerate(key):
-                if known is None and code[n] not in self._key_of:
-                    self._key_of[code[n]] = len(self.keys)
-                    self.keys.append((names[products[n]], names[sites[n]], names[suppliers[n]]))
-            key = [self._key_of[each] for each in code]
-            if len(self.keys) > self.totals.shape[0]:
-                self._make_room(1 << (len(self.keys) - 1).bit_length())
-        return np.array(key, dtype=np.int64)
+    def _intern(self, products: Index, sites: Index, suppliers: Index) -> Index:
+        """Return the key of each posting by the numbers of its names; make room for the new ones."""
+        code = (products << 20 | sites) << 20 | suppliers
+        key, fresh = np.empty_like(code), np.empty_like(code)
+        keys_max = len(self.keys) + code.size
+        if 2 * keys_max > self._place_code.size:
+            self._make_places(1 << (2 * keys_max).bit_length())
+        new = kernels.intern(self._place_code, self._place_key, len(self.keys), code, key, fresh)
+        if new:
+            names, first = list(self._names), fresh[:new]
+            parts = (products[first].tolist(), sites[first].tolist(), suppliers[first].tolist())
+            self.keys += ((names[p], names[s], names[u]) for p, s, u in zip(*parts, strict=True))
+            self.series = _with_room(self.series, len(self.keys), -1)
+            self._groupings.clear()
+        return key
 
-    def _make_room(self, keys: int) -> None:
-        cumulative = np.zeros((self.days + 1, len(MOVEMENTS), keys), dtype=np.int64)
-        beyond = np.zeros((len(MOVEMENTS), keys), dtype=np.int64)
-        plans = np.zeros((keys, len(PLANS), self.days + 2), dtype=np.int64)
-        totals = np.zeros((keys, len(PLANS)), dtype=np.int64)
-        if len(self._key_of):
-            filled, old = int(self.rolled[0]) + 1, self.totals.shape[0]
-            cumulative[:filled, :, :old] = self.cumulative[:filled]
-            beyond[:, :old], plans[:old], totals[:old] = self.beyond, self.plans, self.totals
-        self.cumulative, self.beyond, self.plans, self.totals = cumulative, beyond, plans, totals
+    def _intern_series(self, key: Index, slot: Index) -> Index:
+        """Return the series of each posting; make room for the new ones."""
+        series = self.series[key, slot]
+        unknown = series < 0
+        if not unknown.any():
+            return series
+        new_key, new_slot = np.divmod(np.unique(key[unknown] * len(SLOTS) + slot[unknown]), len(SLOTS))
+        moves = new_slot < len(MOVEMENTS)
+        for kind, known in ((moves, self.movement_key.size), (~moves, self.plan_key.size)):
+            self.series[new_key[kind], new_slot[kind]] = np.arange(known, known + np.count_nonzero(kind))
+        self.movement_key = np.concatenate((self.movement_key, new_key[moves]))
+        self.movement_slot = np.concatenate((self.movement_slot, new_slot[moves]))
+        self.plan_key = np.concatenate((self.plan_key, new_key[~moves]))
+        self.plan_slot = np.concatenate((self.plan_slot, new_slot[~moves]))
+        self._make_room()
+        self._order = None
+        return self.series[key, slot]
+
+    def _make_places(self, places: int) -> None:
+        used = self._place_code >= 0
+        code, key = self._place_code[used], self._place_key[used]
+        order = key.argsort()
+        self._place_code, self._place_key = np.full(places, -1, dtype=np.int64), np.zeros(places, dtype=np.int64)
+        kernels.intern(self._place_code, self._place_key, 0, code[order], key, np.empty_like(key))
+
+    def _make_room(self) -> None:
+        """Make room for the series there are: only filled rows of movements are copied."""
+        room, filled = self.beyond.size, int(self.rolled[0]) + 1
+        self.beyond = _with_room(self.beyond, self.movement_key.size)
+        if self.beyond.size > room:
+            cumulative = np.zeros((self.days + 1, self.beyond.size), dtype=np.int64)
+            cumulative[:filled, :room] = self.cumulative[:filled]
+            self.cumulative = cumulative
+        self.plans = _with_room(self.plans, self.plan_key.size)
+        self.totals = _with_room(self.totals, self.plan_key.size)
 
     # ---------------------------------------------------------------- how far it is complete
 
@@ -222,6 +270,10 @@ class Curves:
 
     def group(self, by: Sequence[Part] = (), **only: Unpack[Only]) -> Grouping:
         """Return the groups that some parts of the key make, of the keys that have the values asked for; sorted."""
+        asked = tuple(by), tuple(sorted(cast(dict[str, str], only).items()))
+        known = self._groupings.get(asked)
+        if known is not None:
+            return known
         wanted = [(PARTS.index(part), value) for part, value in only.items()]
         parts = [PARTS.index(part) for part in by]
         label = [
@@ -230,20 +282,32 @@ class Curves:
         labels = sorted({each for each in label if each is not None})
         number = {each: n for n, each in enumerate(labels)}
         of_key = [-1 if each is None else number[each] for each in label]
-        return Grouping(labels, np.array(of_key, dtype=np.int64))
+        if len(self._groupings) == _GROUPINGS_MAX:
+            self._groupings.clear()
+        self._groupings[asked] = Grouping(labels, np.array(of_key, dtype=np.int64))
+        return self._groupings[asked]
 
     def moved(self, grouping: Grouping, until: int, since: int | None = None) -> Wafers:
         """Return the wafers of each movement in the days (since, until], `[movement, group]`; `since` None: ever."""
         sums = np.zeros((len(MOVEMENTS), len(grouping.labels)), dtype=np.int64)
         rolled = int(self.rolled[0])
         first = -1 if since is None else min(self._row(since), rolled)
-        kernels.sum_movements(sums, self.cumulative, grouping.of_key, first, min(self._row(until), rolled))
+        group = grouping.of_key[self.movement_key]
+        kernels.sum_movements(sums, self.cumulative, self.movement_slot, group, first, min(self._row(until), rolled))
+        return sums
+
+    def moved_beyond(self, grouping: Grouping) -> Wafers:
+        """Return the wafers of each movement after the horizon, `[movement, group]`."""
+        sums = np.zeros((len(MOVEMENTS), len(grouping.labels)), dtype=np.int64)
+        group = grouping.of_key[self.movement_key]
+        kernels.sum_movements(sums, self.beyond[np.newaxis], self.movement_slot, group, -1, 0)
         return sums
 
     def planned(self, grouping: Grouping, measures: Sequence[Measure]) -> Wafers:
         """Return the sum of some plans as one daily curve for each group, `[group, row]`."""
         daily = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
-        kernels.sum_plan_curves(daily, self.plans, _plan_slots(measures), grouping.of_key)
+        series, _, group = self._plans_of(grouping, measures)
+        kernels.sum_plan_curves(daily, self.plans, series, group)
         return daily
 
     def supplied(self, grouping: Grouping, since: int) -> Wafers:
@@ -251,10 +315,20 @@ class Curves:
         brought = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
         sign = _SIGNS[_HELD.index("on_hand")].copy()
         sign[SLOTS[Measure.CONSUMED]] = 0
+        of_series, group = sign[self.movement_slot], grouping.of_key[self.movement_key]
+        series = np.flatnonzero((of_series != 0) & (group >= 0))
         rolled = int(self.rolled[0])
         first = min(self._row(since), rolled)
-        kernels.sum_movement_curves(brought, self.cumulative, first, rolled, sign, grouping.of_key)
+        kernels.sum_movement_curves(brought, self.cumulative, first, rolled, series, of_series[series], group[series])
         return brought
+
+    def _plans_of(self, grouping: Grouping, measures: Sequence[Measure]) -> tuple[Index, Index, Index]:
+        """Return the series of some plans that a grouping counts; the place of each in `measures`, and its group."""
+        place = np.full(len(SLOTS), -1, dtype=np.int64)
+        place[[SLOTS[measure] for measure in measures]] = range(len(measures))
+        of_series, group = place[self.plan_slot], grouping.of_key[self.plan_key]
+        series = np.flatnonzero((of_series >= 0) & (group >= 0))
+        return series, of_series[series], group[series]
 
     def rolling(
         self,
@@ -277,7 +351,7 @@ class Curves:
         measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
         sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
         since, until = self._row(day - window_days), min(self._row(day), self.days)
-        kernels.sum_plans(sums, self.plans, _plan_slots(measures), grouping.of_key, since, until)
+        kernels.sum_plans(sums, self.plans, *self._plans_of(grouping, measures), since, until)
         if firmness is None:
             supplied = Measure.STARTED if basis == "start" else Measure.RECEIVED
             supply = self.moved(grouping, day, day - window_days)[SLOTS[supplied]]
@@ -289,15 +363,16 @@ class Curves:
 
     def stages(self, grouping: Grouping, day: int | None = None) -> Stages:
         """Return the wafers in each stage at the end of a day, and the commits now open, for each group."""
-        open_commit = np.zeros((len(grouping.labels), len(OPEN)), dtype=np.int64)
-        chosen = np.flatnonzero(grouping.of_key >= 0)
-        np.add.at(open_commit, grouping.of_key[chosen], self.totals[chosen][:, _plan_slots(OPEN)])
+        open_commit = np.zeros((len(OPEN), len(grouping.labels)), dtype=np.int64)
+        series, grade, group = self._plans_of(grouping, OPEN)
+        np.add.at(open_commit, (grade, group), self.totals[series])
         wip, finished, in_transit, on_hand = _SIGNS @ self.moved(grouping, self.last_day if day is None else day)
-        return Stages(wip, finished, in_transit, on_hand, open_commit.T)
+        return Stages(wip, finished, in_transit, on_hand, open_commit)
 
     def balances(self, keys: Index, told: int | None = None) -> BalanceBatch:
         """Return what stands in each stage for some keys, all that is posted counted, to be published."""
-        stages = _SIGNS @ self.cumulative[self.rolled[0]][:, keys]
+        latest, open_slots = self.cumulative[self.rolled[0]], [SLOTS[measure] for measure in OPEN]
+        stages = _SIGNS @ _at(latest, self.series[keys, : len(MOVEMENTS)]).T
         products, sites, suppliers = zip(*(self.keys[key] for key in keys), strict=True) if keys.size else ((), (), ())
         return BalanceBatch(
             epoch=self.epoch or 0,
@@ -307,7 +382,7 @@ class Curves:
             sites=list(sites),
             suppliers=list(suppliers),
             **dict(zip(("wip", "finished", "in_transit", "on_hand"), stages.tolist(), strict=True)),
-            open_commit=self.totals[keys][:, _plan_slots(OPEN)].sum(axis=1).tolist(),
+            open_commit=_at(self.totals, self.series[keys][:, open_slots]).sum(axis=1).tolist(),
             told=told,
         )
 
@@ -331,26 +406,67 @@ class Curves:
         digest.update(_numbers(len(self.watermarks)))
         for source, day in sorted(self.watermarks.items()):
             digest.update(_text(source) + _numbers(day))
-        by_name = sorted(SLOTS.items(), key=lambda item: item[0].name)
-        order = np.array(sorted(range(len(self.keys)), key=self.keys.__getitem__), dtype=np.int64)
-        daily = np.empty((32, len(MOVEMENTS), self.days + 2), dtype=np.int64)
-        for first in range(0, order.size, 32):
-            block = order[first : first + 32]
-            kernels.read_daily(daily, self.cumulative, self.beyond, int(self.rolled[0]), block)
-            for n, key in enumerate(block):
-                named = b"".join(map(_text, self.keys[key]))
-                for measure, slot in by_name:
-                    cells = daily[n, slot] if slot < len(MOVEMENTS) else self.plans[key, slot - len(MOVEMENTS)]
-                    filled = np.flatnonzero(cells)
-                    if filled.size:
-                        pairs = np.column_stack((filled + (self.start - 1), cells[filled])).astype("<i8")
-                        digest.update(named + _text(measure.name) + _numbers(filled.size) + pairs.tobytes())
+        for named, days in self._days_by_name():
+            digest.update(named)
+            digest.update(days)
         self._hash = digest.hexdigest()
         return self._hash
 
+    def _days_by_name(self) -> Iterator[tuple[bytes, memoryview]]:
+        """Yield the names of each series that has a cell, sorted; and the number of its cells, then each, as bytes."""
+        movements, rolled, day = self.movement_key.size, int(self.rolled[0]), self.start - 1
+        filled = np.empty(movements + self.plan_key.size, dtype=np.int64)
+        kernels.count_moved_days(filled[:movements], self.cumulative, self.beyond, rolled)
+        kernels.count_planned_days(filled[movements:], self.plans)
+        order, names = self._by_name()
+        order = order[filled[order] > 0]
+        ends = (2 * filled[order] + 1).cumsum()  # in numbers: a count, then pairs
+        begin = 0
+        while begin < order.size:
+            before = int(ends[begin - 1]) if begin else 0
+            end = max(begin + 1, int(ends.searchsorted(before + _PACKED_AT_ONCE, "right")))
+            block, edges = order[begin:end], np.concatenate(([0], ends[begin:end] - before))
+            packed, place, moves = np.empty(edges[-1], dtype=np.int64), edges[:-1] + 1, block < movements
+            packed[edges[:-1]] = filled[block]
+            kernels.pack_moved_days(packed, place[moves], self.cumulative, self.beyond, rolled, block[moves], day)
+            kernels.pack_planned_days(packed, place[~moves], self.plans, block[~moves] - movements, day)
+            told, at = packed.astype("<i8", copy=False).data, edges.tolist()
+            for n, series in enumerate(block.tolist()):
+                yield names[series], told[at[n] : at[n + 1]]
+            begin = end
 
-def _plan_slots(measures: Sequence[Measure]) -> Index:
-    return np.array([SLOTS[measure] - len(MOVEMENTS) for measure in measures], dtype=np.int64)
+    def _by_name(self) -> tuple[Index, list[bytes]]:
+        """Return the order of all series, plans numbered after movements, by their names; and each one's as bytes."""
+        if self._order is None:
+            key = np.concatenate((self.movement_key, self.plan_key))
+            slot = np.concatenate((self.movement_slot, self.plan_slot))
+            key_place, slot_place = np.empty(len(self.keys), dtype=np.int64), np.empty(len(SLOTS), dtype=np.int64)
+            measures = list(SLOTS)
+            key_place[sorted(range(key_place.size), key=self.keys.__getitem__)] = range(key_place.size)
+            slot_place[sorted(range(slot_place.size), key=lambda each: measures[each].name)] = range(slot_place.size)
+            of_key = [b"".join(map(_text, parts)) for parts in self.keys]
+            of_slot = [_text(measure.name) for measure in measures]
+            names = [of_key[k] + of_slot[s] for k, s in zip(key.tolist(), slot.tolist(), strict=True)]
+            self._order = np.lexsort((slot_place[slot], key_place[key])), names
+        return self._order
+
+
+def _with_room(array: Index, count: int, empty: int = 0) -> Index:
+    """Return an array with room for `count` along its first axis: itself, or one at least twice as long."""
+    room = array.shape[0]
+    if count <= room:
+        return array
+    # a multiple of 8 that is no power of two: rows that far apart would share the same few lines of the cache
+    longer = np.zeros((max(2 * room, count) + 8 & ~7, *array.shape[1:]), dtype=np.int64)
+    longer[:room] = array
+    if empty != 0:  # zeros that are not written take no memory
+        longer[room:] = empty
+    return longer
+
+
+def _at(values: Wafers, series: Index) -> Wafers:
+    """Return the values of some series, zero where there is none."""
+    return np.where(series >= 0, values[series], 0)
 
 
 _number = partial(int.to_bytes, length=8, byteorder="little", signed=True)

@@ -1,8 +1,8 @@
 """The compiled loops over the curves: they trust their arguments, `curves.py` and `planning.py` have checked them.
 
 Days are rows. Row 0 is all that lies before the horizon, rows 1 to H are its days, row H + 1 is all that lies beyond.
-A slot is a measure's place in the arrays: movements first, then plans, each in the order of `Measure`.
-A group is what a key is summed into; -1 leaves it out.
+A series is one measure of one key; movements and plans are numbered apart. A slot is a measure's place: movements
+first, then plans, each in the order of `Measure`. A group is what a series is summed into; -1 leaves it out.
 """
 
 import numpy as np
@@ -12,110 +12,135 @@ from numpy.typing import NDArray
 Wafers = NDArray[np.int64]
 Index = NDArray[np.int64]
 
-_LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
-_ROLL_OVER = types.void(_CUBE, _LINE, types.int64, types.int64)
-_ADD_MOVEMENTS = types.void(_CUBE, _TABLE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
-_ADD_PLANS = types.void(_CUBE, _TABLE, types.int64, _LINE, _LINE, _LINE, _LINE)
-_SUM_MOVEMENTS = types.void(_TABLE, _CUBE, _LINE, types.int64, types.int64)
-_SUM_MOVEMENT_CURVES = types.void(_TABLE, _CUBE, types.int64, types.int64, _LINE, _LINE)
-_SUM_PLANS = types.void(_TABLE, _CUBE, _LINE, _LINE, types.int64, types.int64)
-_SUM_PLAN_CURVES = types.void(_TABLE, _CUBE, _LINE, _LINE)
+_LINE, _TABLE = types.int64[::1], types.int64[:, ::1]
+_INTERN = types.int64(_LINE, _LINE, types.int64, _LINE, _LINE, _LINE)
+_ROLL_OVER = types.void(_TABLE, _LINE, types.int64, types.int64)
+_ADD_MOVEMENTS = types.void(_TABLE, _LINE, _LINE, types.int64, types.int64, _LINE, _LINE, _LINE, _LINE)
+_ADD_PLANS = types.void(_TABLE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
+_SUM_MOVEMENTS = types.void(_TABLE, _TABLE, _LINE, _LINE, types.int64, types.int64)
+_SUM_MOVEMENT_CURVES = types.void(_TABLE, _TABLE, types.int64, types.int64, _LINE, _LINE, _LINE)
+_SUM_PLANS = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
+_SUM_PLAN_CURVES = types.void(_TABLE, _TABLE, _LINE, _LINE)
 _PROJECT_BALANCES = types.void(_TABLE, _LINE, _LINE, _LINE, _TABLE, _TABLE, _TABLE, types.int64, types.int64)
-_READ_DAILY = types.void(_CUBE, _CUBE, _TABLE, types.int64, _LINE)
+_COUNT_MOVED_DAYS = types.void(_LINE, _TABLE, _LINE, types.int64)
+_COUNT_PLANNED_DAYS = types.void(_LINE, _TABLE)
+_PACK_MOVED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64, _LINE, types.int64)
+_PACK_PLANNED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64)
+
+_SPREAD = 0x1E3779B97F4A7C15  # odd, about 2^64 / 8.4: multiplied by it, neighbours lie far apart
+
+
+@njit(_INTERN, nogil=True, cache=True)
+def intern(
+    place_code: Index,  # [place] the code that lies there, -1 for none; a power of two of places, half empty; state
+    place_key: Index,  # [place] its key; state
+    keys: int,  # how many keys there are
+    code: Index,  # [posting] 0 and above
+    key: Index,  # [posting] its code's key; output
+    fresh: Index,  # [posting] the first posting of each new key, in the order of the keys; output
+) -> int:
+    """Return how many codes were new; they get the next keys. A code lies at its place or at the next empty one."""
+    mask, new = place_code.size - 1, 0
+    for n in range(code.size):
+        place = (code[n] * _SPREAD >> 24) & mask
+        while place_code[place] != code[n] and place_code[place] != -1:
+            place = (place + 1) & mask
+        if place_code[place] == -1:
+            place_code[place], place_key[place] = code[n], keys + new
+            fresh[new] = n
+            new += 1
+        key[n] = place_key[place]
+    return new
 
 
 @njit(_ROLL_OVER, nogil=True, cache=True)
 def roll_over(
-    cumulative: Wafers,  # [row, movement, key] wafers up to and on that day; state
+    cumulative: Wafers,  # [row, series] wafers up to and on that day; state
     rolled: Index,  # [1] last row that is filled; state
     until: int,  # row, at most H
-    keys: int,  # how many keys are in use
+    count: int,  # how many series are in use
 ) -> None:
     """Carry the wafers of the last filled day over to all days up to `until`."""
     for row in range(rolled[0], until):
-        for movement in range(cumulative.shape[1]):
-            for key in range(keys):
-                cumulative[row + 1, movement, key] = cumulative[row, movement, key]
+        for series in range(count):
+            cumulative[row + 1, series] = cumulative[row, series]
     if until > rolled[0]:
         rolled[0] = until
 
 
 @njit(_ADD_MOVEMENTS, nogil=True, cache=True)
 def add_movements(
-    cumulative: Wafers,  # [row, movement, key] wafers up to and on that day; state
-    beyond: Wafers,  # [movement, key] wafers after the horizon; state
+    cumulative: Wafers,  # [row, series] wafers up to and on that day; state
+    beyond: Wafers,  # [series] wafers after the horizon; state
     rolled: Index,  # [1] last row that is filled; state
-    keys: int,  # how many keys are in use
-    key: Index,  # [posting]
-    slot: Index,  # [posting] plans are passed over
+    count: int,  # how many series of movements are in use
+    movements: int,  # how many slots are movements: the others are passed over
+    series: Index,  # [posting]
+    slot: Index,  # [posting]
     row: Index,  # [posting] 0 to H + 1
     wafers: Wafers,  # [posting] signed
 ) -> None:
     """Add movements to their day and to every filled day after it."""
-    for n in range(key.size):
-        if slot[n] >= cumulative.shape[1]:
+    for n in range(series.size):
+        if slot[n] >= movements:
             continue
         if row[n] >= cumulative.shape[0]:
-            beyond[slot[n], key[n]] += wafers[n]
+            beyond[series[n]] += wafers[n]
             continue
         if row[n] > rolled[0]:
-            roll_over(cumulative, rolled, row[n], keys)
+            roll_over(cumulative, rolled, row[n], count)
         for later in range(row[n], rolled[0] + 1):
-            cumulative[later, slot[n], key[n]] += wafers[n]
+            cumulative[later, series[n]] += wafers[n]
 
 
 @njit(_ADD_PLANS, nogil=True, cache=True)
 def add_plans(
-    plans: Wafers,  # [key, plan, row] wafers on that day; state
-    totals: Wafers,  # [key, plan] wafers over all rows; state
+    plans: Wafers,  # [series, row] wafers on that day; state
+    totals: Wafers,  # [series] wafers over all rows; state
     movements: int,  # how many slots are movements: they are passed over
-    key: Index,  # [posting]
+    series: Index,  # [posting]
     slot: Index,  # [posting]
     row: Index,  # [posting] 0 to H + 1
     wafers: Wafers,  # [posting] signed difference to what was planned before
 ) -> None:
     """Add plans to their day."""
-    for n in range(key.size):
-        plan = slot[n] - movements
-        if plan >= 0:
-            plans[key[n], plan, row[n]] += wafers[n]
-            totals[key[n], plan] += wafers[n]
+    for n in range(series.size):
+        if slot[n] >= movements:
+            plans[series[n], row[n]] += wafers[n]
+            totals[series[n]] += wafers[n]
 
 
 @njit(_SUM_MOVEMENTS, nogil=True, cache=True)
 def sum_movements(
     sums: Wafers,  # [movement, group] wafers; output, zero before
-    cumulative: Wafers,  # [row, movement, key]
-    group: Index,  # [key]
+    cumulative: Wafers,  # [row, series]
+    movement: Index,  # [series] its slot
+    group: Index,  # [series]
     since: int,  # row after which the window begins; -1 for all that was ever moved
     until: int,  # row that the window ends on, filled
 ) -> None:
     """Sum each movement over the window (since, until] for each group: the distance between two rows."""
-    for movement in range(sums.shape[0]):
-        for key in range(group.size):
-            if group[key] >= 0:
-                sums[movement, group[key]] += cumulative[until, movement, key]
-                if since >= 0:
-                    sums[movement, group[key]] -= cumulative[since, movement, key]
+    for series in range(group.size):
+        if group[series] >= 0:
+            sums[movement[series], group[series]] += cumulative[until, series]
+            if since >= 0:
+                sums[movement[series], group[series]] -= cumulative[since, series]
 
 
 @njit(_SUM_MOVEMENT_CURVES, nogil=True, cache=True)
 def sum_movement_curves(
     curves: Wafers,  # [group, row] wafers up to and on that day; output, zero before
-    cumulative: Wafers,  # [row, movement, key]
+    cumulative: Wafers,  # [row, series]
     first: int,  # row, filled; the rows before it stay zero
     rolled: int,  # last row that is filled; the rows after it stay as it is
-    sign: Index,  # [movement] 1 adds it, -1 takes it away, 0 leaves it out
-    group: Index,  # [key]
+    series: Index,  # [choice] which series
+    sign: Index,  # [choice] 1 adds it, -1 takes it away
+    group: Index,  # [choice] 0 and above
 ) -> None:
     """Sum what movements have brought up to each day from the first asked for, for each group."""
     for row in range(first, rolled + 1):
-        for movement in range(sign.size):
-            if sign[movement] == 0:
-                continue
-            for key in range(group.size):
-                if group[key] >= 0:
-                    curves[group[key], row] += sign[movement] * cumulative[row, movement, key]
+        for n in range(series.size):
+            curves[group[n], row] += sign[n] * cumulative[row, series[n]]
     for each in range(curves.shape[0]):
         for row in range(rolled + 1, curves.shape[1]):
             curves[each, row] = curves[each, rolled]
@@ -123,38 +148,34 @@ def sum_movement_curves(
 
 @njit(_SUM_PLANS, nogil=True, cache=True)
 def sum_plans(
-    sums: Wafers,  # [choice, group] wafers; output, zero before
-    plans: Wafers,  # [key, plan, row]
-    plan: Index,  # [choice] which plans
-    group: Index,  # [key]
+    sums: Wafers,  # [line, group] wafers; output, zero before
+    plans: Wafers,  # [series, row]
+    series: Index,  # [choice] which series
+    line: Index,  # [choice] the line of the sums it goes to
+    group: Index,  # [choice] 0 and above
     since: int,  # row after which the window begins; -1 includes row 0
     until: int,  # row that the window ends on
 ) -> None:
-    """Sum each of some plans over the window (since, until] for each group."""
-    for key in range(group.size):
-        if group[key] >= 0:
-            for choice in range(plan.size):
-                daily, wafers = plans[key, plan[choice]], 0
-                for row in range(since + 1, until + 1):
-                    wafers += daily[row]
-                sums[choice, group[key]] += wafers
+    """Sum some plans over the window (since, until] for each line and group."""
+    for n in range(series.size):
+        daily, wafers = plans[series[n]], 0
+        for row in range(since + 1, until + 1):
+            wafers += daily[row]
+        sums[line[n], group[n]] += wafers
 
 
 @njit(_SUM_PLAN_CURVES, nogil=True, cache=True)
 def sum_plan_curves(
     curves: Wafers,  # [group, row] wafers on that day; output, zero before
-    plans: Wafers,  # [key, plan, row]
-    plan: Index,  # [choice] which plans are summed into one
-    group: Index,  # [key]
+    plans: Wafers,  # [series, row]
+    series: Index,  # [choice] which series
+    group: Index,  # [choice] 0 and above
 ) -> None:
     """Sum some plans into one daily curve for each group."""
-    for key in range(group.size):
-        if group[key] >= 0:
-            curve = curves[group[key]]
-            for choice in range(plan.size):
-                daily = plans[key, plan[choice]]
-                for row in range(curve.size):
-                    curve[row] += daily[row]
+    for n in range(series.size):
+        curve, daily = curves[group[n]], plans[series[n]]
+        for row in range(curve.size):
+            curve[row] += daily[row]
 
 
 @njit(_PROJECT_BALANCES, nogil=True, cache=True)
@@ -184,21 +205,69 @@ def project_balances(
                 shortage[group] = max(shortage[group], -balance[group, n])
 
 
-@njit(_READ_DAILY, nogil=True, cache=True)
-def read_daily(
-    daily: Wafers,  # [choice, movement, row] wafers on that day; output
-    cumulative: Wafers,  # [row, movement, key]
-    beyond: Wafers,  # [movement, key]
+@njit(_COUNT_MOVED_DAYS, nogil=True, cache=True)
+def count_moved_days(
+    filled: Index,  # [series] how many rows are not zero, that of what lies beyond included; output
+    cumulative: Wafers,  # [row, series]
+    beyond: Wafers,  # [series]
     rolled: int,  # last row that is filled
-    key: Index,  # [choice] which keys
 ) -> None:
-    """Read some keys' movements day by day, by key, from the cumulative rows that lie by day."""
-    for movement in range(daily.shape[1]):
-        for n in range(key.size):
-            daily[n, movement, :] = 0
-            daily[n, movement, 0] = cumulative[0, movement, key[n]]
-            daily[n, movement, daily.shape[2] - 1] = beyond[movement, key[n]]
+    """Count the days on which each movement did not come to nothing."""
+    for series in range(filled.size):
+        filled[series] = (cumulative[0, series] != 0) + (beyond[series] != 0)
     for row in range(1, rolled + 1):
-        for movement in range(daily.shape[1]):
-            for n in range(key.size):
-                daily[n, movement, row] = cumulative[row, movement, key[n]] - cumulative[row - 1, movement, key[n]]
+        for series in range(filled.size):
+            filled[series] += cumulative[row, series] != cumulative[row - 1, series]
+
+
+@njit(_COUNT_PLANNED_DAYS, nogil=True, cache=True)
+def count_planned_days(
+    filled: Index,  # [series] how many rows are not zero; output
+    plans: Wafers,  # [series, row]
+) -> None:
+    """Count the days on which each plan does not come to nothing."""
+    for series in range(filled.size):
+        filled[series] = 0
+        for row in range(plans.shape[1]):
+            filled[series] += plans[series, row] != 0
+
+
+@njit(_PACK_MOVED_DAYS, nogil=True, cache=True)
+def pack_moved_days(
+    packed: Wafers,  # day, wafers, day, wafers ...; output
+    place: Index,  # [choice] where in it a series begins; moved on to its end
+    cumulative: Wafers,  # [row, series]
+    beyond: Wafers,  # [series]
+    rolled: int,  # last row that is filled
+    series: Index,  # [choice] which series
+    day: int,  # of row 0
+) -> None:
+    """Write some movements' days that are not zero, by day, from the cumulative rows."""
+    for row in range(rolled + 1):
+        for n in range(series.size):
+            wafers = cumulative[row, series[n]]
+            if row > 0:
+                wafers -= cumulative[row - 1, series[n]]
+            if wafers != 0:
+                packed[place[n]], packed[place[n] + 1] = day + row, wafers
+                place[n] += 2
+    for n in range(series.size):
+        if beyond[series[n]] != 0:
+            packed[place[n]], packed[place[n] + 1] = day + cumulative.shape[0], beyond[series[n]]
+            place[n] += 2
+
+
+@njit(_PACK_PLANNED_DAYS, nogil=True, cache=True)
+def pack_planned_days(
+    packed: Wafers,  # day, wafers, day, wafers ...; output
+    place: Index,  # [choice] where in it a series begins; moved on to its end
+    plans: Wafers,  # [series, row]
+    series: Index,  # [choice] which series
+    day: int,  # of row 0
+) -> None:
+    """Write some plans' days that are not zero, by day."""
+    for n in range(series.size):
+        for row in range(plans.shape[1]):
+            if plans[series[n], row] != 0:
+                packed[place[n]], packed[place[n] + 1] = day + row, plans[series[n], row]
+                place[n] += 2

@@ -187,8 +187,7 @@ def _account(stage: str, supplier: str, site: str) -> str:
 def _balances(curves: Curves) -> dict[tuple[str, str], int]:
     """Return what each account holds of each product by the aggregator's sums, zeros left out."""
     grouping = curves.group(PARTS)
-    moved = curves.moved(grouping, curves.last_day)
-    moved[:, grouping.of_key] += curves.beyond[:, : len(curves.keys)]
+    moved = curves.moved(grouping, curves.last_day) + curves.moved_beyond(grouping)
     balances: dict[tuple[str, str], int] = {}
     for column, (product, site, supplier) in enumerate(grouping.labels):
         for measure in STAGES:

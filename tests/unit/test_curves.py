@@ -139,6 +139,27 @@ def test_what_is_posted_and_taken_back_leaves_no_trace(log):
     assert fold(log + back).state_hash() == fold([]).state_hash()
 
 
+@given(logs, logs, by, only)
+@quick
+def test_groups_that_were_asked_for_before_know_the_keys_that_came_since(first, second, by, only):
+    curves = empty()
+    for number, log in enumerate((first, second), start=1):
+        curves.add(batch_of(number, log))
+        naive = fold_naively([*first, *second][: len(first) + len(second) * (number - 1)])
+
+        assert curves.group(by, **only).labels == list(naive.groups(by, only))
+
+
+@given(logs)
+@quick
+def test_the_blocks_that_are_hashed_do_not_matter(log):
+    whole = fold(log).state_hash()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("services.aggregator.curves._PACKED_AT_ONCE", 4)
+        assert fold(log).state_hash() == whole
+
+
 # ---------------------------------------------------------------- the chain of batches
 
 
@@ -170,11 +191,13 @@ def test_the_changed_keys_are_told_once_each_and_sorted():
 
 def test_more_keys_than_there_was_room_for_keep_their_wafers():
     measures = [Measure.STARTED, Measure.FORECAST]
-    log = [((f"P{n % 7}", f"S{n}", "samsung"), measures[n % 2], START - 1 + n % (DAYS + 3), n + 1) for n in range(500)]
+    log = [
+        ((f"P{n % 7}", f"S{n}", "samsung"), measures[n % 2], START - 1 + n % (DAYS + 3), n + 1) for n in range(9_000)
+    ]
 
-    curves = fold(log, cuts=range(0, 500, 40))
+    curves = fold(log, cuts=range(0, 9_000, 700))
 
-    assert len(curves.keys) == 500
+    assert len(curves.keys) == 9_000
     assert curves.state_hash() == fold_naively(log).state_hash()
 
 
@@ -292,10 +315,15 @@ def test_a_new_posting_changes_a_state_hash_that_was_asked_for():
     assert curves.state_hash() != before
 
 
-def test_a_key_takes_no_more_memory_than_is_stated():
-    curves = Curves()
-    room = curves.totals.shape[0]
-    taken = sum(array.nbytes for array in (curves.cumulative, curves.beyond, curves.plans, curves.totals))
+def test_memory_is_that_of_all_arrays_and_no_more_than_is_stated():
+    log = [
+        ((f"P{n}", "narvik", "samsung"), m, START, 1) for n in range(5_000) for m in (Measure.STARTED, Measure.AGREED)
+    ]
 
-    assert taken == room * 8 * (15 * (curves.days + 2) + 15 * (curves.days + 3))
-    assert taken / room < 0.53e6
+    for curves in (empty(), fold(log)):
+        arrays = [
+            value for value in vars(curves).values() if isinstance(value, np.ndarray) and value is not curves.rolled
+        ]
+        room = curves.beyond.size + curves.totals.size
+        assert curves.memory_bytes == sum(array.nbytes for array in arrays)
+        assert curves.memory_bytes <= room * 8 * (DAYS + 5) + (240 + 128) * curves.series.shape[0]

@@ -5,7 +5,7 @@ import pytest
 
 from services.aggregator import kernels
 
-ROWS, MOVEMENTS, PLANS, KEYS, GROUPS = 12, 3, 4, 5, 3
+ROWS, MOVEMENTS, PLANS, SERIES, GROUPS = 12, 3, 4, 5, 3
 LAST = ROWS + 1  # the row that holds what lies beyond
 
 
@@ -18,25 +18,42 @@ def some(random, *shape):
     return random.integers(-9, 10, shape)
 
 
-def some_groups(random):
-    return random.integers(-1, GROUPS, KEYS)
-
-
-def some_postings(random, slots, count=200):
-    return [random.integers(0, high, count) for high in (KEYS, slots, LAST + 1)] + [some(random, count)]
+def some_postings(random, count=200):
+    return [random.integers(0, high, count) for high in (SERIES, MOVEMENTS + PLANS, LAST + 1)] + [some(random, count)]
 
 
 def some_cumulative(random):
-    return some(random, ROWS + 1, MOVEMENTS, KEYS).cumsum(axis=0)
+    return some(random, ROWS + 1, SERIES).cumsum(axis=0)
+
+
+def some_choice(random, *highs):
+    """Some of the series, and for each of them a number below each of the others."""
+    series = random.permutation(SERIES)[:4]
+    return [series, *(random.integers(0, high, series.size) for high in highs)]
+
+
+@pytest.mark.parametrize("codes", [3, 40, 2**60])
+def test_intern_agrees_with_its_naive_twin(random, codes):
+    code = random.integers(0, codes, 64)
+    place_code, place_key = np.full(256, -1), np.zeros(256, dtype=np.int64)
+    key, fresh = np.full(64, 99), np.full(64, 99)
+    known = {}
+    expected = [known.setdefault(each, len(known)) for each in code.tolist()]
+
+    first = kernels.intern(place_code, place_key, 0, code[:20], key[:20], fresh[:20])
+    second = kernels.intern(place_code, place_key, first, code[20:], key[20:], fresh[20:])
+
+    assert key.tolist() == expected
+    assert [*code[fresh[:first]], *code[20:][fresh[20 : 20 + second]]] == list(known)
 
 
 def test_roll_over_agrees_with_its_naive_twin(random):
-    cumulative = np.zeros((ROWS + 1, MOVEMENTS, KEYS), dtype=np.int64)
-    cumulative[:5] = some(random, 5, MOVEMENTS, KEYS)
+    cumulative = np.zeros((ROWS + 1, SERIES), dtype=np.int64)
+    cumulative[:5] = some(random, 5, SERIES)
     rolled = np.array([4])
     expected = cumulative.tolist()
     for row in range(5, 10):
-        expected[row] = [[*measure[:3], 0, 0] for measure in expected[4]]
+        expected[row] = [*expected[4][:3], 0, 0]
 
     kernels.roll_over(cumulative, rolled, 9, 3)
 
@@ -48,23 +65,25 @@ def test_roll_over_never_goes_back(random):
     cumulative = some_cumulative(random)
     rolled, before = np.array([6]), cumulative.copy()
 
-    kernels.roll_over(cumulative, rolled, 2, KEYS)
+    kernels.roll_over(cumulative, rolled, 2, SERIES)
 
     assert (cumulative == before).all()
     assert rolled[0] == 6
 
 
 def test_add_movements_agrees_with_its_naive_twin(random):
-    cumulative = np.zeros((ROWS + 1, MOVEMENTS, KEYS), dtype=np.int64)
-    beyond, rolled = np.zeros((MOVEMENTS, KEYS), dtype=np.int64), np.zeros(1, dtype=np.int64)
-    key, slot, row, wafers = some_postings(random, MOVEMENTS + PLANS)
-    daily = np.zeros((LAST + 1, MOVEMENTS, KEYS), dtype=np.int64)
-    for n in range(key.size):
+    cumulative = np.zeros((ROWS + 1, SERIES), dtype=np.int64)
+    beyond, rolled = np.zeros(SERIES, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    series, slot, row, wafers = some_postings(random)
+    daily = np.zeros((LAST + 1, SERIES), dtype=np.int64)
+    for n in range(series.size):
         if slot[n] < MOVEMENTS:
-            daily[row[n], slot[n], key[n]] += wafers[n]
+            daily[row[n], series[n]] += wafers[n]
 
     for half in (slice(0, 100), slice(100, None)):
-        kernels.add_movements(cumulative, beyond, rolled, KEYS, key[half], slot[half], row[half], wafers[half])
+        kernels.add_movements(
+            cumulative, beyond, rolled, SERIES, MOVEMENTS, series[half], slot[half], row[half], wafers[half]
+        )
 
     assert (cumulative[: rolled[0] + 1] == daily[: rolled[0] + 1].cumsum(axis=0)).all()
     assert not cumulative[rolled[0] + 1 :].any()
@@ -73,74 +92,71 @@ def test_add_movements_agrees_with_its_naive_twin(random):
 
 
 def test_add_plans_agrees_with_its_naive_twin(random):
-    plans = np.zeros((KEYS, PLANS, LAST + 1), dtype=np.int64)
-    totals = np.zeros((KEYS, PLANS), dtype=np.int64)
-    key, slot, row, wafers = some_postings(random, MOVEMENTS + PLANS)
+    plans = np.zeros((SERIES, LAST + 1), dtype=np.int64)
+    totals = np.zeros(SERIES, dtype=np.int64)
+    series, slot, row, wafers = some_postings(random)
     expected = np.zeros_like(plans)
-    for n in range(key.size):
+    for n in range(series.size):
         if slot[n] >= MOVEMENTS:
-            expected[key[n], slot[n] - MOVEMENTS, row[n]] += wafers[n]
+            expected[series[n], row[n]] += wafers[n]
 
-    kernels.add_plans(plans, totals, MOVEMENTS, key, slot, row, wafers)
+    kernels.add_plans(plans, totals, MOVEMENTS, series, slot, row, wafers)
 
     assert (plans == expected).all()
-    assert (totals == expected.sum(axis=2)).all()
+    assert (totals == expected.sum(axis=1)).all()
 
 
 @pytest.mark.parametrize(("since", "until"), [(-1, 0), (-1, 12), (0, 0), (0, 12), (3, 4), (5, 12)])
 def test_sum_movements_agrees_with_its_naive_twin(random, since, until):
-    daily, group = some(random, ROWS + 1, MOVEMENTS, KEYS), some_groups(random)
+    daily, movement = some(random, ROWS + 1, SERIES), random.integers(0, MOVEMENTS, SERIES)
+    group = random.integers(-1, GROUPS, SERIES)
     sums = np.zeros((MOVEMENTS, GROUPS), dtype=np.int64)
     expected = np.zeros_like(sums)
-    for key in range(KEYS):
-        if group[key] >= 0:
-            expected[:, group[key]] += daily[since + 1 : until + 1, :, key].sum(axis=0)
+    for series in range(SERIES):
+        if group[series] >= 0:
+            expected[movement[series], group[series]] += daily[since + 1 : until + 1, series].sum()
 
-    kernels.sum_movements(sums, daily.cumsum(axis=0), group, since, until)
+    kernels.sum_movements(sums, daily.cumsum(axis=0), movement, group, since, until)
 
     assert (sums == expected).all()
 
 
 @pytest.mark.parametrize(("first", "rolled"), [(0, 0), (0, 7), (7, 7), (5, ROWS)])
 def test_sum_movement_curves_agrees_with_its_naive_twin(random, first, rolled):
-    cumulative, group, sign = some_cumulative(random), some_groups(random), np.array([1, 0, -1])
+    cumulative, (series, group, sign) = some_cumulative(random), some_choice(random, GROUPS, 2)
+    sign = 2 * sign - 1
     curves = np.zeros((GROUPS, LAST + 1), dtype=np.int64)
     expected = np.zeros_like(curves)
     for row in range(first, LAST + 1):
-        for key in range(KEYS):
-            if group[key] >= 0:
-                known = cumulative[min(row, rolled), :, key]
-                expected[group[key], row] += known[0] - known[2]
+        for n in range(series.size):
+            expected[group[n], row] += sign[n] * cumulative[min(row, rolled), series[n]]
 
-    kernels.sum_movement_curves(curves, cumulative, first, rolled, sign, group)
+    kernels.sum_movement_curves(curves, cumulative, first, rolled, series, sign, group)
 
     assert (curves == expected).all()
 
 
 @pytest.mark.parametrize(("since", "until"), [(-1, 0), (-1, LAST), (0, 0), (0, ROWS), (3, 4), (5, LAST)])
 def test_sum_plans_agrees_with_its_naive_twin(random, since, until):
-    plans, group, plan = some(random, KEYS, PLANS, LAST + 1), some_groups(random), np.array([2, 0])
+    plans, (series, line, group) = some(random, SERIES, LAST + 1), some_choice(random, 2, GROUPS)
     sums = np.zeros((2, GROUPS), dtype=np.int64)
     expected = np.zeros_like(sums)
-    for key in range(KEYS):
-        if group[key] >= 0:
-            for choice in range(2):
-                expected[choice, group[key]] += plans[key, plan[choice], since + 1 : until + 1].sum()
+    for n in range(series.size):
+        expected[line[n], group[n]] += plans[series[n], since + 1 : until + 1].sum()
 
-    kernels.sum_plans(sums, plans, plan, group, since, until)
+    kernels.sum_plans(sums, plans, series, line, group, since, until)
 
     assert (sums == expected).all()
 
 
 def test_sum_plan_curves_agrees_with_its_naive_twin(random):
-    plans, group, plan = some(random, KEYS, PLANS, LAST + 1), some_groups(random), np.array([3, 1])
+    plans, (series, group) = some(random, SERIES, LAST + 1), some_choice(random, GROUPS)
     curves = np.zeros((GROUPS, LAST + 1), dtype=np.int64)
     expected = np.zeros_like(curves)
-    for key in range(KEYS):
-        if group[key] >= 0:
-            expected[group[key]] += plans[key, 3] + plans[key, 1]
+    for n in range(series.size):
+        expected[group[n]] += plans[series[n]]
 
-    kernels.sum_plan_curves(curves, plans, plan, group)
+    kernels.sum_plan_curves(curves, plans, series, group)
 
     assert (curves == expected).all()
 
@@ -169,17 +185,43 @@ def test_project_balances_agrees_with_its_naive_twin(random, today, past_due):
         assert shortage[group] == max((wafers for _, wafers in short), default=0)
 
 
+def pairs(daily, series, day):
+    """The days of a series that are not zero, each followed by its wafers."""
+    return [number for row, wafers in enumerate(daily[:, series]) if wafers for number in (day + row, int(wafers))]
+
+
+def places(lengths):
+    """Where each of some series begins when they lie one behind the other with a number between them."""
+    return np.cumsum([0, *(length + 1 for length in lengths[:-1])])
+
+
 @pytest.mark.parametrize("rolled", [0, 7, ROWS])
-def test_read_daily_agrees_with_its_naive_twin(random, rolled):
-    cumulative, beyond = some_cumulative(random), some(random, MOVEMENTS, KEYS)
-    daily, key = np.full((3, MOVEMENTS, LAST + 1), 99), np.array([4, 1])
-    expected = np.zeros((2, MOVEMENTS, LAST + 1), dtype=np.int64)
-    for n in range(2):
-        for row in range(rolled + 1):
-            before = cumulative[row - 1, :, key[n]] if row else 0
-            expected[n, :, row] = cumulative[row, :, key[n]] - before
-        expected[n, :, LAST] = beyond[:, key[n]]
+def test_moved_days_are_counted_and_packed_as_by_their_naive_twin(random, rolled):
+    daily = some(random, LAST + 1, SERIES) * random.integers(0, 2, (LAST + 1, SERIES))
+    daily[rolled + 1 : LAST] = 0
+    filled, series = np.full(SERIES, 99), np.array([4, 1])
+    expected = [pairs(daily, each, 1000) for each in range(SERIES)]
+    packed, place = np.full(99, 77), places([len(expected[each]) for each in series])
 
-    kernels.read_daily(daily, cumulative, beyond, rolled, key)
+    kernels.count_moved_days(filled, daily[:LAST].cumsum(axis=0), daily[LAST].copy(), rolled)
+    kernels.pack_moved_days(packed, place, daily[:LAST].cumsum(axis=0), daily[LAST].copy(), rolled, series, 1000)
 
-    assert (daily[:2] == expected).all()
+    assert filled.tolist() == [len(each) // 2 for each in expected]
+    told = [*expected[4], 77, *expected[1]]
+    assert packed.tolist() == told + [77] * (99 - len(told))
+    assert place.tolist() == [len(expected[4]), len(told)]
+
+
+def test_planned_days_are_counted_and_packed_as_by_their_naive_twin(random):
+    daily = some(random, LAST + 1, SERIES) * random.integers(0, 2, (LAST + 1, SERIES))
+    filled, series = np.full(SERIES, 99), np.array([4, 1])
+    expected = [pairs(daily, each, 1000) for each in range(SERIES)]
+    packed, place = np.full(99, 77), places([len(expected[each]) for each in series])
+
+    kernels.count_planned_days(filled, daily.T.copy())
+    kernels.pack_planned_days(packed, place, daily.T.copy(), series, 1000)
+
+    assert filled.tolist() == [len(each) // 2 for each in expected]
+    told = [*expected[4], 77, *expected[1]]
+    assert packed.tolist() == told + [77] * (99 - len(told))
+    assert place.tolist() == [len(expected[4]), len(told)]
