@@ -193,6 +193,11 @@ def canonical_bodies(rows: Sequence[Row]) -> list[str]:
     return [f"[{body}]" for body in bodies]
 
 
+def event_name(body: str) -> str:
+    """Return the name of the event that a canonical text says: what stands before it holds no quotes but its own."""
+    return body.split('"', 6)[5]
+
+
 class RefusedRow(NamedTuple):
     """An event that was not taken: as much of its identity as could be read, why, and what was said."""
 

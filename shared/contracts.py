@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.batch import BATCH_MAX, LAYOUTS, EventBatch
+from shared.batch import BATCH_MAX, LAYOUTS, EventBatch, Row, canonical_bodies
 from shared.events import (
     EVENTS,
     NESTING_MAX,
@@ -327,12 +327,14 @@ def example_payloads() -> dict[str, dict[str, Any]]:
     batches: tuple[EventBatch | PostingBatch | Recorded | BalanceBatch, ...] = (
         EventBatch.of(said_by_supplier),
         PostingBatch(
-            epoch=1, batch=7, previous=6, events=2, head="9f" * 32, names=["HBM4-12H", "abilene", "samsung"],
-            products=[0, 0], sites=[1, 1], suppliers=[2, 2], measures=[Measure.STARTED, Measure.SCRAPPED],
-            days=[20_514, 20_514], wafers=[25, 1], watermarks={"samsung": 20_513}, sources=["samsung"],
+            epoch=1, batch=7, previous=6, events=3, head="9f" * 32, names=["HBM4-12H", "abilene", "samsung"],
+            products=[0, 0, 0, 0], sites=[1, 1, 1, 1], suppliers=[2, 2, 2, 2],
+            measures=[Measure.STARTED, Measure.SCRAPPED, Measure.DISPATCHED, Measure.TRANSIT_DUE],
+            days=[20_514, 20_514, 20_514, 20_523], wafers=[25, 1, 48, 48], watermarks={"samsung": 20_513},
+            sources=["samsung"], said=canonical_bodies([Row.of(events["shipment.dispatched"])]),
         ),
         Recorded(
-            batch=7, source="samsung", through=5, recorded=2, duplicates=1,
+            batch=7, source="samsung", through=5, recorded=3, duplicates=1,
             refusals=[
                 Refusal(
                     sequence=5, id=events["lot.finished"].id, code="fraction", path="data.wafers",

@@ -71,11 +71,22 @@ STAGES: dict[Measure, tuple[str, str]] = {
 """Double entry: the stage that each movement takes wafers from, and the one it brings them to."""
 
 
+OF_LINES: frozenset[str] = frozenset(
+    {
+        "supply.committed", "demand.required", "demand.forecast", "shipment.dispatched", "shipment.revised",
+        "shipment.received", "shipment.lost", "event.reversed",
+    }
+)  # fmt: skip
+"""The names of the events that speak of commits, orders, forecasts and shipments, or take back what did."""
+
+
 class PostingBatch(BaseModel):
     """The postings of one batch of the ledger, in columns: row n is `wafers[n]` of a measure on a day for a key.
 
     `products`, `sites` and `suppliers` are indices into `names`; days are days since 1970.
     `previous` is the batch before it: a reader that has not seen that one has missed something.
+    `said` are those of its events that are `OF_LINES`, in the order of the log: postings are net by key, and do not say
+    which line they are of.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -95,6 +106,7 @@ class PostingBatch(BaseModel):
     watermarks: dict[str, int]  # source -> the day it has advanced through
     sources: list[str]  # sources that spoke in this batch
     told: int | None = None  # when the earliest of its events was said, wall clock, microseconds since 1970
+    said: list[str] = []  # canonical bytes of events (docs/proof.md), as text
 
     @classmethod
     def of(cls, postings: Sequence[tuple[int, int, tuple[str, str, str], int]], **others: Any) -> "PostingBatch":

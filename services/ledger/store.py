@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import count, repeat
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -18,11 +18,12 @@ from services.ledger.database import Database
 from services.ledger.migrating import StrangeStore, expect_newest, migrate
 from services.ledger.posting import Decision, Key, Line, LineName, Memory, Stock
 from services.ledger.sqlite import SqliteDatabase
-from shared.batch import RefusedRow, Row
-from shared.postings import PostingBatch, Recorded, Refusal
+from shared.batch import RefusedRow, Row, event_name
+from shared.postings import OF_LINES, PostingBatch, Recorded, Refusal
 
 _LINES_MAX = 50_000  # remembered; what is not is read from the store
 _BATCHES_AT_ONCE, _ROWS_AT_ONCE = 256, 16_384  # in one query
+_SAID_BATCHES = 16  # remembered until they are told; the teller is seldom further behind
 _SPELLED = re.compile(r"([^:/]*://)?([^@/%?#]|%[0-9A-Fa-f]{2})*").fullmatch  # a URL up to its host
 _first, _last = itemgetter(0), itemgetter(1)
 
@@ -225,6 +226,7 @@ class Store:
     def _forget(self) -> None:
         """Drop what is remembered and read it again from the store."""
         self._holds = False
+        self._said: dict[int, list[str]] = {}  # of the last batches written here: the bodies that are told
         # of one moment: else it could hold another ledger's head and not what that one wrote, and no fence would see it
         with self.database.snapshot():
             query = self.database.query
@@ -370,6 +372,8 @@ class Store:
         self.head = Head(number, hash_)
         self.last_event += len(batch.rows)
         self.last_posting += len(postings)
+        self._said[number] = [body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in OF_LINES]
+        self._said.pop(number - _SAID_BATCHES, None)
         if len(self.memory.lines) > _LINES_MAX:
             self.memory.lines.clear()
         return self.head
@@ -504,18 +508,21 @@ class Store:
     def sealed_batches(self, after: int = 0) -> Iterator[SealedBatch]:
         """Yield the batches after a position with all that their hashes seal, in order."""
         for page in _pages(self.batches(after), lambda batch: batch.header.events):
-            first = page[0].first_event
-            bodies = [
-                body
-                for (body,) in self.database.query(
-                    "SELECT body FROM events WHERE seq >= ? ORDER BY seq LIMIT ?",
-                    (first, sum(batch.header.events for batch in page)),
-                )
-            ]
-            for batch in page:
-                begin = max(0, batch.first_event - first)
+            for batch, bodies in zip(page, self._bodies(page), strict=True):
                 refusals = self.refused(batch.header.batch) if batch.header.refusals else []
-                yield SealedBatch(batch, bodies[begin : begin + batch.header.events], [*map(_sealed, refusals)])
+                yield SealedBatch(batch, bodies, [*map(_sealed, refusals)])
+
+    def _bodies(self, page: Sequence[StoredBatch]) -> Iterator[list[str]]:
+        """Yield the canonical events of each of some batches that follow each other, all read at once."""
+        first = page[0].first_event
+        found = self.database.query(
+            "SELECT body FROM events WHERE seq >= ? ORDER BY seq LIMIT ?",
+            (first, sum(batch.header.events for batch in page)),
+        )
+        bodies = [body for (body,) in found]
+        for batch in page:
+            begin = max(0, batch.first_event - first)
+            yield bodies[begin : begin + batch.header.events]
 
     def identified(self, batch: StoredBatch, rows: Sequence[Row]) -> bool:
         """Return whether each event of a batch is found under its own source and id."""
@@ -565,22 +572,33 @@ class Store:
             self.database.query("SELECT 1 FROM batches WHERE batch > ? AND recorded <= ? LIMIT 1", (after, time))
         )
 
-    def told_batches(self, after: int, limit: int) -> list[ToldBatch]:
-        """Return up to `limit` batches after a position, as they are told on the streams."""
+    def told_batches(self, after: int, limit: int, *, said: bool = True) -> list[ToldBatch]:
+        """Return up to `limit` batches after a position, as they are told on the streams.
+
+        What their events say of lines can be left out (`said`), where it is not asked and would be read from the store.
+        """
         told: list[ToldBatch] = []
         known = min(limit, self.head.batch - after)  # what another ledger wrote since may have names not known here
-        for page in _pages(self.batches(after, known), lambda batch: batch.postings):
+        for page in _pages(self.batches(after, known), lambda batch: batch.postings + batch.header.events):
             first = page[0].first_posting
             postings = self.database.query(
                 "SELECT key, measure, day, wafers FROM postings WHERE seq >= ? ORDER BY seq LIMIT ?",
                 (first, sum(batch.postings for batch in page)),
             )
-            for batch in page:
+            spoken = self._said_in(page) if said else [[] for _ in page]
+            for batch, bodies in zip(page, spoken, strict=True):
                 begin = max(0, batch.first_posting - first)
-                told.append(self._told(batch, postings[begin : begin + batch.postings]))
+                told.append(self._told(batch, postings[begin : begin + batch.postings], bodies))
         return told
 
-    def _told(self, batch: StoredBatch, found: list[tuple[Any, ...]]) -> ToldBatch:
+    def _said_in(self, page: Sequence[StoredBatch]) -> list[list[str]]:
+        """Return what the events of each of some batches say of lines, in the order of the log."""
+        remembered = [self._said.get(batch.header.batch) for batch in page]
+        if None not in remembered:  # of what was just written: the teller need not read it again
+            return cast(list[list[str]], remembered)
+        return [[body for body in bodies if event_name(body) in OF_LINES] for bodies in self._bodies(page)]
+
+    def _told(self, batch: StoredBatch, found: list[tuple[Any, ...]], said: list[str]) -> ToldBatch:
         header = batch.header
         postings = PostingBatch.of(
             [(measure, day, self._keys.key(key), wafers) for key, measure, day, wafers in found],
@@ -592,6 +610,7 @@ class Store:
             watermarks={} if batch.watermark is None else {header.source: batch.watermark},
             sources=[header.source] if header.events else [],
             told=batch.told,
+            said=said,
         )
         verdict = Recorded(
             batch=header.batch,

@@ -232,7 +232,7 @@ def _write_tables(store: Store, folder: Path, metadata: dict[str, str], advance:
     ):
         for sealed in expect_sealed(store.sealed_batches()):
             header = sealed.batch.header
-            [told] = store.told_batches(header.batch - 1, 1)
+            [told] = store.told_batches(header.batch - 1, 1, said=False)
             said, names = told.postings, told.postings.names
             postings.add(
                 (header.batch, header.recorded, Measure(measure).name, day, names[product], names[site],

@@ -164,7 +164,7 @@ def _check_end(store: Store, seen: _Seen) -> None:
 
 def _told_batches(store: Store) -> Iterator[PostingBatch]:
     position = 0
-    while told := store.told_batches(position, _TOLD_AT_ONCE):
+    while told := store.told_batches(position, _TOLD_AT_ONCE, said=False):
         yield from (batch.postings for batch in told)
         position = told[-1].postings.batch
 

@@ -16,7 +16,7 @@ from services.ledger.recording import record_entries
 from services.ledger.store import Fenced, Store, open_store
 from services.operator.proof import verify
 from shared.batch import Row
-from shared.events import EventReversed, StockOpened
+from shared.events import DemandRequired, EventReversed, StockOpened, WafersConsumed
 from shared.voice import Voice
 from tests.books import KEY, NOON, NOW, connect_to, contents, everything, record, remembered, say
 from tests.fold import EPOCH, cells_of, fresh_store
@@ -345,6 +345,40 @@ def test_told_batches_are_told_in_pages_each_naming_its_predecessor(store, voice
     assert [(batch.previous, batch.batch, batch.epoch) for batch in postings] == [(n, n + 1, EPOCH) for n in range(5)]
     assert postings[-1].head == store.head.hash.hex()
     assert postings[0].told == NOW + 5
+
+
+def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_store(open_here):
+    writer, voice = open_here(), Voice("americas")
+    order = DemandRequired(
+        line="o", due=NOON.date(), start_by=NOON.date(), priority=1, wafers=7, revision=0, **KEY
+    )  # fmt: skip
+    logs = [
+        [voice.say(NOON, order), *everything(voice)],  # of its six events three speak of lines
+        say(voice, 3),
+        [voice.say(NOON, WafersConsumed(phase="demand.required", wafers=1, **KEY))],
+        [*say(voice), voice.say(NOON, order.model_copy(update={"revision": 1}))],
+    ]
+    for log in logs:
+        record(writer, log)
+    record(writer, logs[0])  # all of it was said before
+    reader = open_here(read_only=True)
+
+    told = [stored.postings.said for stored in writer.told_batches(0, 9)]
+    assert [[(row.sequence, row.name) for row in map(Row.read, said)] for said in told] == [
+        [(1, "demand.required"), (3, "shipment.received"), (5, "event.reversed")], [], [], [(12, "demand.required")], []
+    ]  # fmt: skip
+    assert [stored.postings.said for stored in reader.told_batches(0, 9)] == told
+    assert [reader.told_batches(n, 1)[0] for n in range(5)] == writer.told_batches(0, 9)
+    assert not any(stored.postings.said for stored in writer.told_batches(0, 9, said=False))
+
+
+def test_what_was_forgotten_since_it_was_written_is_told_from_the_store(store, voice):
+    for n in range(40):
+        record(store, everything(voice) if n % 2 else say(voice))
+    page = store.told_batches(0, 40)
+
+    assert [len(stored.postings.said) for stored in page] == [0, 2] * 20
+    assert [store.told_batches(n, 1)[0] for n in range(40)] == page
 
 
 def test_a_source_of_which_all_was_refused_is_told_so_but_has_not_spoken(store, voice):
