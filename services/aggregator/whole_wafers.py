@@ -58,4 +58,5 @@ def whole_numbers(
         least, greatest = int(numbers.min()), int(numbers.max())
         if not (low <= least and greatest < high):
             raise ValueError(f"{name} holds {least if least < low else greatest}, not {low} to {high - 1}")
-    return np.asarray(numbers, dtype=np.int64, order="C")
+    # What is read-only or not aligned would be another type to compiled code.
+    return np.require(numbers, np.int64, ["C", "A", "W"])
