@@ -1,8 +1,10 @@
 """The aggregator's wiring: postings in, balances of the keys they changed out, and HTTP to ask for any other."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import date
+from typing import Any
 
 import httpx
 import numpy as np
@@ -11,6 +13,8 @@ from prometheus_client import Counter, Gauge
 from services.aggregator.api import routes
 from services.aggregator.curves import Curves, Gap
 from services.aggregator.kernels import Index
+from services.aggregator.reading import Reading
+from services.aggregator.state import State
 from shared.broker import Entry, Service, publish_entries
 from shared.catalog import digest
 from shared.postings import PostingBatch
@@ -18,6 +22,7 @@ from shared.settings import ServiceSettings
 from shared.streams import BALANCES, POSTINGS
 
 _FETCHED_AT_ONCE = 200
+_PLANNED_EVERY_S, _LEFT_TO_OTHERS = 0.1, 3
 _NO_KEYS = np.empty(0, dtype=np.int64)
 
 
@@ -32,33 +37,60 @@ class AggregatorSettings(ServiceSettings):
 def build_app(settings: AggregatorSettings) -> Service:
     """Return the aggregator: it folds the postings from the first one on, for it keeps no state of its own."""
     service = Service("aggregator", settings)
-    curves = Curves(settings.horizon_start, settings.horizon_days, digest())
+    reading = Reading(_nothing_folded(settings))
     postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
     position = Gauge("waferline_aggregator_position", "The last batch folded", registry=service.registry)
-    service.routes += routes(lambda: curves)
-    service.facts = lambda: {
-        "position": curves.position,
-        "head": curves.head,
-        "keys": len(curves.keys),
-        "complete_through": curves.complete_through,
-    }
+    service.routes += routes(lambda: reading)
+
+    def facts() -> dict[str, Any]:
+        curves = reading.state.curves
+        return {
+            "position": curves.position,
+            "head": curves.head,
+            "keys": len(curves.keys),
+            "complete_through": curves.complete_through,
+            "planned": reading.plan.position,
+        }
+
+    service.facts = facts
+
+    @service.run_beside
+    async def plan() -> None:
+        """Work the plan out anew where the fold has moved on, and leave most of the time to others."""
+        while True:
+            await reading.moved.wait()
+            began = time.perf_counter()
+            plan = await reading.refresh()
+            took = time.perf_counter() - began
+            service.tally.info(
+                "plan_refreshed",
+                position=plan.position,
+                groups=len(plan.grouping.labels),
+                short=plan.shortages().size,
+                ms=round(took * 1000, 2),
+            )
+            await asyncio.sleep(max(_PLANNED_EVERY_S, _LEFT_TO_OTHERS * took))
 
     @service.reads(POSTINGS, after="0-0")
     async def roll_balances(entries: list[Entry]) -> None:
-        nonlocal curves
         began = time.perf_counter()
         batches = [PostingBatch.model_validate_json(body) for _, body in entries]
         changed: list[Index] = []
-        for batch in batches:
-            if curves.epoch is not None and batch.epoch < curves.epoch:
-                continue  # left on the stream by a store that is gone
-            if curves.epoch is not None and batch.epoch > curves.epoch:
-                service.log.warning("store_changed", epoch=batch.epoch, epoch_before=curves.epoch)
-                curves, changed = Curves(settings.horizon_start, settings.horizon_days, digest()), []
-            changed += await _fold(batch)
+        async with reading.still:
+            for batch in batches:
+                epoch = reading.state.curves.epoch
+                if epoch is not None and batch.epoch < epoch:
+                    continue  # left on the stream by a store that is gone
+                if epoch is not None and batch.epoch > epoch:
+                    service.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
+                    reading.replace(_nothing_folded(settings))
+                    changed = []
+                changed += await _fold(batch)
+        curves = reading.state.curves
         told = min((batch.told for batch in batches if batch.told is not None), default=None)
         keys = np.unique(np.concatenate([_NO_KEYS, *changed]))
         if keys.size:
+            reading.note(keys)
             balances = curves.balances(keys, told)
             await publish_entries(service.redis, [(BALANCES, balances.encode(), "*")])
         count = sum(len(batch.wafers) for batch in batches)
@@ -78,8 +110,9 @@ def build_app(settings: AggregatorSettings) -> Service:
 
     async def _fold(batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap, fetch what is missing from the ledger first."""
+        state, curves = reading.state, reading.state.curves
         try:
-            return [curves.add(batch)]
+            return [state.add(batch)]
         except Gap as gap:
             service.log.warning("gap_found", reason=str(gap), position=curves.position)
         began = time.perf_counter()
@@ -87,16 +120,17 @@ def build_app(settings: AggregatorSettings) -> Service:
         async for late in _fetch(batch):
             if late.epoch > batch.epoch:
                 return []  # the batch was left on the stream by a store that is gone; the new one's follow it
-            missed.append(curves.add(late))
+            missed.append(state.add(late))
         service.log.info(
             "gap_closed",
             position=curves.position,
             batches=len(missed),
             ms=round((time.perf_counter() - began) * 1000, 2),
         )
-        return [*missed, curves.add(batch)]
+        return [*missed, state.add(batch)]
 
     async def _fetch(batch: PostingBatch) -> AsyncIterator[PostingBatch]:
+        curves = reading.state.curves
         async with httpx.AsyncClient(base_url=settings.ledger_url, timeout=30) as ledger:
             while curves.position < batch.previous:
                 after = curves.position
@@ -112,3 +146,7 @@ def build_app(settings: AggregatorSettings) -> Service:
                     )
 
     return service
+
+
+def _nothing_folded(settings: AggregatorSettings) -> State:
+    return State(Curves(settings.horizon_start, settings.horizon_days, digest()))

@@ -344,9 +344,14 @@ class Curves:
         On the basis `start` supply is started and demand is required by its start day; on `receipt` supply is received
         and demand is required by its due day. With a firmness, supply is what is committed due at that grade or above.
         """
+        return self.roll(self.group(by, **only), day, window_days, basis, firmness)
+
+    def roll(
+        self, grouping: Grouping, day: int, window_days: int, basis: Basis, firmness: Firmness | None = None
+    ) -> list[Rolled]:
+        """Return what `rolling` does, of the groups of a grouping."""
         if firmness is not None and basis != "receipt":
             raise ValueError("firmness is of commits, which are due on the basis receipt: it has no basis start")
-        grouping = self.group(by, **only)
         required = Measure.REQUIRED_START if basis == "start" else Measure.REQUIRED
         measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
         sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)

@@ -21,7 +21,6 @@ _SUM_MOVEMENTS = types.void(_TABLE, _TABLE, _LINE, _LINE, types.int64, types.int
 _SUM_MOVEMENT_CURVES = types.void(_TABLE, _TABLE, types.int64, types.int64, _LINE, _LINE, _LINE)
 _SUM_PLANS = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
 _SUM_PLAN_CURVES = types.void(_TABLE, _TABLE, _LINE, _LINE)
-_PROJECT_BALANCES = types.void(_TABLE, _LINE, _LINE, _LINE, _TABLE, _TABLE, _TABLE, types.int64, types.int64)
 _COUNT_MOVED_DAYS = types.void(_LINE, _TABLE, _LINE, types.int64)
 _COUNT_PLANNED_DAYS = types.void(_LINE, _TABLE)
 _PACK_MOVED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64, _LINE, types.int64)
@@ -176,33 +175,6 @@ def sum_plan_curves(
         curve, daily = curves[group[n]], plans[series[n]]
         for row in range(curve.size):
             curve[row] += daily[row]
-
-
-@njit(_PROJECT_BALANCES, nogil=True, cache=True)
-def project_balances(
-    balance: Wafers,  # [group, day from today] projected available balance, wafers; output
-    first_short: Index,  # [group] row of the first day below zero, -1 for none; output
-    first_shortage: Wafers,  # [group] wafers below zero on that day; output
-    shortage: Wafers,  # [group] greatest number of wafers below zero on any day; output
-    supplied: Wafers,  # [group, row] wafers that came to hand up to and on that day
-    receipts: Wafers,  # [group, row] wafers expected on that day
-    required: Wafers,  # [group, row] wafers required on that day
-    today: int,  # row, 1 to H
-    past_due: int,  # 1 lets overdue receipts fall on today, 0 leaves them out
-) -> None:
-    """Project the balance from today to the horizon's end; overdue demand falls on today."""
-    for group in range(balance.shape[0]):
-        planned = 0
-        for row in range(today):
-            planned += past_due * receipts[group, row] - required[group, row]
-        first_short[group], first_shortage[group], shortage[group] = -1, 0, 0
-        for n in range(balance.shape[1]):
-            planned += receipts[group, today + n] - required[group, today + n]
-            balance[group, n] = supplied[group, today + n] + planned
-            if balance[group, n] < 0:
-                if first_short[group] < 0:
-                    first_short[group], first_shortage[group] = today + n, -balance[group, n]
-                shortage[group] = max(shortage[group], -balance[group, n])
 
 
 @njit(_COUNT_MOVED_DAYS, nogil=True, cache=True)

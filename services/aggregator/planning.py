@@ -1,51 +1,251 @@
-"""Planning: the projected balance, who runs short first, and the months, read off the curves."""
+"""Planning: the projected balance of every product at every site, who runs short first, and the months."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from services.aggregator import kernels
-from services.aggregator.curves import COMMITTED, OPEN, SLOTS, Curves, Only
-from services.aggregator.kernels import Wafers
+from services.aggregator.curves import COMMITTED, OPEN, SLOTS, Curves, Grouping, Only
+from services.aggregator.projection_kernels import (
+    BROUGHT,
+    CONSUMED,
+    COVER_DAYS,
+    COVER_LEFT,
+    COVER_NEXT,
+    GRADES,
+    ON_HAND,
+    OUTSTANDING,
+    REQUIRED,
+    SHORT_SINCE,
+    STANDING,
+    TAKEN,
+    TRANSIT,
+    Index,
+    Wafers,
+    project_groups,
+)
 from shared.events import FIRMNESS, Firmness, day_number
-from shared.postings import Measure
+from shared.postings import STAGES, Measure
 
 PROGRAMME_WAFERS = 900_000
 """Wafers a month that the letter of intent of 1 October 2025 speaks of."""
 
-
-class Projection(NamedTuple):
-    """The projected available balance of a product at a site; days are days since 1970."""
-
-    product: str
-    site: str
-    today: int
-    on_hand: int  # at the end of the day before today
-    past_due_supply: int  # open commits and transit that were due before today
-    balance: Wafers  # [day from today], to the horizon's end
-    first_short_day: int | None
-    first_shortage: int  # on the first short day
-    shortage: int  # the greatest
+_PARTS: dict[Measure, int] = {
+    **{measure: grade for grade, measure in enumerate(OPEN)},
+    Measure.TRANSIT_DUE: TRANSIT,
+    Measure.REQUIRED: REQUIRED,
+    **{measure: BROUGHT for measure, (_, into) in STAGES.items() if into == "on_hand"},
+    **{measure: TAKEN for measure, (out, _) in STAGES.items() if out == "on_hand"},
+    Measure.CONSUMED: CONSUMED,
+}
+_PART_OF_SLOT = np.full(len(SLOTS), -1, dtype=np.int64)
+_PART_OF_SLOT[[SLOTS[measure] for measure in _PARTS]] = list(_PARTS.values())
 
 
 class Short(NamedTuple):
     """When a product runs short at a site, and by how many wafers."""
 
+    first_short_day: int | None  # days since 1970
+    first_shortage: int  # on that day
+    shortage: int  # the greatest
+
+
+class Cover(NamedTuple):
+    """For how long what is at hand pays what is required: whole days from today, and part of the next."""
+
+    days: int | None  # None: the demand that is known ends first
+    left: int  # wafers, after those days
+    next: int  # wafers that the day after them requires
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The projection of every product at every site, worked out at one position; none of it changes afterwards.
+
+    PAB(t) = brought to hand up to t + receipts(today..t) − required up to t. Receipts are what is in transit by its
+    eta, and open commits of a grade or above by their due day. Overdue demand falls on today; overdue supply stands
+    apart, and falls on today only where `past_due` is asked for.
+    """
+
+    position: int
+    head: str
+    complete_through: int | None
+    start: int  # the day before the horizon's first, days since 1970: that of row 0
+    today: int | None
+    grouping: Grouping  # labels are product and site, sorted
+    first_short: Wafers  # [past due, grade, group] row, -1 for none
+    first_shortage: Wafers  # [past due, grade, group]
+    shortage: Wafers  # [past due, grade, group]
+    overdue: Wafers  # [grade, group]
+    standing: Wafers  # [what, group]
+
+    def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Short:
+        """Return when a group runs short if commits of a firmness and above are kept."""
+        at = int(past_due), FIRMNESS.index(firmness), group
+        return Short(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
+
+    def on_hand(self, group: int) -> int:
+        """Return the wafers on hand at the end of yesterday."""
+        return int(self.standing[ON_HAND, group])
+
+    def backorder(self, group: int) -> int:
+        """Return what was required up to yesterday and not consumed: max(0, D − I)."""
+        return max(0, int(self.standing[OUTSTANDING, group]))
+
+    def short_since(self, group: int) -> int | None:
+        """Return since when a group is short on each day up to yesterday, whatever the firmness; None if it is not."""
+        return self._day(self.standing[SHORT_SINCE, group])
+
+    def past_due(self, group: int, firmness: Firmness) -> int:
+        """Return the wafers that were to come before today and have not."""
+        return int(self.overdue[FIRMNESS.index(firmness), group])
+
+    def cover(self, group: int) -> Cover:
+        """Return how long a group is covered if nothing is received any more."""
+        days, left, next_ = self.standing[[COVER_DAYS, COVER_LEFT, COVER_NEXT], group].tolist()
+        return Cover(None if days < 0 else days, left, next_)
+
+    def shortages(self, firmness: Firmness = "planned", *, past_due: bool = False) -> Index:
+        """Return the groups that run short, the first first.
+
+        Who is short already comes before who will be, in the order of the day since when; then the greatest shortage.
+        """
+        first = self.first_short[int(past_due), FIRMNESS.index(firmness)]
+        since = self.standing[SHORT_SINCE]
+        worst = self.shortage[int(past_due), FIRMNESS.index(firmness)]
+        order = np.lexsort((-worst, np.where(since > 0, since, first), first))
+        return order[first[order] >= 0]
+
+    def least_covered(self) -> Index:
+        """Return all groups, the least covered first; those whose demand ends first come last."""
+        days, left, next_ = self.standing[[COVER_DAYS, COVER_LEFT, COVER_NEXT]]
+        part = left / np.maximum(next_, 1)
+        return np.lexsort((part, np.where(days < 0, np.iinfo(np.int64).max, days)))
+
+    def _day(self, row: np.int64) -> int | None:
+        return None if row < 0 else self.start + int(row)
+
+
+class _Terms(NamedTuple):
+    """The series that each group's projection is made of."""
+
+    begins: Index  # [group + 1]
+    series: Index  # [term]
+    part: Index  # [term]
+
+
+def _terms(curves: Curves, grouping: Grouping) -> _Terms:
+    movements, plans = _PART_OF_SLOT[curves.movement_slot], _PART_OF_SLOT[curves.plan_slot]
+    part = np.concatenate((movements, plans))
+    series = np.concatenate((np.arange(movements.size), np.arange(plans.size)))
+    group = grouping.of_key[np.concatenate((curves.movement_key, curves.plan_key))]
+    chosen = np.flatnonzero((part >= 0) & (group >= 0))
+    chosen = chosen[group[chosen].argsort(kind="stable")]
+    begins = group[chosen].searchsorted(np.arange(len(grouping.labels) + 1))
+    return _Terms(begins, series[chosen], part[chosen])
+
+
+def plan_ahead(
+    curves: Curves, today: int | None = None, *, before: Plan | None = None, changed: Index | None = None
+) -> Plan:
+    """Return the plan of what is folded; there are no groups in it before there is a today in the horizon.
+
+    With the plan `before`, and the keys that `changed` since, only what they touch is worked out anew.
+    """
+    today = curves.today if today is None else today
+    if today is not None:
+        today = max(today, curves.start)
+        if today >= curves.start + curves.days:
+            today = None
+    grouping = Grouping([], np.empty(0, dtype=np.int64)) if today is None else curves.group(("product", "site"))
+    groups = len(grouping.labels)
+    tables: list[Wafers]
+    if (
+        before is not None
+        and changed is not None
+        and (before.today, before.grouping.labels) == (today, grouping.labels)
+    ):
+        tables = [
+            table.copy()
+            for table in (before.first_short, before.first_shortage, before.shortage, before.overdue, before.standing)
+        ]
+        chosen = np.unique(grouping.of_key[changed])
+    else:
+        shapes = [(2, GRADES, groups)] * 3 + [(GRADES, groups), (STANDING, groups)]
+        tables = [np.empty(shape, dtype=np.int64) for shape in shapes]
+        chosen = np.arange(groups)
+    if today is not None:
+        _project(curves, grouping, today, chosen, tables, np.empty((0, 0, 0), dtype=np.int64))
+    return Plan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+
+
+class Projection(NamedTuple):
+    """The projected available balance of a product at a site, day by day."""
+
+    product: str
+    site: str
+    today: int  # days since 1970
+    on_hand: int  # at the end of the day before today
+    past_due_supply: int  # open commits and transit that were due before today
+    balance: Wafers  # [day from today], to the horizon's end
     first_short_day: int | None
     first_shortage: int
     shortage: int
 
 
-class Shortage(NamedTuple):
-    """A product at a site that runs short, at each grade of firmness."""
+def project(
+    curves: Curves,
+    firmness: Firmness = "planned",
+    today: int | None = None,
+    *,
+    past_due: bool = False,
+    **only: Unpack[Only],
+) -> list[Projection]:
+    """Return the projected balance of each product and site, sorted; none before there is a today in the horizon."""
+    today = curves.today if today is None else today
+    if today is None or today >= curves.start + curves.days:
+        return []
+    today = max(today, curves.start)
+    grouping = curves.group(("product", "site"), **only)
+    groups = len(grouping.labels)
+    shapes = [(2, GRADES, groups)] * 3 + [(GRADES, groups), (STANDING, groups)]
+    tables = [np.empty(shape, dtype=np.int64) for shape in shapes]
+    balance = np.empty((GRADES, groups, curves.start + curves.days - today), dtype=np.int64)
+    _project(curves, grouping, today, np.arange(groups), tables, balance)
+    plan = Plan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+    projected = []
+    for group, (product, site) in enumerate(grouping.labels):
+        overdue = plan.past_due(group, firmness)
+        projected.append(
+            Projection(
+                product,
+                site,
+                today,
+                plan.on_hand(group),
+                overdue,
+                balance[FIRMNESS.index(firmness), group] + (overdue if past_due else 0),
+                *plan.short(group, firmness, past_due=past_due),
+            )
+        )
+    return projected
 
-    product: str
-    site: str
-    on_hand: int  # at the end of the day before today
-    short_since: int | None  # days since 1970: short on each day from then to yesterday, whatever the firmness
-    past_due_supply: dict[Firmness, int]
-    by_firmness: dict[Firmness, Short]
+
+def _project(
+    curves: Curves, grouping: Grouping, today: int, chosen: Index, tables: Sequence[Wafers], balance: Wafers
+) -> None:
+    project_groups(
+        balance,
+        *tables,
+        chosen,
+        curves.cumulative,
+        int(curves.rolled[0]),
+        curves.plans,
+        *_terms(curves, grouping),
+        today - curves.start + 1,
+    )
 
 
 class MonthOnStart(NamedTuple):
@@ -76,110 +276,6 @@ class Month(NamedTuple):
     month: date
     start: MonthOnStart
     receipt: MonthOnReceipt
-
-
-def project(
-    curves: Curves,
-    firmness: Firmness = "planned",
-    today: int | None = None,
-    *,
-    past_due: bool = False,
-    **only: Unpack[Only],
-) -> list[Projection]:
-    """Return the projected balance of each product and site, sorted; none before there is a today in the horizon.
-
-    PAB(t) = on hand before today + receipts(today..t) - (all required due up to t - all consumed before today).
-    Receipts are transit by its eta and open commits of the firmness or above by their due day, and what movements have
-    already brought on today or later, which their plans have given up. Overdue demand falls on today. Overdue supply
-    stands apart, and falls on today only if `past_due`.
-    """
-    return _project_grades(curves, firmness, today, past_due, only)[firmness]
-
-
-def shortages(
-    curves: Curves,
-    firmness: Firmness = "planned",
-    today: int | None = None,
-    *,
-    past_due: bool = False,
-    **only: Unpack[Only],
-) -> list[Shortage]:
-    """Return who runs short when commits of a firmness and above are kept: first short first, then the greatest.
-
-    Who is short already comes before who will be, in the order of the day since when.
-    """
-    grades = _project_grades(curves, "planned", today, past_due, only)
-    since = _short_since(curves, curves.today if today is None else today, only)
-    short = []
-    for row in zip(*(grades[grade] for grade in FIRMNESS), strict=True):
-        at = dict(zip(FIRMNESS, row, strict=True))
-        if at[firmness].first_short_day is not None:
-            by_firmness = {
-                grade: Short(each.first_short_day, each.first_shortage, each.shortage) for grade, each in at.items()
-            }
-            overdue = {grade: each.past_due_supply for grade, each in at.items()}
-            key = row[0].product, row[0].site
-            short.append(Shortage(*key, row[0].on_hand, since.get(key), overdue, by_firmness))
-    return sorted(short, key=lambda each: _urgency(each, firmness))
-
-
-def _short_since(curves: Curves, today: int | None, only: Only) -> dict[tuple[str, ...], int]:
-    """Return for each product and site that was short yesterday the first day of that spell."""
-    if today is None or not curves.start < today < curves.start + curves.days:
-        return {}
-    grouping = curves.group(("product", "site"), **only)
-    past = slice(1, today - curves.start + 1)  # the rows of the horizon up to yesterday's
-    required = curves.planned(grouping, (Measure.REQUIRED,)).cumsum(axis=1)[:, past]
-    covered = curves.supplied(grouping, curves.start)[:, past] >= required
-    spell = covered[:, ::-1].argmax(axis=1)  # days since it was last covered
-    spell[~covered.any(axis=1)] = past.stop - past.start
-    return {label: today - int(days) for label, days in zip(grouping.labels, spell, strict=True) if days}
-
-
-def _project_grades(
-    curves: Curves, lowest: Firmness, today: int | None, past_due: bool, only: Only
-) -> dict[Firmness, list[Projection]]:
-    """Return the projections at a grade and at each above it; receipts add up from the highest grade down."""
-    today = curves.today if today is None else today
-    grades = FIRMNESS[FIRMNESS.index(lowest) :]
-    if today is None or today >= curves.start + curves.days:
-        return {grade: [] for grade in grades}
-    today = max(today, curves.start)
-    grouping = curves.group(("product", "site"), **only)
-    on_hand = curves.stages(grouping, today - 1).on_hand.tolist()
-    supplied = curves.supplied(grouping, today)
-    required = curves.planned(grouping, (Measure.REQUIRED,))
-    receipts = curves.planned(grouping, (Measure.TRANSIT_DUE,))
-    groups, first = len(grouping.labels), today - curves.start + 1
-    projected = {}
-    for grade in reversed(grades):
-        receipts += curves.planned(grouping, (OPEN[FIRMNESS.index(grade)],))
-        balance = np.empty((groups, curves.days + 1 - first), dtype=np.int64)
-        first_short, first_shortage, shortage = (np.empty(groups, dtype=np.int64) for _ in range(3))
-        kernels.project_balances(
-            balance, first_short, first_shortage, shortage, supplied, receipts, required, first, int(past_due)
-        )
-        projected[grade] = [
-            Projection(
-                product=product,
-                site=site,
-                today=today,
-                on_hand=on_hand[n],
-                past_due_supply=int(receipts[n, :first].sum()),
-                balance=balance[n],
-                first_short_day=curves.start - 1 + int(first_short[n]) if first_short[n] >= 0 else None,
-                first_shortage=int(first_shortage[n]),
-                shortage=int(shortage[n]),
-            )
-            for n, (product, site) in enumerate(grouping.labels)
-        ]
-    return projected
-
-
-def _urgency(shortage: Shortage, firmness: Firmness) -> tuple[int, int, int, str, str]:
-    short = shortage.by_firmness[firmness]
-    first = short.first_short_day or 0
-    return first, shortage.short_since or first, -short.shortage, shortage.product, shortage.site
 
 
 def month_table(curves: Curves, first_month: date, last_month: date, **only: Unpack[Only]) -> list[Month]:

@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute
 
 from services.aggregator.api import routes as aggregator_routes
 from services.aggregator.curves import Curves
+from services.aggregator.reading import Reading
+from services.aggregator.state import State
 from services.ledger.api import routes as ledger_routes
 from services.ledger.migrating import StrangeStore
 from services.ledger.posting import Memory, post_events
@@ -55,7 +57,9 @@ async def _ask_store(
 ) -> httpx.Response:
     store = open_store(folder)
     folded = partial(fold, store) if as_of is None else partial(fold_as_of, store, as_of)
-    routes: list[BaseRoute] = ledger_routes(store) if service == "ledger" else [*aggregator_routes(folded)]
+    routes: list[BaseRoute] = (
+        ledger_routes(store) if service == "ledger" else [*aggregator_routes(lambda: Reading(State(folded())))]
+    )
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
         return await client.get(path, params=params)

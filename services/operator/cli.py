@@ -299,6 +299,79 @@ def shortages(
 
 
 @app.command()
+def cover(
+    product: Annotated[str | None, typer.Option(help="This product only.")] = None,
+    site: Annotated[str | None, typer.Option(help="This site only.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
+    data: Data = DATA,
+    json_: Json = False,
+) -> None:
+    """Print for how many days each site is covered with each product, the least covered first.
+
+    Example: waferline cover --site abilene
+    """
+    with _errors_told():
+        data = find_stack(data)
+        answer = ask(data, "aggregator", "/cover", product=product, site=site, limit=limit)
+    if json_:
+        _print_json(answer)
+        return
+    open_console().print(
+        table(
+            f"Days of cover, as of {answer['today']}: {len(answer['rows'])} of {answer['groups']} products at sites",
+            ("site", "product", "on hand", "backorder", "days of cover", "first day not covered"),
+            [
+                (row["site"], row["product"], row["on_hand"], row["backorder"], row["cover_days"],
+                 row["first_uncovered_day"])
+                for row in answer["rows"]
+            ],
+            caption="what is on hand, less the backorder, over what is required from today on, if nothing came any more\n"
+            "– : the orders that are known end first. " + _standing(data, answer),
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def atp(
+    product: Annotated[str | None, typer.Option(help="This product only.")] = None,
+    site: Annotated[str | None, typer.Option(help="This site only.")] = None,
+    bucket: Annotated[str, typer.Option(help="day or week.")] = "week",
+    buckets: Annotated[int, typer.Option(help="How many.")] = 13,
+    firmness: Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")] = "planned",
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 26,
+    data: Data = DATA,
+    json_: Json = False,
+) -> None:
+    """Print what can still be promised of each product at each site, week by week from today.
+
+    Example: waferline atp --site abilene --product HBM4-12H
+    """
+    with _errors_told():
+        data = find_stack(data)
+        answer = ask(
+            data, "aggregator", "/atp", product=product, site=site, bucket=bucket, buckets=buckets, firmness=firmness,
+            limit=limit,
+        )  # fmt: skip
+    if json_:
+        _print_json(answer)
+        return
+    open_console().print(
+        table(
+            f"Available to promise, as of {answer['today']}, commits {firmness} or above",
+            ("site", "product", "from", "zone", "ordered", "forecast", "of it net", "receipts", "projected",
+             "to promise", "in all"),
+            [
+                (row["site"], row["product"], row["from"], row["zone"], row["orders"], row["forecast"],
+                 row["net_forecast"], row["receipts"], row["projected"], row["atp"], row["atp_cumulative"])
+                for row in answer["rows"]
+            ],
+            caption="net: what no order has consumed; to promise: of the bucket's own receipts; in all: up to it\n"
+            + _standing(data, answer),
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def status(data: Data = DATA, json_: Json = False) -> None:
     """Print whether each service is well, and the lag and age of each of its streams; exit with 1 if one is not.
 

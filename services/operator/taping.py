@@ -158,13 +158,13 @@ def play(stack: Stack, tape: Iterable[Entry], speed: float | None, advance: Call
 
 
 def settle(stack: Stack) -> None:
-    """Wait until everything on the streams is recorded and folded."""
+    """Wait until everything on the streams is recorded, folded and planned with."""
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while time.monotonic() < deadline:
         health = httpx.get(stack.url("ledger") + "/health", timeout=60).json()
         behind = [stream for stream, lag in health["streams"].items() if lag["behind"]]
-        folded = httpx.get(stack.url("aggregator") + "/health", timeout=60).json()["position"]
-        if not behind and folded == health["position"]:
+        planned = httpx.get(stack.url("aggregator") + "/health", timeout=60).json()["planned"]
+        if not behind and planned == health["position"]:
             return
         time.sleep(0.1)
     raise StackError(f"the stack did not settle within {_SETTLED_WITHIN_S:.0f} s; see {stack.folder}/logs")

@@ -165,6 +165,19 @@ class NaiveCurves:
             first = day
         return first if today > self.start else None
 
+    def cover(self, label: tuple[str, ...], today: int) -> tuple[int | None, int, int, int]:
+        """Whole days of what is required that is at hand, wafers left, what the next day requires; the backorder."""
+        keys = self.groups(("product", "site"), {})[label]
+        consumed = self.ever(keys, Measure.CONSUMED, today - 1)
+        backorder = max(0, self.ever(keys, Measure.REQUIRED, today - 1) - consumed)
+        came = self.stages(keys, today - 1)["on_hand"] + consumed
+        for day in range(today, self.start + self.days):
+            left = came - self.ever(keys, Measure.REQUIRED, day - 1)
+            next_ = self.ever(keys, Measure.REQUIRED, day) - self.ever(keys, Measure.REQUIRED, day - 1)
+            if left < next_:
+                return day - today, max(0, left), next_, backorder
+        return None, max(0, came - self.ever(keys, Measure.REQUIRED, self.start + self.days - 1)), 0, backorder
+
     def month(self, month: date, only: dict[str, str]) -> dict[str, object]:
         epoch = date(1970, 1, 1)
         after = (month.replace(day=1) - timedelta(days=1) - epoch).days

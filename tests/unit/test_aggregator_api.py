@@ -9,6 +9,8 @@ from starlette.applications import Starlette
 
 from services.aggregator.api import routes
 from services.aggregator.curves import Curves
+from services.aggregator.reading import Reading
+from services.aggregator.state import State
 from shared.postings import Measure
 from tests.unit.naive_curves import batch_of
 
@@ -29,7 +31,7 @@ def asker(curves):
     """Return a function that asks the routes over these curves."""
 
     async def get(path, query):
-        transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: curves)))
+        transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: Reading(State(curves)))))
         async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
             return await client.get(path, params=query or None)
 
@@ -48,7 +50,7 @@ def ask(curves):
     return asker(curves)
 
 
-@pytest.mark.parametrize("path", ["/balances", "/shortages", "/months", "/state"])
+@pytest.mark.parametrize("path", ["/balances", "/shortages", "/cover", "/atp", "/months", "/state"])
 def test_every_answer_says_how_far_it_is_complete(ask, path):
     answer = ask(path).json()
 
@@ -56,7 +58,7 @@ def test_every_answer_says_how_far_it_is_complete(ask, path):
     assert (answer["position"], answer["head"]) == (1, "head-1")
 
 
-@pytest.mark.parametrize("path", ["/balances", "/shortages", "/months", "/state"])
+@pytest.mark.parametrize("path", ["/balances", "/shortages", "/cover", "/atp", "/months", "/state"])
 def test_every_answer_is_there_before_the_first_posting(path):
     answer = asker(Curves(date(2025, 1, 1), 90))(path)
 

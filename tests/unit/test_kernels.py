@@ -161,30 +161,6 @@ def test_sum_plan_curves_agrees_with_its_naive_twin(random):
     assert (curves == expected).all()
 
 
-@pytest.mark.parametrize("past_due", [0, 1])
-@pytest.mark.parametrize("today", [1, 6, ROWS])
-def test_project_balances_agrees_with_its_naive_twin(random, today, past_due):
-    supplied, receipts, required = (some(random, GROUPS, LAST + 1) for _ in range(3))
-    days = ROWS + 1 - today
-    balance = np.full((GROUPS, days), 99)
-    first_short, first_shortage, shortage = (np.full(GROUPS, 99) for _ in range(3))
-    expected = []
-    for group in range(GROUPS):
-        for row in range(today, ROWS + 1):
-            expected_receipts = receipts[group, 0 if past_due else today : row + 1].sum()
-            expected.append(int(supplied[group, row] + expected_receipts - required[group, : row + 1].sum()))
-
-    kernels.project_balances(
-        balance, first_short, first_shortage, shortage, supplied, receipts, required, today, past_due
-    )
-
-    assert balance.ravel().tolist() == expected
-    for group in range(GROUPS):
-        short = [(today + n, -wafers) for n, wafers in enumerate(balance[group].tolist()) if wafers < 0]
-        assert (first_short[group], first_shortage[group]) == (short[0] if short else (-1, 0))
-        assert shortage[group] == max((wafers for _, wafers in short), default=0)
-
-
 def pairs(daily, series, day):
     """The days of a series that are not zero, each followed by its wafers."""
     return [number for row, wafers in enumerate(daily[:, series]) if wafers for number in (day + row, int(wafers))]

@@ -1,13 +1,14 @@
 """The planning numbers: the golden rows of the books, the naive twin, and the cases that broke other systems."""
 
 from datetime import date
+from math import inf
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.curves import Curves
-from services.aggregator.planning import month_table, project, shortages
+from services.aggregator.planning import month_table, plan_ahead, project
 from shared.postings import Measure
 from tests.unit.naive_curves import GRADES, NaiveCurves, batch_of
 
@@ -57,21 +58,50 @@ def test_projections_are_those_of_the_naive_twin(log, firmness, today, past_due,
     ] == fold_naively(log).project(firmness, today, past_due, only)
 
 
-@given(logs, st.sampled_from(GRADES), st.integers(START, START + DAYS - 1))
+@given(logs, st.sampled_from(GRADES), st.integers(START, START + DAYS - 1), st.booleans())
 @quick
-def test_shortages_are_the_projections_below_zero_the_first_to_run_short_first(log, firmness, today):
-    short = shortages(fold(log), firmness, today)
+def test_shortages_are_the_projections_below_zero_the_first_to_run_short_first(log, firmness, today, past_due):
+    plan = plan_ahead(fold(log), today)
+    short = plan.shortages(firmness, past_due=past_due)
 
     naive = fold_naively(log)
-    below = [row for row in naive.project(firmness, today, False, {}) if row[4] is not None]
+    below = [row for row in naive.project(firmness, today, past_due, {}) if row[4] is not None]
     since = {row[0]: naive.short_since(row[0], today) for row in below}
     below.sort(key=lambda row: (row[4], since[row[0]] or row[4], -row[6], row[0]))
-    assert {(each.product, each.site): each.short_since for each in short} == since
-    assert [(each.product, each.site) for each in short] == [row[0] for row in below]
+    assert [plan.grouping.labels[group] for group in short] == [row[0] for row in below]
+    assert [plan.short_since(group) for group in short] == [since[row[0]] for row in below]
     for grade in GRADES:
-        expected = {row[0]: (row[4:7], row[2]) for row in naive.project(grade, today, False, {})}
-        for each in short:
-            assert (each.by_firmness[grade], each.past_due_supply[grade]) == expected[each.product, each.site]
+        expected = {row[0]: (row[4:7], row[2], row[1]) for row in naive.project(grade, today, past_due, {})}
+        for group, label in enumerate(plan.grouping.labels):
+            found = plan.short(group, grade, past_due=past_due), plan.past_due(group, grade), plan.on_hand(group)
+            assert found == expected[label]
+
+
+@given(logs, st.integers(START, START + DAYS - 1))
+@quick
+def test_cover_is_that_of_the_naive_twin(log, today):
+    plan, naive = plan_ahead(fold(log), today), fold_naively(log)
+
+    for group, label in enumerate(plan.grouping.labels):
+        days, left, next_, backorder = naive.cover(label, today)
+        assert (plan.cover(group), plan.backorder(group)) == ((days, left, next_), backorder)
+    ranked = [plan.cover(group) for group in plan.least_covered()]
+    fractions = [inf if days is None else days + left / max(1, next_) for days, left, next_ in ranked]
+    assert fractions == sorted(fractions)
+
+
+@given(logs, logs, st.integers(START, START + DAYS - 1))
+@quick
+def test_a_plan_worked_out_for_what_has_changed_is_the_plan_worked_out_anew(log, later, today):
+    curves = fold(log)
+    before = plan_ahead(curves, today)
+    changed = curves.add(batch_of(2, later))
+
+    after, anew = plan_ahead(curves, today, before=before, changed=changed), plan_ahead(curves, today)
+
+    assert after.grouping.labels == anew.grouping.labels
+    for name in ("first_short", "first_shortage", "shortage", "overdue", "standing"):
+        assert (getattr(after, name) == getattr(anew, name)).all()
 
 
 @given(logs, only)
@@ -114,7 +144,7 @@ def test_first_short_day_and_both_shortages():
 def test_a_balance_of_exactly_nothing_is_not_short():
     log = of(Measure.OPENED, 100, first=START) + of(Measure.REQUIRED, 100)
 
-    assert shortages(fold(log), "planned", START + 10) == []
+    assert plan_ahead(fold(log), START + 10).shortages().size == 0
 
 
 def test_a_commit_counts_at_its_grade_and_the_ones_below():
@@ -155,7 +185,9 @@ def test_of_two_that_run_short_on_one_day_the_greater_shortage_comes_first():
     narvik, oslo = (KEY[0], "narvik", KEY[2]), (KEY[0], "oslo", KEY[2])
     log = of(Measure.REQUIRED, 40) + of(Measure.REQUIRED, 50, key=narvik) + of(Measure.REQUIRED, 50, key=oslo)
 
-    assert [each.site for each in shortages(fold(log), "planned", START)] == ["narvik", "oslo", "abilene"]
+    plan = plan_ahead(fold(log), START)
+
+    assert [plan.grouping.labels[group][1] for group in plan.shortages()] == ["narvik", "oslo", "abilene"]
 
 
 def test_commits_without_a_site_are_a_row_of_their_own():

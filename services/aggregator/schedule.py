@@ -1,0 +1,69 @@
+"""The master schedule: what of each product at each site is ordered, forecast, expected and still to be promised."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.aggregator.curves import OPEN, SLOTS, Curves, Grouping
+from services.aggregator.kernels import Wafers
+from services.aggregator.netting import net_forecast
+from services.aggregator.promising import atp_cumulative, atp_discrete
+from shared.events import FIRMNESS, Firmness
+from shared.postings import Measure
+
+
+class Schedule(NamedTuple):
+    """The record of some groups from today on; all arrays are wafers, `[group, bucket]` but the first."""
+
+    available: Wafers  # [group] on hand at the end of yesterday, less what was required by then and is not consumed yet
+    orders: Wafers
+    forecast: Wafers
+    net_forecast: Wafers  # what of the forecast no order has consumed
+    receipts: Wafers  # in transit by eta, and open commits of the grade or above by due day; overdue ones left out
+    projected: Wafers  # available balance at the bucket's end, orders alone
+    atp: Wafers  # of the bucket's own receipts
+    atp_cumulative: Wafers
+
+
+def schedule(
+    curves: Curves,
+    grouping: Grouping,
+    today: int,
+    bucket_days: int,
+    buckets: int,
+    firmness: Firmness = "planned",
+    *,
+    early: int = 1,
+    late: int = 1,
+    frozen: int = 0,
+) -> Schedule:
+    """Return the master schedule of some groups in `buckets` of `bucket_days` from today, those within the horizon.
+
+    Orders consume the forecast of their own bucket first, then of up to `early` buckets before it and `late` after it;
+    in the first `frozen` buckets only orders count. Raises ValueError where today is outside the horizon.
+    """
+    first = today - curves.start + 1
+    if not 1 <= first <= curves.days:
+        raise ValueError(f"today ({today}) is outside the horizon ({curves.start} to {curves.start + curves.days - 1})")
+    end = min(first + bucket_days * buckets, curves.days + 1)
+
+    def bucketed(daily: Wafers) -> Wafers:
+        return np.add.reduceat(daily[:, first:end], np.arange(0, end - first, bucket_days), axis=1)
+
+    required = curves.planned(grouping, (Measure.REQUIRED,))
+    orders, forecast = bucketed(required), bucketed(curves.planned(grouping, (Measure.FORECAST,)))
+    expected = curves.planned(grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
+    came = np.diff(curves.supplied(grouping, today - 1), axis=1, prepend=0)  # today or later, and no longer expected
+    receipts = bucketed(expected + came)
+    consumed = curves.moved(grouping, today - 1)[SLOTS[Measure.CONSUMED]]
+    available = curves.stages(grouping, today - 1).on_hand - (required[:, :first].sum(axis=1) - consumed)
+    return Schedule(
+        available,
+        orders,
+        forecast,
+        net_forecast(np.maximum(forecast, 0), np.maximum(orders, 0), early, late, frozen),
+        receipts,
+        available[:, None] + (receipts - orders).cumsum(axis=1),
+        atp_discrete(available, receipts, orders),
+        atp_cumulative(available, receipts, orders),
+    )
