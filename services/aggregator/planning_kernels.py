@@ -2,10 +2,11 @@
 
 from numba import njit, types
 
-from services.aggregator.kernels import Wafers
+from services.aggregator.kernels import Index, Wafers
 
 _LINE, _TABLE = types.int64[::1], types.int64[:, ::1]
 _CONSUME_FORECASTS = types.void(_TABLE, _TABLE, types.int64, types.int64)
+_PEG_SUPPLIES = types.int64(_LINE, _LINE, _LINE, _LINE, _LINE, _LINE, _LINE, _LINE, _LINE)
 
 
 @njit(_CONSUME_FORECASTS, nogil=True, cache=True)
@@ -33,3 +34,32 @@ def consume_forecasts(
                 taken = min(left, net[later])
                 net[later] -= taken
                 left -= taken
+
+
+@njit(_PEG_SUPPLIES, nogil=True, cache=True)
+def peg_supplies(
+    demand_left: Wafers,  # [demand] wafers required before, not pegged after; state
+    supply_left: Wafers,  # [supply] wafers expected before, not pegged after; state
+    demand_group: Index,  # [demand]
+    supply_group: Index,  # [supply]
+    demand_order: Index,  # [demand] which demand is served n-th: by group, then first come
+    supply_order: Index,  # [supply] which supply is taken n-th: by group, then first come
+    demand: Index,  # [peg] room for all demands and supplies; output
+    supply: Index,  # [peg] output
+    wafers: Wafers,  # [peg] output
+) -> int:
+    """Let each demand in its turn take what is left first of its group's supplies; return how many pegs there are."""
+    pegs = n = m = 0
+    while n < demand_order.size and m < supply_order.size:
+        d, s = demand_order[n], supply_order[m]
+        if demand_left[d] == 0 or demand_group[d] < supply_group[s]:
+            n += 1
+        elif supply_left[s] == 0 or supply_group[s] < demand_group[d]:
+            m += 1
+        else:
+            taken = min(demand_left[d], supply_left[s])
+            demand_left[d] -= taken
+            supply_left[s] -= taken
+            demand[pegs], supply[pegs], wafers[pegs] = d, s, taken
+            pegs += 1
+    return pegs
