@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import date
-from typing import Any
 
 import httpx
 import numpy as np
 from prometheus_client import Counter, Gauge
+from structlog.typing import FilteringBoundLogger
 
 from services.aggregator.api import routes
 from services.aggregator.curves import Curves, Gap
@@ -38,65 +38,33 @@ def build_app(settings: AggregatorSettings) -> Service:
     """Return the aggregator: it folds the postings from the first one on, for it keeps no state of its own."""
     service = Service("aggregator", settings)
     reading = Reading(_nothing_folded(settings))
+    folder = _Folder(settings, reading, service.log)
     postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
     position = Gauge("waferline_aggregator_position", "The last batch folded", registry=service.registry)
     service.routes += routes(lambda: reading)
-
-    def facts() -> dict[str, Any]:
-        curves = reading.state.curves
-        return {
-            "position": curves.position,
-            "head": curves.head,
-            "keys": len(curves.keys),
-            "complete_through": curves.complete_through,
-            "planned": reading.plan.position,
-        }
-
-    service.facts = facts
-
-    @service.run_beside
-    async def plan() -> None:
-        """Work the plan out anew where the fold has moved on, and leave most of the time to others."""
-        while True:
-            await reading.moved.wait()
-            began = time.perf_counter()
-            plan = await reading.refresh()
-            took = time.perf_counter() - began
-            service.tally.info(
-                "plan_refreshed",
-                position=plan.position,
-                groups=len(plan.grouping.labels),
-                short=plan.shortages().size,
-                ms=round(took * 1000, 2),
-            )
-            await asyncio.sleep(max(_PLANNED_EVERY_S, _LEFT_TO_OTHERS * took))
+    service.facts = lambda: {
+        "position": reading.state.curves.position,
+        "head": reading.state.curves.head,
+        "keys": len(reading.state.curves.keys),
+        "complete_through": reading.state.curves.complete_through,
+        "planned": reading.plan.position,
+    }
 
     @service.reads(POSTINGS, after="0-0")
     async def roll_balances(entries: list[Entry]) -> None:
         began = time.perf_counter()
         batches = [PostingBatch.model_validate_json(body) for _, body in entries]
-        changed: list[Index] = []
         async with reading.still:
-            for batch in batches:
-                epoch = reading.state.curves.epoch
-                if epoch is not None and batch.epoch < epoch:
-                    continue  # left on the stream by a store that is gone
-                if epoch is not None and batch.epoch > epoch:
-                    service.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
-                    reading.replace(_nothing_folded(settings))
-                    changed = []
-                changed += await _fold(batch)
+            keys = await folder.fold(batches)
         curves = reading.state.curves
         told = min((batch.told for batch in batches if batch.told is not None), default=None)
-        keys = np.unique(np.concatenate([_NO_KEYS, *changed]))
         if keys.size:
             reading.note(keys)
-            balances = curves.balances(keys, told)
-            await publish_entries(service.redis, [(BALANCES, balances.encode(), "*")])
+            await publish_entries(service.redis, [(BALANCES, curves.balances(keys, told).encode(), "*")])
         count = sum(len(batch.wafers) for batch in batches)
         postings.inc(count)
         position.set(curves.position)
-        ms = round((time.perf_counter() - began) * 1000, 2)
+        ms = _since(began)
         service.tally.info(
             "balances_rolled",
             position=curves.position,
@@ -108,30 +76,69 @@ def build_app(settings: AggregatorSettings) -> Service:
             ms_max=ms,
         )
 
-    async def _fold(batch: PostingBatch) -> list[Index]:
+    @service.run_beside
+    async def plan_ahead() -> None:
+        """Work the plan out anew where the fold has moved on, and leave most of the time to others."""
+        while True:
+            await reading.moved.wait()
+            began = time.perf_counter()
+            plan = await reading.refresh()
+            ms = _since(began)
+            service.tally.info(
+                "plan_refreshed",
+                position=plan.position,
+                groups=len(plan.grouping.labels),
+                short=int(plan.shortages().size),
+                ms=ms,
+                ms_max=ms,
+            )
+            await asyncio.sleep(max(_PLANNED_EVERY_S, _LEFT_TO_OTHERS * ms / 1000))
+
+    return service
+
+
+class _Folder:
+    """Folds batches in their order, each once; what the stream has lost comes from the ledger."""
+
+    def __init__(self, settings: AggregatorSettings, reading: Reading, log: FilteringBoundLogger) -> None:
+        self.settings = settings
+        self.reading = reading
+        self.log = log
+
+    async def fold(self, batches: list[PostingBatch]) -> Index:
+        """Return the keys that some batches changed, sorted."""
+        changed: list[Index] = []
+        for batch in batches:
+            epoch = self.reading.state.curves.epoch
+            if epoch is not None and batch.epoch < epoch:
+                continue  # left on the stream by a store that is gone
+            if epoch is not None and batch.epoch > epoch:
+                self.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
+                self.reading.replace(_nothing_folded(self.settings))
+                changed = []
+            changed += await self._fold_one(batch)
+        return np.unique(np.concatenate([_NO_KEYS, *changed]))
+
+    async def _fold_one(self, batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap, fetch what is missing from the ledger first."""
-        state, curves = reading.state, reading.state.curves
+        state = self.reading.state
         try:
             return [state.add(batch)]
         except Gap as gap:
-            service.log.warning("gap_found", reason=str(gap), position=curves.position)
+            self.log.warning("gap_found", reason=str(gap), position=state.curves.position)
         began = time.perf_counter()
         missed = []
-        async for late in _fetch(batch):
+        async for late in self._fetch(batch, state):
             if late.epoch > batch.epoch:
                 return []  # the batch was left on the stream by a store that is gone; the new one's follow it
             missed.append(state.add(late))
-        service.log.info(
-            "gap_closed",
-            position=curves.position,
-            batches=len(missed),
-            ms=round((time.perf_counter() - began) * 1000, 2),
-        )
+        self.log.info("gap_closed", position=state.curves.position, batches=len(missed), ms=_since(began))
         return [*missed, state.add(batch)]
 
-    async def _fetch(batch: PostingBatch) -> AsyncIterator[PostingBatch]:
-        curves = reading.state.curves
-        async with httpx.AsyncClient(base_url=settings.ledger_url, timeout=30) as ledger:
+    async def _fetch(self, batch: PostingBatch, state: State) -> AsyncIterator[PostingBatch]:
+        """Yield the batches between the last one folded and this one."""
+        url, curves = self.settings.ledger_url, state.curves
+        async with httpx.AsyncClient(base_url=url, timeout=30) as ledger:
             while curves.position < batch.previous:
                 after = curves.position
                 page = await ledger.get("/postings", params={"after": after, "limit": _FETCHED_AT_ONCE})
@@ -141,12 +148,12 @@ def build_app(settings: AggregatorSettings) -> Service:
                     if late.batch <= batch.previous:
                         yield late
                 if curves.position == after:
-                    raise RuntimeError(
-                        f"the ledger at {settings.ledger_url} has no batch after {after}, the stream has {batch.batch}"
-                    )
-
-    return service
+                    raise RuntimeError(f"the ledger at {url} has no batch after {after}, the stream has {batch.batch}")
 
 
 def _nothing_folded(settings: AggregatorSettings) -> State:
     return State(Curves(settings.horizon_start, settings.horizon_days, digest()))
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)

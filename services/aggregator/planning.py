@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import NamedTuple, Unpack
 
 import numpy as np
@@ -116,14 +115,16 @@ class Plan:
         first = self.first_short[int(past_due), FIRMNESS.index(firmness)]
         since = self.standing[SHORT_SINCE]
         worst = self.shortage[int(past_due), FIRMNESS.index(firmness)]
-        order = np.lexsort((-worst, np.where(since > 0, since, first), first))
-        return order[first[order] >= 0]
+        order: Index = np.lexsort((-worst, np.where(since > 0, since, first), first))
+        short: Index = order[first[order] >= 0]
+        return short
 
     def least_covered(self) -> Index:
         """Return all groups, the least covered first; those whose demand ends first come last."""
         days, left, next_ = self.standing[[COVER_DAYS, COVER_LEFT, COVER_NEXT]]
         part = left / np.maximum(next_, 1)
-        return np.lexsort((part, np.where(days < 0, np.iinfo(np.int64).max, days)))
+        order: Index = np.lexsort((part, np.where(days < 0, np.iinfo(np.int64).max, days)))
+        return order
 
     def _day(self, row: np.int64) -> int | None:
         return None if row < 0 else self.start + int(row)
@@ -236,16 +237,12 @@ def project(
 def _project(
     curves: Curves, grouping: Grouping, today: int, chosen: Index, tables: Sequence[Wafers], balance: Wafers
 ) -> None:
+    first_short, first_shortage, shortage, overdue, standing = tables
+    begins, series, part = _terms(curves, grouping)
     project_groups(
-        balance,
-        *tables,
-        chosen,
-        curves.cumulative,
-        int(curves.rolled[0]),
-        curves.plans,
-        *_terms(curves, grouping),
-        today - curves.start + 1,
-    )
+        balance, first_short, first_shortage, shortage, overdue, standing, chosen,
+        curves.cumulative, int(curves.rolled[0]), curves.plans, begins, series, part, today - curves.start + 1,
+    )  # fmt: skip
 
 
 class MonthOnStart(NamedTuple):

@@ -20,6 +20,8 @@ _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, 
 _PROJECT_GROUPS = types.void(
     _CUBE, _CUBE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _TABLE, types.int64, _TABLE, _LINE, _LINE, _LINE, types.int64
 )
+_GATHER = types.void(_TABLE, _LINE, _TABLE, types.int64, types.int64, _LINE, _LINE)
+_SINCE = types.int64(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, types.int64, _LINE, _LINE)
 _BROUGHT_BY = types.int64(_TABLE, types.int64, types.int64, types.int64, _LINE, _LINE)
 
 
@@ -42,6 +44,51 @@ def _brought_by(
     return wafers
 
 
+@njit(_SINCE, nogil=True, cache=True)
+def _short_since(
+    cumulative: Wafers,  # [row, series]
+    rolled: int,
+    required: Wafers,  # [row]
+    due: int,  # wafers required before today
+    today: int,  # row
+    first: int,  # term
+    end: int,  # term
+    series: Index,  # [term]
+    part: Index,  # [term]
+) -> int:
+    """Return since when, up to yesterday, more was required than came by each day: a row, -1 if it was not so."""
+    since = today
+    while since > 1 and _brought_by(cumulative, min(since - 1, rolled), first, end, series, part) < due:
+        since -= 1
+        due -= required[since]
+    return since if since < today else -1
+
+
+@njit(_GATHER, nogil=True, cache=True)
+def _gather(
+    receipts: Wafers,  # [grade, row] expected on that day at a grade or above; output
+    required: Wafers,  # [row]; output
+    plans: Wafers,  # [series, row]
+    first: int,  # term
+    end: int,  # term
+    series: Index,  # [term]
+    part: Index,  # [term]
+) -> None:
+    """Sum the plans of a group."""
+    receipts[:] = 0
+    required[:] = 0
+    for term in range(first, end):
+        if part[term] < BROUGHT:
+            daily = plans[series[term]]
+            # what is in transit comes at every grade: it goes where all of them have it, at the highest
+            curve = required if part[term] == REQUIRED else receipts[min(part[term], GRADES - 1)]
+            for row in range(curve.size):
+                curve[row] += daily[row]
+    for grade in range(GRADES - 2, -1, -1):
+        for row in range(receipts.shape[1]):
+            receipts[grade, row] += receipts[grade + 1, row]
+
+
 @njit(_PROJECT_GROUPS, nogil=True, cache=True)
 def project_groups(
     balance: Wafers,  # [grade, chosen, day from today] projected available balance; output, left out where it is empty
@@ -59,10 +106,10 @@ def project_groups(
     part: Index,  # [term]
     today: int,  # row, 1 to H
 ) -> None:
-    """Project each chosen group's balance from today to the horizon's end, at each grade, with and without what is overdue.
+    """Project each chosen group's balance from today to the horizon's end, at each grade.
 
-    Balance(t) = brought to hand up to t + receipts(today..t) − required up to t; what is overdue, of those that let it
-    fall on today, is in each of them. Cover is what would be left with no receipt any more.
+    Balance(t) = brought to hand up to t + receipts(today..t) − required up to t. Where overdue supply is let fall on
+    today (past due 1), it is in each of them. Cover is how long what is at hand lasts with no receipt any more.
     """
     rows = plans.shape[1] - 1  # what lies beyond the horizon has no day
     receipts = np.empty((GRADES, rows), dtype=np.int64)
@@ -71,21 +118,11 @@ def project_groups(
     for place in range(chosen.size):
         group = chosen[place]
         first, end = begins[group], begins[group + 1]
-        receipts[:] = 0
-        required[:] = 0
+        _gather(receipts, required, plans, first, end, series, part)
         consumed = 0
         for term in range(first, end):
             if part[term] == CONSUMED:
                 consumed += cumulative[moved, series[term]]
-            elif part[term] < BROUGHT:
-                daily = plans[series[term]]
-                # what is in transit comes at every grade: it goes where all of them have it, at the highest
-                curve = required if part[term] == REQUIRED else receipts[min(part[term], GRADES - 1)]
-                for row in range(rows):
-                    curve[row] += daily[row]
-        for grade in range(GRADES - 2, -1, -1):
-            for row in range(rows):
-                receipts[grade, row] += receipts[grade + 1, row]
         was_required = 0
         for row in range(today):
             was_required += required[row]
@@ -101,13 +138,9 @@ def project_groups(
         standing[COVER_LEFT, group] = max(0, left)
         standing[COVER_NEXT, group] = required[day] if day < rows else 0
 
-        standing[SHORT_SINCE, group] = -1
-        since, due = today, was_required
-        while since > 1 and _brought_by(cumulative, min(since - 1, rolled), first, end, series, part) < due:
-            since -= 1
-            due -= required[since]
-        if since < today:
-            standing[SHORT_SINCE, group] = since
+        standing[SHORT_SINCE, group] = _short_since(
+            cumulative, rolled, required, was_required, today, first, end, series, part
+        )
 
         for grade in range(GRADES):
             late = 0

@@ -1,4 +1,4 @@
-"""How the state is read while it is folded: the plan is worked out beside the fold, and long answers wait for neither."""
+"""How the state is read while it is folded: the plan is worked out beside the fold, and so is what takes long."""
 
 import asyncio
 from collections.abc import Callable

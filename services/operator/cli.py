@@ -325,7 +325,7 @@ def cover(
                  row["first_uncovered_day"])
                 for row in answer["rows"]
             ],
-            caption="what is on hand, less the backorder, over what is required from today on, if nothing came any more\n"
+            caption="what is on hand, less the backorder, over what is required from today on, without receipts\n"
             "– : the orders that are known end first. " + _standing(data, answer),
         )
     )  # fmt: skip
