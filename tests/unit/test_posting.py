@@ -120,9 +120,9 @@ def spoken(themes: tuple[str, ...]) -> st.SearchStrategy[tuple[str, Any]]:
 
 
 @st.composite
-def logs(draw: st.DrawFn, events_max: int = 30) -> list[Event]:
+def logs(draw: st.DrawFn, events_max: int = 30, themes: tuple[str, ...] | None = None) -> list[Event]:
     """Draw what the parties say, each in the order of its sequence; of one theme mostly, so that much meets."""
-    themes = draw(st.sampled_from([THEMES, *((theme,) for theme in THEMES)]))
+    themes = themes or draw(st.sampled_from([THEMES, *((theme,) for theme in THEMES)]))
     size = draw(st.integers(0, events_max))
     drawn = draw(st.lists(st.tuples(spoken(themes), days, st.integers(0, 23)), min_size=size, max_size=size))
     sequences: Counter[str] = Counter()

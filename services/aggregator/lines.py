@@ -1,0 +1,638 @@
+"""The lines: what each commit, order, forecast and shipment was said to be, what it comes to, and by which event."""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from hashlib import sha256
+from itertools import chain, pairwise
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+
+import numpy as np
+import orjson
+
+from services.aggregator.kernels import Index, Wafers
+from shared.batch import Row
+from shared.events import FIRMNESS, Firmness, day_number
+
+LAGS = (0, 28, 56, 91, 182)  # days before the due day: 0, 4, 8, 13 and 26 weeks
+COMMIT, ORDER, FORECAST = "supply.committed", "demand.required", "demand.forecast"
+_DAY_US = 86_400_000_000
+_RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}
+_NEVER = 1 << 62
+
+LineName = tuple[str, str, str]  # owner, kind, id: as the ledger names it
+Key = tuple[str, str, str]  # product, site, supplier
+Group = tuple[str, str]  # product, site
+_Said = TypeVar("_Said", bound=tuple[Any, ...])
+_Cell = TypeVar("_Cell")
+
+
+# ---------------------------------------------------------------- what events say, each in the order in which it holds
+
+
+class Statement(NamedTuple):
+    """What an event says of a plan: a commit, an order or a forecast."""
+
+    revision: int
+    id: str
+    said_on: int
+    due: int
+    wafers: int
+    key: Key
+    firmness: Firmness | None  # of a commit
+    reason: str  # of a commit
+    start_by: int | None  # of an order
+    priority: int  # of an order, 1 first; 0 of any other
+
+
+class Dispatch(NamedTuple):
+    """Wafers of a shipment that were sent."""
+
+    day: int
+    eta: int
+    key: Key
+    id: str
+    wafers: int
+    commit: str | None
+
+
+class Revision(NamedTuple):
+    """When a shipment is expected now, and where."""
+
+    revision: int
+    id: str
+    eta: int
+    site: str
+
+
+class End(NamedTuple):
+    """Wafers of a shipment that came to their end: good or damaged at a site, or lost."""
+
+    day: int
+    source: str
+    id: str
+    site: str
+    received: int
+    damaged: int
+    lost: int
+
+
+Fact: TypeAlias = Statement | Dispatch | Revision | End
+
+
+# ---------------------------------------------------------------- what is asked of lines
+
+
+class Standing(NamedTuple):
+    """What a line brings, or asks for, from now on."""
+
+    day: int
+    rank: int
+    name: LineName
+    wafers: int
+    event: str
+    supplier: str
+
+
+class Columns(NamedTuple):
+    """What stands of some lines, by group, day, rank and name: as pegging takes them."""
+
+    groups: list[Group]
+    group: Index  # [line] which of the groups
+    day: Index  # [line] since 1970
+    wafers: Wafers  # [line] above 0
+    rank: Index  # [line] who goes first on one day: of orders the priority; of supply the most certain, see `supplies`
+    names: list[LineName]
+    events: list[str]  # the ids of those that hold
+    suppliers: list[str]
+
+
+class Promise(NamedTuple):
+    """A commit as it holds, and what came of it."""
+
+    name: LineName
+    due: int
+    wafers: int
+    key: Key
+    firmness: Firmness
+    event: str
+    dispatched: int
+    receipts: list[tuple[int, int]]  # day, good wafers; by day
+
+
+class Cause(NamedTuple):
+    """Why less supply, or more demand, stands by a day than was first said."""
+
+    wafers: int
+    what: str
+    name: LineName
+    source: str  # of the event
+    event: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """A commit, an order or a forecast."""
+
+    name: LineName
+    said: tuple[Statement, ...] = ()  # the last one is in force
+    sent: dict[LineName, int] = field(default_factory=dict)  # of a commit: shipment -> wafers dispatched
+    receipts: dict[int, int] = field(default_factory=dict)  # of a commit: day -> good wafers
+    churn: int = 0  # of a commit: by how many wafers its statements differ, each from the one before
+    stands_in: Group | None = None
+
+    @property
+    def dispatched(self) -> int:
+        """The wafers that were dispatched of it."""
+        return sum(self.sent.values())
+
+    def standing(self) -> tuple[Group, Standing] | None:
+        """Return what stands of it, None if nothing does: of a commit what is not dispatched."""
+        if not self.said:
+            return None
+        now = self.said[-1]
+        wafers = now.wafers - self.dispatched
+        if wafers <= 0:
+            return None
+        rank = now.priority if now.firmness is None else _RANKS[now.firmness]
+        return now.key[:2], Standing(now.due, rank, self.name, wafers, now.id, now.key[2])
+
+
+@dataclass(slots=True)
+class Shipment:
+    """What one party sends of one product under one name."""
+
+    name: LineName
+    dispatches: tuple[Dispatch, ...] = ()  # the first says eta and site, as long as nobody revises them
+    revisions: tuple[Revision, ...] = ()  # the last one is in force
+    ends: tuple[End, ...] = ()
+    stands_in: Group | None = None
+
+    def plan(self) -> tuple[int, str, str]:
+        """Return when it is due and where, and the id of the event that says so; it must have been dispatched."""
+        first = self.dispatches[0]
+        if self.revisions:
+            now = self.revisions[-1]
+            return now.eta, now.site, now.id
+        return first.eta, first.key[1], first.id
+
+    def under_way(self) -> int:
+        """Return the wafers that were sent and have not come to an end: as the ledger posts them."""
+        ended = sum(end.received + end.damaged + end.lost for end in self.ends)
+        return max(0, sum(dispatch.wafers for dispatch in self.dispatches) - ended)
+
+    def standing(self) -> tuple[Group, Standing] | None:
+        """Return what is under way of it, None if nothing is."""
+        wafers = self.under_way()
+        if not wafers:
+            return None
+        product, _, supplier = self.dispatches[0].key
+        eta, site, event = self.plan()
+        return (product, site), Standing(eta, 0, self.name, wafers, event, supplier)
+
+    def receipts(self) -> Iterator[tuple[str, int, int]]:
+        """Yield what came of each commit: its id, a day, and good wafers.
+
+        They fill the dispatches in their order; what is more than was sent is of the last one.
+        """
+        n, room, last = 0, self.dispatches[0].wafers if self.dispatches else 0, len(self.dispatches) - 1
+        for end in self.ends if self.dispatches else ():
+            rest = end.received
+            while rest:
+                taken = rest if n == last else min(rest, room)
+                commit = self.dispatches[n].commit
+                if taken and commit is not None:
+                    yield commit, end.day, taken
+                rest, room = rest - taken, room - taken
+                if rest:
+                    n, room = n + 1, self.dispatches[n + 1].wafers
+
+
+class Lines:
+    """The fold of what the ledger tells of lines: the same for any order, batching or repetition."""
+
+    def __init__(self) -> None:
+        self.plans: dict[LineName, Plan] = {}
+        self.shipments: dict[LineName, Shipment] = {}
+        self._facts: defaultdict[str, dict[str, tuple[Plan | Shipment, Fact]]] = defaultdict(dict)  # by source, id
+        self._reversed: set[tuple[str, str]] = set()
+        self._standing: dict[str, defaultdict[Group, dict[LineName, Standing]]] = {
+            book: defaultdict(dict) for book in ("supply", ORDER, FORECAST)
+        }
+        self._of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever spoke of a group
+        self._committed: dict[int, dict[tuple[str, str, int], int]] = {lag: {} for lag in LAGS}
+        self._churned: dict[tuple[str, str, int], int] = {}
+
+    # ---------------------------------------------------------------- events in
+
+    def add(self, said: Sequence[str]) -> None:
+        """Fold what a batch says of lines: `PostingBatch.said`, or any other canonical events of `OF_LINES`."""
+        self.add_rows(map(Row._make, orjson.loads(f"[{','.join(said)}]")))
+
+    def add_rows(self, rows: Iterable[Row]) -> None:
+        """Fold events of `OF_LINES`, and none else."""
+        for row in rows:
+            if row.name == "event.reversed":
+                self._reverse(row.source, row.others["reversed"])
+            elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
+                self._put(row.source, _name(row), _FACTS[row.name](row))
+
+    def _put(self, source: str, name: LineName, fact: Fact) -> None:
+        line = self._plan(name) if isinstance(fact, Statement) else self._shipment(name)
+        self._facts[source][fact.id] = (line, fact)
+        self._alter(line, fact, +1)
+
+    def _reverse(self, source: str, id_: str) -> None:
+        if (source, id_) not in self._reversed:
+            self._reversed.add((source, id_))
+            found = self._facts[source].pop(id_, None)
+            if found is not None:
+                self._alter(*found, -1)
+
+    def _plan(self, name: LineName) -> Plan:
+        plan = self.plans.get(name)
+        if plan is None:
+            plan = self.plans[name] = Plan(name)
+        return plan
+
+    def _shipment(self, name: LineName) -> Shipment:
+        shipment = self.shipments.get(name)
+        if shipment is None:
+            shipment = self.shipments[name] = Shipment(name)
+        return shipment
+
+    def _alter(self, line: Plan | Shipment, fact: Fact, sign: int) -> None:
+        """Take a fact into its line, or out of it, and bring what follows from the line up to date."""
+        if isinstance(line, Plan):
+            self._restate(line, cast(Statement, fact), sign)
+            return
+        self._receive(line, -1)
+        if isinstance(fact, Dispatch):
+            line.dispatches = _altered(line.dispatches, fact, sign)
+            self._of[fact.key[:2]][line.name] = None
+            if fact.commit is not None:
+                commit = self._plan((line.name[0], COMMIT, fact.commit))
+                _add(commit.sent, line.name, sign * fact.wafers)
+                self._place(commit)
+        elif isinstance(fact, Revision):
+            line.revisions = _altered(line.revisions, fact, sign)
+        else:
+            line.ends = _altered(line.ends, cast(End, fact), sign)
+        self._receive(line, +1)
+        self._place(line)
+
+    def _restate(self, plan: Plan, statement: Statement, sign: int) -> None:
+        said = plan.said
+        plan.said = _altered(said, statement, sign)
+        if plan.name[1] == COMMIT:
+            others = said if sign > 0 else plan.said
+            at = bisect_left(others, statement)
+            before, after = others[:at], others[at:]
+            self._count_lags(before, statement, after, sign)
+            for now in said[-1:]:
+                _add(self._churned, _cell(now), -plan.churn)
+            beside = (before[-1:], after[:1])
+            plan.churn += sign * (_churn((*beside[0], statement, *beside[1])) - _churn((*beside[0], *beside[1])))
+            for now in plan.said[-1:]:
+                _add(self._churned, _cell(now), plan.churn)
+        self._place(plan)
+        self._of[statement.key[:2]][plan.name] = None
+
+    def _count_lags(
+        self, before: Sequence[Statement], statement: Statement, after: Sequence[Statement], sign: int
+    ) -> None:
+        """Count a statement of a commit at the lags at which it holds; where it beats one before it, count that less.
+
+        At lag L a statement holds for its due day if it was said by due − L, and none that beats it was: so L is at
+        most due − the day it was said, and above due − the first day on which one of those after it was said.
+        """
+        beaten_on = min([other.said_on for other in after], default=_NEVER)
+        self._hold(statement, statement.due - beaten_on, statement.due - statement.said_on, sign)
+        for other in reversed(before):
+            if beaten_on <= statement.said_on:
+                break  # this one, and so those before it, was beaten by then already
+            self._hold(other, other.due - beaten_on, other.due - max(other.said_on, statement.said_on), -sign)
+            beaten_on = min(beaten_on, other.said_on)
+
+    def _hold(self, statement: Statement, above: int, up_to: int, sign: int) -> None:
+        for lag in LAGS[bisect_right(LAGS, above) : bisect_right(LAGS, up_to)]:
+            _add(self._committed[lag], _cell(statement), sign * statement.wafers)
+
+    def _receive(self, shipment: Shipment, sign: int) -> None:
+        for commit, day, wafers in shipment.receipts():
+            _add(self._plan((shipment.name[0], COMMIT, commit)).receipts, day, sign * wafers)
+
+    def _place(self, line: Plan | Shipment) -> None:
+        """Put what stands of a line where it is looked for."""
+        book = self._standing.get(line.name[1], self._standing["supply"])
+        if line.stands_in is not None:
+            del book[line.stands_in][line.name]
+        standing = line.standing()
+        line.stands_in = None
+        if standing is not None:
+            line.stands_in, book[standing[0]][line.name] = standing[0], standing[1]
+
+    # ---------------------------------------------------------------- what stands
+
+    def supplies(self, firmness: Firmness = "planned") -> Columns:
+        """Return what is to come: shipments under way by eta, and what is open of commits of a grade or above, by due.
+
+        Of one day the most certain has the lowest rank: shipments 0, then commits from immediate, 1, to planned, 5.
+        """
+        least = _RANKS[firmness]
+        return _columns(self._standing["supply"], lambda standing: standing.rank <= least)
+
+    def demands(self, kind: str = ORDER) -> Columns:
+        """Return what is required, by due day: the orders that are not withdrawn, or (`FORECAST`) the forecasts."""
+        return _columns(self._standing[kind], None)
+
+    def promises(self) -> list[Promise]:
+        """Return every commit that was said, as it holds and with what came of it, by name: for OTIF."""
+        return [
+            Promise(
+                name, now.due, now.wafers, now.key, cast(Firmness, now.firmness), now.id, plan.dispatched,
+                sorted(plan.receipts.items()),
+            )
+            for name, plan in sorted(self.plans.items())
+            if name[1] == COMMIT and plan.said
+            for now in plan.said[-1:]
+        ]  # fmt: skip
+
+    # ---------------------------------------------------------------- what was said before
+
+    def committed_at(self, lag: int) -> dict[tuple[str, str], dict[int, int]]:
+        """Return what was committed by due day, as it stood `lag` days before that day: (supplier, product) -> day.
+
+        A statement counts if, among those of its line said on or before its due day less the lag, it has the greatest
+        (revision, id); a line that was re-dated since may count on several days. `lag` is one of `LAGS`.
+        """
+        if lag not in self._committed:
+            raise ValueError(f"lag is {lag}, not one of {LAGS}")
+        return _by_due(self._committed[lag])
+
+    def churn(self) -> dict[tuple[str, str], dict[int, int]]:
+        """Return by how many wafers commits were altered, up or down, by the day they are due now, as `committed_at`.
+
+        Statements of a line are compared in the order of (revision, id), each with the one before.
+        """
+        return _by_due(self._churned)
+
+    def causes(self, product: str, site: str, through: int) -> list[Cause]:
+        """Return why less supply or more demand stands by a day than was first said, the greatest first.
+
+        *By then* is: due on or before the day `through`, of this product, at this site. What was reversed was not said.
+
+        - A commit: its wafers by then in its first statement, less those by then in the one in force, or what was
+          dispatched of it where that is more. If it still is due by then, it was `lowered`, or `withdrawn` to 0. Else
+          what it has lost beside is `lowered`, and the rest was `re-dated`, or `moved` to another product or site.
+        - An order, the other way round: `raised`, `brought forward`, or `moved` here. A new one is no cause.
+        - A shipment: its dispatches by then as first said, which is on the due day and at the site of the commit that
+          one names, as that is in force, else on the eta and at the site of the shipment's first dispatch; less what
+          was received good at the site by then, and what is under way to it by then. What is missing, and no more, is
+          laid to what was `lost`, `damaged`, `diverted` (received or under way elsewhere), `received late`, and to what
+          is under way and due later: `re-dated` by a revision, or `sent late`; in this order.
+
+        The event is the first since which the line says so: since the day is that one, or the wafers are so many.
+        A dispatched wafer has left its commit for its shipment, so the sum of all is what is missing, or comes on top.
+        """
+        found: list[Cause] = []
+        shipments: set[LineName] = set()
+        for name in self._of.get((product, site), ()):
+            plan = self.plans.get(name)
+            if plan is None:
+                shipments.add(name)
+            elif name[1] != FORECAST:
+                found += _plan_causes(plan, (product, site), through)
+                shipments.update(plan.sent)
+        for name in shipments:
+            found += self._shipment_causes(self.shipments[name], (product, site), through)
+        return sorted(found, key=lambda cause: (-cause.wafers, *cause[1:]))
+
+    def _shipment_causes(self, shipment: Shipment, group: Group, through: int) -> Iterator[Cause]:
+        if not shipment.dispatches:
+            return
+        arrived, fates = _fates(shipment, group, through)
+        missing = -arrived
+        for dispatch in shipment.dispatches:
+            commit = self.plans.get((shipment.name[0], COMMIT, dispatch.commit or ""))
+            first = shipment.dispatches[0]
+            due, key = (commit.said[-1].due, commit.said[-1].key) if commit and commit.said else (first.eta, first.key)
+            if due <= through and key[:2] == group:
+                missing += dispatch.wafers
+        for fate in fates:
+            wafers = min(missing, fate.wafers)
+            if wafers > 0:
+                yield fate._replace(wafers=wafers)
+                missing -= wafers
+
+    # ---------------------------------------------------------------- the state
+
+    def state(self) -> list[Any]:
+        """Return all that was folded as JSON has it, in one order: plans, shipments, and what was reversed."""
+        plans = [[name, [*map(tuple, p.said)]] for name, p in sorted(self.plans.items()) if p.said]
+        shipments = [
+            [name, *([*map(tuple, facts)] for facts in (s.dispatches, s.revisions, s.ends))]
+            for name, s in sorted(self.shipments.items())
+            if s.dispatches or s.revisions or s.ends
+        ]
+        return [plans, shipments, sorted(self._reversed)]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the state."""
+        return sha256(orjson.dumps(self.state())).hexdigest()
+
+    @classmethod
+    def read(cls, state: list[Any]) -> "Lines":
+        """Return the lines whose state was written."""
+        lines = cls()
+        plans, shipments, undone = state
+        for name, said in plans:
+            for revision, id_, said_on, due, wafers, key, *terms in said:
+                lines._put(name[0], tuple(name), Statement(revision, id_, said_on, due, wafers, tuple(key), *terms))
+        for name, dispatches, revisions, ends in shipments:
+            for day, eta, key, *rest in dispatches:
+                lines._put(name[0], tuple(name), Dispatch(day, eta, tuple(key), *rest))
+            for revision in revisions:
+                lines._put(name[0], tuple(name), Revision(*revision))
+            for end in ends:
+                lines._put(end[1], tuple(name), End(*end))
+        lines._reversed.update(map(tuple, undone))
+        return lines
+
+
+# ---------------------------------------------------------------- an event as a fact of a line
+
+
+def _name(row: Row) -> LineName:
+    """Return the line that an event is about: of a shipment each product is a line of its own, as in the ledger."""
+    if row.name.startswith("shipment."):
+        return (row.others.get("owner", row.source), f"shipment/{row.product}", str(row.line))
+    return (row.source, row.name, str(row.line))
+
+
+# The columns of a row may be empty, but not those that its type needs: the ledger saw to it.
+
+
+def _statement(row: Row) -> Statement:
+    others = row.others
+    start_by = others.get("start_by")
+    return Statement(
+        cast(int, row.revision), row.id, row.time // _DAY_US, cast(int, row.day), cast(int, row.wafers), _key(row),
+        others.get("firmness"), others.get("reason", ""),
+        None if start_by is None else day_number(date.fromisoformat(start_by)), others.get("priority", 0),
+    )  # fmt: skip
+
+
+def _dispatch(row: Row) -> Dispatch:
+    return Dispatch(
+        row.time // _DAY_US, cast(int, row.day), _key(row), row.id, cast(int, row.wafers), row.others["commit"]
+    )
+
+
+def _revision(row: Row) -> Revision:
+    return Revision(cast(int, row.revision), row.id, cast(int, row.day), str(row.site))
+
+
+def _arrival(row: Row) -> End:
+    wafers, damaged = cast(int, row.wafers), row.others["wafers_damaged"]
+    return End(row.time // _DAY_US, row.source, row.id, str(row.site), wafers, damaged, 0)
+
+
+def _loss(row: Row) -> End:
+    return End(row.time // _DAY_US, row.source, row.id, str(row.site), 0, 0, cast(int, row.wafers))
+
+
+def _key(row: Row) -> Key:
+    return _one_key(str(row.product), str(row.site), str(row.supplier))
+
+
+@lru_cache(maxsize=4096)
+def _one_key(*key: str) -> Key:
+    return cast(Key, key)  # the same one for all of it: they are few, and the facts are many
+
+
+_FACTS: dict[str, Callable[[Row], Fact]] = {
+    **dict.fromkeys((COMMIT, ORDER, FORECAST), _statement),
+    "shipment.dispatched": _dispatch,
+    "shipment.revised": _revision,
+    "shipment.received": _arrival,
+    "shipment.lost": _loss,
+}
+
+
+# ---------------------------------------------------------------- why it stands otherwise than it was first said
+
+_FATES = ("lost", "damaged", "diverted", "received late", "re-dated", "sent late")
+
+
+def _plan_causes(plan: Plan, group: Group, through: int) -> Iterator[Cause]:
+    if not plan.said:
+        return
+    first, now = plan.said[0], plan.said[-1]
+    now = now._replace(wafers=max(now.wafers, plan.dispatched))
+    if plan.name[1] == COMMIT:
+        before, after, fewer, other = first, now, "lowered" if now.wafers else "withdrawn", "re-dated"
+    else:  # what makes less of supply makes more of demand
+        before, after, fewer, other = now, first, "raised", "brought forward"
+    if before.key[:2] != group or before.due > through:
+        return
+    changes: list[tuple[int, str, Callable[[Statement], Any]]] = [
+        (before.wafers - after.wafers, fewer, attrgetter("wafers"))
+    ]
+    if after.key[:2] != group:
+        changes.append((min(before.wafers, after.wafers), "moved", lambda statement: statement.key[:2]))
+    elif after.due > through:
+        changes.append((min(before.wafers, after.wafers), other, attrgetter("due")))
+    for wafers, what, said in changes:
+        if wafers > 0:
+            yield Cause(wafers, what, plan.name, plan.name[0], _since(plan.said, said).id)
+
+
+def _fates(shipment: Shipment, group: Group, through: int) -> tuple[int, list[Cause]]:
+    """Return how many wafers of a shipment come to a group by a day, and what became of the others, as `_FATES` has it.
+
+    What has come and what is on its way to there by then: as the books stand, also where its eta has passed.
+    """
+    name, product = shipment.name, shipment.dispatches[0].key[0]
+    arrived, fates = 0, []
+    for end in shipment.ends:
+        here = (product, end.site) == group
+        fates += [(end.lost, "lost", end.source, end.id), (end.damaged, "damaged", end.source, end.id)]
+        if here and end.day <= through:
+            arrived += end.received
+        else:
+            fates.append((end.received, "received late" if here else "diverted", end.source, end.id))
+    first = shipment.dispatches[0]
+    plans = [(first.eta, first.key[1], first.id), *((r.eta, r.site, r.id) for r in shipment.revisions)]
+    eta, site, _ = plans[-1]
+    if (product, site) != group:
+        fates.append((shipment.under_way(), "diverted", name[0], _since(plans, itemgetter(1))[2]))
+    elif eta <= through:
+        arrived += shipment.under_way()
+    else:
+        since = _since(plans, itemgetter(0))
+        fates.append((shipment.under_way(), "sent late" if since is plans[0] else "re-dated", name[0], since[2]))
+    fates.sort(key=lambda fate: _FATES.index(fate[1]))
+    return arrived, [Cause(wafers, what, name, source, event) for wafers, what, source, event in fates]
+
+
+def _since(said: Sequence[_Said], what: Callable[[_Said], Any]) -> _Said:
+    """Return the first since which all have said the same, in one respect, as the last."""
+    n = len(said) - 1
+    while n and what(said[n - 1]) == what(said[n]):
+        n -= 1
+    return said[n]
+
+
+# ---------------------------------------------------------------- sums and columns
+
+
+def _altered(facts: tuple[_Said, ...], fact: _Said, sign: int) -> tuple[_Said, ...]:
+    """Return some facts with another one in its place, or without it."""
+    return tuple(sorted((*facts, fact))) if sign > 0 else tuple(each for each in facts if each != fact)
+
+
+def _add(sums: dict[_Cell, int], cell: _Cell, wafers: int) -> None:
+    """Add to a sum; one that is 0 is not kept, so that what was taken back leaves no trace."""
+    total = sums.get(cell, 0) + wafers
+    if total:
+        sums[cell] = total
+    else:
+        sums.pop(cell, None)
+
+
+def _cell(statement: Statement) -> tuple[str, str, int]:
+    """Return where a commit is counted: supplier, product and due day."""
+    return (statement.key[2], statement.key[0], statement.due)
+
+
+def _churn(statements: Sequence[Statement]) -> int:
+    return sum(abs(later.wafers - earlier.wafers) for earlier, later in pairwise(statements))
+
+
+def _by_due(sums: dict[tuple[str, str, int], int]) -> dict[tuple[str, str], dict[int, int]]:
+    found: dict[tuple[str, str], dict[int, int]] = {}
+    for (supplier, product, due), wafers in sorted(sums.items()):
+        found.setdefault((supplier, product), {})[due] = wafers
+    return found
+
+
+def _columns(book: dict[Group, dict[LineName, Standing]], wanted: Callable[[Standing], bool] | None) -> Columns:
+    groups = sorted(group for group, lines in book.items() if lines)
+    of_group = [sorted(filter(wanted, book[group].values())) for group in groups]
+    rows = list(chain.from_iterable(of_group))
+    day, rank, names, wafers, events, suppliers = zip(*rows, strict=True) if rows else ((),) * 6
+    return Columns(
+        groups,
+        np.repeat(np.arange(len(groups)), [len(lines) for lines in of_group]),
+        np.array(day, dtype=np.int64),
+        np.array(wafers, dtype=np.int64),
+        np.array(rank, dtype=np.int64),
+        list(names),
+        list(events),
+        list(suppliers),
+    )
