@@ -7,6 +7,7 @@ from services.aggregator.kernels import Index, Wafers
 _LINE, _TABLE = types.int64[::1], types.int64[:, ::1]
 _CONSUME_FORECASTS = types.void(_TABLE, _TABLE, types.int64, types.int64)
 _PEG_SUPPLIES = types.int64(_LINE, _LINE, _LINE, _LINE, _LINE, _LINE, _LINE, _LINE, _LINE)
+_MEASURE_SLIPS = types.void(_LINE, _LINE, _LINE, _TABLE, _TABLE, types.int64)
 
 
 @njit(_CONSUME_FORECASTS, nogil=True, cache=True)
@@ -63,3 +64,29 @@ def peg_supplies(
             demand[pegs], supply[pegs], wafers[pegs] = d, s, taken
             pegs += 1
     return pegs
+
+
+@njit(_MEASURE_SLIPS, nogil=True, cache=True)
+def measure_slips(
+    wafer_days: Index,  # [group] days from each committed day to its receipt × wafers committed, summed; output
+    wafers: Wafers,  # [group] wafers committed; output
+    greatest: Index,  # [group] most days of any committed day, 0 where there is none; output
+    committed: Wafers,  # [group, day] up to and on that day, never falling
+    received: Wafers,  # [group, day] up to and on that day
+    through: int,  # last day that is known, -1 for none
+) -> None:
+    """Measure how far receipts lie behind commits, level by level; one not reached counts as if on `through`."""
+    for group in range(committed.shape[0]):
+        reached, before = 0, 0  # a higher level is never reached earlier, so the search goes on where it stood
+        wafer_days[group], wafers[group], greatest[group] = 0, 0, 0
+        for day in range(through + 1):
+            level = committed[group, day]
+            if level == before:
+                continue
+            while reached < through and received[group, reached] < level:
+                reached += 1
+            days = reached - day
+            greatest[group] = days if wafers[group] == 0 else max(greatest[group], days)
+            wafer_days[group] += days * (level - before)
+            wafers[group] += level - before
+            before = level
