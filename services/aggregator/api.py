@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any, cast, get_args
 
-import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,14 +14,19 @@ from starlette.routing import Route
 
 from services.aggregator.curves import PARTS, Basis, Curves, Grouping, Only, Part
 from services.aggregator.kernels import Index
+from services.aggregator.lines import TOLERANCES, LineName
 from services.aggregator.netting import zone_of
-from services.aggregator.planning import Plan, month_table
+from services.aggregator.performance import perform
+from services.aggregator.planning import Plan, month_table, plan_ahead
 from services.aggregator.reading import Reading
 from services.aggregator.schedule import schedule
+from services.aggregator.service_level import served
+from services.aggregator.shortage import Explanation, explain
 from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_number
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200
+EXPLAINED_MAX = 20  # rows with what is behind them
 BUCKETS = {"day": 1, "week": 7}
 _BUCKETS_MAX = 60
 _NAMED_MAX = 30  # names in an error
@@ -46,6 +50,7 @@ def routes(read: Callable[[], Reading]) -> list[Route]:
         "/shortages": _shortages,
         "/cover": _cover,
         "/atp": _atp,
+        "/suppliers/{supplier}/performance": _performance,
         "/months": _months,
         "/state": _state,
     }
@@ -118,46 +123,86 @@ def _cut(whole: Grouping, first: int, end: int) -> Grouping:
 
 
 async def _shortages(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("firmness", "past_due", "product", "site", "offset", "limit"))
+    _check_names(query, ("firmness", "past_due", "why", "product", "site", "offset", "limit"))
+    state = reading.state
     firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
-    past_due = _choose(query, "past_due", ("false", "true"), "false") == "true"
-    plan = reading.plan
-    short = _chosen(plan, plan.shortages(firmness, past_due=past_due), _only(reading.state.curves, query))
-    page, turn = _page(query, short)
+    past_due, why = _yes(query, "past_due"), _yes(query, "why")
+    ranked = reading.plan.shortages(firmness, past_due=past_due)
+    plan, count, turn = _page(reading, query, ranked, EXPLAINED_MAX if why else PAGE_MAX)
     rows = []
-    for group in page.tolist():
-        product, site = plan.grouping.labels[group]
+    for group, (product, site) in enumerate(plan.grouping.labels):
         at = {grade: plan.short(group, grade, past_due=past_due) for grade in FIRMNESS}
-        rows.append(
+        row = {
+            "product": product,
+            "site": site,
+            "on_hand": plan.on_hand(group),
+            "short_since": _iso(plan.short_since(group)),
+            "first_short_day": _iso(at[firmness].first_short_day),
+            "first_shortage": at[firmness].first_shortage,
+            "shortage": at[firmness].shortage,
+            "by_firmness": {
+                grade: {
+                    "first_short_day": _iso(short.first_short_day),
+                    "first_shortage": short.first_shortage,
+                    "shortage": short.shortage,
+                    "past_due_supply": plan.past_due(group, grade),
+                }
+                for grade, short in at.items()
+            },
+        }
+        first = at[firmness].first_short_day
+        if why and first is not None:
+            behind = explain(state.curves, state.lines, (product, site), firmness, first, past_due=past_due)
+            row["why"] = _why(behind)
+        rows.append(row)
+    return _planned(plan) | {"firmness": firmness, "past_due": past_due, "short": count, "rows": rows, **turn}
+
+
+def _why(behind: Explanation) -> Answer:
+    return {
+        "orders": [
             {
-                "product": product,
-                "site": site,
-                "on_hand": plan.on_hand(group),
-                "short_since": _iso(plan.short_since(group)),
-                "first_short_day": _iso(at[firmness].first_short_day),
-                "first_shortage": at[firmness].first_shortage,
-                "shortage": at[firmness].shortage,
-                "by_firmness": {
-                    grade: {
-                        "first_short_day": _iso(short.first_short_day),
-                        "first_shortage": short.first_shortage,
-                        "shortage": short.shortage,
-                        "past_due_supply": plan.past_due(group, grade),
+                **_line(order.line, order.event),
+                "due": _iso(order.due),
+                "wafers": order.wafers,
+                "short": order.short,
+                "pegs": [
+                    {
+                        **({"kind": "on_hand"} if peg.line is None else _line(peg.line, peg.event)),
+                        "day": _iso(peg.day),
+                        "wafers": peg.wafers,
+                        "days_late": peg.days_late,
                     }
-                    for grade, short in at.items()
-                },
+                    for peg in order.pegs
+                ],
             }
-        )
-    return _planned(plan) | {"firmness": firmness, "past_due": past_due, "short": short.size, "rows": rows, **turn}
+            for order in behind.orders
+        ],
+        "orders_count": behind.orders_count,
+        "overdue": [
+            {**_line(supply.name, supply.event), "day": _iso(supply.day), "wafers": supply.wafers}
+            for supply in behind.overdue
+        ],
+        "causes": [
+            {**_line(cause.name, cause.event), "said_by": cause.source, "what": cause.what, "wafers": cause.wafers}
+            for cause in behind.causes
+        ],
+        "causes_count": behind.causes_count,
+    }
+
+
+def _line(name: LineName, event: str | None) -> Answer:
+    """Return which line it is, and the event that says so: `/events/{source}/{id}` of the ledger has it."""
+    source, kind, line = name
+    return {"kind": kind.partition("/")[0], "source": source, "line": line, "event": event}
 
 
 async def _cover(reading: Reading, query: Mapping[str, str]) -> Answer:
     _check_names(query, ("product", "site", "offset", "limit"))
-    plan = reading.plan
-    page, turn = _page(query, _chosen(plan, plan.least_covered(), _only(reading.state.curves, query)))
+    plan, count, turn = _page(reading, query, reading.plan.least_covered())
     rows = []
-    for group in page.tolist():
-        product, site = plan.grouping.labels[group]
+    fill = served(reading.state.curves, plan.grouping)
+    for group, (product, site) in enumerate(plan.grouping.labels):
         cover = plan.cover(group)
         assert plan.today is not None
         rows.append(
@@ -169,9 +214,54 @@ async def _cover(reading: Reading, query: Mapping[str, str]) -> Answer:
                 "cover": cover._asdict(),
                 "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
                 "first_uncovered_day": None if cover.days is None else _iso(plan.today + cover.days),
+                "fill_rate": _ratio(int(fill.numerator[group]), int(fill.denominator[group])),
             }
         )
-    return _planned(plan) | {"groups": len(plan.grouping.labels), "rows": rows, **turn}
+    return _planned(plan) | {"groups": count, "rows": rows, **turn}
+
+
+def _ratio(numerator: int, denominator: int) -> Answer:
+    """Return a ratio with what it is made of; nothing divided by nothing is nothing."""
+    percent = round(100 * numerator / denominator, 1) if denominator else None
+    return {"numerator": numerator, "denominator": denominator, "percent": percent}
+
+
+async def _performance(reading: Reading, query: Mapping[str, str]) -> Answer:
+    _check_names(query, ("supplier", "product"))
+    curves, lines = reading.state.curves, reading.state.lines
+    supplier = query["supplier"]
+    if supplier not in {*lines.suppliers(), *(key[2] for key in curves.keys)}:
+        raise BadParameter(f"supplier is {supplier[:80]!r}; there are {', '.join(lines.suppliers()[:_NAMED_MAX])}")
+    rows = [
+        {
+            "product": product,
+            "wafers_due": each.committed,
+            "wafers_received": each.received,
+            "churn": _ratio(each.churned, each.committed),
+            "otif": {
+                name: {"days": days, "percent": percent, **_ratio(kept, due)}
+                for name, (days, percent), kept, due in zip(
+                    ("strict", "tolerant"), TOLERANCES, each.kept, each.lines, strict=True
+                )
+            },
+            "lags": [
+                {
+                    "lag_days": at.lag,
+                    "committed": at.committed,
+                    "bias": _ratio(at.missing, at.committed),
+                    "slip": {
+                        "wafer_days": at.slip_wafer_days,
+                        "mean_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,
+                        "greatest_days": at.slip_greatest,
+                        "open_wafers": at.open_wafers,
+                    },
+                }
+                for at in each.lags
+            ],
+        }
+        for product, each in perform(curves, lines, supplier, query.get("product")).items()
+    ]
+    return _standing(curves) | {"supplier": supplier, "rows": rows}
 
 
 # what a bucket's row says of the schedule's columns
@@ -271,30 +361,29 @@ def _planned(plan: Plan) -> Answer:
     }
 
 
-def _chosen(plan: Plan, groups: Index, only: Only) -> Index:
-    """Return those of some groups that have the product and the site asked for."""
+def _page(reading: Reading, query: Mapping[str, str], ranked: Index, most: int = PAGE_MAX) -> tuple[Plan, int, Answer]:
+    """Return the page asked for of some groups in their rank; how many there are; and where the next page begins.
+
+    The rank is that of the plan, the numbers are worked out anew: all of the answer is of one position, the newest.
+    """
+    only, labels = _only(reading.state.curves, query), reading.plan.grouping.labels
     wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
-    if not wanted:
-        return groups
-    labels = plan.grouping.labels
-    return np.array([g for g in groups.tolist() if all(labels[g][n] == value for n, value in wanted)], dtype=np.int64)
-
-
-def _page(query: Mapping[str, str], groups: Index) -> tuple[Index, Answer]:
-    """Return the groups of the page asked for, and where the next one begins."""
-    offset = _number(query, "offset", 0, 0, 10**9)
-    end = offset + _limit(query)
-    return groups[offset:end], {"next": end if end < groups.size else None}
+    groups = ranked.tolist()
+    if wanted:
+        groups = [g for g in groups if all(labels[g][n] == value for n, value in wanted)]
+    offset, limit = _number(query, "offset", 0, 0, 10**9), _number(query, "limit", most, 1, most)
+    page = plan_ahead(reading.state.curves, labels=[labels[g] for g in groups[offset : offset + limit]])
+    return page, len(groups), {"next": offset + limit if offset + limit < len(groups) else None}
 
 
 # ---------------------------------------------------------------- reading the query
 
 
 class _Query(dict[str, str]):
-    """The query's parameters, each said once."""
+    """The parameters of the path and of the query, each said once."""
 
     def __init__(self, request: Request) -> None:
-        super().__init__()
+        super().__init__(request.path_params)
         for name, value in request.query_params.multi_items():
             if name in self:
                 raise BadParameter(f"{name} is given twice")
@@ -312,6 +401,10 @@ def _choose(query: Mapping[str, str], name: str, allowed: Collection[str], defau
     if value not in allowed:
         raise BadParameter(f"{name} is {value[:80]!r}, not one of {', '.join(allowed)}")
     return value
+
+
+def _yes(query: Mapping[str, str], name: str) -> bool:
+    return _choose(query, name, ("false", "true"), "false") == "true"
 
 
 def _parts(query: Mapping[str, str]) -> list[Part]:

@@ -310,6 +310,15 @@ class Curves:
         kernels.sum_plan_curves(daily, self.plans, series, group)
         return daily
 
+    def moved_by_day(self, grouping: Grouping, measure: Measure) -> Wafers:
+        """Return the wafers of one movement up to and on each day, `[group, row]`."""
+        moved = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
+        group = grouping.of_key[self.movement_key]
+        series = np.flatnonzero((self.movement_slot == SLOTS[measure]) & (group >= 0))
+        sign = np.ones(series.size, dtype=np.int64)
+        kernels.sum_movement_curves(moved, self.cumulative, 0, int(self.rolled[0]), series, sign, group[series])
+        return moved
+
     def supplied(self, grouping: Grouping, since: int) -> Wafers:
         """Return what ever came to hand up to and on each day from `since`, consumed or not, `[group, row]`."""
         brought = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)

@@ -19,9 +19,11 @@ from shared.batch import Row
 from shared.events import FIRMNESS, Firmness, day_number
 
 LAGS = (0, 28, 56, 91, 182)  # days before the due day: 0, 4, 8, 13 and 26 weeks
+TOLERANCES = ((0, 0), (7, 5))  # days after the due day, percent of the wafers: in full and on time, and nearly so
 COMMIT, ORDER, FORECAST = "supply.committed", "demand.required", "demand.forecast"
 _DAY_US = 86_400_000_000
 _RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}
+_STANDING, _COLUMNS = len(LAGS), len(LAGS) + 3 + len(TOLERANCES)  # of a record's day
 _NEVER = 1 << 62
 
 LineName = tuple[str, str, str]  # owner, kind, id: as the ledger names it
@@ -111,19 +113,6 @@ class Columns(NamedTuple):
     suppliers: list[str]
 
 
-class Promise(NamedTuple):
-    """A commit as it holds, and what came of it."""
-
-    name: LineName
-    due: int
-    wafers: int
-    key: Key
-    firmness: Firmness
-    event: str
-    dispatched: int
-    receipts: list[tuple[int, int]]  # day, good wafers; by day
-
-
 class Cause(NamedTuple):
     """Why less supply, or more demand, stands by a day than was first said."""
 
@@ -134,6 +123,17 @@ class Cause(NamedTuple):
     event: str
 
 
+class Record(NamedTuple):
+    """What a supplier has committed of a product, by due day, and what came of it."""
+
+    due: Index  # [day] since 1970, in order
+    committed: Wafers  # [lag, day] as it stood `LAGS` days before
+    standing: Wafers  # [day] as it stands
+    churned: Wafers  # [day] by which the commits that are due then now were altered, up or down or to another day
+    lines: Index  # [day] commits that are due then, those that were withdrawn left out
+    kept: Index  # [tolerance, day] of them, those of which enough came in time: see `TOLERANCES`
+
+
 @dataclass(slots=True)
 class Plan:
     """A commit, an order or a forecast."""
@@ -142,8 +142,19 @@ class Plan:
     said: tuple[Statement, ...] = ()  # the last one is in force
     sent: dict[LineName, int] = field(default_factory=dict)  # of a commit: shipment -> wafers dispatched
     receipts: dict[int, int] = field(default_factory=dict)  # of a commit: day -> good wafers
-    churn: int = 0  # of a commit: by how many wafers its statements differ, each from the one before
+    counted: tuple[tuple[str, str, int], tuple[int, ...]] | None = None  # of a commit: where it stands in the records
     stands_in: Group | None = None
+
+    def worth(self) -> tuple[int, ...]:
+        """Return what a commit that was said adds to the record of its day, from `_STANDING` on."""
+        now = self.said[-1]
+        came = [
+            100 * sum(wafers for day, wafers in self.receipts.items() if day <= now.due + days)
+            >= (100 - percent) * now.wafers
+            for days, percent in TOLERANCES
+        ]
+        due = now.wafers > 0
+        return (now.wafers, _churn(self.said), int(due), *(int(due and kept) for kept in came))
 
     @property
     def dispatched(self) -> int:
@@ -224,8 +235,7 @@ class Lines:
             book: defaultdict(dict) for book in ("supply", ORDER, FORECAST)
         }
         self._of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever spoke of a group
-        self._committed: dict[int, dict[tuple[str, str, int], int]] = {lag: {} for lag in LAGS}
-        self._churned: dict[tuple[str, str, int], int] = {}
+        self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
 
     # ---------------------------------------------------------------- events in
 
@@ -293,12 +303,7 @@ class Lines:
             at = bisect_left(others, statement)
             before, after = others[:at], others[at:]
             self._count_lags(before, statement, after, sign)
-            for now in said[-1:]:
-                _add(self._churned, _cell(now), -plan.churn)
-            beside = (before[-1:], after[:1])
-            plan.churn += sign * (_churn((*beside[0], statement, *beside[1])) - _churn((*beside[0], *beside[1])))
-            for now in plan.said[-1:]:
-                _add(self._churned, _cell(now), plan.churn)
+            self._count(plan)
         self._place(plan)
         self._of[statement.key[:2]][plan.name] = None
 
@@ -320,11 +325,32 @@ class Lines:
 
     def _hold(self, statement: Statement, above: int, up_to: int, sign: int) -> None:
         for lag in LAGS[bisect_right(LAGS, above) : bisect_right(LAGS, up_to)]:
-            _add(self._committed[lag], _cell(statement), sign * statement.wafers)
+            self._enter(_cell(statement), LAGS.index(lag), (sign * statement.wafers,))
+
+    def _count(self, commit: Plan) -> None:
+        """Bring what a commit adds to its record up to date."""
+        if commit.counted is not None:
+            cell, worth = commit.counted
+            self._enter(cell, _STANDING, [-each for each in worth])
+        commit.counted = (_cell(commit.said[-1]), commit.worth()) if commit.said else None
+        if commit.counted is not None:
+            self._enter(commit.counted[0], _STANDING, commit.counted[1])
+
+    def _enter(self, cell: tuple[str, str, int], first: int, values: Sequence[int]) -> None:
+        """Add to the record of a day, from a column on; one that is all 0 is not kept."""
+        supplier, product, due = cell
+        record = self._records[supplier, product]
+        columns = record.setdefault(due, [0] * _COLUMNS)
+        for column, value in enumerate(values, first):
+            columns[column] += value
+        if not any(columns):
+            del record[due]
 
     def _receive(self, shipment: Shipment, sign: int) -> None:
         for commit, day, wafers in shipment.receipts():
-            _add(self._plan((shipment.name[0], COMMIT, commit)).receipts, day, sign * wafers)
+            plan = self._plan((shipment.name[0], COMMIT, commit))
+            _add(plan.receipts, day, sign * wafers)
+            self._count(plan)
 
     def _place(self, line: Plan | Shipment) -> None:
         """Put what stands of a line where it is looked for."""
@@ -350,36 +376,39 @@ class Lines:
         """Return what is required, by due day: the orders that are not withdrawn, or (`FORECAST`) the forecasts."""
         return _columns(self._standing[kind], None)
 
-    def promises(self) -> list[Promise]:
-        """Return every commit that was said, as it holds and with what came of it, by name: for OTIF."""
-        return [
-            Promise(
-                name, now.due, now.wafers, now.key, cast(Firmness, now.firmness), now.id, plan.dispatched,
-                sorted(plan.receipts.items()),
-            )
-            for name, plan in sorted(self.plans.items())
-            if name[1] == COMMIT and plan.said
-            for now in plan.said[-1:]
-        ]  # fmt: skip
+    def supplies_of(self, product: str, site: str, firmness: Firmness = "planned") -> list[Standing]:
+        """Return what `supplies` does of one product at one site, by day, rank and name."""
+        rows = self._standing["supply"].get((product, site), {}).values()
+        return sorted(standing for standing in rows if standing.rank <= _RANKS[firmness])
+
+    def orders_of(self, product: str, site: str) -> list[Standing]:
+        """Return what is required of one product at one site, by due day, priority and name."""
+        return sorted(self._standing[ORDER].get((product, site), {}).values())
 
     # ---------------------------------------------------------------- what was said before
 
-    def committed_at(self, lag: int) -> dict[tuple[str, str], dict[int, int]]:
-        """Return what was committed by due day, as it stood `lag` days before that day: (supplier, product) -> day.
+    def record(self, supplier: str) -> dict[str, Record]:
+        """Return what a supplier has committed of each product and what came of it, by product.
 
-        A statement counts if, among those of its line said on or before its due day less the lag, it has the greatest
-        (revision, id); a line that was re-dated since may count on several days. `lag` is one of `LAGS`.
+        At a lag a statement of a commit counts, on its due day, if among those said on or before that day less the lag
+        it has the greatest (revision, id); a line that was re-dated since may count on several days. Churn compares
+        each statement with the one before it, in the order of (revision, id): the wafers by which they differ, all of
+        the greater one where the due day is another. A commit is kept within a tolerance of days and percent if what
+        was received good of it by its due day + days is at least (100 − percent) % of what it now says.
         """
-        if lag not in self._committed:
-            raise ValueError(f"lag is {lag}, not one of {LAGS}")
-        return _by_due(self._committed[lag])
+        found = {}
+        for (who, product), record in sorted(self._records.items()):
+            if who == supplier and record:
+                due = np.array(sorted(record), dtype=np.int64)
+                table = np.array([record[day] for day in due.tolist()], dtype=np.int64).T
+                lags = len(LAGS)
+                standing, churned, lines = table[lags : lags + 3]
+                found[product] = Record(due, table[:lags], standing, churned, lines, table[lags + 3 :])
+        return found
 
-    def churn(self) -> dict[tuple[str, str], dict[int, int]]:
-        """Return by how many wafers commits were altered, up or down, by the day they are due now, as `committed_at`.
-
-        Statements of a line are compared in the order of (revision, id), each with the one before.
-        """
-        return _by_due(self._churned)
+    def suppliers(self) -> list[str]:
+        """Return who has committed anything, sorted."""
+        return sorted({who for (who, _), record in self._records.items() if record})
 
     def causes(self, product: str, site: str, through: int) -> list[Cause]:
         """Return why less supply or more demand stands by a day than was first said, the greatest first.
@@ -611,14 +640,10 @@ def _cell(statement: Statement) -> tuple[str, str, int]:
 
 
 def _churn(statements: Sequence[Statement]) -> int:
-    return sum(abs(later.wafers - earlier.wafers) for earlier, later in pairwise(statements))
-
-
-def _by_due(sums: dict[tuple[str, str, int], int]) -> dict[tuple[str, str], dict[int, int]]:
-    found: dict[tuple[str, str], dict[int, int]] = {}
-    for (supplier, product, due), wafers in sorted(sums.items()):
-        found.setdefault((supplier, product), {})[due] = wafers
-    return found
+    return sum(
+        abs(now.wafers - before.wafers) if now.due == before.due else max(now.wafers, before.wafers)
+        for before, now in pairwise(statements)
+    )
 
 
 def _columns(book: dict[Group, dict[LineName, Standing]], wanted: Callable[[Standing], bool] | None) -> Columns:

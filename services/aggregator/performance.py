@@ -1,4 +1,4 @@
-"""Performance: what was committed some days before it was due against what came, and how often it was changed."""
+"""Performance: what a supplier committed some days before it was due against what came, and how often it changed."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.aggregator import planning_kernels
+from services.aggregator.curves import Curves
 from services.aggregator.kernels import Index, Wafers
-from services.aggregator.whole_wafers import DAYS, Ratio, whole_numbers, whole_wafers
-
-
-class Revisions(NamedTuple):
-    """What lines said, as columns; the revisions of one line in their order, lines in any."""
-
-    group: ArrayLike  # [revision] what it is counted in, from 0
-    line: ArrayLike  # [revision] number of the line
-    said: ArrayLike  # [revision] day on which it was said
-    due: ArrayLike  # [revision] day
-    wafers: ArrayLike  # [revision] 0 withdraws
+from services.aggregator.lines import LAGS, TOLERANCES, Lines
+from services.aggregator.whole_wafers import Ratio, whole_wafers
+from shared.postings import Measure
 
 
 class Slip(NamedTuple):
@@ -29,30 +22,69 @@ class Slip(NamedTuple):
     open_wafers: Wafers  # [group] committed up to `through` and not received by then
 
 
-def committed_at_lag(revisions: Revisions, lag: int, groups: int, first_day: int, days: int) -> Wafers:
-    """Return the wafers that were committed for each day as of `lag` days before it, `[group, day from first_day]`.
+class AtLag(NamedTuple):
+    """What had been committed some days before it was due, up to the last complete day, and how it was kept."""
 
-    That is C_L, to be summed into buckets for `bias` and cumulated for `slip`. A revision counts on its due day when
-    it had been said by due − lag, and none that follows it in its line had. Raise ValueError as `whole_wafers` does,
-    for wafers below zero, groups out of bounds, and a lag of less than no days; exact.
+    lag: int  # days
+    committed: int
+    missing: int  # received less committed: the bias, over committed; below zero where less came
+    slip_wafer_days: int  # of the wafers committed: their mean is the slip in days
+    slip_greatest: int
+    open_wafers: int
+
+
+class Performance(NamedTuple):
+    """How a supplier has kept what it committed of a product, up to the last complete day."""
+
+    committed: int  # due by then, as it stands now
+    received: int
+    churned: int  # wafers by which these commits were altered
+    lines: list[int]  # [tolerance] commits whose days of grace are over
+    kept: list[int]  # [tolerance] of them, those that were kept
+    lags: list[AtLag]
+
+
+def perform(curves: Curves, lines: Lines, supplier: str, product: str | None = None) -> dict[str, Performance]:
+    """Return the performance of a supplier by product, of all or of one; of nothing that was never committed.
+
+    Received is all that came of the supplier's, with a commit or without. The curves of `slip` begin with the
+    horizon; what was due or came before it stands on the day before its first.
     """
-    if not 0 <= lag < DAYS[1]:
-        raise ValueError(f"lag is {lag} days, not 0 to {DAYS[1] - 1}")
-    group, line, said, due, wafers = _in_order(revisions, groups)
-    # Lines are put so far apart that the least of all that follows a revision is the least of its own line, if any.
-    apart = np.unique(line, return_inverse=True)[1] * 2**33
-    replaced = np.minimum.accumulate(np.append(apart + said, 2**62)[::-1])[::-1][1:] - apart
-    counts = (said <= due - lag) & (due - lag < replaced) & (first_day <= due) & (due < first_day + days)
-    committed = np.zeros((groups, days), dtype=np.int64)
-    np.add.at(committed, (group[counts], due[counts] - first_day), wafers[counts])
-    return committed
+    through = curves.start - 1 if curves.complete_through is None else curves.complete_through
+    days = max(0, min(through, curves.start + curves.days - 1) - curves.start + 1) + 1
+    came = curves.group(("product",), supplier=supplier)
+    received = curves.moved_by_day(came, Measure.RECEIVED)[:, :days]
+    found = {}
+    for name, record in lines.record(supplier).items():
+        if product is not None and name != product:
+            continue
+        of_product = received[came.labels.index((name,))] if (name,) in came.labels else np.zeros(days, dtype=np.int64)
+        is_due = record.due <= through
+        committed = np.zeros((len(LAGS), days), dtype=np.int64)
+        rows = curves.row(record.due[is_due])
+        for n in range(len(LAGS)):
+            np.add.at(committed[n], rows, record.committed[n, is_due])
+        each_lag = np.tile(of_product, (len(LAGS), 1))
+        slips = slip(committed.cumsum(axis=1), each_lag, days - 1)
+        biases = bias(np.diff(each_lag, axis=1, prepend=0), committed)
+        columns = (biases.denominator, biases.numerator, slips.wafer_days, slips.greatest, slips.open_wafers)
+        judged = [record.due + grace <= through for grace, _ in TOLERANCES]
+        found[name] = Performance(
+            int(record.standing[is_due].sum()),
+            int(of_product[-1]),
+            int(record.churned[is_due].sum()),
+            [int(record.lines[each].sum()) for each in judged],
+            [int(kept[each].sum()) for kept, each in zip(record.kept, judged, strict=True)],
+            [AtLag(lag, *(int(column[n]) for column in columns)) for n, lag in enumerate(LAGS)],
+        )
+    return found
 
 
 def bias(received: ArrayLike, committed: ArrayLike) -> Ratio:
     """Return Σ (R − C_L) and Σ C_L over the buckets for each group: below zero where less came than was committed.
 
     received and committed are wafers in each bucket, `[group, bucket]` or `[bucket]`; committed as it was some days
-    before (`committed_at_lag`). ValueError: see `whole_wafers`; exact. Source: forecast bias, as in Silver, Pyke and
+    before (`Lines.record`). ValueError: see `whole_wafers`; exact. Source: forecast bias, as in Silver, Pyke and
     Thomas, with the commit for the forecast.
     """
     received = whole_wafers("received", received)
@@ -63,7 +95,7 @@ def bias(received: ArrayLike, committed: ArrayLike) -> Ratio:
 def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slip:
     """Return how many days the curve of receipts lies behind the curve of commits, measured level with each commit.
 
-    Both are wafers up to and on each day, `[group, day]`; committed as it was some days before (`committed_at_lag`).
+    Both are wafers up to and on each day, `[group, day]`; committed as it was some days before (`Lines.record`).
     For each day t up to `through` on which c = C(t) − C(t−1) > 0 wafers were committed, the days are s − t, where s is
     the first day with R(s) ≥ C(t): below zero for early, though never before day 0. A level not reached by `through`
     counts as through − t, the least it can be, and its wafers are open: max(0, C(through) − R(through)).
@@ -85,34 +117,3 @@ def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slip:
     if through >= 0:
         open_wafers = np.maximum(committed[:, through] - received[:, through], 0)
     return Slip(wafer_days, wafers, greatest, open_wafers)
-
-
-def churn(revisions: Revisions, groups: int) -> Ratio:
-    """Return Σ |changes| and what the last revisions commit, for each group.
-
-    A revision changes the wafers by which it differs from the one before it of its line; where it names another due
-    day, all wafers of the greater of the two. The first of a line changes nothing. Raise ValueError as `whole_wafers`
-    does, for wafers below zero and groups out of bounds; exact. By hand: 100 due on day 5, then 80 due on day 5, then
-    80 due on day 9 change 20 + 80, over 80: 100/80. Source: our own; schedule instability as in Blackburn, Kropp and
-    Millen, which counts the wafers that were rescheduled.
-    """
-    group, line, _, due, wafers = _in_order(revisions, groups)
-    before, after = wafers[:-1], wafers[1:]
-    moved = np.where(due[1:] == due[:-1], np.abs(after - before), np.maximum(before, after))
-    same = line[1:] == line[:-1]
-    last = np.append(~same, True)[: line.size]
-    changed, committed = np.zeros(groups, dtype=np.int64), np.zeros(groups, dtype=np.int64)
-    np.add.at(changed, group[1:][same], moved[same])
-    np.add.at(committed, group[last], wafers[last])
-    return Ratio(changed, committed)
-
-
-def _in_order(revisions: Revisions, groups: int) -> tuple[Index, Index, Index, Index, Wafers]:
-    """Return the columns with the revisions of each line side by side, in their order."""
-    wafers = whole_wafers("wafers", revisions.wafers, low=0)
-    line = whole_numbers("line", revisions.line, wafers.shape)
-    group = whole_numbers("group", revisions.group, wafers.shape, 0, groups)
-    said = whole_numbers("said", revisions.said, wafers.shape, *DAYS)
-    due = whole_numbers("due", revisions.due, wafers.shape, *DAYS)
-    order = np.argsort(line, kind="stable")
-    return group[order], line[order], said[order], due[order], wafers[order]

@@ -1,5 +1,6 @@
 """Planning: the projected balance of every product at every site, who runs short first, and the months."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -150,11 +151,17 @@ def _terms(curves: Curves, grouping: Grouping) -> _Terms:
 
 
 def plan_ahead(
-    curves: Curves, today: int | None = None, *, before: Plan | None = None, changed: Index | None = None
+    curves: Curves,
+    today: int | None = None,
+    *,
+    before: Plan | None = None,
+    changed: Index | None = None,
+    labels: Sequence[tuple[str, ...]] | None = None,
 ) -> Plan:
     """Return the plan of what is folded; there are no groups in it before there is a today in the horizon.
 
-    With the plan `before`, and the keys that `changed` since, only what they touch is worked out anew.
+    With the plan `before`, and the keys that `changed` since, only what they touch is worked out anew. With `labels`,
+    only these groups, which must be there, are in it.
     """
     today = curves.today if today is None else today
     if today is not None:
@@ -162,6 +169,8 @@ def plan_ahead(
         if today >= curves.start + curves.days:
             today = None
     grouping = Grouping([], np.empty(0, dtype=np.int64)) if today is None else curves.group(("product", "site"))
+    if labels is not None:
+        grouping = _only_these(grouping, labels)
     groups = len(grouping.labels)
     tables: list[Wafers]
     if (
@@ -181,6 +190,13 @@ def plan_ahead(
     if today is not None:
         _project(curves, grouping, today, chosen, tables, np.empty((0, 0, 0), dtype=np.int64))
     return Plan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+
+
+def _only_these(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping:
+    """Return the groupings' groups that have some labels, in their order."""
+    place = np.full(len(grouping.labels) + 1, -1, dtype=np.int64)  # one more: keys without a group look there
+    place[[bisect_left(grouping.labels, label) for label in labels]] = range(len(labels))
+    return Grouping(list(labels), place[grouping.of_key])
 
 
 class Projection(NamedTuple):

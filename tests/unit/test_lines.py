@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregator.curves import OPEN, Curves
-from services.aggregator.lines import FORECAST, LAGS, Cause, Lines
+from services.aggregator.lines import FORECAST, LAGS, TOLERANCES, Cause, Lines
 from shared.batch import Row, canonical_bodies
 from shared.events import (
     FIRMNESS,
@@ -52,9 +52,26 @@ def everything(lines: Lines) -> list[Any]:
     """All that lines are asked for."""
     columns = [lines.supplies(firmness) for firmness in FIRMNESS] + [lines.demands(), lines.demands(FORECAST)]
     listed = [[part.tolist() if hasattr(part, "tolist") else part for part in each] for each in columns]
-    committed = [lines.committed_at(lag) for lag in LAGS]
     causes = [lines.causes(*group, number(START) + day) for group in GROUPS for day in range(0, 9, 2)]
-    return [lines.digest(), listed, lines.promises(), committed, lines.churn(), causes]
+    return [lines.digest(), listed, records(lines), causes]
+
+
+def records(lines: Lines) -> dict[tuple[Any, int], list[int]]:
+    """What is recorded of commits: by supplier and product, and due day: a number a lag, then the others in order."""
+    return {
+        ((supplier, product), due): [*record.committed[:, n].tolist(), int(record.standing[n]), int(record.churned[n]),
+                                     int(record.lines[n]), *record.kept[:, n].tolist()]
+        for supplier in lines.suppliers()
+        for product, record in lines.record(supplier).items()
+        for n, due in enumerate(record.due.tolist())
+    }  # fmt: skip
+
+
+def column(lines: Lines, place: int) -> dict[tuple[Any, int], int]:
+    return {cell: columns[place] for cell, columns in records(lines).items() if columns[place]}
+
+
+STANDING, CHURNED, DUE_LINES, KEPT, NEARLY_KEPT = range(len(LAGS), len(LAGS) + 5)
 
 
 # ---------------------------------------------------------------- whatever is said
@@ -171,10 +188,7 @@ def test_what_was_committed_at_a_lag_is_what_was_in_force_then(log, lag, later):
                 data = known[-1].data
                 expected[(data.supplier, data.product), number(due)] += data.wafers
 
-    lagged = lines_of(log).committed_at(lag)
-    assert {(key, due): n for key, by_due in lagged.items() for due, n in by_due.items()} == {
-        cell: n for cell, n in expected.items() if n
-    }
+    assert column(lines_of(log), LAGS.index(lag)) == {cell: n for cell, n in expected.items() if n}
 
 
 def postponed(event: Event, days: int) -> Event:
@@ -185,24 +199,20 @@ def postponed(event: Event, days: int) -> Event:
     )
 
 
-def test_a_lag_that_is_not_kept_is_refused():
-    with pytest.raises(ValueError, match="lag is 7"):
-        Lines().committed_at(7)
-
-
 @quick
 @given(about_lines)
 def test_churn_is_what_statements_differ_from_the_ones_before(log):
-    expected: Counter[Any] = Counter()
+    changed: Counter[Any] = Counter()
+    standing: Counter[Any] = Counter()
     for said_of_line in statements(log).values():
-        now, wafers = said_of_line[-1].data, [event.data.wafers for event in said_of_line]
-        changed = sum(abs(b - a) for a, b in pairwise(wafers))
-        expected[(now.supplier, now.product), number(now.due)] += changed
+        said, now = [event.data for event in said_of_line], said_of_line[-1].data
+        cell = (now.supplier, now.product), number(now.due)
+        standing[cell] += now.wafers
+        for a, b in pairwise(said):
+            changed[cell] += abs(b.wafers - a.wafers) if a.due == b.due else max(a.wafers, b.wafers)
 
-    churn = lines_of(log).churn()
-    assert {(key, due): n for key, by_due in churn.items() for due, n in by_due.items()} == {
-        cell: n for cell, n in expected.items() if n
-    }
+    assert column(lines_of(log), CHURNED) == {cell: n for cell, n in changed.items() if n}
+    assert column(lines_of(log), STANDING) == {cell: n for cell, n in standing.items() if n}
 
 
 @quick
@@ -221,12 +231,26 @@ def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
         for n, day in enumerate(days):
             expected[owner, commits[min(n, len(commits) - 1)], day] += 1
 
-    promises = {promise.name: promise for promise in lines_of(log).promises()}
-    assert promises.keys() == {(source, "supply.committed", line) for source, line in statements(log)}
-    for (owner, _, line), promise in promises.items():
-        assert dict(promise.receipts) == {
-            day: n for (whose, commit, day), n in expected.items() if (whose, commit) == (owner, line)
-        }
+    lines = lines_of(log)
+    receipts = {
+        (owner, line, day): wafers
+        for (owner, kind, line), plan in lines.plans.items()
+        for day, wafers in plan.receipts.items()
+        if kind == "supply.committed"
+    }
+    assert receipts == {cell: n for cell, n in expected.items() if cell[1] is not None}
+
+    due, kept = Counter[Any](), [Counter[Any](), Counter[Any]()]
+    for (source, line), said_of_line in statements(log).items():
+        now = said_of_line[-1].data
+        cell = (now.supplier, now.product), number(now.due)
+        due[cell] += now.wafers > 0
+        for place, (days, percent) in enumerate(TOLERANCES):
+            in_time = range(-(10**6), number(now.due) + days + 1)
+            got = sum(n for (*commit, day), n in expected.items() if commit == [source, line] and day in in_time)
+            kept[place][cell] += now.wafers > 0 and got >= now.wafers * (100 - percent) / 100
+    assert column(lines, DUE_LINES) == {cell: n for cell, n in due.items() if n}
+    assert [column(lines, KEPT), column(lines, NEARLY_KEPT)] == [{c: n for c, n in k.items() if n} for k in kept]
 
 
 def in_order_of_dispatch(log: list[Event]) -> list[Any]:
@@ -444,10 +468,9 @@ def test_a_commit_counts_at_each_lag_as_it_stood_then(story):
     lines = lines_of(story.log)
     due = number(date(2026, 4, 29))
 
-    assert lines.committed_at(28) == {("samsung", "HBM4-12H"): {due: 100}}
-    assert lines.committed_at(0) == {("samsung", "HBM4-12H"): {due: 70}}
-    assert lines.committed_at(56) == {}
-    assert lines.churn() == {("samsung", "HBM4-12H"): {due: 30}}
+    record = lines.record("samsung")["HBM4-12H"]
+    assert (record.due.tolist(), record.churned.tolist(), record.standing.tolist()) == ([due], [30], [70])
+    assert record.committed.tolist() == [[70], [100], [0], [0], [0]]
 
 
 def test_columns_go_by_group_day_rank_and_name(story):
@@ -475,6 +498,27 @@ def test_two_shipments_of_a_commit_are_counted_with_what_came_of_them(story):
     story.receive(10, 38, damaged=2)
     story.receive(12, 20)
 
-    (promise,) = lines_of(story.log).promises()
+    plan = lines_of(story.log).plans["samsung", "supply.committed", "c"]
     first = number(date(2026, 4, 10))
-    assert (promise.dispatched, promise.receipts) == (60, [(first, 38), (first + 2, 20)])
+    assert (plan.dispatched, plan.receipts) == (60, {first: 38, first + 2: 20})
+
+
+@pytest.mark.parametrize(
+    ("day", "wafers", "kept"),
+    [(10, 100, [1, 1]), (11, 100, [0, 1]), (17, 95, [0, 1]), (17, 94, [0, 0]), (18, 100, [0, 0])],
+)
+def test_a_commit_is_kept_when_all_came_in_time_and_nearly_kept_when_most_came_soon_after(story, day, wafers, kept):
+    story.commit(1, 100, 10)
+    story.send(2, 100, 10, "c")
+    story.receive(day, wafers)
+
+    record = lines_of(story.log).record("samsung")["HBM4-12H"]
+    assert (record.lines.tolist(), record.kept[:, 0].tolist()) == ([1], kept)
+
+
+def test_a_commit_that_was_withdrawn_is_not_due(story):
+    story.commit(1, 100, 10)
+    story.commit(2, 0, 10, 1)
+
+    record = lines_of(story.log).record("samsung")["HBM4-12H"]
+    assert (record.lines.tolist(), record.kept.tolist(), record.churned.tolist()) == ([0], [[0], [0]], [100])

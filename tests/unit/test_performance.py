@@ -1,25 +1,15 @@
-"""Commit against actual: worked by hand, and plain loops over days, lines and revisions."""
+"""Commit against actual: worked by hand, and plain loops over days."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.performance import Revisions, bias, churn, committed_at_lag, slip
+from services.aggregator.performance import bias, slip
 from services.aggregator.whole_wafers import WAFERS_SUM_MAX
 
 GROUPS, DAYS = 2, 8
 quick = settings(max_examples=150, deadline=None)
-revisions = st.lists(
-    st.tuples(
-        st.integers(0, GROUPS - 1), st.integers(0, 3), st.integers(-9, DAYS), st.integers(-1, DAYS), st.integers(0, 9)
-    ),
-    max_size=12,
-)  # fmt: skip
-
-
-def columns(rows):
-    return Revisions(*map(list, zip(*rows, strict=True))) if rows else Revisions([], [], [], [], [])
 
 
 def pairs(ratio):
@@ -29,19 +19,6 @@ def pairs(ratio):
 def tables(low=0):
     row = st.lists(st.integers(low, 6), min_size=DAYS, max_size=DAYS)
     return st.lists(row, min_size=GROUPS, max_size=GROUPS)
-
-
-def naive_committed_at_lag(rows, lag):
-    committed = [[0] * DAYS for _ in range(GROUPS)]
-    for day in range(DAYS):
-        known = {}  # the latest of each line that had been said by then
-        for group, line, said, due, wafers in rows:
-            if said <= day - lag:
-                known[line] = group, due, wafers
-        for group, due, wafers in known.values():
-            if due == day:
-                committed[group][day] += wafers
-    return committed
 
 
 def naive_slip(committed, received, through):
@@ -57,48 +34,6 @@ def naive_slip(committed, received, through):
         max((late for _, late in days.values()), default=0),
         max(0, committed[through] - received[through]) if through >= 0 else 0,
     )
-
-
-def naive_churn(rows):
-    totals = [[0, 0] for _ in range(GROUPS)]
-    last = {}
-    for group, line, _, due, wafers in rows:
-        if line in last:
-            _, due_before, before = last[line]
-            totals[group][0] += abs(wafers - before) if due == due_before else max(wafers, before)
-        last[line] = group, due, wafers
-    for group, _, wafers in last.values():
-        totals[group][1] += wafers
-    return [tuple(each) for each in totals]
-
-
-# ---------------------------------------------------------------- what was committed
-
-
-def test_a_commit_counts_as_it_was_a_lag_before_its_due_day():
-    said = Revisions([0] * 3, [7] * 3, [10, 20, 29], [40, 40, 45], [100, 80, 80])
-
-    at = {lag: committed_at_lag(said, lag, 1, 40, 6)[0].tolist() for lag in (0, 14, 20, 25, 31)}
-
-    assert at == {
-        0: [0, 0, 0, 0, 0, 80],
-        14: [80, 0, 0, 0, 0, 80],  # on day 26 it was due on 40; on day 31 it was due on 45
-        20: [80, 0, 0, 0, 0, 0],
-        25: [100, 0, 0, 0, 0, 0],
-        31: [0, 0, 0, 0, 0, 0],
-    }
-
-
-@given(revisions, st.integers(0, 12))
-@quick
-def test_commits_at_a_lag_are_those_of_the_naive_twin(rows, lag):
-    assert committed_at_lag(columns(rows), lag, GROUPS, 0, DAYS).tolist() == naive_committed_at_lag(rows, lag)
-
-
-@pytest.mark.parametrize("lag", [-1, 2**31])
-def test_a_lag_out_of_bounds_is_refused(lag):
-    with pytest.raises(ValueError, match="lag"):
-        committed_at_lag(columns([]), lag, 1, 0, 1)
 
 
 # ---------------------------------------------------------------- bias
@@ -169,23 +104,6 @@ def test_curves_that_cannot_be_are_refused(committed, through, told):
         slip(committed, committed, through)
 
 
-# ---------------------------------------------------------------- churn
-
-
-def test_churn_by_hand():
-    assert pairs(churn(Revisions([0] * 3, [7] * 3, [1, 2, 3], [5, 5, 9], [100, 80, 80]), 1)) == [(20 + 80, 80)]
-
-
-def test_a_withdrawn_commit_has_churned_over_nothing():
-    assert pairs(churn(Revisions([0] * 2, [7] * 2, [1, 2], [5, 5], [100, 0]), 1)) == [(100, 0)]
-
-
-@given(revisions)
-@quick
-def test_churn_is_that_of_the_naive_twin(rows):
-    assert pairs(churn(columns(rows), GROUPS)) == naive_churn(rows)
-
-
 # ---------------------------------------------------------------- bounds
 
 
@@ -194,15 +112,5 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
 
     assert pairs(bias([0, 0], [half, half])) == [(-WAFERS_SUM_MAX, WAFERS_SUM_MAX)]
     assert [each.tolist() for each in slip([[half, half]], [[0, half - 1]], 1)] == [[half], [half], [1], [1]]
-    assert pairs(churn(Revisions([0] * 2, [1] * 2, [0, 1], [0, 1], [half, half]), 1)) == [(half, half)]
     with pytest.raises(ValueError, match="committed holds"):
         slip([[0, half + 1]], [[0, 0]], 1)
-
-
-@pytest.mark.parametrize(
-    ("row", "told"),
-    [((2, 0, 0, 0, 1), "group holds 2"), ((0, 0, 2**31, 0, 1), "said holds"), ((0, 0, 0, 0, -1), "wafers holds -1")],
-)
-def test_revisions_that_cannot_be_are_refused(row, told):
-    with pytest.raises(ValueError, match=told):
-        churn(columns([row]), GROUPS)

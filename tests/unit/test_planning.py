@@ -141,6 +141,20 @@ def test_first_short_day_and_both_shortages():
     assert (row.first_short_day, row.first_shortage, row.shortage) == (START + 11, 20, 70)
 
 
+def test_days_of_cover_of_the_golden_row():
+    log = of(Measure.OPENED, 95, first=START) + of(Measure.REQUIRED, 30, 30, 30, 30)
+
+    plan = plan_ahead(fold(log), START + 10)
+
+    assert plan.cover(0) == (3, 5, 30)
+
+
+def test_cover_ends_with_no_demand_that_it_could_not_pay():
+    log = of(Measure.OPENED, 95, first=START) + of(Measure.REQUIRED, 30, 30)
+
+    assert plan_ahead(fold(log), START + 10).cover(0) == (None, 35, 0)
+
+
 def test_a_balance_of_exactly_nothing_is_not_short():
     log = of(Measure.OPENED, 100, first=START) + of(Measure.REQUIRED, 100)
 

@@ -1,0 +1,102 @@
+"""What is behind a shortage: the orders that no supply is meant for, the late ones, and the events that caused it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.aggregator.curves import Curves, Grouping
+from services.aggregator.lines import Cause, LineName, Lines, Standing
+from services.aggregator.pegging import peg
+from shared.events import Firmness
+
+CAUSES_MAX = ORDERS_MAX = 20
+_LONG_AGO = -(2**31)  # a day before every due day: what is at hand is late for nobody
+
+
+class Peg(NamedTuple):
+    """Wafers of a supply that are meant for an order."""
+
+    line: LineName | None  # None: they are at hand already
+    event: str | None  # the one that says so now
+    day: int | None
+    wafers: int
+    days_late: int
+
+
+class ShortOrder(NamedTuple):
+    """An order that is not covered, or is covered late."""
+
+    line: LineName
+    event: str
+    due: int
+    wafers: int
+    short: int  # wafers that no supply is meant for
+    pegs: list[Peg]
+
+
+class Explanation(NamedTuple):
+    """Why a product runs short at a site; of long lists the first, and how many there are."""
+
+    orders: list[ShortOrder]  # by due day
+    orders_count: int
+    overdue: list[Standing]  # supply that was to come before today, and stands apart
+    causes: list[Cause]  # the greatest first
+    causes_count: int
+
+
+def explain(
+    curves: Curves, lines: Lines, group: tuple[str, str], firmness: Firmness, through: int, *, past_due: bool = False
+) -> Explanation:
+    """Return what is behind the shortage of a product at a site on the day `through`, as of the curves' today.
+
+    All that ever came to hand serves the orders that were due first; what is under way and what is open of commits of
+    the firmness or above serves those after them, the earliest due from the earliest supply. What is overdue serves
+    none, or, with `past_due`, as if it came today. So the wafers that are short of all orders up to a day are those
+    that the projection has below zero then.
+    """
+    product, site = group
+    today = curves.today
+    assert today is not None
+    grouping = curves.group(("product", "site"), product=product, site=site)
+    orders, supplies = lines.orders_of(*group), lines.supplies_of(*group, firmness)
+    overdue = [supply for supply in supplies if supply.day < today]
+    coming = [supply for supply in supplies if supply.day >= today or past_due]
+    days, wafers = _at_hand(curves, grouping, today)
+    pegs = peg(
+        np.zeros(len(orders), dtype=np.int64),
+        [order.day for order in orders],
+        [order.wafers for order in orders],
+        np.zeros(len(days) + len(coming), dtype=np.int64),
+        [*days, *(max(supply.day, today) for supply in coming)],
+        [*wafers, *(supply.wafers for supply in coming)],
+    )
+    of_order: dict[int, list[Peg]] = {}
+    for order, supply, taken, late in zip(
+        *(column.tolist() for column in (pegs.demand, pegs.supply, pegs.wafers, pegs.days_late)), strict=True
+    ):
+        source = coming[supply - len(days)] if supply >= len(days) else None
+        of_order.setdefault(order, []).append(
+            Peg(None, None, None, taken, 0)
+            if source is None
+            else Peg(source.name, source.event, source.day, taken, late)
+        )
+    short = pegs.shortage.tolist()
+    found = [
+        ShortOrder(order.name, order.event, order.day, order.wafers, short[n], of_order.get(n, []))
+        for n, order in enumerate(orders)
+        if short[n] or any(each.days_late for each in of_order.get(n, ()))
+    ]
+    causes = lines.causes(product, site, through)
+    return Explanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes))
+
+
+def _at_hand(curves: Curves, grouping: Grouping, today: int) -> tuple[list[int], list[int]]:
+    """Return what has come to hand, as days and wafers: all up to yesterday, then what came since; kept to the end."""
+    if not grouping.labels:
+        return [], []
+    brought = curves.supplied(grouping, today - 1)[0, max(0, today - curves.start) :]
+    kept = np.maximum(np.minimum.accumulate(brought[::-1])[::-1], 0)
+    came = np.diff(kept, prepend=0)
+    found = np.flatnonzero(came)
+    days = np.where(found > 0, today - 1 + found, _LONG_AGO)
+    return days.tolist(), came[found].tolist()
