@@ -89,7 +89,7 @@ Fact: TypeAlias = Statement | Dispatch | Revision | End
 # ---------------------------------------------------------------- what is asked of lines
 
 
-class Standing(NamedTuple):
+class LineDue(NamedTuple):
     """What a line brings, or asks for, from now on."""
 
     day: int
@@ -100,7 +100,7 @@ class Standing(NamedTuple):
     supplier: str
 
 
-class Columns(NamedTuple):
+class LinesDue(NamedTuple):
     """What stands of some lines, by group, day, rank and name: as pegging takes them."""
 
     groups: list[Group]
@@ -161,7 +161,7 @@ class Plan:
         """The wafers that were dispatched of it."""
         return sum(self.sent.values())
 
-    def standing(self) -> tuple[Group, Standing] | None:
+    def standing(self) -> tuple[Group, LineDue] | None:
         """Return what stands of it, None if nothing does: of a commit what is not dispatched."""
         if not self.said:
             return None
@@ -170,7 +170,7 @@ class Plan:
         if wafers <= 0:
             return None
         rank = now.priority if now.firmness is None else _RANKS[now.firmness]
-        return now.key[:2], Standing(now.due, rank, self.name, wafers, now.id, now.key[2])
+        return now.key[:2], LineDue(now.due, rank, self.name, wafers, now.id, now.key[2])
 
 
 @dataclass(slots=True)
@@ -196,14 +196,14 @@ class Shipment:
         ended = sum(end.received + end.damaged + end.lost for end in self.ends)
         return max(0, sum(dispatch.wafers for dispatch in self.dispatches) - ended)
 
-    def standing(self) -> tuple[Group, Standing] | None:
+    def standing(self) -> tuple[Group, LineDue] | None:
         """Return what is under way of it, None if nothing is."""
         wafers = self.under_way()
         if not wafers:
             return None
         product, _, supplier = self.dispatches[0].key
         eta, site, event = self.plan()
-        return (product, site), Standing(eta, 0, self.name, wafers, event, supplier)
+        return (product, site), LineDue(eta, 0, self.name, wafers, event, supplier)
 
     def receipts(self) -> Iterator[tuple[str, int, int]]:
         """Yield what came of each commit: its id, a day, and good wafers.
@@ -231,7 +231,7 @@ class Lines:
         self.shipments: dict[LineName, Shipment] = {}
         self._facts: defaultdict[str, dict[str, tuple[Plan | Shipment, Fact]]] = defaultdict(dict)  # by source, id
         self._reversed: set[tuple[str, str]] = set()
-        self._standing: dict[str, defaultdict[Group, dict[LineName, Standing]]] = {
+        self._standing: dict[str, defaultdict[Group, dict[LineName, LineDue]]] = {
             book: defaultdict(dict) for book in ("supply", ORDER, FORECAST)
         }
         self._of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever spoke of a group
@@ -364,7 +364,7 @@ class Lines:
 
     # ---------------------------------------------------------------- what stands
 
-    def supplies(self, firmness: Firmness = "planned") -> Columns:
+    def supplies(self, firmness: Firmness = "planned") -> LinesDue:
         """Return what is to come: shipments under way by eta, and what is open of commits of a grade or above, by due.
 
         Of one day the most certain has the lowest rank: shipments 0, then commits from immediate, 1, to planned, 5.
@@ -372,16 +372,16 @@ class Lines:
         least = _RANKS[firmness]
         return _columns(self._standing["supply"], lambda standing: standing.rank <= least)
 
-    def demands(self, kind: str = ORDER) -> Columns:
+    def demands(self, kind: str = ORDER) -> LinesDue:
         """Return what is required, by due day: the orders that are not withdrawn, or (`FORECAST`) the forecasts."""
         return _columns(self._standing[kind], None)
 
-    def supplies_of(self, product: str, site: str, firmness: Firmness = "planned") -> list[Standing]:
+    def supplies_of(self, product: str, site: str, firmness: Firmness = "planned") -> list[LineDue]:
         """Return what `supplies` does of one product at one site, by day, rank and name."""
         rows = self._standing["supply"].get((product, site), {}).values()
         return sorted(standing for standing in rows if standing.rank <= _RANKS[firmness])
 
-    def orders_of(self, product: str, site: str) -> list[Standing]:
+    def orders_of(self, product: str, site: str) -> list[LineDue]:
         """Return what is required of one product at one site, by due day, priority and name."""
         return sorted(self._standing[ORDER].get((product, site), {}).values())
 
@@ -491,6 +491,14 @@ class Lines:
                 lines._put(end[1], tuple(name), End(*end))
         lines._reversed.update(map(tuple, undone))
         return lines
+
+
+def fold_lines(said: Iterable[Sequence[str]]) -> Lines:
+    """Return the lines of what was said of them, in batches: from the ledger's store, or as it is told."""
+    lines = Lines()
+    for bodies in said:
+        lines.add(bodies)
+    return lines
 
 
 # ---------------------------------------------------------------- an event as a fact of a line
@@ -646,12 +654,12 @@ def _churn(statements: Sequence[Statement]) -> int:
     )
 
 
-def _columns(book: dict[Group, dict[LineName, Standing]], wanted: Callable[[Standing], bool] | None) -> Columns:
+def _columns(book: dict[Group, dict[LineName, LineDue]], wanted: Callable[[LineDue], bool] | None) -> LinesDue:
     groups = sorted(group for group, lines in book.items() if lines)
     of_group = [sorted(filter(wanted, book[group].values())) for group in groups]
     rows = list(chain.from_iterable(of_group))
     day, rank, names, wafers, events, suppliers = zip(*rows, strict=True) if rows else ((),) * 6
-    return Columns(
+    return LinesDue(
         groups,
         np.repeat(np.arange(len(groups)), [len(lines) for lines in of_group]),
         np.array(day, dtype=np.int64),

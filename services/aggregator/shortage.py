@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.curves import Curves, Grouping
-from services.aggregator.lines import Cause, LineName, Lines, Standing
+from services.aggregator.lines import Cause, LineName, Lines, LineDue
 from services.aggregator.pegging import peg
 from shared.events import Firmness
 
@@ -39,7 +39,7 @@ class Explanation(NamedTuple):
 
     orders: list[ShortOrder]  # by due day
     orders_count: int
-    overdue: list[Standing]  # supply that was to come before today, and stands apart
+    overdue: list[LineDue]  # supply that was to come before today, and stands apart
     causes: list[Cause]  # the greatest first
     causes_count: int
 

@@ -596,7 +596,17 @@ class Store:
         remembered = [self._said.get(batch.header.batch) for batch in page]
         if None not in remembered:  # of what was just written: the teller need not read it again
             return cast(list[list[str]], remembered)
-        return [[body for body in bodies if event_name(body) in OF_LINES] for bodies in self._bodies(page)]
+        return [_of_lines(bodies) for bodies in self._bodies(page)]
+
+    def said(self, until: int | None = None, known_by: int | None = None) -> Iterator[list[str]]:
+        """Yield what the events say of lines (`OF_LINES`), batch by batch, whatever was told.
+
+        All of it, or that of the batches up to a position, or that which was recorded by a time.
+        """
+        for page in _pages(self.batches(0, self.head.batch if until is None else until), lambda b: b.header.events):
+            for batch, bodies in zip(page, self._bodies(page), strict=True):
+                if known_by is None or batch.header.recorded <= known_by:
+                    yield _of_lines(bodies)
 
     def _told(self, batch: StoredBatch, found: list[tuple[Any, ...]], said: list[str]) -> ToldBatch:
         header = batch.header
@@ -644,6 +654,10 @@ class Store:
         if refusal is not None:
             return {"status": "refused", **dict(zip(("batch", "code", "path", "message"), refusal, strict=True))}
         return {"status": "unknown"}
+
+
+def _of_lines(bodies: list[str]) -> list[str]:
+    return [body for body in bodies if event_name(body) in OF_LINES]
 
 
 def _sealed(refused: RefusedRow | StoredRefusal) -> SealedRefusal:

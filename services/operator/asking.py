@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 
 from services.aggregator.api import routes as aggregator_routes
 from services.aggregator.curves import Curves
+from services.aggregator.lines import Lines, fold_lines
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from services.ledger.api import routes as ledger_routes
@@ -108,16 +109,28 @@ def failures() -> tuple[type[Exception], ...]:
 
 def fold_as_of(store: Store, text: str) -> Curves:
     """Return the curves of what was known after a batch (1234), or at the end of a day (2026-12-31), UTC."""
+    position, time = _as_of(store, text)
+    return fold(store, until=position) if time is None else _fold_known(store, time)
+
+
+def fold_lines_as_of(store: Store, text: str) -> Lines:
+    """Return the lines as they were known then, likewise."""
+    position, time = _as_of(store, text)
+    return fold_lines(store.said(position, time))
+
+
+def _as_of(store: Store, text: str) -> tuple[int | None, int | None]:
+    """Return the position that a text names, or the last microsecond of the day; raise `StackError` if neither."""
     if text.isascii() and text.isdecimal():
         if int(text) > store.head.batch:
             advice = " (a day is written 2026-12-31)" if len(text) == len("20261231") else ""
             raise StackError(f"there is no batch {text} yet: the last one is {store.head.batch}{advice}")
-        return fold(store, until=int(text))
+        return int(text), None
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise StackError(f"{text!r} is neither a position (1234) nor a day (2026-12-31)") from error
-    return _fold_known(store, (day_number(day) + 1) * _DAY_US - 1)
+    return None, (day_number(day) + 1) * _DAY_US - 1
 
 
 def _fold_known(store: Store, time: int) -> Curves:
@@ -166,7 +179,7 @@ def fold(store: Store, advance: Callable[[int], None] = lambda _: None, *, until
     """Return the curves of all stored postings, or those up to a position: what the aggregator would have."""
     curves = Curves(catalogue=digest())
     until = store.head.batch if until is None else until
-    while batches := store.told_batches(curves.position, min(_READ_AT_ONCE, until - curves.position)):
+    while batches := store.told_batches(curves.position, min(_READ_AT_ONCE, until - curves.position), said=False):
         for batch in batches:
             curves.add(batch.postings)
         advance(len(batches))

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import numpy as np
 
 from services.aggregator.curves import PARTS, SLOTS, Curves
+from services.aggregator.lines import Lines
 from services.ledger.posting import Key, Memory, post_events
 from services.ledger.store import Store
 from services.operator.asking import fold
@@ -21,7 +22,7 @@ from services.operator.proof import expect_sealed
 from services.operator.stack import StackError
 from shared.batch import Row
 from shared.events import EPOCH, write_time
-from shared.postings import STAGES, Measure
+from shared.postings import OF_LINES, STAGES, Measure
 
 Format = Literal["hledger", "jsonl", "parquet"]
 Advance = Callable[[int], None]
@@ -285,3 +286,17 @@ class _Table:
             arrays = [self.array(c, field.type) for c, field in zip(columns, self.schema, strict=True)]
             self.writer.write_table(self.table(arrays, schema=self.schema))
             self.rows.clear()
+
+
+def read_lines(folder: Path) -> Lines:
+    """Return the lines that the events of a Parquet export come to."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # type: ignore[import-untyped] # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    lines, numbers = Lines(), {"time": pa.int64(), "day": pa.int32()}
+    for group in pq.ParquetFile(folder / "events.parquet").iter_batches(_ROW_GROUP, columns=Row._fields):
+        said = group.filter(pc.is_in(group["name"], value_set=pa.array(OF_LINES)))
+        columns = [said[name].cast(numbers.get(name, said[name].type)).to_pylist() for name in Row._fields]
+        lines.add_rows(map(Row._make, zip(*columns, strict=True)))
+    return lines

@@ -369,6 +369,9 @@ def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_stor
     ]  # fmt: skip
     assert [stored.postings.said for stored in reader.told_batches(0, 9)] == told
     assert [reader.told_batches(n, 1)[0] for n in range(5)] == writer.told_batches(0, 9)
+    assert [*reader.said()] == [*writer.said()] == told
+    assert [*reader.said(until=3)] == told[:3]
+    assert [*reader.said(known_by=NOW - 1)] == []
     assert not any(stored.postings.said for stored in writer.told_batches(0, 9, said=False))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.operator.asking import fold, fold_as_of
+from services.operator.asking import fold, fold_as_of, fold_lines_as_of
 from services.operator.stack import StackError
 from shared.events import (
     Event,
@@ -71,6 +71,31 @@ def on_hand(corrected: Folded, known: str, held: date) -> int:
 def test_a_balance_is_told_as_it_was_known(corrected: Folded, known: str, on_the_2nd: int, on_the_4th: int) -> None:
     assert on_hand(corrected, known, date(2026, 3, 2)) == on_the_2nd
     assert on_hand(corrected, known, date(2026, 3, 4)) == on_the_4th
+
+
+@pytest.mark.parametrize(
+    ("known", "due"),
+    [("2026-03-01", []), ("2026-03-02", [100]), ("2026-03-03", [80]), ("1", [100]), ("2", [80]), ("3", [])],
+)
+def test_a_commit_is_told_as_it_was_known(known: str, due: list[int]) -> None:
+    voice, folded = Voice("samsung"), Folded(fresh_store(), fold(fresh_store()))
+    promised = SupplyCommitted(line="c", due=date(2026, 5, 1), firmness="firm", wafers=100, revision=0, **KEY)
+    said = [voice.say(FIRST, promised.model_copy(update={"wafers": 100 - 20 * n, "revision": n})) for n in range(2)]
+    said += [voice.say(FIRST, EventReversed(reversed=event.id, reason="")) for event in said]
+    for days, events in enumerate([said[:1], said[1:2], said[2:]]):
+        record(folded, events, now=microseconds(FIRST + days * DAY))
+
+    assert fold_lines_as_of(folded.store, known).supplies().wafers.tolist() == due
+
+
+def test_the_lines_of_a_simulated_day_are_those_recorded_by_then() -> None:
+    """Where senders say when they recorded, a later batch may be of an earlier day."""
+    voice, folded = Voice("samsung"), Folded(fresh_store(), fold(fresh_store()))
+    for n in range(2):
+        commit = SupplyCommitted(line=f"c{n}", due=date(2026, 5, 1), firmness="firm", wafers=n + 1, revision=0, **KEY)
+        record(folded, [voice.say(FIRST, commit)], now=microseconds(FIRST + (1 - n) * DAY))
+
+    assert fold_lines_as_of(folded.store, "2026-03-02").supplies().wafers.tolist() == [2]
 
 
 def test_the_state_hash_of_a_position_is_what_it_was_there() -> None:

@@ -20,10 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from services.aggregator.lines import fold_lines
 from services.ledger.store import Store, open_store
 from services.operator import exporting, taping
 from services.operator.cli import app
-from services.operator.exporting import Format, export
+from services.operator.exporting import Format, export, read_lines
 from services.operator.stack import StackError
 from shared.batch import Row
 from shared.catalog import digest as catalogue_digest
@@ -305,6 +306,15 @@ def test_a_table_of_events_holds_the_rows(folded: Folded, tmp_path: Path) -> Non
     assert sorted(rows) == sorted(map(Row.of, everything()))
     assert table["batch"][0].as_py() == 1
     assert str(table["recorded"][0].as_py()) == "2026-02-01 12:00:00+00:00"
+
+
+def test_the_lines_of_a_table_are_those_of_the_store(simulated: Path, tmp_path: Path) -> None:
+    store = open_store(simulated / "ledger.db", read_only=True)
+    export(store, "parquet", tmp_path / "parquet")
+    lines = read_lines(tmp_path / "parquet")
+
+    assert lines.digest() == fold_lines(store.said()).digest()
+    assert lines.promises()
 
 
 def test_a_table_says_what_it_was_read_from(folded: Folded, tmp_path: Path) -> None:
