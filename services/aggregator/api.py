@@ -239,7 +239,7 @@ async def _performance(reading: Reading, query: Mapping[str, str]) -> Answer:
             "wafers_received": each.received,
             "churn": _ratio(each.churned, each.committed),
             "otif": {
-                name: {"days": days, "percent": percent, **_ratio(kept, due)}
+                name: {"days_of_grace": days, "percent_of_grace": percent, **_ratio(kept, due)}
                 for name, (days, percent), kept, due in zip(
                     ("strict", "tolerant"), TOLERANCES, each.kept, each.lines, strict=True
                 )

@@ -1,6 +1,6 @@
 """The curves: what every key has moved and planned on each day, and the balances read off them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from hashlib import sha256
@@ -11,16 +11,15 @@ import numpy as np
 
 from services.aggregator import kernels
 from services.aggregator.kernels import Index, Wafers
+from services.aggregator.loading import Columns, Standing
 from shared.events import FIRMNESS, Firmness, day_number
 from shared.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 
 Part = Literal["product", "site", "supplier"]
 Basis = Literal["start", "receipt"]
 PARTS: tuple[Part, ...] = get_args(Part)
-WAFERS_MAX = 2**40  # of one posting, either way
 WAFERS_SUM_MAX = 2**60  # of all postings, signs left out: so no sum of sums can leave int64
 NAMES_MAX = 2**20  # three of them make one integer
-DAYS = (-(2**31), 2**31)
 
 SLOTS = {measure: slot for slot, measure in enumerate(MOVEMENTS + PLANS)}
 COMMITTED = (
@@ -36,6 +35,7 @@ _SLOT_OF[list(SLOTS)] = list(SLOTS.values())
 _HELD = ("wip", "finished", "transit", "on_hand")
 _SIGNS = np.array([[(into == stage) - (out == stage) for out, into in STAGES.values()] for stage in _HELD])
 _NO_KEYS = np.empty(0, dtype=np.int64)
+_OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
 _KEYS_AT_FIRST, _SERIES_AT_FIRST = 1_024, 4_104
 _GROUPINGS_MAX = 64  # kept at once
 _PACKED_AT_ONCE = 2**21  # numbers that are hashed at once, unless one series has more
@@ -139,22 +139,51 @@ class Curves:
             return _NO_KEYS
         if batch.previous != self.position:
             raise Gap(f"batch {batch.batch} follows {batch.previous}, not {self.position}")
-        products, sites, suppliers, measures, days, wafers = self._check(batch)
-        number = np.array([self._names.setdefault(name, len(self._names)) for name in batch.names], dtype=np.int64)
-        key = self._intern(number[products], number[sites], number[suppliers])
-        slot, row = _SLOT_OF[measures], self.row(days)
-        series = self._intern_series(key, slot)
-        kernels.add_movements(
-            self.cumulative, self.beyond, self.rolled, self.movement_key.size, len(MOVEMENTS), series, slot, row, wafers
-        )
-        kernels.add_plans(self.plans, self.totals, len(MOVEMENTS), series, slot, row, wafers)
-        for source, day in batch.watermarks.items():
-            self.watermarks[source] = max(day, self.watermarks.get(source, day))
-        self.sources.update(batch.sources, batch.watermarks)
-        self.epoch, self.position, self.head = batch.epoch, batch.batch, batch.head
-        self.postings += key.size
-        self._hash = None
+        columns = Columns.of(batch)
+        key, series, slot, row = self._enter(columns, self._number(columns.names))
+        count, movements = self.movement_key.size, len(MOVEMENTS)
+        wafers = columns.wafers
+        kernels.add_movements(self.cumulative, self.beyond, self.rolled, count, movements, series, slot, row, wafers)
+        kernels.add_plans(self.plans, self.totals, movements, series, slot, row, wafers)
+        self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
         return np.unique(key)
+
+    def load(self, pages: Iterable[Columns], standing: Standing) -> None:
+        """Fold all postings up to a position at once, as `add` would batch by batch; nothing was folded before.
+
+        Raises ValueError as `add` does; what was loaded by then is of no use.
+        """
+        if self.position or self.postings:
+            raise ValueError(f"there is a state already, of position {self.position}: load into another")
+        for page in pages:
+            number = self._number(page.names)
+            for part in page.parts():
+                _, series, slot, row = self._enter(part, number)
+                kernels.scatter_movements(
+                    self.cumulative, self.beyond, self.rolled, len(MOVEMENTS), series, slot, row, part.wafers
+                )
+                kernels.add_plans(self.plans, self.totals, len(MOVEMENTS), series, slot, row, part.wafers)
+        kernels.accumulate(self.cumulative, int(self.rolled[0]), self.movement_key.size)
+        self._stand(standing)
+
+    def _enter(self, columns: Columns, number: Index) -> tuple[Index, Index, Index, Index]:
+        """Return key, series, slot and row of checked postings, counted; raise ValueError where sums grow wild."""
+        said = self._said + int(np.abs(columns.wafers).sum())
+        if said > WAFERS_SUM_MAX:
+            rows = columns.wafers.size
+            raise ValueError(f"wafers[0..{rows - 1}] bring the sum of all postings to {said}, beyond {WAFERS_SUM_MAX}")
+        self._said = said
+        self.postings += columns.wafers.size
+        key = self._intern(number[columns.products], number[columns.sites], number[columns.suppliers])
+        slot = _SLOT_OF[columns.measures]
+        return key, self._intern_series(key, slot), slot, self.row(columns.days)
+
+    def _stand(self, standing: Standing) -> None:
+        for source, day in standing.watermarks.items():
+            self.watermarks[source] = max(day, self.watermarks.get(source, day))
+        self.sources.update(standing.sources, standing.watermarks)
+        self.epoch, self.position, self.head = standing.epoch, standing.position, standing.head
+        self._hash = None
 
     def row(self, days: Index) -> Index:
         """Return the rows of days since 1970: 0 before the horizon, one after its last beyond it."""
@@ -163,37 +192,11 @@ class Curves:
     def _row(self, day: int) -> int:
         return min(max(day - self.start + 1, 0), self.days + 1)
 
-    def _check(self, batch: PostingBatch) -> tuple[Index, ...]:
-        """Return the columns as arrays; raise ValueError naming column and row of what compiled code must not see."""
-        names, rows = len(batch.names), len(batch.wafers)
-        bounds = {
-            "products": (0, names), "sites": (0, names), "suppliers": (0, names), "measures": (0, 64), "days": DAYS,
-            "wafers": (-WAFERS_MAX, WAFERS_MAX + 1),
-        }  # fmt: skip
-        columns = []
-        for name, (low, high) in bounds.items():
-            values = getattr(batch, name)
-            if len(values) != rows:
-                raise ValueError(f"{name} has {len(values)} rows, wafers has {rows}")
-            try:
-                column = np.array(values, dtype=np.int64)
-            except OverflowError:
-                column = np.array([min(max(value, -(2**62)), 2**62) for value in values], dtype=np.int64)
-            if rows and not (low <= column.min() and column.max() < high):
-                n = int(np.flatnonzero((column < low) | (column >= high))[0])
-                raise ValueError(f"{name}[{n}] is {values[n]}, not {low} to {high - 1}")
-            columns.append(column)
-        unknown = _SLOT_OF[columns[3]] < 0
-        if unknown.any():
-            n = int(unknown.argmax())
-            raise ValueError(f"measures[{n}] is {batch.measures[n]}, which is no Measure")
-        said = self._said + int(np.abs(columns[5]).sum())
-        if said > WAFERS_SUM_MAX:
-            raise ValueError(f"wafers[0..{rows - 1}] bring the sum of all postings to {said}, beyond {WAFERS_SUM_MAX}")
-        if len(self._names) + names > NAMES_MAX and len(self._names.keys() | batch.names) > NAMES_MAX:
+    def _number(self, names: Sequence[str]) -> Index:
+        """Return the number of each name; raise ValueError where there are too many."""
+        if len(self._names) + len(names) > NAMES_MAX and len(self._names.keys() | set(names)) > NAMES_MAX:
             raise ValueError(f"names bring more than {NAMES_MAX} different ones")
-        self._said = said
-        return tuple(columns)
+        return np.array([self._names.setdefault(name, len(self._names)) for name in names], dtype=np.int64)
 
     def _intern(self, products: Index, sites: Index, suppliers: Index) -> Index:
         """Return the key of each posting by the numbers of its names; make room for the new ones."""
@@ -385,7 +388,7 @@ class Curves:
 
     def balances(self, keys: Index, told: int | None = None) -> BalanceBatch:
         """Return what stands in each stage for some keys, all that is posted counted, to be published."""
-        latest, open_slots = self.cumulative[self.rolled[0]], [SLOTS[measure] for measure in OPEN]
+        latest = self.cumulative[self.rolled[0]]
         stages = _SIGNS @ _at(latest, self.series[keys, : len(MOVEMENTS)]).T
         products, sites, suppliers = zip(*(self.keys[key] for key in keys), strict=True) if keys.size else ((), (), ())
         return BalanceBatch(
@@ -396,7 +399,7 @@ class Curves:
             sites=list(sites),
             suppliers=list(suppliers),
             **dict(zip(("wip", "finished", "in_transit", "on_hand"), stages.tolist(), strict=True)),
-            open_commit=_at(self.totals, self.series[keys][:, open_slots]).sum(axis=1).tolist(),
+            open_commit=_at(self.totals, self.series[keys][:, _OPEN_SLOTS]).sum(axis=1).tolist(),
             told=told,
         )
 

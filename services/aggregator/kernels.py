@@ -16,6 +16,8 @@ _LINE, _TABLE = types.int64[::1], types.int64[:, ::1]
 _INTERN = types.int64(_LINE, _LINE, types.int64, _LINE, _LINE, _LINE)
 _ROLL_OVER = types.void(_TABLE, _LINE, types.int64, types.int64)
 _ADD_MOVEMENTS = types.void(_TABLE, _LINE, _LINE, types.int64, types.int64, _LINE, _LINE, _LINE, _LINE)
+_SCATTER_MOVEMENTS = types.void(_TABLE, _LINE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
+_ACCUMULATE = types.void(_TABLE, types.int64, types.int64)
 _ADD_PLANS = types.void(_TABLE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
 _SUM_MOVEMENTS = types.void(_TABLE, _TABLE, _LINE, _LINE, types.int64, types.int64)
 _SUM_MOVEMENT_CURVES = types.void(_TABLE, _TABLE, types.int64, types.int64, _LINE, _LINE, _LINE)
@@ -90,6 +92,40 @@ def add_movements(
             roll_over(cumulative, rolled, row[n], count)
         for later in range(row[n], rolled[0] + 1):
             cumulative[later, series[n]] += wafers[n]
+
+
+@njit(_SCATTER_MOVEMENTS, nogil=True, cache=True)
+def scatter_movements(
+    daily: Wafers,  # [row, series] wafers on that day; state
+    beyond: Wafers,  # [series] wafers after the horizon; state
+    rolled: Index,  # [1] last row that is filled; state
+    movements: int,  # how many slots are movements: the others are passed over
+    series: Index,  # [posting]
+    slot: Index,  # [posting]
+    row: Index,  # [posting] 0 to H + 1
+    wafers: Wafers,  # [posting] signed
+) -> None:
+    """Add movements to their day alone; `accumulate` follows when all have come."""
+    for n in range(series.size):
+        if slot[n] >= movements:
+            continue
+        if row[n] >= daily.shape[0]:
+            beyond[series[n]] += wafers[n]
+        else:
+            daily[row[n], series[n]] += wafers[n]
+            rolled[0] = max(rolled[0], row[n])
+
+
+@njit(_ACCUMULATE, nogil=True, cache=True)
+def accumulate(
+    daily: Wafers,  # [row, series] wafers on that day; wafers up to and on that day when it is done
+    rolled: int,  # last row that is filled
+    count: int,  # how many series are in use
+) -> None:
+    """Make each row the sum of all rows up to it."""
+    for row in range(1, rolled + 1):
+        for series in range(count):
+            daily[row, series] += daily[row - 1, series]
 
 
 @njit(_ADD_PLANS, nogil=True, cache=True)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.curves import Curves, Grouping
-from services.aggregator.lines import Cause, LineName, Lines, LineDue
+from services.aggregator.lines import Cause, LineDue, LineName, Lines
 from services.aggregator.pegging import peg
 from shared.events import Firmness
 

@@ -22,7 +22,7 @@ from shared.batch import RefusedRow, Row, event_name
 from shared.postings import OF_LINES, PostingBatch, Recorded, Refusal
 
 _LINES_MAX = 50_000  # remembered; what is not is read from the store
-_BATCHES_AT_ONCE, _ROWS_AT_ONCE = 256, 16_384  # in one query
+_BATCHES_AT_ONCE, _ROWS_AT_ONCE, _POSTINGS_AT_ONCE = 256, 16_384, 65_536  # in one query
 _SAID_BATCHES = 16  # remembered until they are told; the teller is seldom further behind
 _SPELLED = re.compile(r"([^:/]*://)?([^@/%?#]|%[0-9A-Fa-f]{2})*").fullmatch  # a URL up to its host
 _first, _last = itemgetter(0), itemgetter(1)
@@ -607,6 +607,28 @@ class Store:
             for batch, bodies in zip(page, self._bodies(page), strict=True):
                 if known_by is None or batch.header.recorded <= known_by:
                     yield _of_lines(bodies)
+
+    def keys(self) -> dict[int, Key]:
+        """Return the keys that postings are of, by number."""
+        return {number: self._keys.key(number) for number in self._keys.parts}
+
+    def posting_pages(self, until: int) -> Iterator[list[tuple[int, int, int, int]]]:
+        """Yield the postings of all batches up to a position in pages: the number of the key, measure, day, wafers."""
+        found = self._one("SELECT first_posting + postings FROM batches WHERE batch = ?", (until,))
+        for first in range(1, 1 if found is None else found[0], _POSTINGS_AT_ONCE):
+            yield self.database.query(
+                "SELECT key, measure, day, wafers FROM postings WHERE seq BETWEEN ? AND ? ORDER BY seq",
+                (first, min(first + _POSTINGS_AT_ONCE, found[0]) - 1),
+            )
+
+    def watermarks(self, until: int) -> dict[str, int | None]:
+        """Return the sources that spoke up to a position, and the last day that each said is complete, if it did."""
+        found = self.database.query(
+            "SELECT source, max(watermark) FROM batches WHERE batch <= ? AND (events > 0 OR watermark IS NOT NULL)"
+            " GROUP BY source",
+            (until,),
+        )
+        return {self._names.texts[source]: day for source, day in found}
 
     def _told(self, batch: StoredBatch, found: list[tuple[Any, ...]], said: list[str]) -> ToldBatch:
         header = batch.header

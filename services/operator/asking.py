@@ -4,19 +4,21 @@ import asyncio
 import sqlite3
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from services.aggregator.api import routes as aggregator_routes
 from services.aggregator.curves import Curves
 from services.aggregator.lines import Lines, fold_lines
+from services.aggregator.loading import Columns, Standing
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from services.ledger.api import routes as ledger_routes
@@ -30,7 +32,6 @@ from shared.catalog import digest
 from shared.events import day_number
 from shared.postings import PostingBatch
 
-_READ_AT_ONCE = 200
 _DAY_US = 86_400_000_000
 
 
@@ -57,10 +58,13 @@ async def _ask_store(
     folder: Path, service: str, path: str, params: Mapping[str, str], as_of: str | None
 ) -> httpx.Response:
     store = open_store(folder)
-    folded = partial(fold, store) if as_of is None else partial(fold_as_of, store, as_of)
-    routes: list[BaseRoute] = (
-        ledger_routes(store) if service == "ledger" else [*aggregator_routes(lambda: Reading(State(folded())))]
-    )
+
+    def read() -> Reading:
+        if as_of is None:
+            return Reading(State(fold(store), fold_lines(store.said())))
+        return Reading(State(fold_as_of(store, as_of), fold_lines_as_of(store, as_of)))
+
+    routes: list[BaseRoute] = ledger_routes(store) if service == "ledger" else [*aggregator_routes(read)]
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
         return await client.get(path, params=params)
@@ -175,12 +179,26 @@ def _fold_known(store: Store, time: int) -> Curves:
     return curves
 
 
-def fold(store: Store, advance: Callable[[int], None] = lambda _: None, *, until: int | None = None) -> Curves:
+def fold(store: Store, *, until: int | None = None) -> Curves:
     """Return the curves of all stored postings, or those up to a position: what the aggregator would have."""
     curves = Curves(catalogue=digest())
     until = store.head.batch if until is None else until
-    while batches := store.told_batches(curves.position, min(_READ_AT_ONCE, until - curves.position), said=False):
-        for batch in batches:
-            curves.add(batch.postings)
-        advance(len(batches))
+    if until > 0:
+        spoken = store.watermarks(until)
+        watermarks = {source: day for source, day in spoken.items() if day is not None}
+        standing = Standing(store.epoch, until, store.hash_of(until).hex(), watermarks, spoken)
+        curves.load(_columns(store, until), standing)
     return curves
+
+
+def _columns(store: Store, until: int) -> Iterator[Columns]:
+    """Yield the postings of a store up to a position; raise `LookupError` where one is of no key."""
+    keys = store.keys()
+    names = list(dict.fromkeys(name for key in keys.values() for name in key))
+    number = {name: n for n, name in enumerate(names)}
+    parts = np.full((max(keys, default=0) + 1, 3), -1)
+    parts[list(keys)] = [[number[name] for name in key] for key in keys.values()] or np.empty((0, 3))
+    for page in store.posting_pages(until):
+        of_key, measure, day, wafers = np.fromiter(chain.from_iterable(page), np.int64, 4 * len(page)).reshape(-1, 4).T
+        product, site, supplier = parts[of_key].T
+        yield Columns(names, product, site, supplier, measure, day, wafers)

@@ -31,6 +31,7 @@ from services.operator.exporting import export as write_export
 from services.operator.logs import logs_command
 from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
+from services.operator.rebuilding import rebuild_export
 from services.operator.stack import Play, Stack, StackError, refuse_running, running, started, strangers_in
 from services.operator.tables import open_console, save_picture, shortages_tables, table
 from shared import contracts
@@ -646,3 +647,31 @@ def export(
         with demo_.progress_bar(console, "exporting", store.head.batch) as (bar, task):
             write_export(store, format_, None if to == "-" else Path(to), partial(bar.advance, task))
         console.print(f"{store.head.batch:,} batches in {to}, chain head {store.head.hash.hex()}", highlight=False)
+
+
+@app.command()
+def rebuild(
+    folder: Annotated[Path, typer.Argument(help="What `waferline export --format parquet` wrote.")],
+    json_: Json = False,
+) -> None:
+    """Make the aggregator's state again from an export alone, and tell whether it is the one that was exported.
+
+    Exits with 1 if it is not. Example: waferline export --format parquet --to wafers && waferline rebuild wafers
+    """
+    with _errors_told():
+        began = time.perf_counter()
+        curves, exported = rebuild_export(folder)
+        seconds = round(time.perf_counter() - began, 3)
+        state = curves.state_hash()
+    if json_:
+        facts = {"position": curves.position, "head": curves.head, "keys": len(curves.keys)}
+        facts |= {"postings": curves.postings, "seconds": seconds, "state": state, "equal": state == exported}
+        _print_json(facts)
+    else:
+        console = open_console()
+        console.print(f"{len(curves.keys):,} keys of {curves.postings:,} postings in {seconds} s", highlight=False)
+        console.print(f"state hash: {state}", highlight=False, soft_wrap=True)
+        verdict = "the one that was exported" if state == exported else f"[bold red]NOT the one exported, {exported}"
+        console.print(f"which is {verdict}", highlight=False, soft_wrap=True)
+    if state != exported:
+        raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """Exports: what a store holds, for the tools of others: a journal for hledger, the proved documents, Parquet."""
 
+import json
 import shutil
 import sys
 from array import array
@@ -215,7 +216,8 @@ def _write_parquet(store: Store, folder: Path, advance: Advance) -> None:
     curves = fold(store)
     said = {
         "epoch": str(store.epoch), "position": str(store.head.batch), "head": store.head.hash.hex(),
-        "state": curves.state_hash(),
+        "state": curves.state_hash(), "sources": _json(sorted(curves.sources)),
+        "watermarks": _json({source: _iso_day(day) for source, day in curves.watermarks.items()}),
     }  # fmt: skip
     part = folder.with_name(folder.name + ".part")
     part.mkdir()
@@ -224,6 +226,10 @@ def _write_parquet(store: Store, folder: Path, advance: Advance) -> None:
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def _write_tables(store: Store, folder: Path, metadata: dict[str, str], advance: Advance) -> None:

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.ledger.store import Store
+from services.operator.asking import fold as fold_store
 from services.operator.proof import verify
 from tests.fold import Folded, fold
 from tests.unit.naive_ledger import sum_up
@@ -27,10 +28,12 @@ def closed(folded: Folded) -> Folded:
 def outcome(folded: Folded) -> tuple[Any, ...]:
     """All that a store is asked for, save the numbers that it gives to names."""
     store: Store = folded.store
+    at_once = fold_store(store)
     return (
         store.head, store.progress, store.tallies, store.offsets(), store.rows_held(), store.memory.reversed,
         [*store.sealed_batches()], store.told_batches(0, 1000), store.refused(),
         {name: line.state() for name, line in store.lines()}, dict(store.stocks()), folded.outcomes, folded.state_hash,
+        at_once.state_hash(), at_once.watermarks, at_once.postings,
     )  # fmt: skip
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from services.aggregator.curves import Curves
 from services.operator.asking import fold, fold_as_of, fold_lines_as_of
 from services.operator.stack import StackError
+from shared.catalog import digest
 from shared.events import (
     Event,
     EventReversed,
@@ -141,3 +143,16 @@ def test_what_was_recorded_by_a_day_is_known_whatever_came_before_it_in_the_log(
 
     assert [len(hashes) for hashes in known.values()] == [1, 1, 1, 1]
     assert len({hash_ for hashes in known.values() for hash_ in hashes}) == 4
+
+
+def test_a_store_folded_at_once_is_what_its_batches_come_to(corrected):
+    curves = Curves(catalogue=digest())
+    for stored in corrected.store.told_batches(0, 100):
+        curves.add(stored.postings)
+
+        at_once = fold(corrected.store, until=curves.position)
+
+        assert at_once.state_hash() == curves.state_hash()
+        for facts in ("epoch", "position", "head", "postings", "watermarks", "sources"):
+            assert getattr(at_once, facts) == getattr(curves, facts)
+    assert curves.position == corrected.store.head.batch

@@ -25,6 +25,7 @@ from services.ledger.store import Store, open_store
 from services.operator import exporting, taping
 from services.operator.cli import app
 from services.operator.exporting import Format, export, read_lines
+from services.operator.rebuilding import rebuild_export
 from services.operator.stack import StackError
 from shared.batch import Row
 from shared.catalog import digest as catalogue_digest
@@ -314,7 +315,7 @@ def test_the_lines_of_a_table_are_those_of_the_store(simulated: Path, tmp_path: 
     lines = read_lines(tmp_path / "parquet")
 
     assert lines.digest() == fold_lines(store.said()).digest()
-    assert lines.promises()
+    assert lines.suppliers()
 
 
 def test_a_table_says_what_it_was_read_from(folded: Folded, tmp_path: Path) -> None:
@@ -324,6 +325,8 @@ def test_a_table_says_what_it_was_read_from(folded: Folded, tmp_path: Path) -> N
         b"position": str(folded.store.head.batch).encode(),
         b"head": folded.store.head.hash.hex().encode(),
         b"state": folded_anew(folded.store).encode(),
+        b"sources": b'["americas","samsung"]',
+        b"watermarks": b'{"americas":"2026-01-13"}',
     }
 
     assert pq.read_schema(tmp_path / "parquet" / "postings.parquet").metadata == said
@@ -365,6 +368,53 @@ def test_the_state_hash_can_be_had_from_the_tables(simulated: Path, tmp_path: Pa
         if filled:
             said += [*map(text, name), number(len(filled)), *(number(d) + number(w) for d, w in filled)]
     assert sha256(b"".join(said)).hexdigest().encode() == postings.schema.metadata[b"state"]
+
+
+def test_the_state_is_rebuilt_from_the_tables(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "_ROW_GROUP", 500)
+    store = open_store(simulated / "ledger.db", read_only=True)
+    export(store, "parquet", tmp_path / "parquet")
+
+    curves, state = rebuild_export(tmp_path / "parquet")
+
+    expected = exporting.fold(store)
+    assert curves.state_hash() == state == expected.state_hash()
+    assert (curves.epoch, curves.position, curves.head) == (expected.epoch, expected.position, expected.head)
+    assert (curves.postings, curves.last_day) == (expected.postings, expected.last_day)
+
+
+def test_the_command_tells_whether_a_rebuilt_state_is_the_one_exported(folded: Folded, tmp_path: Path) -> None:
+    export(folded.store, "parquet", tmp_path / "parquet")
+    path = tmp_path / "parquet" / "postings.parquet"
+
+    said = CliRunner().invoke(app, ["rebuild", str(tmp_path / "parquet"), "--json"])
+    assert said.exit_code == 0
+    assert (json.loads(said.stdout)["equal"], json.loads(said.stdout)["keys"]) == (True, 4)
+
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    said = CliRunner().invoke(app, ["rebuild", str(tmp_path / "parquet")])
+    assert said.exit_code == 1
+    assert "NOT the one exported" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop_columns("day"), "day"),
+        (lambda table: table.replace_schema_metadata({}), "epoch"),
+        (lambda table: table.set_column(2, "measure", [["NONE"] * len(table)]), "wrote"),
+    ],
+)
+def test_a_table_of_somebody_else_is_refused(folded: Folded, tmp_path: Path, change: Any, message: str) -> None:
+    with pytest.raises(StackError, match="is not there"):
+        rebuild_export(tmp_path)
+    export(folded.store, "parquet", tmp_path / "parquet")
+    path = tmp_path / "parquet" / "postings.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+
+    with pytest.raises(StackError, match=message):
+        rebuild_export(tmp_path / "parquet")
 
 
 def test_a_table_is_written_as_it_is_read(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

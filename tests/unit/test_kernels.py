@@ -91,6 +91,20 @@ def test_add_movements_agrees_with_its_naive_twin(random):
     assert rolled[0] == max(row[(slot < MOVEMENTS) & (row < LAST)])
 
 
+def test_what_is_scattered_and_accumulated_is_what_is_added(random):
+    (a, b), (beyond_a, beyond_b) = np.zeros((2, ROWS + 1, SERIES), np.int64), np.zeros((2, SERIES), np.int64)
+    rolled_a, rolled_b = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    postings = some_postings(random)
+
+    kernels.add_movements(a, beyond_a, rolled_a, SERIES, MOVEMENTS, *postings)
+    kernels.scatter_movements(b, beyond_b, rolled_b, MOVEMENTS, *postings)
+    kernels.accumulate(b, rolled_b[0], SERIES)
+
+    assert (a == b).all()
+    assert (beyond_a == beyond_b).all()
+    assert rolled_a[0] == rolled_b[0]
+
+
 def test_add_plans_agrees_with_its_naive_twin(random):
     plans = np.zeros((SERIES, LAST + 1), dtype=np.int64)
     totals = np.zeros(SERIES, dtype=np.int64)

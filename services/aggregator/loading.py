@@ -1,0 +1,83 @@
+"""Postings in columns, many at once, and where they stand: checked before compiled code sees them."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.postings import Measure, PostingBatch
+
+WAFERS_MAX = 2**40  # of one posting, either way
+DAYS = (-(2**31), 2**31)
+_ROWS_AT_ONCE = 65_536  # their columns fit into the cache, and no sum of them can leave int64
+_IS_MEASURE = np.isin(np.arange(64), [*Measure])
+
+Integers = NDArray[Any]  # of one of the whole-number types
+
+
+class Standing(NamedTuple):
+    """What is known beside the postings once all of them are folded."""
+
+    epoch: int
+    position: int
+    head: str
+    watermarks: Mapping[str, int]  # source -> the day (since 1970) it has advanced through
+    sources: Collection[str]  # all that spoke
+
+
+class Columns(NamedTuple):
+    """Some postings: row n is `wafers[n]` of a measure on a day for a key, its parts indices into `names`."""
+
+    names: Sequence[str]
+    products: Integers
+    sites: Integers
+    suppliers: Integers
+    measures: Integers
+    days: Integers  # since 1970
+    wafers: Integers  # signed
+
+    @classmethod
+    def of(cls, batch: PostingBatch) -> Self:
+        """Return the postings of a batch; raise ValueError naming column and row of what compiled code must not see."""
+        for name in cls._fields[1:]:
+            if len(getattr(batch, name)) != len(batch.wafers):
+                raise ValueError(f"{name} has {len(getattr(batch, name))} rows, wafers has {len(batch.wafers)}")
+        columns = cls(batch.names, *(_whole(getattr(batch, name)) for name in cls._fields[1:]))
+        columns.check(0)
+        return columns
+
+    def parts(self) -> Iterator[Self]:
+        """Yield the postings, checked, as int64 and some at once; raise ValueError as `of` does."""
+        for name in self._fields[1:]:
+            column = getattr(self, name)
+            if column.dtype.kind not in "iu" or column.shape != self.wafers.shape[:1]:
+                raise ValueError(f"{name} is {column.dtype}{list(column.shape)}, not whole numbers, one for each row")
+        for first in range(0, self.wafers.size, _ROWS_AT_ONCE):
+            part = (column[first : first + _ROWS_AT_ONCE].astype(np.int64) for column in self[1:])
+            columns = type(self)(self.names, *part)
+            columns.check(first)
+            yield columns
+
+    def check(self, first: int) -> None:
+        """Raise ValueError naming column and row of what is out of bounds; `first` is the number of the first row."""
+        names = len(self.names)
+        bounds = (
+            (0, names), (0, names), (0, names), (0, _IS_MEASURE.size), DAYS, (-WAFERS_MAX, WAFERS_MAX + 1)
+        )  # fmt: skip
+        for name, column, (low, high) in zip(self._fields[1:], self[1:], bounds, strict=True):
+            if column.size and not (low <= column.min() and column.max() < high):
+                n = int(np.flatnonzero((column < low) | (column >= high))[0])
+                raise ValueError(f"{name}[{first + n}] is {column[n]}, not {low} to {high - 1}")
+        known = _IS_MEASURE[self.measures]
+        if not known.all():
+            n = int(known.argmin())
+            raise ValueError(f"measures[{first + n}] is {self.measures[n]}, which is no Measure")
+
+
+def _whole(values: Sequence[int]) -> Integers:
+    """Return int64, or the whole numbers as they are where one is greater than that."""
+    try:
+        return np.array(values, dtype=np.int64)
+    except OverflowError:
+        return np.array(values, dtype=object)
