@@ -10,7 +10,7 @@ BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger lock clean
+.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger bench-restart lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -41,7 +41,7 @@ format: .venv/ready  ## Format the code, and repair what lint can repair.
 	@$(BIN)/ruff format --quiet .
 
 contracts: .venv/ready  ## Write the JSON Schemas and the AsyncAPI document anew; a diff is a change of contract.
-	@$(BIN)/waferline schemas --write tests/contracts
+	@$(BIN)/waferline schemas --write
 
 tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.
 	@$(BIN)/python -m tests.replay.tape
@@ -51,6 +51,9 @@ bench-path: .venv/ready  ## Measure the whole path from an event to its balance.
 
 bench-ledger: .venv/ready  ## Measure the ledger alone against others, and as it grows; ARGS=--quick to 1e6 events only.
 	@$(BIN)/python -m bench.ledger $(ARGS)
+
+bench-restart: .venv/ready  ## Measure how soon the aggregator has its state again: 10 million postings, and the programme's.
+	@$(BIN)/python -m bench.restart $(ARGS)
 
 chaos: .venv/ready  ## Kill, stop, cut and fill up the real processes, and check what must hold; ARGS="--kills 3" is short.
 	@$(BIN)/python -m tests.chaos $(ARGS)

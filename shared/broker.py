@@ -56,6 +56,11 @@ class Reader:
         self.rewound = False
         self.seek: Callable[[str], None] = lambda _: None  # has the subscriber go on from there
 
+    def begin_behind(self, position: str) -> None:
+        """Have the stream read from behind an entry, before it is read at all."""
+        self.position = position
+        self.seek(position)
+
     def rewind(self) -> None:
         """Have the stream read from its beginning again."""
         self.position, self.rewound = "0-0", True
@@ -91,6 +96,7 @@ class Service:
             middlewares=[lambda message, context: _StopOnFailure(message, context=context, fail=self.fail)],
         )
         self.readers: list[Reader] = []
+        self.at_start: list[Task] = []
         self.beside: list[Task] = []
         self.at_end: list[Callable[[], None]] = []
         self.routes: list[BaseRoute] = [
@@ -227,6 +233,8 @@ class Service:
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._find_redis()
+            for begin in self.at_start:
+                await begin()
             await self.broker.start()
             running = [
                 self._watch(task) for task in (*self.beside, self._say_alive, *([server.serve] if server else []))

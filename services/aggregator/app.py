@@ -4,14 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import date
+from pathlib import Path
 
 import httpx
 import numpy as np
 from prometheus_client import Counter, Gauge
+from pydantic import Field
 from structlog.typing import FilteringBoundLogger
 
 from services.aggregator.api import routes
 from services.aggregator.curves import Curves, Gap
+from services.aggregator.keeping import Snapshots
 from services.aggregator.kernels import Index
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
@@ -32,13 +35,16 @@ class AggregatorSettings(ServiceSettings):
     ledger_url: str = "http://127.0.0.1:8101"
     horizon_start: date = date(2025, 1, 1)
     horizon_days: int = 2191
+    snapshot: Path | None = Field(default=None, description="the file that a restart begins with; none: it replays all")
+    snapshot_every_s: float = Field(default=60, gt=0)
 
 
 def build_app(settings: AggregatorSettings) -> Service:
-    """Return the aggregator: it folds the postings from the first one on, for it keeps no state of its own."""
+    """Return the aggregator: it folds the postings behind its snapshot, or from the first one on if it has none."""
     service = Service("aggregator", settings)
     reading = Reading(_nothing_folded(settings))
     folder = _Folder(settings, reading, service.log)
+    told_through = 0  # the position whose balances are on their stream
     postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
     position = Gauge("waferline_aggregator_position", "The last batch folded", registry=service.registry)
     service.routes += routes(lambda: reading)
@@ -52,6 +58,7 @@ def build_app(settings: AggregatorSettings) -> Service:
 
     @service.reads(POSTINGS, after="0-0")
     async def roll_balances(entries: list[Entry]) -> None:
+        nonlocal told_through
         began = time.perf_counter()
         batches = [PostingBatch.model_validate_json(body) for _, body in entries]
         async with reading.still:
@@ -61,6 +68,7 @@ def build_app(settings: AggregatorSettings) -> Service:
         if keys.size:
             reading.note(keys)
             await publish_entries(service.redis, [(BALANCES, curves.balances(keys, told).encode(), "*")])
+        told_through = curves.position
         count = sum(len(batch.wafers) for batch in batches)
         postings.inc(count)
         position.set(curves.position)
@@ -93,6 +101,17 @@ def build_app(settings: AggregatorSettings) -> Service:
                 ms_max=ms,
             )
             await asyncio.sleep(max(_PLANNED_EVERY_S, _LEFT_TO_OTHERS * ms / 1000))
+
+    def adopt(state: State) -> None:
+        nonlocal told_through
+        reading.replace(state)
+        told_through = state.curves.position
+        service.readers[0].begin_behind(f"{state.curves.epoch}-{told_through}")
+
+    if settings.snapshot is not None:
+        snapshots = Snapshots(service, reading, settings.snapshot, settings.snapshot_every_s, settings.ledger_url)
+        snapshots.begin(adopt)
+        snapshots.keep(lambda: told_through == reading.state.curves.position)
 
     return service
 

@@ -1,18 +1,18 @@
 """The curves: what every key has moved and planned on each day, and the balances read off them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
 from itertools import starmap
-from typing import Literal, NamedTuple, TypedDict, Unpack, cast, get_args
+from typing import Literal, NamedTuple, Self, TypedDict, Unpack, cast, get_args
 
 import numpy as np
 
 from services.aggregator import kernels
 from services.aggregator.kernels import Index, Wafers
-from services.aggregator.loading import Columns, Standing
-from shared.events import FIRMNESS, Firmness, day_number
+from services.aggregator.loading import WAFERS_MAX, Columns, Standing
+from shared.events import EPOCH, FIRMNESS, Firmness, day_number
 from shared.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 
 Part = Literal["product", "site", "supplier"]
@@ -114,13 +114,18 @@ class Curves:
         self.plans: Wafers = np.zeros((_SERIES_AT_FIRST, self.days + 2), dtype=np.int64)  # [series, row]
         self.totals: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
         self.rolled: Index = np.zeros(1, dtype=np.int64)  # the last row that movements fill
-        self._said = 0  # wafers of all postings, signs left out
+        self.said = 0  # wafers of all postings, signs left out
         self._names: dict[str, int] = {}
         self._place_code = np.full(4 * _KEYS_AT_FIRST, -1, dtype=np.int64)  # three name numbers in one; see the kernel
         self._place_key = np.zeros(4 * _KEYS_AT_FIRST, dtype=np.int64)
         self._groupings: dict[tuple[tuple[Part, ...], tuple[tuple[str, str], ...]], Grouping] = {}
         self._order: tuple[Index, list[bytes]] | None = None  # of the series, by name
         self._hash: str | None = None
+
+    @classmethod
+    def of(cls, start: int, days: int, catalogue: str) -> Self:
+        """Return empty curves of a horizon that starts on a day since 1970."""
+        return cls(EPOCH + timedelta(days=start), days, catalogue)
 
     @property
     def memory_bytes(self) -> int:
@@ -148,16 +153,17 @@ class Curves:
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
         return np.unique(key)
 
-    def load(self, pages: Iterable[Columns], standing: Standing) -> None:
+    def load(self, pages: Iterable[Columns], standing: Standing, *, cell_max: int = WAFERS_MAX) -> None:
         """Fold all postings up to a position at once, as `add` would batch by batch; nothing was folded before.
 
-        Raises ValueError as `add` does; what was loaded by then is of no use.
+        A row may also be the sum of many postings: `cell_max` says how many wafers it holds at most, either way. Raises
+        ValueError as `add` does; what was loaded by then is of no use.
         """
         if self.position or self.postings:
             raise ValueError(f"there is a state already, of position {self.position}: load into another")
         for page in pages:
             number = self._number(page.names)
-            for part in page.parts():
+            for part in page.parts(cell_max):
                 _, series, slot, row = self._enter(part, number)
                 kernels.scatter_movements(
                     self.cumulative, self.beyond, self.rolled, len(MOVEMENTS), series, slot, row, part.wafers
@@ -165,14 +171,16 @@ class Curves:
                 kernels.add_plans(self.plans, self.totals, len(MOVEMENTS), series, slot, row, part.wafers)
         kernels.accumulate(self.cumulative, int(self.rolled[0]), self.movement_key.size)
         self._stand(standing)
+        if standing.postings is not None and standing.said is not None:
+            self.postings, self.said = standing.postings, standing.said
 
     def _enter(self, columns: Columns, number: Index) -> tuple[Index, Index, Index, Index]:
         """Return key, series, slot and row of checked postings, counted; raise ValueError where sums grow wild."""
-        said = self._said + int(np.abs(columns.wafers).sum())
+        said = self.said + int(np.abs(columns.wafers).sum())
         if said > WAFERS_SUM_MAX:
             rows = columns.wafers.size
             raise ValueError(f"wafers[0..{rows - 1}] bring the sum of all postings to {said}, beyond {WAFERS_SUM_MAX}")
-        self._said = said
+        self.said = said
         self.postings += columns.wafers.size
         key = self._intern(number[columns.products], number[columns.sites], number[columns.suppliers])
         slot = _SLOT_OF[columns.measures]
@@ -403,6 +411,28 @@ class Curves:
             told=told,
         )
 
+    # ---------------------------------------------------------------- for a snapshot
+
+    def names(self) -> list[str]:
+        """Return all names, by number."""
+        return list(self._names)
+
+    def numbered_keys(self) -> list[tuple[int, ...]]:
+        """Return the parts of each key as numbers of names."""
+        return [tuple(map(self._names.__getitem__, key)) for key in self.keys]
+
+    def measures(self) -> Index:
+        """Return the measure of each series, plans after movements."""
+        return np.array(list(SLOTS), dtype=np.int64)[np.concatenate((self.movement_slot, self.plan_slot))]
+
+    def cells(self) -> tuple[Index, Index, Wafers]:
+        """Return how many cells each series has, plans after movements; and of each cell, by series, row and wafers."""
+        filled = self._filled()
+        ends = 2 * filled.cumsum()
+        packed = np.empty(ends[-1] if ends.size else 0, dtype=np.int64)
+        self._pack(packed, ends - 2 * filled, np.arange(filled.size), 0)
+        return filled, packed[0::2], packed[1::2]
+
     # ---------------------------------------------------------------- the proof
 
     def state_hash(self) -> str:
@@ -431,10 +461,7 @@ class Curves:
 
     def _days_by_name(self) -> Iterator[tuple[bytes, memoryview]]:
         """Yield the names of each series that has a cell, sorted; and the number of its cells, then each, as bytes."""
-        movements, rolled, day = self.movement_key.size, int(self.rolled[0]), self.start - 1
-        filled = np.empty(movements + self.plan_key.size, dtype=np.int64)
-        kernels.count_moved_days(filled[:movements], self.cumulative, self.beyond, rolled)
-        kernels.count_planned_days(filled[movements:], self.plans)
+        filled = self._filled()
         order, names = self._by_name()
         order = order[filled[order] > 0]
         ends = (2 * filled[order] + 1).cumsum()  # in numbers: a count, then pairs
@@ -443,14 +470,28 @@ class Curves:
             before = int(ends[begin - 1]) if begin else 0
             end = max(begin + 1, int(ends.searchsorted(before + _PACKED_AT_ONCE, "right")))
             block, edges = order[begin:end], np.concatenate(([0], ends[begin:end] - before))
-            packed, place, moves = np.empty(edges[-1], dtype=np.int64), edges[:-1] + 1, block < movements
+            packed = np.empty(edges[-1], dtype=np.int64)
             packed[edges[:-1]] = filled[block]
-            kernels.pack_moved_days(packed, place[moves], self.cumulative, self.beyond, rolled, block[moves], day)
-            kernels.pack_planned_days(packed, place[~moves], self.plans, block[~moves] - movements, day)
+            self._pack(packed, edges[:-1] + 1, block, self.start - 1)
             told, at = packed.astype("<i8", copy=False).data, edges.tolist()
             for n, series in enumerate(block.tolist()):
                 yield names[series], told[at[n] : at[n + 1]]
             begin = end
+
+    def _filled(self) -> Index:
+        """Return how many cells each series has that are not zero, movements first."""
+        movements = self.movement_key.size
+        filled = np.empty(movements + self.plan_key.size, dtype=np.int64)
+        kernels.count_moved_days(filled[:movements], self.cumulative, self.beyond, int(self.rolled[0]))
+        kernels.count_planned_days(filled[movements:], self.plans)
+        return filled
+
+    def _pack(self, packed: Wafers, place: Index, series: Index, day: int) -> None:
+        """Write the cells of some series, plans numbered after movements, each from its place; row 0 is of a day."""
+        moves, plans = series < self.movement_key.size, series >= self.movement_key.size
+        rolled = int(self.rolled[0])
+        kernels.pack_moved_days(packed, place[moves], self.cumulative, self.beyond, rolled, series[moves], day)
+        kernels.pack_planned_days(packed, place[plans], self.plans, series[plans] - self.movement_key.size, day)
 
     def _by_name(self) -> tuple[Index, list[bytes]]:
         """Return the order of all series, plans numbered after movements, by their names; and each one's as bytes."""

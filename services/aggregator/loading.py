@@ -24,6 +24,8 @@ class Standing(NamedTuple):
     head: str
     watermarks: Mapping[str, int]  # source -> the day (since 1970) it has advanced through
     sources: Collection[str]  # all that spoke
+    postings: int | None = None  # how many there were, and
+    said: int | None = None  # their wafers, signs left out: where the columns hold sums of them
 
 
 class Columns(NamedTuple):
@@ -44,10 +46,10 @@ class Columns(NamedTuple):
             if len(getattr(batch, name)) != len(batch.wafers):
                 raise ValueError(f"{name} has {len(getattr(batch, name))} rows, wafers has {len(batch.wafers)}")
         columns = cls(batch.names, *(_whole(getattr(batch, name)) for name in cls._fields[1:]))
-        columns.check(0)
+        columns.check()
         return columns
 
-    def parts(self) -> Iterator[Self]:
+    def parts(self, wafers_max: int = WAFERS_MAX) -> Iterator[Self]:
         """Yield the postings, checked, as int64 and some at once; raise ValueError as `of` does."""
         for name in self._fields[1:]:
             column = getattr(self, name)
@@ -56,14 +58,14 @@ class Columns(NamedTuple):
         for first in range(0, self.wafers.size, _ROWS_AT_ONCE):
             part = (column[first : first + _ROWS_AT_ONCE].astype(np.int64) for column in self[1:])
             columns = type(self)(self.names, *part)
-            columns.check(first)
+            columns.check(first, wafers_max)
             yield columns
 
-    def check(self, first: int) -> None:
+    def check(self, first: int = 0, wafers_max: int = WAFERS_MAX) -> None:
         """Raise ValueError naming column and row of what is out of bounds; `first` is the number of the first row."""
         names = len(self.names)
         bounds = (
-            (0, names), (0, names), (0, names), (0, _IS_MEASURE.size), DAYS, (-WAFERS_MAX, WAFERS_MAX + 1)
+            (0, names), (0, names), (0, names), (0, _IS_MEASURE.size), DAYS, (-wafers_max, wafers_max + 1)
         )  # fmt: skip
         for name, column, (low, high) in zip(self._fields[1:], self[1:], bounds, strict=True):
             if column.size and not (low <= column.min() and column.max() < high):

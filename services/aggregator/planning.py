@@ -174,7 +174,8 @@ def plan_ahead(
     groups = len(grouping.labels)
     tables: list[Wafers]
     if (
-        before is not None
+        today is not None
+        and before is not None
         and changed is not None
         and (before.today, before.grouping.labels) == (today, grouping.labels)
     ):

@@ -28,7 +28,8 @@ _STOPPED_WITHIN_S = 20.0
 _RESTARTED_AFTER_S = 1.0
 _OURS = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
-    "checkpoints.txt", "redis", "outbox", "logs", "lock", "stack.json", "made-by-demo",
+    "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
+    "stack.json", "made-by-demo",
 }  # fmt: skip
 
 
@@ -81,6 +82,11 @@ class Stack:
     def checkpoint_key(self) -> Path:
         """The ledger's private key; the public one is beside it, as .pub."""
         return self.folder / "ledger.key"
+
+    @property
+    def snapshot(self) -> Path:
+        """The file that the aggregator begins with after a restart."""
+        return self.folder / "aggregator.snapshot"
 
     def services(self) -> list[str]:
         """Return the names of the processes, in the order of their start."""
@@ -210,6 +216,7 @@ class Stack:
             "CHECKPOINT_KEY": str(self.checkpoint_key),
             "CHECKPOINTS": str(self.checkpoints),
             "LEDGER_URL": self.url("ledger"),
+            "SNAPSHOT": str(self.snapshot),
             "OUTBOX_DIR": str(self.folder / "outbox"),
             "SUPPLIERS": ",".join(self.suppliers),
             "DATACENTERS": ",".join(self.datacenters),

@@ -105,6 +105,49 @@ def test_an_emptied_redis_is_filled_again_from_the_store(folder: Path, redis_url
         assert ask(folder, "aggregator", "/state")["state_hash"] == fold(open_store(folder)).state_hash()
 
 
+def said_by(stack: Stack, name: str, log: str) -> list[dict[str, Any]]:
+    """The lines of a name in a service's log."""
+    lines = (stack.folder / "logs" / f"{name}.log").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if line["log"] == log]
+
+
+def test_a_restart_begins_with_the_snapshot_and_a_kill_costs_nothing(folder: Path, redis_url: str) -> None:
+    voice = Voice("samsung")
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        hand_in(stack, voice, 3)
+        until("it is folded", lambda: is_folded(stack))
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        hand_in(stack, voice, 2)
+        until("it is folded", lambda: is_folded(stack))
+        stack.kill("aggregator")
+        hand_in(stack, voice, 1)
+        stack.tend()
+        until("the aggregator is back", lambda: stack._is_up("aggregator") and is_folded(stack))
+        restored = said_by(stack, "aggregator", "snapshot_restored")
+
+        assert [line["position"] for line in restored] == [restored[0]["position"]] * 2
+        assert ask(folder, "aggregator", "/state")["state_hash"] == fold(open_store(folder)).state_hash()
+
+
+def test_a_snapshot_of_another_store_is_refused_and_all_is_folded_anew(folder: Path, redis_url: str) -> None:
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        hand_in(stack, Voice("samsung"), 3)
+        until("it is folded", lambda: is_folded(stack))
+    for path in (*folder.glob("ledger.db*"), *folder.glob("outbox/*"), folder / "checkpoints.txt"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "redis", ignore_errors=True)
+    if redis_url:
+        with Redis.from_url(redis_url) as redis:
+            redis.flushall()
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        refused = said_by(stack, "aggregator", "snapshot_refused")
+        hand_in(stack, Voice("samsung"), 1)
+        until("it is folded", lambda: is_folded(stack))
+
+        assert [line["code"] for line in refused] == ["ahead_of_ledger"]
+        assert ask(folder, "aggregator", "/state")["state_hash"] == fold(open_store(folder)).state_hash()
+
+
 @pytest.mark.parametrize(("kept", "said"), [(True, "the checkpoint of batch"), (False, "of another history")])
 def test_an_old_copy_of_the_store_is_refused(
     folder: Path, tmp_path: Path, redis_url: str, kept: bool, said: str

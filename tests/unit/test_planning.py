@@ -221,6 +221,16 @@ def test_nothing_is_projected_before_there_is_a_today_nor_after_the_horizon():
     assert len(project(curves, "planned", START + DAYS - 1)) == 1
 
 
+def test_a_plan_goes_on_from_one_that_had_no_today():
+    curves = fold([])
+    before = plan_ahead(curves)
+    changed = curves.add(batch_of(2, of(Measure.REQUIRED, 40)))
+
+    assert plan_ahead(curves, before=before, changed=changed).grouping.labels == []
+    curves.add(batch_of(3, [], {"samsung": START}))
+    assert plan_ahead(curves, before=before, changed=changed).shortages().tolist() == [0]
+
+
 # ---------------------------------------------------------------- cases that broke other systems
 
 

@@ -1,0 +1,122 @@
+"""How soon the aggregator has its state again: loaded from columns, from an export, and restored from a snapshot.
+
+Ten million postings of 10,000 keys, four measures each, over 1,461 days; and the four years of the reference programme
+from the Parquet export of a stack that has played it:
+
+    waferline demo --until 2029-12 --data data/restart
+    waferline export --format parquet --to data/restart.parquet --data data/restart
+    make bench-restart ARGS="--export data/restart.parquet"
+
+Prints one line of JSON; each figure is the median of some rounds, the first of them left out: it touches the memory.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.aggregator.curves import Curves
+from services.aggregator.keeping import Keeper
+from services.aggregator.loading import Columns, Standing
+from services.aggregator.snapshot import decode, encode
+from services.aggregator.state import State
+from services.operator.rebuilding import rebuild_export
+from shared.broker import calm_collector
+from shared.catalog import digest
+from shared.postings import Measure
+
+DAYS, FIRST_DAY, LATE_MAX = 1461, 20_089, 3  # from 2025-01-01
+MEASURES = (Measure.STARTED, Measure.RECEIVED, Measure.REQUIRED, Measure.OPEN_FIRM)
+PRODUCTS, SITES = 20, 125
+
+
+def make_postings(count: int, keys: int, seed: int) -> Columns:
+    """Return random postings, nearly in the order of their days as a ledger has them."""
+    random = np.random.default_rng(seed)
+    key = random.integers(0, keys, count, dtype=np.int32)
+    suppliers = -(-keys // (PRODUCTS * SITES))
+    kinds = (("P", PRODUCTS), ("S", SITES), ("U", suppliers))
+    day = FIRST_DAY + np.sort(random.integers(0, DAYS, count, dtype=np.int32)) - random.integers(0, LATE_MAX, count)
+    return Columns(
+        names=[f"{kind}{n}" for kind, size in kinds for n in range(size)],
+        products=key % PRODUCTS,
+        sites=PRODUCTS + key // PRODUCTS % SITES,
+        suppliers=PRODUCTS + SITES + key // (PRODUCTS * SITES),
+        measures=np.array(MEASURES)[random.integers(0, len(MEASURES), count)],
+        days=day,
+        wafers=random.integers(1, 26, count, dtype=np.int32),
+    )
+
+
+def measure(postings: Columns, export: Path | None, rounds: int) -> dict[str, Any]:
+    """Return the medians, in seconds, and what the state takes."""
+    took: dict[str, list[float]] = defaultdict(list)
+    facts: dict[str, Any] = {}
+
+    def lap(name: str, began: float) -> None:
+        took[name].append(time.perf_counter() - began)
+
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            curves = Curves(catalogue=digest())
+            began = time.perf_counter()
+            curves.load([postings], Standing(1, 1, "", {}, ["bench"]))
+            lap("rebuild_s", began)
+            began = time.perf_counter()
+            state = curves.state_hash()
+            lap("hash_s", began)
+            keeper = Keeper(Path(folder) / "snapshot")
+            began = time.perf_counter()
+            pieces = encode(State(curves))
+            lap("encode_s", began)
+            began = time.perf_counter()
+            size = keeper.write(pieces, (1, number + 1))
+            lap("write_s", began)
+            del pieces
+            facts |= {
+                "bytes": size,
+                "keys": len(curves.keys),
+                "memory_bytes_per_key": curves.memory_bytes // len(curves.keys),
+            }
+            start, days, catalogue = curves.start, curves.days, curves.catalogue
+            del curves
+            began = time.perf_counter()
+            restored = decode(keeper.read(), start, days, catalogue).curves  # which compares the state hash, too
+            lap("restore_s", began)
+            if restored.state_hash() != state:
+                raise RuntimeError("the restored state is another")
+            del restored
+            if export is not None:
+                began = time.perf_counter()
+                programme, exported = rebuild_export(export)
+                equal = programme.state_hash() == exported
+                lap("programme_rebuild_s", began)
+                facts |= {"programme_postings": programme.postings, "programme_equal": equal}
+                began = time.perf_counter()
+                encode(State(programme))
+                lap("programme_encode_s", began)
+    return {name: round(statistics.median(times[1:]), 4) for name, times in took.items()} | facts
+
+
+def main() -> None:
+    """Measure, and print one line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--postings", type=int, default=10_000_000)
+    parser.add_argument("--keys", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--export", type=Path, help="what `waferline export --format parquet` wrote of the programme")
+    asked = parser.parse_args()
+    calm_collector()
+    postings = make_postings(asked.postings, asked.keys, asked.seed)
+    print(json.dumps({"postings": asked.postings} | measure(postings, asked.export, asked.rounds)))
+
+
+if __name__ == "__main__":
+    main()
