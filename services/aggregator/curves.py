@@ -88,9 +88,9 @@ class Curves:
     `beyond` what lies beyond its H days. `series[key, slot]` is the number of a series, -1 where there is none.
 
     Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 5), 17.6 kB either way for the six
-    years; a key takes 240 bytes and its names beyond that. There is room for 4,104 of each kind at first; it doubles
-    when it is full, and for that moment old and new lie side by side. `memory_bytes` counts all room; of movements, the
-    rows after the last day moved cost address space only, as does what was never in use.
+    years; a key takes 240 bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each
+    kind at first; it doubles when it is full, and for that moment old and new lie side by side. `memory_bytes` counts
+    all room; of movements, the rows after the last day moved cost address space only, as does what was never in use.
     """
 
     def __init__(self, horizon_start: date = date(2025, 1, 1), horizon_days: int = 2191, catalogue: str = "") -> None:
