@@ -1,0 +1,71 @@
+"""The rolling net at each event's own instant: the window of exact time, not of whole days."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.aggregator import window_kernels as kernels
+from services.aggregator.window_kernels import Index, Wafers
+
+EVENTS_MAX = 2**31 - 1
+TIME_MAX = 2**61  # ticks, either way, so that no time less a window can leave int64
+
+
+def net_at_instants(
+    time: Index,
+    key: NDArray[np.int32],
+    wafers: NDArray[np.int32],
+    window: int,
+    *,
+    keys: int,
+    out: Wafers | None = None,
+) -> Wafers:
+    """Return for each event the wafers of its key in (t - window, t], t its time, in the order given: int64 [event].
+
+    Events of one key at one instant are peers, each of which sees all of them, as in SQL's RANGE window. Time and
+    window are in the same ticks; wafers are signed. The events may be in any order; it is quickest when most follow
+    each other in time. `out` is filled and returned if it is given. Raise ValueError for what is out of bounds.
+    """
+    if not 1 <= window <= TIME_MAX:
+        raise ValueError(f"window is {window}, not 1 to {TIME_MAX}")
+    if time.size > EVENTS_MAX:
+        raise ValueError(f"time has {time.size} rows, more than {EVENTS_MAX}")
+    for name, column in (("key", key), ("wafers", wafers)):
+        if column.shape != time.shape:
+            raise ValueError(f"{name} has {column.size} rows, time has {time.size}")
+    if out is None:
+        out = np.empty(time.size, dtype=np.int64)
+    elif out.shape != time.shape:
+        raise ValueError(f"out has {out.size} rows, time has {time.size}")
+    if not time.size:
+        return out
+    within, late_count = kernels.survey_instants(time, key, keys, TIME_MAX)
+    if within < time.size:
+        _refuse(time, key, keys)
+    running = np.empty((4, keys), dtype=np.int64)
+    place = None
+    if late_count:
+        late, time_late = np.empty((2, late_count), dtype=np.int64)
+        kernels.find_late(late, time_late, time)
+        late_by_time = late[time_late.argsort()]  # peers may lie in any order
+        by_time = np.empty_like(time)
+        key_by_time, wafers_by_time, place = np.empty((3, time.size), dtype=np.int32)
+        kernels.merge_late(by_time, key_by_time, wafers_by_time, place, time, key, wafers, late, late_by_time)
+        time, key, wafers = by_time, key_by_time, wafers_by_time
+    kernels.roll_instants(out, running, time, key, wafers, place, window)
+    kernels.share_instants(out, running[0], running[1], time, key, place)
+    return out
+
+
+def _refuse(time: Index, key: NDArray[np.int32], keys: int) -> None:
+    """Raise ValueError for the first value that is out of bounds."""
+    bounds: tuple[tuple[str, NDArray[Any], int, int], ...] = (
+        ("time", time, -TIME_MAX, TIME_MAX),
+        ("key", key, 0, keys - 1),
+    )
+    for name, column, low, high in bounds:
+        wrong = (column < low) | (column > high)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(f"{name}[{row}] is {column[row]}, not {low} to {high}")

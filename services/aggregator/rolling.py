@@ -1,0 +1,288 @@
+"""Rolling windows over days: a whole history at once, and the windows that end today, kept as movements come in."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.aggregator import window_kernels as kernels
+from services.aggregator.window_kernels import Daily, Index, Wafers
+from shared.events import day_number
+
+SUPPLY, DEMAND = 0, 1
+DAYS_MAX = 40_000
+KEYS_MAX = 2**22
+ROWS_MAX = 2**22  # of one batch
+OPENING_MAX = 2**62
+MILLISECONDS = 86_400_000  # of a day
+
+
+class History(NamedTuple):
+    """What every window held on every day; days count from the history's start."""
+
+    sums: Wafers  # [window, supply or demand or net, day, key] wafers in the window that ends on that day
+    balance: Wafers  # [day, key] wafers at the end of the day
+    first_short: Index  # [key] the first day whose balance is below zero, -1 for none
+    daily: Daily  # [day, side, key] wafers on that day, in int32 where they fit
+
+
+class Sums(NamedTuple):
+    """The windows that end today of the keys that a batch touched: views that the next batch writes over."""
+
+    keys: Index  # [touched]
+    windows: Wafers  # [window, supply or demand or net, touched] wafers
+
+
+class Rolled(NamedTuple):
+    """The windows that end today of the keys that a batch touched: views that the next batch writes over."""
+
+    keys: Index  # [touched]
+    windows: Wafers  # [window, supply or demand or net or lowest balance or unmet demand, touched] wafers
+    balance: Wafers  # [touched] wafers
+    first_short: Index  # [touched] first day in the longest window that is below zero, days since 1970; -1 for none
+    cover: Index  # [touched] hundredths of a day that the balance lasts at the second window's demand; -1 without any
+
+
+def roll_history(
+    time: Index,
+    key: NDArray[np.int32],
+    side: NDArray[np.uint8],
+    wafers: NDArray[np.int32],
+    *,
+    keys: int,
+    start: date,
+    days: int,
+    windows: Sequence[int] = (7, 30, 90),
+    opening: int | Wafers = 0,
+    ticks: int = MILLISECONDS,
+    out: History | None = None,
+) -> History:
+    """Return the windows, the balance and the first short day of each key over some days from the start.
+
+    Row n says that `wafers[n]` (signed: a reversal is negative) were supplied (side 0) or demanded (1) at `time[n]`,
+    in ticks since 1970, `ticks` of them a day. Rows may come in any order; it is quickest when most follow each other
+    in time. `opening` is each key's balance before the first day. `out`, an earlier return value of the same shape,
+    is written over and saves asking for memory. Raise ValueError for what is out of bounds, as a day outside.
+    """
+    _check_horizon(start, days, windows, keys)
+    if not 1 <= ticks <= 2**40:
+        raise ValueError(f"ticks is {ticks}, not 1 to {2**40}")
+    for name, column in (("key", key), ("side", side), ("wafers", wafers)):
+        if column.shape != time.shape:
+            raise ValueError(f"{name} has {column.size} rows, time has {time.size}")
+    opened = np.broadcast_to(np.asarray(opening, dtype=np.int64), keys).copy()
+    for n in np.flatnonzero((opened < -OPENING_MAX) | (opened > OPENING_MAX))[:1]:
+        raise ValueError(f"opening[{n}] is {opened[n]}, not {-OPENING_MAX} to {OPENING_MAX}")
+    if out is None:
+        shape = (len(windows), 3, days, keys)
+        sums, balance, first_short = (np.empty(shape[at:], dtype=np.int64) for at in (0, 2, 3))
+        out = History(sums, balance, first_short, np.empty((days, 2, keys), dtype=np.int32))
+    elif out.sums.shape != (len(windows), 3, days, keys):
+        raise ValueError(f"out has the shape {out.sums.shape}, not {(len(windows), 3, days, keys)}")
+    begin = day_number(start) * ticks
+    fits = int(np.iinfo(out.daily.dtype).max)
+    added = kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks, fits)
+    if added < time.size:
+        _refuse_events(time, key, side, keys, begin, days * ticks, added)
+        out = out._replace(daily=np.empty((days, 2, keys), dtype=np.int64))  # all in order, but too much for int32
+        kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks, 2**63 - 1)
+    span = np.array(windows, dtype=np.int64)
+    kernels.roll_days(out.sums, out.balance, out.first_short, out.daily, span, opened)
+    return out
+
+
+def _check_horizon(start: date, days: int, windows: Sequence[int], keys: int) -> None:
+    if start < date(1970, 1, 1):
+        raise ValueError(f"start is {start}, before 1970")
+    if not 1 <= days <= DAYS_MAX:
+        raise ValueError(f"days is {days}, not 1 to {DAYS_MAX}")
+    if not 1 <= keys <= KEYS_MAX:
+        raise ValueError(f"keys is {keys}, not 1 to {KEYS_MAX}")
+    for n, window in enumerate(windows):
+        if not 1 <= window <= DAYS_MAX:
+            raise ValueError(f"windows[{n}] is {window}, not 1 to {DAYS_MAX}")
+
+
+def _refuse_events(
+    time: Index, key: NDArray[np.int32], side: NDArray[np.uint8], keys: int, begin: int, span: int, first: int
+) -> None:
+    """Raise ValueError for the first wrong value of the block of rows that begins at `first`, if there is one."""
+    block = slice(first, first + kernels.CHECKED_ROWS)
+    bounds: tuple[tuple[str, NDArray[Any], int, int], ...] = (
+        ("time", time, begin, begin + span - 1),
+        ("key", key, 0, keys - 1),
+        ("side", side, 0, 1),
+    )
+    for name, column, low, high in bounds:
+        for n in np.flatnonzero((column[block] < low) | (column[block] > high))[:1]:
+            raise ValueError(f"{name}[{first + n}] is {column[first + n]}, not {low} to {high}")
+
+
+class _Windows:
+    """What both kinds of live windows share: the horizon, what was counted, and the check of a batch."""
+
+    def __init__(self, start: date, days: int, windows: Sequence[int] = (1, 7, 30, 90, 365), *, keys: int = 64) -> None:
+        _check_horizon(start, days, windows, keys)
+        if len(windows) < 2 or list(windows) != sorted(set(windows)):
+            raise ValueError(f"windows are {list(windows)}, not two or more that grow")
+        self.start, self.days, self.windows = day_number(start), days, tuple(windows)
+        # so that neither a balance nor the product that its cover is divided from can leave int64
+        self.said_max = (2**63 - 1) // (100 * windows[1])
+        self.beyond: Wafers = np.zeros((2, 0), dtype=np.int64)  # [side, key] wafers after the horizon
+        self._windows = np.array(windows, dtype=np.int64)
+        self._state = np.array([1, 0, 0, 0], dtype=np.int64)
+        self._stamp: Index = np.zeros(0, dtype=np.int64)
+        self._touched: Index = np.zeros(0, dtype=np.int64)
+        self._make_room(keys)
+        self._make_buffers(512)
+
+    @property
+    def today(self) -> int:
+        """The greatest day seen inside the horizon, days since 1970; its first before there is one."""
+        return self.start - 1 + int(self._state[kernels.TODAY])
+
+    @property
+    def keys(self) -> int:
+        """How many keys are in use: one more than the greatest seen."""
+        return int(self._state[kernels.KEYS])
+
+    def _make_room(self, keys: int) -> None:
+        self.beyond, self._stamp = _widened(self.beyond, keys), _widened(self._stamp, keys)
+
+    def _make_buffers(self, rows: int) -> None:
+        self._touched = np.empty(rows, dtype=np.int64)
+
+    def _refuse_or_make_room(self, day: Index, key: Index, side: Index, wafers: Wafers) -> None:
+        """Raise ValueError for the first value that is out of bounds; otherwise make the room that was missing."""
+        bounds = (
+            ("day", day, -kernels.DAY_MAX, kernels.DAY_MAX - 1),
+            ("key", key, 0, KEYS_MAX - 1),
+            ("side", side, 0, 1),
+            ("wafers", wafers, -kernels.WAFERS_MAX, kernels.WAFERS_MAX - 1),
+        )
+        if day.size > ROWS_MAX:
+            raise ValueError(f"day has {day.size} rows, more than {ROWS_MAX}")
+        for name, column, low, high in bounds:
+            if column.shape != day.shape:
+                raise ValueError(f"{name} has {column.size} rows, day has {day.size}")
+            for n in np.flatnonzero((column < low) | (column > high))[:1]:
+                raise ValueError(f"{name}[{n}] is {column[n]}, not {low} to {high}")
+        said = int(self._state[kernels.SAID]) + int(np.abs(wafers).sum())
+        if said > self.said_max:
+            raise ValueError(
+                f"wafers[0..{wafers.size - 1}] bring the sum of all movements to {said}, beyond {self.said_max}"
+            )
+        if day.size > self._touched.size:
+            self._make_buffers(1 << (day.size - 1).bit_length())
+        if key.max() >= self._stamp.size:
+            self._make_room(1 << int(key.max()).bit_length())
+
+
+class RollingSums(_Windows):
+    """Supply, demand and net of the windows that end today, kept up with batch by batch.
+
+    Today is the greatest day seen inside the horizon. A movement may come however late and in any order: what comes
+    late is added to every day since its own. What lies before the horizon is in no window; what lies beyond it is kept
+    apart in `beyond`, and never moves today.
+
+    Memory: a key takes 16 × (H + 1) + 24 bytes for H days; room for keys grows by doubling, from `keys`. Rows after
+    today, and keys not in use, cost address space only.
+    """
+
+    def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> Sums:
+        """Return the windows of the keys that a batch touches, each once, in the order of their first row.
+
+        Row n moves `wafers[n]` (signed: a reversal is negative) of `key[n]` to hand (side 0) or from it (1) on
+        `day[n]`, days since 1970. Raise ValueError, and add nothing, for what is out of bounds.
+        """
+        found = kernels.add_sums(
+            self._moved, self.beyond, self._stamp, self._state, self._windows, self.start, self.said_max,
+            day, key, side, wafers, self._touched, self._sums,
+        )  # fmt: skip
+        if found < 0:
+            self._refuse_or_make_room(day, key, side, wafers)
+            return self.add(day, key, side, wafers)
+        return Sums(self._touched[:found], self._sums[:, :, :found])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that grow with the keys."""
+        return sum(each.nbytes for each in (self._moved, self.beyond, self._stamp))
+
+    def _make_room(self, keys: int) -> None:
+        moved = np.zeros((self.days + 1, keys, 2), dtype=np.int64)
+        if self._stamp.size:
+            moved[: self._state[kernels.TODAY] + 1, : self._stamp.size] = self._moved[: self._state[kernels.TODAY] + 1]
+        self._moved: Wafers = moved  # [row, key, side] wafers up to and on that day
+        super()._make_room(keys)
+
+    def _make_buffers(self, rows: int) -> None:
+        self._sums: Wafers = np.empty((len(self.windows), 3, rows), dtype=np.int64)
+        super()._make_buffers(rows)
+
+
+class Rolling(_Windows):
+    """The windows that end today, kept up with batch by batch: sums, lowest balance, unmet demand, cover.
+
+    Today, lateness and the horizon's edges are as with `RollingSums`; what lies before the horizon is in the balance.
+    Unmet demand is what the running maximum of -balance, by the end of each day, has grown by in the window: wafers
+    that had to wait for the first time. All is a function of what was added, not of its order or its batches.
+
+    Memory: a key takes 24 × (H + 1) + 8 × (⌈H / 16⌉ + W + 4) bytes for H days and W windows; room for keys grows by
+    doubling, from `keys`. Rows after today, and keys not in use, cost address space only.
+    """
+
+    def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> Rolled:
+        """Return the windows of the keys that a batch touches, each once, in the order of their first row.
+
+        Row n moves `wafers[n]` (signed: a reversal is negative) of `key[n]` to hand (side 0) or from it (1) on
+        `day[n]`, days since 1970. Raise ValueError, and add nothing, for what is out of bounds.
+        """
+        found = kernels.add_windows(
+            self._flow, self._balance, self._low, self._past, self._short, self.beyond, self._stamp, self._state,
+            self._windows, self.start, self.said_max, day, key, side, wafers,
+            self._touched, self._rolled, self._standing,
+        )  # fmt: skip
+        if found < 0:
+            self._refuse_or_make_room(day, key, side, wafers)
+            return self.add(day, key, side, wafers)
+        balance, first_short, cover = self._standing[:, :found]
+        return Rolled(self._touched[:found], self._rolled[:, :, :found], balance, first_short, cover)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that grow with the keys."""
+        arrays = (self._flow, self._balance, self._low, self._past, self._short, self.beyond, self._stamp)
+        return sum(each.nbytes for each in arrays)
+
+    def _make_room(self, keys: int) -> None:
+        rows, blocks = self.days + 1, -(-self.days // kernels.BLOCK)
+        flow, balance, low = (
+            np.zeros(shape, dtype=np.int64) for shape in ((rows, keys, 2), (rows, keys), (blocks, keys))
+        )
+        past = np.zeros((len(self.windows), keys), dtype=np.int64)
+        short = np.full(keys, -1, dtype=np.int64)
+        if old := self._stamp.size:
+            filled = int(self._state[kernels.TODAY]) + 1
+            flow[:filled, :old], balance[:filled, :old] = self._flow[:filled], self._balance[:filled]
+            low[:, :old], past[:, :old], short[:old] = self._low, self._past, self._short
+        self._flow: Wafers = flow  # [row, key, supply or unmet] wafers up to and on that day
+        self._balance: Wafers = balance  # [row, key] wafers at the end of the day
+        self._low: Wafers = low  # [block, key] lowest balance of a block's days before today
+        self._past: Wafers = past  # [window, key] lowest balance of a window's days before today
+        self._short: Index = short  # [key] first short row in the longest window, -1 for none
+        super()._make_room(keys)
+
+    def _make_buffers(self, rows: int) -> None:
+        self._rolled: Wafers = np.empty((len(self.windows), 5, rows), dtype=np.int64)
+        self._standing: Index = np.empty((3, rows), dtype=np.int64)
+        super()._make_buffers(rows)
+
+
+def _widened(old: Wafers, keys: int) -> Wafers:
+    """Return an array with room for more keys along its last axis, zero where there were none."""
+    wide = np.zeros((*old.shape[:-1], keys), dtype=np.int64)
+    wide[..., : old.shape[-1]] = old
+    return wide

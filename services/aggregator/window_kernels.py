@@ -1,0 +1,649 @@
+"""The compiled loops over rolling windows: they trust their arguments, `rolling.py` and `instants.py` check.
+
+A window of w days that ends on a day holds that day and the w - 1 before it. Everything lies by day first and by key
+last: what arrives is almost in the order of its days, so it meets a row that is in the cache, and keys that lie side by
+side are worked on eight at a time. A side is 0 for supply and 1 for demand; wafers are signed, a reversal is negative.
+
+All of it is in one file, because numba's cache does not notice when a function of another file has changed.
+"""
+
+import numpy as np
+from numba import int64, njit, types, uint8, uint64
+from numpy.typing import NDArray
+
+Wafers = NDArray[np.int64]
+Index = NDArray[np.int64]
+Daily = NDArray[np.int32] | NDArray[np.int64]
+
+CHECKED_ROWS = 2048  # rows that are checked, then added while they are still in the cache
+KEYS_AT_ONCE = 1024  # keys whose rows of the longest window stay in the cache together
+BLOCK = 16  # days whose lowest balance is kept
+HIGHEST = 2**62  # above every balance
+
+
+def _given(dtype: types.Type) -> types.Type:
+    """Return the type of a column that is only read: those of Arrow and of messages cannot be written to."""
+    return types.Array(dtype, 1, "C", readonly=True)
+
+
+_TIMES, _KEYS, _SIDES, _WAFERS = _given(types.int64), _given(types.int32), _given(types.uint8), _given(types.int32)
+_COLUMN = _TIMES
+_LINE, _TABLE, _CUBE, _SUMS = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1], types.int64[:, :, :, ::1]
+_SHORT_CUBE = types.int32[:, :, ::1]
+
+
+# ---------------------------------------------------------------- a whole history
+
+
+@njit(
+    [
+        types.int64(daily, _TIMES, _KEYS, _SIDES, _WAFERS, types.int64, types.int64, types.int64)
+        for daily in (_SHORT_CUBE, _CUBE)
+    ],
+    nogil=True,
+    cache=True,
+)
+def sum_days(
+    daily: Daily,  # [day, side, key] wafers; output
+    time: Index,  # [event] ticks
+    key: NDArray[np.int32],  # [event]
+    side: NDArray[np.uint8],  # [event]
+    wafers: NDArray[np.int32],  # [event] signed
+    begin: int,  # ticks, when day 0 begins
+    ticks: int,  # of a day
+    wafers_max: int,  # of all events, signs left out: what a cell can hold
+) -> int:
+    """Sum the events of each day; return how many were added, fewer than there are where a value is out of bounds.
+
+    Events are checked in blocks, and none of the block that holds a wrong one is added.
+    """
+    days, keys = daily.shape[0], daily.shape[2]
+    cells = daily.reshape(-1)
+    span, stride, keys_in_row = uint64(days * ticks), uint64(2 * keys), uint64(keys)
+    since, until, row = int64(1), int64(0), uint64(0)  # the latest day so far, and where its row begins
+    cleared, said = 0, int64(0)
+    for first in range(0, time.size, CHECKED_ROWS):
+        times, key_of = time[first : first + CHECKED_ROWS], key[first : first + CHECKED_ROWS]
+        side_of, moved = side[first : first + CHECKED_ROWS], wafers[first : first + CHECKED_ROWS]
+        key_min, key_max, side_bits = key_of[0], key_of[0], uint8(0)
+        for n in range(times.size):
+            key_min, key_max = min(key_min, key_of[n]), max(key_max, key_of[n])
+        for n in range(times.size):
+            side_bits = uint8(side_bits | side_of[n])
+        for n in range(times.size):
+            said += abs(int64(moved[n]))
+        if key_min < 0 or key_max >= keys or side_bits > 1 or said > wafers_max:
+            return first
+        for n in range(times.size):
+            t = times[n] - begin
+            if since <= t and t < until:
+                cell = row
+            else:
+                if uint64(t) >= span:
+                    return first
+                day = uint64(t) // uint64(ticks)
+                cell = day * stride
+                if t >= until:  # a later day; what comes late does not take its place
+                    since, until, row = int64(day) * ticks, (int64(day) + 1) * ticks, cell
+                    while cleared <= int64(day):
+                        daily[cleared] = 0
+                        cleared += 1
+            cells[cell + uint64(side_of[n]) * keys_in_row + uint64(key_of[n])] += moved[n]
+    while cleared < days:
+        daily[cleared] = 0
+        cleared += 1
+    return time.size
+
+
+@njit([types.void(_SUMS, _TABLE, _LINE, daily, _LINE, _LINE) for daily in (_SHORT_CUBE, _CUBE)], nogil=True, cache=True)
+def roll_days(
+    sums: Wafers,  # [window * 3 + supply, demand or net, day, key] wafers; output (a view of four dimensions)
+    balance: Wafers,  # [day, key] wafers at the end of the day; output
+    first_short: Index,  # [key] the first day whose balance is below zero, -1 for none; output
+    daily: Daily,  # [day, side, key] wafers
+    windows: Index,  # [window] days
+    opening: Wafers,  # [key] wafers before day 0
+) -> None:
+    """Sum each window on each day, and run the balance."""
+    days, keys = balance.shape
+    for since in range(0, keys, KEYS_AT_ONCE):
+        until = min(since + KEYS_AT_ONCE, keys)
+        first_short[since:until] = -1
+        for day in range(days):
+            supplied, demanded = daily[day, 0, since:until], daily[day, 1, since:until]
+            for window in range(windows.size):
+                supply, demand = sums[window, 0, day, since:until], sums[window, 1, day, since:until]
+                net = sums[window, 2, day, since:until]
+                if day == 0:
+                    for key in range(net.size):
+                        supply[key], demand[key] = supplied[key], demanded[key]
+                        net[key] = supply[key] - demand[key]
+                else:
+                    supply_before = sums[window, 0, day - 1, since:until]
+                    demand_before = sums[window, 1, day - 1, since:until]
+                    if day < windows[window]:
+                        for key in range(net.size):
+                            more, less = supply_before[key] + supplied[key], demand_before[key] + demanded[key]
+                            supply[key], demand[key], net[key] = more, less, more - less
+                    else:
+                        supply_gone = daily[day - windows[window], 0, since:until]
+                        demand_gone = daily[day - windows[window], 1, since:until]
+                        for key in range(net.size):
+                            more = supply_before[key] + (int64(supplied[key]) - supply_gone[key])
+                            less = demand_before[key] + (int64(demanded[key]) - demand_gone[key])
+                            supply[key], demand[key], net[key] = more, less, more - less
+            end, short = balance[day, since:until], first_short[since:until]
+            begin = opening[since:until] if day == 0 else balance[day - 1, since:until]
+            for key in range(end.size):
+                end[key] = begin[key] + (int64(supplied[key]) - demanded[key])
+                short[key] = day if short[key] < 0 and end[key] < 0 else short[key]
+
+
+# ---------------------------------------------------------------- the window at each instant
+
+
+@njit(types.Tuple((types.int64, types.int64))(_TIMES, _KEYS, types.int64, types.int64), nogil=True, cache=True)
+def survey_instants(
+    time: Index,  # [event] ticks
+    key: NDArray[np.int32],  # [event]
+    keys: int,
+    time_max: int,  # ticks, either way
+) -> tuple[int, int]:
+    """Return how many events are in bounds (fewer than there are where one is not), and how many come late.
+
+    Late is what is said to be earlier than something that has come before it.
+    """
+    late, latest = 0, -time_max
+    for first in range(0, time.size, CHECKED_ROWS):
+        times, key_of = time[first : first + CHECKED_ROWS], key[first : first + CHECKED_ROWS]
+        key_min, key_max = key_of[0], key_of[0]
+        for n in range(times.size):
+            key_min, key_max = min(key_min, key_of[n]), max(key_max, key_of[n])
+        time_min = times[0]
+        for n in range(times.size):
+            time_min = min(time_min, times[n])
+            late += times[n] < latest
+            latest = max(latest, times[n])
+        if key_min < 0 or key_max >= keys or time_min < -time_max or latest > time_max:
+            return first, late
+    return time.size, late
+
+
+@njit(types.void(_LINE, _LINE, _TIMES), nogil=True, cache=True)
+def find_late(
+    late: Index,  # [late] which events; output
+    time_late: Index,  # [late] ticks; output
+    time: Index,  # [event] ticks
+) -> None:
+    """Find the events that are behind the latest before them, in the order given."""
+    found, latest = 0, time[0]
+    for n in range(time.size):
+        if time[n] < latest:
+            late[found], time_late[found] = n, time[n]
+            found += 1
+        else:
+            latest = time[n]
+
+
+@njit(types.void(_LINE, *3 * [types.int32[::1]], _TIMES, _KEYS, _WAFERS, _LINE, _LINE), nogil=True, cache=True)
+def merge_late(
+    time: Index,  # [event in order of time] ticks; output
+    key: NDArray[np.int32],  # [event in order of time]; output
+    wafers: NDArray[np.int32],  # [event in order of time] signed; output
+    place: NDArray[np.int32],  # [event in order of time] its place in the order given; output
+    time_given: Index,  # [event] ticks
+    key_given: NDArray[np.int32],  # [event]
+    wafers_given: NDArray[np.int32],  # [event] signed
+    late: Index,  # [late] which events, in the order given
+    late_by_time: Index,  # [late] the same in order of time
+) -> None:
+    """Merge the late ones, sorted, into the others, which lie in order of time as they were given."""
+    to, given, at = 0, 0, 0
+    for hole in range(late.size + 1):
+        end = late[hole] if hole < late.size else time_given.size
+        while given < end:
+            # all up to the hole, or up to the next late one's place
+            until = end
+            if at < late.size and time_given[late_by_time[at]] < time_given[end - 1]:
+                until, moment = given, time_given[late_by_time[at]]
+                while time_given[until] <= moment:
+                    until += 1
+            count = until - given
+            for n in range(count):
+                time[to + n] = time_given[given + n]
+            for n in range(count):
+                key[to + n] = key_given[given + n]
+            for n in range(count):
+                wafers[to + n] = wafers_given[given + n]
+            for n in range(count):
+                place[to + n] = given + n
+            to, given = to + count, until
+            if given < end:
+                event = late_by_time[at]
+                time[to], key[to], wafers[to] = time_given[event], key_given[event], wafers_given[event]
+                place[to] = event
+                to, at = to + 1, at + 1
+        given = end + 1
+    while at < late.size:
+        event = late_by_time[at]
+        time[to], key[to], wafers[to], place[to] = time_given[event], key_given[event], wafers_given[event], event
+        to, at = to + 1, at + 1
+
+
+@njit(nogil=True)
+def _step(
+    net: Wafers,
+    running: Wafers,
+    time: Index,
+    key: NDArray[np.int32],
+    wafers: NDArray[np.int32],
+    place: NDArray[np.int32] | None,
+    window: int,
+    head: int,
+    tail: int,
+) -> tuple[int, int]:
+    """Take the tail's event out of the window if the head's no longer sees it, else the head's in; return both after.
+
+    There is no branch to guess wrong: `gone` is -1 for the tail and 0 for the head, and works as a mask. What the tail
+    writes to the head's place is written over when the head moves. Indices are unsigned, which spares numba's look
+    at whether they count from the end.
+    """
+    gone = (time[uint64(tail)] - (time[uint64(head)] - window) - 1) >> 63
+    event = uint64(head ^ ((head ^ tail) & gone))
+    of = uint64(key[event])
+    now = ((int64(wafers[event]) ^ gone) - gone) + running[of]
+    running[of] = now
+    if place is None:
+        net[uint64(head)] = now
+    else:
+        net[uint64(place[uint64(head)])] = now
+    return head + 1 + gone, tail - gone
+
+
+@njit(
+    [types.void(_LINE, _TABLE, _TIMES, _KEYS, _WAFERS, place, types.int64) for place in (types.none, types.int32[::1])],
+    nogil=True,
+    cache=True,
+)
+def roll_instants(
+    net: Wafers,  # [event in the order given] wafers of its key in the window that ends with it; output
+    running: Wafers,  # [4, key] scratch
+    time: Index,  # [event in order of time] ticks
+    key: NDArray[np.int32],  # [event in order of time]
+    wafers: NDArray[np.int32],  # [event in order of time] signed
+    place: NDArray[np.int32] | None,  # [event in order of time] its place in the order given; none: the same
+    window: int,  # ticks
+) -> None:
+    """Sum the window (t - window, t] of each event's key, those before it in order of time counted and itself.
+
+    One head and one tail go through all keys' events together. Four quarters are worked on in turn, because a step
+    waits for the one before it: each begins with what the window before it holds.
+    """
+    count = time.size
+    running[:] = 0
+    quarters = np.empty(5, np.int64)
+    tails = np.empty(4, np.int64)
+    for n in range(5):
+        quarters[n] = count * n // 4
+    for n in range(4):
+        if quarters[n] < count:
+            tails[n] = np.searchsorted(time, time[quarters[n]] - window, side="right")
+            for event in range(tails[n], quarters[n]):
+                running[n, key[event]] += wafers[event]
+    sum_a, sum_b, sum_c, sum_d = running[0], running[1], running[2], running[3]
+    a, b, c, d = quarters[0], quarters[1], quarters[2], quarters[3]
+    tail_a, tail_b, tail_c, tail_d = tails[0], tails[1], tails[2], tails[3]
+    end_a, end_b, end_c, end_d = quarters[1], quarters[2], quarters[3], quarters[4]
+    while a < end_a and b < end_b and c < end_c and d < end_d:
+        a, tail_a = _step(net, sum_a, time, key, wafers, place, window, a, tail_a)
+        b, tail_b = _step(net, sum_b, time, key, wafers, place, window, b, tail_b)
+        c, tail_c = _step(net, sum_c, time, key, wafers, place, window, c, tail_c)
+        d, tail_d = _step(net, sum_d, time, key, wafers, place, window, d, tail_d)
+    while a < end_a:
+        a, tail_a = _step(net, sum_a, time, key, wafers, place, window, a, tail_a)
+    while b < end_b:
+        b, tail_b = _step(net, sum_b, time, key, wafers, place, window, b, tail_b)
+    while c < end_c:
+        c, tail_c = _step(net, sum_c, time, key, wafers, place, window, c, tail_c)
+    while d < end_d:
+        d, tail_d = _step(net, sum_d, time, key, wafers, place, window, d, tail_d)
+
+
+@njit(
+    [types.void(_LINE, _LINE, _LINE, _TIMES, _KEYS, place) for place in (types.none, types.int32[::1])],
+    nogil=True,
+    cache=True,
+)
+def share_instants(
+    net: Wafers,  # [event in the order given] wafers; state
+    seen: Index,  # [key] scratch
+    last: Wafers,  # [key] scratch
+    time: Index,  # [event in order of time] ticks
+    key: NDArray[np.int32],  # [event in order of time]
+    place: NDArray[np.int32] | None,  # [event in order of time] its place in the order given; none: the same
+) -> None:
+    """Give all events of one key at one instant what the last of them sees."""
+    seen[:] = -1
+    n, count = 0, time.size
+    while n < count - 1:
+        if time[uint64(n)] != time[uint64(n + 1)]:
+            n += 1
+            continue
+        first, n = n, n + 1
+        while n < count and time[n] == time[first]:
+            n += 1
+        for event in range(n - 1, first - 1, -1):
+            to = event if place is None else int64(place[event])
+            if seen[key[event]] == first:
+                net[to] = last[key[event]]
+            else:
+                seen[key[event]], last[key[event]] = first, net[to]
+
+
+# ---------------------------------------------------------------- live windows
+#
+# Row 0 is all that lies before the horizon, rows 1 to H are its days; rows after today's are not filled yet. A row
+# counts all up to and on its day, so what a window saw is the distance between two rows, and what comes late is added
+# to every row from its day to today's.
+
+TODAY, BATCH, SAID, KEYS = range(4)  # what `state` holds: a row, a number, wafers with signs left out, keys in use
+DAY_MAX = 2**31  # either way
+WAFERS_MAX = 2**40  # of one movement, either way
+
+_STATE = types.int64[::1]
+_ADD_SUMS = types.int64(_CUBE, _TABLE, _LINE, _STATE, _LINE, types.int64, types.int64, *4 * [_COLUMN], _LINE, _CUBE)
+_ADD_WINDOWS = types.int64(
+    _CUBE, _TABLE, _TABLE, _TABLE, _LINE, _TABLE, _LINE, _STATE, _LINE, types.int64, types.int64, *4 * [_COLUMN],
+    _LINE, _CUBE, _TABLE,
+)  # fmt: skip
+
+
+@njit(nogil=True)
+def _admit(state: Index, room: int, said_max: int, day: Index, key: Index, side: Index, wafers: Wafers) -> int:
+    """Return the keys in use once a batch is added, after counting its wafers; -1 where a value is out of bounds."""
+    if key.size != day.size or side.size != day.size or wafers.size != day.size:
+        return -1
+    day_bits, key_max, side_bits, wafers_bits, said = uint64(0), uint64(0), int64(0), uint64(0), 0
+    for n in range(day.size):
+        day_bits |= uint64(day[n] + DAY_MAX)
+    for n in range(key.size):
+        key_max = max(key_max, uint64(key[n]))
+    for n in range(side.size):
+        side_bits |= side[n]
+    for n in range(wafers.size):
+        wafers_bits |= uint64(wafers[n] + WAFERS_MAX)
+        said += abs(wafers[n])
+    in_bounds = day_bits < 2 * DAY_MAX and key_max < room and 0 <= side_bits <= 1 and wafers_bits < 2 * WAFERS_MAX
+    if not in_bounds or said > said_max - state[SAID]:
+        return -1
+    state[SAID] += said
+    state[BATCH] += 1
+    return max(state[KEYS], int64(key_max) + 1) if key.size else state[KEYS]
+
+
+@njit(_ADD_SUMS, nogil=True, cache=True)
+def add_sums(
+    moved: Wafers,  # [row, key, side] wafers up to and on that day; state
+    beyond: Wafers,  # [side, key] wafers after the horizon; state
+    stamp: Index,  # [key] the last batch that touched it; state
+    state: Index,  # [4] see TODAY; state
+    windows: Index,  # [window] days, ascending
+    start: int,  # day of row 1
+    said_max: int,  # wafers of all movements, signs left out
+    day: Index,  # [movement]
+    key: Index,  # [movement]
+    side: Index,  # [movement]
+    wafers: Index,  # [movement] signed
+    touched: Index,  # [touched] keys; output
+    sums: Wafers,  # [window, supply or demand or net, touched] wafers; output
+) -> int:
+    """Add a batch; return how many keys it touched, -1 and nothing is changed where a value is out of bounds."""
+    keys = -1
+    if day.size <= touched.size:
+        keys = _admit(state, stamp.size, said_max, day, key, side, wafers)
+    if keys < 0:
+        return -1
+    state[KEYS] = keys
+    today, batch, horizon, found = state[TODAY], state[BATCH], moved.shape[0] - 1, 0
+    for n in range(day.size):
+        of, way, many = uint64(key[n]), uint64(side[n]), wafers[n]
+        row = max(day[n] - start + 1, 0)
+        if stamp[of] != batch:
+            stamp[of], touched[found] = batch, int64(of)
+            found += 1
+        if row > horizon:
+            beyond[way, of] += many
+            continue
+        if row > today:
+            for later in range(today + 1, row + 1):
+                moved[later, :keys] = moved[later - 1, :keys]
+            today = row
+        for later in range(row, today + 1):
+            moved[uint64(later), of, way] += many
+    state[TODAY] = today
+    now = moved[today]
+    for window in range(windows.size):
+        before = moved[max(today - windows[window], 0)]
+        supplied, demanded, net = sums[window, 0], sums[window, 1], sums[window, 2]
+        for n in range(found):
+            of = uint64(touched[n])
+            supply, demand = now[of, 0] - before[of, 0], now[of, 1] - before[of, 1]
+            supplied[n], demanded[n], net[n] = supply, demand, supply - demand
+    return found
+
+
+@njit(nogil=True)
+def _lowest(balance: Wafers, low: Wafers, first: int, last: int, key: int) -> int:
+    """Return the lowest balance of a key in the rows from the first to the last, whole blocks by their lowest."""
+    lowest, row = HIGHEST, first
+    while row <= last:
+        if (row - 1) % BLOCK == 0 and row + BLOCK - 1 <= last:
+            lowest = min(lowest, low[(row - 1) // BLOCK, key])
+            row += BLOCK
+        else:
+            lowest = min(lowest, balance[row, key])
+            row += 1
+    return lowest
+
+
+@njit(nogil=True)
+def _first_short(balance: Wafers, low: Wafers, first: int, today: int, key: int) -> int:
+    """Return the first row from `first` to today whose balance is below zero, -1 for none."""
+    row = first
+    while row <= today:
+        if balance[row, key] < 0:
+            return row
+        if (row - 1) % BLOCK == 0 and row + BLOCK - 1 < today and low[(row - 1) // BLOCK, key] >= 0:
+            row += BLOCK
+        else:
+            row += 1
+    return -1
+
+
+@njit(nogil=True)
+def _lower(lowest: Wafers, other: Wafers) -> None:
+    """Take the lower of two rows of balances into the first."""
+    for key in range(lowest.size):
+        lowest[key] = min(lowest[key], other[key])
+
+
+@njit(nogil=True)
+def _roll_over(
+    flow: Wafers,
+    balance: Wafers,
+    low: Wafers,
+    past: Wafers,
+    short: Index,
+    windows: Index,
+    today: int,
+    until: int,
+    keys: int,
+) -> None:
+    """Carry the last filled row forward, and take from all rows before the new today what only they decide."""
+    for row in range(today + 1, until + 1):
+        flow[row, :keys] = flow[row - 1, :keys]
+        balance[row, :keys] = balance[row - 1, :keys]
+        if row > 1:
+            block = (row - 2) // BLOCK
+            if (row - 2) % BLOCK == 0:
+                low[block, :keys] = balance[row - 1, :keys]
+            else:
+                _lower(low[block, :keys], balance[row - 1, :keys])
+    for since in range(0, keys, KEYS_AT_ONCE):
+        to = min(since + KEYS_AT_ONCE, keys)
+        row = until - 1
+        for window in range(windows.size):
+            lowest = past[window, since:to]
+            if window == 0:
+                lowest[:] = HIGHEST
+            else:
+                lowest[:] = past[window - 1, since:to]
+            first = max(until - windows[window] + 1, 1)
+            while row >= first:
+                if row % BLOCK == 0 and row - BLOCK + 1 >= first:
+                    _lower(lowest, low[row // BLOCK - 1, since:to])
+                    row -= BLOCK
+                else:
+                    _lower(lowest, balance[row, since:to])
+                    row -= 1
+    first = max(until - windows[windows.size - 1] + 1, 1)
+    for key in range(keys):
+        if 0 <= short[key] < first:
+            short[key] = _first_short(balance, low, first, until, key)
+
+
+@njit(nogil=True)
+def _repair(
+    flow: Wafers,
+    balance: Wafers,
+    low: Wafers,
+    past: Wafers,
+    short: Index,
+    windows: Index,
+    today: int,
+    row: int,
+    key: int,
+    supply: int,
+    more: int,
+) -> None:
+    """Add a late movement to each row from its day to today's, and mend what is known of the rows before today."""
+    longest = max(today - windows[windows.size - 1] + 1, 1)
+    unmet = flow[row - 1, key, 1] if row > 0 else 0
+    lowest, below = HIGHEST, -1
+    for later in range(row, today + 1):
+        now = balance[later, key] + more
+        balance[later, key] = now
+        flow[later, key, 0] += supply
+        unmet = max(unmet, -now)
+        flow[later, key, 1] = unmet
+        if later < today:
+            lowest = min(lowest, now)
+        if now < 0 and below < 0 and later >= longest:
+            below = later
+    if not 0 <= short[key] < row:  # a first short day before the late one stays
+        short[key] = below
+    first = max(row, 1)
+    block = (first - 1) // BLOCK
+    if first < today:
+        low[block, key] = HIGHEST
+        for each in range(block * BLOCK + 1, min((block + 1) * BLOCK, today - 1) + 1):
+            low[block, key] = min(low[block, key], balance[each, key])
+    for whole in range(block + 1, (today - 2) // BLOCK + 1):
+        low[whole, key] += more
+    for window in range(windows.size):
+        begin = max(today - windows[window] + 1, 1)
+        if begin >= today:
+            continue  # it has no day before today
+        if begin >= row:
+            past[window, key] += more
+        elif more <= 0:
+            past[window, key] = min(past[window, key], lowest)
+        elif past[window, key] == lowest - more:  # the lowest may have been here: it is no longer known
+            past[window, key] = _lowest(balance, low, begin, today - 1, key)
+
+
+@njit(_ADD_WINDOWS, nogil=True, cache=True)
+def add_windows(
+    flow: Wafers,  # [row, key, supply or unmet] wafers up to and on that day; state
+    balance: Wafers,  # [row, key] wafers at the end of the day; state
+    low: Wafers,  # [block, key] lowest balance of a block's days before today; state
+    past: Wafers,  # [window, key] lowest balance of a window's days before today; state
+    short: Index,  # [key] first row in the longest window whose balance is below zero, -1 for none; state
+    beyond: Wafers,  # [side, key] wafers after the horizon; state
+    stamp: Index,  # [key] the last batch that touched it; state
+    state: Index,  # [4] see TODAY; state
+    windows: Index,  # [window] days, ascending
+    start: int,  # day of row 1
+    said_max: int,  # wafers of all movements, signs left out
+    day: Index,  # [movement]
+    key: Index,  # [movement]
+    side: Index,  # [movement]
+    wafers: Index,  # [movement] signed
+    touched: Index,  # [touched] keys; output
+    rolled: Wafers,  # [window, supply or demand or net or lowest balance or unmet, touched] wafers; output
+    standing: Index,  # [balance, first short day or -1, cover in hundredths of a day or -1; touched]; output
+) -> int:
+    """Add a batch; return how many keys it touched, -1 and nothing is changed where a value is out of bounds.
+
+    Unmet is what the running maximum of -balance has grown by: demand that had to wait. Cover is how long the balance
+    lasts at the demand of the second window.
+    """
+    keys = -1
+    if day.size <= touched.size:
+        keys = _admit(state, stamp.size, said_max, day, key, side, wafers)
+    if keys < 0:
+        return -1
+    today, batch, horizon, found = state[TODAY], state[BATCH], balance.shape[0] - 1, 0
+    for new in range(state[KEYS], keys):
+        for window in range(windows.size):
+            past[window, new] = 0 if min(windows[window], today) > 1 else HIGHEST
+    state[KEYS] = keys
+    for n in range(day.size):
+        of, many = uint64(key[n]), wafers[n]
+        supply = many * (1 - side[n])
+        more = many - 2 * many * side[n]
+        row = max(day[n] - start + 1, 0)
+        if stamp[of] != batch:
+            stamp[of], touched[found] = batch, int64(of)
+            found += 1
+        if row > horizon:
+            beyond[uint64(side[n]), of] += many
+            continue
+        if row > today:
+            _roll_over(flow, balance, low, past, short, windows, today, row, keys)
+            today = row
+        if row < today:
+            _repair(flow, balance, low, past, short, windows, today, row, of, supply, more)
+            continue
+        now = balance[row, of] + more
+        balance[row, of] = now
+        flow[row, of, 0] += supply
+        flow[row, of, 1] = max(flow[row - 1, of, 1], -now)
+        if short[of] < 0 and now < 0:
+            short[of] = row
+        elif short[of] == row and now >= 0:
+            short[of] = -1
+    state[TODAY] = today
+    now, standing_now = flow[today], balance[today]
+    for window in range(windows.size):
+        row = max(today - windows[window], 0)
+        before, balance_before, lowest = flow[row], balance[row], past[window]
+        for n in range(found):
+            of = uint64(touched[n])
+            supply, net = now[of, 0] - before[of, 0], standing_now[of] - balance_before[of]
+            rolled[window, 0, n] = supply
+            rolled[window, 1, n] = supply - net
+            rolled[window, 2, n] = net
+            rolled[window, 3, n] = min(lowest[of], standing_now[of])
+            rolled[window, 4, n] = now[of, 1] - before[of, 1]
+    cover_days = 100 * windows[1]
+    for n in range(found):
+        of = uint64(touched[n])
+        demand = rolled[1, 1, n]
+        standing[0, n] = standing_now[of]
+        standing[1, n] = start - 1 + short[of] if short[of] >= 0 else -1
+        if demand > 0:
+            standing[2, n] = int64(uint64(max(standing_now[of], 0) * cover_days) // uint64(demand))
+        else:
+            standing[2, n] = -1
+    return found
