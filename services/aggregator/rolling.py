@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,12 +82,23 @@ def roll_history(
     elif out.sums.shape != (len(windows), 3, days, keys):
         raise ValueError(f"out has the shape {out.sums.shape}, not {(len(windows), 3, days, keys)}")
     begin = day_number(start) * ticks
-    fits = int(np.iinfo(out.daily.dtype).max)
-    added = kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks, fits)
+    added = kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks)
     if added < time.size:
-        _refuse_events(time, key, side, keys, begin, days * ticks, added)
-        out = out._replace(daily=np.empty((days, 2, keys), dtype=np.int64))  # all in order, but too much for int32
-        kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks, 2**63 - 1)
+        _refuse_event(time, key, side, keys, begin, days * ticks, added)
+        out = out._replace(daily=np.empty((days, 2, keys), dtype=np.int64))  # it is in bounds, but too much for int32
+        return roll_history(
+            time,
+            key,
+            side,
+            wafers,
+            keys=keys,
+            start=start,
+            days=days,
+            windows=windows,
+            opening=opening,
+            ticks=ticks,
+            out=out,
+        )
     span = np.array(windows, dtype=np.int64)
     kernels.roll_days(out.sums, out.balance, out.first_short, out.daily, span, opened)
     return out
@@ -105,19 +116,14 @@ def _check_horizon(start: date, days: int, windows: Sequence[int], keys: int) ->
             raise ValueError(f"windows[{n}] is {window}, not 1 to {DAYS_MAX}")
 
 
-def _refuse_events(
-    time: Index, key: NDArray[np.int32], side: NDArray[np.uint8], keys: int, begin: int, span: int, first: int
+def _refuse_event(
+    time: Index, key: NDArray[np.int32], side: NDArray[np.uint8], keys: int, begin: int, span: int, n: int
 ) -> None:
-    """Raise ValueError for the first wrong value of the block of rows that begins at `first`, if there is one."""
-    block = slice(first, first + kernels.CHECKED_ROWS)
-    bounds: tuple[tuple[str, NDArray[Any], int, int], ...] = (
-        ("time", time, begin, begin + span - 1),
-        ("key", key, 0, keys - 1),
-        ("side", side, 0, 1),
-    )
-    for name, column, low, high in bounds:
-        for n in np.flatnonzero((column[block] < low) | (column[block] > high))[:1]:
-            raise ValueError(f"{name}[{first + n}] is {column[first + n]}, not {low} to {high}")
+    """Raise ValueError for the first value of row n that is out of bounds, if there is one."""
+    bounds = (("time", time[n], begin, begin + span - 1), ("key", key[n], 0, keys - 1), ("side", side[n], 0, 1))
+    for name, value, low, high in bounds:
+        if not low <= value <= high:
+            raise ValueError(f"{name}[{n}] is {value}, not {low} to {high}")
 
 
 class _Windows:
@@ -187,7 +193,7 @@ class RollingSums(_Windows):
     late is added to every day since its own. What lies before the horizon is in no window; what lies beyond it is kept
     apart in `beyond`, and never moves today.
 
-    Memory: a key takes 16 × (H + 1) + 24 bytes for H days; room for keys grows by doubling, from `keys`. Rows after
+    Memory: a key takes 16 × (H + 1 + W) + 24 bytes for H days and W windows; room for keys grows by doubling, from `keys`. Rows after
     today, and keys not in use, cost address space only.
     """
 
@@ -198,28 +204,32 @@ class RollingSums(_Windows):
         `day[n]`, days since 1970. Raise ValueError, and add nothing, for what is out of bounds.
         """
         found = kernels.add_sums(
-            self._moved, self.beyond, self._stamp, self._state, self._windows, self.start, self.said_max,
+            self._moved, self._before, self.beyond, self._stamp, self._state, self._windows, self.start, self.said_max,
             day, key, side, wafers, self._touched, self._sums,
         )  # fmt: skip
         if found < 0:
             self._refuse_or_make_room(day, key, side, wafers)
             return self.add(day, key, side, wafers)
-        return Sums(self._touched[:found], self._sums[:, :, :found])
+        return Sums(self._touched[:found], self._sums[:found])
 
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that grow with the keys."""
-        return sum(each.nbytes for each in (self._moved, self.beyond, self._stamp))
+        return sum(each.nbytes for each in (self._moved, self._before, self.beyond, self._stamp))
 
     def _make_room(self, keys: int) -> None:
         moved = np.zeros((self.days + 1, keys, 2), dtype=np.int64)
         if self._stamp.size:
             moved[: self._state[kernels.TODAY] + 1, : self._stamp.size] = self._moved[: self._state[kernels.TODAY] + 1]
+        before = np.zeros((keys, len(self.windows), 2), dtype=np.int64)
+        if self._stamp.size:
+            before[: self._stamp.size] = self._before
+        self._before: Wafers = before  # [key, window, side] wafers up to the day before the window
         self._moved: Wafers = moved  # [row, key, side] wafers up to and on that day
         super()._make_room(keys)
 
     def _make_buffers(self, rows: int) -> None:
-        self._sums: Wafers = np.empty((len(self.windows), 3, rows), dtype=np.int64)
+        self._sums: Wafers = np.empty((rows, len(self.windows), 3), dtype=np.int64)
         super()._make_buffers(rows)
 
 

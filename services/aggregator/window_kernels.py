@@ -8,14 +8,15 @@ All of it is in one file, because numba's cache does not notice when a function 
 """
 
 import numpy as np
-from numba import int64, njit, types, uint8, uint64
+from numba import int64, njit, types, uint64
 from numpy.typing import NDArray
 
 Wafers = NDArray[np.int64]
 Index = NDArray[np.int64]
 Daily = NDArray[np.int32] | NDArray[np.int64]
 
-CHECKED_ROWS = 2048  # rows that are checked, then added while they are still in the cache
+CHECKED_ROWS = 2048  # events that are checked, then looked at again while they are still in the cache
+KEYS_IN_L1 = 256
 KEYS_AT_ONCE = 1024  # keys whose rows of the longest window stay in the cache together
 BLOCK = 16  # days whose lowest balance is kept
 HIGHEST = 2**62  # above every balance
@@ -36,10 +37,7 @@ _SHORT_CUBE = types.int32[:, :, ::1]
 
 
 @njit(
-    [
-        types.int64(daily, _TIMES, _KEYS, _SIDES, _WAFERS, types.int64, types.int64, types.int64)
-        for daily in (_SHORT_CUBE, _CUBE)
-    ],
+    [types.int64(daily, _TIMES, _KEYS, _SIDES, _WAFERS, types.int64, types.int64) for daily in (_SHORT_CUBE, _CUBE)],
     nogil=True,
     cache=True,
 )
@@ -51,44 +49,39 @@ def sum_days(
     wafers: NDArray[np.int32],  # [event] signed
     begin: int,  # ticks, when day 0 begins
     ticks: int,  # of a day
-    wafers_max: int,  # of all events, signs left out: what a cell can hold
 ) -> int:
-    """Sum the events of each day; return how many were added, fewer than there are where a value is out of bounds.
+    """Sum the events of each day; return how many were added: all, or those before the first that cannot be.
 
-    Events are checked in blocks, and none of the block that holds a wrong one is added.
+    That is one out of bounds, which is looked at here, as a look ahead would read everything twice, or one that a
+    cell's type cannot hold.
     """
-    days, keys = daily.shape[0], daily.shape[2]
+    days, keys = daily.shape[0], uint64(daily.shape[2])
     cells = daily.reshape(-1)
-    span, stride, keys_in_row = uint64(days * ticks), uint64(2 * keys), uint64(keys)
-    since, until, row = int64(1), int64(0), uint64(0)  # the latest day so far, and where its row begins
-    cleared, said = 0, int64(0)
-    for first in range(0, time.size, CHECKED_ROWS):
-        times, key_of = time[first : first + CHECKED_ROWS], key[first : first + CHECKED_ROWS]
-        side_of, moved = side[first : first + CHECKED_ROWS], wafers[first : first + CHECKED_ROWS]
-        key_min, key_max, side_bits = key_of[0], key_of[0], uint8(0)
-        for n in range(times.size):
-            key_min, key_max = min(key_min, key_of[n]), max(key_max, key_of[n])
-        for n in range(times.size):
-            side_bits = uint8(side_bits | side_of[n])
-        for n in range(times.size):
-            said += abs(int64(moved[n]))
-        if key_min < 0 or key_max >= keys or side_bits > 1 or said > wafers_max:
-            return first
-        for n in range(times.size):
-            t = times[n] - begin
-            if since <= t and t < until:
-                cell = row
-            else:
-                if uint64(t) >= span:
-                    return first
-                day = uint64(t) // uint64(ticks)
-                cell = day * stride
-                if t >= until:  # a later day; what comes late does not take its place
-                    since, until, row = int64(day) * ticks, (int64(day) + 1) * ticks, cell
-                    while cleared <= int64(day):
-                        daily[cleared] = 0
-                        cleared += 1
-            cells[cell + uint64(side_of[n]) * keys_in_row + uint64(key_of[n])] += moved[n]
+    span, cells_of_day = uint64(days * ticks), uint64(2) * keys
+    since, until, latest = int64(1), int64(0), uint64(0)  # the latest day so far, and its first cell
+    cleared = 0
+    for n in range(uint64(time.size)):
+        t = time[n] - begin
+        if since <= t and t < until:
+            cell = latest
+        else:
+            if uint64(t) >= span:
+                return int64(n)
+            day = uint64(t) // uint64(ticks)
+            cell = day * cells_of_day
+            if t >= until:  # a later day; what comes late does not take its place
+                since, until, latest = int64(day) * ticks, (int64(day) + 1) * ticks, cell
+                while cleared <= int64(day):
+                    daily[cleared] = 0
+                    cleared += 1
+        of = uint64(key[n])
+        within = uint64(side[n]) * keys + of
+        if of >= keys or within >= cells_of_day:
+            return int64(n)
+        summed = cells[cell + within] + wafers[n]  # an int64, whatever a cell is
+        cells[cell + within] = summed
+        if cells[cell + within] != summed:
+            return int64(n)
     while cleared < days:
         daily[cleared] = 0
         cleared += 1
@@ -351,7 +344,9 @@ DAY_MAX = 2**31  # either way
 WAFERS_MAX = 2**40  # of one movement, either way
 
 _STATE = types.int64[::1]
-_ADD_SUMS = types.int64(_CUBE, _TABLE, _LINE, _STATE, _LINE, types.int64, types.int64, *4 * [_COLUMN], _LINE, _CUBE)
+_ADD_SUMS = types.int64(
+    _CUBE, _CUBE, _TABLE, _LINE, _STATE, _LINE, types.int64, types.int64, *4 * [_COLUMN], _LINE, _CUBE
+)
 _ADD_WINDOWS = types.int64(
     _CUBE, _TABLE, _TABLE, _TABLE, _LINE, _TABLE, _LINE, _STATE, _LINE, types.int64, types.int64, *4 * [_COLUMN],
     _LINE, _CUBE, _TABLE,
@@ -384,6 +379,7 @@ def _admit(state: Index, room: int, said_max: int, day: Index, key: Index, side:
 @njit(_ADD_SUMS, nogil=True, cache=True)
 def add_sums(
     moved: Wafers,  # [row, key, side] wafers up to and on that day; state
+    before: Wafers,  # [key, window, side] wafers up to the day before the window; state
     beyond: Wafers,  # [side, key] wafers after the horizon; state
     stamp: Index,  # [key] the last batch that touched it; state
     state: Index,  # [4] see TODAY; state
@@ -395,7 +391,7 @@ def add_sums(
     side: Index,  # [movement]
     wafers: Index,  # [movement] signed
     touched: Index,  # [touched] keys; output
-    sums: Wafers,  # [window, supply or demand or net, touched] wafers; output
+    sums: Wafers,  # [touched, window, supply or demand or net] wafers; output
 ) -> int:
     """Add a batch; return how many keys it touched, -1 and nothing is changed where a value is out of bounds."""
     keys = -1
@@ -404,32 +400,45 @@ def add_sums(
     if keys < 0:
         return -1
     state[KEYS] = keys
-    today, batch, horizon, found = state[TODAY], state[BATCH], moved.shape[0] - 1, 0
+    today, batch, horizon, found = state[TODAY], state[BATCH], moved.shape[0] - 1, uint64(0)
     for n in range(day.size):
-        of, way, many = uint64(key[n]), uint64(side[n]), wafers[n]
+        of = uint64(key[n])
+        touched[found] = key[n]  # the next one takes this place if it was touched before: no branch to guess wrong
+        found += uint64(stamp[of] != batch)
+        stamp[of] = batch
+    now = moved[today]
+    for n in range(day.size):
+        of, way = uint64(key[n]), uint64(side[n])
         row = max(day[n] - start + 1, 0)
-        if stamp[of] != batch:
-            stamp[of], touched[found] = batch, int64(of)
-            found += 1
-        if row > horizon:
-            beyond[way, of] += many
-            continue
-        if row > today:
+        if row == today:
+            now[of, way] += wafers[n]
+        elif row > horizon:
+            beyond[way, of] += wafers[n]
+        elif row > today:
             for later in range(today + 1, row + 1):
                 moved[later, :keys] = moved[later - 1, :keys]
-            today = row
-        for later in range(row, today + 1):
-            moved[uint64(later), of, way] += many
+            today, now = row, moved[row]
+            for since in range(0, keys, KEYS_IN_L1):
+                for window in range(windows.size):
+                    begin = moved[max(today - windows[window], 0)]
+                    for each in range(since, min(since + KEYS_IN_L1, keys)):
+                        before[uint64(each), window, 0] = begin[uint64(each), 0]
+                        before[uint64(each), window, 1] = begin[uint64(each), 1]
+            now[of, way] += wafers[n]
+        else:
+            for later in range(row, today + 1):
+                moved[uint64(later), of, way] += wafers[n]
+            for window in range(windows.size):
+                if row <= today - windows[window] or row == 0:
+                    before[of, window, way] += wafers[n]
     state[TODAY] = today
-    now = moved[today]
-    for window in range(windows.size):
-        before = moved[max(today - windows[window], 0)]
-        supplied, demanded, net = sums[window, 0], sums[window, 1], sums[window, 2]
-        for n in range(found):
-            of = uint64(touched[n])
-            supply, demand = now[of, 0] - before[of, 0], now[of, 1] - before[of, 1]
-            supplied[n], demanded[n], net[n] = supply, demand, supply - demand
-    return found
+    for n in range(found):
+        of = uint64(touched[n])
+        supplied, demanded = now[of, 0], now[of, 1]
+        for window in range(windows.size):
+            supply, demand = supplied - before[of, window, 0], demanded - before[of, window, 1]
+            sums[n, window, 0], sums[n, window, 1], sums[n, window, 2] = supply, demand, supply - demand
+    return int64(found)
 
 
 @njit(nogil=True)
