@@ -7,8 +7,12 @@ side are worked on eight at a time. A side is 0 for supply and 1 for demand; waf
 All of it is in one file, because numba's cache does not notice when a function of another file has changed.
 """
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
 from numba import int64, njit, types, uint64
+from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 Wafers = NDArray[np.int64]
@@ -16,8 +20,10 @@ Index = NDArray[np.int64]
 Daily = NDArray[np.int32] | NDArray[np.int64]
 
 CHECKED_ROWS = 2048  # events that are checked, then looked at again while they are still in the cache
-KEYS_IN_L1 = 256
+KEYS_IN_L1 = 256  # keys whose windows stay in the first cache
+KEYS_IN_L2 = 4096  # keys whose running windows stay in the second cache
 KEYS_AT_ONCE = 1024  # keys whose rows of the longest window stay in the cache together
+LANES = 8  # values that one instruction writes
 BLOCK = 16  # days whose lowest balance is kept
 HIGHEST = 2**62  # above every balance
 
@@ -88,9 +94,46 @@ def sum_days(
     return time.size
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _write_lanes(_: Any, to: types.Array, at: types.Integer, line: types.Array) -> tuple[Any, Any]:
+    """Write LANES values of a line to the same place of another, past the cache."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = ir.VectorType(ir.IntType(64), LANES).as_pointer()
+        begin, end = (
+            builder.bitcast(builder.gep(context.make_array(array)(context, builder, value).data, [arguments[1]]), lanes)
+            for array, value in ((signature.args[2], arguments[2]), (signature.args[0], arguments[0]))
+        )
+        store = builder.store(builder.load(begin, align=8), end, align=8 * LANES)
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        return context.get_dummy_value()
+
+    return types.void(to, at, line), generate
+
+
+def _write(to: Wafers, line: Wafers) -> None:
+    """Write a line that nobody reads soon: past the cache, which would read what is written over first."""
+    to[:] = line
+
+
+@overload(_write)  # type: ignore[untyped-decorator]
+def _write_past_cache(to: Any, line: Any) -> Any:  # noqa: ARG001 - numba goes by their names
+    def write(to: Any, line: Any) -> Any:
+        unaligned = min(-(to.ctypes.data // 8) % LANES, to.size)
+        lanes = unaligned + (to.size - unaligned) // LANES * LANES
+        for n in range(unaligned):
+            to[n] = line[n]
+        for n in range(unaligned, lanes, LANES):
+            _write_lanes(to, n, line)
+        for n in range(lanes, to.size):
+            to[n] = line[n]
+
+    return write
+
+
 @njit([types.void(_SUMS, _TABLE, _LINE, daily, _LINE, _LINE) for daily in (_SHORT_CUBE, _CUBE)], nogil=True, cache=True)
 def roll_days(
-    sums: Wafers,  # [window * 3 + supply, demand or net, day, key] wafers; output (a view of four dimensions)
+    sums: Wafers,  # [window, supply or demand or net, day, key] wafers; output
     balance: Wafers,  # [day, key] wafers at the end of the day; output
     first_short: Index,  # [key] the first day whose balance is below zero, -1 for none; output
     daily: Daily,  # [day, side, key] wafers
@@ -99,37 +142,38 @@ def roll_days(
 ) -> None:
     """Sum each window on each day, and run the balance."""
     days, keys = balance.shape
-    for since in range(0, keys, KEYS_AT_ONCE):
-        until = min(since + KEYS_AT_ONCE, keys)
-        first_short[since:until] = -1
+    room = min(keys, KEYS_IN_L2)
+    now, running = np.empty(room, np.int64), np.empty((windows.size, 3, room), np.int64)
+    for since in range(0, keys, room):
+        until = min(since + room, keys)
+        end, short = now[: until - since], first_short[since:until]
+        end[:] = opening[since:until]
+        short[:] = -1
+        running[:] = 0
         for day in range(days):
             supplied, demanded = daily[day, 0, since:until], daily[day, 1, since:until]
             for window in range(windows.size):
-                supply, demand = sums[window, 0, day, since:until], sums[window, 1, day, since:until]
-                net = sums[window, 2, day, since:until]
-                if day == 0:
-                    for key in range(net.size):
-                        supply[key], demand[key] = supplied[key], demanded[key]
+                supply, demand = running[window, 0, : end.size], running[window, 1, : end.size]
+                net = running[window, 2, : end.size]
+                if day < windows[window]:
+                    for key in range(end.size):
+                        supply[key] += supplied[key]
+                        demand[key] += demanded[key]
                         net[key] = supply[key] - demand[key]
                 else:
-                    supply_before = sums[window, 0, day - 1, since:until]
-                    demand_before = sums[window, 1, day - 1, since:until]
-                    if day < windows[window]:
-                        for key in range(net.size):
-                            more, less = supply_before[key] + supplied[key], demand_before[key] + demanded[key]
-                            supply[key], demand[key], net[key] = more, less, more - less
-                    else:
-                        supply_gone = daily[day - windows[window], 0, since:until]
-                        demand_gone = daily[day - windows[window], 1, since:until]
-                        for key in range(net.size):
-                            more = supply_before[key] + (int64(supplied[key]) - supply_gone[key])
-                            less = demand_before[key] + (int64(demanded[key]) - demand_gone[key])
-                            supply[key], demand[key], net[key] = more, less, more - less
-            end, short = balance[day, since:until], first_short[since:until]
-            begin = opening[since:until] if day == 0 else balance[day - 1, since:until]
+                    supply_gone = daily[day - windows[window], 0, since:until]
+                    demand_gone = daily[day - windows[window], 1, since:until]
+                    for key in range(end.size):
+                        more = supply[key] + (int64(supplied[key]) - supply_gone[key])
+                        less = demand[key] + (int64(demanded[key]) - demand_gone[key])
+                        supply[key], demand[key], net[key] = more, less, more - less
+                _write(sums[window, 0, day, since:until], supply)
+                _write(sums[window, 1, day, since:until], demand)
+                _write(sums[window, 2, day, since:until], net)
             for key in range(end.size):
-                end[key] = begin[key] + (int64(supplied[key]) - demanded[key])
+                end[key] += int64(supplied[key]) - demanded[key]
                 short[key] = day if short[key] < 0 and end[key] < 0 else short[key]
+            _write(balance[day, since:until], end)
 
 
 # ---------------------------------------------------------------- the window at each instant
