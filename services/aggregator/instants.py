@@ -40,21 +40,27 @@ def net_at_instants(
         raise ValueError(f"out has {out.size} rows, time has {time.size}")
     if not time.size:
         return out
-    within, late_count = kernels.survey_instants(time, key, keys, TIME_MAX)
+    survey = np.empty(3, dtype=np.int64)
+    late, tied = np.empty((2, time.size), dtype=np.int32)  # address space: what is not written to is never fetched
+    kernels.survey_instants(survey, late, tied, time, key, keys, TIME_MAX)
+    within, late_count, tied_count = survey.tolist()
     if within < time.size:
         _refuse(time, key, keys)
-    running = np.empty((4, keys), dtype=np.int64)
     place = None
     if late_count:
-        late, time_late = np.empty((2, late_count), dtype=np.int64)
-        kernels.find_late(late, time_late, time)
-        late_by_time = late[time_late.argsort()]  # peers may lie in any order
+        late = late[:late_count]
+        time_late = time[late]
+        order = time_late.argsort()  # those of one instant may lie in any order
+        late, time_late = late[order], np.append(time_late[order], kernels.EVER)
         by_time = np.empty_like(time)
         key_by_time, wafers_by_time, place = np.empty((3, time.size), dtype=np.int32)
-        kernels.merge_late(by_time, key_by_time, wafers_by_time, place, time, key, wafers, late, late_by_time)
+        tied_count = kernels.merge_late(
+            by_time, key_by_time, wafers_by_time, place, tied, time, key, wafers, late, time_late
+        )
         time, key, wafers = by_time, key_by_time, wafers_by_time
+    running = np.empty((4, keys), dtype=np.int64)
     kernels.roll_instants(out, running, time, key, wafers, place, window)
-    kernels.share_instants(out, running[0], running[1], time, key, place)
+    kernels.share_instants(out, running[0], running[1], time, key, place, tied[:tied_count])
     return out
 
 

@@ -26,6 +26,7 @@ KEYS_AT_ONCE = 1024  # keys whose rows of the longest window stay in the cache t
 LANES = 8  # values that one instruction writes
 BLOCK = 16  # days whose lowest balance is kept
 HIGHEST = 2**62  # above every balance
+EVER = 2**62  # ticks, before and after every event
 
 
 def _given(dtype: types.Type) -> types.Type:
@@ -36,7 +37,7 @@ def _given(dtype: types.Type) -> types.Type:
 _TIMES, _KEYS, _SIDES, _WAFERS = _given(types.int64), _given(types.int32), _given(types.uint8), _given(types.int32)
 _COLUMN = _TIMES
 _LINE, _TABLE, _CUBE, _SUMS = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1], types.int64[:, :, :, ::1]
-_SHORT_CUBE = types.int32[:, :, ::1]
+_SHORT_LINE, _SHORT_CUBE = types.int32[::1], types.int32[:, :, ::1]
 
 
 # ---------------------------------------------------------------- a whole history
@@ -179,92 +180,72 @@ def roll_days(
 # ---------------------------------------------------------------- the window at each instant
 
 
-@njit(types.Tuple((types.int64, types.int64))(_TIMES, _KEYS, types.int64, types.int64), nogil=True, cache=True)
+@njit(types.void(_LINE, _SHORT_LINE, _SHORT_LINE, _TIMES, _KEYS, types.int64, types.int64), nogil=True, cache=True)
 def survey_instants(
+    survey: Index,  # [events in bounds, late, tied]; output: fewer in bounds than there are where one is not
+    late: NDArray[np.int32],  # [late] events that are earlier than one before them; output, room for all
+    tied: NDArray[np.int32],  # [tied] events at the instant of the one before, if none is late; output, room for all
     time: Index,  # [event] ticks
     key: NDArray[np.int32],  # [event]
     keys: int,
     time_max: int,  # ticks, either way
-) -> tuple[int, int]:
-    """Return how many events are in bounds (fewer than there are where one is not), and how many come late.
-
-    Late is what is said to be earlier than something that has come before it.
-    """
-    late, latest = 0, -time_max
+) -> None:
+    """Find what comes late, and what shares an instant; each is noted without a branch, the next takes its place."""
+    survey[:] = 0
+    late_count, tied_count, latest = uint64(0), uint64(0), -EVER
     for first in range(0, time.size, CHECKED_ROWS):
         times, key_of = time[first : first + CHECKED_ROWS], key[first : first + CHECKED_ROWS]
-        key_min, key_max = key_of[0], key_of[0]
+        key_min, key_max, time_min = key_of[0], key_of[0], times[0]
         for n in range(times.size):
             key_min, key_max = min(key_min, key_of[n]), max(key_max, key_of[n])
-        time_min = times[0]
         for n in range(times.size):
             time_min = min(time_min, times[n])
-            late += times[n] < latest
+        for n in range(times.size):
+            late[late_count] = tied[tied_count] = first + n
+            late_count += uint64(times[n] < latest)
+            tied_count += uint64(times[n] == latest)
             latest = max(latest, times[n])
         if key_min < 0 or key_max >= keys or time_min < -time_max or latest > time_max:
-            return first, late
-    return time.size, late
+            return
+        survey[0], survey[1], survey[2] = first + times.size, int64(late_count), int64(tied_count)
 
 
-@njit(types.void(_LINE, _LINE, _TIMES), nogil=True, cache=True)
-def find_late(
-    late: Index,  # [late] which events; output
-    time_late: Index,  # [late] ticks; output
-    time: Index,  # [event] ticks
-) -> None:
-    """Find the events that are behind the latest before them, in the order given."""
-    found, latest = 0, time[0]
-    for n in range(time.size):
-        if time[n] < latest:
-            late[found], time_late[found] = n, time[n]
-            found += 1
-        else:
-            latest = time[n]
-
-
-@njit(types.void(_LINE, *3 * [types.int32[::1]], _TIMES, _KEYS, _WAFERS, _LINE, _LINE), nogil=True, cache=True)
+@njit(
+    types.int64(_LINE, *4 * [_SHORT_LINE], _TIMES, _KEYS, _WAFERS, _SHORT_LINE, _LINE),
+    nogil=True,
+    cache=True,
+)
 def merge_late(
     time: Index,  # [event in order of time] ticks; output
     key: NDArray[np.int32],  # [event in order of time]; output
     wafers: NDArray[np.int32],  # [event in order of time] signed; output
     place: NDArray[np.int32],  # [event in order of time] its place in the order given; output
+    tied: NDArray[np.int32],  # [tied] events at the instant of the one before, in order of time; output, room for all
     time_given: Index,  # [event] ticks
     key_given: NDArray[np.int32],  # [event]
     wafers_given: NDArray[np.int32],  # [event] signed
-    late: Index,  # [late] which events, in the order given
-    late_by_time: Index,  # [late] the same in order of time
-) -> None:
-    """Merge the late ones, sorted, into the others, which lie in order of time as they were given."""
-    to, given, at = 0, 0, 0
-    for hole in range(late.size + 1):
-        end = late[hole] if hole < late.size else time_given.size
-        while given < end:
-            # all up to the hole, or up to the next late one's place
-            until = end
-            if at < late.size and time_given[late_by_time[at]] < time_given[end - 1]:
-                until, moment = given, time_given[late_by_time[at]]
-                while time_given[until] <= moment:
-                    until += 1
-            count = until - given
-            for n in range(count):
-                time[to + n] = time_given[given + n]
-            for n in range(count):
-                key[to + n] = key_given[given + n]
-            for n in range(count):
-                wafers[to + n] = wafers_given[given + n]
-            for n in range(count):
-                place[to + n] = given + n
-            to, given = to + count, until
-            if given < end:
-                event = late_by_time[at]
-                time[to], key[to], wafers[to] = time_given[event], key_given[event], wafers_given[event]
-                place[to] = event
-                to, at = to + 1, at + 1
-        given = end + 1
-    while at < late.size:
-        event = late_by_time[at]
-        time[to], key[to], wafers[to], place[to] = time_given[event], key_given[event], wafers_given[event], event
-        to, at = to + 1, at + 1
+    late: NDArray[np.int32],  # [late] which events, in order of time
+    time_late: Index,  # [late, and one that never comes] ticks
+) -> int:
+    """Merge the late events into the others, which lie in order of time as they were given; return how many are tied."""
+    to, at, tied_count = uint64(0), uint64(0), uint64(0)
+    before = latest = -EVER
+    for n in range(uint64(time_given.size)):
+        moment = time_given[n]
+        if moment < latest:
+            continue
+        while time_late[at] < moment:
+            time[to], place[to], tied[tied_count] = time_late[at], late[at], to
+            key[to], wafers[to] = key_given[uint64(late[at])], wafers_given[uint64(late[at])]
+            tied_count += uint64(before == time_late[at])
+            before = time_late[at]
+            to, at = to + uint64(1), at + uint64(1)
+        time[to], place[to], tied[tied_count] = moment, n, to
+        key[to], wafers[to] = key_given[n], wafers_given[n]
+        tied_count += uint64(before == moment)
+        before = latest = moment
+        to += uint64(1)
+    return int64(tied_count)
 
 
 @njit(nogil=True)
@@ -298,7 +279,7 @@ def _step(
 
 
 @njit(
-    [types.void(_LINE, _TABLE, _TIMES, _KEYS, _WAFERS, place, types.int64) for place in (types.none, types.int32[::1])],
+    [types.void(_LINE, _TABLE, _TIMES, _KEYS, _WAFERS, place, types.int64) for place in (types.none, _SHORT_LINE)],
     nogil=True,
     cache=True,
 )
@@ -347,7 +328,7 @@ def roll_instants(
 
 
 @njit(
-    [types.void(_LINE, _LINE, _LINE, _TIMES, _KEYS, place) for place in (types.none, types.int32[::1])],
+    [types.void(_LINE, _LINE, _LINE, _TIMES, _KEYS, place, _SHORT_LINE) for place in (types.none, _SHORT_LINE)],
     nogil=True,
     cache=True,
 )
@@ -358,18 +339,16 @@ def share_instants(
     time: Index,  # [event in order of time] ticks
     key: NDArray[np.int32],  # [event in order of time]
     place: NDArray[np.int32] | None,  # [event in order of time] its place in the order given; none: the same
+    tied: NDArray[np.int32],  # [tied] events at the instant of the one before, in order of time
 ) -> None:
     """Give all events of one key at one instant what the last of them sees."""
     seen[:] = -1
-    n, count = 0, time.size
-    while n < count - 1:
-        if time[uint64(n)] != time[uint64(n + 1)]:
-            n += 1
-            continue
-        first, n = n, n + 1
-        while n < count and time[n] == time[first]:
-            n += 1
-        for event in range(n - 1, first - 1, -1):
+    n = 0
+    while n < tied.size:
+        first = end = tied[n] - 1
+        while n < tied.size and tied[n] == end + 1:
+            end, n = end + 1, n + 1
+        for event in range(end, first - 1, -1):
             to = event if place is None else int64(place[event])
             if seen[key[event]] == first:
                 net[to] = last[key[event]]
