@@ -175,6 +175,14 @@ class BalanceBatch(BaseModel):
     on_hand: list[int]
     open_commit: list[int]
     told: int | None = None
+    today: int | None = None  # the windows end on this day: the last one on which wafers came to hand or went from it
+    window_days: list[int] = []
+    brought: list[list[int]] = []  # [window][row] wafers that came to hand in it
+    taken: list[list[int]] = []  # [window][row] wafers that went from it
+    lowest: list[list[int]] = []  # [window][row] lowest on hand at the end of a day in it
+    unmet: list[list[int]] = []  # [window][row] by which the most that was ever missing has grown in it
+    short_since: list[int | None] = []  # [row] first day in the longest window with less than nothing on hand
+    cover_hundredths: list[int | None] = []  # [row] of a day, that on hand lasts at the second window's rate
 
     def encode(self) -> bytes:
         """Return the JSON that an entry carries."""

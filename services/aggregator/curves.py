@@ -5,13 +5,14 @@ from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
 from itertools import starmap
-from typing import Literal, NamedTuple, Self, TypedDict, Unpack, cast, get_args
+from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack, cast, get_args
 
 import numpy as np
 
 from services.aggregator import kernels
 from services.aggregator.kernels import Index, Wafers
 from services.aggregator.loading import WAFERS_MAX, Columns, Standing
+from services.aggregator.rolling import DEMAND, SUPPLY, Rolling
 from shared.events import EPOCH, FIRMNESS, Firmness, day_number
 from shared.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 
@@ -34,6 +35,9 @@ _SLOT_OF = np.full(64, -1, dtype=np.int64)
 _SLOT_OF[list(SLOTS)] = list(SLOTS.values())
 _HELD = ("wip", "finished", "transit", "on_hand")
 _SIGNS = np.array([[(into == stage) - (out == stage) for out, into in STAGES.values()] for stage in _HELD])
+_ON_HAND = _SIGNS[_HELD.index("on_hand")]
+_SIDE_OF = np.full(len(SLOTS), -1, dtype=np.int64)  # of what comes to hand, and of what goes from it
+_SIDE_OF[: len(MOVEMENTS)] = np.select([_ON_HAND > 0, _ON_HAND < 0], [SUPPLY, DEMAND], -1)
 _NO_KEYS = np.empty(0, dtype=np.int64)
 _OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
 _KEYS_AT_FIRST, _SERIES_AT_FIRST = 1_024, 4_104
@@ -88,7 +92,8 @@ class Curves:
     `beyond` what lies beyond its H days. `series[key, slot]` is the number of a series, -1 where there is none.
 
     Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 5), 17.6 kB either way for the six
-    years; a key takes 240 bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each
+    years. A key takes 53.8 kB for the windows that end today, what comes to hand and goes from it (`Rolling`), 240
+    bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each
     kind at first; it doubles when it is full, and for that moment old and new lie side by side. `memory_bytes` counts
     all room; of movements, the rows after the last day moved cost address space only, as does what was never in use.
     """
@@ -114,6 +119,7 @@ class Curves:
         self.plans: Wafers = np.zeros((_SERIES_AT_FIRST, self.days + 2), dtype=np.int64)  # [series, row]
         self.totals: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
         self.rolled: Index = np.zeros(1, dtype=np.int64)  # the last row that movements fill
+        self.windows = Rolling(horizon_start, horizon_days, keys=_KEYS_AT_FIRST)  # of what comes to hand and goes
         self.said = 0  # wafers of all postings, signs left out
         self._names: dict[str, int] = {}
         self._place_code = np.full(4 * _KEYS_AT_FIRST, -1, dtype=np.int64)  # three name numbers in one; see the kernel
@@ -132,7 +138,7 @@ class Curves:
         """The bytes of all arrays, room that is not in use included."""
         state = (self.cumulative, self.beyond, self.plans, self.totals)
         index = (self.series, self.movement_key, self.movement_slot, self.plan_key, self.plan_slot)
-        return sum(array.nbytes for array in (*state, *index, self._place_code, self._place_key))
+        return self.windows.nbytes + sum(array.nbytes for array in (*state, *index, self._place_code, self._place_key))
 
     # ---------------------------------------------------------------- postings in
 
@@ -147,7 +153,8 @@ class Curves:
         columns = Columns.of(batch)
         key, series, slot, row = self._enter(columns, self._number(columns.names))
         count, movements = self.movement_key.size, len(MOVEMENTS)
-        wafers = columns.wafers
+        wafers, hand = columns.wafers, np.flatnonzero(_SIDE_OF[slot] >= 0)
+        self.windows.add(columns.days[hand], key[hand], _SIDE_OF[slot[hand]], wafers[hand])
         kernels.add_movements(self.cumulative, self.beyond, self.rolled, count, movements, series, slot, row, wafers)
         kernels.add_plans(self.plans, self.totals, movements, series, slot, row, wafers)
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
@@ -170,9 +177,22 @@ class Curves:
                 )
                 kernels.add_plans(self.plans, self.totals, len(MOVEMENTS), series, slot, row, part.wafers)
         kernels.accumulate(self.cumulative, int(self.rolled[0]), self.movement_key.size)
+        self._roll_windows()
         self._stand(standing)
         if standing.postings is not None and standing.said is not None:
             self.postings, self.said = standing.postings, standing.said
+
+    def _roll_windows(self) -> None:
+        """Fill the windows from the curves, day by day."""
+        series = np.flatnonzero(_SIDE_OF[self.movement_slot] >= 0)
+        key, side = self.movement_key[series], _SIDE_OF[self.movement_slot[series]]
+        before = np.zeros(series.size, dtype=np.int64)
+        for row in range(int(self.rolled[0]) + 1):
+            moved = self.cumulative[row, series]
+            filled = np.flatnonzero(moved != before)
+            day = np.full(filled.size, self.start - 1 + row)
+            self.windows.add(day, key[filled], side[filled], moved[filled] - before[filled])
+            before = moved
 
     def _enter(self, columns: Columns, number: Index) -> tuple[Index, Index, Index, Index]:
         """Return key, series, slot and row of checked postings, counted; raise ValueError where sums grow wild."""
@@ -333,7 +353,7 @@ class Curves:
     def supplied(self, grouping: Grouping, since: int) -> Wafers:
         """Return what ever came to hand up to and on each day from `since`, consumed or not, `[group, row]`."""
         brought = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
-        sign = _SIGNS[_HELD.index("on_hand")].copy()
+        sign = _ON_HAND.copy()
         sign[SLOTS[Measure.CONSUMED]] = 0
         of_series, group = sign[self.movement_slot], grouping.of_key[self.movement_key]
         series = np.flatnonzero((of_series != 0) & (group >= 0))
@@ -407,6 +427,8 @@ class Curves:
             sites=list(sites),
             suppliers=list(suppliers),
             **dict(zip(("wip", "finished", "in_transit", "on_hand"), stages.tolist(), strict=True)),
+            window_days=list(self.windows.windows),
+            **self._windows_of(keys),
             open_commit=_at(self.totals, self.series[keys][:, _OPEN_SLOTS]).sum(axis=1).tolist(),
             told=told,
         )
@@ -432,6 +454,21 @@ class Curves:
         packed = np.empty(ends[-1] if ends.size else 0, dtype=np.int64)
         self._pack(packed, ends - 2 * filled, np.arange(filled.size), 0)
         return filled, packed[0::2], packed[1::2]
+
+    def _windows_of(self, keys: Index) -> dict[str, Any]:
+        """Return the columns of what came to hand of some keys, sorted, and went from it, in the windows to today."""
+        nothing = np.zeros(keys.size, dtype=np.int64)
+        rolled = self.windows.add(np.full(keys.size, self.windows.today), keys, nothing, nothing)
+        brought, taken, _, lowest, unmet = rolled.windows.transpose(1, 0, 2).tolist()
+        return {
+            "today": self.windows.today,
+            "brought": brought,
+            "taken": taken,
+            "lowest": lowest,
+            "unmet": unmet,
+            "short_since": [None if day < 0 else day for day in rolled.first_short.tolist()],
+            "cover_hundredths": [None if cover < 0 else cover for cover in rolled.cover.tolist()],
+        }
 
     # ---------------------------------------------------------------- the proof
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.curves import WAFERS_SUM_MAX, Curves, Gap
+from services.aggregator.loading import Columns, Standing
 from shared.postings import Measure
 from tests.unit.naive_curves import GRADES, PARTS, NaiveCurves, batch_of
 
@@ -325,5 +326,51 @@ def test_memory_is_that_of_all_arrays_and_no_more_than_is_stated():
             value for value in vars(curves).values() if isinstance(value, np.ndarray) and value is not curves.rolled
         ]
         room = curves.beyond.size + curves.totals.size
-        assert curves.memory_bytes == sum(array.nbytes for array in arrays)
-        assert curves.memory_bytes <= room * 8 * (DAYS + 5) + (240 + 128) * curves.series.shape[0]
+        memory_bytes = curves.memory_bytes - curves.windows.nbytes
+        assert memory_bytes == sum(array.nbytes for array in arrays)
+        assert memory_bytes <= room * 8 * (DAYS + 5) + (240 + 128) * curves.series.shape[0]
+
+
+# ---------------------------------------------------------------- what is told of the windows to today
+
+
+@given(logs)
+@quick
+def test_the_windows_that_are_told_are_those_of_the_naive_twin(log):
+    curves = fold(log)
+    told = curves.balances(np.arange(len(curves.keys)))
+
+    for n, key in enumerate(curves.keys):
+        brought, taken, balance = naive_hand(log, key, told.today)
+        short = [day for day in range(max(START, told.today - 364), told.today + 1) if balance(day) < 0]
+        assert told.short_since[n] == (short[0] if short else None)
+        assert told.cover_hundredths[n] == (100 * max(0, balance(told.today)) * 7 // taken(7) if taken(7) > 0 else None)
+        for window, days in enumerate(told.window_days):
+            assert (told.brought[window][n], told.taken[window][n]) == (brought(days), taken(days))
+            first = max(START, told.today - days + 1)
+            assert told.lowest[window][n] == min(balance(day) for day in range(first, told.today + 1))
+
+
+def naive_hand(log, key, today):
+    """Functions of what came to hand in a window, of what went from it, and of what was there at the end of a day."""
+    hand = {Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED}
+    gone = {Measure.CONSUMED, Measure.TRANSFERRED_OUT}
+
+    def moved(measures, since, until):
+        return sum(w for k, m, day, w in log if k == key and m in measures and since < day <= until)
+
+    return (
+        lambda days: moved(hand, max(START - 1, today - days), today),
+        lambda days: moved(gone, max(START - 1, today - days), today),
+        lambda day: moved(hand, -(10**9), day) - moved(gone, -(10**9), day),
+    )
+
+
+def test_loading_brings_the_same_windows_as_folding():
+    log = [(KEY, Measure.RECEIVED, START + n, n % 7) for n in range(60)]
+    log += [(KEY, Measure.CONSUMED, START + n, 4) for n in range(0, 60, 2)] + [(OTHER, Measure.OPENED, START - 3, 9)]
+    folded, again = fold(log), empty()
+    again.load([Columns.of(batch_of(1, log))], Standing(7, 1, "head-1", {}, []))
+
+    keys = np.arange(2)
+    assert again.balances(keys).model_dump(exclude={"told"}) == folded.balances(keys).model_dump(exclude={"told"})
