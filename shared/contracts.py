@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from shared.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, change_id
 from shared.batch import BATCH_MAX, LAYOUTS, EventBatch, Row, canonical_bodies
 from shared.events import (
     EVENTS,
@@ -44,12 +45,13 @@ from shared.events import (
     WafersConsumed,
 )
 from shared.postings import BalanceBatch, Measure, PostingBatch, Recorded, Refusal
-from shared.streams import BALANCES, DATA, PARTITION, POSTINGS, Role, recorded, said
+from shared.streams import ALERTS, BALANCES, DATA, PARTITION, POSTINGS, Role, recorded, said
 from shared.voice import Voice
 
 SCHEMAS_URL = "https://waferline.dev/schemas/"
 KEPT_IN = Path("tests/contracts")
 PAGE = Path("docs/events.md")
+ALERTS_PAGE = Path("docs/alerts.md")
 PROOF = Path("docs/proof.md")
 PROOF_BEGIN, PROOF_END = "<!-- `make contracts` writes from here -->", "<!-- to here -->"
 BATCHES: dict[str, type[BaseModel]] = {
@@ -57,6 +59,7 @@ BATCHES: dict[str, type[BaseModel]] = {
     "posting_batch": PostingBatch,
     "recorded": Recorded,
     "balance_batch": BalanceBatch,
+    "alert_batch": AlertBatch,
 }
 """What travels in columns, by the name of its schema."""
 
@@ -107,6 +110,57 @@ REASONS: dict[ReasonCode, tuple[str, str]] = {
     ),
 }
 """What each reason code means, and what whoever gets it should do."""
+
+ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
+    "source_silent": (
+        (
+            "The source has completed its days up to `day`, more than 3 (`SILENT_DAYS`) before the latest that any"
+            " source has completed. Without `days`: it has completed none, or is expected (`WAFERLINE_SOURCES`) and has"
+            " said nothing."
+        ),
+        "`days` behind",
+        "Ask it for `source.advanced`. It holds up the last complete day, and so every number and alert of today.",
+    ),
+    "stock_negative": (
+        (
+            "At the end of the last complete day, all suppliers together, more was consumed, transferred or written off"
+            " than ever came."
+        ),
+        "`wafers` below zero",
+        "The books are wrong: a receipt or an opening stock was not said, or a consumption twice. Count the stock.",
+    ),
+    "received_beyond_dispatched": (
+        "By the last complete day more of the shipment's product was received, damaged or lost than was dispatched.",
+        "`dispatched`, `ended`, `wafers` too many",
+        "The books are wrong: a dispatch was not said, or a receipt under another shipment's name, or twice.",
+    ),
+    "short_within": (
+        (
+            "The projected balance falls below zero within 30 days (`SHORT_DAYS`), with what is committed at `planned`"
+            " (`FIRMNESS`) or above. `day` is the first short day, or since when it has been short."
+        ),
+        "`first_short_day` from today on, `wafers` short on it, `wafers_at_worst`",
+        "Its causes say what changed most. Bring something forward, or move it here: `waferline shortages`.",
+    ),
+    "cover_below": (
+        (
+            "If nothing comes, what is on hand lasts for less than 7 days (`COVER_DAYS`) of what is required; it is not"
+            " short within 30 days, else that is said instead. `day` is the first that is not covered."
+        ),
+        "`days` covered in full, `on_hand`, `wafers` that lack on `day`",
+        "It hangs on what is to come: see that it does, or hold more. `waferline cover`.",
+    ),
+    "slip_beyond": (
+        (
+            "The next wafer of the supplier's product to come was committed for a day more than 14 (`SLIP_DAYS`) before"
+            " the last complete one. Counted from the first commit on: what has come (or was damaged, or lost) fills"
+            " what was due first."
+        ),
+        "`oldest_due_day` of what has not come, `days` since then, `wafers` late beyond the limit",
+        "Ask the supplier. It clears when the wafers come, or are committed for another day.",
+    ),
+}
+"""What each alert means, what its detail says, and what a planner should do."""
 
 _UNITS = {
     "wafers": "WSE", "wafers_per_month": "WSE a month", "wafers_damaged": "WSE", "counted": "WSE",
@@ -250,6 +304,7 @@ def _channels() -> dict[str, Any]:
         "postings": _channel(POSTINGS, "What the ledger made of the events, batch by batch.", ["posting_batch"]),
         "recorded": _channel(recorded("{source}"), "What the ledger recorded of a source, or refused.", ["recorded"]),
         "balances": _channel(BALANCES, "The balances that a batch of postings changed.", ["balance_batch"]),
+        "alerts": _channel(ALERTS, "The alerts that are raised and cleared, each once.", ["alert_batch"]),
     }
 
 
@@ -288,7 +343,10 @@ _OPERATIONS = (
     ("ledger", "send", "recorded", "Tell each source what was recorded or refused."),
     ("aggregator", "receive", "postings", "Fold postings into balances."),
     ("aggregator", "send", "balances", "Publish the balances that have changed."),
+    ("aggregator", "send", "alerts", "Raise and clear alerts."),
+    ("aggregator", "receive", "alerts", "Learn at the start what is open."),
     ("console", "receive", "balances", "Show the balances."),
+    ("console", "receive", "alerts", "Show what is open."),
 )
 
 
@@ -324,7 +382,7 @@ def example_payloads() -> dict[str, dict[str, Any]]:
     """Return one valid payload of each message, by its name."""
     events = example_events()
     said_by_supplier = [event for event in events.values() if event.source == "samsung"][2:4]
-    batches: tuple[EventBatch | PostingBatch | Recorded | BalanceBatch, ...] = (
+    batches: tuple[EventBatch | PostingBatch | Recorded | BalanceBatch | AlertBatch, ...] = (
         EventBatch.of(said_by_supplier),
         PostingBatch(
             epoch=1, batch=7, previous=6, events=3, head="9f" * 32, names=["HBM4-12H", "abilene", "samsung"],
@@ -345,6 +403,21 @@ def example_payloads() -> dict[str, dict[str, Any]]:
         BalanceBatch(
             epoch=1, position=7, day=20_513, products=["HBM4-12H"], sites=["abilene"], suppliers=["samsung"], wip=[24],
             finished=[0], in_transit=[0], on_hand=[1_406], open_commit=[12_000],
+        ),
+        AlertBatch(
+            epoch=1, number=2, position=7, complete_through=20_513,
+            changes=[
+                AlertChange(
+                    id=change_id(1, 2, "cleared", "source_silent", ("skhynix",)), code="source_silent",
+                    status="cleared", subject={"source": "skhynix"}, day=None, detail={}, causes=[],
+                ),
+                AlertChange(
+                    id=change_id(1, 2, "raised", "short_within", ("HBM4-12H", "abilene")), code="short_within",
+                    status="raised", subject={"product": "HBM4-12H", "site": "abilene"}, day=20_530,
+                    detail={"first_short_day": 20_530, "wafers": 120, "wafers_at_worst": 3_400},
+                    causes=[f"samsung/{events['supply.committed'].id}"],
+                ),
+            ],
         ),
     )  # fmt: skip
     payloads = {name: event.cloud_event() for name, event in events.items()}
@@ -512,6 +585,45 @@ def _shape(schema: dict[str, Any]) -> str:
     return {"null": "null", "object": "object"}[schema["type"]]
 
 
+# ---------------------------------------------------------------- the page of the alerts
+
+
+def alerts_page() -> str:
+    """Return the page of all alerts, in Markdown."""
+    rows = (
+        f"| `{code}` | {', '.join(f'`{name}`' for name in SUBJECTS[code])} | {meaning} | {detail} | {remedy} |"
+        for code, (meaning, detail, remedy) in ALERT_CODES.items()
+    )
+    table = "\n".join(["| code | of | it means | its detail says | what to do |", "|---|---|---|---|---|", *rows])
+    return "\n\n".join([_OF_ALERTS, table, _TOLD, _json(example_payloads()["alert_batch"])]) + "\n"
+
+
+_OF_ALERTS = """\
+# The alerts
+
+<!-- Written by `make contracts` from shared/contracts.py: change that, not this page. -->
+
+An alert is about one thing: its code and its subject. Which are open follows from what is recorded, as of the last day
+that every source has completed: whoever folds the same events in whatever order comes to the same ones. Until a day is
+complete, and while a source has spoken and completed none, only `source_silent` is looked for.
+
+`waferline alerts` and `GET /alerts?code=&limit=&offset=` at the aggregator list those that are open as they stand, the
+most urgent first: those that make the other numbers doubtful, by code; then by day, then by wafers. The limits are
+settings of the aggregator, `WAFERLINE_ALERT_` and the name in capitals below."""
+
+_TOLD = f"""\
+All wafers are WSE. Where events explain an alert, `causes` names up to five, each as `source/id`: at the ledger
+`GET /events/source/id` shows one.
+
+## The stream
+
+On `{ALERTS}` each alert is **raised once and cleared once**. The aggregator reads there at its start what is open, and
+says differences only, each entry whole or not at all and under its own number: a kill, a restart or a rebuild neither
+repeats one nor loses one. It says nothing while it catches up. A new store of the ledger (`epoch`) clears what the old
+one has raised. The detail is that of the moment of raising; as it goes on it is in `GET /alerts`. Whoever trims the
+stream has what is open raised again at the next start; keep it whole, it is short."""
+
+
 # ---------------------------------------------------------------- the table of the proof
 
 
@@ -548,7 +660,10 @@ def proof_page(page: str) -> str:
 def contract_files() -> dict[Path, str]:
     """Return the text of every document by its place in the project."""
     documents = {f"{name}.json": schema for name, schema in json_schemas().items()} | {"asyncapi.json": asyncapi()}
-    return {KEPT_IN / name: _pretty(document) for name, document in documents.items()} | {PAGE: events_page()}
+    return {KEPT_IN / name: _pretty(document) for name, document in documents.items()} | {
+        PAGE: events_page(),
+        ALERTS_PAGE: alerts_page(),
+    }
 
 
 def write_contracts(directory: Path) -> list[Path]:

@@ -8,6 +8,7 @@ PARTITION = "{0}"  # a hash tag: all streams of a partition share a Redis Cluste
 
 POSTINGS = f"wafers:{PARTITION}:postings"
 BALANCES = f"wafers:{PARTITION}:balances"
+ALERTS = f"wafers:{PARTITION}:alerts"
 
 DATA = "__data__"  # the field of an entry that carries its body, as FastStream reads it
 

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import date, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.aggregator.alerts import Alert
 from services.aggregator.curves import PARTS, Basis, Curves, Grouping, Only, Part
 from services.aggregator.kernels import Index
 from services.aggregator.lines import TOLERANCES, LineName
@@ -22,6 +24,7 @@ from services.aggregator.reading import Reading
 from services.aggregator.schedule import schedule
 from services.aggregator.service_level import served
 from services.aggregator.shortage import Explanation, explain
+from shared.alerts import SUBJECTS
 from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_number
 
 WINDOWS = (1, 7, 30, 90, 365)
@@ -51,6 +54,7 @@ def routes(read: Callable[[], Reading]) -> list[Route]:
         "/cover": _cover,
         "/atp": _atp,
         "/suppliers/{supplier}/performance": _performance,
+        "/alerts": _alerts,
         "/months": _months,
         "/state": _state,
     }
@@ -307,6 +311,33 @@ async def _atp(reading: Reading, query: Mapping[str, str]) -> Answer:
         "bucket": bucket,
         "rows": rows,
         "next": "/".join(page.labels[-1]) if 0 < first + len(page.labels) < len(whole.labels) else None,
+    }
+
+
+async def _alerts(reading: Reading, query: Mapping[str, str]) -> Answer:
+    _check_names(query, ("code", "offset", "limit"))
+    code = _choose(query, "code", tuple(SUBJECTS)) if "code" in query else None
+    offset, limit = _number(query, "offset", 0, 0, 10**9), _limit(query)
+    plan, found = reading.plan, list(reading.alerts.values())
+    counts = Counter(alert.code for alert in found)
+    chosen = [alert for alert in found if code is None or alert.code == code]
+    page = await reading.explained(chosen[offset : offset + limit])
+    end = offset + len(page)
+    return _planned(plan) | {
+        "limits": reading.limits._asdict(),
+        "open": {code: counts[code] for code in SUBJECTS},
+        "rows": [_alert(alert) for alert in page],
+        "next": end if end < len(chosen) else None,
+    }
+
+
+def _alert(alert: Alert) -> Answer:
+    return {
+        "code": alert.code,
+        "subject": dict(zip(SUBJECTS[alert.code], alert.subject, strict=True)),
+        "day": _iso(alert.day),
+        "detail": {name: _iso(value) if name.endswith("_day") else value for name, value in alert.detail.items()},
+        "causes": alert.causes,
     }
 
 

@@ -12,14 +12,17 @@ from prometheus_client import Counter, Gauge
 from pydantic import Field
 from structlog.typing import FilteringBoundLogger
 
+from services.aggregator.alerts import Limits
 from services.aggregator.api import routes
 from services.aggregator.curves import Curves, Gap
 from services.aggregator.keeping import Snapshots
 from services.aggregator.kernels import Index
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
+from services.aggregator.telling import Teller
 from shared.broker import Entry, Service, publish_entries
 from shared.catalog import digest
+from shared.events import Firmness
 from shared.postings import PostingBatch
 from shared.settings import ServiceSettings
 from shared.streams import BALANCES, POSTINGS
@@ -37,12 +40,30 @@ class AggregatorSettings(ServiceSettings):
     horizon_days: int = 2191
     snapshot: Path | None = Field(default=None, description="the file that a restart begins with; none: it replays all")
     snapshot_every_s: float = Field(default=60, gt=0)
+    sources: str = ""  # expected, whether they have spoken or not
+    alert_short_days: int = Field(default=30, ge=0)
+    alert_cover_days: int = Field(default=7, ge=0)
+    alert_slip_days: int = Field(default=14, ge=0)
+    alert_silent_days: int = Field(default=3, ge=0)
+    alert_firmness: Firmness = "planned"
+
+    def limits(self) -> Limits:
+        """Return from where on something is an alert."""
+        return Limits(
+            self.alert_short_days,
+            self.alert_cover_days,
+            self.alert_slip_days,
+            self.alert_silent_days,
+            self.alert_firmness,
+            tuple(source for source in self.sources.split(",") if source),
+        )
 
 
 def build_app(settings: AggregatorSettings) -> Service:
     """Return the aggregator: it folds the postings behind its snapshot, or from the first one on if it has none."""
     service = Service("aggregator", settings)
-    reading = Reading(_nothing_folded(settings))
+    reading = Reading(_nothing_folded(settings), settings.limits())
+    teller = Teller(service, reading)
     folder = _Folder(settings, reading, service.log)
     told_through = 0  # the position whose balances are on their stream
     postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
@@ -65,8 +86,8 @@ def build_app(settings: AggregatorSettings) -> Service:
             keys = await folder.fold(batches)
         curves = reading.state.curves
         told = min((batch.told for batch in batches if batch.told is not None), default=None)
+        reading.note(keys)
         if keys.size:
-            reading.note(keys)
             await publish_entries(service.redis, [(BALANCES, curves.balances(keys, told).encode(), "*")])
         told_through = curves.position
         count = sum(len(batch.wafers) for batch in batches)
@@ -86,7 +107,8 @@ def build_app(settings: AggregatorSettings) -> Service:
 
     @service.run_beside
     async def plan_ahead() -> None:
-        """Work the plan out anew where the fold has moved on, and leave most of the time to others."""
+        """Work the plan out anew where the fold has moved on, tell the alerts, and leave most of the time to others."""
+        await teller.tell()
         while True:
             await reading.moved.wait()
             began = time.perf_counter()
@@ -100,6 +122,7 @@ def build_app(settings: AggregatorSettings) -> Service:
                 ms=ms,
                 ms_max=ms,
             )
+            await teller.tell()
             await asyncio.sleep(max(_PLANNED_EVERY_S, _LEFT_TO_OTHERS * ms / 1000))
 
     def adopt(state: State) -> None:

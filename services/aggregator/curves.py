@@ -350,6 +350,14 @@ class Curves:
         kernels.sum_movement_curves(moved, self.cumulative, 0, int(self.rolled[0]), series, sign, group[series])
         return moved
 
+    def planned_by(self, grouping: Grouping, measures: Sequence[Measure], day: int) -> Wafers:
+        """Return what some plans come to up to and on a day, all that lies before the horizon included, `[group]`."""
+        sums = np.zeros((1, len(grouping.labels)), dtype=np.int64)
+        series, _, group = self._plans_of(grouping, measures)
+        kernels.sum_plans(sums, self.plans, series, np.zeros_like(series), group, -1, min(self._row(day), self.days))
+        summed: Wafers = sums[0]
+        return summed
+
     def supplied(self, grouping: Grouping, since: int) -> Wafers:
         """Return what ever came to hand up to and on each day from `since`, consumed or not, `[group, row]`."""
         brought = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)

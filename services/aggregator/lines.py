@@ -191,10 +191,17 @@ class Shipment:
             return now.eta, now.site, now.id
         return first.eta, first.key[1], first.id
 
+    def sent(self) -> int:
+        """Return the wafers that were sent."""
+        return sum(dispatch.wafers for dispatch in self.dispatches)
+
+    def ended(self) -> int:
+        """Return the wafers that came to an end."""
+        return sum(end.received + end.damaged + end.lost for end in self.ends)
+
     def under_way(self) -> int:
         """Return the wafers that were sent and have not come to an end: as the ledger posts them."""
-        ended = sum(end.received + end.damaged + end.lost for end in self.ends)
-        return max(0, sum(dispatch.wafers for dispatch in self.dispatches) - ended)
+        return max(0, self.sent() - self.ended())
 
     def standing(self) -> tuple[Group, LineDue] | None:
         """Return what is under way of it, None if nothing is."""
@@ -229,6 +236,7 @@ class Lines:
     def __init__(self) -> None:
         self.plans: dict[LineName, Plan] = {}
         self.shipments: dict[LineName, Shipment] = {}
+        self.overrun: dict[LineName, Shipment] = {}  # those of which more has come to an end than was sent
         self._facts: defaultdict[str, dict[str, tuple[Plan | Shipment, Fact]]] = defaultdict(dict)  # by source, id
         self._reversed: set[tuple[str, str]] = set()
         self._standing: dict[str, defaultdict[Group, dict[LineName, LineDue]]] = {
@@ -294,6 +302,10 @@ class Lines:
             line.ends = _altered(line.ends, cast(End, fact), sign)
         self._receive(line, +1)
         self._place(line)
+        if line.ended() > line.sent():
+            self.overrun[line.name] = line
+        else:
+            self.overrun.pop(line.name, None)
 
     def _restate(self, plan: Plan, statement: Statement, sign: int) -> None:
         said = plan.said

@@ -1,36 +1,40 @@
 """How the state is read while it is folded: the plan is worked out beside the fold, and so is what takes long."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
+from services.aggregator.alerts import Alert, Limits, Promised, explain, find_alerts, promised_by
 from services.aggregator.kernels import Index
 from services.aggregator.planning import Plan, plan_ahead
 from services.aggregator.state import State
+from shared.alerts import Cause
 
 Answer = TypeVar("Answer")
 
 
 class Reading:
-    """A state, and the plan of a position that it has been at.
+    """A state, and the plan and the alerts of a position that it has been at.
 
     The fold and what is short run in the loop, one after the other: whoever reads there reads one position. What takes
     long runs in a thread, in compiled code that lets the loop answer others meanwhile; only the fold waits for it.
     """
 
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.plan: Plan = plan_ahead(state.curves)
+    def __init__(self, state: State, limits: Limits = Limits()) -> None:  # noqa: B008
+        self.limits = limits
+        self.replace(state)
         self.still = asyncio.Lock()  # whoever holds it has the state stand still
         self.moved = asyncio.Event()
-        self._changed: list[Index] = []
 
     def replace(self, state: State) -> None:
         """Begin with another state."""
-        self.state, self.plan, self._changed = state, plan_ahead(state.curves), []
+        self.state, self._changed = state, list[Index]()
+        self.plan = plan_ahead(state.curves)
+        self._promised = promised_by(state.curves, self.plan, self.limits)
+        self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.limits, self._promised)
 
     def note(self, changed: Index) -> None:
         """Remember keys that the fold has changed, for the next plan."""
@@ -42,11 +46,20 @@ class Reading:
         async with self.still:
             return await asyncio.to_thread(work)
 
+    async def explained(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """Return some alerts with their causes; the fold goes on between two of them."""
+        return [await self.aside(partial(explain, self.state, alert)) for alert in alerts]
+
     async def refresh(self) -> Plan:
-        """Bring the plan up to date, and return it."""
+        """Bring the plan and the alerts up to date, and return the plan."""
         async with self.still:
             self.moved.clear()
             changed, self._changed = np.unique(np.concatenate([*self._changed, np.empty(0, np.int64)])), []
-            work = partial(plan_ahead, self.state.curves, before=self.plan, changed=changed)
-            self.plan = await asyncio.to_thread(work)
+            self.plan, self._promised, self.alerts = await asyncio.to_thread(partial(self._look, changed))
         return self.plan
+
+    def _look(self, changed: Index) -> tuple[Plan, Promised | None, dict[Cause, Alert]]:
+        curves = self.state.curves
+        plan = plan_ahead(curves, before=self.plan, changed=changed)
+        promised = promised_by(curves, plan, self.limits, before=self._promised, changed=changed)
+        return plan, promised, find_alerts(self.state, plan, self.limits, promised)

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from services.aggregator.api import routes as aggregator_routes
+from services.aggregator.app import AggregatorSettings
 from services.aggregator.curves import Curves
 from services.aggregator.lines import Lines, fold_lines
 from services.aggregator.loading import Columns, Standing
@@ -60,9 +61,10 @@ async def _ask_store(
     store = open_store(folder)
 
     def read() -> Reading:
+        limits = AggregatorSettings().limits()
         if as_of is None:
-            return Reading(State(fold(store), fold_lines(store.said())))
-        return Reading(State(fold_as_of(store, as_of), fold_lines_as_of(store, as_of)))
+            return Reading(State(fold(store), fold_lines(store.said())), limits)
+        return Reading(State(fold_as_of(store, as_of), fold_lines_as_of(store, as_of)), limits)
 
     routes: list[BaseRoute] = ledger_routes(store) if service == "ledger" else [*aggregator_routes(read)]
     transport = httpx.ASGITransport(Starlette(routes=routes))

@@ -33,7 +33,7 @@ from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
 from services.operator.rebuilding import rebuild_export
 from services.operator.stack import Play, Stack, StackError, refuse_running, running, started, strangers_in
-from services.operator.tables import open_console, save_picture, shortages_tables, table
+from services.operator.tables import alerts_tables, open_console, save_picture, shortages_tables, table
 from shared import contracts
 from shared.events import FIRMNESS, Firmness
 from shared.scenario import Variant, last_of_month, load_scenario
@@ -296,6 +296,25 @@ def shortages(
     if answer["today"] is not None:
         for short in shortages_tables(answer, limit):
             open_console().print(short)
+    open_console().print(_standing(data, answer), style="dim")
+
+
+@app.command()
+def alerts(
+    code: Annotated[str | None, typer.Option(help="Only these: short_within, slip_beyond, ...")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
+    data: Data = DATA,
+    json_: Json = False,
+) -> None:
+    """Print what a planner should look at, the most urgent first. Example: waferline alerts --code short_within"""
+    with _errors_told():
+        data = find_stack(data)
+        answer = ask(data, "aggregator", "/alerts", code=code, limit=limit)
+    if json_:
+        _print_json(answer)
+        return
+    for each in alerts_tables(answer):
+        open_console().print(each)
     open_console().print(_standing(data, answer), style="dim")
 
 

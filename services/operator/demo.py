@@ -12,7 +12,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from services.operator.asking import ask
 from services.operator.stack import Play, Stack, StackError
-from services.operator.tables import ahead_table, counts_table, months_tables, refusals_table, shortages_tables
+from services.operator.tables import (
+    ahead_table,
+    alerts_tables,
+    counts_table,
+    months_tables,
+    refusals_table,
+    shortages_tables,
+)
 from services.operator.taping import settle
 from shared.events import EPOCH
 from shared.scenario import Scenario, add_months
@@ -21,6 +28,7 @@ _LOOKED_EVERY_S = 0.5
 _MONTHS_AHEAD = 9
 _STALLED_AFTER_S = 90.0
 _SHORT_SHOWN = 8
+_ALERTS_SHOWN = 12
 
 
 @contextmanager
@@ -86,6 +94,7 @@ def findings(stack: Stack, scenario: Scenario, play: Play) -> dict[str, Any]:
             to=f"{add_months(last, _MONTHS_AHEAD):%Y-%m}",
         ),
         "shortages": ask(folder, "aggregator", "/shortages", limit=200),
+        "alerts": ask(folder, "aggregator", "/alerts", limit=_ALERTS_SHOWN),
         "state": state,
         "chain_head": state["head"],
         "state_hash": state["state_hash"],
@@ -101,6 +110,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(ahead_table(found["ahead"]))
     for short in shortages_tables(found["shortages"], _SHORT_SHOWN):
         console.print(short)
+    for alerts in alerts_tables(found["alerts"]):
+        console.print(alerts)
     console.print(refusals_table(found["refusals"]))
     console.print(f"chain head: {found['chain_head']}", soft_wrap=True, highlight=False)
     console.print(f"state hash: {found['state_hash']}", soft_wrap=True, highlight=False)

@@ -130,6 +130,34 @@ def shortages_tables(answer: Mapping[str, Any], most: int) -> tuple[Group, Group
     return tables[0], tables[1]
 
 
+def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+    """Return how many alerts are open of each code, and those asked for."""
+    counts = answer["open"]
+    open_ = table(
+        f"Alerts, as of {answer['today']}: {sum(counts.values())} are open", tuple(counts), [tuple(counts.values())]
+    )
+    rows = table(
+        f"The most urgent {len(answer['rows'])}",
+        ("alert", "of", "day", "detail", "first cause"),
+        [
+            (
+                row["code"],
+                " ".join(row["subject"].values()),
+                row["day"],
+                ", ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in row["detail"].items()),
+                next(iter(row["causes"]), ""),
+            )
+            for row in answer["rows"]
+        ],
+        caption="what each means, and what to do: docs/alerts.md",
+    )
+    return open_, rows
+
+
+def _figure(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> Group:
     """Return the events that were not taken, and why."""
     return table(

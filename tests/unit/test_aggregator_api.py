@@ -50,7 +50,7 @@ def ask(curves):
     return asker(curves)
 
 
-@pytest.mark.parametrize("path", ["/balances", "/shortages", "/cover", "/atp", "/months", "/state"])
+@pytest.mark.parametrize("path", ["/balances", "/shortages", "/cover", "/atp", "/alerts", "/months", "/state"])
 def test_every_answer_says_how_far_it_is_complete(ask, path):
     answer = ask(path).json()
 
@@ -58,7 +58,7 @@ def test_every_answer_says_how_far_it_is_complete(ask, path):
     assert (answer["position"], answer["head"]) == (1, "head-1")
 
 
-@pytest.mark.parametrize("path", ["/balances", "/shortages", "/cover", "/atp", "/months", "/state"])
+@pytest.mark.parametrize("path", ["/balances", "/shortages", "/cover", "/atp", "/alerts", "/months", "/state"])
 def test_every_answer_is_there_before_the_first_posting(path):
     answer = asker(Curves(date(2025, 1, 1), 90))(path)
 
@@ -126,6 +126,24 @@ def test_shortages_name_the_first_short_day_at_each_firmness(ask):
         "HBM4-12H", "narvik", "2025-01-21", 15,
     )  # fmt: skip
     assert [at["shortage"] for at in row["by_firmness"].values()] == [15, 15, 15, 15, 45]
+
+
+def test_alerts_are_counted_by_code_and_told_in_pages(ask):
+    answer = ask("/alerts", limit="1").json()
+
+    assert answer["open"] == {
+        "source_silent": 0, "stock_negative": 0, "received_beyond_dispatched": 0, "short_within": 1, "cover_below": 0,
+        "slip_beyond": 0,
+    }  # fmt: skip
+    assert answer["rows"] == [
+        {
+            "code": "short_within", "subject": {"product": "HBM4-12H", "site": "narvik"}, "day": "2025-01-21",
+            "detail": {"first_short_day": "2025-01-21", "wafers": 15, "wafers_at_worst": 15}, "causes": [],
+        }
+    ]  # fmt: skip
+    assert (answer["limits"]["short_days"], answer["next"]) == (30, None)
+    assert ask("/alerts", offset="1").json()["rows"] == ask("/alerts", code="slip_beyond").json()["rows"] == []
+    assert ask("/alerts", code="red").status_code == 400
 
 
 def test_months_are_the_whole_ones_of_the_horizon_unless_asked_for(ask):

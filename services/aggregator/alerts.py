@@ -1,0 +1,286 @@
+"""Alerts: what a planner should look at, found in what is folded, and what of it has been told already."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from services.aggregator.curves import COMMITTED, SLOTS, Curves, Grouping
+from services.aggregator.kernels import Index, Wafers
+from services.aggregator.planning import Plan
+from services.aggregator.projection_kernels import COVER_DAYS, ON_HAND
+from services.aggregator.state import State
+from shared.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, Cause, Status, change_id
+from shared.events import FIRMNESS, Firmness
+from shared.postings import Measure
+
+CHANGES_MAX = 1_000  # of one entry
+_CAUSES_MAX = 5
+_ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
+_RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
+_DOUBTFUL: frozenset[AlertCode] = frozenset({"source_silent", "stock_negative", "received_beyond_dispatched"})
+
+
+class Limits(NamedTuple):
+    """From where on something is worth a word."""
+
+    short_days: int = 30
+    cover_days: int = 7
+    slip_days: int = 14
+    silent_days: int = 3
+    firmness: Firmness = "planned"  # the least that a commit must be to be counted on
+    sources: tuple[str, ...] = ()  # expected; those that have spoken are anyway
+
+
+class Alert(NamedTuple):
+    """Something that a planner should look at, as it stands."""
+
+    code: AlertCode
+    subject: tuple[str, ...]
+    day: int  # since when it is so, or when it will be; since 1970
+    detail: dict[str, int]
+    causes: tuple[str, ...] = ()  # events, each as source/id; see `explain`
+
+    @property
+    def cause(self) -> Cause:
+        """What it is about."""
+        return self.code, self.subject
+
+
+class Promised(NamedTuple):
+    """What is committed of each key up to a day, as in force now: what the slips are measured with."""
+
+    day: int  # since 1970
+    wafers: Wafers  # [key]
+
+
+def promised_by(
+    curves: Curves, plan: Plan, limits: Limits, *, before: Promised | None = None, changed: Index | None = None
+) -> Promised | None:
+    """Return what is to have come if no slip is beyond the limit; None before a day is complete.
+
+    With what was so `before`, and the keys that `changed` since, only those are counted anew, unless a day has passed.
+    """
+    if plan.today is None:
+        return None
+    day, keys = plan.today - 1 - limits.slip_days - 1, len(curves.keys)
+    wafers = np.zeros(keys, dtype=np.int64)
+    chosen = np.arange(keys)
+    if before is not None and changed is not None and before.day == day:
+        wafers[: before.wafers.size] = before.wafers
+        chosen = changed
+    of_key = np.full(keys, -1, dtype=np.int64)
+    of_key[chosen] = np.arange(chosen.size)
+    grouping = Grouping([()] * chosen.size, of_key)
+    wafers[chosen] = curves.planned_by(grouping, _counted(limits), day)
+    return Promised(day, wafers)
+
+
+def find_alerts(state: State, plan: Plan, limits: Limits, promised: Promised | None = None) -> dict[Cause, Alert]:
+    """Return what is the matter as of the last complete day, the most urgent first.
+
+    `plan` and `promised` are those of the state; the latter is worked out where it is not given.
+
+    It depends on what was folded only, not on its order or on what was found before. Before a day is complete, and
+    when a source has spoken that has completed none, there is nothing to be found but silent sources.
+
+    - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest that
+      any source has; or none at all, while others have. It holds up the last complete day, and so all other alerts.
+    - `stock_negative`: more was taken from the product's stock at the site than ever came. It is looked for over all
+      suppliers: wafers are booked out under a supplier that nobody may know any more, so one supplier's may well be
+      below zero where nothing is wrong.
+    - `received_beyond_dispatched`: more of a shipment's product was received, damaged or lost than was dispatched.
+    - `short_within`: the projected balance falls below zero within `short_days`, on `day`; or is so since `day`.
+    - `cover_below`: the wafers on hand last for less than `cover_days` of what is required, if nothing comes. Where
+      something comes in time, it is no alert: then the plan holds as long as the supply does. Where the product is
+      short within `short_days`, that is said instead.
+    - `slip_beyond`: what the supplier has committed of the product and what came of it, as two curves of all wafers up
+      to each day, lie more than `slip_days` apart. At the level of all that has come to its end (received good or
+      damaged, or lost) by the last complete day, the next committed wafer was due on `oldest_due_day`: it is at least
+      so late. `wafers` are those that are late beyond the limit. Commits count by their due days as in force now, from
+      the firmness given. Source: the horizontal distance of `performance.slip`, of the wafers that are still to come.
+    """
+    found = [*_silent_sources(state, limits)]
+    if plan.today is not None:
+        found += [
+            *_negative_stocks(plan),
+            *_overrun_shipments(state, plan.today - 1),
+            *_shortages(plan, limits),
+            *_thin_covers(plan, limits),
+            *_slips(state, plan.today - 1, limits, promised or promised_by(state.curves, plan, limits)),
+        ]
+    found.sort(key=lambda alert: (_urgency(alert), alert.cause))
+    return {alert.cause: alert for alert in found}
+
+
+def _urgency(alert: Alert) -> tuple[int, ...]:
+    """Return what sorts alerts: first what makes the others doubtful, by code; then the earliest, then most wafers."""
+    rank = _RANKS[alert.code] if alert.code in _DOUBTFUL else len(_RANKS)
+    return rank, alert.day, -alert.detail.get("wafers", 0)
+
+
+def _silent_sources(state: State, limits: Limits) -> Iterator[Alert]:
+    curves = state.curves
+    if not curves.watermarks:
+        return
+    latest = max(curves.watermarks.values())
+    for source in {*curves.sources, *limits.sources}:
+        through = curves.watermarks.get(source)
+        if through is None:
+            yield Alert("source_silent", (source,), latest, {})
+        elif latest - through > limits.silent_days:
+            yield Alert("source_silent", (source,), through, {"days": latest - through})
+
+
+def _negative_stocks(plan: Plan) -> Iterator[Alert]:
+    assert plan.today is not None
+    for group in np.flatnonzero(plan.standing[ON_HAND] < 0).tolist():
+        yield Alert("stock_negative", plan.grouping.labels[group], plan.today - 1, {"wafers": -plan.on_hand(group)})
+
+
+def _overrun_shipments(state: State, through: int) -> Iterator[Alert]:
+    for (owner, kind, name), shipment in state.lines.overrun.items():
+        ends = [end for end in shipment.ends if end.day <= through]
+        ended = sum(end.received + end.damaged + end.lost for end in ends)
+        sent = sum(dispatch.wafers for dispatch in shipment.dispatches)
+        if ended > sent:
+            detail = {"dispatched": sent, "ended": ended, "wafers": ended - sent}
+            subject = (owner, name, kind.removeprefix("shipment/"))
+            causes = tuple(f"{end.source}/{end.id}" for end in reversed(ends))[:_CAUSES_MAX]
+            yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
+
+
+def _short_ones(plan: Plan, limits: Limits) -> Index:
+    """Return whether each group is short within the days."""
+    assert plan.today is not None
+    first = plan.first_short[0, FIRMNESS.index(limits.firmness)]
+    short: Index = (first >= 0) & (plan.start + first < plan.today + limits.short_days)
+    return short
+
+
+def _shortages(plan: Plan, limits: Limits) -> Iterator[Alert]:
+    for group in np.flatnonzero(_short_ones(plan, limits)).tolist():
+        short, since = plan.short(group, limits.firmness), plan.short_since(group)
+        assert short.first_short_day is not None
+        detail = {
+            "first_short_day": short.first_short_day,
+            "wafers": short.first_shortage,
+            "wafers_at_worst": short.shortage,
+        }
+        yield Alert("short_within", plan.grouping.labels[group], since or short.first_short_day, detail)
+
+
+def _thin_covers(plan: Plan, limits: Limits) -> Iterator[Alert]:
+    assert plan.today is not None
+    days = plan.standing[COVER_DAYS]
+    for group in np.flatnonzero((days >= 0) & (days < limits.cover_days) & ~_short_ones(plan, limits)).tolist():
+        cover = plan.cover(group)
+        assert cover.days is not None
+        detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": cover.next - cover.left}
+        yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
+
+
+def _slips(state: State, through: int, limits: Limits, promised: Promised | None) -> Iterator[Alert]:
+    assert promised is not None
+    curves = state.curves
+    pairs = curves.group(("supplier", "product"))
+    ended = curves.moved(pairs, through)[_ENDED].sum(axis=0)
+    late = -ended
+    np.add.at(late, pairs.of_key, promised.wafers)
+    for pair in np.flatnonzero(late > 0).tolist():
+        supplier, product = pairs.labels[pair]
+        only = curves.group(supplier=supplier, product=product)
+        due = curves.planned(only, _counted(limits)).sum(axis=0).cumsum()
+        oldest = curves.start - 1 + int((due > ended[pair]).argmax())
+        detail = {"oldest_due_day": oldest, "days": through - oldest, "wafers": int(late[pair])}
+        yield Alert("slip_beyond", (supplier, product), oldest, detail)
+
+
+def _counted(limits: Limits) -> tuple[Measure, ...]:
+    return COMMITTED[FIRMNESS.index(limits.firmness) :]
+
+
+def explain(state: State, alert: Alert) -> Alert:
+    """Return an alert with the events that it comes from, as the lines tell it now, where they can.
+
+    Of what is short: why less supply, or more demand, stands by the first short day than was first said, the greatest
+    first. Of a slip: those by which stands what was to come first and has not.
+    """
+    events: dict[str, None] = {}
+    if alert.code == "short_within":
+        product, site = alert.subject
+        causes = state.lines.causes(product, site, alert.detail["first_short_day"])
+        events = dict.fromkeys(f"{cause.source}/{cause.event}" for cause in causes)
+    elif alert.code == "slip_beyond":
+        supplier, product = alert.subject
+        sites = [site for _, site in state.curves.group(("product", "site"), product=product).labels]
+        due = sorted(
+            line for site in sites for line in state.lines.supplies_of(product, site) if line.supplier == supplier
+        )
+        events = dict.fromkeys(f"{line.name[0]}/{line.event}" for line in due)
+    return alert._replace(causes=tuple(events)[:_CAUSES_MAX]) if events else alert
+
+
+# ---------------------------------------------------------------- what has been told
+
+
+def diff(open_: Collection[Cause], found: Mapping[Cause, Alert]) -> tuple[list[Alert], list[Cause]]:
+    """Return what is to be raised, the most urgent first, and what is to be cleared, sorted."""
+    return [alert for cause, alert in found.items() if cause not in open_], sorted(set(open_) - found.keys())
+
+
+class Told:
+    """The fold of the stream of alerts: what was raised and is not cleared yet."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.number = 0
+        self.open: set[Cause] = set()
+
+    def add(self, batch: AlertBatch) -> None:
+        """Fold one entry."""
+        self.epoch, self.number = batch.epoch, batch.number
+        for change in batch.changes:
+            if change.status == "raised":
+                self.open.add(change.cause)
+            else:
+                self.open.discard(change.cause)
+
+    def changes(self, epoch: int, found: Mapping[Cause, Alert]) -> tuple[list[Alert], list[Cause]]:
+        """Return what is to be raised and to be cleared; a new store clears all that the one before it has raised."""
+        if epoch == self.epoch:
+            return diff(self.open, found)
+        return list(found.values()), sorted(self.open)
+
+    def batches(
+        self, epoch: int, plan: Plan, raised: Collection[Alert], cleared: Collection[Cause]
+    ) -> Iterator[AlertBatch]:
+        """Yield the entries that tell what is cleared and raised as of a plan."""
+        number = self.number if epoch == self.epoch else 0
+        changes: list[tuple[Status, Alert | None, Cause]] = [
+            *(("cleared", None, cause) for cause in cleared),
+            *(("raised", alert, alert.cause) for alert in raised),
+        ]
+        for first in range(0, len(changes), CHANGES_MAX):
+            number += 1
+            said = [_change(epoch, number, *change) for change in changes[first : first + CHANGES_MAX]]
+            yield AlertBatch(
+                epoch=epoch,
+                number=number,
+                position=plan.position,
+                complete_through=plan.complete_through,
+                changes=said,
+            )
+
+
+def _change(epoch: int, number: int, status: Status, alert: Alert | None, cause: Cause) -> AlertChange:
+    code, subject = cause
+    return AlertChange(
+        id=change_id(epoch, number, status, code, subject),
+        code=code,
+        status=status,
+        subject=dict(zip(SUBJECTS[code], subject, strict=True)),
+        day=None if alert is None else alert.day,
+        detail={} if alert is None else alert.detail,
+        causes=[] if alert is None else list(alert.causes),
+    )
