@@ -54,13 +54,13 @@ def net_at_instants(
         late, time_late = late[order], np.append(time_late[order], kernels.EVER)
         by_time = np.empty_like(time)
         key_by_time, wafers_by_time, place = np.empty((3, time.size), dtype=np.int32)
-        tied_count = kernels.merge_late(
-            by_time, key_by_time, wafers_by_time, place, tied, time, key, wafers, late, time_late
+        tied_count = int(
+            kernels.merge_late(by_time, key_by_time, wafers_by_time, place, tied, time, key, wafers, late, time_late)
         )
         time, key, wafers = by_time, key_by_time, wafers_by_time
     running = np.empty((4, keys), dtype=np.int64)
     kernels.roll_instants(out, running, time, key, wafers, place, window)
-    kernels.share_instants(out, running[0], running[1], time, key, place, tied[:tied_count])
+    kernels.share_instants(out, running[0], running[1], key, place, tied[:tied_count])
     return out
 
 

@@ -82,7 +82,7 @@ def roll_history(
     elif out.sums.shape != (len(windows), 3, days, keys):
         raise ValueError(f"out has the shape {out.sums.shape}, not {(len(windows), 3, days, keys)}")
     begin = day_number(start) * ticks
-    added = kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks)
+    added = int(kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks))
     if added < time.size:
         _refuse_event(time, key, side, keys, begin, days * ticks, added)
         out = out._replace(daily=np.empty((days, 2, keys), dtype=np.int64))  # it is in bounds, but too much for int32
@@ -193,8 +193,8 @@ class RollingSums(_Windows):
     late is added to every day since its own. What lies before the horizon is in no window; what lies beyond it is kept
     apart in `beyond`, and never moves today.
 
-    Memory: a key takes 16 × (H + 1 + W) + 24 bytes for H days and W windows; room for keys grows by doubling, from `keys`. Rows after
-    today, and keys not in use, cost address space only.
+    Memory: a key takes 16 × (H + 1 + W) + 24 bytes for H days and W windows; room for keys grows by doubling, from
+    `keys`. Rows after today, and keys not in use, cost address space only.
     """
 
     def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> Sums:

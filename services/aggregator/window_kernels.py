@@ -19,7 +19,7 @@ Wafers = NDArray[np.int64]
 Index = NDArray[np.int64]
 Daily = NDArray[np.int32] | NDArray[np.int64]
 
-CHECKED_ROWS = 2048  # events that are checked, then looked at again while they are still in the cache
+SURVEYED = 2048  # events that are looked at several times while they are in the cache
 KEYS_IN_L1 = 256  # keys whose windows stay in the first cache
 KEYS_IN_L2 = 4096  # keys whose running windows stay in the second cache
 KEYS_AT_ONCE = 1024  # keys whose rows of the longest window stay in the cache together
@@ -56,7 +56,7 @@ def sum_days(
     wafers: NDArray[np.int32],  # [event] signed
     begin: int,  # ticks, when day 0 begins
     ticks: int,  # of a day
-) -> int:
+) -> np.int64:
     """Sum the events of each day; return how many were added: all, or those before the first that cannot be.
 
     That is one out of bounds, which is looked at here, as a look ahead would read everything twice, or one that a
@@ -64,7 +64,7 @@ def sum_days(
     """
     days, keys = daily.shape[0], uint64(daily.shape[2])
     cells = daily.reshape(-1)
-    span, cells_of_day = uint64(days * ticks), uint64(2) * keys
+    span, cells_of_day = uint64(days * ticks), uint64(2 * daily.shape[2])
     since, until, latest = int64(1), int64(0), uint64(0)  # the latest day so far, and its first cell
     cleared = 0
     for n in range(uint64(time.size)):
@@ -92,10 +92,10 @@ def sum_days(
     while cleared < days:
         daily[cleared] = 0
         cleared += 1
-    return time.size
+    return int64(time.size)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _write_lanes(_: Any, to: types.Array, at: types.Integer, line: types.Array) -> tuple[Any, Any]:
     """Write LANES values of a line to the same place of another, past the cache."""
 
@@ -117,7 +117,7 @@ def _write(to: Wafers, line: Wafers) -> None:
     to[:] = line
 
 
-@overload(_write)  # type: ignore[untyped-decorator]
+@overload(_write)
 def _write_past_cache(to: Any, line: Any) -> Any:  # noqa: ARG001 - numba goes by their names
     def write(to: Any, line: Any) -> Any:
         unaligned = min(-(to.ctypes.data // 8) % LANES, to.size)
@@ -125,7 +125,7 @@ def _write_past_cache(to: Any, line: Any) -> Any:  # noqa: ARG001 - numba goes b
         for n in range(unaligned):
             to[n] = line[n]
         for n in range(unaligned, lanes, LANES):
-            _write_lanes(to, n, line)
+            _write_lanes(to, n, line)  # type: ignore[call-arg, arg-type]
         for n in range(lanes, to.size):
             to[n] = line[n]
 
@@ -193,8 +193,8 @@ def survey_instants(
     """Find what comes late, and what shares an instant; each is noted without a branch, the next takes its place."""
     survey[:] = 0
     late_count, tied_count, latest = uint64(0), uint64(0), -EVER
-    for first in range(0, time.size, CHECKED_ROWS):
-        times, key_of = time[first : first + CHECKED_ROWS], key[first : first + CHECKED_ROWS]
+    for first in range(0, time.size, SURVEYED):
+        times, key_of = time[first : first + SURVEYED], key[first : first + SURVEYED]
         key_min, key_max, time_min = key_of[0], key_of[0], times[0]
         for n in range(times.size):
             key_min, key_max = min(key_min, key_of[n]), max(key_max, key_of[n])
@@ -226,8 +226,8 @@ def merge_late(
     wafers_given: NDArray[np.int32],  # [event] signed
     late: NDArray[np.int32],  # [late] which events, in order of time
     time_late: Index,  # [late, and one that never comes] ticks
-) -> int:
-    """Merge the late events into the others, which lie in order of time as they were given; return how many are tied."""
+) -> np.int64:
+    """Merge the late events into the others, which were given in order of time; return how many are tied."""
     to, at, tied_count = uint64(0), uint64(0), uint64(0)
     before = latest = -EVER
     for n in range(uint64(time_given.size)):
@@ -328,7 +328,7 @@ def roll_instants(
 
 
 @njit(
-    [types.void(_LINE, _LINE, _LINE, _TIMES, _KEYS, place, _SHORT_LINE) for place in (types.none, _SHORT_LINE)],
+    [types.void(_LINE, _LINE, _LINE, _KEYS, place, _SHORT_LINE) for place in (types.none, _SHORT_LINE)],
     nogil=True,
     cache=True,
 )
@@ -336,7 +336,6 @@ def share_instants(
     net: Wafers,  # [event in the order given] wafers; state
     seen: Index,  # [key] scratch
     last: Wafers,  # [key] scratch
-    time: Index,  # [event in order of time] ticks
     key: NDArray[np.int32],  # [event in order of time]
     place: NDArray[np.int32] | None,  # [event in order of time] its place in the order given; none: the same
     tied: NDArray[np.int32],  # [tied] events at the instant of the one before, in order of time
@@ -377,9 +376,11 @@ _ADD_WINDOWS = types.int64(
 
 
 @njit(nogil=True)
-def _admit(state: Index, room: int, said_max: int, day: Index, key: Index, side: Index, wafers: Wafers) -> int:
+def _admit(
+    state: Index, room: int, rows: int, said_max: int, day: Index, key: Index, side: Index, wafers: Wafers
+) -> int:
     """Return the keys in use once a batch is added, after counting its wafers; -1 where a value is out of bounds."""
-    if key.size != day.size or side.size != day.size or wafers.size != day.size:
+    if day.size > rows or key.size != day.size or side.size != day.size or wafers.size != day.size:
         return -1
     day_bits, key_max, side_bits, wafers_bits, said = uint64(0), uint64(0), int64(0), uint64(0), 0
     for n in range(day.size):
@@ -396,7 +397,20 @@ def _admit(state: Index, room: int, said_max: int, day: Index, key: Index, side:
         return -1
     state[SAID] += said
     state[BATCH] += 1
-    return max(state[KEYS], int64(key_max) + 1) if key.size else state[KEYS]
+    return max(int(state[KEYS]), int(int64(key_max)) + 1) if key.size else int(state[KEYS])
+
+
+@njit(nogil=True)
+def _open_day(moved: Wafers, before: Wafers, windows: Index, today: int, until: int, keys: int) -> None:
+    """Carry the last filled row forward, and gather by key what each window begins after."""
+    for row in range(today + 1, until + 1):
+        moved[row, :keys] = moved[row - 1, :keys]
+    for since in range(0, keys, KEYS_IN_L1):
+        for window in range(windows.size):
+            begin = moved[max(until - windows[window], 0)]
+            for each in range(since, min(since + KEYS_IN_L1, keys)):
+                before[uint64(each), window, 0] = begin[uint64(each), 0]
+                before[uint64(each), window, 1] = begin[uint64(each), 1]
 
 
 @njit(_ADD_SUMS, nogil=True, cache=True)
@@ -415,13 +429,11 @@ def add_sums(
     wafers: Index,  # [movement] signed
     touched: Index,  # [touched] keys; output
     sums: Wafers,  # [touched, window, supply or demand or net] wafers; output
-) -> int:
+) -> np.int64:
     """Add a batch; return how many keys it touched, -1 and nothing is changed where a value is out of bounds."""
-    keys = -1
-    if day.size <= touched.size:
-        keys = _admit(state, stamp.size, said_max, day, key, side, wafers)
+    keys = _admit(state, stamp.size, touched.size, said_max, day, key, side, wafers)
     if keys < 0:
-        return -1
+        return int64(-1)
     state[KEYS] = keys
     today, batch, horizon, found = state[TODAY], state[BATCH], moved.shape[0] - 1, uint64(0)
     for n in range(day.size):
@@ -438,15 +450,8 @@ def add_sums(
         elif row > horizon:
             beyond[way, of] += wafers[n]
         elif row > today:
-            for later in range(today + 1, row + 1):
-                moved[later, :keys] = moved[later - 1, :keys]
+            _open_day(moved, before, windows, today, row, keys)
             today, now = row, moved[row]
-            for since in range(0, keys, KEYS_IN_L1):
-                for window in range(windows.size):
-                    begin = moved[max(today - windows[window], 0)]
-                    for each in range(since, min(since + KEYS_IN_L1, keys)):
-                        before[uint64(each), window, 0] = begin[uint64(each), 0]
-                        before[uint64(each), window, 1] = begin[uint64(each), 1]
             now[of, way] += wafers[n]
         else:
             for later in range(row, today + 1):
@@ -594,6 +599,44 @@ def _repair(
             past[window, key] = _lowest(balance, low, begin, today - 1, key)
 
 
+@njit(nogil=True)
+def _report(
+    flow: Wafers,
+    balance: Wafers,
+    past: Wafers,
+    short: Index,
+    windows: Index,
+    today: int,
+    start: int,
+    touched: Index,
+    rolled: Wafers,
+    standing: Index,
+) -> None:
+    """Write what `add_windows` tells of the touched keys."""
+    now, standing_now = flow[today], balance[today]
+    for window in range(windows.size):
+        row = max(today - windows[window], 0)
+        before, balance_before, lowest = flow[row], balance[row], past[window]
+        for n in range(touched.size):
+            of = uint64(touched[n])
+            supply, net = now[of, 0] - before[of, 0], standing_now[of] - balance_before[of]
+            rolled[window, 0, n] = supply
+            rolled[window, 1, n] = supply - net
+            rolled[window, 2, n] = net
+            rolled[window, 3, n] = min(lowest[of], standing_now[of])
+            rolled[window, 4, n] = now[of, 1] - before[of, 1]
+    cover_days = 100 * windows[1]
+    for n in range(touched.size):
+        of = uint64(touched[n])
+        demand = rolled[1, 1, n]
+        standing[0, n] = standing_now[of]
+        standing[1, n] = start - 1 + short[of] if short[of] >= 0 else -1
+        if demand > 0:
+            standing[2, n] = int64(uint64(max(standing_now[of], 0) * cover_days) // uint64(demand))
+        else:
+            standing[2, n] = -1
+
+
 @njit(_ADD_WINDOWS, nogil=True, cache=True)
 def add_windows(
     flow: Wafers,  # [row, key, supply or unmet] wafers up to and on that day; state
@@ -614,17 +657,15 @@ def add_windows(
     touched: Index,  # [touched] keys; output
     rolled: Wafers,  # [window, supply or demand or net or lowest balance or unmet, touched] wafers; output
     standing: Index,  # [balance, first short day or -1, cover in hundredths of a day or -1; touched]; output
-) -> int:
+) -> np.int64:
     """Add a batch; return how many keys it touched, -1 and nothing is changed where a value is out of bounds.
 
     Unmet is what the running maximum of -balance has grown by: demand that had to wait. Cover is how long the balance
     lasts at the demand of the second window.
     """
-    keys = -1
-    if day.size <= touched.size:
-        keys = _admit(state, stamp.size, said_max, day, key, side, wafers)
+    keys = _admit(state, stamp.size, touched.size, said_max, day, key, side, wafers)
     if keys < 0:
-        return -1
+        return int64(-1)
     today, batch, horizon, found = state[TODAY], state[BATCH], balance.shape[0] - 1, 0
     for new in range(state[KEYS], keys):
         for window in range(windows.size):
@@ -656,26 +697,5 @@ def add_windows(
         elif short[of] == row and now >= 0:
             short[of] = -1
     state[TODAY] = today
-    now, standing_now = flow[today], balance[today]
-    for window in range(windows.size):
-        row = max(today - windows[window], 0)
-        before, balance_before, lowest = flow[row], balance[row], past[window]
-        for n in range(found):
-            of = uint64(touched[n])
-            supply, net = now[of, 0] - before[of, 0], standing_now[of] - balance_before[of]
-            rolled[window, 0, n] = supply
-            rolled[window, 1, n] = supply - net
-            rolled[window, 2, n] = net
-            rolled[window, 3, n] = min(lowest[of], standing_now[of])
-            rolled[window, 4, n] = now[of, 1] - before[of, 1]
-    cover_days = 100 * windows[1]
-    for n in range(found):
-        of = uint64(touched[n])
-        demand = rolled[1, 1, n]
-        standing[0, n] = standing_now[of]
-        standing[1, n] = start - 1 + short[of] if short[of] >= 0 else -1
-        if demand > 0:
-            standing[2, n] = int64(uint64(max(standing_now[of], 0) * cover_days) // uint64(demand))
-        else:
-            standing[2, n] = -1
-    return found
+    _report(flow, balance, past, short, windows, today, start, touched[:found], rolled, standing)
+    return int64(found)
