@@ -46,21 +46,20 @@ def net_at_instants(
     within, late_count, tied_count = survey.tolist()
     if within < time.size:
         _refuse(time, key, keys)
-    place = None
+    late, turn = late[:late_count], np.full(late_count + 1, time.size)
+    by_time = late[time[late].argsort()]  # those of one instant may lie in any order
     if late_count:
-        late = late[:late_count]
-        time_late = time[late]
-        order = time_late.argsort()  # those of one instant may lie in any order
-        late, time_late = late[order], np.append(time_late[order], kernels.EVER)
-        by_time = np.empty_like(time)
-        key_by_time, wafers_by_time, place = np.empty((3, time.size), dtype=np.int32)
+        time_given, time = time, np.empty_like(time)
+        key_given, key, wafers_given, wafers = key, np.empty_like(key), wafers, np.empty_like(wafers)
+        time_late = np.append(time_given[by_time], kernels.EVER)
         tied_count = int(
-            kernels.merge_late(by_time, key_by_time, wafers_by_time, place, tied, time, key, wafers, late, time_late)
+            kernels.merge_late(time, key, wafers, turn, tied, time_given, key_given, wafers_given, by_time, time_late)
         )
-        time, key, wafers = by_time, key_by_time, wafers_by_time
     running = np.empty((4, keys), dtype=np.int64)
-    kernels.roll_instants(out, running, time, key, wafers, place, window)
-    kernels.share_instants(out, running[0], running[1], key, place, tied[:tied_count])
+    kernels.roll_instants(out, running, time, key, wafers, window)
+    kernels.share_instants(out, running[0], running[1], key, tied[:tied_count])
+    if late_count:
+        kernels.put_back(out, np.empty(late_count, dtype=np.int64), turn, late, by_time)
     return out
 
 

@@ -211,7 +211,7 @@ def survey_instants(
 
 
 @njit(
-    types.int64(_LINE, *4 * [_SHORT_LINE], _TIMES, _KEYS, _WAFERS, _SHORT_LINE, _LINE),
+    types.int64(_LINE, _SHORT_LINE, _SHORT_LINE, _LINE, _SHORT_LINE, _TIMES, _KEYS, _WAFERS, _SHORT_LINE, _LINE),
     nogil=True,
     cache=True,
 )
@@ -219,7 +219,7 @@ def merge_late(
     time: Index,  # [event in order of time] ticks; output
     key: NDArray[np.int32],  # [event in order of time]; output
     wafers: NDArray[np.int32],  # [event in order of time] signed; output
-    place: NDArray[np.int32],  # [event in order of time] its place in the order given; output
+    turn: Index,  # [late] when it is its turn in the order of time; output
     tied: NDArray[np.int32],  # [tied] events at the instant of the one before, in order of time; output, room for all
     time_given: Index,  # [event] ticks
     key_given: NDArray[np.int32],  # [event]
@@ -235,17 +235,49 @@ def merge_late(
         if moment < latest:
             continue
         while time_late[at] < moment:
-            time[to], place[to], tied[tied_count] = time_late[at], late[at], to
-            key[to], wafers[to] = key_given[uint64(late[at])], wafers_given[uint64(late[at])]
+            event = uint64(late[at])
+            time[to], key[to], wafers[to] = time_late[at], key_given[event], wafers_given[event]
+            turn[at], tied[tied_count] = to, to
             tied_count += uint64(before == time_late[at])
             before = time_late[at]
             to, at = to + uint64(1), at + uint64(1)
-        time[to], place[to], tied[tied_count] = moment, n, to
-        key[to], wafers[to] = key_given[n], wafers_given[n]
+        time[to], key[to], wafers[to] = moment, key_given[n], wafers_given[n]
+        tied[tied_count] = to
         tied_count += uint64(before == moment)
         before = latest = moment
         to += uint64(1)
     return int64(tied_count)
+
+
+@njit(types.void(_LINE, _LINE, _LINE, _SHORT_LINE, _SHORT_LINE), nogil=True, cache=True)
+def put_back(
+    net: Wafers,  # [event in order of time, then in the order given] wafers; state
+    net_late: Wafers,  # [late] scratch
+    turn: Index,  # [late, and one that never comes] when it is its turn in the order of time
+    late: NDArray[np.int32],  # [late] which events, in the order given
+    late_by_time: NDArray[np.int32],  # [late] the same in order of time
+) -> None:
+    """Put what was merged back into the order given, in place.
+
+    A late event's turn comes before its place in the order given, so all others only ever move to the front.
+    """
+    for n in range(net_late.size):
+        net_late[n] = net[turn[n]]
+    since, to, at = 0, 0, 0
+    for hole in range(late.size + 1):
+        end = late[hole] if hole < late.size else net.size
+        while to < end:
+            if since == turn[at]:
+                since, at = since + 1, at + 1
+                continue
+            count = min(end - to, turn[at] - since)
+            if since > to:
+                for n in range(count):
+                    net[uint64(to + n)] = net[uint64(since + n)]
+            since, to = since + count, to + count
+        to = end + 1
+    for n in range(net_late.size):
+        net[late_by_time[n]] = net_late[n]
 
 
 @njit(nogil=True)
@@ -255,7 +287,6 @@ def _step(
     time: Index,
     key: NDArray[np.int32],
     wafers: NDArray[np.int32],
-    place: NDArray[np.int32] | None,
     window: int,
     head: int,
     tail: int,
@@ -271,25 +302,17 @@ def _step(
     of = uint64(key[event])
     now = ((int64(wafers[event]) ^ gone) - gone) + running[of]
     running[of] = now
-    if place is None:
-        net[uint64(head)] = now
-    else:
-        net[uint64(place[uint64(head)])] = now
+    net[uint64(head)] = now
     return head + 1 + gone, tail - gone
 
 
-@njit(
-    [types.void(_LINE, _TABLE, _TIMES, _KEYS, _WAFERS, place, types.int64) for place in (types.none, _SHORT_LINE)],
-    nogil=True,
-    cache=True,
-)
+@njit(types.void(_LINE, _TABLE, _TIMES, _KEYS, _WAFERS, types.int64), nogil=True, cache=True)
 def roll_instants(
-    net: Wafers,  # [event in the order given] wafers of its key in the window that ends with it; output
+    net: Wafers,  # [event in order of time] wafers of its key in the window that ends with it; output
     running: Wafers,  # [4, key] scratch
     time: Index,  # [event in order of time] ticks
     key: NDArray[np.int32],  # [event in order of time]
     wafers: NDArray[np.int32],  # [event in order of time] signed
-    place: NDArray[np.int32] | None,  # [event in order of time] its place in the order given; none: the same
     window: int,  # ticks
 ) -> None:
     """Sum the window (t - window, t] of each event's key, those before it in order of time counted and itself.
@@ -313,31 +336,26 @@ def roll_instants(
     tail_a, tail_b, tail_c, tail_d = tails[0], tails[1], tails[2], tails[3]
     end_a, end_b, end_c, end_d = quarters[1], quarters[2], quarters[3], quarters[4]
     while a < end_a and b < end_b and c < end_c and d < end_d:
-        a, tail_a = _step(net, sum_a, time, key, wafers, place, window, a, tail_a)
-        b, tail_b = _step(net, sum_b, time, key, wafers, place, window, b, tail_b)
-        c, tail_c = _step(net, sum_c, time, key, wafers, place, window, c, tail_c)
-        d, tail_d = _step(net, sum_d, time, key, wafers, place, window, d, tail_d)
+        a, tail_a = _step(net, sum_a, time, key, wafers, window, a, tail_a)
+        b, tail_b = _step(net, sum_b, time, key, wafers, window, b, tail_b)
+        c, tail_c = _step(net, sum_c, time, key, wafers, window, c, tail_c)
+        d, tail_d = _step(net, sum_d, time, key, wafers, window, d, tail_d)
     while a < end_a:
-        a, tail_a = _step(net, sum_a, time, key, wafers, place, window, a, tail_a)
+        a, tail_a = _step(net, sum_a, time, key, wafers, window, a, tail_a)
     while b < end_b:
-        b, tail_b = _step(net, sum_b, time, key, wafers, place, window, b, tail_b)
+        b, tail_b = _step(net, sum_b, time, key, wafers, window, b, tail_b)
     while c < end_c:
-        c, tail_c = _step(net, sum_c, time, key, wafers, place, window, c, tail_c)
+        c, tail_c = _step(net, sum_c, time, key, wafers, window, c, tail_c)
     while d < end_d:
-        d, tail_d = _step(net, sum_d, time, key, wafers, place, window, d, tail_d)
+        d, tail_d = _step(net, sum_d, time, key, wafers, window, d, tail_d)
 
 
-@njit(
-    [types.void(_LINE, _LINE, _LINE, _KEYS, place, _SHORT_LINE) for place in (types.none, _SHORT_LINE)],
-    nogil=True,
-    cache=True,
-)
+@njit(types.void(_LINE, _LINE, _LINE, _KEYS, _SHORT_LINE), nogil=True, cache=True)
 def share_instants(
-    net: Wafers,  # [event in the order given] wafers; state
+    net: Wafers,  # [event in order of time] wafers; state
     seen: Index,  # [key] scratch
     last: Wafers,  # [key] scratch
     key: NDArray[np.int32],  # [event in order of time]
-    place: NDArray[np.int32] | None,  # [event in order of time] its place in the order given; none: the same
     tied: NDArray[np.int32],  # [tied] events at the instant of the one before, in order of time
 ) -> None:
     """Give all events of one key at one instant what the last of them sees."""
@@ -348,11 +366,10 @@ def share_instants(
         while n < tied.size and tied[n] == end + 1:
             end, n = end + 1, n + 1
         for event in range(end, first - 1, -1):
-            to = event if place is None else int64(place[event])
             if seen[key[event]] == first:
-                net[to] = last[key[event]]
+                net[event] = last[key[event]]
             else:
-                seen[key[event]], last[key[event]] = first, net[to]
+                seen[key[event]], last[key[event]] = first, net[event]
 
 
 # ---------------------------------------------------------------- live windows

@@ -61,27 +61,32 @@ def test_roll_days_agrees_with_its_naive_twin(random, keys):
     assert (first_short == np.where(short.any(axis=0), short.argmax(axis=0), -1)).all()
 
 
-def test_merge_late_sorts_and_finds_who_shares_an_instant(random):
+def test_merge_late_sorts_and_put_back_undoes_it(random):
     time, key, _, wafers = some_events(random)
     survey, late, tied = np.empty(3, dtype=np.int64), *np.empty((2, time.size), dtype=np.int32)
-    by_time, (key_by_time, wafers_by_time, place) = np.empty_like(time), np.empty((3, time.size), dtype=np.int32)
+    by_time, (key_by_time, wafers_by_time) = np.empty_like(time), np.empty((2, time.size), dtype=np.int32)
 
     kernels.survey_instants(survey, late, tied, time, key, KEYS, 10**6)
-    behind = np.flatnonzero(time < np.maximum.accumulate(time))
-    sorted_late = late[: survey[1]][time[late[: survey[1]]].argsort()]
-    time_late = np.append(time[sorted_late], kernels.EVER)
+    late = late[: survey[1]]
+    late_by_time = late[time[late].argsort()]
+    time_late, turn = np.append(time[late_by_time], kernels.EVER), np.full(late.size + 1, time.size)
     count = kernels.merge_late(
-        by_time, key_by_time, wafers_by_time, place, tied, time, key, wafers, sorted_late, time_late
+        by_time, key_by_time, wafers_by_time, turn, tied, time, key, wafers, late_by_time, time_late
     )
 
     assert survey[0] == time.size
-    assert late[: survey[1]].tolist() == behind.tolist()
+    assert late.tolist() == np.flatnonzero(time < np.maximum.accumulate(time)).tolist()
     assert by_time.tolist() == sorted(time.tolist())
-    assert sorted(place.tolist()) == list(range(time.size))
-    assert (time[place] == by_time).all()
-    assert (key[place] == key_by_time).all()
-    assert (wafers[place] == wafers_by_time).all()
     assert tied[:count].tolist() == (np.flatnonzero(np.diff(by_time) == 0) + 1).tolist()
+
+    for merged, given in (
+        (by_time, time),
+        (key_by_time.astype(np.int64), key),
+        (wafers_by_time.astype(np.int64), wafers),
+    ):
+        kernels.put_back(merged, np.empty(late.size, dtype=np.int64), turn, late, late_by_time)
+
+        assert (merged == given).all()
 
 
 def test_a_batch_that_is_refused_changes_nothing():
