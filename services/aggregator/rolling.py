@@ -137,8 +137,9 @@ class _Windows:
         # so that neither a balance nor the product that its cover is divided from can leave int64
         self.said_max = (2**63 - 1) // (100 * windows[1])
         self.beyond: Wafers = np.zeros((2, 0), dtype=np.int64)  # [side, key] wafers after the horizon
-        self._windows = np.array(windows, dtype=np.int64)
-        self._state = np.array([1, 0, 0, 0], dtype=np.int64)
+        self._state: Index = np.zeros(kernels.WINDOWS + len(windows), dtype=np.int64)
+        self._state[kernels.TODAY], self._state[kernels.START] = 1, self.start
+        self._state[kernels.SAID_MAX], self._state[kernels.WINDOWS :] = self.said_max, windows
         self._stamp: Index = np.zeros(0, dtype=np.int64)
         self._touched: Index = np.zeros(0, dtype=np.int64)
         self._make_room(keys)
@@ -204,7 +205,7 @@ class RollingSums(_Windows):
         `day[n]`, days since 1970. Raise ValueError, and add nothing, for what is out of bounds.
         """
         found = kernels.add_sums(
-            self._moved, self._before, self.beyond, self._stamp, self._state, self._windows, self.start, self.said_max,
+            self._moved, self._before, self.beyond, self._stamp, self._state,
             day, key, side, wafers, self._touched, self._sums,
         )  # fmt: skip
         if found < 0:
@@ -252,8 +253,7 @@ class Rolling(_Windows):
         """
         found = kernels.add_windows(
             self._flow, self._balance, self._low, self._past, self._short, self.beyond, self._stamp, self._state,
-            self._windows, self.start, self.said_max, day, key, side, wafers,
-            self._touched, self._rolled, self._standing,
+            day, key, side, wafers, self._touched, self._rolled, self._standing,
         )  # fmt: skip
         if found < 0:
             self._refuse_or_make_room(day, key, side, wafers)

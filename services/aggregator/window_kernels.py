@@ -378,24 +378,21 @@ def share_instants(
 # counts all up to and on its day, so what a window saw is the distance between two rows, and what comes late is added
 # to every row from its day to today's.
 
-TODAY, BATCH, SAID, KEYS = range(4)  # what `state` holds: a row, a number, wafers with signs left out, keys in use
+# What `state` holds: today's row, the batches added, the wafers of all movements with signs left out and how many they
+# may be, the keys in use, the day of row 1, and from WINDOWS on the windows' days, ascending. One array, because to hand
+# an array over takes longer than to add a movement.
+TODAY, BATCH, SAID, SAID_MAX, KEYS, START, WINDOWS = range(7)
 DAY_MAX = 2**31  # either way
 WAFERS_MAX = 2**40  # of one movement, either way
 
-_STATE = types.int64[::1]
-_ADD_SUMS = types.int64(
-    _CUBE, _CUBE, _TABLE, _LINE, _STATE, _LINE, types.int64, types.int64, *4 * [_COLUMN], _LINE, _CUBE
-)
+_ADD_SUMS = types.int64(_CUBE, _CUBE, _TABLE, _LINE, _LINE, *4 * [_COLUMN], _LINE, _CUBE)
 _ADD_WINDOWS = types.int64(
-    _CUBE, _TABLE, _TABLE, _TABLE, _LINE, _TABLE, _LINE, _STATE, _LINE, types.int64, types.int64, *4 * [_COLUMN],
-    _LINE, _CUBE, _TABLE,
-)  # fmt: skip
+    _CUBE, _TABLE, _TABLE, _TABLE, _LINE, _TABLE, _LINE, _LINE, *4 * [_COLUMN], _LINE, _CUBE, _TABLE
+)
 
 
 @njit(nogil=True)
-def _admit(
-    state: Index, room: int, rows: int, said_max: int, day: Index, key: Index, side: Index, wafers: Wafers
-) -> int:
+def _admit(state: Index, room: int, rows: int, day: Index, key: Index, side: Index, wafers: Wafers) -> int:
     """Return the keys in use once a batch is added, after counting its wafers; -1 where a value is out of bounds."""
     if day.size > rows or key.size != day.size or side.size != day.size or wafers.size != day.size:
         return -1
@@ -410,7 +407,7 @@ def _admit(
         wafers_bits |= uint64(wafers[n] + WAFERS_MAX)
         said += abs(wafers[n])
     in_bounds = day_bits < 2 * DAY_MAX and key_max < room and 0 <= side_bits <= 1 and wafers_bits < 2 * WAFERS_MAX
-    if not in_bounds or said > said_max - state[SAID]:
+    if not in_bounds or said > state[SAID_MAX] - state[SAID]:
         return -1
     state[SAID] += said
     state[BATCH] += 1
@@ -436,10 +433,7 @@ def add_sums(
     before: Wafers,  # [key, window, side] wafers up to the day before the window; state
     beyond: Wafers,  # [side, key] wafers after the horizon; state
     stamp: Index,  # [key] the last batch that touched it; state
-    state: Index,  # [4] see TODAY; state
-    windows: Index,  # [window] days, ascending
-    start: int,  # day of row 1
-    said_max: int,  # wafers of all movements, signs left out
+    state: Index,  # [WINDOWS + window] see TODAY; state
     day: Index,  # [movement]
     key: Index,  # [movement]
     side: Index,  # [movement]
@@ -448,10 +442,11 @@ def add_sums(
     sums: Wafers,  # [touched, window, supply or demand or net] wafers; output
 ) -> np.int64:
     """Add a batch; return how many keys it touched, -1 and nothing is changed where a value is out of bounds."""
-    keys = _admit(state, stamp.size, touched.size, said_max, day, key, side, wafers)
+    keys = _admit(state, stamp.size, touched.size, day, key, side, wafers)
     if keys < 0:
         return int64(-1)
     state[KEYS] = keys
+    windows, start = state[WINDOWS:], state[START]
     today, batch, horizon, found = state[TODAY], state[BATCH], moved.shape[0] - 1, uint64(0)
     for n in range(day.size):
         of = uint64(key[n])
@@ -663,10 +658,7 @@ def add_windows(
     short: Index,  # [key] first row in the longest window whose balance is below zero, -1 for none; state
     beyond: Wafers,  # [side, key] wafers after the horizon; state
     stamp: Index,  # [key] the last batch that touched it; state
-    state: Index,  # [4] see TODAY; state
-    windows: Index,  # [window] days, ascending
-    start: int,  # day of row 1
-    said_max: int,  # wafers of all movements, signs left out
+    state: Index,  # [WINDOWS + window] see TODAY; state
     day: Index,  # [movement]
     key: Index,  # [movement]
     side: Index,  # [movement]
@@ -680,9 +672,10 @@ def add_windows(
     Unmet is what the running maximum of -balance has grown by: demand that had to wait. Cover is how long the balance
     lasts at the demand of the second window.
     """
-    keys = _admit(state, stamp.size, touched.size, said_max, day, key, side, wafers)
+    keys = _admit(state, stamp.size, touched.size, day, key, side, wafers)
     if keys < 0:
         return int64(-1)
+    windows, start = state[WINDOWS:], state[START]
     today, batch, horizon, found = state[TODAY], state[BATCH], balance.shape[0] - 1, 0
     for new in range(state[KEYS], keys):
         for window in range(windows.size):

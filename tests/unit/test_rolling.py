@@ -253,7 +253,6 @@ def test_no_sum_can_leave_int64(kind):
 
 def test_cover_is_exact_at_the_greatest_balance():
     rolling = Rolling(FIRST_DAY, DAYS, (1, 7))
-    rolling.said_max = 2**40
     rolled = rolling.add(*columns([(START, 0, 0, 2**40 - 2), (START, 0, 1, 1)]))
 
     assert rolled.cover.tolist() == [(2**40 - 3) * 700]

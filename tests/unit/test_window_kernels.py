@@ -91,7 +91,8 @@ def test_merge_late_sorts_and_put_back_undoes_it(random):
 
 def test_a_batch_that_is_refused_changes_nothing():
     moved, before = np.zeros((DAYS + 1, KEYS, 2), dtype=np.int64), np.zeros((KEYS, 2, 2), dtype=np.int64)
-    beyond, stamp, state = np.zeros((2, KEYS), dtype=np.int64), np.zeros(KEYS, dtype=np.int64), np.array([1, 0, 0, 0])
+    beyond, stamp = np.zeros((2, KEYS), dtype=np.int64), np.zeros(KEYS, dtype=np.int64)
+    state = np.array([1, 0, 0, 2**50, 0, 0, 1, 7])  # the windows are of 1 and 7 days
     touched, sums = np.empty(4, dtype=np.int64), np.empty((4, 2, 3), dtype=np.int64)
     right = np.array([3]), np.array([1]), np.array([0]), np.array([5])
     for column, wrong in (
@@ -107,8 +108,8 @@ def test_a_batch_that_is_refused_changes_nothing():
         batch = list(right)
         batch[column] = np.array([wrong])
 
-        found = kernels.add_sums(moved, before, beyond, stamp, state, np.array([1, 7]), 0, 2**50, *batch, touched, sums)
+        found = kernels.add_sums(moved, before, beyond, stamp, state, *batch, touched, sums)
 
         assert found == -1
-        assert state.tolist() == [1, 0, 0, 0]
+        assert state.tolist() == [1, 0, 0, 2**50, 0, 0, 1, 7]
         assert not moved.any()
