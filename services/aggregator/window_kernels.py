@@ -379,8 +379,8 @@ def share_instants(
 # to every row from its day to today's.
 
 # What `state` holds: today's row, the batches added, the wafers of all movements with signs left out and how many they
-# may be, the keys in use, the day of row 1, and from WINDOWS on the windows' days, ascending. One array, because to hand
-# an array over takes longer than to add a movement.
+# may be, the keys in use, the day of row 1, and from WINDOWS on the windows' days, ascending. One array, because to
+# hand an array over takes longer than to add a movement.
 TODAY, BATCH, SAID, SAID_MAX, KEYS, START, WINDOWS = range(7)
 DAY_MAX = 2**31  # either way
 WAFERS_MAX = 2**40  # of one movement, either way
