@@ -10,11 +10,11 @@ BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger bench-restart lock clean
+.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger bench-restart bench-kernels bench-scale lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/ready  ## Run the reference programme on this machine and show its balances; ARGS="..." is passed on.
 	@$(BIN)/waferline demo $(ARGS)
@@ -54,6 +54,12 @@ bench-ledger: .venv/ready  ## Measure the ledger alone against others, and as it
 
 bench-restart: .venv/ready  ## Measure how soon the aggregator has its state again: 10 million postings, and the programme's.
 	@$(BIN)/python -m bench.restart $(ARGS)
+
+bench-kernels: .venv/ready  ## Measure the windows against others and one core's limits; ARGS=--quick is short, --write writes.
+	@$(BIN)/python -m bench.kernels $(ARGS)
+
+bench-scale: .venv/ready  ## Measure how cost grows with events, keys, windows and lateness; ARGS=--write writes it down.
+	@$(BIN)/python -m bench.scale $(ARGS)
 
 chaos: .venv/ready  ## Kill, stop, cut and fill up the real processes, and check what must hold; ARGS="--kills 3" is short.
 	@$(BIN)/python -m tests.chaos $(ARGS)
