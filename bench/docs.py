@@ -1,5 +1,6 @@
 """Where the figures of a measurement are written, and what they say of the machine."""
 
+import math
 import platform
 import re
 from collections.abc import Sequence
@@ -23,3 +24,8 @@ def cpu_name() -> str:
     """Return what the processor calls itself."""
     named = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return named[1] if named else platform.machine()
+
+
+def shown(value: float) -> str:
+    """Return a number to three digits, never with an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 COLOURS = ("#b03060", "#2060a0", "#408040", "#a06010")
@@ -12,12 +12,12 @@ class Line(NamedTuple):
     """A name, and what it has at each number of something."""
 
     name: str
-    points: Mapping[int, float]
+    points: Mapping[Any, float]
 
 
 def draw_ratios(groups: Mapping[str, Sequence[Line]]) -> str:
     """Return a row for each line, its points on a logarithmic axis; a colour for each number of keys."""
-    width, left, right, row = 720, 210, 30, 20
+    width, left, right, row = 720, 210, 40, 20
     keys = sorted({key for lines in groups.values() for line in lines for key in line.points})
     values = [value for lines in groups.values() for line in lines for value in line.points.values()]
     low = min(0, math.floor(math.log10(min(values, default=1))))
@@ -58,11 +58,14 @@ class Panel(NamedTuple):
 
 
 def draw_growth(panels: Sequence[Panel]) -> str:
-    """Return the panels beside each other, two in a row; both axes are logarithmic."""
-    wide, high, left, top, bottom = 360, 230, 52, 44, 36
-    drawn: list[str] = []
+    """Return the panels beside each other, two in a row, all with the same lines; both axes are logarithmic."""
+    wide, high, left, top, bottom, head = 360, 220, 52, 28, 36, 28
+    drawn = [
+        f'<text x="{left + 160 * n}" y="18" style="fill: {COLOURS[n % len(COLOURS)]}">{escape(line.name)}</text>'
+        for n, line in enumerate(panels[0].lines)
+    ]
     for number, panel in enumerate(panels):
-        dx, dy = wide * (number % 2), high * (number // 2)
+        dx, dy = wide * (number % 2), head + high * (number // 2)
         xs = sorted({x for line in panel.lines for x in line.points})
         ys = [value for line in panel.lines for value in line.points.values()]
         first, last = math.log10(max(min(xs), 0.5)), math.log10(max(xs))
@@ -89,10 +92,7 @@ def draw_growth(panels: Sequence[Panel]) -> str:
             colour = COLOURS[n % len(COLOURS)]
             points = " ".join(f"{x(at)},{y(value)}" for at, value in sorted(line.points.items()))
             drawn.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-            drawn.append(
-                f'<text x="{dx + left + 100 * n}" y="{dy + 34}" style="fill: {colour}">{escape(line.name)}</text>'
-            )
-    return _framed(2 * wide, high * ((len(panels) + 1) // 2), drawn)
+    return _framed(2 * wide, head + high * ((len(panels) + 1) // 2), drawn)
 
 
 def _short(value: float) -> str:

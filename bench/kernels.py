@@ -10,7 +10,6 @@ Some others have environments of their own, made here when they are missing; wha
 
 import argparse
 import json
-import math
 import os
 import platform
 import shutil
@@ -25,7 +24,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from bench.docs import DOCS, cpu_name, write_docs
+from bench.docs import DOCS, cpu_name, shown, write_docs
 from bench.drawing import Line, draw_ratios
 from bench.peers.running import Environment, Failed, Process, make_environment
 from bench.workloads import (
@@ -331,11 +330,6 @@ def result_of(tables: dict[int, dict[str, Table]], settings: Settings) -> dict[s
         "python": platform.python_version(),
         "numba": numba.__version__,
     }
-
-
-def shown(value: float) -> str:
-    """Return a number to three digits, never with an exponent."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
 def _rounded(times: float | None) -> float | None:

@@ -63,11 +63,17 @@ class Events(NamedTuple):
 
 
 def make_events(
-    events: int, keys: int, days: int = DAYS, late: float = LATE, late_days: int = LATE_DAYS, seed: int = 7
+    events: int,
+    keys: int,
+    days: int = DAYS,
+    late: float = LATE,
+    late_days: int = LATE_DAYS,
+    first_day: int = 0,
+    seed: int = 7,
 ) -> Events:
-    """Return events that arrive evenly over the days; some happened up to `late_days` before they arrived."""
+    """Return events that arrive evenly from a day on; some happened up to `late_days` before they arrived."""
     random = np.random.default_rng(seed)
-    arrived = np.sort(random.integers(0, days * DAY_MS, events, dtype=np.int64))
+    arrived = np.sort(random.integers(first_day * DAY_MS, days * DAY_MS, events, dtype=np.int64))
     is_late = random.random(events) < late
     delay = np.where(is_late, random.integers(1, late_days * DAY_MS + 1, events, dtype=np.int64), 0)
     key = random.integers(0, keys, events, dtype=np.int32)
