@@ -276,9 +276,10 @@ def limit_of(limits: Measured, keys: int, events: int) -> Limit:
     it: whichever of the two takes longer. W3 is a batch of the smallest loop that has its result.
     """
     rate = {name: statistics.median(each[name] for each in limits.rates) for name in limits.rates[0]}
-    streamed = events * (16 / rate["read"] + 8 / rate["write"])
+    written = max(rate["write"], rate["write past the cache"])
+    streamed = events * (16 / rate["read"] + 8 / written)
     return Limit(
-        w1=events * 17 / rate["read"] + (10 * DAYS + 1) * 8 * keys / rate["write"],
+        w1=events * 17 / rate["read"] + (10 * DAYS + 1) * 8 * keys / written,
         w2=max(streamed, 2 * events / rate["sum of a key"]),
         w3=rate["batch"],
     )
@@ -400,9 +401,10 @@ def tell(tables: dict[int, dict[str, Table]], settings: Settings) -> list[str]:
         rates = table["limits"][LIMITS].rates
         rate = {name: statistics.median(each[name] for each in rates) for name in rates[0]}
         lines.append(
-            f"At {keys:,} keys one core reads {rate['read'] / 1e9:.1f} GB/s, writes {rate['write'] / 1e9:.1f}, copies "
-            f"{rate['copy'] / 1e9:.1f} (read and written), adds {rate['sum of a key'] / 1e9:.2f} G/s to the sum of an "
-            f"event's key and {rate['row of a day'] / 1e9:.2f} G/s to the row of a day."
+            f"At {keys:,} keys one core reads {rate['read'] / 1e9:.1f} GB/s, writes {rate['write'] / 1e9:.1f}, past "
+            f"the cache {rate['write past the cache'] / 1e9:.1f}, copies {rate['copy'] / 1e9:.1f} (read and written), "
+            f"adds {rate['sum of a key'] / 1e9:.2f} G/s to the sum of an event's key and "
+            f"{rate['row of a day'] / 1e9:.2f} G/s to the row of a day."
         )
     return lines
 

@@ -3,9 +3,12 @@
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from bench.workloads import BATCH, WINDOWS, Events, Ints
@@ -13,6 +16,7 @@ from bench.workloads import BATCH, WINDOWS, Events, Ints
 _STREAM = 32_000_000  # int64: 256 MB, beyond what a core keeps close
 _ADDED = 4_000_000  # events
 _BATCHES = 400
+_LANES = 8  # int64 that one instruction writes
 
 
 @njit(cache=True)
@@ -27,6 +31,30 @@ def _read(column: Ints) -> int:
 def _write(column: Ints, value: int) -> None:
     for n in range(column.size):
         column[n] = value
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _write_lanes(_: Any, column: types.Array, at: types.Integer, value: types.Integer) -> tuple[Any, Any]:  # noqa: ARG001
+    """Write a value to `_LANES` places that begin a line of the cache, which is not read before."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = ir.VectorType(ir.IntType(64), _LANES)
+        lanes = ir.Constant(vector, ir.Undefined)
+        for lane in range(_LANES):
+            lanes = builder.insert_element(lanes, arguments[2], ir.Constant(ir.IntType(32), lane))
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer())
+        stored = builder.store(lanes, place, align=8 * _LANES)
+        stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        return context.get_dummy_value()
+
+    return types.void(column, at, types.int64), generate
+
+
+@njit(cache=True)
+def _write_past_cache(column: Ints, value: int) -> None:
+    for n in range(-(column.ctypes.data // 8) % _LANES, column.size - _LANES + 1, _LANES):
+        _write_lanes(column, n, value)
 
 
 @njit(cache=True)
@@ -73,10 +101,10 @@ def _stream(
 class Limits:
     """The rates of one core, of memory and of the smallest loops."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, streamed: int = _STREAM) -> None:
         """Make the arrays, compile the loops."""
         self.events = events.part(0, _ADDED)
-        self.column, self.target = np.ones((2, _STREAM), dtype=np.int64)
+        self.column, self.target = np.ones((2, streamed), dtype=np.int64)
         keys, windows = events.keys, len(WINDOWS)
         cell = (self.events.side.astype(np.int32) * keys + self.events.key).astype(np.int32)
         self.scattered = {  # the table, and the place of each event in it
@@ -99,6 +127,7 @@ class Limits:
         rates = {
             "read": column.nbytes / _take(lambda: _read(column)),
             "write": target.nbytes / _take(lambda: _write(target, 7)),
+            "write past the cache": target.nbytes / _take(lambda: _write_past_cache(target, 8)),
             "copy": 2 * column.nbytes / _take(lambda: _copy(target, column)),
         }
         for name, (table, place) in self.scattered.items():

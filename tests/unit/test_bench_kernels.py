@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bench import workloads
-from bench.kernels import FULL, OURS, PEERS, SORTED, Contender
+from bench.kernels import FULL, OURS, PEERS, SORTED, Contender, Measured, best_of, limit_of
+from bench.limits import Limits
 from bench.peers.worker import Streaming, Whole
 
 KEYS, EVENTS, DAYS = 5, 200, 120
@@ -92,3 +93,38 @@ def test_the_net_at_an_instant_is_that_of_its_window(folder: Path) -> None:
     for time, key, expected in zip(events.time, events.key, net, strict=True):
         inside = (events.key == key) & (events.time <= time) & (events.time > time - workloads.INSTANT_MS)
         assert events.signed[inside].sum() == expected
+
+
+def measured(*rounds: float, failed: str | None = None) -> Measured:
+    one = Measured()
+    one.rounds, one.failed = list(rounds), failed
+    return one
+
+
+def test_who_is_wrong_is_not_ranked() -> None:
+    wrong, slow, slower, *others = PEERS["w2"]
+    table = {OURS["w2"]: measured(1, 2), wrong: measured(0.5, 0.5, failed="wrong: net[0] is 1, not 2")}
+    table |= {slow: measured(3, 8), slower: measured(9)} | {other: measured(failed="no") for other in others}
+
+    assert best_of(table, "w2") == (slow.name, 3.5)  # of 3 and 4: each round is compared with its own
+
+
+def test_a_limit_counts_the_bytes_that_must_be_moved() -> None:
+    limits = Measured()
+    limits.rates = [{"read": 17.0, "write": 1.0, "write past the cache": 8.0, "sum of a key": 0.5, "batch": 0.25}]
+
+    limit = limit_of(limits, keys=1, events=100)
+
+    assert limit.w1 == 100 + 10 * workloads.DAYS + 1
+    assert limit.w2 == 400
+    assert limit.w3 == 0.25
+
+
+def test_the_limits_are_measured_by_loops_that_do_their_work() -> None:
+    limits = Limits(workloads.make_events(5_000, 10), streamed=8_000)
+
+    assert all(rate > 0 for rate in limits.run().values())
+    assert limits.column.min() == 1
+    assert (limits.target == 1).all()  # the copy comes last
+    supplied, demanded = limits.streamed[1]
+    assert 0 < demanded.sum() != supplied.sum() > 0
