@@ -112,7 +112,7 @@ class Streamed(_Streamed):
     @staticmethod
     def answer(result: rolling.Sums) -> Touched:
         """Say it by key."""
-        return Touched(result.keys, result.windows.reshape(-1, result.keys.size).T)
+        return Touched(result.keys, result.windows.reshape(result.keys.size, -1))
 
 
 class FullyStreamed(_Streamed):
