@@ -5,6 +5,7 @@ ARGS ?=
 
 BIN := .venv/bin
 LOCK := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock"
+COMPILED := kernel or curves or planning or netting or pegging or performance or rolling or instants
 BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -31,7 +32,7 @@ check: .venv/ready  ## Check format, lint, types, who imports whom, the domain a
 
 test: .venv/ready  ## Run every test, and the kernels' once more with their array bounds checked; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet $(ARGS)
-	@$(BOUNDS) $(BIN)/pytest --quiet tests/unit -k kernel
+	@$(BOUNDS) $(BIN)/pytest --quiet tests/unit -k "$(COMPILED)"
 
 simulate: .venv/ready  ## Live through 10,000 worlds in which everything goes wrong by seed; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m tests.simulation $(ARGS)
@@ -88,4 +89,6 @@ clean:  ## Remove what was made here: .venv, caches, compiled kernels. Data stay
 
 .venv/ready: .venv/installed pyproject.toml
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	@echo "compiling: the aggregator's kernels, some 20 seconds"
+	@$(BIN)/python -c "import services.aggregator.app, services.aggregator.instants"
 	@touch $@
