@@ -26,7 +26,7 @@ class Buffers:
     """The arrays that a history is written into, made once: a new page costs more than the sums in it."""
 
     def __init__(self, shape: tuple[int, int], dtype: type = np.int64) -> None:
-        """Make them and touch each page."""
+        """Make them; the round that warms touches each page."""
         self.sums = np.zeros((len(WINDOWS), 3, *shape), dtype=dtype)
         self.balance = np.zeros(shape, dtype=dtype)
 
