@@ -8,7 +8,7 @@ import numpy as np
 from services.aggregator.curves import COMMITTED, SLOTS, Curves, Grouping
 from services.aggregator.kernels import Index, Wafers
 from services.aggregator.planning import Plan
-from services.aggregator.projection_kernels import COVER_DAYS, ON_HAND
+from services.aggregator.projection_kernels import COVER_DAYS, ON_HAND, OUTSTANDING
 from services.aggregator.state import State
 from shared.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, Cause, Status, change_id
 from shared.events import FIRMNESS, Firmness
@@ -176,7 +176,8 @@ def _thin_covers(plan: Plan, limits: Limits) -> Iterator[Alert]:
     for group in np.flatnonzero((days >= 0) & (days < limits.cover_days) & ~_short_ones(plan, limits)).tolist():
         cover = plan.cover(group)
         assert cover.days is not None
-        detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": cover.next - cover.left}
+        owed = max(0, int(plan.standing[OUTSTANDING, group] - plan.standing[ON_HAND, group]))  # before today
+        detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": owed + cover.next - cover.left}
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 

@@ -170,6 +170,16 @@ def test_a_product_that_runs_short_is_not_told_twice():
     assert list(story.find()) == [("short_within", (PRODUCT, SITE))]
 
 
+def test_a_cover_lacks_what_is_owed_already_too():
+    story = Story()
+    story.order(DAY, 40)
+    story.commit(TODAY, 40)
+
+    alert = story.find()["cover_below", (PRODUCT, SITE)]
+
+    assert alert.detail == {"days": 0, "on_hand": 0, "wafers": 40}
+
+
 def test_without_demand_ahead_no_cover_is_too_small():
     story = Story()
     story.open(1)
