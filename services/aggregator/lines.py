@@ -1,6 +1,6 @@
 """The lines: what each commit, order, forecast and shipment was said to be, what it comes to, and by which event."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ _STANDING, _COLUMNS = len(LAGS), len(LAGS) + 3 + len(TOLERANCES)  # of a record'
 _NEVER = 1 << 62
 
 LineName = tuple[str, str, str]  # owner, kind, id: as the ledger names it
+Entry = tuple[tuple[str, str, int], int, int]  # supplier, product and due day; column of its record; value
 Key = tuple[str, str, str]  # product, site, supplier
 Group = tuple[str, str]  # product, site
 _Said = TypeVar("_Said", bound=tuple[Any, ...])
@@ -142,12 +143,28 @@ class Plan:
     said: tuple[Statement, ...] = ()  # the last one is in force
     sent: dict[LineName, int] = field(default_factory=dict)  # of a commit: shipment -> wafers dispatched
     receipts: dict[int, int] = field(default_factory=dict)  # of a commit: day -> good wafers
-    counted: tuple[tuple[str, str, int], tuple[int, ...]] | None = None  # of a commit: where it stands in the records
+    counted: tuple[Entry, ...] = ()  # of a commit: what of it stands in the records
     stands_in: Group | None = None
 
-    def worth(self) -> tuple[int, ...]:
-        """Return what a commit that was said adds to the record of its day, from `_STANDING` on."""
-        now = self.said[-1]
+    def entries(self) -> Iterator[Entry]:
+        """Yield what a commit adds to the records.
+
+        At lag L a statement holds for its due day if it was said by due − L, and none that beats it was: so L is at
+        most due − the day it was said, and above due − the first day on which one of those after it was said.
+        """
+        beaten_on = _NEVER
+        for statement in reversed(self.said):
+            cell, due = _cell(statement), statement.due
+            for lag in range(bisect_right(LAGS, due - beaten_on), bisect_right(LAGS, due - statement.said_on)):
+                if statement.wafers:
+                    yield cell, lag, statement.wafers
+            beaten_on = min(beaten_on, statement.said_on)
+        for now in self.said[-1:]:
+            for column, value in enumerate(self._worth(now), _STANDING):
+                if value:
+                    yield _cell(now), column, value
+
+    def _worth(self, now: Statement) -> tuple[int, ...]:
         came = [
             100 * sum(wafers for day, wafers in self.receipts.items() if day <= now.due + days)
             >= (100 - percent) * now.wafers
@@ -181,6 +198,7 @@ class Shipment:
     dispatches: tuple[Dispatch, ...] = ()  # the first says eta and site, as long as nobody revises them
     revisions: tuple[Revision, ...] = ()  # the last one is in force
     ends: tuple[End, ...] = ()
+    given: tuple[tuple[str, int, int], ...] = ()  # what of its receipts its commits have
     stands_in: Group | None = None
 
     def plan(self) -> tuple[int, str, str]:
@@ -244,6 +262,8 @@ class Lines:
         }
         self._of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever spoke of a group
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
+        self._plans_altered: dict[LineName, Plan] = {}  # by the events that are being folded
+        self._shipments_altered: dict[LineName, Shipment] = {}
 
     # ---------------------------------------------------------------- events in
 
@@ -258,6 +278,7 @@ class Lines:
                 self._reverse(row.source, row.others["reversed"])
             elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
                 self._put(row.source, _name(row), _FACTS[row.name](row))
+        self._settle()
 
     def _put(self, source: str, name: LineName, fact: Fact) -> None:
         line = self._plan(name) if isinstance(fact, Statement) else self._shipment(name)
@@ -284,85 +305,61 @@ class Lines:
         return shipment
 
     def _alter(self, line: Plan | Shipment, fact: Fact, sign: int) -> None:
-        """Take a fact into its line, or out of it, and bring what follows from the line up to date."""
+        """Take a fact into its line, or out of it; what follows from the line is settled with the others."""
         if isinstance(line, Plan):
-            self._restate(line, cast(Statement, fact), sign)
+            statement = cast(Statement, fact)
+            line.said = _altered(line.said, statement, sign)
+            self._of[statement.key[:2]][line.name] = None
+            self._plans_altered[line.name] = line
             return
-        self._receive(line, -1)
         if isinstance(fact, Dispatch):
             line.dispatches = _altered(line.dispatches, fact, sign)
             self._of[fact.key[:2]][line.name] = None
             if fact.commit is not None:
                 commit = self._plan((line.name[0], COMMIT, fact.commit))
                 _add(commit.sent, line.name, sign * fact.wafers)
-                self._place(commit)
+                self._plans_altered[commit.name] = commit
         elif isinstance(fact, Revision):
             line.revisions = _altered(line.revisions, fact, sign)
         else:
             line.ends = _altered(line.ends, cast(End, fact), sign)
-        self._receive(line, +1)
-        self._place(line)
-        if line.ended() > line.sent():
-            self.overrun[line.name] = line
-        else:
-            self.overrun.pop(line.name, None)
+        self._shipments_altered[line.name] = line
 
-    def _restate(self, plan: Plan, statement: Statement, sign: int) -> None:
-        said = plan.said
-        plan.said = _altered(said, statement, sign)
-        if plan.name[1] == COMMIT:
-            others = said if sign > 0 else plan.said
-            at = bisect_left(others, statement)
-            before, after = others[:at], others[at:]
-            self._count_lags(before, statement, after, sign)
+    def _settle(self) -> None:
+        """Bring what follows from the lines that were altered up to date."""
+        for shipment in self._shipments_altered.values():
+            self._receive(shipment)
+            self._place(shipment)
+            if shipment.ended() > shipment.sent():
+                self.overrun[shipment.name] = shipment
+            else:
+                self.overrun.pop(shipment.name, None)
+        for plan in self._plans_altered.values():
             self._count(plan)
-        self._place(plan)
-        self._of[statement.key[:2]][plan.name] = None
+            self._place(plan)
+        self._shipments_altered.clear()
+        self._plans_altered.clear()
 
-    def _count_lags(
-        self, before: Sequence[Statement], statement: Statement, after: Sequence[Statement], sign: int
-    ) -> None:
-        """Count a statement of a commit at the lags at which it holds; where it beats one before it, count that less.
+    def _receive(self, shipment: Shipment) -> None:
+        """Bring what its commits have received of a shipment up to date."""
+        before, shipment.given = shipment.given, tuple(shipment.receipts())
+        for given, sign in ((before, -1), (shipment.given, +1)):
+            for commit, day, wafers in given:
+                plan = self._plan((shipment.name[0], COMMIT, commit))
+                _add(plan.receipts, day, sign * wafers)
+                self._plans_altered[plan.name] = plan
 
-        At lag L a statement holds for its due day if it was said by due − L, and none that beats it was: so L is at
-        most due − the day it was said, and above due − the first day on which one of those after it was said.
-        """
-        beaten_on = min([other.said_on for other in after], default=_NEVER)
-        self._hold(statement, statement.due - beaten_on, statement.due - statement.said_on, sign)
-        for other in reversed(before):
-            if beaten_on <= statement.said_on:
-                break  # this one, and so those before it, was beaten by then already
-            self._hold(other, other.due - beaten_on, other.due - max(other.said_on, statement.said_on), -sign)
-            beaten_on = min(beaten_on, other.said_on)
-
-    def _hold(self, statement: Statement, above: int, up_to: int, sign: int) -> None:
-        for lag in LAGS[bisect_right(LAGS, above) : bisect_right(LAGS, up_to)]:
-            self._enter(_cell(statement), LAGS.index(lag), (sign * statement.wafers,))
-
-    def _count(self, commit: Plan) -> None:
-        """Bring what a commit adds to its record up to date."""
-        if commit.counted is not None:
-            cell, worth = commit.counted
-            self._enter(cell, _STANDING, [-each for each in worth])
-        commit.counted = (_cell(commit.said[-1]), commit.worth()) if commit.said else None
-        if commit.counted is not None:
-            self._enter(commit.counted[0], _STANDING, commit.counted[1])
-
-    def _enter(self, cell: tuple[str, str, int], first: int, values: Sequence[int]) -> None:
-        """Add to the record of a day, from a column on; one that is all 0 is not kept."""
-        supplier, product, due = cell
-        record = self._records[supplier, product]
-        columns = record.setdefault(due, [0] * _COLUMNS)
-        for column, value in enumerate(values, first):
-            columns[column] += value
-        if not any(columns):
-            del record[due]
-
-    def _receive(self, shipment: Shipment, sign: int) -> None:
-        for commit, day, wafers in shipment.receipts():
-            plan = self._plan((shipment.name[0], COMMIT, commit))
-            _add(plan.receipts, day, sign * wafers)
-            self._count(plan)
+    def _count(self, plan: Plan) -> None:
+        """Bring what a commit adds to the records up to date; a day of which all is 0 is not kept."""
+        before, plan.counted = plan.counted, tuple(plan.entries()) if plan.name[1] == COMMIT else ()
+        if plan.counted == before:
+            return
+        for entries, sign in ((plan.counted, +1), (before, -1)):
+            for (supplier, product, due), column, value in entries:
+                self._records[supplier, product].setdefault(due, [0] * _COLUMNS)[column] += sign * value
+        for supplier, product, due in {cell for cell, _, _ in before}:
+            if not any(self._records[supplier, product][due]):
+                del self._records[supplier, product][due]
 
     def _place(self, line: Plan | Shipment) -> None:
         """Put what stands of a line where it is looked for."""
@@ -502,6 +499,7 @@ class Lines:
             for end in ends:
                 lines._put(end[1], tuple(name), End(*end))
         lines._reversed.update(map(tuple, undone))
+        lines._settle()
         return lines
 
 

@@ -23,7 +23,7 @@ from shared.batch import ENTRY_BYTES_MAX
 from shared.broker import SILENT_MAX_S
 from shared.events import Event
 from shared.intake import INTAKE_BYTES_MAX
-from shared.streams import BALANCES, DATA, POSTINGS, recorded, said
+from shared.streams import ALERTS, BALANCES, DATA, POSTINGS, recorded, said
 from tests.chaos.failpoints import POINTS
 from tests.chaos.proxy import Cut, Proxy
 from tests.chaos.rig import BYPASSED, DOORS, Broken, Rig, wait
@@ -565,7 +565,7 @@ def confine(rig: Rig, chance: random.Random, kills: int) -> Tried:
     heard = [recorded(source) for source in (*BYPASSED, *DOORS)]
     keys = {
         "ledger": [*(read + each for each in spoken), *(write + each for each in heard), "~" + POSTINGS],
-        "aggregator": [read + POSTINGS, write + BALANCES],
+        "aggregator": [read + POSTINGS, write + BALANCES, "~" + ALERTS],
         **{PARTIES[source]: [write + said(role, source), read + recorded(source)] for source, role in DOORS.items()},
     }
     secret = f"{chance.getrandbits(64):x}"
