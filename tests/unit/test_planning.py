@@ -90,6 +90,14 @@ def test_cover_is_that_of_the_naive_twin(log, today):
     assert fractions == sorted(fractions)
 
 
+def test_a_plan_before_the_first_watermark_has_no_groups_whatever_changes():
+    curves = Curves(date(2025, 1, 1), DAYS)
+    before = plan_ahead(curves)
+    changed = curves.add(batch_of(1, [(KEY, Measure.REQUIRED, START, 1)], sources=["stargate"]))
+
+    assert plan_ahead(curves, before=before, changed=changed).grouping.labels == []
+
+
 @given(logs, logs, st.integers(START, START + DAYS - 1))
 @quick
 def test_a_plan_worked_out_for_what_has_changed_is_the_plan_worked_out_anew(log, later, today):
