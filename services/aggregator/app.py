@@ -81,9 +81,14 @@ def build_app(settings: AggregatorSettings) -> Service:
     async def roll_balances(entries: list[Entry]) -> None:
         nonlocal told_through
         began = time.perf_counter()
-        batches = [PostingBatch.model_validate_json(body) for _, body in entries]
+        batches: list[PostingBatch] = []
+        changed: list[Index] = []
         async with reading.still:
-            keys = await folder.fold(batches)
+            for _, body in entries:
+                batches.append(PostingBatch.model_validate_json(body))
+                changed = await folder.fold(batches[-1], changed)
+                await asyncio.sleep(0)  # whoever asks has a turn: what is folded is whole
+        keys = np.unique(np.concatenate([_NO_KEYS, *changed]))
         curves = reading.state.curves
         told = min((batch.told for batch in batches if batch.told is not None), default=None)
         reading.note(keys)
@@ -147,19 +152,16 @@ class _Folder:
         self.reading = reading
         self.log = log
 
-    async def fold(self, batches: list[PostingBatch]) -> Index:
-        """Return the keys that some batches changed, sorted."""
-        changed: list[Index] = []
-        for batch in batches:
-            epoch = self.reading.state.curves.epoch
-            if epoch is not None and batch.epoch < epoch:
-                continue  # left on the stream by a store that is gone
-            if epoch is not None and batch.epoch > epoch:
-                self.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
-                self.reading.replace(_nothing_folded(self.settings))
-                changed = []
-            changed += await self._fold_one(batch)
-        return np.unique(np.concatenate([_NO_KEYS, *changed]))
+    async def fold(self, batch: PostingBatch, changed: list[Index]) -> list[Index]:
+        """Return the keys that the batches before it and this one changed; none of those of a store that is gone."""
+        epoch = self.reading.state.curves.epoch
+        if epoch is not None and batch.epoch < epoch:
+            return changed  # left on the stream by a store that is gone
+        if epoch is not None and batch.epoch > epoch:
+            self.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
+            self.reading.replace(_nothing_folded(self.settings))
+            changed = []
+        return changed + await self._fold_one(batch)
 
     async def _fold_one(self, batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap, fetch what is missing from the ledger first."""
