@@ -88,14 +88,15 @@ class Curves:
 
     A *series* is one measure of one key. It gets the next number when it first occurs, movements and plans apart.
     Movements lie as cumulative rows by day, `cumulative[row, series]`, so a window is one subtraction; plans as daily
-    differences by series, `plans[series, row]`. Row 0 holds what lies before the horizon, row H + 1 of the plans and
-    `beyond` what lies beyond its H days. `series[key, slot]` is the number of a series, -1 where there is none.
+    differences by series, `plans[series, row]`, and as the sums of blocks of 32 days. Row 0 holds what lies
+    before the horizon, row H + 1 of the plans and `beyond` what lies beyond its H days. `series[key, slot]` is the
+    number of a series, -1 where there is none.
 
-    Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 5), 17.6 kB either way for the six
-    years. A key takes 53.8 kB for the windows that end today, what comes to hand and goes from it (`Rolling`), 240
-    bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each
-    kind at first; it doubles when it is full, and for that moment old and new lie side by side. `memory_bytes` counts
-    all room; of movements, the rows after the last day moved cost address space only, as does what was never in use.
+    Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 7 + H / 32), 17.6 and 18.1 kB for the
+    six years. A key takes 53.8 kB for the windows that end today, what comes to hand and goes from it (`Rolling`), 240
+    bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each kind at first; it
+    doubles when it is full, and for that moment old and new lie side by side. `memory_bytes` counts all room; of
+    movements, the rows after the last day moved cost address space only, as does what was never in use.
     """
 
     def __init__(self, horizon_start: date = date(2025, 1, 1), horizon_days: int = 2191, catalogue: str = "") -> None:
@@ -117,7 +118,10 @@ class Curves:
         self.cumulative: Wafers = np.zeros((self.days + 1, _SERIES_AT_FIRST), dtype=np.int64)  # [row, series]
         self.beyond: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
         self.plans: Wafers = np.zeros((_SERIES_AT_FIRST, self.days + 2), dtype=np.int64)  # [series, row]
+        blocks = -(-(self.days + 2) // kernels.BLOCK)
+        self.blocks: Wafers = np.zeros((_SERIES_AT_FIRST, blocks), dtype=np.int64)  # [series, block]
         self.totals: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
+        self.ends: Index = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
         self.rolled: Index = np.zeros(1, dtype=np.int64)  # the last row that movements fill
         self.windows = Rolling(horizon_start, horizon_days, keys=_KEYS_AT_FIRST)  # of what comes to hand and goes
         self.said = 0  # wafers of all postings, signs left out
@@ -136,7 +140,7 @@ class Curves:
     @property
     def memory_bytes(self) -> int:
         """The bytes of all arrays, room that is not in use included."""
-        state = (self.cumulative, self.beyond, self.plans, self.totals)
+        state = (self.cumulative, self.beyond, self.plans, self.blocks, self.totals, self.ends)
         index = (self.series, self.movement_key, self.movement_slot, self.plan_key, self.plan_slot)
         return self.windows.nbytes + sum(array.nbytes for array in (*state, *index, self._place_code, self._place_key))
 
@@ -156,7 +160,7 @@ class Curves:
         wafers, hand = columns.wafers, np.flatnonzero(_SIDE_OF[slot] >= 0)
         self.windows.add(columns.days[hand], key[hand], _SIDE_OF[slot[hand]], wafers[hand])
         kernels.add_movements(self.cumulative, self.beyond, self.rolled, count, movements, series, slot, row, wafers)
-        kernels.add_plans(self.plans, self.totals, movements, series, slot, row, wafers)
+        kernels.add_plans(self.plans, self.blocks, self.totals, self.ends, movements, series, slot, row, wafers)
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
         return np.unique(key)
 
@@ -175,7 +179,9 @@ class Curves:
                 kernels.scatter_movements(
                     self.cumulative, self.beyond, self.rolled, len(MOVEMENTS), series, slot, row, part.wafers
                 )
-                kernels.add_plans(self.plans, self.totals, len(MOVEMENTS), series, slot, row, part.wafers)
+                kernels.add_plans(
+                    self.plans, self.blocks, self.totals, self.ends, len(MOVEMENTS), series, slot, row, part.wafers
+                )
         kernels.accumulate(self.cumulative, int(self.rolled[0]), self.movement_key.size)
         self._roll_windows()
         self._stand(standing)
@@ -276,7 +282,9 @@ class Curves:
             cumulative[:filled, :room] = self.cumulative[:filled]
             self.cumulative = cumulative
         self.plans = _with_room(self.plans, self.plan_key.size)
+        self.blocks = _with_room(self.blocks, self.plan_key.size)
         self.totals = _with_room(self.totals, self.plan_key.size)
+        self.ends = _with_room(self.ends, self.plan_key.size)
 
     # ---------------------------------------------------------------- how far it is complete
 
@@ -318,65 +326,64 @@ class Curves:
         self._groupings[asked] = Grouping(labels, np.array(of_key, dtype=np.int64))
         return self._groupings[asked]
 
-    def moved(self, grouping: Grouping, until: int, since: int | None = None) -> Wafers:
-        """Return the wafers of each movement in the days (since, until], `[movement, group]`; `since` None: ever."""
-        sums = np.zeros((len(MOVEMENTS), len(grouping.labels)), dtype=np.int64)
+    def moved(
+        self, grouping: Grouping, until: int, since: int | None = None, measures: Sequence[Measure] = MOVEMENTS
+    ) -> Wafers:
+        """Return the wafers of some movements in the days (since, until], `[movement, group]`; `since` None: ever."""
+        sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
         rolled = int(self.rolled[0])
         first = -1 if since is None else min(self._row(since), rolled)
-        group = grouping.of_key[self.movement_key]
-        kernels.sum_movements(sums, self.cumulative, self.movement_slot, group, first, min(self._row(until), rolled))
+        chosen = self.series_of(grouping, measures)
+        kernels.sum_movements(sums, self.cumulative, *chosen, first, min(self._row(until), rolled))
         return sums
 
     def moved_beyond(self, grouping: Grouping) -> Wafers:
         """Return the wafers of each movement after the horizon, `[movement, group]`."""
         sums = np.zeros((len(MOVEMENTS), len(grouping.labels)), dtype=np.int64)
-        group = grouping.of_key[self.movement_key]
-        kernels.sum_movements(sums, self.beyond[np.newaxis], self.movement_slot, group, -1, 0)
+        kernels.sum_movements(sums, self.beyond[np.newaxis], *self.series_of(grouping, MOVEMENTS), -1, 0)
         return sums
 
     def planned(self, grouping: Grouping, measures: Sequence[Measure]) -> Wafers:
         """Return the sum of some plans as one daily curve for each group, `[group, row]`."""
         daily = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
-        series, _, group = self._plans_of(grouping, measures)
-        kernels.sum_plan_curves(daily, self.plans, series, group)
+        series, _, group = self.series_of(grouping, measures)
+        kernels.sum_plan_curves(daily, self.plans, self.ends, series, group)
         return daily
 
     def moved_by_day(self, grouping: Grouping, measure: Measure) -> Wafers:
         """Return the wafers of one movement up to and on each day, `[group, row]`."""
         moved = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
-        group = grouping.of_key[self.movement_key]
-        series = np.flatnonzero((self.movement_slot == SLOTS[measure]) & (group >= 0))
+        series, _, group = self.series_of(grouping, (measure,))
         sign = np.ones(series.size, dtype=np.int64)
-        kernels.sum_movement_curves(moved, self.cumulative, 0, int(self.rolled[0]), series, sign, group[series])
+        kernels.sum_movement_curves(moved, self.cumulative, 0, int(self.rolled[0]), series, sign, group)
         return moved
 
     def planned_by(self, grouping: Grouping, measures: Sequence[Measure], day: int) -> Wafers:
         """Return what some plans come to up to and on a day, all that lies before the horizon included, `[group]`."""
         sums = np.zeros((1, len(grouping.labels)), dtype=np.int64)
-        series, _, group = self._plans_of(grouping, measures)
-        kernels.sum_plans(sums, self.plans, series, np.zeros_like(series), group, -1, min(self._row(day), self.days))
+        series, _, group = self.series_of(grouping, measures)
+        until = min(self._row(day), self.days)
+        kernels.sum_plans(sums, self.plans, self.blocks, series, np.zeros_like(series), group, -1, until)
         summed: Wafers = sums[0]
         return summed
 
     def supplied(self, grouping: Grouping, since: int) -> Wafers:
         """Return what ever came to hand up to and on each day from `since`, consumed or not, `[group, row]`."""
         brought = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
-        sign = _ON_HAND.copy()
-        sign[SLOTS[Measure.CONSUMED]] = 0
-        of_series, group = sign[self.movement_slot], grouping.of_key[self.movement_key]
-        series = np.flatnonzero((of_series != 0) & (group >= 0))
+        measures = [each for each in MOVEMENTS if _ON_HAND[SLOTS[each]] and each != Measure.CONSUMED]
+        series, place, group = self.series_of(grouping, measures)
+        of_place = _ON_HAND[[SLOTS[each] for each in measures]]
         rolled = int(self.rolled[0])
         first = min(self._row(since), rolled)
-        kernels.sum_movement_curves(brought, self.cumulative, first, rolled, series, of_series[series], group[series])
+        kernels.sum_movement_curves(brought, self.cumulative, first, rolled, series, of_place[place], group)
         return brought
 
-    def _plans_of(self, grouping: Grouping, measures: Sequence[Measure]) -> tuple[Index, Index, Index]:
-        """Return the series of some plans that a grouping counts; the place of each in `measures`, and its group."""
-        place = np.full(len(SLOTS), -1, dtype=np.int64)
-        place[[SLOTS[measure] for measure in measures]] = range(len(measures))
-        of_series, group = place[self.plan_slot], grouping.of_key[self.plan_key]
-        series = np.flatnonzero((of_series >= 0) & (group >= 0))
-        return series, of_series[series], group[series]
+    def series_of(self, grouping: Grouping, measures: Sequence[Measure]) -> tuple[Index, Index, Index]:
+        """Return the series of some measures that a grouping counts; the place of each in `measures`, and its group."""
+        keys, slots = np.flatnonzero(grouping.of_key >= 0), np.array([SLOTS[each] for each in measures], dtype=np.int64)
+        series, place, group = np.empty((3, keys.size * slots.size), dtype=np.int64)
+        count = kernels.choose_series(series, place, group, self.series, keys, grouping.of_key, slots)
+        return series[:count], place[:count], group[:count]
 
     def rolling(
         self,
@@ -404,10 +411,10 @@ class Curves:
         measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
         sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
         since, until = self._row(day - window_days), min(self._row(day), self.days)
-        kernels.sum_plans(sums, self.plans, *self._plans_of(grouping, measures), since, until)
+        kernels.sum_plans(sums, self.plans, self.blocks, *self.series_of(grouping, measures), since, until)
         if firmness is None:
             supplied = Measure.STARTED if basis == "start" else Measure.RECEIVED
-            supply = self.moved(grouping, day, day - window_days)[SLOTS[supplied]]
+            supply = self.moved(grouping, day, day - window_days, (supplied,))[0]
         else:
             supply = sums[1:].sum(axis=0)
         net = supply - sums[0]
@@ -417,7 +424,7 @@ class Curves:
     def stages(self, grouping: Grouping, day: int | None = None) -> Stages:
         """Return the wafers in each stage at the end of a day, and the commits now open, for each group."""
         open_commit = np.zeros((len(OPEN), len(grouping.labels)), dtype=np.int64)
-        series, grade, group = self._plans_of(grouping, OPEN)
+        series, grade, group = self.series_of(grouping, OPEN)
         np.add.at(open_commit, (grade, group), self.totals[series])
         wip, finished, in_transit, on_hand = _SIGNS @ self.moved(grouping, self.last_day if day is None else day)
         return Stages(wip, finished, in_transit, on_hand, open_commit)

@@ -18,16 +18,18 @@ _ROLL_OVER = types.void(_TABLE, _LINE, types.int64, types.int64)
 _ADD_MOVEMENTS = types.void(_TABLE, _LINE, _LINE, types.int64, types.int64, _LINE, _LINE, _LINE, _LINE)
 _SCATTER_MOVEMENTS = types.void(_TABLE, _LINE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
 _ACCUMULATE = types.void(_TABLE, types.int64, types.int64)
-_ADD_PLANS = types.void(_TABLE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
-_SUM_MOVEMENTS = types.void(_TABLE, _TABLE, _LINE, _LINE, types.int64, types.int64)
+_ADD_PLANS = types.void(_TABLE, _TABLE, _LINE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
+_CHOOSE_SERIES = types.int64(_LINE, _LINE, _LINE, _TABLE, _LINE, _LINE, _LINE)
+_SUM_MOVEMENTS = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
 _SUM_MOVEMENT_CURVES = types.void(_TABLE, _TABLE, types.int64, types.int64, _LINE, _LINE, _LINE)
-_SUM_PLANS = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
-_SUM_PLAN_CURVES = types.void(_TABLE, _TABLE, _LINE, _LINE)
+_SUM_PLANS = types.void(_TABLE, _TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
+_SUM_PLAN_CURVES = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE)
 _COUNT_MOVED_DAYS = types.void(_LINE, _TABLE, _LINE, types.int64)
 _COUNT_PLANNED_DAYS = types.void(_LINE, _TABLE)
 _PACK_MOVED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64, _LINE, types.int64)
 _PACK_PLANNED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64)
 
+BLOCK = 32  # rows of a plan that are summed beforehand; the same number stands in `projection_kernels.py`
 _SPREAD = 0x1E3779B97F4A7C15  # odd, about 2^64 / 8.4: multiplied by it, neighbours lie far apart
 
 
@@ -131,7 +133,9 @@ def accumulate(
 @njit(_ADD_PLANS, nogil=True, cache=True)
 def add_plans(
     plans: Wafers,  # [series, row] wafers on that day; state
+    blocks: Wafers,  # [series, block] wafers of the block's rows; state
     totals: Wafers,  # [series] wafers over all rows; state
+    ends: Index,  # [series] the row after the last one that was ever planned on; state
     movements: int,  # how many slots are movements: they are passed over
     series: Index,  # [posting]
     slot: Index,  # [posting]
@@ -142,24 +146,48 @@ def add_plans(
     for n in range(series.size):
         if slot[n] >= movements:
             plans[series[n], row[n]] += wafers[n]
+            blocks[series[n], row[n] // BLOCK] += wafers[n]
             totals[series[n]] += wafers[n]
+            ends[series[n]] = max(ends[series[n]], row[n] + 1)
+
+
+@njit(_CHOOSE_SERIES, nogil=True, cache=True)
+def choose_series(
+    chosen: Index,  # [choice] which series, room for all slots of all keys; output
+    place: Index,  # [choice] the place of its slot in `slots`; output
+    group: Index,  # [choice] the group of its key; output
+    series: Index,  # [key, slot] -1 for none
+    keys: Index,  # [chosen key]
+    of_key: Index,  # [key] its group
+    slots: Index,  # [place]
+) -> int:
+    """Find the series that some keys have of some slots; return how many there are."""
+    count = 0
+    for n in range(keys.size):
+        for each in range(slots.size):
+            found = series[keys[n], slots[each]]
+            if found >= 0:
+                chosen[count], place[count], group[count] = found, each, of_key[keys[n]]
+                count += 1
+    return count
 
 
 @njit(_SUM_MOVEMENTS, nogil=True, cache=True)
 def sum_movements(
     sums: Wafers,  # [movement, group] wafers; output, zero before
     cumulative: Wafers,  # [row, series]
-    movement: Index,  # [series] its slot
-    group: Index,  # [series]
+    series: Index,  # [choice] which series
+    movement: Index,  # [choice] its slot
+    group: Index,  # [choice] 0 and above
     since: int,  # row after which the window begins; -1 for all that was ever moved
     until: int,  # row that the window ends on, filled
 ) -> None:
     """Sum each movement over the window (since, until] for each group: the distance between two rows."""
-    for series in range(group.size):
-        if group[series] >= 0:
-            sums[movement[series], group[series]] += cumulative[until, series]
-            if since >= 0:
-                sums[movement[series], group[series]] -= cumulative[since, series]
+    for n in range(series.size):
+        wafers = cumulative[until, series[n]]
+        if since >= 0:
+            wafers -= cumulative[since, series[n]]
+        sums[movement[n], group[n]] += wafers
 
 
 @njit(_SUM_MOVEMENT_CURVES, nogil=True, cache=True)
@@ -173,9 +201,13 @@ def sum_movement_curves(
     group: Index,  # [choice] 0 and above
 ) -> None:
     """Sum what movements have brought up to each day from the first asked for, for each group."""
+    sums = np.empty(curves.shape[0], dtype=np.int64)  # a day of all groups lies together here, but not in the curves
     for row in range(first, rolled + 1):
+        sums[:] = 0
         for n in range(series.size):
-            curves[group[n], row] += sign[n] * cumulative[row, series[n]]
+            sums[group[n]] += sign[n] * cumulative[row, series[n]]
+        for each in range(sums.size):
+            curves[each, row] = sums[each]
     for each in range(curves.shape[0]):
         for row in range(rolled + 1, curves.shape[1]):
             curves[each, row] = curves[each, rolled]
@@ -185,6 +217,7 @@ def sum_movement_curves(
 def sum_plans(
     sums: Wafers,  # [line, group] wafers; output, zero before
     plans: Wafers,  # [series, row]
+    blocks: Wafers,  # [series, block]
     series: Index,  # [choice] which series
     line: Index,  # [choice] the line of the sums it goes to
     group: Index,  # [choice] 0 and above
@@ -192,10 +225,20 @@ def sum_plans(
     until: int,  # row that the window ends on
 ) -> None:
     """Sum some plans over the window (since, until] for each line and group."""
+    first, end = since + 1, until + 1
+    whole, rest = -(-first // BLOCK), end // BLOCK  # blocks: the first that is whole inside, the one after the last
     for n in range(series.size):
         daily, wafers = plans[series[n]], 0
-        for row in range(since + 1, until + 1):
-            wafers += daily[row]
+        if whole >= rest:
+            for row in range(first, end):
+                wafers += daily[row]
+        else:
+            for row in range(first, whole * BLOCK):
+                wafers += daily[row]
+            for block in range(whole, rest):
+                wafers += blocks[series[n], block]
+            for row in range(rest * BLOCK, end):
+                wafers += daily[row]
         sums[line[n], group[n]] += wafers
 
 
@@ -203,13 +246,14 @@ def sum_plans(
 def sum_plan_curves(
     curves: Wafers,  # [group, row] wafers on that day; output, zero before
     plans: Wafers,  # [series, row]
+    ends: Index,  # [series] no day from that row on is planned on
     series: Index,  # [choice] which series
     group: Index,  # [choice] 0 and above
 ) -> None:
     """Sum some plans into one daily curve for each group."""
     for n in range(series.size):
         curve, daily = curves[group[n]], plans[series[n]]
-        for row in range(curve.size):
+        for row in range(ends[series[n]]):
             curve[row] += daily[row]
 
 

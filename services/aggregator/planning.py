@@ -41,8 +41,7 @@ _PARTS: dict[Measure, int] = {
     **{measure: TAKEN for measure, (out, _) in STAGES.items() if out == "on_hand"},
     Measure.CONSUMED: CONSUMED,
 }
-_PART_OF_SLOT = np.full(len(SLOTS), -1, dtype=np.int64)
-_PART_OF_SLOT[[SLOTS[measure] for measure in _PARTS]] = list(_PARTS.values())
+_PART = np.array(list(_PARTS.values()), dtype=np.int64)
 
 
 class Short(NamedTuple):
@@ -140,14 +139,10 @@ class _Terms(NamedTuple):
 
 
 def _terms(curves: Curves, grouping: Grouping) -> _Terms:
-    movements, plans = _PART_OF_SLOT[curves.movement_slot], _PART_OF_SLOT[curves.plan_slot]
-    part = np.concatenate((movements, plans))
-    series = np.concatenate((np.arange(movements.size), np.arange(plans.size)))
-    group = grouping.of_key[np.concatenate((curves.movement_key, curves.plan_key))]
-    chosen = np.flatnonzero((part >= 0) & (group >= 0))
-    chosen = chosen[group[chosen].argsort(kind="stable")]
-    begins = group[chosen].searchsorted(np.arange(len(grouping.labels) + 1))
-    return _Terms(begins, series[chosen], part[chosen])
+    series, place, group = curves.series_of(grouping, tuple(_PARTS))
+    order = group.argsort(kind="stable")
+    begins = group[order].searchsorted(np.arange(len(grouping.labels) + 1))
+    return _Terms(begins, series[order], _PART[place[order]])
 
 
 def plan_ahead(
@@ -258,7 +253,8 @@ def _project(
     begins, series, part = _terms(curves, grouping)
     project_groups(
         balance, first_short, first_shortage, shortage, overdue, standing, chosen,
-        curves.cumulative, int(curves.rolled[0]), curves.plans, begins, series, part, today - curves.start + 1,
+        curves.cumulative, int(curves.rolled[0]), curves.plans, curves.blocks, curves.ends, begins,
+        series, part, today - curves.start + 1,
     )  # fmt: skip
 
 

@@ -15,13 +15,16 @@ GRADES = 5  # parts 0 to 4: what of commits is open, by firmness, the lowest fir
 TRANSIT, REQUIRED, BROUGHT, TAKEN, CONSUMED = 5, 6, 7, 8, 9  # plans before BROUGHT, movements from there on
 ON_HAND, OUTSTANDING, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5  # rows of `standing`
 STANDING = 6
+BLOCK = 32  # rows of a plan that are summed beforehand, as in `kernels.py`: compiled code imports none
 
 _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
 _PROJECT_GROUPS = types.void(
-    _CUBE, _CUBE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _TABLE, types.int64, _TABLE, _LINE, _LINE, _LINE, types.int64
-)
-_GATHER = types.void(_TABLE, _LINE, _TABLE, types.int64, types.int64, _LINE, _LINE)
+    _CUBE, _CUBE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _TABLE, types.int64, _TABLE, _TABLE, _LINE, _LINE, _LINE, _LINE,
+    types.int64,
+)  # fmt: skip
+_GATHER = types.int64(_TABLE, _LINE, _LINE, _TABLE, _TABLE, _LINE, types.int64, types.int64, _LINE, _LINE, types.int64)
 _SINCE = types.int64(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, types.int64, _LINE, _LINE)
+_COVER = types.void(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64)
 _BROUGHT_BY = types.int64(_TABLE, types.int64, types.int64, types.int64, _LINE, _LINE)
 
 
@@ -66,27 +69,68 @@ def _short_since(
 
 @njit(_GATHER, nogil=True, cache=True)
 def _gather(
-    receipts: Wafers,  # [grade, row] expected on that day at a grade or above; output
+    receipts: Wafers,  # [grade, row] expected on that day, today or later, at a grade or above; output
     required: Wafers,  # [row]; output
+    overdue: Wafers,  # [grade] expected before today, at a grade or above; output
     plans: Wafers,  # [series, row]
+    blocks: Wafers,  # [series, block]
+    ends: Index,  # [series] no day from that row on is planned on
     first: int,  # term
     end: int,  # term
     series: Index,  # [term]
     part: Index,  # [term]
-) -> None:
-    """Sum the plans of a group."""
-    receipts[:] = 0
-    required[:] = 0
+    today: int,  # row
+) -> int:
+    """Sum the plans of a group; return the row from which on there is none: nothing is written there."""
+    rows = 0
     for term in range(first, end):
         if part[term] < BROUGHT:
-            daily = plans[series[term]]
-            # what is in transit comes at every grade: it goes where all of them have it, at the highest
-            curve = required if part[term] == REQUIRED else receipts[min(part[term], GRADES - 1)]
-            for row in range(curve.size):
-                curve[row] += daily[row]
+            rows = max(rows, min(required.size, ends[series[term]]))
+    receipts[:, :rows] = 0
+    required[:rows] = 0
+    overdue[:] = 0
+    for term in range(first, end):
+        if part[term] >= BROUGHT:
+            continue
+        daily, to = plans[series[term]], min(rows, ends[series[term]])
+        if part[term] == REQUIRED:
+            for row in range(to):
+                required[row] += daily[row]
+            continue
+        # what is in transit comes at every grade: it goes where all of them have it, at the highest
+        grade = min(part[term], GRADES - 1)
+        for block in range(today // BLOCK):
+            overdue[grade] += blocks[series[term], block]
+        for row in range(today // BLOCK * BLOCK, min(today, to)):
+            overdue[grade] += daily[row]
+        curve = receipts[grade]
+        for row in range(today, to):
+            curve[row] += daily[row]
     for grade in range(GRADES - 2, -1, -1):
-        for row in range(receipts.shape[1]):
+        overdue[grade] += overdue[grade + 1]
+        for row in range(today, rows):
             receipts[grade, row] += receipts[grade + 1, row]
+    return rows
+
+
+@njit(_COVER, nogil=True, cache=True)
+def _cover(
+    standing: Wafers,  # [what, group]; output
+    group: int,
+    required: Wafers,  # [row]
+    left: int,  # wafers at hand
+    today: int,  # row
+    still: int,  # row from which on nothing is required
+) -> None:
+    """Work out how long what is at hand lasts with no receipt any more."""
+    day = today
+    while day < still and left >= required[day]:
+        left -= required[day]
+        day += 1
+    ends = day == still and left >= 0  # the demand does
+    standing[COVER_DAYS, group] = -1 if ends else day - today
+    standing[COVER_LEFT, group] = max(0, left)
+    standing[COVER_NEXT, group] = required[day] if day < still else 0
 
 
 @njit(_PROJECT_GROUPS, nogil=True, cache=True)
@@ -101,6 +145,8 @@ def project_groups(
     cumulative: Wafers,  # [row, series] movements
     rolled: int,  # last row of them that is filled
     plans: Wafers,  # [series, row]
+    blocks: Wafers,  # [series, block] the sums of their blocks of rows
+    ends: Index,  # [series] no day from that row on is planned on
     begins: Index,  # [group + 1] where a group's terms begin
     series: Index,  # [term] of the movements, or of the plans
     part: Index,  # [term]
@@ -109,16 +155,22 @@ def project_groups(
     """Project each chosen group's balance from today to the horizon's end, at each grade.
 
     Balance(t) = brought to hand up to t + receipts(today..t) − required up to t. Where overdue supply is let fall on
-    today (past due 1), it is in each of them. Cover is how long what is at hand lasts with no receipt any more.
+    today (past due 1), it is in each of them.
     """
     rows = plans.shape[1] - 1  # what lies beyond the horizon has no day
-    receipts = np.empty((GRADES, rows), dtype=np.int64)
-    required = np.empty(rows, dtype=np.int64)
+    receipts = np.zeros((GRADES, rows), dtype=np.int64)
+    required = np.zeros(rows, dtype=np.int64)
+    late, wafers = np.empty(GRADES, dtype=np.int64), np.empty(rows, dtype=np.int64)
+    came = np.empty(rows, dtype=np.int64)  # [row] wafers that ever came to hand, from yesterday to the last filled day
     moved = min(today - 1, rolled)
     for place in range(chosen.size):
         group = chosen[place]
         first, end = begins[group], begins[group + 1]
-        _gather(receipts, required, plans, first, end, series, part)
+        planned = _gather(receipts, required, late, plans, blocks, ends, first, end, series, part, today)
+        # from that row on there is neither a plan nor a movement: each day ends as the one before it
+        still = max(planned, min(rolled + 1, rows), today + 1)
+        receipts[:, planned:still] = 0
+        required[planned:still] = 0
         consumed = 0
         for term in range(first, end):
             if part[term] == CONSUMED:
@@ -130,39 +182,34 @@ def project_groups(
         standing[ON_HAND, group] = brought - consumed
         standing[OUTSTANDING, group] = was_required - consumed
 
-        left, day = brought - was_required, today
-        while day < rows and left >= required[day]:
-            left -= required[day]
-            day += 1
-        standing[COVER_DAYS, group] = day - today if day < rows else -1
-        standing[COVER_LEFT, group] = max(0, left)
-        standing[COVER_NEXT, group] = required[day] if day < rows else 0
-
+        _cover(standing, group, required, brought - was_required, today, still)
         standing[SHORT_SINCE, group] = _short_since(
             cumulative, rolled, required, was_required, today, first, end, series, part
         )
 
+        came[moved] = brought
+        for row in range(today, min(rolled + 1, rows)):
+            came[row] = _brought_by(cumulative, row, first, end, series, part)
         for grade in range(GRADES):
-            late = 0
-            for row in range(today):
-                late += receipts[grade, row]
-            overdue[grade, group] = late
+            overdue[grade, group] = late[grade]
+            expected = -was_required
+            for row in range(today, still):
+                expected += receipts[grade, row] - required[row]
+                wafers[row] = expected + came[min(row, rolled)]
+            lowest = wafers[today]
+            for row in range(today, still):
+                lowest = min(lowest, wafers[row])
+            if balance.size:
+                balance[grade, place, : still - today] = wafers[today:still]
+                balance[grade, place, still - today :] = wafers[still - 1]
             for past_due in range(2):
+                fallen = late[grade] if past_due else 0
                 first_short[past_due, grade, group] = -1
                 first_shortage[past_due, grade, group] = 0
-                shortage[past_due, grade, group] = 0
-            planned, came = -was_required, brought
-            for row in range(today, rows):
-                planned += receipts[grade, row] - required[row]
-                if row <= rolled:
-                    came = _brought_by(cumulative, row, first, end, series, part)
-                wafers = came + planned
-                if balance.size:
-                    balance[grade, place, row - today] = wafers
-                for past_due in range(2):
-                    if wafers < 0:
-                        if first_short[past_due, grade, group] < 0:
-                            first_short[past_due, grade, group] = row
-                            first_shortage[past_due, grade, group] = -wafers
-                        shortage[past_due, grade, group] = max(shortage[past_due, grade, group], -wafers)
-                    wafers += late
+                shortage[past_due, grade, group] = max(0, -(lowest + fallen))
+                if lowest + fallen < 0:
+                    row = today
+                    while wafers[row] + fallen >= 0:
+                        row += 1
+                    first_short[past_due, grade, group] = row
+                    first_shortage[past_due, grade, group] = -(wafers[row] + fallen)

@@ -325,10 +325,10 @@ def test_memory_is_that_of_all_arrays_and_no_more_than_is_stated():
         arrays = [
             value for value in vars(curves).values() if isinstance(value, np.ndarray) and value is not curves.rolled
         ]
-        room = curves.beyond.size + curves.totals.size
+        room = curves.beyond.size + curves.ends.size
         memory_bytes = curves.memory_bytes - curves.windows.nbytes
         assert memory_bytes == sum(array.nbytes for array in arrays)
-        assert memory_bytes <= room * 8 * (DAYS + 5) + (240 + 128) * curves.series.shape[0]
+        assert memory_bytes <= room * 8 * (DAYS + 8 + DAYS / 32) + (240 + 128) * curves.series.shape[0]
 
 
 # ---------------------------------------------------------------- what is told of the windows to today

@@ -7,6 +7,7 @@ from services.aggregator import kernels
 
 ROWS, MOVEMENTS, PLANS, SERIES, GROUPS = 12, 3, 4, 5, 3
 LAST = ROWS + 1  # the row that holds what lies beyond
+LONG = 100  # rows: some blocks, and the beginning of another
 
 
 @pytest.fixture(params=range(5))
@@ -30,6 +31,11 @@ def some_choice(random, *highs):
     """Some of the series, and for each of them a number below each of the others."""
     series = random.permutation(SERIES)[:4]
     return [series, *(random.integers(0, high, series.size) for high in highs)]
+
+
+def blocks_of(plans):
+    """What is planned in each block of rows."""
+    return np.add.reduceat(plans, range(0, plans.shape[1], kernels.BLOCK), axis=1)
 
 
 @pytest.mark.parametrize("codes", [3, 40, 2**60])
@@ -106,31 +112,50 @@ def test_what_is_scattered_and_accumulated_is_what_is_added(random):
 
 
 def test_add_plans_agrees_with_its_naive_twin(random):
-    plans = np.zeros((SERIES, LAST + 1), dtype=np.int64)
-    totals = np.zeros(SERIES, dtype=np.int64)
+    plans = np.zeros((SERIES, LONG), dtype=np.int64)
+    blocks = np.zeros((SERIES, -(-LONG // kernels.BLOCK)), dtype=np.int64)
+    totals, ends = np.zeros((2, SERIES), dtype=np.int64)
     series, slot, row, wafers = some_postings(random)
+    row = random.integers(0, LONG, row.size)
     expected = np.zeros_like(plans)
     for n in range(series.size):
         if slot[n] >= MOVEMENTS:
             expected[series[n], row[n]] += wafers[n]
 
-    kernels.add_plans(plans, totals, MOVEMENTS, series, slot, row, wafers)
+    kernels.add_plans(plans, blocks, totals, ends, MOVEMENTS, series, slot, row, wafers)
 
     assert (plans == expected).all()
+    assert (blocks == blocks_of(expected)).all()
     assert (totals == expected.sum(axis=1)).all()
+    assert ends.tolist() == [
+        max((int(row[n]) + 1 for n in range(series.size) if series[n] == each and slot[n] >= MOVEMENTS), default=0)
+        for each in range(SERIES)
+    ]
+
+
+def test_choose_series_agrees_with_its_naive_twin(random):
+    series, of_key = random.integers(-1, 50, (6, PLANS)), random.integers(0, GROUPS, 6)
+    keys, slots = random.permutation(6)[:4], random.permutation(PLANS)[:2]
+    columns = np.full((3, 8), 99)
+    expected = [
+        (series[key, slot], place, of_key[key])
+        for key in keys for place, slot in enumerate(slots) if series[key, slot] >= 0
+    ]  # fmt: skip
+
+    count = kernels.choose_series(*columns, series, keys, of_key, slots)
+
+    assert columns[:, :count].T.tolist() == [list(each) for each in expected]
 
 
 @pytest.mark.parametrize(("since", "until"), [(-1, 0), (-1, 12), (0, 0), (0, 12), (3, 4), (5, 12)])
 def test_sum_movements_agrees_with_its_naive_twin(random, since, until):
-    daily, movement = some(random, ROWS + 1, SERIES), random.integers(0, MOVEMENTS, SERIES)
-    group = random.integers(-1, GROUPS, SERIES)
+    daily, (series, movement, group) = some(random, ROWS + 1, SERIES), some_choice(random, MOVEMENTS, GROUPS)
     sums = np.zeros((MOVEMENTS, GROUPS), dtype=np.int64)
     expected = np.zeros_like(sums)
-    for series in range(SERIES):
-        if group[series] >= 0:
-            expected[movement[series], group[series]] += daily[since + 1 : until + 1, series].sum()
+    for n in range(series.size):
+        expected[movement[n], group[n]] += daily[since + 1 : until + 1, series[n]].sum()
 
-    kernels.sum_movements(sums, daily.cumsum(axis=0), movement, group, since, until)
+    kernels.sum_movements(sums, daily.cumsum(axis=0), series, movement, group, since, until)
 
     assert (sums == expected).all()
 
@@ -150,27 +175,31 @@ def test_sum_movement_curves_agrees_with_its_naive_twin(random, first, rolled):
     assert (curves == expected).all()
 
 
-@pytest.mark.parametrize(("since", "until"), [(-1, 0), (-1, LAST), (0, 0), (0, ROWS), (3, 4), (5, LAST)])
+@pytest.mark.parametrize(
+    ("since", "until"), [(-1, 0), (-1, 99), (0, 0), (0, 33), (3, 4), (5, 37), (5, 38), (31, 63), (31, 64), (30, 98)]
+)
 def test_sum_plans_agrees_with_its_naive_twin(random, since, until):
-    plans, (series, line, group) = some(random, SERIES, LAST + 1), some_choice(random, 2, GROUPS)
+    plans, (series, line, group) = some(random, SERIES, LONG), some_choice(random, 2, GROUPS)
     sums = np.zeros((2, GROUPS), dtype=np.int64)
     expected = np.zeros_like(sums)
     for n in range(series.size):
         expected[line[n], group[n]] += plans[series[n], since + 1 : until + 1].sum()
 
-    kernels.sum_plans(sums, plans, series, line, group, since, until)
+    kernels.sum_plans(sums, plans, blocks_of(plans), series, line, group, since, until)
 
     assert (sums == expected).all()
 
 
 def test_sum_plan_curves_agrees_with_its_naive_twin(random):
     plans, (series, group) = some(random, SERIES, LAST + 1), some_choice(random, GROUPS)
+    ends = random.integers(0, LAST + 2, SERIES)
+    plans[np.arange(LAST + 1) >= ends[:, None]] = 0
     curves = np.zeros((GROUPS, LAST + 1), dtype=np.int64)
     expected = np.zeros_like(curves)
     for n in range(series.size):
         expected[group[n]] += plans[series[n]]
 
-    kernels.sum_plan_curves(curves, plans, series, group)
+    kernels.sum_plan_curves(curves, plans, ends, series, group)
 
     assert (curves == expected).all()
 
