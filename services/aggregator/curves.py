@@ -13,6 +13,7 @@ from services.aggregator import kernels
 from services.aggregator.kernels import Index, Wafers
 from services.aggregator.loading import WAFERS_MAX, Columns, Standing
 from services.aggregator.rolling import DEMAND, SUPPLY, Rolling
+from services.aggregator.room import Room
 from shared.events import EPOCH, FIRMNESS, Firmness, day_number
 from shared.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 
@@ -95,8 +96,8 @@ class Curves:
     Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 7 + H / 32), 17.6 and 18.1 kB for the
     six years. A key takes 53.8 kB for the windows that end today, what comes to hand and goes from it (`Rolling`), 240
     bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each kind at first; it
-    doubles when it is full, and for that moment old and new lie side by side. `memory_bytes` counts all room; of
-    movements, the rows after the last day moved cost address space only, as does what was never in use.
+    doubles when it is full, and for that moment old and new movements lie side by side. `memory_bytes` counts all room;
+    of movements, the rows after the last day moved cost address space only, as does what was never in use.
     """
 
     def __init__(self, horizon_start: date = date(2025, 1, 1), horizon_days: int = 2191, catalogue: str = "") -> None:
@@ -117,7 +118,8 @@ class Curves:
         self.plan_key = self.plan_slot = _NO_KEYS  # [series of plans]
         self.cumulative: Wafers = np.zeros((self.days + 1, _SERIES_AT_FIRST), dtype=np.int64)  # [row, series]
         self.beyond: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
-        self.plans: Wafers = np.zeros((_SERIES_AT_FIRST, self.days + 2), dtype=np.int64)  # [series, row]
+        self._room_of_plans = Room(_SERIES_AT_FIRST, self.days + 2)
+        self.plans: Wafers = self._room_of_plans.table()  # [series, row]
         blocks = -(-(self.days + 2) // kernels.BLOCK)
         self.blocks: Wafers = np.zeros((_SERIES_AT_FIRST, blocks), dtype=np.int64)  # [series, block]
         self.totals: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
@@ -281,7 +283,11 @@ class Curves:
             cumulative = np.zeros((self.days + 1, self.beyond.size), dtype=np.int64)
             cumulative[:filled, :room] = self.cumulative[:filled]
             self.cumulative = cumulative
-        self.plans = _with_room(self.plans, self.plan_key.size)
+        if self.plans.shape[0] < self.plan_key.size:
+            rows = _more(self.plans.shape[0], self.plan_key.size)
+            del self.plans
+            self._room_of_plans.grow(rows)
+            self.plans = self._room_of_plans.table()
         self.blocks = _with_room(self.blocks, self.plan_key.size)
         self.totals = _with_room(self.totals, self.plan_key.size)
         self.ends = _with_room(self.ends, self.plan_key.size)
@@ -566,12 +572,16 @@ def _with_room(array: Index, count: int, empty: int = 0) -> Index:
     room = array.shape[0]
     if count <= room:
         return array
-    # a multiple of 8 that is no power of two: rows that far apart would share the same few lines of the cache
-    longer = np.zeros((max(2 * room, count) + 8 & ~7, *array.shape[1:]), dtype=np.int64)
+    longer = np.zeros((_more(room, count), *array.shape[1:]), dtype=np.int64)
     longer[:room] = array
     if empty != 0:  # zeros that are not written take no memory
         longer[room:] = empty
     return longer
+
+
+def _more(room: int, count: int) -> int:
+    # a multiple of 8 that is no power of two: rows that far apart would share the same few lines of the cache
+    return max(2 * room, count) + 8 & ~7
 
 
 def _at(values: Wafers, series: Index) -> Wafers:
