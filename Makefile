@@ -11,7 +11,7 @@ BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger bench-restart bench-kernels bench-scale lock clean
+.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -52,6 +52,9 @@ bench-path: .venv/ready  ## Measure the whole path from an event to its balance.
 
 bench-ledger: .venv/ready  ## Measure the ledger alone against others, and as it grows; ARGS=--quick to 1e6 events only.
 	@$(BIN)/python -m bench.ledger $(ARGS)
+
+bench-api: .venv/ready  ## Measure the aggregator's answers while 10,000 events a second come in.
+	@$(BIN)/python -m bench.api $(ARGS)
 
 bench-restart: .venv/ready  ## Measure how soon the aggregator has its state again: 10 million postings, and the programme's.
 	@$(BIN)/python -m bench.restart $(ARGS)
