@@ -447,10 +447,10 @@ def _parts(query: Mapping[str, str]) -> list[Part]:
 
 def _only(curves: Curves, query: Mapping[str, str]) -> Only:
     only = {part: query[part] for part in PARTS if part in query}
-    for n, part in enumerate(PARTS):
-        known = {key[n] for key in curves.keys}
-        if part in only and known and only[part] not in known:
-            raise BadParameter(f"{part} is {only[part][:80]!r}; there are {', '.join(sorted(known)[:_NAMED_MAX])}")
+    for part, value in only.items():
+        known = {key[PARTS.index(part)] for key in curves.keys}
+        if known and value not in known:
+            raise BadParameter(f"{part} is {value[:80]!r}; there are {', '.join(sorted(known)[:_NAMED_MAX])}")
     return cast(Only, only)
 
 
