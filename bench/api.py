@@ -4,11 +4,11 @@ The real process, on a Redis of its own. Its history comes as the ledger tells i
 behind today and two years of plans before it, decided by the ledger's own `post_events`. Three things are measured:
 
 - start: the whole history waits on the stream while the process starts, and it is asked meanwhile;
-- live: batches of 1,000 events keep coming, ten a second: movements of today, some late, revisions of plans, and a day
+- live: batches of 250 events keep coming, forty a second: movements of today, some late, revisions of plans, and a day
   that ends every three seconds;
 - growth: with nothing folded, the same keys come for the first time at the same rate.
 
-Pages are asked 50 times a second, each counted from the moment it was due, over a few connections kept open. What is
+Pages are asked 25 times a second, each counted from the moment it was due, over a few connections kept open. What is
 sent was encoded before, so that publisher and client leave the processor to those that are measured.
 """
 
@@ -44,7 +44,7 @@ from shared.postings import OF_LINES, PostingBatch
 from shared.streams import BALANCES, DATA, POSTINGS
 
 SITES, SUPPLIERS = 500, 4
-EVENTS_PER_S, ASKED_PER_S, DAY_LASTS_S = 10_000, 50, 3
+EVENTS_PER_S, LIVE_MAX, ASKED_PER_S, DAY_LASTS_S = 10_000, 250, 25, 3
 HISTORY_DAYS, PLAN_DAYS, EVERY_DAYS = 500, 730, 30
 TODAY = day_number(date(2027, 1, 1))
 CONNECTIONS = 8
@@ -64,6 +64,7 @@ PAGES = (
     "/shortages?firmness=firm&past_due=true",
     "/shortages?firmness=manufacturing&product=HBM4-12H&offset=20",
     "/shortages?why=true",
+    "/cover?fill_rate=true",
     "/cover",
     "/cover?product=DDR5-32G&offset=100",
     "/cover?site=site-042",
@@ -218,10 +219,10 @@ class World:
         return _sum(told)
 
     def live(self, seconds: float) -> Told:
-        """Return batches of 1,000 events, source after source, from the first event of today on."""
+        """Return batches of 250 events, source after source, from the first event of today on."""
         told = []
-        batches = int(seconds * EVENTS_PER_S / BATCH_MAX)
-        batches_a_day = DAY_LASTS_S * EVENTS_PER_S // BATCH_MAX
+        batches = int(seconds * EVENTS_PER_S / LIVE_MAX)
+        batches_a_day = DAY_LASTS_S * EVENTS_PER_S // LIVE_MAX
         through = dict.fromkeys(self.sources, TODAY - 1)
         for n in range(batches):
             source, today = self.sources[n % len(self.sources)], TODAY + n // batches_a_day
@@ -229,7 +230,7 @@ class World:
             if through[source] < today - 1:
                 through[source] = today - 1
                 rows.append(self.row(source, "source.advanced", today, on=today - 1))
-            while len(rows) < BATCH_MAX:
+            while len(rows) < LIVE_MAX:
                 rows.append(self._happen(source, today))
             told.append(self.tell(rows))
         return _sum(told)
@@ -423,7 +424,7 @@ async def _publish(port: int, told: Told) -> None:
     async with AsyncRedis(port=port) as redis:
         began = time.perf_counter()
         for n, body in enumerate(told.bodies):
-            await asyncio.sleep(max(0.0, began + n * BATCH_MAX / EVENTS_PER_S - time.perf_counter()))
+            await asyncio.sleep(max(0.0, began + n * LIVE_MAX / EVENTS_PER_S - time.perf_counter()))
             await redis.xadd(POSTINGS, {DATA: stamp(body)})
 
 
@@ -525,7 +526,7 @@ def main() -> None:
         "bench": "api",
         "p99_ms": p99_ms,
         "p99_ms_worst": max(p99_ms.values()),
-        "events_per_s": round(len(live.bodies) * BATCH_MAX / measured.seconds),
+        "events_per_s": round(len(live.bodies) * LIVE_MAX / measured.seconds),
         "keys": keys,
         "rss_mb": measured.rss_mb,
         "plan_ms": _percentile(measured.plan_ms, 50),

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, cast, get_args
@@ -29,7 +29,7 @@ from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_numbe
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200
-EXPLAINED_MAX = 20  # rows with what is behind them
+DETAILED_MAX = 2  # rows of a page that are looked into: what is behind a shortage, how orders were served
 BUCKETS = {"day": 1, "week": 7}
 _BUCKETS_MAX = 60
 _NAMED_MAX = 30  # names in an error
@@ -132,9 +132,10 @@ async def _shortages(reading: Reading, query: Mapping[str, str]) -> Answer:
     firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
     past_due, why = _yes(query, "past_due"), _yes(query, "why")
     ranked = reading.plan.shortages(firmness, past_due=past_due)
-    plan, count, turn = _page(reading, query, ranked, EXPLAINED_MAX if why else PAGE_MAX)
+    plan, groups, turn = _page(reading, query, ranked, detailed=why)
     rows = []
-    for group, (product, site) in enumerate(plan.grouping.labels):
+    for group in groups:
+        product, site = plan.grouping.labels[group]
         at = {grade: plan.short(group, grade, past_due=past_due) for grade in FIRMNESS}
         row = {
             "product": product,
@@ -159,7 +160,7 @@ async def _shortages(reading: Reading, query: Mapping[str, str]) -> Answer:
             behind = explain(state.curves, state.lines, (product, site), firmness, first, past_due=past_due)
             row["why"] = _why(behind)
         rows.append(row)
-    return _planned(plan) | {"firmness": firmness, "past_due": past_due, "short": count, "rows": rows, **turn}
+    return _planned(plan) | {"firmness": firmness, "past_due": past_due, "rows": rows, **turn}
 
 
 def _why(behind: Explanation) -> Answer:
@@ -202,26 +203,28 @@ def _line(name: LineName, event: str | None) -> Answer:
 
 
 async def _cover(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("product", "site", "offset", "limit"))
-    plan, count, turn = _page(reading, query, reading.plan.least_covered())
+    _check_names(query, ("fill_rate", "product", "site", "offset", "limit"))
+    detailed = _yes(query, "fill_rate")
+    plan, groups, turn = _page(reading, query, reading.plan.least_covered(), detailed=detailed)
+    fill = served(reading.state.curves, plan.grouping) if detailed else None
     rows = []
-    fill = served(reading.state.curves, plan.grouping)
-    for group, (product, site) in enumerate(plan.grouping.labels):
+    for group in groups:
+        product, site = plan.grouping.labels[group]
         cover = plan.cover(group)
         assert plan.today is not None
-        rows.append(
-            {
-                "product": product,
-                "site": site,
-                "on_hand": plan.on_hand(group),
-                "backorder": plan.backorder(group),
-                "cover": cover._asdict(),
-                "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
-                "first_uncovered_day": None if cover.days is None else _iso(plan.today + cover.days),
-                "fill_rate": _ratio(int(fill.numerator[group]), int(fill.denominator[group])),
-            }
-        )
-    return _planned(plan) | {"groups": count, "rows": rows, **turn}
+        row = {
+            "product": product,
+            "site": site,
+            "on_hand": plan.on_hand(group),
+            "backorder": plan.backorder(group),
+            "cover": cover._asdict(),
+            "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
+            "first_uncovered_day": None if cover.days is None else _iso(plan.today + cover.days),
+        }
+        if fill is not None:
+            row["fill_rate"] = _ratio(int(fill.numerator[group]), int(fill.denominator[group]))
+        rows.append(row)
+    return _planned(plan) | {"rows": rows, **turn}
 
 
 def _ratio(numerator: int, denominator: int) -> Answer:
@@ -392,19 +395,27 @@ def _planned(plan: Plan) -> Answer:
     }
 
 
-def _page(reading: Reading, query: Mapping[str, str], ranked: Index, most: int = PAGE_MAX) -> tuple[Plan, int, Answer]:
-    """Return the page asked for of some groups in their rank; how many there are; and where the next page begins.
+def _page(
+    reading: Reading, query: Mapping[str, str], ranked: Index, *, detailed: bool
+) -> tuple[Plan, Sequence[int], Answer]:
+    """Return a plan, those of its groups that are on the page asked for, how many there are, and the next page.
 
-    The rank is that of the plan, the numbers are worked out anew: all of the answer is of one position, the newest.
+    What is detailed is looked up in the state, so its page is planned anew: all of an answer is of one position.
     """
-    only, labels = _only(reading.state.curves, query), reading.plan.grouping.labels
+    plan, only = reading.plan, _only(reading.state.curves, query)
     wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
-    groups = ranked.tolist()
+    groups: list[int] = ranked.tolist()
     if wanted:
-        groups = [g for g in groups if all(labels[g][n] == value for n, value in wanted)]
+        labels = plan.grouping.labels
+        groups = [group for group in groups if all(labels[group][n] == value for n, value in wanted)]
+    most = DETAILED_MAX if detailed else PAGE_MAX
     offset, limit = _number(query, "offset", 0, 0, 10**9), _number(query, "limit", most, 1, most)
-    page = plan_ahead(reading.state.curves, labels=[labels[g] for g in groups[offset : offset + limit]])
-    return page, len(groups), {"next": offset + limit if offset + limit < len(groups) else None}
+    page: Sequence[int] = groups[offset : offset + limit]
+    turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
+    if detailed:
+        plan = plan_ahead(reading.state.curves, labels=[plan.grouping.labels[group] for group in page])
+        page = range(len(plan.grouping.labels))
+    return plan, page, turn
 
 
 # ---------------------------------------------------------------- reading the query

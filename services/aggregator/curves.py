@@ -163,6 +163,7 @@ class Curves:
         self.windows.add(columns.days[hand], key[hand], _SIDE_OF[slot[hand]], wafers[hand])
         kernels.add_movements(self.cumulative, self.beyond, self.rolled, count, movements, series, slot, row, wafers)
         kernels.add_plans(self.plans, self.blocks, self.totals, self.ends, movements, series, slot, row, wafers)
+        self._advance_windows()
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
         return np.unique(key)
 
@@ -201,6 +202,13 @@ class Curves:
             day = np.full(filled.size, self.start - 1 + row)
             self.windows.add(day, key[filled], side[filled], moved[filled] - before[filled])
             before = moved
+        self._advance_windows()
+
+    def _advance_windows(self) -> None:
+        """Have the windows end on the last day of any movement, which a snapshot brings back with the curves."""
+        if self.last_day > self.windows.today:
+            nothing = np.zeros(1, dtype=np.int64)
+            self.windows.add(nothing + self.last_day, nothing, nothing, nothing)
 
     def _enter(self, columns: Columns, number: Index) -> tuple[Index, Index, Index, Index]:
         """Return key, series, slot and row of checked postings, counted; raise ValueError where sums grow wild."""

@@ -338,7 +338,7 @@ def cover(
         return
     open_console().print(
         table(
-            f"Days of cover, as of {answer['today']}: {len(answer['rows'])} of {answer['groups']} products at sites",
+            f"Days of cover, as of {answer['today']}: {len(answer['rows'])} of {answer['count']} products at sites",
             ("site", "product", "on hand", "backorder", "days of cover", "first day not covered"),
             [
                 (row["site"], row["product"], row["on_hand"], row["backorder"], row["cover_days"],

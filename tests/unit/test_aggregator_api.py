@@ -120,7 +120,7 @@ def test_pages_join_up_to_the_whole(curves, ask):
 def test_shortages_name_the_first_short_day_at_each_firmness(ask):
     answer = ask("/shortages").json()
 
-    assert (answer["today"], answer["short"]) == ("2025-01-11", 1)
+    assert (answer["today"], answer["count"]) == ("2025-01-11", 1)
     (row,) = answer["rows"]
     assert (row["product"], row["site"], row["first_short_day"], row["shortage"]) == (
         "HBM4-12H", "narvik", "2025-01-21", 15,
