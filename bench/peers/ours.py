@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.workloads import INSTANT_MS, OPENING, START_MS, SUPPLY, WINDOWS, Events, History, Ints, Touched
 from services.aggregator import rolling
-from services.aggregator.instants import net_at_instants
+from services.aggregator.instants import Scratch, net_at_instants
 from shared.events import day_number
 
 _START: date = datetime.fromtimestamp(START_MS / 1000, UTC).date()
@@ -51,13 +51,13 @@ class Instants:
     """W2."""
 
     def __init__(self, events: Events) -> None:
-        """Sign the wafers, make the array of the answer."""
+        """Sign the wafers, make the arrays of the answer and on the way to it."""
         self.keys, self.columns = events.keys, (events.time, events.key, events.signed)
-        self.out = np.zeros_like(events.time)
+        self.out, self.scratch = np.zeros_like(events.time), Scratch.of(events.time.size)
 
     def run(self) -> Ints:
         """Return the net at each event."""
-        return net_at_instants(*self.columns, INSTANT_MS, keys=self.keys, out=self.out)
+        return net_at_instants(*self.columns, INSTANT_MS, keys=self.keys, out=self.out, scratch=self.scratch)
 
     def answer(self, result: Ints) -> Ints:
         """Return it as it is."""

@@ -1,6 +1,6 @@
 """The rolling net at each event's own instant: the window of exact time, not of whole days."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,21 @@ EVENTS_MAX = 2**31 - 1
 TIME_MAX = 2**61  # ticks, either way, so that no time less a window can leave int64
 
 
+class Scratch(NamedTuple):
+    """The memory that events are put in order of time in. To ask for it anew takes a fifth of the time."""
+
+    time: Index  # [event] ticks
+    key: NDArray[np.int32]  # [event]
+    wafers: NDArray[np.int32]  # [event] signed
+    late: NDArray[np.int32]  # [event] events that come late
+    tied: NDArray[np.int32]  # [event] events at the instant of the one before
+
+    @classmethod
+    def of(cls, events: int) -> "Scratch":
+        """Return room for some events: address space, what is not written to is never fetched."""
+        return cls(np.empty(events, dtype=np.int64), *np.empty((4, events), dtype=np.int32))
+
+
 def net_at_instants(
     time: Index,
     key: NDArray[np.int32],
@@ -20,12 +35,14 @@ def net_at_instants(
     *,
     keys: int,
     out: Wafers | None = None,
+    scratch: Scratch | None = None,
 ) -> Wafers:
     """Return for each event the wafers of its key in (t - window, t], t its time, in the order given: int64 [event].
 
     Events of one key at one instant are peers, each of which sees all of them, as in SQL's RANGE window. Time and
     window are in the same ticks; wafers are signed. The events may be in any order; it is quickest when most follow
-    each other in time. `out` is filled and returned if it is given. Raise ValueError for what is out of bounds.
+    each other in time. `out` is filled and returned if it is given, and `scratch`, of as many events,
+    is used; both save asking for memory. Raise ValueError for what is out of bounds.
     """
     if not 1 <= window <= TIME_MAX:
         raise ValueError(f"window is {window}, not 1 to {TIME_MAX}")
@@ -40,8 +57,12 @@ def net_at_instants(
         raise ValueError(f"out has {out.size} rows, time has {time.size}")
     if not time.size:
         return out
+    if scratch is None:
+        scratch = Scratch.of(time.size)
+    elif scratch.time.size != time.size:
+        raise ValueError(f"scratch has {scratch.time.size} rows, time has {time.size}")
     survey = np.empty(3, dtype=np.int64)
-    late, tied = np.empty((2, time.size), dtype=np.int32)  # address space: what is not written to is never fetched
+    late, tied = scratch.late, scratch.tied
     kernels.survey_instants(survey, late, tied, time, key, keys, TIME_MAX)
     within, late_count, tied_count = survey.tolist()
     if within < time.size:
@@ -49,8 +70,8 @@ def net_at_instants(
     late, turn = late[:late_count], np.full(late_count + 1, time.size)
     by_time = late[time[late].argsort()]  # those of one instant may lie in any order
     if late_count:
-        time_given, time = time, np.empty_like(time)
-        key_given, key, wafers_given, wafers = key, np.empty_like(key), wafers, np.empty_like(wafers)
+        time_given, key_given, wafers_given = time, key, wafers
+        time, key, wafers = scratch.time, scratch.key, scratch.wafers
         time_late = np.append(time_given[by_time], kernels.EVER)
         tied_count = int(
             kernels.merge_late(time, key, wafers, turn, tied, time_given, key_given, wafers_given, by_time, time_late)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.instants import TIME_MAX, net_at_instants
+from services.aggregator.instants import TIME_MAX, Scratch, net_at_instants
 from tests.unit.naive_windows import naive_instants
 
 KEYS = 4
@@ -67,6 +67,16 @@ def test_out_is_filled_and_returned():
     assert out.tolist() == [5, 11]
 
 
+@quick
+@given(events, st.randoms())
+def test_scratch_of_earlier_events_changes_nothing(log, random):
+    scratch = Scratch.of(len(log))
+    for _ in range(2):
+        random.shuffle(log)
+
+        assert net_at_instants(*columns(log), 7, keys=KEYS, scratch=scratch).tolist() == naive_instants(log, 7)
+
+
 @pytest.mark.parametrize("at", [0, 1, 2_047, 2_048, 4_999])
 @pytest.mark.parametrize(
     ("column", "wrong", "message"),
@@ -97,5 +107,7 @@ def test_columns_of_different_lengths_are_refused():
 
     with pytest.raises(ValueError, match="key has 1 rows, time has 2"):
         net_at_instants(time, key[:1], wafers, 9, keys=1)
+    with pytest.raises(ValueError, match="scratch has 1 rows, time has 2"):
+        net_at_instants(time, key, wafers, 9, keys=1, scratch=Scratch.of(1))
     with pytest.raises(ValueError, match="out has 1 rows, time has 2"):
         net_at_instants(time, key, wafers, 9, keys=1, out=np.empty(1, dtype=np.int64))
