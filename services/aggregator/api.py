@@ -193,6 +193,7 @@ def _why(behind: Explanation) -> Answer:
             for cause in behind.causes
         ],
         "causes_count": behind.causes_count,
+        "overdrawn": behind.overdrawn,
     }
 
 

@@ -18,7 +18,7 @@ class Peg(NamedTuple):
 
     line: LineName | None  # None: they are at hand already
     event: str | None  # the one that says so now
-    day: int | None
+    day: int | None  # when they come, or came; None: they came by yesterday
     wafers: int
     days_late: int
 
@@ -42,6 +42,7 @@ class Explanation(NamedTuple):
     overdue: list[LineDue]  # supply that was to come before today, and stands apart
     causes: list[Cause]  # the greatest first
     causes_count: int
+    overdrawn: int  # wafers gone from hand beyond all that ever came to it: what comes makes up for them first
 
 
 def explain(
@@ -51,21 +52,22 @@ def explain(
 
     All that ever came to hand serves the orders that were due first; what is under way and what is open of commits of
     the firmness or above serves those after them, the earliest due from the earliest supply. What is overdue serves
-    none, or, with `past_due`, as if it came today. So the wafers that are short of all orders up to a day are those
-    that the projection has below zero then.
+    none, or, with `past_due`, as if it came today. So what the orders due up to a day lack on that day, as it is short
+    or comes later, is what the projection has below zero then, as far as it is not overdrawn; and no less where what
+    has come after today is taken away again later.
     """
     product, site = group
-    today = curves.today
-    assert today is not None
+    assert curves.today is not None
+    today = max(curves.today, curves.start)  # as the projection has it
     grouping = curves.group(("product", "site"), product=product, site=site)
     orders, supplies = lines.orders_of(*group), lines.supplies_of(*group, firmness)
     overdue = [supply for supply in supplies if supply.day < today]
     coming = [supply for supply in supplies if supply.day >= today or past_due]
-    days, wafers = _at_hand(curves, grouping, today)
-    pegs = peg(
-        np.zeros(len(orders), dtype=np.int64),
-        [order.day for order in orders],
-        [order.wafers for order in orders],
+    overdrawn, days, wafers = _at_hand(curves, grouping, today)
+    pegs = peg(  # what is overdrawn is a demand before the first
+        np.zeros(1 + len(orders), dtype=np.int64),
+        [_LONG_AGO, *(order.day for order in orders)],
+        [overdrawn, *(order.wafers for order in orders)],
         np.zeros(len(days) + len(coming), dtype=np.int64),
         [*days, *(max(supply.day, today) for supply in coming)],
         [*wafers, *(supply.wafers for supply in coming)],
@@ -74,29 +76,32 @@ def explain(
     for order, supply, taken, late in zip(
         *(column.tolist() for column in (pegs.demand, pegs.supply, pegs.wafers, pegs.days_late)), strict=True
     ):
-        source = coming[supply - len(days)] if supply >= len(days) else None
-        of_order.setdefault(order, []).append(
-            Peg(None, None, None, taken, 0)
-            if source is None
-            else Peg(source.name, source.event, source.day, taken, late)
-        )
-    short = pegs.shortage.tolist()
+        if supply >= len(days):
+            source = coming[supply - len(days)]
+            meant = Peg(source.name, source.event, source.day, taken, late)
+        else:
+            meant = Peg(None, None, None if days[supply] == _LONG_AGO else days[supply], taken, late)
+        of_order.setdefault(order - 1, []).append(meant)
+    short = pegs.shortage[1:].tolist()
     found = [
         ShortOrder(order.name, order.event, order.day, order.wafers, short[n], of_order.get(n, []))
         for n, order in enumerate(orders)
         if short[n] or any(each.days_late for each in of_order.get(n, ()))
     ]
     causes = lines.causes(product, site, through)
-    return Explanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes))
+    return Explanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes), overdrawn)
 
 
-def _at_hand(curves: Curves, grouping: Grouping, today: int) -> tuple[list[int], list[int]]:
-    """Return what has come to hand, as days and wafers: all up to yesterday, then what came since; kept to the end."""
+def _at_hand(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[int], list[int]]:
+    """Return what has come to hand, as days and wafers: all up to yesterday, then what came since; kept to the end.
+
+    And before them what is overdrawn: the wafers by which all up to yesterday is below zero.
+    """
     if not grouping.labels:
-        return [], []
-    brought = curves.supplied(grouping, today - 1)[0, max(0, today - curves.start) :]
-    kept = np.maximum(np.minimum.accumulate(brought[::-1])[::-1], 0)
+        return 0, [], []
+    brought = curves.supplied(grouping, today - 1)[0, today - curves.start :]
+    kept = np.minimum.accumulate(brought[::-1])[::-1]
     came = np.diff(kept, prepend=0)
-    found = np.flatnonzero(came)
+    found = np.flatnonzero(came > 0)
     days = np.where(found > 0, today - 1 + found, _LONG_AGO)
-    return days.tolist(), came[found].tolist()
+    return max(0, -int(came[0])), days.tolist(), came[found].tolist()

@@ -331,29 +331,24 @@ class Story:
         return self.log[-1]
 
     def commit(self, day: int, wafers: int, due: int, revision: int = 0, **other: str) -> Event:
-        data = SupplyCommitted(
-            line="c", due=date(2026, 4, due), firmness="firm", wafers=wafers, revision=revision, **(KEY | other)
-        )
-        return self.say(day, data)
+        said = {"line": "c", "firmness": "firm"} | KEY | other
+        return self.say(day, SupplyCommitted(due=date(2026, 4, due), wafers=wafers, revision=revision, **said))
 
-    def send(self, day: int, wafers: int, eta: int, commit: str | None = None) -> Event:
-        return self.say(
-            day, ShipmentDispatched(shipment="s", wafers=wafers, eta=date(2026, 4, eta), commit=commit, lots=[], **KEY)
-        )
+    def send(self, day: int, wafers: int, eta: int, commit: str | None = None, **other: str) -> Event:
+        said = {"shipment": "s"} | KEY | other
+        return self.say(day, ShipmentDispatched(wafers=wafers, eta=date(2026, 4, eta), commit=commit, lots=[], **said))
 
     def revise(self, day: int, eta: int, revision: int = 1, **other: str) -> Event:
         return self.say(day, ShipmentRevised(shipment="s", eta=date(2026, 4, eta), revision=revision, **(KEY | other)))
 
     def receive(self, day: int, wafers: int, damaged: int = 0, **other: str) -> Event:
-        return self.say(
-            day,
-            ShipmentReceived(shipment="s", owner="samsung", wafers=wafers, wafers_damaged=damaged, **(KEY | other)),
-        )
+        said = {"shipment": "s", "owner": "samsung"} | KEY | other
+        return self.say(day, ShipmentReceived(wafers=wafers, wafers_damaged=damaged, **said))
 
-    def order(self, day: int, wafers: int, due: int, revision: int = 0) -> Event:
+    def order(self, day: int, wafers: int, due: int, revision: int = 0, **other: str) -> Event:
         data = DemandRequired(
-            line="o", due=date(2026, 4, due), start_by=date(2026, 4, 1), priority=2, wafers=wafers, revision=revision,
-            **KEY,
+            due=date(2026, 4, due), start_by=date(2026, 4, 1), priority=2, wafers=wafers, revision=revision,
+            **({"line": "o"} | KEY | other),
         )  # fmt: skip
         return self.say(day, data)
 
