@@ -48,10 +48,11 @@ def perform(curves: Curves, lines: Lines, supplier: str, product: str | None = N
     """Return the performance of a supplier by product, of all or of one; of nothing that was never committed.
 
     Received is all that came of the supplier's, with a commit or without. The curves of `slip` begin with the
-    horizon; what was due or came before it stands on the day before its first.
+    horizon; what was due or came before it stands on the day before its first. They end with it at the latest.
     """
-    through = curves.start - 1 if curves.complete_through is None else curves.complete_through
-    days = max(0, min(through, curves.start + curves.days - 1) - curves.start + 1) + 1
+    last = curves.start + curves.days - 1
+    through = curves.start - 1 if curves.complete_through is None else min(curves.complete_through, last)
+    days = max(0, through - curves.start + 1) + 1
     came = curves.group(("product",), supplier=supplier)
     received = curves.moved_by_day(came, Measure.RECEIVED)[:, :days]
     found = {}

@@ -1,12 +1,23 @@
-"""Commit against actual: worked by hand, and plain loops over days."""
+"""Commit against actual: worked by hand, and plain loops over days and events."""
+
+from collections import Counter
+from datetime import date, timedelta
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.performance import bias, slip
+from services.aggregator.lines import LAGS, TOLERANCES
+from services.aggregator.performance import AtLag, Performance, bias, perform, slip
 from services.aggregator.whole_wafers import WAFERS_SUM_MAX
+from shared.postings import Measure
+from tests.fold import Horizon, fold
+from tests.unit.naive_ledger import number, sum_up
+from tests.unit.test_lines import Story, about_lines, postponed, statements, told
+from tests.unit.test_posting import HORIZON, START, thorough
+from tests.unit.test_shortage import april, stand_at
 
 GROUPS, DAYS = 2, 8
 quick = settings(max_examples=150, deadline=None)
@@ -114,3 +125,144 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
     assert [each.tolist() for each in slip([[half, half]], [[0, half - 1]], 1)] == [[half], [half], [1], [1]]
     with pytest.raises(ValueError, match="committed holds"):
         slip([[0, half + 1]], [[0, 0]], 1)
+
+
+# ---------------------------------------------------------------- of a supplier
+
+
+def perform_naively(log, lines, supplier, through):
+    """Of each product, by loops over what was said; what came of a commit is as the lines have it."""
+    start, last = number(HORIZON.start), number(HORIZON.start) + HORIZON.days - 1
+    through = min(through, last)
+    span = range(start - 1, max(through, start - 1) + 1)
+    came, cells = Counter(), sum_up(log)
+    for (measure, day, key), wafers in cells.items():
+        if measure == Measure.RECEIVED and key[2] == supplier and max(day, start - 1) in span:
+            came[key[0], max(day, start - 1)] += wafers
+    products, total, committed = set(), Counter(), Counter()
+    for (source, line), events in statements(log).items():
+        if source != supplier:
+            continue
+        said = [event.data for event in events]
+        now, product = said[-1], said[-1].product
+        churned = sum(
+            abs(a.wafers - b.wafers) if a.due == b.due else max(a.wafers, b.wafers) for a, b in pairwise(said)
+        )
+        if now.wafers or churned:
+            products.add(product)
+        if number(now.due) <= through:
+            total[product, "committed"] += now.wafers
+            total[product, "churned"] += churned
+        receipts = lines.plans[source, "supply.committed", line].receipts
+        for n, (days, percent) in enumerate(TOLERANCES):
+            limit = number(now.due) + days
+            if now.wafers and limit <= through:
+                got = sum(wafers for day, wafers in receipts.items() if day <= limit)
+                total[product, "lines", n] += 1
+                total[product, "kept", n] += 100 * got >= (100 - percent) * now.wafers
+        for lag in LAGS:
+            for due in {each.due for each in said}:
+                known = [event.data for event in events if event.time.date() <= due - timedelta(days=lag)]
+                if known and known[-1].due == due and known[-1].wafers:
+                    products.add(known[-1].product)
+                    committed[known[-1].product, lag, max(number(due), start - 1)] += known[-1].wafers
+    found = {}
+    for product in products:
+        received = list(accumulate(came[product, day] for day in span))
+        lags = []
+        for lag in LAGS:
+            curve = list(accumulate(committed[product, lag, day] for day in span))
+            wafer_days, wafers, greatest, left = naive_slip(curve, received, len(span) - 1)
+            lags.append(AtLag(lag, wafers, received[-1] - wafers, wafer_days, greatest, left))
+        due, kept = ([total[product, what, n] for n in range(len(TOLERANCES))] for what in ("lines", "kept"))
+        sums = total[product, "committed"], received[-1], total[product, "churned"]
+        found[product] = Performance(*sums, due, kept, lags)
+    return found
+
+
+@thorough
+@given(about_lines, st.integers(0, 60), st.integers(-8, 80))
+def test_performance_is_that_of_the_naive_twin(log, later, day):
+    """Commits are due up to two months later, some beyond the horizon, so that lags meet them."""
+    log = [postponed(event, later) for event in log]
+    today = number(START) + day
+    curves, lines = stand_at(fold(log, horizon=HORIZON), today)
+    expected = perform_naively(log, lines, "samsung", today - 1)
+
+    assert perform(curves, lines, "samsung") == expected
+    assert perform(curves, lines, "samsung", "HBM4-12H") == {
+        product: each for product, each in expected.items() if product == "HBM4-12H"
+    }
+
+
+@pytest.fixture
+def story():
+    return Story()
+
+
+def samsung(story, today, horizon=Horizon(date(2026, 4, 1), 60)):  # noqa: B008
+    folded = fold(sorted(story.log, key=lambda event: event.source), horizon=horizon)
+    return perform(*stand_at(folded, april(today)), "samsung")
+
+
+def test_performance_by_hand(story):
+    """A commit of 100 for the 10th is re-dated to the 12th, then lowered to 80: 50 come on the 11th, 28 on the 14th.
+    Another, of 40, committed 28 days before, comes on its day, the 29th.
+    """
+    story.commit(1, 100, 10)
+    story.commit(4, 100, 12, 1)
+    story.commit(5, 80, 12, 2)
+    story.commit(1, 40, 29, line="d")
+    story.send(9, 80, 11, "c")
+    story.receive(11, 50)
+    story.receive(14, 28, damaged=2)
+    story.send(20, 40, 29, "d", shipment="t")
+    story.receive(29, 40, shipment="t")
+    of = samsung(story, today=30)["HBM4-12H"]
+
+    assert (of.committed, of.received, of.churned) == (80 + 40, 118, 100 + 20)
+    assert (of.lines, of.kept) == ([2, 1], [1, 1])  # 78 of 80 by the 19th are more than 95 %; the other has till May
+    # 80 of the 12th are reached with the 29th's, 17 days late; the 40 never: 120 are more than 118
+    assert of.lags[0] == AtLag(0, 120, -2, 80 * 17 + 40 * 0, 17, 2)
+    # 28 days before only the 40 were promised, and came with the first 50, 18 days before their day
+    assert of.lags[1] == AtLag(28, 40, 78, 40 * -18, -18, 0)
+    assert of.lags[2:] == [AtLag(lag, 0, 118, 0, 0, 0) for lag in LAGS[2:]]
+
+
+def test_a_commit_is_not_judged_before_its_days_of_grace_are_over(story):
+    story.commit(1, 100, 10)
+
+    judged = {today: samsung(story, today)["HBM4-12H"] for today in (10, 11, 17, 18)}
+    assert {today: (each.committed, each.lines) for today, each in judged.items()} == {
+        10: (0, [0, 0]),
+        11: (100, [1, 0]),
+        17: (100, [1, 0]),
+        18: (100, [1, 1]),
+    }
+
+
+def test_nothing_is_told_of_what_was_never_committed(story):
+    story.send(1, 10, 3)
+    story.receive(3, 10)
+
+    assert samsung(story, today=5) == {}
+
+
+def test_nothing_is_judged_before_there_is_a_complete_day(story):
+    story.commit(1, 100, 2)
+    folded = fold(story.log, horizon=Horizon(date(2026, 4, 1), 60))
+    of = perform(folded.curves, told(folded), "samsung")["HBM4-12H"]
+
+    assert folded.curves.complete_through is None
+    assert (of.committed, of.lines, of.lags[0].committed) == (0, [0, 0], 0)
+
+
+@pytest.mark.parametrize(
+    ("due", "today", "committed"), [(1, 20, 100), (8, 20, 100), (9, 20, 0), (9, 5, 0), (1, 2, 100)]
+)
+def test_what_is_due_before_the_horizon_counts_and_what_is_due_beyond_it_does_not(story, due, today, committed):
+    """The horizon is the 5th to the 8th, and today may lie on either side of it."""
+    story.commit(1, 100, due)
+    of = samsung(story, today, Horizon(date(2026, 4, 5), 4))["HBM4-12H"]
+
+    assert (of.committed, of.lags[0].committed, of.lines[0]) == (committed, committed, int(committed > 0))
