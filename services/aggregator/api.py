@@ -238,8 +238,10 @@ async def _performance(reading: Reading, query: Mapping[str, str]) -> Answer:
     _check_names(query, ("supplier", "product"))
     curves, lines = reading.state.curves, reading.state.lines
     supplier = query["supplier"]
-    if supplier not in {*lines.suppliers(), *(key[2] for key in curves.keys)}:
-        raise BadParameter(f"supplier is {supplier[:80]!r}; there are {', '.join(lines.suppliers()[:_NAMED_MAX])}")
+    # what was said and withdrawn in one batch has moved nothing: the lines know of it, the curves do not
+    _check_known("supplier", supplier, {*lines.suppliers(), *(key[2] for key in curves.keys)})
+    if "product" in query:
+        _check_known("product", query["product"], {*lines.record(supplier), *(key[0] for key in curves.keys)})
     rows = [
         {
             "product": product,
@@ -314,7 +316,7 @@ async def _atp(reading: Reading, query: Mapping[str, str]) -> Answer:
         "firmness": firmness,
         "bucket": bucket,
         "rows": rows,
-        "next": "/".join(page.labels[-1]) if 0 < first + len(page.labels) < len(whole.labels) else None,
+        "next": "/".join(page.labels[-1]) if rows and first + len(page.labels) < len(whole.labels) else None,
     }
 
 
@@ -412,10 +414,12 @@ def _page(
     most = DETAILED_MAX if detailed else PAGE_MAX
     offset, limit = _number(query, "offset", 0, 0, 10**9), _number(query, "limit", most, 1, most)
     page: Sequence[int] = groups[offset : offset + limit]
-    turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
     if detailed:
         plan = plan_ahead(reading.state.curves, labels=[plan.grouping.labels[group] for group in page])
         page = range(len(plan.grouping.labels))
+        if plan.today is None:  # a source that had not spoken does since the plan, and has yet to say how far it is
+            groups = []
+    turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
     return plan, page, turn
 
 
@@ -460,10 +464,14 @@ def _parts(query: Mapping[str, str]) -> list[Part]:
 def _only(curves: Curves, query: Mapping[str, str]) -> Only:
     only = {part: query[part] for part in PARTS if part in query}
     for part, value in only.items():
-        known = {key[PARTS.index(part)] for key in curves.keys}
-        if known and value not in known:
-            raise BadParameter(f"{part} is {value[:80]!r}; there are {', '.join(sorted(known)[:_NAMED_MAX])}")
+        _check_known(part, value, {key[PARTS.index(part)] for key in curves.keys})
     return cast(Only, only)
+
+
+def _check_known(part: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that nobody has said; before anybody has said any, each is allowed."""
+    if known and name not in known:
+        raise BadParameter(f"{part} is {name[:80]!r}; there are {', '.join(sorted(known)[:_NAMED_MAX])}")
 
 
 def _limit(query: Mapping[str, str]) -> int:

@@ -156,15 +156,16 @@ def plan_ahead(
     """Return the plan of what is folded; there are no groups in it before there is a today in the horizon.
 
     With the plan `before`, and the keys that `changed` since, only what they touch is worked out anew. With `labels`,
-    only these groups, which must be there, are in it.
+    only these groups, which must be there if any is, are in it.
     """
     today = curves.today if today is None else today
     if today is not None:
         today = max(today, curves.start)
         if today >= curves.start + curves.days:
             today = None
-    grouping = Grouping([], np.empty(0, dtype=np.int64)) if today is None else curves.group(("product", "site"))
-    if labels is not None:
+    none = Grouping([], np.full(len(curves.keys), -1, dtype=np.int64))
+    grouping = none if today is None else curves.group(("product", "site"))
+    if labels is not None and today is not None:
         grouping = _only_these(grouping, labels)
     groups = len(grouping.labels)
     tables: list[Wafers]
