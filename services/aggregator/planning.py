@@ -120,10 +120,14 @@ class Plan:
         return short
 
     def least_covered(self) -> Index:
-        """Return all groups, the least covered first; those whose demand ends first come last."""
-        days, left, next_ = self.standing[[COVER_DAYS, COVER_LEFT, COVER_NEXT]]
+        """Return all groups, the least covered first; those whose demand ends first come last.
+
+        Of those that are covered alike the one comes first that owes the most: the greatest backorder less on hand.
+        """
+        days, left, next_, owed, on_hand = self.standing[[COVER_DAYS, COVER_LEFT, COVER_NEXT, OUTSTANDING, ON_HAND]]
         part = left / np.maximum(next_, 1)
-        order: Index = np.lexsort((part, np.where(days < 0, np.iinfo(np.int64).max, days)))
+        owing = np.maximum(owed, 0) - on_hand
+        order: Index = np.lexsort((-owing, part, np.where(days < 0, np.iinfo(np.int64).max, days)))
         return order
 
     def _day(self, row: np.int64) -> int | None:

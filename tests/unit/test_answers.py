@@ -186,6 +186,18 @@ def test_pages_of_what_can_be_promised_hold_whole_groups(many):
     assert [site for page in rows for site in page] == [f"site-{n:03}" for n in range(45) for _ in range(3)]
 
 
+def test_those_covered_alike_come_with_what_is_owed_most_first(story):
+    """Each of them is not covered for a day, and owes since yesterday."""
+    for site, wafers in (("abilene", 5), ("narvik", 9), ("shackelford", 7)):
+        story.order(1, wafers, 5, line=site, site=site)
+        story.order(1, 100, 6, line=site + "-next", site=site)
+
+    rows = asked(story.log, 6)("/cover").json()["rows"]
+    assert [(row["site"], row["backorder"], row["cover_days"]) for row in rows] == [
+        ("narvik", 9, 0.0), ("shackelford", 7, 0.0), ("abilene", 5, 0.0)
+    ]  # fmt: skip
+
+
 # ---------------------------------------------------------------- too early, and wrongly asked
 
 
