@@ -13,7 +13,7 @@ TIME_MAX = 2**61  # ticks, either way, so that no time less a window can leave i
 
 
 class Scratch(NamedTuple):
-    """The memory that events are put in order of time in. To ask for it anew takes a fifth of the time."""
+    """The memory that events are put in order of time in. To ask for it anew takes a sixth of the time."""
 
     time: Index  # [event] ticks
     key: NDArray[np.int32]  # [event]

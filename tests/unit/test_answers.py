@@ -61,7 +61,7 @@ def ask(story):
 def test_why_names_orders_supply_overdue_and_causes(ask, story):
     answer = ask("/shortages?why=true").json()
 
-    assert (answer["today"], answer["short"], answer["next"]) == ("2026-04-06", 2, None)
+    assert (answer["today"], answer["count"], answer["next"]) == ("2026-04-06", 2, None)
     narvik, abilene = answer["rows"]
     order, committed, lowered = story.log[1].id, story.log[3].id, story.log[3].id
     assert abilene["why"] == {
@@ -100,7 +100,7 @@ def test_past_due_supply_counts_where_it_is_asked_for(ask):
 
 
 def test_cover_says_what_it_is_made_of(ask):
-    narvik, abilene = ask("/cover").json()["rows"]
+    narvik, abilene = ask("/cover?fill_rate=true").json()["rows"]
 
     assert abilene == {
         "product": "HBM4-12H", "site": "abilene", "on_hand": 30, "backorder": 0,
@@ -225,7 +225,7 @@ def test_an_answer_before_a_today_or_after_the_horizon_has_no_rows_and_no_next_p
     [
         ("/cover?site=nowhere", "site is 'nowhere'; there are abilene, narvik"),
         ("/cover?product=HBM9", "product is 'HBM9'; there are HBM4-12H"),
-        ("/cover?supplier=samsung", "'supplier' is no parameter here; there are product, site, offset, limit"),
+        ("/cover?supplier=samsung", "'supplier' is no parameter here; there are fill_rate, product, site, offset, limit"),
         ("/cover?offset=-1", "offset is '-1', not 0 to 1000000000"),
         ("/cover?limit=201", "limit is '201', not 1 to 200"),
         ("/atp?site=nowhere", "site is 'nowhere'"),
@@ -236,7 +236,7 @@ def test_an_answer_before_a_today_or_after_the_horizon_has_no_rows_and_no_next_p
         ("/atp?tradeoff_days=x", "tradeoff_days is 'x', not 0 to 800"),
         ("/atp?offset=1", "'offset' is no parameter here"),
         ("/shortages?why=1", "why is '1', not one of false, true"),
-        ("/shortages?why=true&limit=21", "limit is '21', not 1 to 20"),
+        ("/shortages?why=true&limit=3", "limit is '3', not 1 to 2"),
         ("/shortages?firmness=sure", "firmness is 'sure'"),
         ("/shortages?site=nowhere", "site is 'nowhere'"),
         ("/shortages?after=x", "'after' is no parameter here"),
@@ -256,8 +256,7 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, query, detail):
 # ---------------------------------------------------------------- while the fold goes on
 
 
-def test_a_page_is_of_the_newest_position_also_where_the_plan_is_older(ask):
-    """Who is short is as the plan has it; by how much, and what is behind it, is as the state is."""
+def test_a_page_is_of_one_position_the_plans_or_where_it_is_looked_into_the_newest(ask):
     curves = ask.reading.state.curves
     late = batch_of(
         curves.position + 1, [(("HBM4-12H", "abilene", "samsung"), Measure.REQUIRED, april(9), 1000)], epoch=EPOCH
@@ -266,18 +265,22 @@ def test_a_page_is_of_the_newest_position_also_where_the_plan_is_older(ask):
     stale, newest = ask.reading, Asked(ask.reading.state)
 
     assert stale.plan.position == late.batch - 1
-    for path in ("/shortages?site=abilene", "/cover?site=abilene", "/shortages?site=abilene&why=true"):
+    for path in ("/shortages?site=abilene", "/cover?site=abilene"):
+        answer = ask(path).json()
+        assert answer["position"] == late.batch - 1
+        assert answer["rows"] != newest(path).json()["rows"]
+    for path in ("/shortages?site=abilene&why=true", "/cover?site=abilene&fill_rate=true"):
         answer = ask(path).json()
         assert answer == newest(path).json()
         assert (answer["position"], answer["head"]) == (late.batch, late.head)
 
 
-def test_a_page_after_today_was_lost_has_no_rows(ask):
+def test_a_page_that_is_looked_into_after_today_was_lost_has_no_rows(ask):
     """A source that never spoke does, and has yet to say how far it has said all."""
     curves = ask.reading.state.curves
     new = (("HBM4-12H", "abilene", "micron"), Measure.COMMITTED_FIRM, april(20), 1)
     ask.reading.state.add(batch_of(curves.position + 1, [new], sources=["micron"], epoch=EPOCH))
 
-    for path in ("/cover", "/shortages", "/shortages?why=true", "/cover?offset=1"):
+    for path in ("/cover?fill_rate=true", "/shortages?why=true", "/cover?offset=1&fill_rate=true"):
         answer = ask(path).json()
         assert (answer["today"], answer["rows"], answer["next"]) == (None, [], None)
