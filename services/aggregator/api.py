@@ -53,7 +53,7 @@ def routes(read: Callable[[], Reading]) -> list[Route]:
         "/shortages": _shortages,
         "/cover": _cover,
         "/atp": _atp,
-        "/suppliers/{supplier}/performance": _performance,
+        "/suppliers/{supplier:path}/performance": _performance,  # whatever is named: the answer says who there is
         "/alerts": _alerts,
         "/months": _months,
         "/state": _state,

@@ -9,11 +9,13 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
 from rich.markup import escape
 
+from services.aggregator.api import DETAILED_MAX
 from services.aggregator.curves import Basis
 from services.ledger.checkpoint import (
     Untrusted,
@@ -33,7 +35,15 @@ from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
 from services.operator.rebuilding import rebuild_export
 from services.operator.stack import Play, Stack, StackError, refuse_running, running, started, strangers_in
-from services.operator.tables import alerts_tables, open_console, save_picture, shortages_tables, table
+from services.operator.tables import (
+    alerts_tables,
+    open_console,
+    performance_tables,
+    save_picture,
+    shortages_tables,
+    table,
+    why_tables,
+)
 from shared import contracts
 from shared.events import FIRMNESS, Firmness
 from shared.scenario import Variant, last_of_month, load_scenario
@@ -282,21 +292,56 @@ def _standing(data: Path, answer: dict[str, Any]) -> str:
 @app.command()
 def shortages(
     firmness: Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")] = "planned",
-    limit: Annotated[int, typer.Option(help="How many rows.")] = 20,
+    why: Annotated[bool, typer.Option("--why", help="And what is behind each: orders, supply, events.")] = False,
+    product: Annotated[str | None, typer.Option(help="This product only.")] = None,
+    site: Annotated[str | None, typer.Option(help="This site only.")] = None,
+    limit: Annotated[int | None, typer.Option(help="How many rows: 20, or the first 2 with --why.")] = None,
     data: Data = DATA,
     json_: Json = False,
 ) -> None:
-    """Print which sites run short of what, first ones first. Example: waferline shortages --firmness firm"""
+    """Print which sites run short of what, first ones first, and with --why what is behind it.
+
+    That is: the orders that are short or late, which supply is meant for them, what is overdue, and the events that
+    caused it. Example: waferline shortages --why --site abilene --product HBM4-12H
+    """
+    limit = limit or (DETAILED_MAX if why else 20)
+    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "limit": limit}
+    if why:
+        query["why"] = "true"
     with _errors_told():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/shortages", firmness=firmness, limit=limit)
+        answer = ask(data, "aggregator", "/shortages", **query)
     if json_:
         _print_json(answer)
         return
+    console = open_console()
     if answer["today"] is not None:
-        for short in shortages_tables(answer, limit):
-            open_console().print(short)
-    open_console().print(_standing(data, answer), style="dim")
+        for each in why_tables(answer) if why else shortages_tables(answer, limit):
+            console.print(each)
+    console.print(_standing(data, answer), style="dim")
+
+
+@app.command()
+def performance(
+    supplier: Annotated[str, typer.Argument(help="Whose word it is.")],
+    product: Annotated[str | None, typer.Option(help="This product only.")] = None,
+    data: Data = DATA,
+    json_: Json = False,
+) -> None:
+    """Print how a supplier has kept what it committed, by product: in time, in full, and as first said.
+
+    Example: waferline performance samsung --product HBM4-12H
+    """
+    with _errors_told():
+        data = find_stack(data)
+        answer = ask(data, "aggregator", f"/suppliers/{quote(supplier, safe='')}/performance", product=product)
+    if json_:
+        _print_json(answer)
+        return
+    console = open_console()
+    for each in performance_tables(answer):
+        console.print(each)
+    console.print(_standing(data, answer), style="dim")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What the answers look like to a person: tables, on a terminal or in a picture."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 WIDTH = 180  # where nobody says how wide it is: no number may be cut
 PICTURE_WIDTH = 120
+_SHOWN = 5  # orders, supplies and causes behind a shortage; all that are told with --json
 
 
 def save_picture(console: Console, path: Path, title: str) -> None:
@@ -128,6 +129,113 @@ def shortages_tables(answer: Mapping[str, Any], most: int) -> tuple[Group, Group
         for what, rows in shown.items()
     ]  # fmt: skip
     return tables[0], tables[1]
+
+
+def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
+    """Yield what is behind each shortage: its orders with the supply meant for them, what is overdue, and the causes.
+
+    A row that is short no more since it was ranked has nothing behind it.
+    """
+    for row in answer["rows"]:
+        if "why" not in row:
+            continue
+        since = f", short since {row['short_since']}" if row["short_since"] else ""
+        yield Group(
+            Text(f"{row['product']} at {row['site']}", style="bold underline"),
+            Text(
+                f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst, "
+                f"as of {answer['today']}, commits {answer['firmness']} or above; {row['on_hand']:,} on hand{since}\n"
+            ),
+            *_behind(row["why"]),
+        )
+    if answer["rows"]:
+        said = "an event as it was said: GET /events/{source}/{event} at the ledger; more of each list: --json"
+        yield Group(Text(said, style="dim"))
+    more = answer["count"] - len(answer["rows"])
+    if more > 0:
+        yield Group(Text(f"{more:,} more run short: name a --site or a --product", style="dim"))
+
+
+def _behind(why: Mapping[str, Any]) -> Iterator[Group]:
+    orders, overdue, causes = why["orders"][:_SHOWN], why["overdue"][:_SHOWN], why["causes"][:_SHOWN]
+    rows: list[tuple[Any, ...]] = []
+    for order in orders:
+        nothing = [{"kind": "no supply", "wafers": order["short"]}] if order["short"] else []
+        what = (order["line"], order["due"], f"{order['wafers']:,}")  # said once for all that is meant for it
+        for each in (*order["pegs"], *nothing):
+            named = _line(each), each.get("day"), each.get("days_late"), each.get("event")
+            rows.append((*what, each["wafers"], *named))
+            what = ("", "", "")
+    overdrawn = "" if not why["overdrawn"] else (
+        f"{why['overdrawn']:,} more went from hand than ever came to it: what comes makes up for that first"
+    )  # fmt: skip
+    yield table(
+        f"Orders short or late: {len(orders)} of {why['orders_count']}",
+        ("order", "due", "ordered", "gets", "from", "on", "late", "its event"),
+        rows,
+        caption=overdrawn,
+    )
+    if overdue:
+        yield table(
+            f"Overdue, and counted for nothing until something more is said of it: {len(overdue)} of "
+            f"{len(why['overdue'])}",
+            ("supply", "was to come on", "wafers", "event"),
+            [(_line(each), each["day"], each["wafers"], each["event"]) for each in overdue],
+        )
+    yield table(
+        f"Causes, the greatest first: {len(causes)} of {why['causes_count']}",
+        ("wafers", "what happened", "to", "said by", "event"),
+        [(each["wafers"], each["what"], _line(each), each["said_by"], each["event"]) for each in causes],
+        caption="" if causes else "none: no more was ever said to come, and no less to be required",
+    )
+
+
+_KINDS = {"supply.committed": "commit", "demand.required": "order", "on_hand": "on hand"}
+
+
+def _line(said: Mapping[str, Any]) -> str:
+    """Return a line in words: whose, what, and its name."""
+    kind = _KINDS.get(said["kind"], said["kind"])
+    return f"{said['source']} {kind} {said['line']}" if "line" in said else kind
+
+
+def performance_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+    """Return how a supplier has kept its commits by product, and how they were kept as they stood some days before."""
+    kept = table(
+        f"What {answer['supplier']} committed and what came, due through {answer['complete_through'] or 'no day yet'}",
+        ("product", "due", "received", "churn %", "commits due", "in full, on time", "%", "nearly: due", "kept", "%"),
+        [
+            (
+                row["product"], row["wafers_due"], row["wafers_received"], row["churn"]["percent"],
+                *(row["otif"]["strict"][name] for name in ("denominator", "numerator", "percent")),
+                *(row["otif"]["tolerant"][name] for name in ("denominator", "numerator", "percent")),
+            )
+            for row in answer["rows"]
+        ],
+        caption="churn: wafers by which these commits were altered, over those due\n" + _grace(answer["rows"]),
+    )  # fmt: skip
+    lags = table(
+        "Against what had been committed some days before it was due",
+        ("product", "days before", "committed", "received less that", "bias %", "days behind", "at most", "still open"),
+        [
+            (
+                row["product"], at["lag_days"], at["committed"], at["bias"]["numerator"], at["bias"]["percent"],
+                at["slip"]["mean_days"], at["slip"]["greatest_days"], at["slip"]["open_wafers"],
+            )
+            for row in answer["rows"]
+            for at in row["lags"]
+        ],
+        caption="days behind: how far receipts lie behind the commits, a mean over their wafers; below zero is early\n"
+        "– : nothing had been committed so early",
+    )  # fmt: skip
+    return kept, lags
+
+
+def _grace(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return "nothing was ever committed"
+    grace = rows[0]["otif"]["tolerant"]
+    return f"nearly so: within {grace['days_of_grace']} days, at least {100 - grace['percent_of_grace']} %"
 
 
 def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:

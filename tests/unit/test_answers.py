@@ -225,7 +225,10 @@ def test_an_answer_before_a_today_or_after_the_horizon_has_no_rows_and_no_next_p
     [
         ("/cover?site=nowhere", "site is 'nowhere'; there are abilene, narvik"),
         ("/cover?product=HBM9", "product is 'HBM9'; there are HBM4-12H"),
-        ("/cover?supplier=samsung", "'supplier' is no parameter here; there are fill_rate, product, site, offset, limit"),
+        (
+            "/cover?supplier=samsung",
+            "'supplier' is no parameter here; there are fill_rate, product, site, offset, limit",
+        ),
         ("/cover?offset=-1", "offset is '-1', not 0 to 1000000000"),
         ("/cover?limit=201", "limit is '201', not 1 to 200"),
         ("/atp?site=nowhere", "site is 'nowhere'"),
