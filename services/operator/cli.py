@@ -30,6 +30,7 @@ from services.operator import taping
 from services.operator.asking import ask, failures, find_stack, fold, open_store, unreadable
 from services.operator.exporting import Format
 from services.operator.exporting import export as write_export
+from services.operator.histories import write_history
 from services.operator.logs import logs_command
 from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
@@ -434,6 +435,33 @@ def atp(
             + _standing(data, answer),
         )
     )  # fmt: skip
+
+
+@app.command()
+def rolling(
+    export: Annotated[Path, typer.Argument(help="A folder that `waferline export --format parquet` wrote.")],
+    to: Annotated[Path, typer.Option("--to", help="The table to write: .parquet, or .csv.")],
+    basis: Annotated[Basis, typer.Option(help="receipt: at the dock; start: in the fab.")] = "receipt",
+    window: Annotated[list[int], typer.Option(help="Days; may be given several times.")] = [7, 30, 90],  # noqa: B006
+    json_: Json = False,
+) -> None:
+    """Write the rolling supply, demand, net and the balance of every key on every day of an export.
+
+    Example: waferline rolling data/export --to rolling.parquet --basis start --window 30
+    """
+    with _errors_told():
+        found = write_history(export, basis, window, to)
+    if json_:
+        _print_json(found)
+        return
+    open_console().print(
+        table(
+            f"{found['to']}: {found['rows']:,} rows, {found['keys']} keys of {found['days']} days, {basis} basis",
+            ("product", "site", "supplier", "first day below zero"),
+            [tuple(row.values()) for row in found["first_short"]],
+            caption="the balance begins at nothing: what was on hand before the first day is not in it",
+        )
+    )
 
 
 @app.command()

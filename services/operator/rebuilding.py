@@ -41,6 +41,21 @@ def rebuild_export(folder: Path) -> tuple[Curves, str]:
     return curves, state
 
 
+def read_postings(folder: Path) -> Iterator[Columns]:
+    """Yield the postings of an export, page by page; raise `StackError` where there are none."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    path = folder / "postings.parquet"
+    if not path.exists():
+        raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            yield from _columns(file)
+    except (KeyError, ValueError, TypeError, pa.ArrowException) as why:
+        raise StackError(f"{path} is no table of postings that `waferline export` wrote: {why}") from why
+
+
 def _standing(metadata: dict[bytes, bytes]) -> tuple[Standing, str]:
     said = {name: metadata[name.encode()].decode() for name in ("epoch", "position", "head", "state")}
     days: dict[str, str] = json.loads(metadata[b"watermarks"])

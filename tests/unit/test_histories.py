@@ -1,0 +1,61 @@
+"""The history of an export: every key and day as the curves roll them."""
+
+import json
+from datetime import date
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from services.operator.cli import app
+from services.operator.exporting import export
+from shared.events import day_number
+from tests.fold import fold
+from tests.replay.test_tape import SAID
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folded = fold(SAID)
+    folder = tmp_path_factory.mktemp("export") / "parquet"
+    export(folded.store, "parquet", folder)
+    return folded.curves, folder
+
+
+@pytest.mark.parametrize("basis", ["receipt", "start"])
+def test_a_history_has_what_the_curves_roll(exported, tmp_path, basis):
+    curves, folder = exported
+    target = tmp_path / "rolling.parquet"
+
+    told = CliRunner().invoke(app, ["rolling", str(folder), "--to", str(target), "--basis", basis, "--json"])
+
+    assert told.exit_code == 0, told.output
+    found, rows = json.loads(told.output), pq.read_table(target).to_pylist()
+    assert len(rows) == found["rows"] == found["keys"] * found["days"]
+    for day in (date(2026, 6, 30), date(2026, 12, 15)):  # inside the horizon of the curves
+        for window in (7, 90):
+            rolled = {each.group: each[1:] for each in curves.rolling(
+                day_number(day), window, basis, ("product", "site", "supplier")
+            )}  # fmt: skip
+            for row in (row for row in rows if row["day"] == day):
+                sums = tuple(row[f"{name}_{window}"] for name in ("supply", "demand", "net"))
+                assert sums == rolled[row["product"], row["site"], row["supplier"]]
+
+
+def test_a_table_that_is_there_is_not_written_over(exported, tmp_path):
+    told = CliRunner().invoke(app, ["rolling", str(exported[1]), "--to", str(tmp_path)])
+
+    assert told.exit_code == 1
+    assert "is there already" in told.output
+
+
+def test_a_csv_is_written_where_it_is_named_so(exported, tmp_path):
+    target = tmp_path / "rolling.csv"
+
+    told = CliRunner().invoke(app, ["rolling", str(exported[1]), "--to", str(target), "--window", "30"])
+
+    assert told.exit_code == 0, told.output
+    assert target.read_text().splitlines()[0] == (
+        '"product","site","supplier","day","supply_30","demand_30","net_30","balance"'
+    )
+    assert "first day below zero" in told.output
