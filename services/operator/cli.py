@@ -30,7 +30,7 @@ from services.operator import taping
 from services.operator.asking import ask, failures, find_stack, fold, open_store, unreadable
 from services.operator.exporting import Format
 from services.operator.exporting import export as write_export
-from services.operator.histories import write_history
+from services.operator.histories import write_history, write_instants
 from services.operator.logs import logs_command
 from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
@@ -443,16 +443,28 @@ def rolling(
     to: Annotated[Path, typer.Option("--to", help="The table to write: .parquet, or .csv.")],
     basis: Annotated[Basis, typer.Option(help="receipt: at the dock; start: in the fab.")] = "receipt",
     window: Annotated[list[int], typer.Option(help="Days; may be given several times.")] = [7, 30, 90],  # noqa: B006
+    at_events: Annotated[bool, typer.Option("--at-events", help="At each movement's instant, one window.")] = False,
     json_: Json = False,
 ) -> None:
     """Write the rolling supply, demand, net and the balance of every key on every day of an export.
 
+    With --at-events the net of what moved, in the first window named, at the very instant of each movement.
     Example: waferline rolling data/export --to rolling.parquet --basis start --window 30
     """
     with _errors_told():
-        found = write_history(export, basis, window, to)
+        found = write_instants(export, basis, window[0], to) if at_events else write_history(export, basis, window, to)
     if json_:
         _print_json(found)
+        return
+    if at_events:
+        open_console().print(
+            table(
+                f"{found['to']}: {found['rows']:,} movements of {found['keys']} keys, {basis} basis",
+                ("product", "site", "supplier", f"most in {window[0]} days", "at", "event"),
+                [tuple(row.values()) for row in found["greatest"]],
+                caption="what was received less what was consumed; on the start basis what was started",
+            )
+        )
         return
     open_console().print(
         table(

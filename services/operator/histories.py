@@ -1,12 +1,14 @@
-"""Histories: the rolling balances of every key and day of an export, worked out at once, and written as a table."""
+"""Histories: rolling balances of an export, of every key on every day or at each event, written as a table."""
 
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from services.aggregator.curves import PARTS, Basis
+from services.aggregator.instants import net_at_instants
 from services.aggregator.rolling import DEMAND, SUPPLY, History, roll_history
 from services.operator.rebuilding import read_postings
 from services.operator.stack import StackError
@@ -17,6 +19,12 @@ _SIDES: dict[Basis, dict[Measure, int]] = {
     "receipt": {Measure.RECEIVED: SUPPLY, Measure.REQUIRED: DEMAND},
     "start": {Measure.STARTED: SUPPLY, Measure.REQUIRED_START: DEMAND},
 }
+
+_MOVED: dict[Basis, dict[str, int]] = {
+    "receipt": {"shipment.received": 1, "wafers.consumed": -1},
+    "start": {"lot.started": 1},
+}
+_DAY_US = 86_400_000_000
 
 
 def write_history(export: Path, basis: Basis, windows: list[int], target: Path) -> dict[str, Any]:
@@ -49,6 +57,56 @@ def write_history(export: Path, basis: Basis, windows: list[int], target: Path) 
             {**dict(zip(PARTS, keys[n], strict=True)), "day": _iso(first_day + int(history.first_short[n]))}
             for n in short
         ],
+    }  # fmt: skip
+
+
+def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dict[str, Any]:
+    """Write the rolling net of each movement's key at its very instant, movements in the order of the log.
+
+    On the basis receipt what was received less what was consumed, on start what was started, in the `window` days that
+    end with the event; events at one instant all count. What was reversed is left out. Returns the greatest of each
+    key, with its event; raises `StackError` as `write_history` does.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # type: ignore[import-untyped] # noqa: PLC0415
+    import pyarrow.parquet as pq  # type: ignore[import-untyped] # noqa: PLC0415
+
+    path = export / "events.parquet"
+    if target.exists():
+        raise StackError(f"{target} is there already: remove it or name another")
+    if not path.exists():
+        raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
+    names = (*_MOVED[basis], "event.reversed")
+    table = pq.read_table(path, columns=["source", "id", "name", "time", "wafers", *PARTS, "rest"])
+    table = table.filter(pc.is_in(table["name"].cast(pa.string()), pa.array(names)))
+    said = table.select(["source", "name", "rest"]).to_pylist()
+    undone = {(each["source"], orjson.loads(each["rest"])["reversed"]) for each in said if each["name"] == names[-1]}
+    ids = table["id"].to_pylist()
+    kept = [n for n, each in enumerate(said) if each["name"] != names[-1] and (each["source"], ids[n]) not in undone]
+    if not kept:
+        raise StackError(f"{export} holds no movement on the {basis} basis")
+    table = table.take(pa.array(kept)).drop_columns(["rest"])
+    found: dict[tuple[str, ...], int] = {}
+    parts = zip(*(table[part].to_pylist() for part in PARTS), strict=True)
+    key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int32)
+    sign = np.array([_MOVED[basis][name] for name in table["name"].to_pylist()])
+    wafers = (sign * table["wafers"].to_numpy()).astype(np.int32)
+    net = net_at_instants(table["time"].cast(pa.int64()).to_numpy(), key, wafers, window * _DAY_US, keys=len(found))
+    _write(table.append_column(f"net_{window}", pa.array(net)), target)
+    order = np.lexsort((-net, key))
+    first = order[np.unique(key[order], return_index=True)[1]]
+    greatest = [
+        {
+            **dict(zip(PARTS, each, strict=True)),
+            "net": int(net[n]),
+            "time": table["time"][int(n)].as_py().isoformat(),
+            "event": f"{table['source'][int(n)]}/{table['id'][int(n)]}",
+        }
+        for each, n in sorted(zip(found, first, strict=True), key=lambda pair: -net[pair[1]])
+    ]
+    return {
+        "to": str(target), "basis": basis, "keys": len(found), "rows": len(kept), "window": window,
+        "greatest": greatest,
     }  # fmt: skip
 
 
@@ -89,7 +147,7 @@ def _write(table: Any, target: Path) -> None:
 
             csv.write_csv(table, part)
         else:
-            import pyarrow.parquet as pq  # type: ignore[import-untyped] # noqa: PLC0415
+            import pyarrow.parquet as pq  # noqa: PLC0415
 
             pq.write_table(table, part)
         part.rename(target)

@@ -1,7 +1,7 @@
 """The history of an export: every key and day as the curves roll them."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from services.operator.cli import app
 from services.operator.exporting import export
-from shared.events import day_number
+from shared.events import Event, day_number
 from tests.fold import fold
 from tests.replay.test_tape import SAID
 
@@ -59,3 +59,30 @@ def test_a_csv_is_written_where_it_is_named_so(exported, tmp_path):
         '"product","site","supplier","day","supply_30","demand_30","net_30","balance"'
     )
     assert "first day below zero" in told.output
+
+
+@pytest.mark.parametrize(("basis", "names"), [("receipt", {"shipment.received": 1, "wafers.consumed": -1}),
+                                              ("start", {"lot.started": 1})])  # fmt: skip
+def test_the_net_at_each_event_is_that_of_the_naive_twin(exported, tmp_path, basis, names):
+    target = tmp_path / "instants.parquet"
+    arguments = ["rolling", str(exported[1]), "--to", str(target), "--basis", basis, "--window", "30", "--at-events"]
+
+    told = CliRunner().invoke(app, [*arguments, "--json"])
+
+    assert told.exit_code == 0, told.output
+    undone = {(e.source, e.data.reversed) for e in SAID if isinstance(e, Event) and e.data.type == "event.reversed"}
+    moved = {
+        (e.source, e.id): (e.time, (e.data.product, e.data.site, e.data.supplier), names[e.data.type] * e.data.wafers)
+        for e in SAID
+        if isinstance(e, Event) and e.data.type in names and (e.source, e.id) not in undone
+    }
+    rows = pq.read_table(target).to_pylist()
+    assert {(row["source"], row["id"]) for row in rows} == moved.keys()
+    for row in rows[::17]:
+        now, key, _ = moved[row["source"], row["id"]]
+        assert row["net_30"] == sum(
+            wafers for time, of, wafers in moved.values() if of == key and now - timedelta(days=30) < time <= now
+        )
+    greatest = json.loads(told.output)["greatest"]
+    assert greatest[0]["net"] == max(row["net_30"] for row in rows)
+    assert tuple(greatest[0]["event"].split("/")) in moved
