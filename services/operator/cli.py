@@ -471,7 +471,7 @@ def rolling(
             f"{found['to']}: {found['rows']:,} rows, {found['keys']} keys of {found['days']} days, {basis} basis",
             ("product", "site", "supplier", "first day below zero"),
             [tuple(row.values()) for row in found["first_short"]],
-            caption="the balance begins at nothing: what was on hand before the first day is not in it",
+            caption="what is required is mostly of no supplier, what comes is of one: sum by product and site",
         )
     )
 

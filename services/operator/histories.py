@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.aggregator.curves import PARTS, Basis
+from services.aggregator.curves import PARTS, Basis, Curves
 from services.aggregator.instants import net_at_instants
 from services.aggregator.rolling import DEMAND, SUPPLY, History, roll_history
 from services.operator.rebuilding import read_postings
@@ -31,12 +31,13 @@ def write_history(export: Path, basis: Basis, windows: list[int], target: Path) 
     """Write the rolling balances of an export as Parquet or, named so, CSV; return what there is to say of them.
 
     A row is a key (product, site, supplier) and a day: for each window supply, demand and net up to that day, and the
-    balance since the first day of all. Raises `StackError` where the export or the target is not as it must be.
+    balance, all before the first day counted. Raises `StackError` where the export or the target is not as it must be.
     """
     import pyarrow as pa  # type: ignore[import-untyped] # noqa: PLC0415 (no other command is to wait for these)
 
     if target.exists():
         raise StackError(f"{target} is there already: remove it or name another")
+    windows = sorted(set(windows))
     keys, history, first_day = _roll(export, basis, windows)
     days = history.balance.shape[0]
     columns: dict[str, Any] = {
@@ -91,7 +92,11 @@ def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dic
     key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int32)
     sign = np.array([_MOVED[basis][name] for name in table["name"].to_pylist()])
     wafers = (sign * table["wafers"].to_numpy()).astype(np.int32)
-    net = net_at_instants(table["time"].cast(pa.int64()).to_numpy(), key, wafers, window * _DAY_US, keys=len(found))
+    time = table["time"].cast(pa.int64()).to_numpy()
+    try:
+        net = net_at_instants(time, key, wafers, window * _DAY_US, keys=len(found))
+    except ValueError as why:
+        raise StackError(str(why)) from why
     _write(table.append_column(f"net_{window}", pa.array(net)), target)
     order = np.lexsort((-net, key))
     first = order[np.unique(key[order], return_index=True)[1]]
@@ -111,27 +116,35 @@ def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dic
 
 
 def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[str, ...]], History, int]:
-    """Return the keys, their history, and its first day."""
+    """Return the keys, their history, and its first day; what lies before the horizon opens the balance."""
+    horizon = Curves()
     sides = np.full(64, -1)
     sides[list(_SIDES[basis])] = list(_SIDES[basis].values())
     found: dict[tuple[str, ...], int] = {}
-    times, numbers, side, wafers = ([np.empty(0, dtype=kind)] for kind in (np.int64, np.int32, np.uint8, np.int32))
+    pages = []
     for page in read_postings(export):
-        rows = np.flatnonzero(sides[page.measures] >= 0)
+        rows = np.flatnonzero((sides[page.measures] >= 0) & (page.days < horizon.start + horizon.days))
         names = np.array(page.names, dtype=object)
         parts = zip(*(names[codes[rows]] for codes in (page.products, page.sites, page.suppliers)), strict=True)
-        numbers.append(np.array([found.setdefault(key, len(found)) for key in parts], dtype=np.int32))
-        times.append(page.days[rows].astype(np.int64))
-        side.append(sides[page.measures[rows]].astype(np.uint8))
-        wafers.append(page.wafers[rows].astype(np.int32))
-    time = np.concatenate(times)
-    if not time.size:
-        raise StackError(f"{export} holds nothing on the {basis} basis")
-    first, last = int(time.min()), int(time.max())
-    history = roll_history(
-        time, np.concatenate(numbers), np.concatenate(side), np.concatenate(wafers), keys=len(found),
-        start=EPOCH + timedelta(days=first), days=last - first + 1, windows=windows, ticks=1,
-    )  # fmt: skip
+        key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int64)
+        pages.append(np.stack((page.days[rows], key, sides[page.measures[rows]], page.wafers[rows])).astype(np.int64))
+    day, key, side, wafers = np.concatenate([np.empty((4, 0), dtype=np.int64), *pages], axis=1)
+    inside = day >= horizon.start
+    if not inside.any():
+        raise StackError(f"{export} holds nothing on the {basis} basis inside the horizon")
+    if np.abs(wafers).max() >= 2**31:
+        raise StackError(f"{export} holds a posting of {np.abs(wafers).max()} wafers, more than a table takes")
+    opening = np.zeros(len(found), dtype=np.int64)
+    np.add.at(opening, key[~inside], np.where(side[~inside] == SUPPLY, wafers[~inside], -wafers[~inside]))
+    first, last = int(day[inside].min()), int(day[inside].max())
+    try:
+        history = roll_history(
+            day[inside].copy(), key[inside].astype(np.int32), side[inside].astype(np.uint8),
+            wafers[inside].astype(np.int32), keys=len(found), start=EPOCH + timedelta(days=first),
+            days=last - first + 1, windows=windows, opening=opening, ticks=1,
+        )  # fmt: skip
+    except ValueError as why:
+        raise StackError(str(why)) from why
     return list(found), history, first
 
 

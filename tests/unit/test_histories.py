@@ -32,6 +32,7 @@ def test_a_history_has_what_the_curves_roll(exported, tmp_path, basis):
     assert told.exit_code == 0, told.output
     found, rows = json.loads(told.output), pq.read_table(target).to_pylist()
     assert len(rows) == found["rows"] == found["keys"] * found["days"]
+    compared = 0
     for day in (date(2026, 6, 30), date(2026, 12, 15)):  # inside the horizon of the curves
         for window in (7, 90):
             rolled = {each.group: each[1:] for each in curves.rolling(
@@ -40,6 +41,8 @@ def test_a_history_has_what_the_curves_roll(exported, tmp_path, basis):
             for row in (row for row in rows if row["day"] == day):
                 sums = tuple(row[f"{name}_{window}"] for name in ("supply", "demand", "net"))
                 assert sums == rolled[row["product"], row["site"], row["supplier"]]
+                compared += 1
+    assert compared > 10
 
 
 def test_a_table_that_is_there_is_not_written_over(exported, tmp_path):
@@ -47,6 +50,16 @@ def test_a_table_that_is_there_is_not_written_over(exported, tmp_path):
 
     assert told.exit_code == 1
     assert "is there already" in told.output
+
+
+@pytest.mark.parametrize("also", [[], ["--at-events"]])
+def test_a_window_of_no_days_is_refused_in_a_line(exported, tmp_path, also):
+    told = CliRunner().invoke(
+        app, ["rolling", str(exported[1]), "--to", str(tmp_path / "x.csv"), "--window", "0", *also]
+    )
+
+    assert told.exit_code == 1
+    assert "window" in told.output
 
 
 def test_a_csv_is_written_where_it_is_named_so(exported, tmp_path):
