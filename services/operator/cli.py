@@ -296,7 +296,7 @@ def shortages(
     why: Annotated[bool, typer.Option("--why", help="And what is behind each: orders, supply, events.")] = False,
     product: Annotated[str | None, typer.Option(help="This product only.")] = None,
     site: Annotated[str | None, typer.Option(help="This site only.")] = None,
-    limit: Annotated[int | None, typer.Option(help="How many rows: 20, or the first 2 with --why.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows.", min=1, max=200)] = 20,
     data: Data = DATA,
     json_: Json = False,
 ) -> None:
@@ -305,13 +305,19 @@ def shortages(
     That is: the orders that are short or late, which supply is meant for them, what is overdue, and the events that
     caused it. Example: waferline shortages --why --site abilene --product HBM4-12H
     """
-    limit = limit or (DETAILED_MAX if why else 20)
-    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "limit": limit}
+    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site}
+    page = DETAILED_MAX if why else limit
     if why:
         query["why"] = "true"
     with _errors_told():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/shortages", **query)
+        answer = ask(data, "aggregator", "/shortages", limit=min(page, limit), **query)
+        rows = list(answer["rows"])
+        while why and answer["next"] is not None and answer["next"] < limit:
+            begin = answer["next"]
+            answer = ask(data, "aggregator", "/shortages", offset=begin, limit=min(page, limit - begin), **query)
+            rows += answer["rows"]
+    answer["rows"] = rows
     if json_:
         _print_json(answer)
         return
