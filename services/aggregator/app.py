@@ -20,7 +20,7 @@ from services.aggregator.kernels import Index
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from services.aggregator.telling import Teller
-from shared.broker import Entry, Service, calm_collector, publish_entries
+from shared.broker import Entry, Service, publish_entries
 from shared.catalog import digest
 from shared.events import Firmness
 from shared.postings import PostingBatch
@@ -29,7 +29,6 @@ from shared.streams import BALANCES, POSTINGS
 
 _FETCHED_AT_ONCE = 200
 _PLANNED_EVERY_S, _LEFT_TO_OTHERS = 0.1, 3
-_LINES_CALMED_AT = 10_000
 _NO_KEYS = np.empty(0, dtype=np.int64)
 
 
@@ -115,13 +114,8 @@ def build_app(settings: AggregatorSettings) -> Service:
     async def plan_ahead() -> None:
         """Work the plan out anew where the fold has moved on, tell the alerts, and leave most of the time to others."""
         await teller.tell()
-        lines_max = _LINES_CALMED_AT
         while True:
             await reading.moved.wait()
-            lines = len(reading.state.lines.plans)
-            if lines > lines_max:
-                lines_max = 2 * lines
-                calm_collector()
             began = time.perf_counter()
             plan = await reading.refresh()
             ms = _since(began)

@@ -132,6 +132,7 @@ class Curves:
         self._place_key = np.zeros(4 * _KEYS_AT_FIRST, dtype=np.int64)
         self._groupings: dict[tuple[tuple[Part, ...], tuple[tuple[str, str], ...]], Grouping] = {}
         self._order: tuple[Index, list[bytes]] | None = None  # of the series, by name
+        self._received: tuple[Grouping, Wafers] | None = None  # by supplier and product; wafers, `[group, row]`
         self._hash: str | None = None
 
     @classmethod
@@ -163,6 +164,7 @@ class Curves:
         self.windows.add(columns.days[hand], key[hand], _SIDE_OF[slot[hand]], wafers[hand])
         kernels.add_movements(self.cumulative, self.beyond, self.rolled, count, movements, series, slot, row, wafers)
         kernels.add_plans(self.plans, self.blocks, self.totals, self.ends, movements, series, slot, row, wafers)
+        self._receive(key, slot, row, wafers)
         self._advance_windows()
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
         return np.unique(key)
@@ -364,13 +366,32 @@ class Curves:
         kernels.sum_plan_curves(daily, self.plans, self.ends, series, group)
         return daily
 
-    def moved_by_day(self, grouping: Grouping, measure: Measure) -> Wafers:
-        """Return the wafers of one movement up to and on each day, `[group, row]`."""
-        moved = np.zeros((len(grouping.labels), self.days + 2), dtype=np.int64)
-        series, _, group = self.series_of(grouping, (measure,))
-        sign = np.ones(series.size, dtype=np.int64)
-        kernels.sum_movement_curves(moved, self.cumulative, 0, int(self.rolled[0]), series, sign, group)
-        return moved
+    def received_by_day(self, supplier: str) -> dict[str, Wafers]:
+        """Return the wafers received of a supplier up to and on each day, `[row]`, by product.
+
+        They are summed once, and kept as they come: a sum over all of a supplier's keys and days takes too long to be
+        waited for.
+        """
+        if self._received is None:
+            pairs = self.group(("supplier", "product"))
+            received = np.zeros((len(pairs.labels), self.days + 2), dtype=np.int64)
+            series, _, group = self.series_of(pairs, (Measure.RECEIVED,))
+            sign = np.ones(series.size, dtype=np.int64)
+            kernels.sum_movement_curves(received, self.cumulative, 0, int(self.rolled[0]), series, sign, group)
+            self._received = pairs, np.diff(received, axis=1, prepend=0)
+        pairs, daily = self._received
+        return {label[1]: daily[n].cumsum() for n, label in enumerate(pairs.labels) if label[0] == supplier}
+
+    def _receive(self, key: Index, slot: Index, row: Index, wafers: Wafers) -> None:
+        """Keep up what is received by day, until there is a key that is not in it."""
+        if self._received is None:
+            return
+        pairs, daily = self._received
+        if pairs.of_key.size < len(self.keys):
+            self._received = None
+            return
+        came = np.flatnonzero(slot == SLOTS[Measure.RECEIVED])
+        np.add.at(daily, (pairs.of_key[key[came]], row[came]), wafers[came])
 
     def planned_by(self, grouping: Grouping, measures: Sequence[Measure], day: int) -> Wafers:
         """Return what some plans come to up to and on a day, all that lies before the horizon included, `[group]`."""

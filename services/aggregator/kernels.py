@@ -5,8 +5,12 @@ A series is one measure of one key; movements and plans are numbered apart. A sl
 first, then plans, each in the order of `Measure`. A group is what a series is summed into; -1 leaves it out.
 """
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Wafers = NDArray[np.int64]
@@ -30,6 +34,8 @@ _PACK_MOVED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64, _LINE, t
 _PACK_PLANNED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64)
 
 BLOCK = 32  # rows of a plan that are summed beforehand; the same number stands in `projection_kernels.py`
+_LINE_OF_CACHE = 8  # numbers
+_AHEAD = 16  # series: as long before it is summed as memory takes to answer
 _SPREAD = 0x1E3779B97F4A7C15  # odd, about 2^64 / 8.4: multiplied by it, neighbours lie far apart
 
 
@@ -213,6 +219,27 @@ def sum_movement_curves(
             curves[each, row] = curves[each, rolled]
 
 
+def _fetching(_: Any, table: types.Array, row: types.Integer, place: types.Integer) -> tuple[Any, Any]:
+    """Have the cache fetch a cell of a table that is read soon, and do not wait for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        cells = context.make_array(signature.args[0])(context, builder, arguments[0])
+        width = builder.extract_value(cells.shape, 1)
+        cell = builder.gep(cells.data, [builder.add(builder.mul(arguments[1], width), arguments[2])])
+        number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        prefetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [pointer], ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        )
+        read, keep, data = (ir.Constant(number, each) for each in (0, 3, 1))
+        builder.call(prefetch, [builder.bitcast(cell, pointer), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(table, row, place), generate
+
+
+_fetch: Any = intrinsic(_fetching)
+
+
 @njit(_SUM_PLANS, nogil=True, cache=True)
 def sum_plans(
     sums: Wafers,  # [line, group] wafers; output, zero before
@@ -224,10 +251,21 @@ def sum_plans(
     since: int,  # row after which the window begins; -1 includes row 0
     until: int,  # row that the window ends on
 ) -> None:
-    """Sum some plans over the window (since, until] for each line and group."""
+    """Sum some plans over the window (since, until] for each line and group.
+
+    Each series lies elsewhere in memory: what is summed soon is fetched before, or most of the time is spent waiting.
+    """
     first, end = since + 1, until + 1
     whole, rest = -(-first // BLOCK), end // BLOCK  # blocks: the first that is whole inside, the one after the last
     for n in range(series.size):
+        if n + _AHEAD < series.size:
+            soon = series[n + _AHEAD]
+            for row in range(first, min(whole * BLOCK, end), _LINE_OF_CACHE):
+                _fetch(plans, soon, row)
+            for block in range(whole, rest, _LINE_OF_CACHE):
+                _fetch(blocks, soon, block)
+            for row in range(max(rest, whole) * BLOCK, end, _LINE_OF_CACHE):
+                _fetch(plans, soon, row)
         daily, wafers = plans[series[n]], 0
         if whole >= rest:
             for row in range(first, end):

@@ -10,7 +10,6 @@ from services.aggregator.curves import Curves
 from services.aggregator.kernels import Index, Wafers
 from services.aggregator.lines import LAGS, TOLERANCES, Lines
 from services.aggregator.whole_wafers import Ratio, whole_wafers
-from shared.postings import Measure
 
 
 class Slip(NamedTuple):
@@ -53,13 +52,12 @@ def perform(curves: Curves, lines: Lines, supplier: str, product: str | None = N
     last = curves.start + curves.days - 1
     through = curves.start - 1 if curves.complete_through is None else min(curves.complete_through, last)
     days = max(0, through - curves.start + 1) + 1
-    came = curves.group(("product",), supplier=supplier)
-    received = curves.moved_by_day(came, Measure.RECEIVED)[:, :days]
+    received, nothing = curves.received_by_day(supplier), np.zeros(curves.days + 2, dtype=np.int64)
     found = {}
     for name, record in lines.record(supplier).items():
         if product is not None and name != product:
             continue
-        of_product = received[came.labels.index((name,))] if (name,) in came.labels else np.zeros(days, dtype=np.int64)
+        of_product = received.get(name, nothing)[:days]
         is_due = record.due <= through
         committed = np.zeros((len(LAGS), days), dtype=np.int64)
         rows = curves.row(record.due[is_due])

@@ -132,6 +132,21 @@ def test_published_balances_are_the_latest_of_the_keys_that_changed(log, cuts):
         assert balances.open_commit[n] == sum(naive.open_commit([key]))
 
 
+@given(logs, logs)
+@quick
+def test_what_is_received_by_day_is_kept_up(first, second):
+    curves = fold(first)
+    curves.received_by_day("samsung")
+    curves.add(batch_of(2, second, {}, ["samsung"]))
+
+    received = {key[0]: np.zeros(DAYS + 1, dtype=np.int64) for key, *_ in first + second if key[2] == "samsung"}
+    for (product, _, supplier), measure, day, wafers in first + second:
+        if supplier == "samsung" and measure is Measure.RECEIVED:
+            received[product][max(0, day - START + 1) :] += wafers
+    found = {product: each[: DAYS + 1].tolist() for product, each in curves.received_by_day("samsung").items()}
+    assert found == {product: each.tolist() for product, each in received.items()}
+
+
 @given(logs)
 @quick
 def test_what_is_posted_and_taken_back_leaves_no_trace(log):
