@@ -1,0 +1,102 @@
+#!/bin/bash
+# Builds the base images from Debian's packages where no image registry is reached, under the names of the official ones.
+set -euo pipefail
+
+SUITE=${DEBIAN_SUITE:-trixie}
+MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+SECURITY_MIRROR=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+KEYRING=${DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
+BASE=waferline/debian:$SUITE
+IMAGES=(python:3.13-slim redis:8 postgres:17)
+HERE=$(cd "$(dirname "$0")" && pwd)
+
+usage() {
+    cat <<END
+usage: deploy/airgap/build.sh [--again] [--monitoring] [--help]
+
+Builds $(listed), as root, by debootstrap and docker build.
+A few minutes in all; what docker has under these names already, official or not, is left as it is.
+
+  --again        build anew what is there, from the packages of today
+  --monitoring   Prometheus, too
+  --help         this
+
+The settings, from the environment:
+  DEBIAN_SUITE            $SUITE
+  DEBIAN_MIRROR           $MIRROR
+  DEBIAN_SECURITY_MIRROR  $SECURITY_MIRROR
+  DEBIAN_KEYRING          $KEYRING: the keys that the mirror must have signed with
+END
+}
+
+listed() { printf '%s, %s and %s' "${IMAGES[@]}"; }
+
+stop() { echo "airgap: $*" >&2; exit 1; }
+
+is_there() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# Say what is done and how long it took; what the command printed only if it fails.
+step() {
+    local said=$1 began=$SECONDS
+    shift
+    printf '%s ... ' "$said"
+    "$@" >"$WORK/log" 2>&1 || { echo failed; tail -n 30 "$WORK/log" >&2; stop "$said failed, see above; then run this again"; }
+    echo "$((SECONDS - began)) s"
+}
+
+make_base() {
+    local root=$WORK/root sources=$WORK/root/etc/apt/sources.list.d/debian.sources
+    # a signature that does not hold, or no key to check it with, ends it: never without
+    debootstrap --variant=minbase --force-check-gpg --keyring="$KEYRING" "$SUITE" "$root" "$MIRROR"
+    cp "$HERE/slim.cfg" "$root/etc/dpkg/dpkg.cfg.d/slim"
+    rm "$root/etc/apt/sources.list"
+    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n' \
+        "$MIRROR" "$SUITE $SUITE-updates" "$SECURITY_MIRROR" "$SUITE-security" >"$sources"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    chroot "$root" apt-get update
+    chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get upgrade --yes
+    # what was installed before slim.cfg was there
+    find "$root/usr/share/doc" -type f ! -name copyright -delete
+    find "$root/usr/share/doc" -type d -empty -delete
+    rm -rf "$root"/usr/share/{man,info,locale,lintian}/* "$root"/var/cache/{apt,debconf}/* "$root"/var/lib/apt/lists/* \
+        "$root"/var/log/* "$root/etc/resolv.conf" "$root/etc/hostname" "$root/etc/machine-id"
+    tar -C "$root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' \
+        --change "LABEL org.opencontainers.image.base.name=debian:$SUITE-slim" - "$BASE"
+    rm -rf "$root"
+}
+
+make_image() { # host's network: a build then reaches a mirror wherever this script does
+    docker build --network host --build-arg BASE="$BASE" --file "$HERE/${1%%:*}.Dockerfile" --tag "$2" "$HERE"
+}
+
+AGAIN=no
+for argument in "$@"; do
+    case $argument in
+        --again) AGAIN=yes ;;
+        --monitoring) IMAGES+=(prom/prometheus:v2.53.3) ;;
+        --help) usage; exit ;;
+        *) usage >&2; exit 2 ;;
+    esac
+done
+
+missing=()
+for image in "${IMAGES[@]}"; do
+    if [ $AGAIN = no ] && is_there "$image"; then echo "$image is there"; else missing+=("$image"); fi
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+[ "$(id -u)" = 0 ] || stop "debootstrap needs root: sudo $0"
+command -v debootstrap >/dev/null || stop "there is no debootstrap: apt-get install debootstrap"
+[ -r "$KEYRING" ] || stop "no keys at $KEYRING: apt-get install debian-archive-keyring, or name them with DEBIAN_KEYRING"
+docker info >/dev/null 2>&1 || stop "docker does not answer: start it, or see that you may use it"
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+if [ $AGAIN = yes ] || ! is_there "$BASE"; then
+    step "$BASE: debootstrap from $MIRROR, about half a minute" make_base
+fi
+for image in "${missing[@]}"; do
+    name=${image##*/}
+    step "$image: Debian's packages, up to a minute" make_image "$name" "$image"
+done
+docker image ls --format 'table {{.Repository}}:{{.Tag}}\t{{.Size}}' | grep -F -e REPOSITORY -e "$BASE" "${IMAGES[@]/#/-e}"
