@@ -11,7 +11,7 @@ BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock clean
+.PHONY: help demo up secrets check test simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -22,6 +22,9 @@ demo: .venv/ready  ## Run the reference programme on this machine and show its b
 
 up: .venv/ready  ## Start Redis and all services on this machine, and keep them running; ARGS="..." is passed on.
 	@$(BIN)/waferline up $(ARGS)
+
+secrets: .venv/ready  ## Make the secrets of a deployment that are missing in deploy/secrets; ARGS="--renew NAME" makes one anew.
+	@$(BIN)/waferline secrets $(ARGS)
 
 check: .venv/ready  ## Check format, lint, types, who imports whom, the domain and the wire: before every commit.
 	@$(BIN)/ruff format --quiet --check . || { echo "format: run 'make format'"; exit 1; }

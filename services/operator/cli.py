@@ -34,6 +34,7 @@ from services.operator.histories import write_history, write_instants
 from services.operator.logs import logs_command
 from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
+from services.operator.provisioning import provision
 from services.operator.rebuilding import rebuild_export
 from services.operator.stack import Play, Stack, StackError, refuse_running, running, started, strangers_in
 from services.operator.tables import (
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 
 DATA = Path("data")
+SECRETS = Path("deploy/secrets")
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
 Data = Annotated[
     Path, typer.Option("--data", help="The folder of the stack; of `data`, the one that runs or the demo's.")
@@ -684,6 +686,33 @@ def checkpoint(
 
 
 app.command("logs")(logs_command)
+
+
+@app.command()
+def secrets(
+    to: Annotated[Path, typer.Option("--to", help="The folder; it is made, for its owner alone.")] = SECRETS,
+    scenario: Annotated[Path | None, typer.Option(help="Whose parties get a user; the reference programme's.")] = None,
+    play: Annotated[bool, typer.Option("--play", help="They simulate, and so hear what the other side says.")] = False,
+    renew: Annotated[list[str], typer.Option(help="Make this one anew; may be given several times.")] = [],  # noqa: B006
+    json_: Json = False,
+) -> None:
+    """Make the passwords, tokens, keys and certificates of a deployment that are missing, and print their names.
+
+    What is there stays. Example: waferline secrets --to deploy/secrets --renew token-planner
+    """
+    with _errors_told():
+        parties = load_scenario(scenario)
+        done = provision(to, list(parties.suppliers), list(parties.datacenters), playing=play, renew=renew)
+    if json_:
+        _print_json({"folder": str(to), **done._asdict(), "next": done.next_steps()})
+        return
+    console = open_console()
+    for what, names in (("made", done.made), ("changed", done.changed)):
+        for name in names:
+            console.print(f"{what} {to / name}", highlight=False, soft_wrap=True)
+    console.print(f"{len(done.made)} made, {len(done.changed)} changed, {len(done.kept)} kept in {to}", highlight=False)
+    for step in done.next_steps():
+        console.print(step, highlight=False, soft_wrap=True)
 
 
 @app.command()
