@@ -27,6 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from shared.credentials import redis_address, refused
 from shared.log import Tally, open_log, why
 from shared.settings import ServiceSettings
 from shared.streams import DATA
@@ -84,9 +85,12 @@ class Service:
         self.settings = settings
         self.log = open_log(name)
         self.tally = Tally(self.log)  # for what happens many times a second
+        address = redis_address(settings)
+        self.redis_place = address.url.rpartition("@")[2]
         # what reads and checks is ours: the framework's casting of arguments would cost more than the work
         self.broker = RedisBroker(
-            settings.redis_url,
+            address.url,
+            **address.options,
             apply_types=False,
             # a connection that went silent is given up, and a short outage is waited out where it is met:
             # without a retry FastStream's reader pauses for 5 s, and a publisher stops its service
@@ -244,7 +248,7 @@ class Service:
             tasks = [asyncio.create_task(task) for task in running]
             self.log.info(
                 "service_started",
-                redis=self._redis_place(),
+                redis=self.redis_place,
                 http_port=self.settings.http_port,
                 pid=os.getpid(),
             )
@@ -274,16 +278,20 @@ class Service:
         return 0
 
     async def _find_redis(self) -> None:
-        """Raise if there is no Redis at the start: the platform starts this process again."""
+        """Raise if there is no Redis at the start, or it lets us not read: the platform starts this process again."""
         await self.broker.connect()
         try:
             async with asyncio.timeout(_FOUND_WITHIN_S):
                 await self.redis.ping()
+                await self.lags()  # a reader that is refused would try again for ever, and nobody would be told
+        except RedisError as failure:
+            reason = refused(failure, self.settings, self.redis_place)
+            if reason is None:
+                raise
+            raise reason from failure
         except TimeoutError as late:
-            raise RedisTimeoutError(f"no Redis at {self._redis_place()} within {_FOUND_WITHIN_S:.0f} s") from late
-
-    def _redis_place(self) -> str:
-        return self.settings.redis_url.rpartition("@")[2]
+            what = "Redis" if self.settings.tls_ca_file is None else "Redis that speaks TLS"
+            raise RedisTimeoutError(f"no {what} at {self.redis_place} within {_FOUND_WITHIN_S:.0f} s") from late
 
     def _serve(self) -> uvicorn.Server | None:
         if not self.settings.http_port:

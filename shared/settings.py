@@ -1,5 +1,7 @@
 """The settings that every service has; each has a default that works on a laptop."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -10,6 +12,11 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WAFERLINE_", frozen=True)
 
     redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_user: str | None = Field(default=None, description="of its ACL file; none: the one without a name")
+    redis_password_file: Path | None = Field(default=None, description="the file of its password; none: none is sent")
+    tls_ca_file: Path | None = Field(
+        default=None, description="the CA that the peers' certificates are verified with; none: no TLS"
+    )
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65_535, description="0 serves no HTTP")
     silence_max_s: float = Field(default=30, gt=0, description="how long an entry may wait before health says no")

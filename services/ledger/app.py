@@ -30,6 +30,7 @@ from services.ledger.checkpoint import (
 from services.ledger.recording import Outcome, record_entries
 from services.ledger.store import Fenced, Store, open_store
 from shared.broker import Entry, Reader, Service, entry_order, publish_entries
+from shared.credentials import postgres_login
 from shared.log import REFUSALS_SAID_MAX
 from shared.settings import ServiceSettings
 from shared.streams import DATA, POSTINGS, Role, recorded, said
@@ -47,6 +48,7 @@ class LedgerSettings(ServiceSettings):
     """What the ledger must know before it starts."""
 
     ledger_store: str = Field(default="data/ledger.db", description="a path, or a postgresql:// URL")
+    store_password_file: Path | None = Field(default=None, description="of the URL's user; none: as the URL says")
     checkpoint_key: Path | None = Field(default=None, description="signs checkpoints; none: nothing is signed")
     checkpoints: Path = Field(default=Path("data/checkpoints.txt"), description="kept where the store is not")
     checkpoint_every_s: float = Field(default=60, gt=0)
@@ -57,6 +59,10 @@ class LedgerSettings(ServiceSettings):
     )
     read_max: int = Field(default=100, ge=1, description="entries of a stream in one transaction")
 
+    def store_login(self) -> dict[str, str]:
+        """Return what is shown to the server of a store at a URL, and what it must show."""
+        return postgres_login(self.store_password_file, self.tls_ca_file)
+
     def parties(self) -> list[tuple[Role, str]]:
         """Return who may speak, and as what."""
         suppliers: list[tuple[Role, str]] = [("supplier", name) for name in self.suppliers.split(",") if name]
@@ -66,7 +72,7 @@ class LedgerSettings(ServiceSettings):
 def build_app(settings: LedgerSettings) -> Service:
     """Return the ledger: it reads every party's stream from where its store says, and tells what it stored."""
     service = Service("ledger", settings)
-    store = open_store(settings.ledger_store, epoch=time.time_ns() // 1_000_000)
+    store = open_store(settings.ledger_store, epoch=time.time_ns() // 1_000_000, login=settings.store_login())
     if settings.checkpoint_key is not None:
         _keep_checkpoints(service, settings, store, read_signer(settings.checkpoint_key))
     offsets = store.offsets()

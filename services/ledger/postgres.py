@@ -1,7 +1,7 @@
 """The ledger's store in PostgreSQL: rows go in by COPY, and a commit has returned when it is on disk."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
@@ -38,9 +38,9 @@ class PostgresDatabase:
     clash: type[Exception] = psycopg.errors.UniqueViolation
     failure: type[Exception] = psycopg.Error
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, *, read_only: bool = False, login: Mapping[str, str] | None = None) -> None:
         """Connect; one that only reads goes on seeing the store as it is now."""
-        self._address: dict[str, Any] = {**_CONNECTION, **conninfo_to_dict(url)}
+        self._address: dict[str, Any] = {**_CONNECTION, **conninfo_to_dict(url), **(login or {})}
         self._read_only = read_only
         self._open = False  # between begin and commit or rollback, also where the connection was lost meanwhile
         self._types: dict[tuple[str, tuple[str, ...]], list[int]] = {}

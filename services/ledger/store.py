@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count, repeat
@@ -186,8 +186,12 @@ class _Keys(dict[Key, int]):
         return texts[product], texts[site], texts[supplier]
 
 
-def open_store(address: Path | str, *, epoch: int = 0, read_only: bool = False) -> "Store":
+def open_store(
+    address: Path | str, *, epoch: int = 0, read_only: bool = False, login: Mapping[str, str] | None = None
+) -> "Store":
     """Return the store at a path, or at a `postgresql://` URL; one that is not there is made, `epoch` names it.
+
+    `login` goes beside the URL: what is not to stand in it, as a password, or what it must not be opened without.
 
     One opened to be read goes on seeing the store as it is now. Raises the database's error where it cannot be opened,
     and `StrangeStore` where it is none of ours, or of another version.
@@ -200,7 +204,7 @@ def open_store(address: Path | str, *, epoch: int = 0, read_only: bool = False) 
             raise StrangeStore("in its URL write what is special in the password as %40 (@), %2F (/) or %25 (%)")
         from services.ledger.postgres import PostgresDatabase  # noqa: PLC0415 (who has none need not have its driver)
 
-        database: Database = PostgresDatabase(address, read_only=read_only)
+        database: Database = PostgresDatabase(address, read_only=read_only, login=login)
     else:
         database = SqliteDatabase(address, read_only=read_only)
     try:

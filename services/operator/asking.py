@@ -23,6 +23,7 @@ from services.aggregator.loading import Columns, Standing
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from services.ledger.api import routes as ledger_routes
+from services.ledger.app import LedgerSettings
 from services.ledger.migrating import StrangeStore
 from services.ledger.posting import Memory, post_events
 from services.ledger.store import Store
@@ -88,7 +89,9 @@ def open_store(folder: Path, url: str | None = None) -> Store:
     if url is None and not path.exists():
         raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
     try:
-        return open_ledger(path if url is None else url, read_only=True)
+        if url is None:
+            return open_ledger(path, read_only=True)
+        return open_ledger(url, read_only=True, login=LedgerSettings().store_login())
     except StrangeStore as why:
         raise StackError(f"{path if url is None else 'the store at the URL'}: {why}") from why
     except failures() as why:  # of a URL that is well spelled psycopg names no password

@@ -47,6 +47,7 @@ from services.operator.tables import (
     why_tables,
 )
 from shared import contracts
+from shared.credentials import CredentialsError
 from shared.events import FIRMNESS, Firmness
 from shared.scenario import Variant, last_of_month, load_scenario
 
@@ -78,7 +79,7 @@ def _errors_told() -> Iterator[None]:
     """Tell what went wrong and what to do next, in a line, and exit with 1."""
     try:
         yield
-    except (StackError, Untrusted) as error:
+    except (StackError, CredentialsError, Untrusted) as error:
         typer.secho(f"waferline: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
     except BrokenPipeError:

@@ -24,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from services.ledger.checkpoint import make_key
 from services.operator.stack import StackError
 from shared.acl import User, acl_file, users
+from shared.credentials import CredentialsError, read_secret
 
 _POSTGRES = ("postgres-admin", "postgres-ledger")
 _SCOPES = {
@@ -195,11 +196,10 @@ def _added(folder: Path, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _read_secret(path: Path) -> str:
-    """Return the secret of a file, which somebody may have written with an editor, without the end of its line."""
-    text = path.read_text().strip()
-    if not text:
-        raise StackError(f"{path} is empty, and would let in whoever says nothing: remove it, and run this again")
-    return text
+    try:
+        return read_secret(path, "the folder")
+    except CredentialsError as why:
+        raise StackError(str(why)) from why
 
 
 # ---------------------------------------------------------------- keys and certificates

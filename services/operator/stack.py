@@ -31,6 +31,7 @@ _OURS = {
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
     "stack.json", "made-by-demo",
 }  # fmt: skip
+_ELSEWHERE = {"WAFERLINE_REDIS_USER", "WAFERLINE_REDIS_PASSWORD_FILE", "WAFERLINE_TLS_CA_FILE"}
 
 
 class StackError(Exception):
@@ -198,7 +199,7 @@ class Stack:
         with self._log_path(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", f"services.{module}"],
-                env=os.environ | self._environment(name, source),
+                env={**_inherited(), **self._environment(name, source)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for us: we stop them in order
@@ -313,6 +314,11 @@ def strangers_in(folder: Path) -> list[str]:
     if not folder.is_dir():
         return [folder.name]
     return sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
+
+
+def _inherited() -> dict[str, str]:
+    """Return our environment without what opens another deployment: our own Redis would be asked for that."""
+    return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
 
 
 def _taken(folder: Path) -> str:
