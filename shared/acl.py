@@ -10,10 +10,8 @@ from shared.streams import ALERTS, BALANCES, POSTINGS, Role, recorded, said
 
 # a name stands in a pattern of Redis, in a line and in a path: `*`, a blank or a slash would mean more there
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
-_READ = (
-    "xread",
-    "xrevrange",
-)  # a reader goes on behind an entry, and asks for the last one to know how far it is behind
+# a reader goes on behind an entry, and asks for the last one to know how far it is behind
+_READ = ("xread", "xrevrange")
 
 
 class Grant(NamedTuple):
