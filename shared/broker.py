@@ -16,7 +16,7 @@ import uvicorn
 import uvloop
 from faststream import BaseMiddleware, StreamMessage
 from faststream.redis import RedisBroker, StreamSub
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -37,11 +37,13 @@ Read = Callable[[list[Entry]], Awaitable[None]]
 Task = Callable[[], Coroutine[Any, Any, None]]
 
 HEARTBEAT_S = 10.0
+TIMES_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)  # that are told apart
 SILENT_MAX_S = 3.0  # of a connection; a reader's wait of 1 s is part of it
 _POLL_MS = 1000
 _THREAD_TURN_S = 0.0005  # who waits for a thread in Python code: with the default of 5 ms, whoever asks waits longest
 _FOUND_WITHIN_S = 5.0
 _STOPPED_WITHIN_S = 5.0
+_SCRAPED_WITHIN_S = 2.0  # whoever watches is not kept waiting by a Redis that is away
 _RETRIED_AFTER_MAX_S = 0.5
 _RETRIES = 8
 
@@ -110,6 +112,11 @@ class Service:
             Route("/metrics", self._answer_metrics),
         ]
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._redis_up = Gauge("waferline_redis_up", "Whether Redis answers", registry=self.registry)
+        self._waiting_s = Gauge(
+            "waferline_stream_waiting_seconds", "How long an entry waits", ["stream"], registry=self.registry
+        )
         self.facts: Callable[[], dict[str, Any]] = dict
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
@@ -205,6 +212,15 @@ class Service:
         return JSONResponse({"well": health.well, **health.detail}, status_code=200 if health.well else 503)
 
     async def _answer_metrics(self, _: Request) -> Response:
+        try:
+            async with asyncio.timeout(_SCRAPED_WITHIN_S):
+                lags = await self.lags()
+        except (OSError, RedisError):  # a timeout is an OSError
+            self._redis_up.set(0)
+        else:
+            self._redis_up.set(1)
+            for stream, lag in lags.items():
+                self._waiting_s.labels(stream).set(lag["waiting_s"])
         return Response(generate_latest(self.registry), media_type="text/plain; version=0.0.4")
 
     async def _say_alive(self) -> None:

@@ -53,21 +53,22 @@ class Tally:
     """A log for what happens often: it says a fact once a second and source at the most, and adds up what comes faster.
 
     What comes alone is said at once and as it is. Otherwise the numbers are added up, of those named `_max` the
-    greatest counts, of everything else the last: a line is about all batches up to its `position`.
+    greatest counts, of everything else the last: a line is about all batches up to its `position`, and its `held_ms`
+    says how long the first of them had to wait for it.
     """
 
     def __init__(self, log: Any, every_s: float = _REPEATED_AFTER_S) -> None:
         self.log = log
         self.every_s = every_s
         self._said_at: dict[tuple[str, str | None], float] = {}
-        self._held: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._held: dict[tuple[str, str | None], tuple[float, dict[str, Any]]] = {}  # since when, and what
 
     def info(self, name: str, **fields: Any) -> None:
         """Say a fact, now or with those that follow within the second."""
         key = (name, fields.get("source"))
         held = self._held.get(key)
         if held is not None:
-            _add_up(held, fields)
+            _add_up(held[1], fields)
             return
         now = time.monotonic()
         wait_s = self._said_at.get(key, now - self.every_s) + self.every_s - now
@@ -75,7 +76,7 @@ class Tally:
             self._said_at[key] = now
             self.log.info(name, **fields)
             return
-        self._held[key] = fields
+        self._held[key] = (now, fields)
         asyncio.get_running_loop().call_later(wait_s, self._say, key)
 
     def flush(self) -> None:
@@ -84,10 +85,11 @@ class Tally:
             self._say(key)
 
     def _say(self, key: tuple[str, str | None]) -> None:
-        fields = self._held.pop(key, None)
-        if fields is not None:
-            self._said_at[key] = time.monotonic()
-            self.log.info(key[0], **fields)
+        held = self._held.pop(key, None)
+        if held is not None:
+            since, fields = held
+            now = self._said_at[key] = time.monotonic()
+            self.log.info(key[0], **fields, held_ms=round((now - since) * 1000))
 
 
 def _add_up(held: dict[str, Any], fields: Mapping[str, Any]) -> None:

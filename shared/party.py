@@ -104,7 +104,9 @@ class Party:
             entries = self.outbox.after(max(self.sent, self.through), _SENT_AT_ONCE)
             if entries:
                 await publish_entries(self.service.redis, [(self.stream, entry.body, "*") for entry in entries])
+                events = sum(entry.last - entry.first + 1 for entry in entries)
                 self.sent = entries[-1].last
+                self.service.tally.info("events_sent", position=self.sent, entries=len(entries), events=events)
                 continue
             self.spoke.clear()
             with suppress(TimeoutError):
@@ -125,6 +127,7 @@ class Party:
                 if refusal.sequence is not None:
                     self.refusals[refusal.sequence] = refusal
         self.outbox.forget(self.through)
+        self.service.tally.info("verdicts_heard", position=self.through, batches=len(entries))
         async with self.judged:
             self.judged.notify_all()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic import Field
 from structlog.typing import FilteringBoundLogger
 
@@ -20,7 +20,7 @@ from services.aggregator.kernels import Index
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from services.aggregator.telling import Teller
-from shared.broker import Entry, Service, publish_entries
+from shared.broker import TIMES_S, Entry, Service, publish_entries
 from shared.catalog import digest
 from shared.events import Firmness
 from shared.postings import PostingBatch
@@ -66,8 +66,7 @@ def build_app(settings: AggregatorSettings) -> Service:
     teller = Teller(service, reading)
     folder = _Folder(settings, reading, service.log)
     told_through = 0  # the position whose balances are on their stream
-    postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
-    position = Gauge("waferline_aggregator_position", "The last batch folded", registry=service.registry)
+    meters = _Meters(service, reading)
     service.routes += routes(lambda: reading)
     service.facts = lambda: {
         "position": reading.state.curves.position,
@@ -96,16 +95,16 @@ def build_app(settings: AggregatorSettings) -> Service:
             await publish_entries(service.redis, [(BALANCES, curves.balances(keys, told).encode(), "*")])
         told_through = curves.position
         count = sum(len(batch.wafers) for batch in batches)
-        postings.inc(count)
-        position.set(curves.position)
         ms = _since(began)
+        lag_ms = None if told is None else max(0, time.time_ns() // 1_000_000 - told // 1000)
+        meters.count(count, ms, lag_ms)
         service.tally.info(
             "balances_rolled",
             position=curves.position,
             batches=len(batches),
             postings=count,
             balances=int(keys.size),
-            lag_ms_max=max(0, time.time_ns() // 1_000_000 - told // 1000) if told is not None else 0,
+            lag_ms_max=lag_ms or 0,
             ms=ms,
             ms_max=ms,
         )
@@ -193,6 +192,29 @@ class _Folder:
                         yield late
                 if curves.position == after:
                     raise RuntimeError(f"the ledger at {url} has no batch after {after}, the stream has {batch.batch}")
+
+
+class _Meters:
+    """What the aggregator counts for /metrics."""
+
+    def __init__(self, service: Service, reading: Reading) -> None:
+        self.postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
+        position = Gauge("waferline_aggregator_position", "The last batch folded", registry=service.registry)
+        position.set_function(lambda: reading.state.curves.position)
+        planned = Gauge("waferline_plan_position", "The batch that the plan is of", registry=service.registry)
+        planned.set_function(lambda: reading.plan.position)
+        self.work = Histogram(
+            "waferline_rolling_seconds", "Time a read takes", registry=service.registry, buckets=TIMES_S
+        )
+        self.lag = Histogram(
+            "waferline_rolling_lag_seconds", "From stream to balance", registry=service.registry, buckets=TIMES_S
+        )
+
+    def count(self, postings: int, ms: float, lag_ms: float | None) -> None:
+        self.postings.inc(postings)
+        self.work.observe(ms / 1000)
+        if lag_ms is not None:
+            self.lag.observe(lag_ms / 1000)
 
 
 def _nothing_folded(settings: AggregatorSettings) -> State:

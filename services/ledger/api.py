@@ -1,5 +1,6 @@
 """The ledger's HTTP routes: what became of an event, the postings after a position, the head of the chain."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.ledger.store import Store, StoredRefusal
+from shared.batch import Row
 
 _PAGE_MAX = 200
 _WHOLE = re.compile(r"[0-9]{1,18}").fullmatch
@@ -33,6 +35,19 @@ def routes(store: Store) -> list[BaseRoute]:
         return Response(
             b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type="application/x-ndjson"
         )
+
+    async def answer_related(request: Request) -> Response:
+        """Answer with the events that have an id, follow from it, or name it as what they belong to."""
+        id_ = request.path_params["id"]
+        if not _ID(id_):
+            return _problem(400, "id is not a UUID in lower case", id_)
+        rows: list[Row] = []
+        for page in store.related(id_):
+            rows += page
+            if len(rows) >= _PAGE_MAX:
+                break
+            await asyncio.sleep(0)  # whoever records, or asks, has a turn
+        return _json([row.content() for row in rows[:_PAGE_MAX]])
 
     async def answer_head(_: Request) -> Response:
         sources = {
@@ -62,6 +77,7 @@ def routes(store: Store) -> list[BaseRoute]:
 
     return [
         Route("/events/{source}/{id}", answer_event),
+        Route("/related/{id}", answer_related),
         Route("/postings", answer_postings),
         Route("/head", answer_head),
         Route("/refusals", answer_refusals),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic import Field
 from redis.exceptions import ConnectionError as RedisLost
 from redis.exceptions import ResponseError
@@ -29,7 +29,7 @@ from services.ledger.checkpoint import (
 )
 from services.ledger.recording import Outcome, record_entries
 from services.ledger.store import Fenced, Store, open_store
-from shared.broker import Entry, Reader, Service, entry_order, publish_entries
+from shared.broker import TIMES_S, Entry, Reader, Service, entry_order, publish_entries
 from shared.credentials import postgres_login
 from shared.log import REFUSALS_SAID_MAX
 from shared.settings import ServiceSettings
@@ -77,7 +77,7 @@ def build_app(settings: LedgerSettings) -> Service:
         _keep_checkpoints(service, settings, store, read_signer(settings.checkpoint_key))
     offsets = store.offsets()
     stored = asyncio.Event()
-    meters = _Meters(service)
+    meters = _Meters(service, store)
     service.facts = lambda: {
         "position": store.head.batch,
         "events": store.last_event,
@@ -127,6 +127,7 @@ def build_app(settings: LedgerSettings) -> Service:
                     (POSTINGS, batch.postings.encode()),
                 )
             ]
+            began = time.perf_counter()
             answers = await publish_entries(service.redis, entries, raise_on_error=False)
             for (stream, _, _), answer in zip(entries, answers, strict=True):
                 if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
@@ -134,6 +135,8 @@ def build_app(settings: LedgerSettings) -> Service:
                 elif isinstance(answer, Exception):
                     raise answer
             told = meters.position = batches[-1].postings.batch
+            ms = round((time.perf_counter() - began) * 1000, 2)
+            service.tally.info("batches_told", position=told, batches=len(batches), ms=ms, ms_max=ms)
 
     return service
 
@@ -187,8 +190,9 @@ def _read_party(
                 service.log.warning("ledger_fenced", source=source, position=store.head.batch, reason=str(fenced))
                 raise  # started again, it reads on from where the other one came
             stored.set()
-            meters.count(source, outcome)
             ms = round((time.perf_counter() - began) * 1000, 2)
+            lag_ms = max(0, time.time_ns() // 1_000_000 - entry_order(portion[0][0])[0])
+            meters.count(source, outcome, ms, lag_ms)
             service.tally.info(
                 "batch_recorded",
                 source=source,
@@ -196,10 +200,11 @@ def _read_party(
                 batches=1,
                 entries=len(portion),
                 events=outcome.events,
+                sequence_max=store.progress[source].newest if source in store.progress else 0,
                 postings=outcome.postings,
                 duplicates=outcome.duplicates,
                 refused=len(outcome.refused),
-                lag_ms_max=max(0, time.time_ns() // 1_000_000 - entry_order(portion[0][0])[0]),
+                lag_ms_max=lag_ms,
                 ms=ms,
                 ms_max=ms,
             )
@@ -226,6 +231,7 @@ async def _look_back(service: Service, reader: Reader) -> None:
 def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, signer: Signer) -> None:
     """Refuse a store that is behind its newest checkpoint, or other; sign one a minute from now on, and at the end."""
     file = settings.checkpoints
+    signed = Gauge("waferline_checkpoint_position", "The last batch signed", registry=service.registry)
 
     def sign() -> None:
         with file.open("ab") as held:
@@ -233,6 +239,7 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
             newest = newest_checkpoint(file, signer.verifier, epoch=store.epoch)
             if store.head.batch > (0 if newest is None else newest.batch):
                 append_checkpoint(file, sign_checkpoint(checkpoint_of(store), signer))
+                signed.set(store.head.batch)
                 position, head = store.head.batch, store.head.hash.hex()
                 service.log.info("checkpoint_signed", position=position, events=store.last_event, head=head)
 
@@ -259,6 +266,7 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
             f"the store is at batch {store.head.batch}, and is not what the checkpoint of batch {newest.batch} in"
             f" {file} sealed: was an old copy put back? Put the newer one back"
         )
+    signed.set(0 if newest is None else newest.batch)
     service.at_end.append(sign)
 
 
@@ -334,8 +342,8 @@ async def _read_told(service: Service, store: Store) -> int:
 class _Meters:
     """What the ledger counts for /metrics."""
 
-    def __init__(self, service: Service) -> None:
-        self.position = 0
+    def __init__(self, service: Service, store: Store) -> None:
+        self.position = 0  # up to here all is told
         self.events = Counter("waferline_events_recorded", "Events recorded", ["source"], registry=service.registry)
         self.refused = Counter(
             "waferline_events_refused", "Events refused", ["source", "code"], registry=service.registry
@@ -346,11 +354,21 @@ class _Meters:
         self.missing = Gauge(
             "waferline_sequences_missing", "Sequences not heard below the newest", ["source"], registry=service.registry
         )
-        self.head = Gauge("waferline_ledger_position", "The last batch recorded", registry=service.registry)
+        head = Gauge("waferline_ledger_position", "The last batch recorded", registry=service.registry)
+        head.set_function(lambda: store.head.batch)
+        told = Gauge("waferline_ledger_told", "The last batch told on the streams", registry=service.registry)
+        told.set_function(lambda: self.position)
+        self.work = Histogram(
+            "waferline_recording_seconds", "Time a batch takes", registry=service.registry, buckets=TIMES_S
+        )
+        self.lag = Histogram(
+            "waferline_recording_lag_seconds", "From stream to store", registry=service.registry, buckets=TIMES_S
+        )
 
-    def count(self, source: str, outcome: Outcome) -> None:
+    def count(self, source: str, outcome: Outcome, ms: float, lag_ms: float) -> None:
+        self.work.observe(ms / 1000)
+        self.lag.observe(lag_ms / 1000)
         self.events.labels(source).inc(outcome.events)
         self.duplicates.labels(source).inc(outcome.duplicates)
         for refused in outcome.refused:
             self.refused.labels(source, refused.code).inc()
-        self.head.set(outcome.head.batch)

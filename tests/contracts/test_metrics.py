@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/logs.md"
+KINDS = {"Counter", "Gauge", "Histogram"}
 
 
 def metrics_in_code() -> set[tuple[str, str, tuple[str, ...]]]:
@@ -13,7 +14,7 @@ def metrics_in_code() -> set[tuple[str, str, tuple[str, ...]]]:
     found = set()
     for file in sorted([*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/*.py")]):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Counter", "Gauge"):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
                 name = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
                 if isinstance(name, str):
                     labels = ast.literal_eval(node.args[2]) if len(node.args) > 2 else []

@@ -1,15 +1,18 @@
 """Does whatever fails stop the process, and does health tell the truth? Over a real Redis."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
+from starlette.applications import Starlette
 
 from services.operator.stack import Stack
 from shared.broker import Entry, Service, entry_order, publish_entries
@@ -55,6 +58,36 @@ async def running(service: Service) -> AsyncIterator["asyncio.Task[int]"]:
     yield task
     service.stopping.set()
     await task
+
+
+async def metrics_of(service: Service) -> str:
+    transport = httpx.ASGITransport(Starlette(routes=service.routes))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tried") as client:
+        return (await client.get("/metrics")).text
+
+
+async def test_the_metrics_say_whether_redis_is_up_and_how_long_an_entry_waits(service: Service) -> None:
+    held = asyncio.Event()
+
+    @service.reads(STREAM, after="0-0")
+    async def read(_: list[Entry]) -> None:
+        await held.wait()
+
+    away = Service("away", ServiceSettings(redis_url="redis://127.0.0.1:1/0"))
+    away.reads(STREAM, after="0-0")(read)
+    await away.broker.connect()
+    async with running(service):
+        say(service, b"1")
+        await metrics_of(service)  # whoever looks first sees it begin to wait
+        await asyncio.sleep(0.1)
+        waiting = await metrics_of(service)
+        held.set()
+
+    assert "waferline_redis_up 1.0" in waiting
+    [waited_s] = re.findall(r'waferline_stream_waiting_seconds\{stream=".*:tried"\} ([0-9.]+)', waiting)
+    assert 0.05 < float(waited_s) < 5
+    assert "waferline_redis_up 0.0" in await metrics_of(away)
+    assert "process_start_time_seconds" in waiting
 
 
 async def test_a_reader_begins_behind_its_position_and_hears_in_order(service: Service) -> None:

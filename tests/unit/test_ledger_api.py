@@ -21,16 +21,22 @@ voice = Voice("americas")
 LOG = [
     voice.say(NOON, StockOpened(wafers=n, product="HBM4-12H", site="abilene", supplier="samsung")) for n in (1, 2, 3)
 ]
+CAUSED = LOG[2].cloud_event() | {"id": UNSAID[:-1] + "1", "sequence": "4", "causationid": LOG[0].id}
+BELONGING = LOG[2].cloud_event() | {"id": UNSAID[:-1] + "2", "sequence": "5", "correlationid": LOG[0].id}
 WRONG = LOG[1].cloud_event() | {"type": "waferline.stock.opened.v9"}
+
+
+def ask_about(*bodies: bytes) -> httpx.AsyncClient:
+    store = fresh_store()
+    for n, body in enumerate(bodies):
+        record_entries(store, "demand", "americas", "datacenter", [(f"{n}-0", body)], now=microseconds(NOON))
+    transport = httpx.ASGITransport(Starlette(routes=routes(store)))
+    return httpx.AsyncClient(transport=transport, base_url="http://ledger")
 
 
 @pytest.fixture
 def client() -> httpx.AsyncClient:
-    store = fresh_store()
-    for n, body in enumerate((EventBatch.of(LOG[:1]).encode(), orjson.dumps(WRONG), EventBatch.of(LOG[2:]).encode())):
-        record_entries(store, "demand", "americas", "datacenter", [(f"{n}-0", body)], now=microseconds(NOON))
-    transport = httpx.ASGITransport(Starlette(routes=routes(store)))
-    return httpx.AsyncClient(transport=transport, base_url="http://ledger")
+    return ask_about(EventBatch.of(LOG[:1]).encode(), orjson.dumps(WRONG), EventBatch.of(LOG[2:]).encode())
 
 
 async def test_a_recorded_event_is_told_with_its_batch(client):
@@ -48,6 +54,17 @@ async def test_a_refused_event_is_told_with_code_and_path(client):
     assert answer.status_code == 200
     assert (answer.json()["status"], answer.json()["code"]) == ("refused", "unknown_version")
     assert answer.json()["path"] == "type"
+
+
+async def test_what_follows_from_an_event_or_belongs_to_it_is_found():
+    client = ask_about(EventBatch.of(LOG).encode(), *map(orjson.dumps, (CAUSED, BELONGING)))
+
+    ids = [event["id"] for event in (await client.get(f"/related/{LOG[0].id}")).json()]
+    none = await client.get(f"/related/{UNSAID}")
+
+    assert ids == [LOG[0].id, CAUSED["id"], BELONGING["id"]]
+    assert none.json() == []
+    assert (await client.get("/related/%25")).status_code == 400
 
 
 @pytest.mark.parametrize("path", [f"americas/{UNSAID}", f"emea/{LOG[0].id}", f"nobody/{UNSAID}"])
