@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 
 import orjson
 import typer
 
 from services.operator.asking import find_stack
+from services.operator.log_checks import Limits, LogChecks
 from services.operator.tables import open_console, table
 
 Level = Literal["info", "warning", "critical"]
@@ -23,6 +24,7 @@ _COLOURS = {"warning": "yellow", "critical": "red"}
 _COUNTED = {"batch_recorded": ("events", "duplicates"), "balances_rolled": ("postings",), "events_taken": ("events",)}
 _WORKING = {"batch_recorded", "balances_rolled"}  # their `ms` is work; that of `events_taken` is mostly waiting
 _REFUSING = {"event_refused", "refusal_heard"}
+_LIVES = {"service_started": True, "service_running": True, "service_stopped": False}
 _SHOWN_APART = {"timestamp", "level", "service", "log", "trace"}
 _SINCE = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -32,6 +34,9 @@ _BACK_BYTES = 65_536
 _RECENT_LINES = 10
 _CRITICALS_SHOWN = 20
 _NOT_OURS = "redis"  # Redis writes a log of its own, in its own words
+PARTIES = {"supplier", "datacenter"}
+_OTHERS = "others"  # who says what is no line of ours, where all stand in one stream
+_PREFIX = re.compile(rb"[\w.-]+ +\| ?")  # which container said it, as compose writes it
 
 
 class Line(NamedTuple):
@@ -98,10 +103,11 @@ class Summary:
     def add(self, line: Line) -> None:
         """Count a line."""
         fields, name = line.fields, str(line.fields["log"])
-        if name == "service_started":
-            self.restarts += self.lines > 0
+        if name == "service_started":  # what it says before, it says while it starts
+            self.restarts += any(self.names[life] for life in _LIVES)
             self.killed += self.alive
-        self.alive = name != "service_stopped"
+        if name in _LIVES:
+            self.alive = _LIVES[name]
         self.lines += 1
         self.lost += fields.get("lines_lost", 0)
         self.first = min(self.first or line.timestamp, line.timestamp)
@@ -206,12 +212,36 @@ def read_lines(folder: Path, chosen: Chosen, summaries: dict[str, Summary] | Non
                     yield line
 
 
-def summarise(folder: Path, chosen: Chosen) -> list[Summary]:
-    """Return a summary of each process."""
-    summaries: dict[str, Summary] = {}
-    for line in read_lines(folder, chosen, summaries):
-        summaries[line.process].add(line)
-    return list(summaries.values())
+def read_stream(texts: Iterable[bytes], chosen: Chosen, summaries: dict[str, Summary] | None = None) -> Iterator[Line]:
+    """Yield the lines that are wanted of a stream in which all processes speak; each line names its own.
+
+    What is none of ours (Redis, PostgreSQL and whoever else is in the same compose file) is counted, and passed over.
+    """
+    for text in texts:
+        said = _PREFIX.sub(b"", text.strip(), count=1) if text[:1] != b"{" else text.strip()
+        if not said:
+            continue
+        line, damaged = parse_line("", said)
+        if damaged and summaries is not None:
+            summaries.setdefault(_OTHERS, Summary(_OTHERS)).add_damaged(damaged)
+        if line is None:
+            continue
+        line = line._replace(process=process_of(line.fields))
+        if chosen.reads(line.process) and chosen.has(line):
+            yield line
+
+
+def process_of(fields: Mapping[str, Any]) -> str:
+    """Return who says a line, as a stack names its processes: `ledger`, `supplier-samsung`."""
+    service = str(fields.get("service"))
+    return f"{service}-{fields['source']}" if service in PARTIES and "source" in fields else service
+
+
+def summarise(lines: Iterable[Line], summaries: dict[str, Summary]) -> list[Summary]:
+    """Return a summary of each process; what is damaged is counted by whoever reads the lines."""
+    for line in lines:
+        summaries.setdefault(line.process, Summary(line.process)).add(line)
+    return [summaries[process] for process in sorted(summaries)]
 
 
 class _Tail:
@@ -316,7 +346,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def show_summaries(folder: Path, summaries: Iterable[Summary]) -> None:
+def show_summaries(place: Path | str, summaries: Iterable[Summary]) -> None:
     """Print summaries for a person."""
     console, summaries = open_console(), list(summaries)
     columns = ("service", "info", "warn", "crit", "damaged", "restarts", "killed", "first", "last")
@@ -328,7 +358,7 @@ def show_summaries(folder: Path, summaries: Iterable[Summary]) -> None:
         for s in summaries
     ]  # fmt: skip
     damaged = "damaged: cut by a kill, not written (disk full), or no line of ours"
-    console.print(table(f"Logs in {folder / 'logs'}, times of UTC", columns, rows, caption=damaged))
+    console.print(table(f"Logs in {place}, times of UTC", columns, rows, caption=damaged))
     done = [
         (s.process, what, total, s.rates().get(what), s.work_ms / 10 / s.seconds if s.seconds and s.work_ms else None)
         for s in summaries
@@ -368,46 +398,118 @@ def _show_criticals(criticals: list[Line]) -> None:
 
 
 def logs_command(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="What compose has printed; - for standard input. None: a stack's folder.", allow_dash=True),
+    ] = None,
     data: Annotated[Path, typer.Option("--data", help="The folder of the stack.")] = Path("data"),
     service: Annotated[str | None, typer.Option(help="Of one service: ledger, supplier, supplier-samsung.")] = None,
     level: Annotated[Level | None, typer.Option(help="The lines of this level and above.")] = None,
     name: Annotated[str | None, typer.Option(help="The lines of this name: event_refused.")] = None,
     since: Annotated[str | None, typer.Option(help="30s, 5m, 2h or 1d ago, or a UTC time: 2026-11-23T13:00.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Say what needs a person, and exit with 1 if any.")] = False,
+    silent_s: Annotated[float, typer.Option(help="With --check: how long a service may say nothing.")] = 30,
+    refused_percent: Annotated[float, typer.Option(help="With --check: how many of a source's events.")] = 1,
+    expect: Annotated[str, typer.Option(help="With --check: who must have said something: ledger,aggregator")] = "",
     json_: Annotated[bool, typer.Option("--json", help="The lines as they are; the summary as an object.")] = False,
 ) -> None:
     """Print a summary of what the services have logged; with --level, --name or --follow the lines themselves.
 
-    Example: waferline logs --level warning --since 1h
+    Examples: waferline logs --level warning --since 1h, or
+    docker compose logs --no-log-prefix --no-color | waferline logs - --check
     """
     try:
         begin = "" if since is None else parse_since(since, datetime.now(UTC))
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{since!r} is neither 5m nor a time", param_hint="--since") from error
     chosen = Chosen(service, level or "info", name, begin)
-    data = find_stack(data)
-    files = log_files(data, chosen)
-    if not files and not follow:
-        known = ", ".join(path.stem for path in log_files(data, Chosen()))
-        why = f"there are those of {known}" if known else "has a stack run there? Another folder: --data"
-        typer.secho(f"waferline: no log of {service or 'a service'} in {data / 'logs'}: {why}", fg="red", err=True)
-        raise typer.Exit(1)
-    width = max((len(path.stem) for path in files), default=0)
-    if follow:
+    source = _Streamed(file) if file is not None else _Kept(find_stack(data), chosen, must=not follow)
+    summaries: dict[str, Summary] = {}
+    if check:
+        limits = Limits(silent_s, refused_percent, tuple(each for each in expect.split(",") if each))
+        _check(source.read(chosen, summaries), limits, source.place, json_=json_)
+    elif follow:
         try:
-            for line in follow_lines(data, chosen, now=lambda: _timestamp(datetime.now(UTC))):
-                _print_line(line, width, raw=json_)
+            for line in source.follow(chosen):
+                _print_line(line, source.width, raw=json_)
         except KeyboardInterrupt:
             raise typer.Exit from None
     elif level is not None or name is not None:
-        for line in sorted(read_lines(data, chosen), key=lambda line: line.order):
-            _print_line(line, width, raw=json_)
+        for line in sorted(source.read(chosen, summaries), key=lambda line: line.order):
+            _print_line(line, source.width, raw=json_)
     else:
-        summaries = summarise(data, chosen)
+        found = summarise(source.read(chosen, summaries), summaries)
         if json_:
-            typer.echo(json.dumps({s.process: s.facts() for s in summaries}, indent=1))
+            typer.echo(json.dumps({s.process: s.facts() for s in found}, indent=1))
         else:
-            show_summaries(data, summaries)
+            show_summaries(source.place, found)
+
+
+class _Kept:
+    """The logs that a stack keeps in its folder, a file a process."""
+
+    def __init__(self, folder: Path, chosen: Chosen, *, must: bool) -> None:
+        self.folder, self.place = folder, str(folder / "logs")
+        files = log_files(folder, chosen)
+        self.width = max((len(path.stem) for path in files), default=0)
+        if must and not files:
+            known = ", ".join(path.stem for path in log_files(folder, Chosen()))
+            why = f"there are those of {known}" if known else "has a stack run there? Another folder: --data"
+            _give_up(f"no log of {chosen.service or 'a service'} in {self.place}: {why}")
+
+    def read(self, chosen: Chosen, summaries: dict[str, Summary]) -> Iterator[Line]:
+        return read_lines(self.folder, chosen, summaries)
+
+    def follow(self, chosen: Chosen) -> Iterator[Line]:
+        return follow_lines(self.folder, chosen, now=lambda: _timestamp(datetime.now(UTC)))
+
+
+class _Streamed:
+    """The lines of all processes in one stream, as compose prints them."""
+
+    width = 0  # nobody knows who will speak
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.place = file, "standard input" if str(file) == "-" else str(file)
+
+    def read(self, chosen: Chosen, summaries: dict[str, Summary] | None = None) -> Iterator[Line]:
+        if str(self.file) == "-":
+            yield from read_stream(typer.get_binary_stream("stdin"), chosen, summaries)
+            return
+        try:
+            with self.file.open("rb") as texts:
+                yield from read_stream(texts, chosen, summaries)
+        except OSError as error:
+            _give_up(f"{self.file}: {error.strerror}")
+
+    def follow(self, chosen: Chosen) -> Iterator[Line]:
+        """Yield the lines as they come: `docker compose logs --follow` merges them."""
+        return self.read(chosen)
+
+
+def _check(lines: Iterable[Line], limits: Limits, place: str, *, json_: bool) -> None:
+    """Print what needs a person, one line each, and exit with 1 if anything does; also where nobody said anything."""
+    checks = LogChecks()
+    for line in lines:
+        checks.add(line.process, line.fields)
+    if not checks.lines:
+        _give_up(f"not a line of a service in {place}: is that their log, and does --since reach back far enough?")
+    troubles = checks.troubles(datetime.now(UTC), limits)
+    if json_:
+        typer.echo(json.dumps([trouble._asdict() for trouble in troubles], indent=1))
+    elif troubles:
+        for trouble in troubles:
+            typer.echo(_printable(str(trouble)))
+    else:
+        typer.echo(f"nothing needs a person: {checks.lines:,} lines of {len(checks.processes)} services in {place}")
+    if troubles:
+        raise typer.Exit(1)
+
+
+def _give_up(why: str) -> NoReturn:
+    typer.secho(f"waferline: {why}", fg="red", err=True)
+    raise typer.Exit(1)
 
 
 def _print_line(line: Line, width: int, *, raw: bool) -> None:

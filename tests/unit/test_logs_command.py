@@ -11,7 +11,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from services.operator.logs import Chosen, follow_lines, logs_command, parse_line, parse_since, summarise
+from services.operator.logs import (
+    Chosen,
+    Summary,
+    follow_lines,
+    logs_command,
+    parse_line,
+    parse_since,
+    read_lines,
+    summarise,
+)
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 
@@ -48,6 +57,11 @@ def stack(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def summaries_of(stack: Path) -> list[Summary]:
+    summaries: dict[str, Summary] = {}
+    return summarise(read_lines(stack, Chosen(), summaries), summaries)
+
+
 def run(stack: Path, *arguments: str) -> tuple[int, str]:
     app = typer.Typer()
     app.command()(logs_command)
@@ -56,7 +70,7 @@ def run(stack: Path, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_summary_counts_what_each_process_said(stack):
-    ledger, samsung = summarise(stack, Chosen())
+    ledger, samsung = summaries_of(stack)
 
     assert (ledger.process, samsung.process) == ("ledger", "supplier-samsung")
     assert ledger.levels == {"info": 6, "warning": 2, "critical": 1}
@@ -66,20 +80,20 @@ def test_a_summary_counts_what_each_process_said(stack):
 
 
 def test_rates_are_over_the_time_covered(stack):
-    ledger, _ = summarise(stack, Chosen())
+    ledger, _ = summaries_of(stack)
 
     assert (ledger.seconds, ledger.rates()["events"], ledger.facts()["busy"]) == (10.0, 20.0, 0.02)
 
 
 def test_a_start_without_a_stop_before_it_is_a_kill(stack):
-    ledger, samsung = summarise(stack, Chosen())
+    ledger, samsung = summaries_of(stack)
 
     assert (ledger.restarts, ledger.killed) == (2, 1)
     assert (samsung.restarts, samsung.killed) == (0, 0)
 
 
 def test_damaged_lines_are_counted_and_what_follows_them_is_read(stack):
-    ledger, _ = summarise(stack, Chosen())
+    ledger, _ = summaries_of(stack)
 
     assert (ledger.damaged, ledger.lost) == (2, 4)
     assert ledger.names["service_started"] == 3
@@ -245,3 +259,56 @@ def test_following_goes_on_in_a_new_file_of_the_same_name(stack):
     followed = follow_lines(stack, Chosen(service="ledger"), now=lambda: "2026-11-23T15", wait=lambda: take_step(steps))
 
     assert list(islice(followed, 10))[-1].fields["pid"] == 4
+
+
+def read_composed(text: str, *arguments: str) -> tuple[int, str]:
+    app = typer.Typer()
+    app.command()(logs_command)
+    result = CliRunner().invoke(app, ["-", *arguments], input=text)
+    return result.exit_code, result.output
+
+
+def composed(stack: Path) -> str:
+    """Return what compose prints of a stack: all in one, foreign lines among them, some with their container's name."""
+    ledger, samsung = ((stack / "logs" / f"{name}.log").read_text() for name in ("ledger", "supplier-samsung"))
+    prefixed = "".join(f"supplier-samsung-1  | {text}\n" for text in samsung.splitlines())
+    foreign = "1:M 23 Nov 2026 14:06:37.135 * Ready\n\n2026-11-23 14:06:37 UTC [1] LOG:  ready\n"
+    return foreign + ledger + prefixed
+
+
+def test_what_compose_prints_is_read_as_the_files_are(stack):
+    _, kept = run(stack, "--json")
+    _, streamed = read_composed(composed(stack), "--json")
+
+    kept, streamed = json.loads(kept), json.loads(streamed)
+    others = streamed.pop("others")
+    assert others["damaged"] == 2 + kept["ledger"]["damaged"], "foreign lines are counted, and fatal to nobody"
+    for summary in (*kept.values(), *streamed.values()):
+        del summary["damaged"], summary["damaged_last"]
+    assert streamed == kept
+
+
+def test_lines_of_a_stream_are_chosen_by_who_says_them(stack):
+    _, chosen = read_composed(composed(stack), "--service", "supplier", "--level", "warning", "--json")
+    _, followed = read_composed(composed(stack), "--service", "supplier", "--follow", "--json")
+
+    assert [json.loads(text)["log"] for text in chosen.splitlines()] == ["refusal_heard"]
+    assert [json.loads(text)["log"] for text in followed.splitlines()] == ["service_started", "refusal_heard"]
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    app = typer.Typer()
+    app.command()(logs_command)
+
+    result = CliRunner().invoke(app, [str(tmp_path / "none.log")])
+
+    assert (result.exit_code, "No such file" in result.output) == (1, True)
+
+
+def test_what_a_service_says_while_it_starts_is_no_life_that_was_killed(stack):
+    started_twice = line(1, "service_started") + line(2, "service_stopped") + line(3, "batch_recorded", position=9)
+    (stack / "logs" / "ledger.log").write_text(started_twice + line(4, "service_started"))
+
+    ledger, _ = summaries_of(stack)
+
+    assert (ledger.restarts, ledger.killed) == (1, 0)
