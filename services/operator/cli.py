@@ -31,7 +31,7 @@ from services.operator.asking import ask, failures, find_stack, fold, open_store
 from services.operator.exporting import Format
 from services.operator.exporting import export as write_export
 from services.operator.histories import write_history, write_instants
-from services.operator.logs import logs_command
+from services.operator.logs import Chosen, Streamed, logs_command, read_lines
 from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
 from services.operator.provisioning import provision
@@ -44,8 +44,10 @@ from services.operator.tables import (
     save_picture,
     shortages_tables,
     table,
+    trace_tables,
     why_tables,
 )
+from services.operator.tracing import begin_of, steps_of, trace_event, unsaid
 from shared import contracts
 from shared.credentials import CredentialsError
 from shared.events import FIRMNESS, Firmness
@@ -714,6 +716,38 @@ def secrets(
     console.print(f"{len(done.made)} made, {len(done.changed)} changed, {len(done.kept)} kept in {to}", highlight=False)
     for step in done.next_steps():
         console.print(step, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def trace(
+    event: Annotated[str, typer.Argument(help="source/id: as the answer to who handed it in, and the logs, name it.")],
+    logs: Annotated[
+        Path | None,
+        typer.Option("--logs", help="What compose has printed; - for standard input. None: the stack's folder."),
+    ] = None,
+    data: Data = DATA,
+    store_url: StoreUrl = None,
+    json_: Json = False,
+) -> None:
+    """Print the way of one event to its balances: batch, postings, balances before and after, and each step's time.
+
+    Example: waferline trace samsung/0197f0c0-5a00-7000-8000-000000000001
+    """
+    source, _, id_ = event.rpartition("/")
+    if not source:
+        raise typer.BadParameter(f"{event!r} names no source: samsung/<id>")
+    with _errors_told():
+        data = find_stack(data)
+        found = trace_event(data, source, id_, store_url)
+        chosen = Chosen(since=begin_of(found))
+        steps = steps_of(found, Streamed(logs).read(chosen) if logs is not None else read_lines(data, chosen))
+    found |= {"steps": steps, "unsaid": unsaid(steps)}
+    if json_:
+        _print_json(found)
+        return
+    console = open_console()
+    for each in trace_tables(found):
+        console.print(each)
 
 
 @app.command()

@@ -34,7 +34,7 @@ _BACK_BYTES = 65_536
 _RECENT_LINES = 10
 _CRITICALS_SHOWN = 20
 _NOT_OURS = "redis"  # Redis writes a log of its own, in its own words
-PARTIES = {"supplier", "datacenter"}
+PARTIES = frozenset({"supplier", "datacenter"})
 _OTHERS = "others"  # who says what is no line of ours, where all stand in one stream
 _PREFIX = re.compile(rb"[\w.-]+ +\| ?")  # which container said it, as compose writes it
 
@@ -424,7 +424,7 @@ def logs_command(
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{since!r} is neither 5m nor a time", param_hint="--since") from error
     chosen = Chosen(service, level or "info", name, begin)
-    source = _Streamed(file) if file is not None else _Kept(find_stack(data), chosen, must=not follow)
+    source = Streamed(file) if file is not None else _Kept(find_stack(data), chosen, must=not follow)
     summaries: dict[str, Summary] = {}
     if check:
         limits = Limits(silent_s, refused_percent, tuple(each for each in expect.split(",") if each))
@@ -465,7 +465,7 @@ class _Kept:
         return follow_lines(self.folder, chosen, now=lambda: _timestamp(datetime.now(UTC)))
 
 
-class _Streamed:
+class Streamed:
     """The lines of all processes in one stream, as compose prints them."""
 
     width = 0  # nobody knows who will speak

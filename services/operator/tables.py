@@ -12,6 +12,7 @@ from rich.text import Text
 
 WIDTH = 180  # where nobody says how wide it is: no number may be cut
 PICTURE_WIDTH = 120
+_POSTINGS_SHOWN = 20
 _SHOWN = 5  # orders, supplies and causes behind a shortage; all that are told with --json
 
 
@@ -264,6 +265,66 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
 
 def _figure(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def trace_tables(found: Mapping[str, Any]) -> Iterator[Group]:
+    """Yield what is known of one event: what it says, its way, what follows from it, and what belongs to it."""
+    event, batch, refused = found["event"], found["batch"], found["refused"]
+    if refused is not None:
+        said = [tuple(refused.values())]
+        yield table(f"{found['source']}/{found['id']}: refused", ("code", "where", "what is wrong"), said)
+    else:
+        said = [(name, str(value)) for name, value in event["data"].items()]
+        title = f"{found['source']}/{found['id']}: {event['type']}, sequence {found['sequence']}, of {event['time']}"
+        yield table(title, ("field", "value"), said)
+    steps = [
+        (step["step"], step["at"][11:23], "" if step["since"] == step["at"] else step["since"][11:23],
+         step["lag_ms_max"], step["process"], line.get("log", "–"), line.get("position"))
+        for step in found["steps"]
+        for line in (step["line"] or {},)
+    ]  # fmt: skip
+    missing = f"no line of: {', '.join(found['unsaid'])}\n" if found["unsaid"] else ""
+    yield table(
+        f"Its way, times of UTC; batch {batch['position']}, {batch['events']} events, head {batch['head'][:16]}",
+        ("step", "at", "or since", "lag ms, most", "by", "log", "through"),
+        steps,
+        caption=missing + "since: a line that adds up what came fast is of all from then on. "
+        + ("Folded into the balances." if found["folded"] else "NOT yet folded into the balances."),
+    )  # fmt: skip
+    if found["postings"]:
+        rows = [tuple(posting.values()) for posting in found["postings"][:_POSTINGS_SHOWN]]
+        more = len(found["postings"]) - len(rows)
+        caption = f"net of all {batch['events']} events of the batch" if batch["events"] > 1 else "of this event alone"
+        yield table(
+            "Postings",
+            ("measure", "day", "product", "site", "supplier", "wafers"),
+            rows,
+            caption=caption + (f"; and {more} more: --json" if more else ""),
+        )
+    balances = [
+        (
+            key["product"],
+            key["site"],
+            key["supplier"],
+            name,
+            change,
+            *(_of(key[at], name) for at in ("before", "after")),
+        )
+        for key in found["balances"]
+        for name, change in key["change"].items()
+        if change
+    ]
+    if balances:
+        columns = ("product", "site", "supplier", "balance", "change", "before the batch", "after it")
+        yield table("Balances that it changed", columns, balances, caption="–: the store cannot be read here; --store")
+    if found["related"]:
+        rows = [(", ".join(each["as"]), f"{each['source']}/{each['id']}", each["type"], each["time"]) for each in
+                found["related"]]  # fmt: skip
+        yield table("What belongs to it", ("as", "event", "type", "time"), rows)
+
+
+def _of(balance: Mapping[str, int] | None, name: str) -> int | None:
+    return None if balance is None else balance[name]
 
 
 def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> Group:
