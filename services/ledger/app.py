@@ -5,10 +5,10 @@ import fcntl
 import re
 import time
 from collections import Counter as PlainCounter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import orjson
 from prometheus_client import Counter, Gauge, Histogram
@@ -31,6 +31,7 @@ from services.ledger.recording import Outcome, record_entries
 from services.ledger.store import Fenced, Store, open_store
 from shared.broker import TIMES_S, Entry, Reader, Service, entry_order, publish_entries
 from shared.credentials import postgres_login
+from shared.events import ReasonCode
 from shared.log import REFUSALS_SAID_MAX
 from shared.settings import ServiceSettings
 from shared.streams import DATA, POSTINGS, Role, recorded, said
@@ -77,7 +78,7 @@ def build_app(settings: LedgerSettings) -> Service:
         _keep_checkpoints(service, settings, store, read_signer(settings.checkpoint_key))
     offsets = store.offsets()
     stored = asyncio.Event()
-    meters = _Meters(service, store)
+    meters = _Meters(service, store, [source for _, source in settings.parties()])
     service.facts = lambda: {
         "position": store.head.batch,
         "events": store.last_event,
@@ -342,7 +343,7 @@ async def _read_told(service: Service, store: Store) -> int:
 class _Meters:
     """What the ledger counts for /metrics."""
 
-    def __init__(self, service: Service, store: Store) -> None:
+    def __init__(self, service: Service, store: Store, sources: Sequence[str]) -> None:
         self.position = 0  # up to here all is told
         self.events = Counter("waferline_events_recorded", "Events recorded", ["source"], registry=service.registry)
         self.refused = Counter(
@@ -364,6 +365,11 @@ class _Meters:
         self.lag = Histogram(
             "waferline_recording_lag_seconds", "From stream to store", registry=service.registry, buckets=TIMES_S
         )
+        for source in sources:  # a counter that begins at 1 is no rise to who watches it: all begin at 0
+            self.events.labels(source)
+            self.duplicates.labels(source)
+            for code in get_args(ReasonCode):
+                self.refused.labels(source, code)
 
     def count(self, source: str, outcome: Outcome, ms: float, lag_ms: float) -> None:
         self.work.observe(ms / 1000)

@@ -22,6 +22,9 @@ LINES = [
      "source": "samsung", "sequence": 5, "code": "fraction", "path": "data.wafers", "position": 2},
     {"timestamp": "2026-11-23T14:06:42.732623Z", "level": "critical", "service": "ledger", "log": "service_stopped",
      "reason": "Fenced()", "trace": "Traceback (most recent call last):\nFenced"},
+    # as compose prints them: one container after the other, not by time
+    {"timestamp": "2026-11-23T14:06:41.500000Z", "level": "info", "service": "supplier", "log": "verdicts_heard",
+     "source": "samsung", "position": 5, "batches": 2, "held_ms": 640},
 ]  # fmt: skip
 
 
@@ -56,7 +59,7 @@ def test_lnav_reads_our_lines(tmp_path):
     environment = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "TERM": "dumb"}
     log = tmp_path / "ledger.log"
     log.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in LINES))
-    query = ";SELECT log_level, service, log, source, position, code, ms FROM waferline ORDER BY log_line"
+    query = ";SELECT log_level, service, log, source, position, code, ms, held_ms FROM waferline ORDER BY log_line"
     command = ["-n", "-c", query, "-c", ":write-json-to -", str(log)]
 
     installed = subprocess.run([lnav, "-i", str(FORMAT)], env=environment, capture_output=True, check=False, timeout=60)
@@ -65,7 +68,8 @@ def test_lnav_reads_our_lines(tmp_path):
     assert installed.returncode == 0, installed.stderr
     answer = [tuple(row.values()) for row in json.loads(done.stdout)]
     assert answer == [
-        ("info", "ledger", "batch_recorded", "samsung", 1, None, 2.07),
-        ("warning", "ledger", "event_refused", "samsung", 2, "fraction", None),
-        ("critical", "ledger", "service_stopped", None, None, None, None),
+        ("info", "ledger", "batch_recorded", "samsung", 1, None, 2.07, None),
+        ("info", "supplier", "verdicts_heard", "samsung", 5, None, None, 640),
+        ("warning", "ledger", "event_refused", "samsung", 2, "fraction", None, None),
+        ("critical", "ledger", "service_stopped", None, None, None, None, None),
     ]
