@@ -4,14 +4,20 @@ PYTHON ?= python3
 ARGS ?=
 
 BIN := .venv/bin
-LOCK := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock"
+COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+SERVICES := ledger aggregator supplier datacenter operator
+IMAGES := $(SERVICES:%=image-%)
+PLATFORMS := $(patsubst %,manylinux_2_%_x86_64,17 27 28 34) manylinux2014_x86_64
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILED := kernel or curves or planning or netting or pegging or performance or rolling or instants
 BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up secrets check test simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock clean
+.PHONY: help demo demo-compose up down status logs ask secrets check test test-compose simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -74,10 +80,25 @@ chaos: .venv/ready  ## Kill, stop, cut and fill up the real processes, and check
 lock: .venv/ready  ## Choose the newest of every package anew, on the oldest Python: PYTHON=python3.11 make lock.
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "lock: needs a .venv of Python 3.11: make clean; PYTHON=python3.11 make lock"; exit 1; }
-	@echo "lock: asking for the newest of every package, about a minute"
-	@$(LOCK) $(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --allow-unsafe --strip-extras \
-		--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file requirements.txt pyproject.toml
+	@echo "lock: asking for the newest of every package, and which of them each service loads: about four minutes"
+	@$(COMPILE) --upgrade --all-extras --output-file requirements.txt pyproject.toml
+	@for service in $(SERVICES); do $(COMPILE) --extra $$service --constraint requirements.txt \
+		--output-file deploy/requirements/$$service.txt pyproject.toml || exit 1; done
+
+base-images:  ## Build the images that ours rest on from Debian's packages, where no registry is reached; needs root.
+	@deploy/airgap/build.sh $(ARGS)
+
+wheels:  ## Fetch the packages of the images into deploy/airgap/wheels, where a build does not reach them itself.
+	@$(PYTHON) -m pip download --quiet --no-deps --only-binary :all: --require-hashes --python-version 3.13 \
+		$(PLATFORMS:%=--platform %) --dest deploy/airgap/wheels $(SERVICES:%=--requirement deploy/requirements/%.txt)
+
+images: $(IMAGES)  ## Build the images of all services; see docs/deployment.md for where there is no registry.
+
+$(IMAGES): image-%:
+	@echo "building: waferline/$*:$(VERSION), up to a minute"
+	@docker build --quiet --network host --file deploy/Dockerfile --target $(if $(filter operator,$*),operator,service) \
+		--build-arg SERVICE=$* --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--tag waferline/$*:$(VERSION) . > /dev/null
 
 clean:  ## Remove what was made here: .venv, caches, compiled kernels. Data stays.
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

