@@ -129,3 +129,13 @@ def test_a_service_that_is_not_let_in_ends_with_one_line_that_says_what_to_do(
         assert words in lines[0]["reason"]
     for password in secrets.glob("redis-*"):
         assert password.read_bytes() not in done.stdout + done.stderr
+
+
+def test_an_embedded_stack_asks_its_own_redis_as_on_a_laptop_whatever_is_set_for_a_deployment(
+    folder: Path, secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in login(secrets, "operator").items():
+        monkeypatch.setenv(name, value)
+
+    with started(Stack(folder)) as stack:
+        assert httpx.get(stack.url("ledger") + "/health").json()["well"]
