@@ -14,6 +14,13 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILED := kernel or curves or planning or netting or pegging or performance or rolling or instants
 BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 
+COMPOSE_COMMAND := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+COMPOSE := $(COMPOSE_COMMAND) --file docker-compose.yml $(if $(TLS),--file deploy/tls.yml) $(PROFILES:%=--profile %)
+ASK := $(COMPOSE) --profile tools run --rm --no-deps -T operator
+SECRETS := mkdir -p deploy/secrets && docker run --rm --network none --user "$$(id -u):$$(id -g)" \
+	--volume "$(CURDIR)/deploy/secrets:/secrets" waferline/operator:$(VERSION) secrets --to /secrets
+
+export WAFERLINE_VERSION := $(VERSION)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
@@ -26,11 +33,31 @@ help:  ## List the targets.
 demo: .venv/ready  ## Run the reference programme on this machine and show its balances; ARGS="..." is passed on.
 	@$(BIN)/waferline demo $(ARGS)
 
-up: .venv/ready  ## Start Redis and all services on this machine, and keep them running; ARGS="..." is passed on.
-	@$(BIN)/waferline up $(ARGS)
+up: images deploy/secrets/users.acl  ## Run everything in containers, and return when all are well; TLS=1 encrypts, PROFILES="monitoring" adds.
+	@$(COMPOSE) up --detach
+	@deploy/healthy.sh $(COMPOSE)
 
-secrets: .venv/ready  ## Make the secrets of a deployment that are missing in deploy/secrets; ARGS="--renew NAME" makes one anew.
-	@$(BIN)/waferline secrets $(ARGS)
+down:  ## Stop the containers; what they keep stays in their volumes. ARGS=--volumes takes it away, too.
+	@$(COMPOSE) down $(ARGS)
+
+status:  ## Show each container, and how far each service is.
+	@$(COMPOSE) ps
+	@$(ASK) status $(ARGS)
+
+logs:  ## Sum up what the containers have logged; ARGS="--follow", ARGS="--since 10m", ARGS=--check.
+	@$(COMPOSE) logs --no-log-prefix --no-color | $(ASK) logs $(ARGS) -
+
+ask:  ## Ask the running containers: ARGS="shortages --why".
+	@$(ASK) $(ARGS)
+
+demo-compose: images  ## Run the reference programme in containers, and show its balances: those of `make demo`.
+	@deploy/demo.sh $(COMPOSE_COMMAND)
+
+secrets: image-operator  ## Make the secrets of a deployment that are missing in deploy/secrets; ARGS="--renew NAME" makes one anew.
+	@$(SECRETS) $(ARGS)
+
+deploy/secrets/users.acl: | image-operator
+	@$(SECRETS)
 
 check: .venv/ready  ## Check format, lint, types, who imports whom, the domain and the wire: before every commit.
 	@$(BIN)/ruff format --quiet --check . || { echo "format: run 'make format'"; exit 1; }

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ServiceSettings(BaseSettings):
     """Read once from the environment, as `WAFERLINE_` and the field, when a service starts."""
 
-    model_config = SettingsConfigDict(env_prefix="WAFERLINE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="WAFERLINE_", env_ignore_empty=True, frozen=True)
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     redis_user: str | None = Field(default=None, description="of its ACL file; none: the one without a name")
