@@ -83,7 +83,7 @@ class LogChecks:
 
     def _follow(self, process: str, at: str, fields: Mapping[str, Any], seen: _Process) -> None:
         """Look at how far a process says it is."""
-        if "head" in fields:
+        if fields.get("head"):  # before the first batch the aggregator has none
             before = self.heads.setdefault(fields["position"], fields["head"])
             if before != fields["head"]:
                 why = f"{fields['head'][:16]} after batch {fields['position']}, and {before[:16]} was said before"
