@@ -25,10 +25,11 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
+from shared.access import METRICS, OPEN, Access, ScopedRoute
 from shared.credentials import redis_address, refused
 from shared.log import Tally, open_log, why
+from shared.peers import read_certificate
 from shared.settings import ServiceSettings
 from shared.streams import DATA
 
@@ -107,9 +108,9 @@ class Service:
         self.at_start: list[Task] = []
         self.beside: list[Task] = []
         self.at_end: list[Callable[[], None]] = []
-        self.routes: list[BaseRoute] = [
-            Route("/health", self._answer_health),
-            Route("/metrics", self._answer_metrics),
+        self.routes = [
+            ScopedRoute("/health", self._answer_health, scope=OPEN),
+            ScopedRoute("/metrics", self._answer_metrics, scope=METRICS),
         ]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
@@ -117,6 +118,9 @@ class Service:
         self._waiting_s = Gauge(
             "waferline_stream_waiting_seconds", "How long an entry waits", ["stream"], registry=self.registry
         )
+        self.access = Access(settings, self.tally, self.registry)
+        self.at_end.append(self.access.refusals.flush)
+        self.certificate = read_certificate(settings)
         self.facts: Callable[[], dict[str, Any]] = dict
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
@@ -207,9 +211,10 @@ class Service:
             }
         return lags
 
-    async def _answer_health(self, _: Request) -> Response:
+    async def _answer_health(self, request: Request) -> Response:
         health = await self.health()
-        return JSONResponse({"well": health.well, **health.detail}, status_code=200 if health.well else 503)
+        detail = health.detail if self.access.sees_health(request) else {}
+        return JSONResponse({"well": health.well, **detail}, status_code=200 if health.well else 503)
 
     async def _answer_metrics(self, _: Request) -> Response:
         try:
@@ -251,7 +256,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        server = self._serve()
+        server = self.serve()
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._find_redis()
@@ -309,19 +314,25 @@ class Service:
             what = "Redis" if self.settings.tls_ca_file is None else "Redis that speaks TLS"
             raise RedisTimeoutError(f"no {what} at {self.redis_place} within {_FOUND_WITHIN_S:.0f} s") from late
 
-    def _serve(self) -> uvicorn.Server | None:
+    def web_app(self) -> Starlette:
+        """Return what is served over HTTP: every route behind its scope."""
+        return Starlette(routes=[self.access.guard(route) for route in self.routes])
+
+    def serve(self) -> uvicorn.Server | None:
+        """Return the HTTP server, not yet started; None where the settings want none."""
         if not self.settings.http_port:
             return None
-        return _Server(
-            uvicorn.Config(
-                Starlette(routes=self.routes),
-                host=self.settings.http_host,
-                port=self.settings.http_port,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-            )
+        config = uvicorn.Config(
+            self.web_app(),
+            host=self.settings.http_host,
+            port=self.settings.http_port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
         )
+        config.load()
+        config.ssl = self.certificate
+        return _Server(config)
 
     async def _watch(self, task: Task) -> None:
         try:

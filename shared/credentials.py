@@ -40,7 +40,7 @@ def redis_address(settings: ServiceSettings) -> RedisAddress:
             raise CredentialsError(f"{scheme}:// is not asked over TLS: repair WAFERLINE_REDIS_URL")
         url = f"rediss://{rest}"
         options |= {
-            "ssl_ca_certs": str(_read_ca(settings.tls_ca_file)),
+            "ssl_ca_certs": str(read_ca(settings.tls_ca_file)),
             "ssl_cert_reqs": "required",
             "ssl_check_hostname": True,
             "ssl_min_version": ssl.TLSVersion.TLSv1_2,
@@ -54,7 +54,7 @@ def postgres_login(password_file: Path | None, ca_file: Path | None) -> dict[str
     if password_file is not None:
         login["password"] = read_secret(password_file, "WAFERLINE_STORE_PASSWORD_FILE")
     if ca_file is not None:
-        login |= {"sslmode": "verify-full", "sslrootcert": str(_read_ca(ca_file))}
+        login |= {"sslmode": "verify-full", "sslrootcert": str(read_ca(ca_file))}
     return login
 
 
@@ -90,7 +90,7 @@ def read_secret(path: Path, setting: str) -> str:
     return secret
 
 
-def _read_ca(path: Path) -> Path:
+def read_ca(path: Path) -> Path:
     """Return the path of a CA that can be read as one: it is named now, not when a connection fails."""
     try:
         ssl.create_default_context(cafile=path)

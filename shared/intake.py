@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-import orjson
-from starlette.responses import Response
-
 from shared.events import Refused, parse_strictly
 from shared.outbox import Outbox, Said
 from shared.postings import Refusal
@@ -88,9 +85,3 @@ def _number(event: dict[str, Any], source: str, sequence: int) -> tuple[bytes, b
             "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {INTAKE_BYTES_MAX}"
         )
     return sha256(json.dumps(content, sort_keys=True).encode()).digest(), entry
-
-
-def problem(status: int, detail: str) -> Response:
-    """Return an error as RFC 9457 problem details."""
-    body = {"type": "about:blank", "status": status, "detail": detail}
-    return Response(orjson.dumps(body), status_code=status, media_type="application/problem+json")

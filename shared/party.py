@@ -14,15 +14,16 @@ from prometheus_client import Gauge
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from shared.access import ScopedRoute, publish_scope
 from shared.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch, Row, read_entry
 from shared.broker import Entry, Service, publish_entries
 from shared.events import Event, day_number, microseconds
-from shared.intake import INTAKE_BYTES_MAX, hand_in, problem
+from shared.intake import INTAKE_BYTES_MAX, hand_in
 from shared.log import REFUSALS_SAID_MAX
 from shared.outbox import Outbox, Said
 from shared.postings import Recorded, Refusal
+from shared.problem import problem
 from shared.scenario import Variant
 from shared.settings import ServiceSettings
 from shared.streams import Role, recorded, said
@@ -79,7 +80,7 @@ class Party:
         Gauge("waferline_outbox_events", "Events not yet recorded", registry=service.registry).set_function(
             lambda: len(self.outbox)
         )
-        service.routes.append(Route("/events", self._take, methods=["POST"]))
+        service.routes.append(ScopedRoute("/events", self._take, scope=publish_scope(self.source), methods=["POST"]))
         service.reads(recorded(self.source), after="0-0")(self._hear_verdicts)
         service.run_beside(self._send)
         service.at_end.append(self.outbox.connection.close)

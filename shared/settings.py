@@ -19,4 +19,8 @@ class ServiceSettings(BaseSettings):
     )
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65_535, description="0 serves no HTTP")
+    http_tokens_file: Path | None = Field(default=None, description="who may ask; none: everybody on this machine")
+    token_file: Path | None = Field(default=None, description="the token sent to other services; none: none is sent")
+    tls_cert_file: Path | None = Field(default=None, description="with tls_key_file, HTTPS is served; none: HTTP")
+    tls_key_file: Path | None = Field(default=None, description="the private key of tls_cert_file")
     silence_max_s: float = Field(default=30, gt=0, description="how long an entry may wait before health says no")

@@ -11,7 +11,6 @@ from typing import Any, cast, get_args
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from services.aggregator.alerts import Alert
 from services.aggregator.curves import PARTS, Basis, Curves, Grouping, Only, Part
@@ -24,6 +23,7 @@ from services.aggregator.reading import Reading
 from services.aggregator.schedule import schedule
 from services.aggregator.service_level import served
 from services.aggregator.shortage import Explanation, explain
+from shared.access import READ, ScopedRoute
 from shared.alerts import SUBJECTS
 from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_number
 
@@ -42,7 +42,7 @@ class BadParameter(Exception):
     """A query parameter is not what is allowed; the message says what is."""
 
 
-def routes(read: Callable[[], Reading]) -> list[Route]:
+def routes(read: Callable[[], Reading]) -> list[ScopedRoute]:
     """Return the routes over what `read` gives.
 
     A page is worked out without a pause in the loop that also folds, so it is of one position and never torn; what
@@ -58,7 +58,7 @@ def routes(read: Callable[[], Reading]) -> list[Route]:
         "/months": _months,
         "/state": _state,
     }
-    return [Route(path, partial(_answer, read=read, view=view)) for path, view in views.items()]
+    return [ScopedRoute(path, partial(_answer, read=read, view=view), scope=READ) for path, view in views.items()]
 
 
 async def _answer(request: Request, read: Callable[[], Reading], view: View) -> Response:

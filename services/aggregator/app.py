@@ -23,6 +23,7 @@ from services.aggregator.telling import Teller
 from shared.broker import TIMES_S, Entry, Service, publish_entries
 from shared.catalog import digest
 from shared.events import Firmness
+from shared.peers import Caller, expect_let_in, read_caller
 from shared.postings import PostingBatch
 from shared.settings import ServiceSettings
 from shared.streams import BALANCES, POSTINGS
@@ -64,7 +65,8 @@ def build_app(settings: AggregatorSettings) -> Service:
     service = Service("aggregator", settings)
     reading = Reading(_nothing_folded(settings), settings.limits())
     teller = Teller(service, reading)
-    folder = _Folder(settings, reading, service.log)
+    caller = read_caller(settings)
+    folder = _Folder(settings, caller, reading, service.log)
     told_through = 0  # the position whose balances are on their stream
     meters = _Meters(service, reading)
     service.routes += routes(lambda: reading)
@@ -136,7 +138,9 @@ def build_app(settings: AggregatorSettings) -> Service:
         service.readers[0].begin_behind(f"{state.curves.epoch}-{told_through}")
 
     if settings.snapshot is not None:
-        snapshots = Snapshots(service, reading, settings.snapshot, settings.snapshot_every_s, settings.ledger_url)
+        snapshots = Snapshots(
+            service, reading, settings.snapshot, settings.snapshot_every_s, settings.ledger_url, caller
+        )
         snapshots.begin(adopt)
         snapshots.keep(lambda: told_through == reading.state.curves.position)
 
@@ -146,8 +150,11 @@ def build_app(settings: AggregatorSettings) -> Service:
 class _Folder:
     """Folds batches in their order, each once; what the stream has lost comes from the ledger."""
 
-    def __init__(self, settings: AggregatorSettings, reading: Reading, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, settings: AggregatorSettings, caller: Caller, reading: Reading, log: FilteringBoundLogger
+    ) -> None:
         self.settings = settings
+        self.caller = caller
         self.reading = reading
         self.log = log
 
@@ -181,10 +188,12 @@ class _Folder:
     async def _fetch(self, batch: PostingBatch, state: State) -> AsyncIterator[PostingBatch]:
         """Yield the batches between the last one folded and this one."""
         url, curves = self.settings.ledger_url, state.curves
-        async with httpx.AsyncClient(base_url=url, timeout=30) as ledger:
+        headers, verify = self.caller
+        async with httpx.AsyncClient(base_url=url, timeout=30, headers=headers, verify=verify) as ledger:
             while curves.position < batch.previous:
                 after = curves.position
                 page = await ledger.get("/postings", params={"after": after, "limit": _FETCHED_AT_ONCE})
+                expect_let_in(page, f"the ledger at {url}")
                 page.raise_for_status()
                 for line in page.content.splitlines():
                     late = PostingBatch.model_validate_json(line)

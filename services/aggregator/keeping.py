@@ -14,6 +14,7 @@ from services.aggregator.reading import Reading
 from services.aggregator.snapshot import Unusable, decode, encode, seal
 from services.aggregator.state import State
 from shared.broker import Service
+from shared.peers import NOBODY, Caller, expect_let_in
 from shared.postings import PostingBatch
 
 _ANSWERED_WITHIN_S = 10.0  # by a ledger that starts at the same time
@@ -70,8 +71,17 @@ def _sync(folder: Path) -> None:
 class Snapshots:
     """The snapshots of a service: it begins with the last one, and writes them beside the fold and at its end."""
 
-    def __init__(self, service: Service, reading: Reading, path: Path, every_s: float, ledger_url: str) -> None:
-        self.service, self.reading, self.every_s, self.ledger_url = service, reading, every_s, ledger_url
+    def __init__(
+        self,
+        service: Service,
+        reading: Reading,
+        path: Path,
+        every_s: float,
+        ledger_url: str,
+        caller: Caller = NOBODY,
+    ) -> None:
+        self.service, self.reading, self.every_s = service, reading, every_s
+        self.ledger_url, self.caller = ledger_url, caller
         self.keeper = Keeper(path)
 
     def begin(self, adopt: Callable[[State], None]) -> None:
@@ -81,7 +91,7 @@ class Snapshots:
             began, log, fresh = time.perf_counter(), self.service.log, self.reading.state.curves
             try:
                 state = decode(self.keeper.read(), fresh.start, fresh.days, fresh.catalogue)
-                await expect_held(state.curves, self.ledger_url)
+                await expect_held(state.curves, self.ledger_url, self.caller)
             except Unusable as why:
                 if why.code != "missing":
                     log.warning("snapshot_refused", code=why.code, reason=str(why))
@@ -141,13 +151,20 @@ def _standing(curves: Curves) -> _Standing:
     return curves.epoch or 0, curves.position
 
 
-async def expect_held(curves: Curves, ledger_url: str) -> None:
-    """Raise `Unusable` where the ledger does not hold the very batch that the curves end with, or does not answer."""
+async def expect_held(curves: Curves, ledger_url: str, caller: Caller = NOBODY) -> None:
+    """Raise `Unusable` where the ledger does not hold the very batch that the curves end with, or does not answer.
+
+    One that does not let us in is no reason to fold anew: it would not tell what a gap needs, either.
+    """
     deadline = time.monotonic() + _ANSWERED_WITHIN_S
-    async with httpx.AsyncClient(base_url=ledger_url, timeout=_ANSWERED_WITHIN_S) as ledger:
+    client = httpx.AsyncClient(
+        base_url=ledger_url, timeout=_ANSWERED_WITHIN_S, headers=caller.headers, verify=caller.verify
+    )
+    async with client as ledger:
         while True:
             try:
                 page = await ledger.get("/postings", params={"after": curves.position - 1, "limit": 1})
+                expect_let_in(page, f"the ledger at {ledger_url}")
                 page.raise_for_status()
                 break
             except httpx.HTTPError as why:

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from services.ledger.store import Store, StoredRefusal
+from shared.access import AUDIT, ScopedRoute
 from shared.batch import Row
 
 _PAGE_MAX = 200
@@ -17,7 +17,7 @@ _WHOLE = re.compile(r"[0-9]{1,18}").fullmatch
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
-def routes(store: Store) -> list[BaseRoute]:
+def routes(store: Store) -> list[ScopedRoute]:
     """Return the routes over a store; a handler runs between two batches, so what it reads is whole."""
 
     async def answer_event(request: Request) -> Response:
@@ -76,12 +76,12 @@ def routes(store: Store) -> list[BaseRoute]:
         return _json(store.tallies)
 
     return [
-        Route("/events/{source}/{id}", answer_event),
-        Route("/related/{id}", answer_related),
-        Route("/postings", answer_postings),
-        Route("/head", answer_head),
-        Route("/refusals", answer_refusals),
-        Route("/counts", answer_counts),
+        ScopedRoute("/events/{source}/{id}", answer_event, scope=AUDIT),
+        ScopedRoute("/related/{id}", answer_related, scope=AUDIT),
+        ScopedRoute("/postings", answer_postings, scope=AUDIT),
+        ScopedRoute("/head", answer_head, scope=AUDIT),
+        ScopedRoute("/refusals", answer_refusals, scope=AUDIT),
+        ScopedRoute("/counts", answer_counts, scope=AUDIT),
     ]
 
 

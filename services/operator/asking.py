@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import numpy as np
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 
 from services.aggregator.api import routes as aggregator_routes
 from services.aggregator.app import AggregatorSettings
@@ -67,7 +66,7 @@ async def _ask_store(
             return Reading(State(fold(store), fold_lines(store.said())), limits)
         return Reading(State(fold_as_of(store, as_of), fold_lines_as_of(store, as_of)), limits)
 
-    routes: list[BaseRoute] = ledger_routes(store) if service == "ledger" else [*aggregator_routes(read)]
+    routes = ledger_routes(store) if service == "ledger" else aggregator_routes(read)
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
         return await client.get(path, params=params)

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "logs.md"
 LEVELS = {"debug", "info", "warning", "warn", "error", "critical", "exception", "fatal", "log"}
-WHO = {"shared/log.py": "all", "shared/broker.py": "all", "shared/party.py": "party"}
+WHO = {"shared/log.py": "all", "shared/access.py": "all", "shared/broker.py": "all", "shared/party.py": "party"}
 EVERY_LINE = {"timestamp", "level", "service", "log", "source", "lines_lost", "held_ms"}
 Lines = dict[tuple[str, str, str], set[str]]  # name, who, level -> fields
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from shared.batch import read_entry
 from shared.events import StockOpened, SupplyCommitted
-from shared.intake import INTAKE_BYTES_MAX, Handed, hand_in, problem
+from shared.intake import INTAKE_BYTES_MAX, Handed, hand_in
 from shared.outbox import Outbox
 from shared.postings import Refusal
+from shared.problem import problem
 from shared.voice import Voice
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}

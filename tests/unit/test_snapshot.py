@@ -23,7 +23,9 @@ from services.aggregator.planning import month_table, plan_ahead
 from services.aggregator.snapshot import Unusable, decode, encode, seal
 from services.aggregator.state import State
 from shared.batch import Row, canonical_bodies
+from shared.credentials import CredentialsError
 from shared.events import Event
+from shared.peers import Caller
 from shared.postings import OF_LINES, Measure
 from tests.replay.test_tape import SAID
 from tests.unit.naive_curves import PARTS, batch_of
@@ -262,3 +264,20 @@ def test_only_a_ledger_that_holds_its_last_batch_is_gone_on_with(held, code, mon
         found = why.code
 
     assert found == code
+
+
+def test_a_ledger_that_does_not_let_us_in_is_told_at_once_and_nothing_is_folded_anew(monkeypatch):
+    client, sent = httpx.AsyncClient, []
+
+    def answer(request):
+        sent.append(request.headers["Authorization"])
+        return httpx.Response(403, json={"detail": "the token of planner lacks the scope audit"})
+
+    monkeypatch.setattr(keeping.httpx, "AsyncClient", lambda **o: client(transport=httpx.MockTransport(answer), **o))
+
+    with pytest.raises(
+        CredentialsError, match="the ledger at http://ledger refuses: the token of planner lacks the scope"
+    ):
+        asyncio.run(expect_held(fold(LOG), "http://ledger", Caller({"Authorization": "Bearer planner"}, verify=True)))
+
+    assert sent == ["Bearer planner"]
