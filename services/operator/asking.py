@@ -27,7 +27,8 @@ from services.ledger.migrating import StrangeStore
 from services.ledger.posting import Memory, post_events
 from services.ledger.store import Store
 from services.ledger.store import open_store as open_ledger
-from services.operator.stack import StackError, running
+from services.operator.calling import call
+from services.operator.stack import StackError, is_described, running, service_url
 from shared.batch import Row
 from shared.catalog import digest
 from shared.events import day_number
@@ -45,9 +46,10 @@ def ask(folder: Path, service: str, path: str, *, as_of: str | None = None, **qu
     facts = running(folder)
     if facts is not None and as_of is None:
         try:
-            answer = httpx.get(facts["services"][service] + path, params=params, timeout=60)
+            answer = call(service_url(facts, service) + path, params=params)
         except httpx.TransportError as failure:
-            raise StackError(f"{service} does not answer ({failure}); see {folder}/logs/{service}.log") from failure
+            where = "where it runs" if is_described(folder) else f"{folder}/logs/{service}.log"
+            raise StackError(f"{service} does not answer ({failure}); see its log, {where}") from failure
     else:
         answer = asyncio.run(_ask_store(folder, service, path, params, as_of))
     if answer.status_code >= httpx.codes.BAD_REQUEST and answer.headers["content-type"] == "application/problem+json":
@@ -73,7 +75,12 @@ async def _ask_store(
 
 
 def find_stack(folder: Path) -> Path:
-    """Return the folder of a stack; of a folder of stacks the one that runs, else the demo's, else the other."""
+    """Return the folder of a stack; of a folder of stacks the one that runs, else the demo's, else the other.
+
+    Of a stack that runs elsewhere it is the file that describes it.
+    """
+    if is_described(folder):
+        return folder
     if (folder / "ledger.db").exists() or (folder / "stack.json").exists():
         return folder
     inside = [folder / "demo", folder / "up"]
@@ -85,6 +92,11 @@ def find_stack(folder: Path) -> Path:
 def open_store(folder: Path, url: str | None = None) -> Store:
     """Return a store, to be read: that of the stack in a folder, or the one at a URL; raise `StackError` if none."""
     path = folder / "ledger.db"
+    if url is None and is_described(folder):
+        raise StackError(
+            f"the stack of {folder} runs elsewhere, and its store is not here: name it with --store postgresql://…"
+            " where this command takes it, else run this where the store is, with --data"
+        )
     if url is None and not path.exists():
         raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
     try:

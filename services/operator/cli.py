@@ -28,6 +28,7 @@ from services.ledger.checkpoint import (
 from services.operator import demo as demo_
 from services.operator import taping
 from services.operator.asking import ask, failures, find_stack, fold, open_store, unreadable
+from services.operator.calling import call
 from services.operator.exporting import Format
 from services.operator.exporting import export as write_export
 from services.operator.histories import write_history, write_instants
@@ -36,7 +37,16 @@ from services.operator.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.proof import verify as prove
 from services.operator.provisioning import provision
 from services.operator.rebuilding import rebuild_export
-from services.operator.stack import Play, Stack, StackError, refuse_running, running, started, strangers_in
+from services.operator.stack import (
+    Play,
+    Stack,
+    StackError,
+    refuse_running,
+    running,
+    service_url,
+    started,
+    strangers_in,
+)
 from services.operator.tables import (
     alerts_tables,
     open_console,
@@ -62,8 +72,15 @@ app = typer.Typer(
 DATA = Path("data")
 SECRETS = Path("deploy/secrets")
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
+Folder = Annotated[Path, typer.Option("--data", help="The folder of the stack.")]
 Data = Annotated[
-    Path, typer.Option("--data", help="The folder of the stack; of `data`, the one that runs or the demo's.")
+    Path,
+    typer.Option(
+        "--data",
+        envvar="WAFERLINE_STACK",
+        help="The folder of the stack; of `data`, the one that runs or the demo's. Or the .json file that says where "
+        "the services of a stack elsewhere are.",
+    ),
 ]
 StoreUrl = Annotated[
     str | None,
@@ -104,7 +121,7 @@ def demo(
     until: Annotated[str, typer.Option(help="The last day or month to play, to 2029-12.")] = "2027-12",
     variant: Annotated[Variant, typer.Option(help="The headline ramp, or announced sites only.")] = "loi_headline",
     seed: Annotated[int, typer.Option(help="Another seed, another life of every lot.")] = 2026,
-    data: Data = DATA / "demo",
+    data: Folder = DATA / "demo",
     json_: Json = False,
     picture: Annotated[Path | None, typer.Option(help="Write what is printed as an SVG picture, too.")] = None,
 ) -> None:
@@ -150,7 +167,7 @@ def demo(
 
 @app.command()
 def up(
-    data: Data = DATA / "up",
+    data: Folder = DATA / "up",
     play: Annotated[bool, typer.Option("--play", help="Have the parties play the scenario, a day a second.")] = False,
     pace: Annotated[float, typer.Option(help="Seconds that a played day takes.", min=0)] = 1.0,
     variant: Annotated[Variant, typer.Option(help="What to play.")] = "loi_headline",
@@ -206,7 +223,7 @@ def publish(
             raise StackError(f"{source!r} is no party of this stack; there are {known}")
         body = typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file)
         try:
-            answer = httpx.post(facts["services"][names[0]] + "/events", content=body, timeout=60)
+            answer = call(service_url(facts, names[0]) + "/events", method="POST", content=body)
         except httpx.TransportError as failure:
             raise StackError(f"{names[0]} does not answer ({failure})") from failure
         if answer.status_code >= httpx.codes.BAD_REQUEST:
@@ -506,10 +523,12 @@ def status(data: Data = DATA, json_: Json = False) -> None:
             (name, health["well"], health.get("position", health.get("recorded")), stream,
              "behind" if lag["behind"] else "", lag["lag_ms"] / 1000, lag["age_s"], lag["entries"])
             for name, health in healths.items()
-            for stream, lag in (health.get("streams") or {"–": _NO_STREAM}).items()
+            for stream, lag in (health.get("streams") or {health.get("reason", "–"): _NO_STREAM}).items()
         ]  # fmt: skip
         columns = ("service", "well", "position", "stream", "", "lag s", "age s", "entries read")
         caption = "lag: between the newest entry and the last one read; age: since the last entry was done"
+        if any(len(health) == 1 for health in healths.values()):
+            caption = taping.MORE_IS_TOLD
         open_console().print(table(f"Stack in {data}", columns, rows, caption=caption))
     if not all(health["well"] for health in healths.values()):
         raise typer.Exit(1)
@@ -517,7 +536,7 @@ def status(data: Data = DATA, json_: Json = False) -> None:
 
 def _health(url: str) -> dict[str, Any]:
     try:
-        health: dict[str, Any] = httpx.get(url + "/health", timeout=10).json()
+        health: dict[str, Any] = call(url + "/health", within_s=10).json()
     except httpx.TransportError as failure:
         return {"well": False, "reason": repr(failure)}
     return health
@@ -676,6 +695,8 @@ def checkpoint(
         path = key or (Path(f"{new_key}.key") if new_key else Stack(data).checkpoint_key)
         if new_key:
             make_key(path, new_key)
+        if not path.exists():
+            raise StackError(f"{path} is not there: name the private key with --key, or make one with --new-key")
         if store.head.batch == 0:
             raise StackError("the store is empty: there is nothing to sign")
         signed = checkpoint_of(store, fold(store).state_hash())

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from services.operator.asking import ask
+from services.operator.calling import call
 from services.operator.stack import Play, Stack, StackError
 from services.operator.tables import (
     ahead_table,
@@ -54,7 +55,7 @@ def live_through(stack: Stack, play: Play, console: Console) -> float:
             time.sleep(_LOOKED_EVERY_S)
             stack.tend()
             try:
-                head = httpx.get(stack.url("ledger") + "/head", timeout=60).json()
+                head = call(stack.url("ledger") + "/head").json()
             except httpx.TransportError:
                 continue  # it is being started again
             advanced = [source["advanced"] for source in head["sources"].values() if source["advanced"] is not None]

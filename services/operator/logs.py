@@ -15,6 +15,7 @@ import typer
 
 from services.operator.asking import find_stack
 from services.operator.log_checks import Limits, LogChecks
+from services.operator.stack import is_described
 from services.operator.tables import open_console, table
 
 Level = Literal["info", "warning", "critical"]
@@ -402,7 +403,9 @@ def logs_command(
         Path | None,
         typer.Argument(help="What compose has printed; - for standard input. None: a stack's folder.", allow_dash=True),
     ] = None,
-    data: Annotated[Path, typer.Option("--data", help="The folder of the stack.")] = Path("data"),
+    data: Annotated[Path, typer.Option("--data", envvar="WAFERLINE_STACK", help="The folder of the stack.")] = Path(
+        "data"
+    ),
     service: Annotated[str | None, typer.Option(help="Of one service: ledger, supplier, supplier-samsung.")] = None,
     level: Annotated[Level | None, typer.Option(help="The lines of this level and above.")] = None,
     name: Annotated[str | None, typer.Option(help="The lines of this name: event_refused.")] = None,
@@ -450,6 +453,11 @@ class _Kept:
     """The logs that a stack keeps in its folder, a file a process."""
 
     def __init__(self, folder: Path, chosen: Chosen, *, must: bool) -> None:
+        if is_described(folder):
+            _give_up(
+                f"the stack of {folder} runs elsewhere, and so do its logs: have whoever runs it print them, as in"
+                " `docker compose logs --no-log-prefix --no-color | waferline logs -`, or name a folder with --data"
+            )
         self.folder, self.place = folder, str(folder / "logs")
         files = log_files(folder, chosen)
         self.width = max((len(path.stem) for path in files), default=0)

@@ -13,13 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import httpx
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
 from services.ledger.checkpoint import make_key
+from services.operator.calling import call
 from shared.scenario import DEFAULT_PATH, Scenario, Variant, load_scenario
 
 _STARTED_WITHIN_S = 60.0
@@ -30,7 +32,10 @@ _OURS = {
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
     "stack.json", "made-by-demo",
 }  # fmt: skip
-_ELSEWHERE = {"WAFERLINE_REDIS_USER", "WAFERLINE_REDIS_PASSWORD_FILE", "WAFERLINE_TLS_CA_FILE"}
+_ELSEWHERE = {
+    "WAFERLINE_REDIS_USER", "WAFERLINE_REDIS_PASSWORD_FILE", "WAFERLINE_TLS_CA_FILE", "WAFERLINE_TLS_CERT_FILE",
+    "WAFERLINE_TLS_KEY_FILE",
+}  # fmt: skip
 
 
 class StackError(Exception):
@@ -166,7 +171,7 @@ class Stack:
 
     def _is_up(self, name: str) -> bool:
         try:
-            return httpx.get(self.url(name) + "/health", timeout=5).status_code == httpx.codes.OK
+            return call(self.url(name) + "/health", within_s=5).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
@@ -289,8 +294,48 @@ def _end(number: int, _frame: object) -> None:
     raise SystemExit(128 + number)
 
 
+class _Described(BaseModel):
+    """What a file says of a stack that runs elsewhere: where its services answer."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    services: dict[str, Annotated[str, StringConstraints(pattern=r"^https?://\S*[^/\s]$")]] = Field(min_length=1)
+
+
+def is_described(place: Path) -> bool:
+    """Whether a place is a file that describes a stack, not the folder of one."""
+    return place.suffix == ".json" and not place.is_dir()
+
+
+def _read_described(path: Path) -> dict[str, Any]:
+    try:
+        return _Described.model_validate_json(path.read_bytes()).model_dump()
+    except OSError as why:
+        raise StackError(f"{path}: {why.strerror}; WAFERLINE_STACK or --data names the file of a stack") from why
+    except ValidationError as why:
+        [first, *_] = why.errors()
+        place = ".".join(str(part) for part in first["loc"])
+        raise StackError(
+            f"{path} describes no stack ({place or 'it'}: {first['msg']}): it is JSON like"
+            ' {"services": {"ledger": "https://ledger:8100", "aggregator": "https://aggregator:8100"}}'
+        ) from why
+
+
+def service_url(facts: Mapping[str, Any], service: str) -> str:
+    """Return where a service of a stack answers; raise `StackError` where the stack does not name it."""
+    services: Mapping[str, str] = facts["services"]
+    if service not in services:
+        raise StackError(f"the stack names no {service}; it has {', '.join(services)}")
+    return services[service]
+
+
 def running(folder: Path) -> dict[str, Any] | None:
-    """Return where the services of the stack in a folder are, None if none is running there."""
+    """Return where the services of the stack in a folder are, None if none is running there.
+
+    Of a stack that runs elsewhere it is what the file says; whether it runs is for its services to say.
+    """
+    if is_described(folder):
+        return _read_described(folder)
     path = folder / "stack.json"
     if not path.exists():
         return None

@@ -8,17 +8,18 @@ from datetime import date
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-import httpx
 import orjson
 from redis import Redis
 
 from services.ledger.store import Store
+from services.operator.calling import call
 from services.operator.proof import expect_sealed
 from services.operator.stack import Stack, StackError
 from shared.batch import BATCH_MAX, EventBatch, Row
 from shared.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, microseconds, parse_strictly
 from shared.streams import DATA, Role, said
 
+MORE_IS_TOLD = "more is told to whoever has a token with read, audit or metrics, named in WAFERLINE_TOKEN_FILE"
 _SENT_AT_ONCE = 50
 _SETTLED_WITHIN_S = 600.0
 
@@ -161,10 +162,11 @@ def settle(stack: Stack) -> None:
     """Wait until everything on the streams is recorded, folded and planned with."""
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while time.monotonic() < deadline:
-        health = httpx.get(stack.url("ledger") + "/health", timeout=60).json()
-        behind = [stream for stream, lag in health["streams"].items() if lag["behind"]]
-        planned = httpx.get(stack.url("aggregator") + "/health", timeout=60).json()["planned"]
-        if not behind and planned == health["position"]:
+        ledger, aggregator = (call(stack.url(name) + "/health").json() for name in ("ledger", "aggregator"))
+        if "position" not in ledger:
+            raise StackError(f"the stack does not tell how far it is: {MORE_IS_TOLD}")
+        behind = [stream for stream, lag in ledger["streams"].items() if lag["behind"]]
+        if not behind and aggregator["planned"] == ledger["position"]:
             return
         time.sleep(0.1)
     raise StackError(f"the stack did not settle within {_SETTLED_WITHIN_S:.0f} s; see {stack.folder}/logs")
