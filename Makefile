@@ -123,7 +123,7 @@ images: $(IMAGES)  ## Build the images of all services; see docs/deployment.md f
 
 $(IMAGES): image-%:
 	@echo "building: waferline/$*:$(VERSION), up to a minute"
-	@docker build --quiet --network host --file deploy/Dockerfile --target $(if $(filter operator,$*),operator,service) \
+	@DOCKER_CLI_HINTS=false docker build --quiet --network host --file deploy/Dockerfile --target $(if $(filter operator,$*),operator,service) \
 		--build-arg SERVICE=$* --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		--tag waferline/$*:$(VERSION) . > /dev/null
 

@@ -38,6 +38,7 @@ from services.operator.proof import verify as prove
 from services.operator.provisioning import provision
 from services.operator.rebuilding import rebuild_export
 from services.operator.stack import (
+    Elsewhere,
     Play,
     Stack,
     StackError,
@@ -163,6 +164,32 @@ def demo(
             console.print(f"  .venv/bin/waferline {hint} --data {data}", highlight=False)
         if picture is not None:
             save_picture(console, picture, "make demo")
+
+
+@app.command()
+def report(
+    until: Annotated[
+        str, typer.Option(envvar="WAFERLINE_UNTIL", help="The last day or month that is played, to 2029-12.")
+    ] = "2027-12",
+    data: Data = DATA,
+    json_: Json = False,
+) -> None:
+    """Wait until a stack elsewhere has played the reference programme to its end, and print what a planner sees then.
+
+    Example: waferline report --until 2026-06 --data stack.json
+    """
+    with _errors_told():
+        console, play = open_console(), Play(until=_played_until(until))
+        console.quiet = json_
+        stack = Elsewhere(data, load_scenario())
+        seconds = demo_.live_through(stack, play, console)
+        found = demo_.findings(stack, stack.scenario, play)
+        if json_:
+            _print_json(found)
+            return
+        demo_.show(found, console)
+        count = sum(found["events_by_type"].values())
+        console.print(f"{count:,} events, to the last of them {seconds:.0f} s were waited.", highlight=False)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from services.operator.asking import ask
 from services.operator.calling import call
-from services.operator.stack import Play, Stack, StackError
+from services.operator.stack import Elsewhere, Play, Stack, StackError
 from services.operator.tables import (
     ahead_table,
     alerts_tables,
@@ -43,7 +43,7 @@ def progress_bar(console: Console, what: str, total: float) -> Iterator[tuple[Pr
         yield progress, progress.add_task(what, total=total)
 
 
-def live_through(stack: Stack, play: Play, console: Console) -> float:
+def live_through(stack: Stack | Elsewhere, play: Play, console: Console) -> float:
     """Wait until every party has lived through its last day and all of it is folded; return the seconds it took."""
     began = time.monotonic()
     start, end = stack.scenario.starts_on, play.until
@@ -64,7 +64,9 @@ def live_through(stack: Stack, play: Play, console: Console) -> float:
             if head["events"] > events:
                 moved = time.monotonic()
             elif time.monotonic() - moved > _STALLED_AFTER_S:
-                raise StackError(f"nothing was recorded for {_STALLED_AFTER_S:.0f} s; see {stack.folder}/logs")
+                raise StackError(
+                    f"nothing was recorded for {_STALLED_AFTER_S:.0f} s; see the logs of the stack, {stack.folder}"
+                )
             rate = (head["events"] - events) / (time.monotonic() - looked)
             events, looked = head["events"], time.monotonic()
             progress.update(
@@ -76,7 +78,7 @@ def live_through(stack: Stack, play: Play, console: Console) -> float:
     return time.monotonic() - began
 
 
-def findings(stack: Stack, scenario: Scenario, play: Play) -> dict[str, Any]:
+def findings(stack: Stack | Elsewhere, scenario: Scenario, play: Play) -> dict[str, Any]:
     """Return what there is to say at the end of a run."""
     folder = stack.folder
     last = min(play.until, scenario.ends_on)

@@ -329,6 +329,25 @@ def service_url(facts: Mapping[str, Any], service: str) -> str:
     return services[service]
 
 
+class Elsewhere:
+    """A stack that somebody else started and looks after; a file says where its services answer."""
+
+    def __init__(self, place: Path, scenario: Scenario) -> None:
+        if not is_described(place):
+            raise StackError(f"{place} describes no stack that runs elsewhere: name its .json file in WAFERLINE_STACK")
+        self.folder = place
+        self.scenario = scenario
+        self.suppliers, self.datacenters = list(scenario.suppliers), list(scenario.datacenters)
+        self._facts = _read_described(place)
+
+    def url(self, name: str) -> str:
+        """Return the HTTP address of a service."""
+        return service_url(self._facts, name)
+
+    def tend(self) -> None:
+        """Start nothing: whoever started the stack does."""
+
+
 def running(folder: Path) -> dict[str, Any] | None:
     """Return where the services of the stack in a folder are, None if none is running there.
 

@@ -14,7 +14,7 @@ from redis import Redis
 from services.ledger.store import Store
 from services.operator.calling import call
 from services.operator.proof import expect_sealed
-from services.operator.stack import Stack, StackError
+from services.operator.stack import Elsewhere, Stack, StackError
 from shared.batch import BATCH_MAX, EventBatch, Row
 from shared.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, microseconds, parse_strictly
 from shared.streams import DATA, Role, said
@@ -158,7 +158,7 @@ def play(stack: Stack, tape: Iterable[Entry], speed: float | None, advance: Call
     settle(stack)
 
 
-def settle(stack: Stack) -> None:
+def settle(stack: Stack | Elsewhere) -> None:
     """Wait until everything on the streams is recorded, folded and planned with."""
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while time.monotonic() < deadline:

@@ -90,6 +90,7 @@ WELL = [
     [warned(1, "request_refused", status=413, reason="too long", **SAMSUNG)],
     RESENT[:2],
     [runs(1, 5, 5), runs(2, 6, 6, OTHER_HEAD, "aggregator"), runs(3, 6, 6, OTHER_HEAD)],
+    [runs(1, 0, 0), runs(2, 0, 0, "", "aggregator")],  # nothing was recorded yet
     [runs(10, 9, 5), runs(20, 9, 6), runs(30, 9, 9)],
     [runs(10, 5, 5), runs(20, 5, 5), runs(30, 5, 5)],
     [MISSED],
