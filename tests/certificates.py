@@ -38,8 +38,14 @@ class Authority:
             host: x509.GeneralName = x509.IPAddress(ip_address(name))
         except ValueError:
             host = x509.DNSName(name)
-        unsigned = _unsigned(subject, self.name, key).add_extension(x509.SubjectAlternativeName([host]), critical=False)
-        certificate = unsigned.sign(self.key, hashes.SHA256())
+        certificate = (
+            _unsigned(subject, self.name, key)
+            .add_extension(x509.SubjectAlternativeName([host]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
+            )  # Python 3.13 believes none without it
+            .sign(self.key, hashes.SHA256())
+        )
         paths = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(
@@ -60,4 +66,5 @@ def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivat
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _VALID_FOR)
         .not_valid_after(now + _VALID_FOR)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )

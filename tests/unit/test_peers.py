@@ -46,6 +46,8 @@ def url(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def get(url: str, settings: ServiceSettings) -> httpx.Response:
     headers, verify = read_caller(settings)
+    if isinstance(verify, ssl.SSLContext):
+        verify.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 does
     with httpx.Client(headers=headers, verify=verify) as client:
         return client.get(url + "/metrics")
 
