@@ -127,6 +127,10 @@ $(IMAGES): image-%:
 		--build-arg SERVICE=$* --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		--tag waferline/$*:$(VERSION) . > /dev/null
 
+sbom: .venv/ready  ## Write what is in each image, every Debian and Python package, into build/sbom as CycloneDX.
+	@for service in $(SERVICES); do \
+		$(BIN)/python deploy/sbom.py waferline/$$service:$(VERSION) build/sbom/$$service.json || exit 1; done
+
 clean:  ## Remove what was made here: .venv, caches, compiled kernels. Data stays.
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

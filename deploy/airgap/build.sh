@@ -61,7 +61,7 @@ make_base() {
     rm -rf "$root"/usr/share/{man,info,locale,lintian}/* "$root"/var/cache/{apt,debconf}/* "$root"/var/lib/apt/lists/* \
         "$root"/var/log/* "$root/etc/resolv.conf" "$root/etc/hostname" "$root/etc/machine-id"
     tar -C "$root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' \
-        --change "LABEL org.opencontainers.image.base.name=debian:$SUITE-slim" - "$BASE"
+        --change "LABEL org.opencontainers.image.title='Debian $SUITE, minimal'" - "$BASE"
     rm -rf "$root"
 }
 
