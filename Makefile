@@ -21,6 +21,7 @@ SECRETS := mkdir -p deploy/secrets && docker run --rm --network none --user "$$(
 	--volume "$(CURDIR)/deploy/secrets:/secrets" waferline/operator:$(VERSION) secrets --to /secrets
 
 export WAFERLINE_VERSION := $(VERSION)
+export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:

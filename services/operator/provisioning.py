@@ -26,7 +26,7 @@ from services.operator.stack import StackError
 from shared.acl import User, acl_file, users
 from shared.credentials import CredentialsError, read_secret
 
-_POSTGRES = ("postgres-admin", "postgres-ledger")
+_PASSWORDS = ("postgres-admin", "postgres-ledger", "grafana-admin")
 _SCOPES = {
     "planner": "read",
     "auditor": "read,audit",
@@ -94,7 +94,7 @@ def provision(
         raise StackError(f"{taken[0]!r} would share its token with another of that name: rename it in the scenario")
     scopes = _SCOPES | {source: f"publish:{source}" for source in sources}
     parties = [f"supplier-{name}" for name in suppliers] + [f"datacenter-{name}" for name in datacenters]
-    keys = [*(f"redis-{user.name}" for user in everybody), *_POSTGRES, *(f"token-{name}" for name in scopes)]
+    keys = [*(f"redis-{user.name}" for user in everybody), *_PASSWORDS, *(f"token-{name}" for name in scopes)]
     servers = [*_SERVERS, *parties]
     _expect_renewable(renew, [*keys, *(f"tls/{name}" for name in ("ca", *servers))])
 
