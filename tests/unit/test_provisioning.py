@@ -45,7 +45,8 @@ def test_every_secret_that_a_deployment_mounts_is_there(folder: Path) -> None:
     servers = ("redis", "postgres", "ledger", "aggregator", "supplier-samsung", "supplier-skhynix", "datacenter-emea")
 
     assert contents(folder).keys() == {
-        *PUBLIC, "ledger.key", "postgres-admin", "postgres-ledger", "grafana-admin", *(f"redis-{user}" for user in users),
+        *PUBLIC, "ledger.key", "postgres-admin", "postgres-ledger", "grafana-admin",
+        *(f"redis-{user}" for user in users),
         *(f"token-{name}" for name in tokens), "tls/ca.crt", "tls/ca.key",
         *(f"tls/{name}{ending}" for name in servers for ending in (".crt", ".key")),
     }  # fmt: skip
