@@ -25,7 +25,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets check test simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets check test test-compose simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -70,6 +70,9 @@ check: .venv/ready  ## Check format, lint, types, who imports whom, the domain a
 test: .venv/ready  ## Run every test, and the kernels' once more with their array bounds checked; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet $(ARGS)
 	@$(BOUNDS) $(BIN)/pytest --quiet tests/unit -k "$(COMPILED)"
+
+test-compose: .venv/ready images  ## Break the containers while they play, and try who is let in: 6 minutes; ARGS="..." goes to pytest.
+	@$(BIN)/pytest --quiet tests/compose $(ARGS)
 
 simulate: .venv/ready  ## Live through 10,000 worlds in which everything goes wrong by seed; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m tests.simulation $(ARGS)

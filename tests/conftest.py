@@ -1,5 +1,7 @@
 """What any test may ask for."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.postgres import (
@@ -14,6 +16,12 @@ from tests.postgres import (
 
 # fixtures: a test has them by their name
 __all__ = ["own_postgres", "postgres", "postgres_database", "postgres_server", "postgres_store", "postgres_tables"]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests of the containers where nobody names them: they need our images, and minutes."""
+    unnamed = not any("compose" in argument for argument in config.args)
+    return True if collection_path == Path(__file__).parent / "compose" and unnamed else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
