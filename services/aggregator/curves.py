@@ -43,6 +43,7 @@ _NO_KEYS = np.empty(0, dtype=np.int64)
 _OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
 _KEYS_AT_FIRST, _SERIES_AT_FIRST = 1_024, 4_104
 _GROUPINGS_MAX = 64  # kept at once
+_MOVED_ON_MAX = 8  # days that a window of plans is moved on; beyond that it is summed anew
 _PACKED_AT_ONCE = 2**21  # numbers that are hashed at once, unless one series has more
 
 
@@ -73,6 +74,14 @@ class Stages(NamedTuple):
     in_transit: Wafers
     on_hand: Wafers
     open_commit: Wafers  # [grade, key or group]
+
+
+class Within(NamedTuple):
+    """What each series of plans comes to in a window of rows."""
+
+    since: int  # the row after which it begins
+    until: int  # the row that it ends on
+    sums: Wafers  # [series]
 
 
 class Rolled(NamedTuple):
@@ -133,6 +142,7 @@ class Curves:
         self._groupings: dict[tuple[tuple[Part, ...], tuple[tuple[str, str], ...]], Grouping] = {}
         self._order: tuple[Index, list[bytes]] | None = None  # of the series, by name
         self._received: tuple[Grouping, Wafers] | None = None  # by supplier and product; wafers, `[group, row]`
+        self._within: dict[int, Within] = {}  # by days
         self._hash: str | None = None
 
     @classmethod
@@ -145,7 +155,9 @@ class Curves:
         """The bytes of all arrays, room that is not in use included."""
         state = (self.cumulative, self.beyond, self.plans, self.blocks, self.totals, self.ends)
         index = (self.series, self.movement_key, self.movement_slot, self.plan_key, self.plan_slot)
-        return self.windows.nbytes + sum(array.nbytes for array in (*state, *index, self._place_code, self._place_key))
+        kept = [within.sums for within in self._within.values()]
+        places = (self._place_code, self._place_key)
+        return self.windows.nbytes + sum(array.nbytes for array in (*state, *index, *places, *kept))
 
     # ---------------------------------------------------------------- postings in
 
@@ -165,6 +177,8 @@ class Curves:
         kernels.add_movements(self.cumulative, self.beyond, self.rolled, count, movements, series, slot, row, wafers)
         kernels.add_plans(self.plans, self.blocks, self.totals, self.ends, movements, series, slot, row, wafers)
         self._receive(key, slot, row, wafers)
+        for since, until, sums in self._within.values():
+            kernels.add_within(sums, movements, series, slot, row, wafers, since, until)
         self._advance_windows()
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
         return np.unique(key)
@@ -301,6 +315,8 @@ class Curves:
         self.blocks = _with_room(self.blocks, self.plan_key.size)
         self.totals = _with_room(self.totals, self.plan_key.size)
         self.ends = _with_room(self.ends, self.plan_key.size)
+        for days, within in self._within.items():
+            self._within[days] = within._replace(sums=_with_room(within.sums, self.plan_key.size))
 
     # ---------------------------------------------------------------- how far it is complete
 
@@ -446,7 +462,11 @@ class Curves:
         measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
         sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
         since, until = self._row(day - window_days), min(self._row(day), self.days)
-        kernels.sum_plans(sums, self.plans, self.blocks, *self.series_of(grouping, measures), since, until)
+        chosen = self.series_of(grouping, measures)
+        if day == self.complete_through and window_days > kernels.BLOCK:
+            kernels.sum_movements(sums, self._planned_within(window_days, since, until)[np.newaxis], *chosen, -1, 0)
+        else:
+            kernels.sum_plans(sums, self.plans, self.blocks, *chosen, since, until)
         if firmness is None:
             supplied = Measure.STARTED if basis == "start" else Measure.RECEIVED
             supply = self.moved(grouping, day, day - window_days, (supplied,))[0]
@@ -456,11 +476,27 @@ class Curves:
         columns = (grouping.labels, supply.tolist(), sums[0].tolist(), net.tolist())
         return list(starmap(Rolled, zip(*columns, strict=True)))
 
+    def _planned_within(self, window_days: int, since: int, until: int) -> Wafers:
+        """Return the wafers of each plan in a long window that ends on the last complete day, `[series]`.
+
+        They are summed once, then kept: what is posted is added, and the window moves on by days as they are completed.
+        """
+        count, before = self.plan_key.size, self._within.get(window_days)
+        if before is not None and before.since <= since and before.until <= until <= before.until + _MOVED_ON_MAX:
+            sums = before.sums
+            kernels.move_on(sums, self.plans, count, before.since, before.until, since, until)
+        else:
+            sums = np.zeros(self.totals.size, dtype=np.int64)
+            each = np.arange(count)
+            kernels.sum_plans(sums[np.newaxis], self.plans, self.blocks, each, each * 0, each, since, until)
+        self._within[window_days] = Within(since, until, sums)
+        return sums
+
     def stages(self, grouping: Grouping, day: int | None = None) -> Stages:
         """Return the wafers in each stage at the end of a day, and the commits now open, for each group."""
         open_commit = np.zeros((len(OPEN), len(grouping.labels)), dtype=np.int64)
         series, grade, group = self.series_of(grouping, OPEN)
-        np.add.at(open_commit, (grade, group), self.totals[series])
+        kernels.sum_movements(open_commit, self.totals[np.newaxis], series, grade, group, -1, 0)
         wip, finished, in_transit, on_hand = _SIGNS @ self.moved(grouping, self.last_day if day is None else day)
         return Stages(wip, finished, in_transit, on_hand, open_commit)
 

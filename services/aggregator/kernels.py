@@ -27,6 +27,8 @@ _CHOOSE_SERIES = types.int64(_LINE, _LINE, _LINE, _TABLE, _LINE, _LINE, _LINE)
 _SUM_MOVEMENTS = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
 _SUM_MOVEMENT_CURVES = types.void(_TABLE, _TABLE, types.int64, types.int64, _LINE, _LINE, _LINE)
 _SUM_PLANS = types.void(_TABLE, _TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
+_ADD_WITHIN = types.void(_LINE, types.int64, _LINE, _LINE, _LINE, _LINE, types.int64, types.int64)
+_MOVE_ON = types.void(_LINE, _TABLE, types.int64, types.int64, types.int64, types.int64, types.int64)
 _SUM_PLAN_CURVES = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE)
 _COUNT_MOVED_DAYS = types.void(_LINE, _TABLE, _LINE, types.int64)
 _COUNT_PLANNED_DAYS = types.void(_LINE, _TABLE)
@@ -278,6 +280,44 @@ def sum_plans(
             for row in range(rest * BLOCK, end):
                 wafers += daily[row]
         sums[line[n], group[n]] += wafers
+
+
+@njit(_ADD_WITHIN, nogil=True, cache=True)
+def add_within(
+    sums: Wafers,  # [series] wafers in the window; state
+    movements: int,  # how many slots are of movements, which are left out
+    series: Index,  # [posting]
+    slot: Index,  # [posting]
+    row: Index,  # [posting]
+    wafers: Wafers,  # [posting]
+    since: int,  # row after which the window begins
+    until: int,  # row that the window ends on
+) -> None:
+    """Add the plans among some postings to the sums of a window."""
+    for n in range(series.size):
+        if slot[n] >= movements and since < row[n] <= until:
+            sums[series[n]] += wafers[n]
+
+
+@njit(_MOVE_ON, nogil=True, cache=True)
+def move_on(
+    sums: Wafers,  # [series] wafers in the window (since, until]; state
+    plans: Wafers,  # [series, row]
+    count: int,  # how many series are in use
+    since: int,
+    until: int,
+    next_since: int,  # where the window is moved to: at or after where it was
+    next_until: int,
+) -> None:
+    """Move the window of some sums on: take off the rows that leave it, add those that come."""
+    for series in range(count):
+        if series + _AHEAD < count:
+            _fetch(plans, series + _AHEAD, since + 1)
+            _fetch(plans, series + _AHEAD, until + 1)
+        for row in range(since + 1, next_since + 1):
+            sums[series] -= plans[series, row]
+        for row in range(until + 1, next_until + 1):
+            sums[series] += plans[series, row]
 
 
 @njit(_SUM_PLAN_CURVES, nogil=True, cache=True)

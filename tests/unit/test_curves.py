@@ -26,6 +26,8 @@ keys = st.tuples(
 days = st.integers(START - 4, START + DAYS + 3)
 postings = st.tuples(keys, st.sampled_from(Measure), days, st.integers(-50, 50))
 logs = st.lists(postings, max_size=40)
+plans = st.sampled_from(Measure).filter(lambda measure: measure.name.startswith(("REQUIRED", "COMMITTED")))
+plans_near = st.lists(st.tuples(keys, plans, st.integers(START + 18, START + 30), st.integers(1, 50)), max_size=20)
 watermarks = st.lists(st.tuples(st.sampled_from(["samsung", "skhynix", "abilene"]), days), max_size=5)
 only = st.fixed_dictionaries(
     {}, optional={"product": st.just("HBM4-12H"), "site": st.just("narvik"), "supplier": st.just("nobody")}
@@ -145,6 +147,22 @@ def test_what_is_received_by_day_is_kept_up(first, second):
             received[product][max(0, day - START + 1) :] += wafers
     found = {product: each[: DAYS + 1].tolist() for product, each in curves.received_by_day("samsung").items()}
     assert found == {product: each.tolist() for product, each in received.items()}
+
+
+@given(
+    st.lists(st.tuples(plans_near, st.integers(0, 12)), min_size=2, max_size=6), st.sampled_from([33, 90]),
+    st.none() | st.sampled_from(GRADES), by, only,
+)  # fmt: skip
+@quick
+def test_the_window_to_the_last_complete_day_is_kept_up(parts, window, firmness, by, only):
+    curves, log, complete = empty(), [], START + 18
+    for number, (part, days_on) in enumerate(parts, start=1):
+        log, complete = log + part, complete + days_on
+        curves.add(batch_of(number, part, {"samsung": complete}, ["samsung"]))
+
+        naive = fold_naively(log)
+        asked = complete, window, "receipt", by, firmness
+        assert curves.rolling(*asked, **only) == naive.rolling(*asked, only)
 
 
 @given(logs)
