@@ -43,6 +43,7 @@ _NO_KEYS = np.empty(0, dtype=np.int64)
 _OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
 _KEYS_AT_FIRST, _SERIES_AT_FIRST = 1_024, 4_104
 _GROUPINGS_MAX = 64  # kept at once
+KEPT_WINDOWS = (90, 365)  # days: sums over less are as quick as looking them up
 _MOVED_ON_MAX = 8  # days that a window of plans is moved on; beyond that it is summed anew
 _PACKED_AT_ONCE = 2**21  # numbers that are hashed at once, unless one series has more
 
@@ -102,7 +103,7 @@ class Curves:
     before the horizon, row H + 1 of the plans and `beyond` what lies beyond its H days. `series[key, slot]` is the
     number of a series, -1 where there is none.
 
-    Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 7 + H / 32), 17.6 and 18.1 kB for the
+    Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 9 + H / 32), 17.6 and 18.2 kB for the
     six years. A key takes 53.8 kB for the windows that end today, what comes to hand and goes from it (`Rolling`), 240
     bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each kind at first; it
     doubles when it is full, and for that moment old and new movements lie side by side. `memory_bytes` counts all room;
@@ -181,6 +182,7 @@ class Curves:
             kernels.add_within(sums, movements, series, slot, row, wafers, since, until)
         self._advance_windows()
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
+        self._move_windows()
         return np.unique(key)
 
     def load(self, pages: Iterable[Columns], standing: Standing, *, cell_max: int = WAFERS_MAX) -> None:
@@ -461,12 +463,11 @@ class Curves:
         required = Measure.REQUIRED_START if basis == "start" else Measure.REQUIRED
         measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
         sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
-        since, until = self._row(day - window_days), min(self._row(day), self.days)
-        chosen = self.series_of(grouping, measures)
-        if day == self.complete_through and window_days > kernels.BLOCK:
-            kernels.sum_movements(sums, self._planned_within(window_days, since, until)[np.newaxis], *chosen, -1, 0)
+        chosen, within = self.series_of(grouping, measures), self._within.get(window_days)
+        if within is not None and day == self.complete_through:
+            kernels.sum_movements(sums, within.sums[np.newaxis], *chosen, -1, 0)
         else:
-            kernels.sum_plans(sums, self.plans, self.blocks, *chosen, since, until)
+            kernels.sum_plans(sums, self.plans, self.blocks, *chosen, *self._window(day, window_days))
         if firmness is None:
             supplied = Measure.STARTED if basis == "start" else Measure.RECEIVED
             supply = self.moved(grouping, day, day - window_days, (supplied,))[0]
@@ -476,21 +477,34 @@ class Curves:
         columns = (grouping.labels, supply.tolist(), sums[0].tolist(), net.tolist())
         return list(starmap(Rolled, zip(*columns, strict=True)))
 
-    def _planned_within(self, window_days: int, since: int, until: int) -> Wafers:
-        """Return the wafers of each plan in a long window that ends on the last complete day, `[series]`.
+    def keep_windows(self) -> None:
+        """Sum what each plan comes to in the long windows that end on the last complete day, where it is not kept yet.
 
-        They are summed once, then kept: what is posted is added, and the window moves on by days as they are completed.
+        From then on the fold keeps it up, so that whoever asks need not wait for a sum over all series and a year.
         """
-        count, before = self.plan_key.size, self._within.get(window_days)
-        if before is not None and before.since <= since and before.until <= until <= before.until + _MOVED_ON_MAX:
-            sums = before.sums
-            kernels.move_on(sums, self.plans, count, before.since, before.until, since, until)
-        else:
-            sums = np.zeros(self.totals.size, dtype=np.int64)
-            each = np.arange(count)
-            kernels.sum_plans(sums[np.newaxis], self.plans, self.blocks, each, each * 0, each, since, until)
-        self._within[window_days] = Within(since, until, sums)
-        return sums
+        if self.complete_through is None:
+            return
+        each = np.arange(self.plan_key.size)
+        for days in KEPT_WINDOWS:
+            if days not in self._within:
+                sums = np.zeros(self.totals.size, dtype=np.int64)
+                since, until = self._window(self.complete_through, days)
+                kernels.sum_plans(sums[np.newaxis], self.plans, self.blocks, each, each * 0, each, since, until)
+                self._within[days] = Within(since, until, sums)
+
+    def _move_windows(self) -> None:
+        """Have the windows that are kept end on the last complete day; forget those that are too far from it."""
+        for days, (since, until, sums) in list(self._within.items()):
+            to = (-1, -1) if self.complete_through is None else self._window(self.complete_through, days)
+            if since <= to[0] and until <= to[1] <= until + _MOVED_ON_MAX:
+                kernels.move_on(sums, self.plans, self.plan_key.size, since, until, *to)
+                self._within[days] = Within(*to, sums)
+            else:
+                del self._within[days]
+
+    def _window(self, day: int, days: int) -> tuple[int, int]:
+        """Return the row after which a window of days begins, and the row of the day that it ends on."""
+        return self._row(day - days), min(self._row(day), self.days)
 
     def stages(self, grouping: Grouping, day: int | None = None) -> Stages:
         """Return the wafers in each stage at the end of a day, and the commits now open, for each group."""

@@ -60,6 +60,7 @@ class Reading:
 
     def _look(self, changed: Index) -> tuple[Plan, Promised | None, dict[Cause, Alert]]:
         curves = self.state.curves
+        curves.keep_windows()
         plan = plan_ahead(curves, before=self.plan, changed=changed)
         promised = promised_by(curves, plan, self.limits, before=self._promised, changed=changed)
         return plan, promised, find_alerts(self.state, plan, self.limits, promised)
