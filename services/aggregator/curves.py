@@ -84,6 +84,10 @@ class Within(NamedTuple):
     until: int  # the row that it ends on
     sums: Wafers  # [series]
 
+    def is_near(self, since: int, until: int) -> bool:
+        """Return whether another window is at or some days after this one."""
+        return 0 <= since - self.since <= _MOVED_ON_MAX and 0 <= until - self.until <= _MOVED_ON_MAX
+
 
 class Rolled(NamedTuple):
     """The rolling balance of one group over a window."""
@@ -182,7 +186,6 @@ class Curves:
             kernels.add_within(sums, movements, series, slot, row, wafers, since, until)
         self._advance_windows()
         self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
-        self._move_windows()
         return np.unique(key)
 
     def load(self, pages: Iterable[Columns], standing: Standing, *, cell_max: int = WAFERS_MAX) -> None:
@@ -462,12 +465,7 @@ class Curves:
             raise ValueError("firmness is of commits, which are due on the basis receipt: it has no basis start")
         required = Measure.REQUIRED_START if basis == "start" else Measure.REQUIRED
         measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
-        sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
-        chosen, within = self.series_of(grouping, measures), self._within.get(window_days)
-        if within is not None and day == self.complete_through:
-            kernels.sum_movements(sums, within.sums[np.newaxis], *chosen, -1, 0)
-        else:
-            kernels.sum_plans(sums, self.plans, self.blocks, *chosen, *self._window(day, window_days))
+        sums = self._sum_plans(grouping, measures, day, window_days)
         if firmness is None:
             supplied = Measure.STARTED if basis == "start" else Measure.RECEIVED
             supply = self.moved(grouping, day, day - window_days, (supplied,))[0]
@@ -478,29 +476,40 @@ class Curves:
         return list(starmap(Rolled, zip(*columns, strict=True)))
 
     def keep_windows(self) -> None:
-        """Sum what each plan comes to in the long windows that end on the last complete day, where it is not kept yet.
+        """Have what each plan comes to in the long windows that end on the last complete day at hand.
 
-        From then on the fold keeps it up, so that whoever asks need not wait for a sum over all series and a year.
+        Whoever asks need not wait for a sum over all series and a year, then. The fold adds what is posted; it stands
+        still meanwhile, and others may read: what is new is made beside what they read.
         """
         if self.complete_through is None:
             return
-        each = np.arange(self.plan_key.size)
+        count = self.plan_key.size
         for days in KEPT_WINDOWS:
-            if days not in self._within:
-                sums = np.zeros(self.totals.size, dtype=np.int64)
-                since, until = self._window(self.complete_through, days)
-                kernels.sum_plans(sums[np.newaxis], self.plans, self.blocks, each, each * 0, each, since, until)
-                self._within[days] = Within(since, until, sums)
-
-    def _move_windows(self) -> None:
-        """Have the windows that are kept end on the last complete day; forget those that are too far from it."""
-        for days, (since, until, sums) in list(self._within.items()):
-            to = (-1, -1) if self.complete_through is None else self._window(self.complete_through, days)
-            if since <= to[0] and until <= to[1] <= until + _MOVED_ON_MAX:
-                kernels.move_on(sums, self.plans, self.plan_key.size, since, until, *to)
-                self._within[days] = Within(*to, sums)
+            since, until = self._window(self.complete_through, days)
+            before = self._within.get(days)
+            if before is not None and before.is_near(since, until):
+                sums = before.sums.copy()
+                kernels.move_on(sums, self.plans, count, before.since, before.until, since, until)
             else:
-                del self._within[days]
+                sums, each = np.zeros(self.totals.size, dtype=np.int64), np.arange(count)
+                kernels.sum_plans(sums[np.newaxis], self.plans, self.blocks, each, each * 0, each, since, until)
+            self._within[days] = Within(since, until, sums)
+
+    def _sum_plans(self, grouping: Grouping, measures: Sequence[Measure], day: int, window_days: int) -> Wafers:
+        """Return what some plans come to in the window of days that ends on a day, `[measure, group]`."""
+        sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
+        chosen, within = self.series_of(grouping, measures), self._within.get(window_days)
+        since, until = self._window(day, window_days)
+        if within is None or not within.is_near(since, until):
+            kernels.sum_plans(sums, self.plans, self.blocks, *chosen, since, until)
+            return sums
+        kernels.sum_movements(sums, within.sums[np.newaxis], *chosen, -1, 0)
+        if (since, until) != (within.since, within.until):  # a day was completed since
+            left = np.zeros_like(sums)
+            kernels.sum_plans(sums, self.plans, self.blocks, *chosen, within.until, until)
+            kernels.sum_plans(left, self.plans, self.blocks, *chosen, within.since, since)
+            sums -= left
+        return sums
 
     def _window(self, day: int, days: int) -> tuple[int, int]:
         """Return the row after which a window of days begins, and the row of the day that it ends on."""

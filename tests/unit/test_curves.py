@@ -160,7 +160,8 @@ def test_the_window_to_the_last_complete_day_is_kept_up(parts, window, firmness,
     for number, (part, days_on) in enumerate(parts, start=1):
         log, complete = log + part, complete + days_on
         curves.add(batch_of(number, part, {"samsung": complete}, ["samsung"]))
-        curves.keep_windows()
+        if number != 2:  # then it is asked for a day that was completed since
+            curves.keep_windows()
 
         naive = NaiveCurves(START, 200, "")
         naive.add(log, {}, ["samsung"])
