@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: the one that is named, else this machine's, else the one that comes with pip."""
+"""A real PostgreSQL for the tests: the one that is named, a container where one is wanted, this machine's, or pip's."""
 
 import os
 import pwd
@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import psycopg
 import pytest
 
+from tests.containers import PostgresServer, Unable, are_wanted, postgres_container
 from tests.fold import fresh_store
 
 NAMED = "WAFERLINE_TEST_POSTGRES_URL"
@@ -34,9 +35,12 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a server on which databases may be made and dropped."""
     with ExitStack() as until_the_end:
         url = os.environ.get(NAMED)
-        binaries = None if url else _binaries()
+        binaries = None if url or are_wanted() else _binaries()
         if url:
             request.config.stash[SAID] = f"the one that {NAMED} names"
+        elif are_wanted():
+            container = until_the_end.enter_context(_container())
+            request.config.stash[SAID], url = container.said, container.url
         elif binaries is None:
             pytest.skip(_MISSING)
         else:
@@ -89,6 +93,16 @@ def cut_off(url: str) -> int:
 
 
 @contextmanager
+def _container() -> Iterator[PostgresServer]:
+    with ExitStack() as until_the_end:
+        try:
+            container = until_the_end.enter_context(postgres_container())
+        except Unable as why:
+            pytest.fail(f"{why}")
+        yield container
+
+
+@contextmanager
 def _database(server: str) -> Iterator[str]:
     name = f"waferline_test_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -124,6 +138,10 @@ class Server:
             self.process = subprocess.Popen(self._command, stdout=lines, stderr=lines, **self._options)
         _wait(self.url, self.process, self._log)
 
+    def kill(self, pid: int) -> None:
+        """Kill one of its processes."""
+        os.kill(pid, signal.SIGKILL)
+
     def end(self, number: int = signal.SIGINT) -> None:
         """End it: with SIGINT connections are cut and all is put in order, with SIGQUIT it is as in a power cut."""
         self.process.send_signal(number)
@@ -135,8 +153,13 @@ class Server:
 
 
 @pytest.fixture
-def own_postgres(request: pytest.FixtureRequest) -> Iterator[Server]:
+def own_postgres(request: pytest.FixtureRequest) -> Iterator[Server | PostgresServer]:
     """A server for one test, which may end it; skipped where one is named, as that is not ours to end."""
+    if are_wanted():
+        with _container() as container:
+            request.config.stash[SAID] = container.said
+            yield container
+        return
     binaries = _binaries()
     if os.environ.get(NAMED) or binaries is None:
         pytest.skip(f"{NAMED} names a server that is not ours to end" if os.environ.get(NAMED) else _MISSING)

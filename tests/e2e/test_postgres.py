@@ -63,7 +63,7 @@ def kill_backend(server: Server) -> None:
     asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'waferline ledger'"
     with psycopg.connect(server.url, autocommit=True) as connection:
         [(pid,)] = connection.execute(asked).fetchall()
-    os.kill(pid, signal.SIGKILL)
+    server.kill(pid)
 
 
 def restart(server: Server) -> None:
