@@ -25,7 +25,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets check test test-compose simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -60,6 +60,12 @@ secrets: image-operator  ## Make the secrets of a deployment that are missing in
 deploy/secrets/users.acl: | image-operator
 	@$(SECRETS)
 
+backup:  ## Copy the running store, streams, outboxes and checkpoints to TO=folder, backups/<UTC time> by default.
+	@deploy/backup.sh "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%SZ))" $(COMPOSE)
+
+restore:  ## Put a backup back where the store is empty, and start all: FROM=folder; OLDER=1 gives up what came after it.
+	@deploy/restore.sh "$(FROM)" $(if $(OLDER),--older) $(COMPOSE)
+
 check: .venv/ready  ## Check format, lint, types, who imports whom, the domain and the wire: before every commit.
 	@$(BIN)/ruff format --quiet --check . || { echo "format: run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet .
@@ -73,6 +79,9 @@ test: .venv/ready  ## Run every test, and the kernels' once more with their arra
 
 test-compose: .venv/ready images  ## Break the containers while they play, and try who is let in: 6 minutes; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet tests/compose $(ARGS)
+
+test-containers: .venv/ready  ## Run the end-to-end tests on Redis and PostgreSQL in containers of the deployment's images.
+	@WAFERLINE_TEST_CONTAINERS=1 $(BIN)/pytest --quiet tests/e2e $(ARGS)
 
 simulate: .venv/ready  ## Live through 10,000 worlds in which everything goes wrong by seed; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m tests.simulation $(ARGS)

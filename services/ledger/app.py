@@ -265,7 +265,8 @@ def _keep_checkpoints(service: Service, settings: LedgerSettings, store: Store, 
     if newest is not None and (newest.batch > store.head.batch or store.hash_of(newest.batch) != newest.head):
         raise RuntimeError(
             f"the store is at batch {store.head.batch}, and is not what the checkpoint of batch {newest.batch} in"
-            f" {file} sealed: was an old copy put back? Put the newer one back"
+            f" {file} sealed: was an old copy put back? Put the newer one back, or, if there is none and what came"
+            f" after is given up, move {file} away: docs/deployment.md says how"
         )
     signed.set(0 if newest is None else newest.batch)
     service.at_end.append(sign)

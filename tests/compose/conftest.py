@@ -83,7 +83,7 @@ def seen(pytestconfig: pytest.Config) -> list[str]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what was seen of each fault, and after a failure where the logs of the containers are."""
     rows = config.stash.get(SEEN, [])
-    for line in ("| what was done while it played | played on after |", "|---|---|", *rows) if rows else ():
+    for line in ("| what was done | seconds until it was done, or it played on |", "|---|---|", *rows) if rows else ():
         terminalreporter.write_line(line)
     if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
         for log in config.stash.get(KEPT, []):
