@@ -74,6 +74,7 @@ def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool
                 Grant("W", [BALANCES, ALERTS], ("xadd",)),
             ),
         ),
+        User("console", (Grant("R", [BALANCES, ALERTS], _READ),)),
         *(
             User(
                 f"{role}-{source}",

@@ -23,6 +23,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -112,6 +113,7 @@ class Service:
             ScopedRoute("/health", self._answer_health, scope=OPEN),
             ScopedRoute("/metrics", self._answer_metrics, scope=METRICS),
         ]
+        self.middleware: list[Middleware] = []
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._redis_up = Gauge("waferline_redis_up", "Whether Redis answers", registry=self.registry)
@@ -316,7 +318,7 @@ class Service:
 
     def web_app(self) -> Starlette:
         """Return what is served over HTTP: every route behind its scope."""
-        return Starlette(routes=[self.access.guard(route) for route in self.routes])
+        return Starlette(routes=[self.access.guard(route) for route in self.routes], middleware=self.middleware)
 
     def serve(self) -> uvicorn.Server | None:
         """Return the HTTP server, not yet started; None where the settings want none."""

@@ -33,8 +33,9 @@ _SCOPES = {
     "operator": "read,audit,metrics",
     "metrics": "metrics",
     "aggregator": "audit",
+    "console": "read,audit,metrics",
 }
-_SERVERS = ("redis", "postgres", "ledger", "aggregator")  # and the parties: who is asked over the network
+_SERVERS = ("redis", "postgres", "ledger", "aggregator", "console")  # and the parties: who is asked over the network
 _SECRET, _CA_KEY = 0o444, 0o400  # read by the user of a container; the folder keeps everybody else out
 _ENTROPY_BYTES = 32
 _CA_DAYS, _DAYS = 3650, 825

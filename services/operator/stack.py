@@ -96,7 +96,7 @@ class Stack:
     def services(self) -> list[str]:
         """Return the names of the processes, in the order of their start."""
         parties = [f"supplier-{name}" for name in self.suppliers] + [f"datacenter-{name}" for name in self.datacenters]
-        return ["ledger", "aggregator", *(parties if self.parties else ())]
+        return ["ledger", "aggregator", "console", *(parties if self.parties else ())]
 
     def start(self) -> None:
         """Start everything, and return when every service is well; raise `StackError` if one is not in time."""
@@ -221,6 +221,8 @@ class Stack:
             "CHECKPOINT_KEY": str(self.checkpoint_key),
             "CHECKPOINTS": str(self.checkpoints),
             "LEDGER_URL": self.url("ledger"),
+            "AGGREGATOR_URL": self.url("aggregator"),
+            "SERVICES_ASKED": ",".join(f"{each}={self.url(each)}" for each in self.services()),
             "SNAPSHOT": str(self.snapshot),
             "OUTBOX_DIR": str(self.folder / "outbox"),
             "SUPPLIERS": ",".join(self.suppliers),

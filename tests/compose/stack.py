@@ -24,9 +24,9 @@ PARTIES = (
     "supplier-samsung", "supplier-skhynix",
     "datacenter-stargate-americas", "datacenter-stargate-emea", "datacenter-stargate-apac",
 )  # fmt: skip
-OURS = ("ledger", "aggregator", *PARTIES)
+OURS = ("ledger", "aggregator", "console", *PARTIES)
 SERVICES = ("redis", "postgres", *OURS)
-PORTS = ("LEDGER", "AGGREGATOR", "SAMSUNG", "SKHYNIX", "AMERICAS", "EMEA", "APAC")
+PORTS = ("LEDGER", "AGGREGATOR", "CONSOLE", "SAMSUNG", "SKHYNIX", "AMERICAS", "EMEA", "APAC")
 
 _DONE_WITHIN_S = 300
 _RESTARTED_WITHIN_S = 60

@@ -9,6 +9,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from services.aggregator import app as aggregator
+from services.console import app as console
 from services.datacenter import app as datacenter
 from services.ledger import app as ledger
 from services.ledger.checkpoint import make_key
@@ -44,6 +45,7 @@ def registries(folder: Path) -> dict[str, CollectorRegistry]:
     services = {
         "ledger": ledger.build_app(ledger.LedgerSettings(ledger_store=str(folder / "ledger.db"), **settings)),
         "aggregator": aggregator.build_app(aggregator.AggregatorSettings()),
+        "console": console.build_app(console.ConsoleSettings()),
         "supplier": supplier.build_app(supplier.SupplierSettings(outbox_dir=folder)),
         "datacenter": datacenter.build_app(datacenter.DatacenterSettings(outbox_dir=folder)),
     }

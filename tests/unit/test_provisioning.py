@@ -40,9 +40,27 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_secret_that_a_deployment_mounts_is_there(folder: Path) -> None:
-    users = ("ledger", "aggregator", "supplier-samsung", "supplier-skhynix", "datacenter-emea", "operator", "health")
-    tokens = ("planner", "auditor", "operator", "metrics", "aggregator", "samsung", "skhynix", "emea")
-    servers = ("redis", "postgres", "ledger", "aggregator", "supplier-samsung", "supplier-skhynix", "datacenter-emea")
+    users = (
+        "ledger",
+        "aggregator",
+        "console",
+        "supplier-samsung",
+        "supplier-skhynix",
+        "datacenter-emea",
+        "operator",
+        "health",
+    )
+    tokens = ("planner", "auditor", "operator", "metrics", "aggregator", "console", "samsung", "skhynix", "emea")
+    servers = (
+        "redis",
+        "postgres",
+        "ledger",
+        "aggregator",
+        "console",
+        "supplier-samsung",
+        "supplier-skhynix",
+        "datacenter-emea",
+    )
 
     assert contents(folder).keys() == {
         *PUBLIC, "ledger.key", "postgres-admin", "postgres-ledger", "grafana-admin",
@@ -166,6 +184,7 @@ def test_each_token_has_the_scopes_of_who_holds_it(folder: Path) -> None:
         "operator": "read,audit,metrics",
         "metrics": "metrics",
         "aggregator": "audit",
+        "console": "read,audit,metrics",
         "samsung": "publish:samsung",
         "skhynix": "publish:skhynix",
         "emea": "publish:emea",

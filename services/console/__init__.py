@@ -1,0 +1,1 @@
+"""The console: the page on which a planner sees whether the programme is covered."""

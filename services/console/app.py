@@ -1,0 +1,54 @@
+"""The console's wiring: pages made of what the aggregator and the ledger answer, told anew when balances move."""
+
+from typing import cast
+
+from pydantic import Field
+
+from services.console.asking import Peers
+from services.console.charts import draw_svg, months_chart
+from services.console.live import Live
+from services.console.login import TokenCookie
+from services.console.pages import routes
+from shared.broker import Entry, Service
+from shared.peers import read_caller
+from shared.settings import ServiceSettings
+from shared.streams import ALERTS, BALANCES
+
+
+class ConsoleSettings(ServiceSettings):
+    """What the console must know before it starts."""
+
+    aggregator_url: str = "http://127.0.0.1:8102"
+    ledger_url: str = "http://127.0.0.1:8101"
+    services_asked: str = Field(default="", description="name=URL of each service whose health is shown, with commas")
+
+
+def build_app(settings: ConsoleSettings) -> Service:
+    """Return the console: it keeps nothing, so a restart forgets nothing."""
+    service = Service("console", settings)
+    peers = Peers(read_caller(settings), settings.aggregator_url, settings.ledger_url)
+    live = Live()
+    asked = dict(each.split("=", 1) for each in settings.services_asked.split(",") if each)
+    services = {"ledger": settings.ledger_url, "aggregator": settings.aggregator_url} | asked
+    service.routes += routes(peers, live, services)
+    service.middleware.append(TokenCookie.middleware(service.access))
+    service.facts = lambda: {"position": live.position, "watching": live.watching}
+
+    @service.reads(BALANCES, after="0-0")
+    async def tell_balances(entries: list[Entry]) -> None:
+        live.hear(entries)
+
+    @service.reads(ALERTS, after="0-0")
+    async def tell_alerts(entries: list[Entry]) -> None:
+        live.hear(entries)
+
+    async def begin_now() -> None:
+        """Skip what is on the streams, as the pages ask how things stand; and draw once, as the first takes longest."""
+        await draw_svg(months_chart([], None))
+        for reader in service.readers:
+            last = await service.redis.xrevrange(reader.stream, count=1)
+            if last:
+                reader.begin_behind(cast(bytes, last[0][0]).decode())
+
+    service.at_start.append(begin_now)
+    return service
