@@ -79,14 +79,20 @@ OF_LINES: frozenset[str] = frozenset(
 )  # fmt: skip
 """The names of the events that speak of commits, orders, forecasts and shipments, or take back what did."""
 
+OF_SITES: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
+"""The names of the events that speak of sites and their phases, or take back what did."""
+
+TOLD: frozenset[str] = OF_LINES | OF_SITES
+"""The names of the events that are told with the postings, as postings do not say what they say."""
+
 
 class PostingBatch(BaseModel):
     """The postings of one batch of the ledger, in columns: row n is `wafers[n]` of a measure on a day for a key.
 
     `products`, `sites` and `suppliers` are indices into `names`; days are days since 1970.
     `previous` is the batch before it: a reader that has not seen that one has missed something.
-    `said` are those of its events that are `OF_LINES`, in the order of the log: postings are net by key, and do not say
-    which line they are of.
+    `said` are those of its events that are `TOLD`, in the order of the log: postings are net by key, and do not say
+    which line they are of, nor what a site is.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")

@@ -15,8 +15,18 @@ from starlette.responses import Response
 from services.aggregator.alerts import Alert
 from services.aggregator.curves import PARTS, Basis, Curves, Grouping, Only, Part
 from services.aggregator.kernels import Index
-from services.aggregator.lines import TOLERANCES, LineName
+from services.aggregator.lines import LAGS, TOLERANCES, LineName
 from services.aggregator.netting import zone_of
+from services.aggregator.overviews import (
+    Row,
+    known_sites,
+    site_rows,
+    supplier_rows,
+    timeline_entries,
+    timeline_months,
+)
+from services.aggregator.overviews import iso as _iso
+from services.aggregator.overviews import ratio as _ratio
 from services.aggregator.performance import perform
 from services.aggregator.planning import Plan, month_table, plan_ahead
 from services.aggregator.reading import Reading
@@ -30,6 +40,7 @@ from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_numbe
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200
 DETAILED_MAX = 2  # rows of a page that are looked into: what is behind a shortage, how orders were served
+MOORINGS = ("onshore", "floating")
 BUCKETS = {"day": 1, "week": 7}
 _BUCKETS_MAX = 60
 _NAMED_MAX = 30  # names in an error
@@ -54,6 +65,9 @@ def routes(read: Callable[[], Reading]) -> list[ScopedRoute]:
         "/cover": _cover,
         "/atp": _atp,
         "/suppliers/{supplier:path}/performance": _performance,  # whatever is named: the answer says who there is
+        "/sites": _sites,
+        "/sites/{site:path}/timeline": _timeline,
+        "/suppliers": _suppliers,
         "/alerts": _alerts,
         "/months": _months,
         "/state": _state,
@@ -228,12 +242,6 @@ async def _cover(reading: Reading, query: Mapping[str, str]) -> Answer:
     return _planned(plan) | {"rows": rows, **turn}
 
 
-def _ratio(numerator: int, denominator: int) -> Answer:
-    """Return a ratio with what it is made of; nothing divided by nothing is nothing."""
-    percent = round(100 * numerator / denominator, 1) if denominator else None
-    return {"numerator": numerator, "denominator": denominator, "percent": percent}
-
-
 async def _performance(reading: Reading, query: Mapping[str, str]) -> Answer:
     _check_names(query, ("supplier", "product"))
     curves, lines = reading.state.curves, reading.state.lines
@@ -318,6 +326,56 @@ async def _atp(reading: Reading, query: Mapping[str, str]) -> Answer:
         "rows": rows,
         "next": "/".join(page.labels[-1]) if rows and first + len(page.labels) < len(whole.labels) else None,
     }
+
+
+async def _sites(reading: Reading, query: Mapping[str, str]) -> Answer:
+    _check_names(query, ("firmness", "mooring", "after", "limit"))
+    firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
+    mooring = _choose(query, "mooring", MOORINGS) if "mooring" in query else None
+
+    def told() -> tuple[Answer, list[Row]]:
+        plan, curves = reading.plan, reading.state.curves
+        if plan.position != curves.position:  # all of an answer is of one position
+            plan = plan_ahead(curves)
+        return _planned(plan), site_rows(reading.state, plan, firmness)
+
+    standing, rows = await reading.aside(told)
+    rows = [row for row in rows if mooring in (None, row["mooring"])]
+    return standing | {"firmness": firmness} | _part_of(query, rows, ("site",))
+
+
+async def _timeline(reading: Reading, query: Mapping[str, str]) -> Answer:
+    _check_names(query, ("site", "product"))
+    state, site = reading.state, query["site"]
+    _check_known("site", site, known_sites(state))
+    if "product" in query:
+        _check_known("product", query["product"], {key[0] for key in state.curves.keys})
+
+    def told() -> Answer:
+        months = timeline_months(state, site, query.get("product"))
+        return _standing(state.curves) | {"entries": timeline_entries(state, site), "months": months}
+
+    return {"site": site} | await reading.aside(told)
+
+
+async def _suppliers(reading: Reading, query: Mapping[str, str]) -> Answer:
+    _check_names(query, ("supplier", "product", "lag", "after", "limit"))
+    lag = int(_choose(query, "lag", [str(days) for days in LAGS], "28"))
+    only = _only(reading.state.curves, query)
+
+    def told() -> tuple[Answer, list[Row]]:
+        return _standing(reading.state.curves), supplier_rows(reading.state, lag, **only)
+
+    standing, rows = await reading.aside(told)
+    return standing | {"lag_days": lag} | _part_of(query, rows, ("supplier", "product"))
+
+
+def _part_of(query: Mapping[str, str], rows: list[Row], by: Sequence[str]) -> Answer:
+    """Return the page of some rows that is asked for, and what the next begins after."""
+    after, limit = tuple(query["after"].split("/")) if "after" in query else (), _limit(query)
+    rest = [row for row in rows if tuple(row[part] for part in by) > after]
+    page = rest[:limit]
+    return {"rows": page, "next": "/".join(page[-1][part] for part in by) if len(rest) > limit else None}
 
 
 async def _alerts(reading: Reading, query: Mapping[str, str]) -> Answer:
@@ -512,7 +570,3 @@ def _month_after(day: date) -> date:
 
 def _date(day: int) -> date:
     return EPOCH + timedelta(days=day)
-
-
-def _iso(day: int | None) -> str | None:
-    return None if day is None else _date(day).isoformat()

@@ -17,6 +17,7 @@ import orjson
 from services.aggregator.kernels import Index, Wafers
 from shared.batch import Row
 from shared.events import FIRMNESS, Firmness, day_number
+from shared.postings import OF_LINES
 
 LAGS = (0, 28, 56, 91, 182)  # days before the due day: 0, 4, 8, 13 and 26 weeks
 TOLERANCES = ((0, 0), (7, 5))  # days after the due day, percent of the wafers: in full and on time, and nearly so
@@ -268,8 +269,9 @@ class Lines:
     # ---------------------------------------------------------------- events in
 
     def add(self, said: Sequence[str]) -> None:
-        """Fold what a batch says of lines: `PostingBatch.said`, or any other canonical events of `OF_LINES`."""
-        self.add_rows(map(Row._make, orjson.loads(f"[{','.join(said)}]")))
+        """Fold what a batch says of lines: `PostingBatch.said`, of which all else is left out, or any events."""
+        rows = map(Row._make, orjson.loads(f"[{','.join(said)}]"))
+        self.add_rows(row for row in rows if row.name in OF_LINES)
 
     def add_rows(self, rows: Iterable[Row]) -> None:
         """Fold events of `OF_LINES`, and none else."""

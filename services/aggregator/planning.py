@@ -299,7 +299,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
     if first > last:
         raise ValueError(f"the first month {first:%Y-%m} is after the last {last:%Y-%m}")
     edge = curves.start + curves.days
-    if not curves.start <= day_number(first) or not day_number(_next_month(last)) <= edge:
+    if not curves.start <= day_number(first) or not day_number(next_month(last)) <= edge:
         raise ValueError(f"the months {first:%Y-%m} to {last:%Y-%m} are not whole inside the horizon")
     grouping = curves.group(**only)
 
@@ -314,7 +314,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
 
     months = [first]
     while months[-1] <= last:
-        months.append(_next_month(months[-1]))
+        months.append(next_month(months[-1]))
     days = [day_number(month) for month in months]
     opened, started, received = reached(Measure.OPENED), reached(Measure.STARTED), reached(Measure.RECEIVED)
     start_by, due = reached(Measure.REQUIRED_START), reached(Measure.REQUIRED)
@@ -347,5 +347,6 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
     return table
 
 
-def _next_month(month: date) -> date:
+def next_month(month: date) -> date:
+    """Return the first day of the month after a day."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)

@@ -16,9 +16,10 @@ from services.aggregator.curves import PARTS, WAFERS_SUM_MAX, Curves
 from services.aggregator.kernels import Index
 from services.aggregator.lines import Lines
 from services.aggregator.loading import Columns, Standing
+from services.aggregator.sites import Sites
 from services.aggregator.state import State
 
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"waferline.snap\r\n"  # as in PNG: whoever translates the ends of lines breaks it here
 _SECTIONS = {
     "key": "<i4",  # [key, part] number of a name
@@ -69,6 +70,7 @@ def encode(state: State) -> list[bytes]:
         "state": curves.state_hash(),
         "sections": [len(section) for section in sections],
         "lines": len(lines),
+        "sites": state.sites.state(),
     }
     text = orjson.dumps(header)
     pieces = [MAGIC + len(text).to_bytes(8, "little") + text, *sections, lines]
@@ -105,12 +107,13 @@ def decode(content: bytes, start: int, days: int, catalogue: str) -> State:
         pieces = _cut(sealed, end, [*header["sections"], header["lines"]])
         arrays = {name: np.frombuffer(next(pieces), dtype=dtype) for name, dtype in _SECTIONS.items()}
         lines = Lines.read(orjson.loads(next(pieces)))
+        sites = Sites.read(header["sites"])
         curves = _restore(header, arrays, Curves.of(start, days, catalogue))
     except (LookupError, TypeError, ValueError, OverflowError, StopIteration) as why:
         raise Unusable("damaged", f"what it holds does not fit together: {why!r}") from why
     if curves.state_hash() != header["state"]:
         raise Unusable("damaged", f"its state is {curves.state_hash()}, and {header['state']} was written")
-    return State(curves, lines)
+    return State(curves, lines, sites)
 
 
 def _cut(content: memoryview, at: int, lengths: list[int]) -> Iterator[memoryview]:

@@ -19,7 +19,7 @@ from services.ledger.migrating import StrangeStore, expect_newest, migrate
 from services.ledger.posting import Decision, Key, Line, LineName, Memory, Stock
 from services.ledger.sqlite import SqliteDatabase
 from shared.batch import RefusedRow, Row, event_name
-from shared.postings import OF_LINES, PostingBatch, Recorded, Refusal
+from shared.postings import TOLD, PostingBatch, Recorded, Refusal
 
 _LINES_MAX = 50_000  # remembered; what is not is read from the store
 _BATCHES_AT_ONCE, _ROWS_AT_ONCE, _POSTINGS_AT_ONCE = 256, 16_384, 65_536  # in one query
@@ -376,7 +376,7 @@ class Store:
         self.head = Head(number, hash_)
         self.last_event += len(batch.rows)
         self.last_posting += len(postings)
-        self._said[number] = [body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in OF_LINES]
+        self._said[number] = [body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in TOLD]
         self._said.pop(number - _SAID_BATCHES, None)
         if len(self.memory.lines) > _LINES_MAX:
             self.memory.lines.clear()
@@ -592,7 +592,8 @@ class Store:
     def told_batches(self, after: int, limit: int, *, said: bool = True) -> list[ToldBatch]:
         """Return up to `limit` batches after a position, as they are told on the streams.
 
-        What their events say of lines can be left out (`said`), where it is not asked and would be read from the store.
+        What their events say of lines and sites can be left out (`said`), where it is not asked and would be read from
+        the store.
         """
         told: list[ToldBatch] = []
         known = min(limit, self.head.batch - after)  # what another ledger wrote since may have names not known here
@@ -609,14 +610,14 @@ class Store:
         return told
 
     def _said_in(self, page: Sequence[StoredBatch]) -> list[list[str]]:
-        """Return what the events of each of some batches say of lines, in the order of the log."""
+        """Return what the events of each of some batches say of lines and sites, in the order of the log."""
         remembered = [self._said.get(batch.header.batch) for batch in page]
         if None not in remembered:  # of what was just written: the teller need not read it again
             return cast(list[list[str]], remembered)
         return [_of_lines(bodies) for bodies in self._bodies(page)]
 
     def said(self, until: int | None = None, known_by: int | None = None) -> Iterator[list[str]]:
-        """Yield what the events say of lines (`OF_LINES`), batch by batch, whatever was told.
+        """Yield what the events say of lines and sites (`TOLD`), batch by batch, whatever was told.
 
         All of it, or that of the batches up to a position, or that which was recorded by a time.
         """
@@ -696,7 +697,7 @@ class Store:
 
 
 def _of_lines(bodies: list[str]) -> list[str]:
-    return [body for body in bodies if event_name(body) in OF_LINES]
+    return [body for body in bodies if event_name(body) in TOLD]
 
 
 def _sealed(refused: RefusedRow | StoredRefusal) -> SealedRefusal:

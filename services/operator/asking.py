@@ -17,7 +17,6 @@ from starlette.applications import Starlette
 from services.aggregator.api import routes as aggregator_routes
 from services.aggregator.app import AggregatorSettings
 from services.aggregator.curves import Curves
-from services.aggregator.lines import Lines, fold_lines
 from services.aggregator.loading import Columns, Standing
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
@@ -65,8 +64,8 @@ async def _ask_store(
     def read() -> Reading:
         limits = AggregatorSettings().limits()
         if as_of is None:
-            return Reading(State(fold(store), fold_lines(store.said())), limits)
-        return Reading(State(fold_as_of(store, as_of), fold_lines_as_of(store, as_of)), limits)
+            return Reading(State.of(fold(store), store.said()), limits)
+        return Reading(State.of(fold_as_of(store, as_of), said_as_of(store, as_of)), limits)
 
     routes = ledger_routes(store) if service == "ledger" else aggregator_routes(read)
     transport = httpx.ASGITransport(Starlette(routes=routes))
@@ -133,10 +132,10 @@ def fold_as_of(store: Store, text: str) -> Curves:
     return fold(store, until=position) if time is None else _fold_known(store, time)
 
 
-def fold_lines_as_of(store: Store, text: str) -> Lines:
-    """Return the lines as they were known then, likewise."""
+def said_as_of(store: Store, text: str) -> Iterator[list[str]]:
+    """Return what was known then of lines and sites, batch by batch, likewise."""
     position, time = _as_of(store, text)
-    return fold_lines(store.said(position, time))
+    return store.said(position, time)
 
 
 def _as_of(store: Store, text: str) -> tuple[int | None, int | None]:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.aggregator.curves import Curves
-from services.operator.asking import fold, fold_as_of, fold_lines_as_of
+from services.aggregator.lines import fold_lines
+from services.operator.asking import fold, fold_as_of, said_as_of
 from services.operator.stack import StackError
 from shared.catalog import digest
 from shared.events import (
@@ -87,7 +88,7 @@ def test_a_commit_is_told_as_it_was_known(known: str, due: list[int]) -> None:
     for days, events in enumerate([said[:1], said[1:2], said[2:]]):
         record(folded, events, now=microseconds(FIRST + days * DAY))
 
-    assert fold_lines_as_of(folded.store, known).supplies().wafers.tolist() == due
+    assert fold_lines(said_as_of(folded.store, known)).supplies().wafers.tolist() == due
 
 
 def test_the_lines_of_a_simulated_day_are_those_recorded_by_then() -> None:
@@ -97,7 +98,7 @@ def test_the_lines_of_a_simulated_day_are_those_recorded_by_then() -> None:
         commit = SupplyCommitted(line=f"c{n}", due=date(2026, 5, 1), firmness="firm", wafers=n + 1, revision=0, **KEY)
         record(folded, [voice.say(FIRST, commit)], now=microseconds(FIRST + (1 - n) * DAY))
 
-    assert fold_lines_as_of(folded.store, "2026-03-02").supplies().wafers.tolist() == [2]
+    assert fold_lines(said_as_of(folded.store, "2026-03-02")).supplies().wafers.tolist() == [2]
 
 
 def test_the_state_hash_of_a_position_is_what_it_was_there() -> None:

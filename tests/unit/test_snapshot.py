@@ -142,13 +142,14 @@ def test_a_state_of_other_settings_is_refused(curves, code):
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"format": 2, "horizon": None}, "foreign_format"),
+        ({"format": 1, "horizon": None}, "foreign_format"),
         ({"state": "00"}, "damaged"),
         ({"sources": ["micron"]}, "damaged"),
         ({"names": ["HBM4-12H"]}, "damaged"),
         ({"sections": [8]}, "damaged"),
         ({"sections": [2**40] * 6}, "damaged"),
         ({"last_day": "2025"}, "damaged"),
+        ({"sites": [[], [["too short"]], []]}, "damaged"),
     ],
 )
 def test_what_was_sealed_and_does_not_fit_together_is_refused(changes, code):

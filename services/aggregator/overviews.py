@@ -1,0 +1,311 @@
+"""Overviews: what there is to know of each site, of its time line, and of each supplier, as rows for who asks."""
+
+from datetime import date, timedelta
+from typing import Any, Unpack
+
+from services.aggregator.curves import Curves, Grouping, Only
+from services.aggregator.in_process import AGES, age_wip, yielded
+from services.aggregator.lines import LAGS
+from services.aggregator.performance import Performance, perform
+from services.aggregator.planning import MonthOnReceipt, Plan, month_table, next_month
+from services.aggregator.sites import Declared, Planned
+from services.aggregator.state import State
+from shared.events import EPOCH, UNALLOCATED, UNATTRIBUTED, Firmness, day_number
+from shared.postings import Measure
+
+YIELD_MONTHS = 12
+_HOURS_A_YEAR = 8_760
+_OF_SITE = ("name", "country", "mooring", "mw", "pue_percent", "land_ha", "waterplane_m2", "kg_co2_per_mwh", "evidence",
+            "confidence", "source")  # fmt: skip
+
+Row = dict[str, Any]
+
+
+def iso(day: int | None) -> str | None:
+    """Return a day since 1970 as it is told."""
+    return None if day is None else (EPOCH + timedelta(days=day)).isoformat()
+
+
+def ratio(numerator: int, denominator: int) -> Row:
+    """Return a ratio with what it is made of; nothing divided by nothing is nothing."""
+    percent = round(100 * numerator / denominator, 1) if denominator else None
+    return {"numerator": numerator, "denominator": denominator, "percent": percent}
+
+
+# ---------------------------------------------------------------- sites
+
+
+def known_sites(state: State) -> list[str]:
+    """Return the sites that were declared, or are spoken of, sorted."""
+    spoken = {key[1] for key in state.curves.keys} | state.sites.phases().keys() | state.sites.declared().keys()
+    return sorted(spoken - {UNALLOCATED})
+
+
+def site_rows(state: State, plan: Plan, firmness: Firmness) -> list[Row]:
+    """Return a row for each site, by name: what it is, its phases, what is due there, cover, and what is short first.
+
+    The plan is of the state's position.
+    """
+    declared, phases, needs = state.sites.declared(), state.sites.phases(), _needs(state.curves, plan.today)
+    short, covered = _first_of_site(plan, plan.shortages(firmness).tolist()), _first_of_site(plan)
+    rows = []
+    for site in known_sites(state):
+        said, held = declared.get(site), [history[-1] for history in phases.get(site, [])]
+        rows.append(
+            {
+                "site": site,
+                **_described(said[-1] if said else None),
+                **_energised(held, plan.today),
+                "phases": [_phase(phase) for phase in held],
+                **needs.get(site, _NO_NEED),
+                "on_hand": _on_hand(plan, site),
+                **_short(plan, short.get(site), firmness),
+                **_covered(plan, covered.get(site)),
+            }
+        )
+    return rows
+
+
+def _described(said: Declared | None) -> Row:
+    """Return what a site was declared to be, nothing of one that nobody declared."""
+    if said is None:
+        return dict.fromkeys((*_OF_SITE, "event", "co2_tonnes_a_year"))
+    co2_kg = said.mw * said.kg_co2_per_mwh * _HOURS_A_YEAR
+    return {name: getattr(said, name) for name in _OF_SITE} | {
+        "event": said.id,
+        "co2_tonnes_a_year": co2_kg // 1000,  # at full load all year: mw is of the facility, cooling included
+    }
+
+
+def _energised(phases: list[Planned], today: int | None) -> Row:
+    """Return the megawatts that are on, to come, and stopped: paused, cancelled or transferred."""
+    standing = [phase for phase in phases if phase.status == "planned"]
+    on = None if today is None else sum(phase.mw for phase in standing if phase.energise_on < today)
+    return {
+        "mw_energised": on,
+        "mw_to_come": None if on is None else sum(phase.mw for phase in standing) - on,
+        "mw_stopped": sum(phase.mw for phase in phases if phase.status != "planned"),
+    }
+
+
+def _phase(phase: Planned) -> Row:
+    return {
+        "phase": phase.phase,
+        "mw": phase.mw,
+        "platform": phase.platform,
+        "energise_on": iso(phase.energise_on),
+        "status": phase.status,
+        "source": phase.source,
+        "event": phase.id,
+    }
+
+
+_NO_NEED: Row = {"next_due_day": None, "next_due": 0, "last_due_day": None, "due": 0}
+
+
+def _needs(curves: Curves, today: int | None) -> dict[str, Row]:
+    """Return on which days from today on wafers are ordered for each site, and how many."""
+    if today is None:
+        return {}
+    grouping = curves.group(("site",))
+    first = max(0, today - curves.start + 1)
+    found = {}
+    for (site,), daily in zip(grouping.labels, curves.planned(grouping, (Measure.REQUIRED,)), strict=True):
+        days = daily[first:].nonzero()[0]
+        if days.size:
+            found[site] = {
+                "next_due_day": iso(today + int(days[0])),
+                "next_due": int(daily[first + days[0]]),
+                "last_due_day": iso(today + int(days[-1])),
+                "due": int(daily[first:].sum()),
+            }
+    return found
+
+
+def _on_hand(plan: Plan, site: str) -> int:
+    return sum(plan.on_hand(group) for group, label in enumerate(plan.grouping.labels) if label[1] == site)
+
+
+def _first_of_site(plan: Plan, ranked: list[int] | None = None) -> dict[str, int]:
+    """Return the first group of each site in a ranking, that of the least covered by default."""
+    found: dict[str, int] = {}
+    for group in plan.least_covered().tolist() if ranked is None else ranked:
+        found.setdefault(plan.grouping.labels[group][1], group)
+    return found
+
+
+def _short(plan: Plan, group: int | None, firmness: Firmness) -> Row:
+    if group is None:
+        return dict.fromkeys(("short_since", "first_short_day", "first_short_product", "shortage"))
+    short = plan.short(group, firmness)
+    return {
+        "short_since": iso(plan.short_since(group)),
+        "first_short_day": iso(short.first_short_day),
+        "first_short_product": plan.grouping.labels[group][0],
+        "shortage": short.shortage,
+    }
+
+
+def _covered(plan: Plan, group: int | None) -> Row:
+    if group is None or plan.today is None:
+        return dict.fromkeys(("cover_days", "first_uncovered_day", "least_covered_product"))
+    cover = plan.cover(group)
+    return {
+        "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
+        "first_uncovered_day": None if cover.days is None else iso(plan.today + cover.days),
+        "least_covered_product": plan.grouping.labels[group][0],
+    }
+
+
+# ---------------------------------------------------------------- a site's time line
+
+
+def timeline_entries(state: State, site: str) -> list[Row]:
+    """Return what was said of a site and its phases and when they are energised, by day."""
+    return [
+        {
+            "day": iso(entry.day),
+            "what": entry.what,
+            "phase": entry.phase,
+            "mw": entry.mw,
+            "changes": {
+                name: {"before": _told(name, before), "now": _told(name, now)}
+                for name, (before, now) in entry.changes.items()
+            },
+            "source": entry.source,
+            "event": entry.event,
+        }
+        for entry in state.sites.timeline(site)
+    ]
+
+
+def _told(name: str, value: Any) -> Any:
+    return iso(value) if name == "energise_on" else value
+
+
+def timeline_months(state: State, site: str, product: str | None = None) -> list[Row]:
+    """Return the months of a site from the first to the last in which anything is on, due, moved or at hand there.
+
+    Receipt basis. On hand is at the month's end, or on the last complete day in it; nothing where it is yet to come.
+    """
+    curves = state.curves
+    only: Only = {"site": site} if product is None else {"site": site, "product": product}
+    first, last = _whole_months(curves)
+    if first > last:
+        return []
+    standing = [history[-1] for history in state.sites.phases().get(site, []) if history[-1].status == "planned"]
+    rows, busy = list[Row](), list[int]()
+    for month, _, receipt in month_table(curves, first, last, **only):
+        begin, end = day_number(month), day_number(next_month(month)) - 1
+        row = _site_month(curves, receipt, begin, end, only)
+        mw = sum(phase.mw for phase in standing if phase.energise_on <= end)
+        if any(row.values()) or any(begin <= phase.energise_on <= end for phase in standing):
+            busy.append(len(rows))
+        rows.append({"month": f"{month:%Y-%m}", "mw": mw, **row})
+    return rows[busy[0] : busy[-1] + 1] if busy else []
+
+
+def _site_month(curves: Curves, receipt: MonthOnReceipt, begin: int, end: int, only: Only) -> Row:
+    grouping, through = curves.group(**only), curves.complete_through
+    on_hand = None
+    if through is not None and begin <= through:
+        on_hand = int(curves.stages(grouping, min(end, through)).on_hand.sum())
+    return {
+        "due": receipt.due,
+        "forecast": receipt.forecast,
+        "committed": sum(receipt.committed.values()),
+        "received": receipt.received,
+        "consumed": int(curves.moved(grouping, end, begin - 1, (Measure.CONSUMED,)).sum()),
+        "on_hand": on_hand,
+    }
+
+
+def _whole_months(curves: Curves) -> tuple[date, date]:
+    """Return the first and the last month that lies in the horizon as a whole."""
+    begin, end = (EPOCH + timedelta(days=day) for day in (curves.start, curves.start + curves.days))
+    first = begin if begin.day == 1 else next_month(begin)
+    return first, (end.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+# ---------------------------------------------------------------- suppliers
+
+
+def supplier_rows(state: State, lag: int, **only: Unpack[Only]) -> list[Row]:
+    """Return a row for each product of each supplier: what is in process, the yield, and how commits were kept.
+
+    Bias and slip are against what had been committed `lag` days before it was due, one of `LAGS`. All is of the last
+    complete day; before there is one, of the last day of any movement.
+    """
+    curves, lines = state.curves, state.lines
+    day = curves.last_day if curves.complete_through is None else curves.complete_through
+    made = _made_rows(curves, curves.group(("supplier", "product"), **only), day)
+    suppliers = {only["supplier"]} if "supplier" in only else {*lines.suppliers(), *(supplier for supplier, _ in made)}
+    kept = {
+        (supplier, product): each
+        for supplier in suppliers
+        for product, each in perform(curves, lines, supplier, only.get("product")).items()
+    }
+    return [
+        {"supplier": supplier, "product": product, "day": iso(day)}
+        | made.get((supplier, product), _NOTHING_MADE)
+        | _kept(kept.get((supplier, product)), LAGS.index(lag))
+        for supplier, product in sorted({*made, *kept})
+    ]
+
+
+_NOTHING_MADE: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
+
+
+def _made_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
+    """Return what was started, what came out and what is in process, by supplier and product."""
+    started = curves.moved(pairs, day, measures=(Measure.STARTED,))[0]
+    wip, aged, total = curves.stages(pairs, day).wip, age_wip(curves, pairs, day), yielded(curves, pairs, day)
+    months = [(month, yielded(curves, pairs, end, since)) for month, since, end in _months_before(curves, day)]
+    return {
+        label: {
+            "started": int(started[n]),
+            "finished": int(total.numerator[n]),
+            "wip": int(wip[n]),
+            "wip_by_age": [
+                {"from_days": age, "before_days": before, "wafers": int(aged[place, n])}
+                for place, (age, before) in enumerate(zip(AGES, (*AGES[1:], None), strict=True))
+            ],
+            "yield": ratio(int(total.numerator[n]), int(total.denominator[n])),
+            "yield_by_month": [
+                {"month": month} | ratio(int(each.numerator[n]), int(each.denominator[n])) for month, each in months
+            ],
+        }
+        for n, label in enumerate(pairs.labels)
+        if label[0] != UNATTRIBUTED
+    }
+
+
+def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
+    """Return the last months up to a day, its own included: month, the day before it, its last day or this one."""
+    found = []
+    last = EPOCH + timedelta(days=day)
+    for _ in range(YIELD_MONTHS):
+        begin = day_number(last.replace(day=1))
+        if begin < curves.start:
+            break
+        found.append((f"{last:%Y-%m}", begin - 1, day_number(last)))
+        last = EPOCH + timedelta(days=begin - 1)
+    return found[::-1]
+
+
+def _kept(each: Performance | None, lag: int) -> Row:
+    """Return how what was committed was kept, nothing where nothing ever was."""
+    if each is None:
+        return dict.fromkeys(("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest",
+                              "open_wafers"))  # fmt: skip
+    at = each.lags[lag]
+    return {
+        "wafers_due": each.committed,
+        "wafers_received": each.received,
+        "otif": ratio(each.kept[0], each.lines[0]),
+        "churn": ratio(each.churned, each.committed),
+        "bias": ratio(at.missing, at.committed),
+        "slip_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,
+        "slip_greatest": at.slip_greatest,
+        "open_wafers": at.open_wafers,
+    }

@@ -1,0 +1,187 @@
+"""The sites: what each was declared to be, which phases are planned there, and what changed of that, by which event."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from shared.batch import Row, event_name
+from shared.postings import OF_SITES
+
+DECLARED, PLANNED = "site.declared", "phase.planned"
+
+
+class Declared(NamedTuple):
+    """What an event says of a site."""
+
+    revision: int
+    id: str
+    source: str
+    said_on: int  # days since 1970
+    site: str
+    name: str
+    country: str
+    mooring: str
+    mw: int
+    pue_percent: int
+    land_ha: int | None
+    waterplane_m2: int | None
+    kg_co2_per_mwh: int
+    evidence: str
+    confidence: str
+
+
+class Planned(NamedTuple):
+    """What an event says of a phase."""
+
+    revision: int
+    id: str
+    source: str
+    said_on: int
+    site: str
+    phase: str
+    mw: int
+    platform: str
+    energise_on: int
+    status: str
+
+
+Fact: TypeAlias = Declared | Planned
+_IDENTITY = ("revision", "id", "source", "said_on")  # of the event, not of what it says
+
+
+class Entry(NamedTuple):
+    """Something on a site's time line: it was said on a day, or is to happen then."""
+
+    day: int
+    what: str  # declared, planned, altered, or energises
+    phase: str | None  # None: the site itself
+    mw: int
+    changes: dict[str, tuple[Any, Any]]  # field -> before, now
+    source: str
+    event: str
+
+
+class Sites:
+    """The fold of what is said of sites and phases: the same for any order, batching or repetition.
+
+    Of what was said of one site, or of one phase by one source, the greatest (revision, id) that is not reversed holds.
+    """
+
+    def __init__(self) -> None:
+        self._facts: dict[tuple[str, str], Fact] = {}  # by source and id
+        self._reversed: set[tuple[str, str]] = set()
+
+    def add(self, said: Sequence[str]) -> None:
+        """Fold what a batch says of sites: `PostingBatch.said`, of which all else is left out."""
+        for body in said:
+            if event_name(body) in OF_SITES:
+                self._add(Row.read(body))
+
+    def _add(self, row: Row) -> None:
+        if row.name == "event.reversed":
+            self._reversed.add((row.source, row.others["reversed"]))
+        else:
+            self._facts[row.source, row.id] = _FACTS[row.name](row)
+
+    # ---------------------------------------------------------------- what was said
+
+    def declared(self) -> dict[str, list[Declared]]:
+        """Return what was said of each site, the one that holds last; the sites sorted."""
+        said = defaultdict(list)
+        for fact in self._held():
+            if isinstance(fact, Declared):
+                said[fact.site].append(fact)
+        return dict(sorted(said.items()))
+
+    def phases(self) -> dict[str, list[list[Planned]]]:
+        """Return what was said of the phases of each site, of each phase the one that holds last, by when it energises.
+
+        A phase is where it is planned now; its id is its source's.
+        """
+        said = defaultdict(list)
+        for fact in self._held():
+            if isinstance(fact, Planned):
+                said[fact.source, fact.phase].append(fact)
+        at: defaultdict[str, list[list[Planned]]] = defaultdict(list)
+        for history in sorted(said.values(), key=lambda history: (history[-1].energise_on, history[-1].phase)):
+            at[history[-1].site].append(history)
+        return dict(at)
+
+    def _held(self) -> list[Fact]:
+        """Return all that is not reversed, by revision and id."""
+        return sorted(fact for name, fact in self._facts.items() if name not in self._reversed)
+
+    def timeline(self, site: str) -> list[Entry]:
+        """Return what was said of a site and its phases on which day, and when each phase that stands is energised."""
+        entries = []
+        for fact, changes in _changes(self.declared().get(site, [])):
+            entries.append(_entry(fact, "altered" if changes else "declared", None, changes))
+        for history in self.phases().get(site, []):
+            for planned, changes in _changes(history):
+                entries.append(_entry(planned, "altered" if changes else "planned", planned.phase, changes))
+            now = history[-1]
+            if now.status == "planned":
+                entries.append(_entry(now, "energises", now.phase, {})._replace(day=now.energise_on))
+        return sorted(entries, key=lambda entry: (entry.day, entry.phase or "", entry.what, entry.event))
+
+    # ---------------------------------------------------------------- the state
+
+    def state(self) -> list[Any]:
+        """Return all that was folded as JSON has it, in one order: declarations, phases, and what was reversed.
+
+        What was reversed before it was said is remembered, whatever it was of.
+        """
+        facts = sorted(self._facts.items())
+        kinds = [[tuple(fact) for _, fact in facts if isinstance(fact, kind)] for kind in (Declared, Planned)]
+        return [*kinds, sorted(self._reversed)]
+
+    @classmethod
+    def read(cls, state: list[Any]) -> "Sites":
+        """Return the sites whose state was written."""
+        sites = cls()
+        declared, planned, undone = state
+        facts: list[Fact] = [*(Declared(*each) for each in declared), *(Planned(*each) for each in planned)]
+        sites._facts = {(fact.source, fact.id): fact for fact in facts}
+        sites._reversed = set(map(tuple, undone))
+        return sites
+
+
+def _changes(history: Sequence[Fact]) -> Iterator[tuple[Any, dict[str, tuple[Any, Any]]]]:
+    """Yield the first that was said, with no changes, and each later one that differs from the one before it."""
+    for first in history[:1]:
+        yield first, {}
+    for before, now in pairwise(history):
+        changed = {
+            name: (was, is_)
+            for name, was, is_ in zip(before._fields, before, now, strict=True)
+            if was != is_ and name not in _IDENTITY
+        }
+        if changed:
+            yield now, changed
+
+
+def _entry(fact: Fact, what: str, phase: str | None, changes: dict[str, tuple[Any, Any]]) -> Entry:
+    return Entry(fact.said_on, what, phase, fact.mw, changes, fact.source, fact.id)
+
+
+# ---------------------------------------------------------------- an event as a fact
+
+
+def _declared(row: Row) -> Declared:
+    return Declared(*_identity(row), str(row.line), *(row.others[name] for name in Declared._fields[5:]))
+
+
+def _planned(row: Row) -> Planned:
+    others = row.others
+    return Planned(
+        *_identity(row), str(row.site), str(row.line), others["mw"], others["platform"], cast(int, row.day),
+        others["status"],
+    )  # fmt: skip
+
+
+def _identity(row: Row) -> tuple[int, str, str, int]:
+    return cast(int, row.revision), row.id, row.source, row.time // 86_400_000_000
+
+
+_FACTS: dict[str, Callable[[Row], Fact]] = {DECLARED: _declared, PLANNED: _planned}
