@@ -26,6 +26,7 @@ PAPER = {
 
 SUPPLY = ("received", *reversed(FIRMNESS))
 _DEMAND = ("required", "with forecasts", "letter of intent, no supply")
+_CAME = ("received", "committed")
 _WIDTH, _HEIGHT = 1_130, 280
 
 
@@ -105,6 +106,32 @@ def gap_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None)
     zero = {"data": {"values": [{"wafers": 0}]}, "mark": {"type": "rule", "color": "@ink"},
             "encoding": {"y": {"field": "wafers", "type": "quantitative"}}}  # fmt: skip
     return _chart([area, zero], _today_rule(complete_through), height=140)
+
+
+def site_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
+    """Return what comes to a site, received or committed, month by month, against what it requires."""
+    came = [
+        {"month": row["month"], "wafers": row["received" if past else "committed"], "grade": _CAME[not past]}
+        for row in months
+        for past in (is_past(row["month"], complete_through),)
+    ]
+    needed = [{"month": row["month"], "wafers": row["due"] + row["forecast"], "of": _DEMAND[1]} for row in months]
+    scale = {"domain": list(_CAME), "range": ["@received", "@manufacturing"]}
+    bars = {
+        "data": {"values": came},
+        "mark": {"type": "bar", "width": {"band": 0.86}},
+        "encoding": {
+            "x": _month_axis(),
+            "y": _wafers_axis("wafers a month, at the dock"),
+            "color": {"field": "grade", "type": "nominal", "title": "supply", "scale": scale},
+        },
+    }
+    line = {
+        "data": {"values": needed},
+        "mark": {"type": "line", "interpolate": "step", "strokeWidth": 2.5, "stroke": "@demand"},
+        "encoding": {"x": _month_axis(), "y": {"field": "wafers", "type": "quantitative"}},
+    }
+    return _chart([bars, line], _today_rule(complete_through), height=180)
 
 
 def is_past(month: str, complete_through: str | None) -> bool:

@@ -6,14 +6,14 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from services.console.asking import Peers, Unanswered
-from services.console.charts import Spec, draw_png, draw_svg, gap_chart, is_past, months_chart
+from services.console.charts import Spec, draw_png, draw_svg, gap_chart, is_past, months_chart, site_chart
 from services.console.live import Live
 from services.console.login import remember
 from services.console.views import View
@@ -46,6 +46,8 @@ def routes(peers: Peers, live: Live, services: Mapping[str, str]) -> list[Scoped
     site = _Site(peers, live, services)
     pages: dict[str, Page] = {
         "/": site.programme,
+        "/sites": site.sites,
+        "/sites/{site}": site.timeline,
         "/shortages": site.shortages,
         "/suppliers": site.suppliers,
     }
@@ -112,16 +114,34 @@ class _Site:
             [why] = (await self.peers.aggregator("/shortages", asked | {"why": "true", "limit": 1}))["rows"] or [None]
         return "shortages.html.j2", {"standing": answer, "answer": answer, "why": why}
 
+    async def sites(self, _: Request, view: View) -> tuple[str, Numbers]:
+        """Return every site with its phases, needs and cover; what somebody announced apart from what is assumed."""
+        answer = await self.peers.aggregator("/sites", view.params("site") | {"firmness": view.grade})
+        known = [row for row in answer["rows"] if row["confidence"] == "sourced"]
+        return "sites.html.j2", {
+            "standing": answer,
+            "parts": {"Announced": known, "Assumed": [row for row in answer["rows"] if row not in known]},
+        }
+
+    async def timeline(self, request: Request, view: View) -> tuple[str, Numbers]:
+        """Return what was said of a site, month by month what it needs, and what comes."""
+        name = request.path_params["site"]
+        answer = await self.peers.aggregator(f"/sites/{quote(name)}/timeline", view.params())
+        chart = await draw_svg(site_chart(answer["months"], answer["complete_through"])) if answer["months"] else ""
+        return "site.html.j2", {"standing": answer, "answer": answer, "name": name, "chart": chart}
+
     async def suppliers(self, _: Request, view: View) -> tuple[str, Numbers]:
         """Return the suppliers side by side."""
         ask = self.peers.aggregator
         rows = (await ask("/balances", {"by": "supplier", "basis": "receipt"} | view.params("product", "site")))["rows"]
         names = [row["supplier"] for row in rows if row["supplier"] != "unattributed"]
         found = await asyncio.gather(*(ask(f"/suppliers/{name}/performance", view.params("product")) for name in names))
+        made = (await ask("/suppliers", view.params("product")))["rows"]
         standing = found[0] if found else await ask("/months", view.params())
         stages = {row["supplier"]: row for row in rows}
         return "suppliers.html.j2", {"standing": standing, "suppliers": dict(zip(names, found, strict=True)),
-                                     "stages": stages}  # fmt: skip
+                                     "stages": stages,
+                                     "made": {(row["supplier"], row["product"]): row for row in made}}  # fmt: skip
 
     async def log(self, _: Request, view: View) -> tuple[str, Numbers]:
         """Return the alerts that are open, the health of each service, and what was refused."""

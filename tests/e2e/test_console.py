@@ -85,7 +85,7 @@ def test_from_a_shortage_to_its_cause_and_from_there_to_the_event_is_a_click_eac
     assert "Recorded in batch" in event.text
 
 
-@pytest.mark.parametrize("path", ["/", "/suppliers", "/shortages", "/log"])
+@pytest.mark.parametrize("path", ["/", "/sites", "/sites/TX-ABILENE", "/suppliers", "/shortages", "/log"])
 def test_every_page_is_there_and_keeps_the_filters_in_its_links(played: Stack, path: str) -> None:
     answer = get(played, path, product="HBM4-12H")
 
@@ -99,6 +99,15 @@ def test_what_cannot_be_shown_says_why_and_what_there_is(played: Stack) -> None:
 
     assert answer.status_code == 400
     assert "site is &#39;ATLANTIS&#39;; there are" in answer.text
+
+
+def test_what_is_announced_and_what_is_assumed_stand_apart(played: Stack) -> None:
+    html = get(played, "/sites").text
+    announced, assumed = html.split('id="assumed"')
+
+    for name, part, other in (("TX-ABILENE", announced, assumed), ("POOL-US", assumed, announced)):
+        assert f">{name}</a>" in part
+        assert f">{name}</a>" not in other
 
 
 @pytest.mark.parametrize("name", ["months", "gap"])

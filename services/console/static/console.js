@@ -62,7 +62,7 @@ if (document.getElementById("live") && !new URLSearchParams(location.search).get
 setInterval(say, 5_000);
 say();
 
-const PAGES = { p: "/", s: "/suppliers", h: "/shortages", l: "/log" };
+const PAGES = { p: "/", i: "/sites", s: "/suppliers", h: "/shortages", l: "/log" };
 let going = false;
 addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|SELECT|TEXTAREA/.test(event.target.nodeName)) return;
