@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from structlog.testing import CapturingLogger
@@ -53,3 +54,8 @@ def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+async def no_past(as_of: str) -> Any:
+    """Answer for a past that is not asked for."""
+    raise AssertionError(f"nobody asks as of {as_of}")

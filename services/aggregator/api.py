@@ -36,6 +36,7 @@ from services.aggregator.shortage import Explanation, explain
 from shared.access import READ, ScopedRoute
 from shared.alerts import SUBJECTS
 from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_number
+from shared.problem import Problem, problem
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200
@@ -47,14 +48,18 @@ _NAMED_MAX = 30  # names in an error
 
 Answer = dict[str, Any]
 View = Callable[[Reading, Mapping[str, str]], Awaitable[Answer]]
+ReadThen = Callable[[str], Awaitable[Reading]]
 
 
-class BadParameter(Exception):
+class BadParameter(Problem):
     """A query parameter is not what is allowed; the message says what is."""
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail)
 
-def routes(read: Callable[[], Reading]) -> list[ScopedRoute]:
-    """Return the routes over what `read` gives.
+
+def routes(read: Callable[[], Reading], read_then: ReadThen) -> list[ScopedRoute]:
+    """Return the routes over what `read` gives; asked `as_of` a position or a day, over what `read_then` does.
 
     A page is worked out without a pause in the loop that also folds, so it is of one position and never torn; what
     ranks all groups comes from the plan, which is worked out beside the fold.
@@ -72,15 +77,20 @@ def routes(read: Callable[[], Reading]) -> list[ScopedRoute]:
         "/months": _months,
         "/state": _state,
     }
-    return [ScopedRoute(path, partial(_answer, read=read, view=view), scope=READ) for path, view in views.items()]
+    return [
+        ScopedRoute(path, partial(_answer, read=read, read_then=read_then, view=view), scope=READ)
+        for path, view in views.items()
+    ]
 
 
-async def _answer(request: Request, read: Callable[[], Reading], view: View) -> Response:
+async def _answer(request: Request, read: Callable[[], Reading], read_then: ReadThen, view: View) -> Response:
     try:
-        return _say(await view(read(), _Query(request)), 200, "application/json")
-    except BadParameter as why:
-        problem = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": str(why)}
-        return _say(problem, 400, "application/problem+json")
+        query = _Query(request)
+        as_of = query.pop("as_of", None)
+        reading = read() if as_of is None else await read_then(as_of)
+        return _say(await view(reading, query), 200, "application/json")
+    except Problem as why:
+        return problem(why.status, str(why), why.headers)
 
 
 def _say(body: Answer, status: int, media_type: str) -> Response:
@@ -498,7 +508,7 @@ class _Query(dict[str, str]):
 def _check_names(query: Mapping[str, str], allowed: Collection[str]) -> None:
     for name in query:
         if name not in allowed:
-            raise BadParameter(f"{name[:80]!r} is no parameter here; there are {', '.join(allowed) or 'none'}")
+            raise BadParameter(f"{name[:80]!r} is no parameter here; there are {', '.join((*allowed, 'as_of'))}")
 
 
 def _choose(query: Mapping[str, str], name: str, allowed: Collection[str], default: str = "") -> str:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from services.aggregator.alerts import Limits
 from services.aggregator.api import routes
 from services.aggregator.curves import Curves, Gap
+from services.aggregator.history import History
 from services.aggregator.keeping import Snapshots
 from services.aggregator.kernels import Index
 from services.aggregator.reading import Reading
@@ -41,6 +43,8 @@ class AggregatorSettings(ServiceSettings):
     horizon_days: int = 2191
     snapshot: Path | None = Field(default=None, description="the file that a restart begins with; none: it replays all")
     snapshot_every_s: float = Field(default=60, gt=0)
+    past_states: int = Field(default=3, ge=1, description="of the past, kept for who asks for them again")
+    past_mb: int = Field(default=1024, ge=0, description="that they may take; the last one is kept in any case")
     sources: str = ""  # expected, whether they have spoken or not
     alert_short_days: int = Field(default=30, ge=0)
     alert_cover_days: int = Field(default=7, ge=0)
@@ -69,7 +73,7 @@ def build_app(settings: AggregatorSettings) -> Service:
     folder = _Folder(settings, caller, reading, service.log)
     told_through = 0  # the position whose balances are on their stream
     meters = _Meters(service, reading)
-    service.routes += routes(lambda: reading)
+    service.routes += routes(lambda: reading, _open_history(service, settings, caller).read)
     service.facts = lambda: {
         "position": reading.state.curves.position,
         "head": reading.state.curves.head,
@@ -224,6 +228,18 @@ class _Meters:
         self.work.observe(ms / 1000)
         if lag_ms is not None:
             self.lag.observe(lag_ms / 1000)
+
+
+def _open_history(service: Service, settings: AggregatorSettings, caller: Caller) -> History:
+    return History(
+        service,
+        partial(_nothing_folded, settings),
+        settings.ledger_url,
+        caller,
+        settings.limits(),
+        settings.past_states,
+        settings.past_mb << 20,
+    )
 
 
 def _nothing_folded(settings: AggregatorSettings) -> State:

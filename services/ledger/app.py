@@ -7,6 +7,7 @@ import time
 from collections import Counter as PlainCounter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -85,7 +86,9 @@ def build_app(settings: LedgerSettings) -> Service:
         "head": store.head.hash.hex(),
         "told": meters.position,
     }
-    service.routes += routes(store)
+    service.routes += routes(
+        store, partial(open_store, settings.ledger_store, read_only=True, login=settings.store_login())
+    )
     service.at_end.append(store.close)
 
     for role, source in settings.parties():

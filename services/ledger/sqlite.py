@@ -23,7 +23,8 @@ class SqliteDatabase:
         """Open the file, make it if there is none; one opened to be read goes on seeing the store as it is now."""
         if read_only:
             address = Path(path).absolute().as_uri() + "?mode=ro"
-            self.connection = sqlite3.connect(address, uri=True, isolation_level=None)
+            # whoever reads long does so in one thread after another; SQLite itself keeps them apart
+            self.connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
             self.connection.execute("BEGIN")
             self.connection.execute("SELECT 1 FROM sqlite_schema")  # the snapshot is taken by the first query
         else:

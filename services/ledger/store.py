@@ -583,11 +583,14 @@ class Store:
         later = self._one("SELECT min(batch) FROM batches WHERE recorded > ?", (time,))[0]
         return self.head.batch if later is None else later - 1
 
-    def is_recorded_by(self, time: int, *, after: int) -> bool:
-        """Return whether a batch after a position was recorded by a time, microseconds since 1970."""
-        return bool(
-            self.database.query("SELECT 1 FROM batches WHERE batch > ? AND recorded <= ? LIMIT 1", (after, time))
-        )
+    def last_recorded_by(self, time: int) -> int:
+        """Return the last batch that was recorded by a time, microseconds since 1970; 0 if none was."""
+        return int(self._one("SELECT coalesce(max(batch), 0) FROM batches WHERE recorded <= ?", (time,))[0])
+
+    def first_recorded(self) -> int | None:
+        """Return when the earliest batch was recorded, microseconds since 1970."""
+        first: int | None = self._one("SELECT min(recorded) FROM batches")[0]
+        return first
 
     def told_batches(self, after: int, limit: int, *, said: bool = True) -> list[ToldBatch]:
         """Return up to `limit` batches after a position, as they are told on the streams.
@@ -614,7 +617,7 @@ class Store:
         remembered = [self._said.get(batch.header.batch) for batch in page]
         if None not in remembered:  # of what was just written: the teller need not read it again
             return cast(list[list[str]], remembered)
-        return [_of_lines(bodies) for bodies in self._bodies(page)]
+        return [told_of(bodies) for bodies in self._bodies(page)]
 
     def said(self, until: int | None = None, known_by: int | None = None) -> Iterator[list[str]]:
         """Yield what the events say of lines and sites (`TOLD`), batch by batch, whatever was told.
@@ -624,7 +627,7 @@ class Store:
         for page in _pages(self.batches(0, self.head.batch if until is None else until), lambda b: b.header.events):
             for batch, bodies in zip(page, self._bodies(page), strict=True):
                 if known_by is None or batch.header.recorded <= known_by:
-                    yield _of_lines(bodies)
+                    yield told_of(bodies)
 
     def keys(self) -> dict[int, Key]:
         """Return the keys that postings are of, by number."""
@@ -696,7 +699,8 @@ class Store:
         return {"status": "unknown"}
 
 
-def _of_lines(bodies: list[str]) -> list[str]:
+def told_of(bodies: list[str]) -> list[str]:
+    """Return those of some events that say something of lines and sites (`TOLD`)."""
     return [body for body in bodies if event_name(body) in TOLD]
 
 

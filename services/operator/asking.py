@@ -3,9 +3,8 @@
 import asyncio
 import sqlite3
 import sys
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from datetime import date
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,52 +21,48 @@ from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from services.ledger.api import routes as ledger_routes
 from services.ledger.app import LedgerSettings
+from services.ledger.known import Known, NeverKnown, known_as_of, told_then
 from services.ledger.migrating import StrangeStore
-from services.ledger.posting import Memory, post_events
 from services.ledger.store import Store
 from services.ledger.store import open_store as open_ledger
 from services.operator.calling import call
 from services.operator.stack import StackError, is_described, running, service_url
-from shared.batch import Row
 from shared.catalog import digest
-from shared.events import day_number
-from shared.postings import PostingBatch
-
-_DAY_US = 86_400_000_000
 
 
-def ask(folder: Path, service: str, path: str, *, as_of: str | None = None, **query: str | int | None) -> Any:
+def ask(folder: Path, service: str, path: str, **query: str | int | None) -> Any:
     """Return what a service of the stack in a folder answers; raise `StackError` with its words where it refuses.
 
-    `as_of` asks for what it would have answered then: after a batch, or at the end of a day.
+    Asked `as_of` a batch (1234) or a day (2026-12-31), the aggregator says what it would have answered then.
     """
     params = {name.rstrip("_"): str(value) for name, value in query.items() if value is not None}
     facts = running(folder)
-    if facts is not None and as_of is None:
+    if facts is not None:
         try:
             answer = call(service_url(facts, service) + path, params=params)
         except httpx.TransportError as failure:
             where = "where it runs" if is_described(folder) else f"{folder}/logs/{service}.log"
             raise StackError(f"{service} does not answer ({failure}); see its log, {where}") from failure
     else:
-        answer = asyncio.run(_ask_store(folder, service, path, params, as_of))
+        answer = asyncio.run(_ask_store(folder, service, path, params))
     if answer.status_code >= httpx.codes.BAD_REQUEST and answer.headers["content-type"] == "application/problem+json":
         raise StackError(answer.json()["detail"])
     return answer.json()
 
 
-async def _ask_store(
-    folder: Path, service: str, path: str, params: Mapping[str, str], as_of: str | None
-) -> httpx.Response:
-    store = open_store(folder)
+async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str, str]) -> httpx.Response:
+    store, limits = open_store(folder), AggregatorSettings().limits()
 
     def read() -> Reading:
-        limits = AggregatorSettings().limits()
-        if as_of is None:
-            return Reading(State.of(fold(store), store.said()), limits)
+        return Reading(State.of(fold(store), store.said()), limits)
+
+    async def read_then(as_of: str) -> Reading:
         return Reading(State.of(fold_as_of(store, as_of), said_as_of(store, as_of)), limits)
 
-    routes = ledger_routes(store) if service == "ledger" else aggregator_routes(read)
+    if service == "ledger":
+        routes = ledger_routes(store, partial(open_store, folder))
+    else:
+        routes = aggregator_routes(read, read_then)
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
         return await client.get(path, params=params)
@@ -128,70 +123,27 @@ def failures() -> tuple[type[Exception], ...]:
 
 def fold_as_of(store: Store, text: str) -> Curves:
     """Return the curves of what was known after a batch (1234), or at the end of a day (2026-12-31), UTC."""
-    position, time = _as_of(store, text)
-    return fold(store, until=position) if time is None else _fold_known(store, time)
+    known = _known(store, text)
+    if known.time is None:
+        return fold(store, until=known.position)
+    curves = Curves(catalogue=digest())
+    for batch in told_then(store, known):
+        curves.add(batch)
+    return curves
 
 
 def said_as_of(store: Store, text: str) -> Iterator[list[str]]:
     """Return what was known then of lines and sites, batch by batch, likewise."""
-    position, time = _as_of(store, text)
-    return store.said(position, time)
+    known = _known(store, text)
+    return store.said(known.position, known.time)
 
 
-def _as_of(store: Store, text: str) -> tuple[int | None, int | None]:
-    """Return the position that a text names, or the last microsecond of the day; raise `StackError` if neither."""
-    if text.isascii() and text.isdecimal():
-        if int(text) > store.head.batch:
-            advice = " (a day is written 2026-12-31)" if len(text) == len("20261231") else ""
-            raise StackError(f"there is no batch {text} yet: the last one is {store.head.batch}{advice}")
-        return int(text), None
+def _known(store: Store, text: str) -> Known:
+    """Return what was known then; raise `StackError` where there is no such position, or nothing was by that day."""
     try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise StackError(f"{text!r} is neither a position (1234) nor a day (2026-12-31)") from error
-    return None, (day_number(day) + 1) * _DAY_US - 1
-
-
-def _fold_known(store: Store, time: int) -> Curves:
-    """Return the curves of what was recorded up to a time, microseconds since 1970.
-
-    Where a simulation or a tape says when, it need not grow from batch to batch: then the events that were recorded by
-    that time are posted again, and the others have no part in it, whoever came first.
-    """
-    position = store.position_at(time)
-    if not store.is_recorded_by(time, after=position):
-        return fold(store, until=position)
-    curves, known = Curves(catalogue=digest()), list[int]()  # the first events of the batches that were
-
-    def load_event(source: str, id_: str) -> Row | None:
-        found = store.find_event(source, id_)
-        if found is None:
-            return None
-        place = bisect_right(known, found[0]) - 1
-        return found[1] if place >= 0 and found[0] < ends[place] else None
-
-    ends: list[int] = []
-    memory = Memory(load_event=load_event)
-    for sealed in store.sealed_batches():
-        batch, header = sealed.batch, sealed.batch.header
-        if header.recorded > time:
-            continue
-        decision = post_events([Row.read(body) for body in sealed.bodies], memory)
-        known.append(batch.first_event)
-        ends.append(batch.first_event + header.events)
-        curves.add(
-            PostingBatch.of(
-                [(measure, day, key, wafers) for (measure, day, key), wafers in decision.postings()],
-                epoch=store.epoch,
-                batch=header.batch,
-                previous=curves.position,
-                events=header.events,
-                head=batch.hash.hex(),
-                watermarks={} if batch.watermark is None else {header.source: batch.watermark},
-                sources=[header.source] if header.events else [],
-            )
-        )
-    return curves
+        return known_as_of(store, text)
+    except NeverKnown as why:
+        raise StackError(str(why)) from why
 
 
 def fold(store: Store, *, until: int | None = None) -> Curves:

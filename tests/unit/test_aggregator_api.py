@@ -12,6 +12,7 @@ from services.aggregator.curves import Curves
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from shared.postings import Measure
+from tests.served import no_past
 from tests.unit.naive_curves import batch_of
 
 START = 20_089  # 2025-01-01
@@ -31,7 +32,7 @@ def asker(curves):
     """Return a function that asks the routes over these curves."""
 
     async def get(path, query):
-        transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: Reading(State(curves)))))
+        transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: Reading(State(curves)), no_past)))
         async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
             return await client.get(path, params=query or None)
 
@@ -194,7 +195,7 @@ def test_the_state_is_told_with_its_hash(curves, ask):
         ("/shortages", "past_due=yes", "past_due is 'yes', not one of false, true"),
         ("/months", "from=2025-13", "from is '2025-13', not YYYY-MM"),
         ("/months", "from=2024-12", "which is 2025-01-01 to 2025-03-31"),
-        ("/state", "by=site", "'by' is no parameter here; there are none"),
+        ("/state", "by=site", "'by' is no parameter here; there are as_of"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, path, query, detail):

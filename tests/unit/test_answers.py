@@ -14,6 +14,7 @@ from services.aggregator.state import State
 from shared.events import StockOpened
 from shared.postings import Measure
 from tests.fold import EPOCH, Horizon, fold
+from tests.served import no_past
 from tests.unit.naive_curves import batch_of
 from tests.unit.test_lines import KEY, Story
 from tests.unit.test_shortage import april, stand_at
@@ -30,7 +31,7 @@ class Asked:
 
     def __call__(self, path: str) -> httpx.Response:
         async def get() -> httpx.Response:
-            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: self.reading)))
+            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: self.reading, no_past)))
             async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
                 return await client.get(path)
 

@@ -58,7 +58,6 @@ def on_hand(corrected: Folded, known: str, held: date) -> int:
 @pytest.mark.parametrize(
     ("known", "on_the_2nd", "on_the_4th"),
     [
-        ("2026-03-01", 0, 0),
         ("2026-03-02", 100, 100),
         ("2026-03-03", 100, 140),
         ("2026-03-04", 100, 140),
@@ -78,7 +77,7 @@ def test_a_balance_is_told_as_it_was_known(corrected: Folded, known: str, on_the
 
 @pytest.mark.parametrize(
     ("known", "due"),
-    [("2026-03-01", []), ("2026-03-02", [100]), ("2026-03-03", [80]), ("1", [100]), ("2", [80]), ("3", [])],
+    [("0", []), ("2026-03-02", [100]), ("2026-03-03", [80]), ("1", [100]), ("2", [80]), ("3", [])],
 )
 def test_a_commit_is_told_as_it_was_known(known: str, due: list[int]) -> None:
     voice, folded = Voice("samsung"), Folded(fresh_store(), fold(fresh_store()))
@@ -121,9 +120,16 @@ def test_a_position_that_is_not_there_is_refused(corrected: Folded) -> None:
         fold_as_of(corrected.store, "5")
     with pytest.raises(StackError, match=r"the last one is 4 \(a day is written 2026-12-31\)"):
         fold_as_of(corrected.store, "20260305")
-    for text in ("yesterday", "-1", "1.5", "", "\N{FULLWIDTH DIGIT TWO}"):
+    for text in ("yesterday", "-1", "1.5", "", "\N{FULLWIDTH DIGIT TWO}", "2026-W10-1", "2026-02-30", "9" * 5000):
         with pytest.raises(StackError, match="neither a position"):
             fold_as_of(corrected.store, text)
+
+
+def test_a_day_before_the_first_is_refused(corrected: Folded) -> None:
+    with pytest.raises(StackError, match="by the end of 2026-03-01: the first day is 2026-03-02"):
+        fold_as_of(corrected.store, "2026-03-01")
+    with pytest.raises(StackError, match="nothing is recorded yet"):
+        fold_as_of(fresh_store(), "2026-03-01")
 
 
 def test_what_was_recorded_by_a_day_is_known_whatever_came_before_it_in_the_log() -> None:

@@ -26,7 +26,7 @@ from shared.broker import Service
 from shared.events import SourceAdvanced
 from shared.voice import Voice
 from tests.certificates import Authority
-from tests.served import free_port, served
+from tests.served import free_port, no_past, served
 from tests.unit.naive_curves import batch_of
 
 SCOPES = ("read", "audit", "metrics", "publish:samsung", "publish:skhynix")
@@ -61,7 +61,7 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         service = Service("aggregator", AggregatorSettings(**settings()))
         curves = Curves()
         curves.add(batch_of(1, [], {"samsung": 20_500}, ["samsung"]))
-        service.routes += routes(lambda: Reading(State(curves)))
+        service.routes += routes(lambda: Reading(State(curves)), no_past)
         return service
 
     stack = {
@@ -173,7 +173,6 @@ def test_data_names_another_stack_than_the_environment(described: Path, tmp_path
         (["checkpoint"], "--store"),
         (["export", "--format", "jsonl", "--to", "x"], "--store"),
         (["record", "x.ndjson"], "run this where the store is"),
-        (["balances", "--as-of", "1"], "run this where the store is"),
         (["logs"], "docker compose logs"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,

@@ -30,7 +30,7 @@ def ask_about(*bodies: bytes) -> httpx.AsyncClient:
     store = fresh_store()
     for n, body in enumerate(bodies):
         record_entries(store, "demand", "americas", "datacenter", [(f"{n}-0", body)], now=microseconds(NOON))
-    transport = httpx.ASGITransport(Starlette(routes=routes(store)))
+    transport = httpx.ASGITransport(Starlette(routes=routes(store, lambda: store)))
     return httpx.AsyncClient(transport=transport, base_url="http://ledger")
 
 

@@ -19,6 +19,7 @@ from services.aggregator.state import State
 from shared.events import Event, LotFinished, LotScrapped, LotStarted, PhasePlanned, SiteDeclared, StockOpened
 from shared.postings import Measure
 from tests.fold import EPOCH, Horizon, fold
+from tests.served import no_past
 from tests.simulate import told
 from tests.unit.naive_curves import batch_of
 from tests.unit.naive_ledger import number
@@ -126,7 +127,7 @@ class Asked:
 
     def response(self, path: str) -> httpx.Response:
         async def get() -> httpx.Response:
-            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: Reading(self.state))))
+            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: Reading(self.state), no_past)))
             async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
                 return await client.get(path)
 
