@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,7 @@ def routes(store: Store, open_again: Callable[[], Store]) -> list[ScopedRoute]:
     answers = _Answers(store, open_again)
     return [
         ScopedRoute("/events/{source}/{id}", answers.answer_event, scope=AUDIT),
+        ScopedRoute("/batches/{batch}", answers.answer_batch, scope=AUDIT),
         ScopedRoute("/related/{id}", answers.answer_related, scope=AUDIT),
         ScopedRoute("/postings", answers.answer_postings, scope=AUDIT),
         ScopedRoute("/known", answers.answer_known, scope=AUDIT),
@@ -76,6 +78,15 @@ class _Answers:
         head = self.store.hash_of(known.position).hex()
         day = None if known.time is None else as_of
         return _json({"epoch": self.store.epoch, "position": known.position, "head": head, "day": day})
+
+    async def answer_batch(self, request: Request) -> Response:
+        """Answer with the document of a batch, as text, and the head that is its SHA-256: docs/proof.md."""
+        number = request.path_params["batch"]
+        if not _WHOLE(number) or not 1 <= int(number) <= self.store.head.batch:
+            return _problem(404, f"batch is 1 to {self.store.head.batch}", number)
+        [sealed] = self.store.sealed_batches(int(number) - 1, 1)
+        head, text = sealed.batch.hash.hex(), sealed.document().decode()
+        return _json({"epoch": self.store.epoch, "batch": int(number), "head": head, "document": text})
 
     async def answer_related(self, request: Request) -> Response:
         """Answer with the events that have an id, follow from it, or name it as what they belong to."""
@@ -152,5 +163,5 @@ async def _in_turn(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 def _problem(status: int, detail: str, value: str | None = None) -> Response:
     if value is not None:
         detail += f", not {value[:80]!r}"
-    body = {"type": "about:blank", "title": "Bad request", "status": status, "detail": detail}
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return Response(orjson.dumps(body), status_code=status, media_type="application/problem+json")

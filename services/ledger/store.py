@@ -522,9 +522,9 @@ class Store:
             after = found[-1][0]
             limit -= len(found)
 
-    def sealed_batches(self, after: int = 0) -> Iterator[SealedBatch]:
-        """Yield the batches after a position with all that their hashes seal, in order."""
-        for page in _pages(self.batches(after), lambda batch: batch.header.events):
+    def sealed_batches(self, after: int = 0, limit: int = 1 << 62) -> Iterator[SealedBatch]:
+        """Yield up to `limit` batches after a position with all that their hashes seal, in order."""
+        for page in _pages(self.batches(after, limit), lambda batch: batch.header.events):
             for batch, bodies in zip(page, self._bodies(page), strict=True):
                 refusals = self.refused(batch.header.batch) if batch.header.refusals else []
                 yield SealedBatch(batch, bodies, [*map(_sealed, refusals)])

@@ -1,6 +1,7 @@
 """The ledger's routes: a clear answer to each question, and to each that is none."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import httpx
 import orjson
@@ -67,6 +68,25 @@ async def test_what_follows_from_an_event_or_belongs_to_it_is_found():
     assert (await client.get("/related/%25")).status_code == 400
 
 
+async def test_the_document_of_a_batch_is_what_its_head_seals(client):
+    batches = [(await client.get(f"/batches/{number}")).json() for number in (1, 2, 3)]
+
+    for n, batch in enumerate(batches):
+        header, *lines = batch["document"].splitlines()
+        assert sha256(batch["document"].encode()).hexdigest() == batch["head"]
+        assert orjson.loads(header)["previous"] == (batches[n - 1]["head"] if n else "00" * 32)
+        assert (batch["epoch"], batch["batch"]) == (EPOCH, n + 1)
+        assert orjson.loads(lines[0])[2] == LOG[n].id
+
+
+@pytest.mark.parametrize("batch", ["0", "4", "-1", "one", "9" * 30])
+async def test_a_batch_that_is_not_there_is_told_so(client, batch):
+    answer = await client.get(f"/batches/{batch}")
+
+    assert answer.status_code == 404
+    assert "batch is 1 to 3, not" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("path", [f"americas/{UNSAID}", f"emea/{LOG[0].id}", f"nobody/{UNSAID}"])
 async def test_an_event_that_nobody_said_is_not_found(client, path):
     answer = await client.get(f"/events/{path}")
@@ -89,7 +109,7 @@ async def test_a_question_that_is_none_is_answered_with_problem_details(client, 
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == 400
-    assert answer.json()["title"] == "Bad request"
+    assert answer.json()["title"] == "Bad Request"
     assert len(answer.json()["detail"]) < 200
 
 
