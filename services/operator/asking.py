@@ -23,11 +23,13 @@ from services.ledger.api import routes as ledger_routes
 from services.ledger.app import LedgerSettings
 from services.ledger.known import Known, NeverKnown, known_as_of, told_then
 from services.ledger.migrating import StrangeStore
-from services.ledger.store import Store
+from services.ledger.store import Head, Store
 from services.ledger.store import open_store as open_ledger
 from services.operator.calling import call
 from services.operator.stack import StackError, is_described, running, service_url
 from shared.catalog import digest
+
+_read_last: dict[tuple[Path, str | None, int, Head], Reading] = {}  # a command may have several questions: folded once
 
 
 def ask(folder: Path, service: str, path: str, **query: str | int | None) -> Any:
@@ -50,14 +52,28 @@ def ask(folder: Path, service: str, path: str, **query: str | int | None) -> Any
     return answer.json()
 
 
-async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str, str]) -> httpx.Response:
-    store, limits = open_store(folder), AggregatorSettings().limits()
+def ask_all(folder: Path, path: str, **query: str | int | None) -> dict[str, Any]:
+    """Return what the aggregator answers where it answers in pages, with the rows of all of them; see `ask`."""
+    answer: dict[str, Any] = ask(folder, "aggregator", path, **query)
+    rows = list(answer["rows"])
+    while answer["next"] is not None:
+        answer = ask(folder, "aggregator", path, after=answer["next"], **query)
+        rows += answer["rows"]
+    return answer | {"rows": rows}
 
-    def read() -> Reading:
-        return Reading(State.of(fold(store), store.said()), limits)
+
+async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str, str]) -> httpx.Response:
+    store = open_store(folder)
+
+    def read(as_of: str | None = None) -> Reading:
+        key = (folder, as_of, store.epoch, store.head)
+        if key not in _read_last:
+            _read_last.clear()
+            _read_last[key] = _read(store, as_of)
+        return _read_last[key]
 
     async def read_then(as_of: str) -> Reading:
-        return Reading(State.of(fold_as_of(store, as_of), said_as_of(store, as_of)), limits)
+        return read(as_of)
 
     if service == "ledger":
         routes = ledger_routes(store, partial(open_store, folder))
@@ -66,6 +82,13 @@ async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str,
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
         return await client.get(path, params=params)
+
+
+def _read(store: Store, as_of: str | None) -> Reading:
+    limits = AggregatorSettings().limits()
+    if as_of is None:
+        return Reading(State.of(fold(store), store.said()), limits)
+    return Reading(State.of(fold_as_of(store, as_of), said_as_of(store, as_of)), limits)
 
 
 def find_stack(folder: Path) -> Path:

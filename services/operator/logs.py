@@ -419,8 +419,9 @@ def logs_command(
 ) -> None:
     """Print a summary of what the services have logged; with --level, --name or --follow the lines themselves.
 
-    Examples: waferline logs --level warning --since 1h, or
-    docker compose logs --no-log-prefix --no-color | waferline logs - --check
+    Example: waferline logs --level warning --since 1h
+
+    Example: docker compose logs --no-log-prefix --no-color | waferline logs - --check
     """
     try:
         begin = "" if since is None else parse_since(since, datetime.now(UTC))

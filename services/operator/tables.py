@@ -1,5 +1,6 @@
 """What the answers look like to a person: tables, on a terminal or in a picture."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
+
+from shared.events import FIRMNESS
 
 WIDTH = 180  # where nobody says how wide it is: no number may be cut
 PICTURE_WIDTH = 120
@@ -52,6 +55,68 @@ def _cell(value: Any) -> Text:
     if isinstance(value, float):
         return Text(f"{value:,.1f}")
     return Text(str(value))
+
+
+def standing(data: Path, answer: Mapping[str, Any]) -> Text:
+    """Return what the numbers of an answer rest on."""
+    through, place = answer["complete_through"], f"position {answer['position']}, head {answer['head'][:16]}"
+    known = f"complete through {through}, {place}"
+    if through is None:
+        known = f"{place}; no day is complete yet: each source says source.advanced when it has said all of one"
+    return Text(f"{data}: {known}", style="dim")
+
+
+def balances_table(answer: Mapping[str, Any], caption: Text, *, then: bool) -> Group:
+    """Return the rolling balances, and what stands in each stage."""
+    parts, firmness = answer["by"], answer["firmness"]
+    grades = FIRMNESS[FIRMNESS.index(firmness) if firmness else 0 :]
+    title = f"{answer['window_days']} days to {answer['day']}, {answer['basis']} basis"
+    if then:
+        title += f", as it was known after batch {answer['position']}"
+    return table(
+        title + (f", supply committed {firmness} or above" if firmness else ""),
+        (*parts, "supply", "demand", "net", "in process", "finished", "in transit", "on hand", "open commit now"),
+        [
+            (
+                *(row[part] for part in parts), row["supply"], row["demand"], row["net"], row["wip"],
+                row["finished"], row["in_transit"], row["on_hand"],
+                sum(row["open_commit"][grade] for grade in grades),
+            )
+            for row in answer["rows"]
+        ],
+        caption=caption.plain,
+    )  # fmt: skip
+
+
+def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
+    """Return for how long what is at hand lasts."""
+    return table(
+        f"Days of cover, as of {answer['today']}: {len(answer['rows'])} of {answer['count']} products at sites",
+        ("site", "product", "on hand", "backorder", "days of cover", "first day not covered"),
+        [
+            (row["site"], row["product"], row["on_hand"], row["backorder"], row["cover_days"],
+             row["first_uncovered_day"])
+            for row in answer["rows"]
+        ],
+        caption="what is on hand, less the backorder, over what is required from today on, without receipts\n"
+        f"– : the orders that are known end first. {caption.plain}",
+    )  # fmt: skip
+
+
+def atp_table(answer: Mapping[str, Any], caption: Text) -> Group:
+    """Return what can still be promised, bucket by bucket."""
+    return table(
+        f"Available to promise, as of {answer['today']}, commits {answer['firmness']} or above",
+        ("site", "product", "from", "zone", "ordered", "forecast", "of it net", "receipts", "projected", "to promise",
+         "in all"),
+        [
+            (row["site"], row["product"], row["from"], row["zone"], row["orders"], row["forecast"],
+             row["net_forecast"], row["receipts"], row["projected"], row["atp"], row["atp_cumulative"])
+            for row in answer["rows"]
+        ],
+        caption="net: what no order has consumed; to promise: of the bucket's own receipts; in all: up to it\n"
+        + caption.plain,
+    )  # fmt: skip
 
 
 def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
@@ -150,7 +215,7 @@ def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
             *_behind(row["why"]),
         )
     if answer["rows"]:
-        said = "an event as it was said: GET /events/{source}/{event} at the ledger; more of each list: --json"
+        said = "an event as it was said, and its proof: waferline event SOURCE/EVENT; more of each list: --json"
         yield Group(Text(said, style="dim"))
     more = answer["count"] - len(answer["rows"])
     if more > 0:
@@ -325,6 +390,26 @@ def trace_tables(found: Mapping[str, Any]) -> Iterator[Group]:
 
 def _of(balance: Mapping[str, int] | None, name: str) -> int | None:
     return None if balance is None else balance[name]
+
+
+def event_tables(found: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield an event as it was said, and what proves that it stands in the record."""
+    if found["status"] == "refused":
+        why = f"{found['code']} at {found['path'] or 'the whole'}: {found['message']}"
+        yield Text(f"{found['source']}/{found['id']} was refused: {why}")
+    else:
+        yield Text(json.dumps(found["event"], indent=1, ensure_ascii=False))
+    line = "on no line" if found["document_line"] is None else f"line {found['document_line']}"
+    yield Text(f"\nbatch {found['batch']:,}, {line} of its document, head {found['head']}")
+    for what, holds in found["checks"].items():
+        yield Text(f"{'proved' if holds else 'NOT proved'}: {what}", style="" if holds else "bold red")
+    signed = found["signed_at"]
+    yield Text(
+        "no checkpoint at hand covers it: who can write to the store could have sealed it anew\n"
+        if signed is None
+        else f"the checkpoint of batch {signed:,} covers it; that all between is sealed: waferline verify --chain\n",
+        style="dim",
+    )
 
 
 def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> Group:

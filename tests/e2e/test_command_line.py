@@ -1,5 +1,7 @@
 """Does the command line do what the README says, as its own process?"""
 
+import csv
+import io
 import json
 import os
 import re
@@ -71,6 +73,42 @@ def test_what_the_demo_left_can_be_asked_and_proved(tmp_path: Path) -> None:
     assert (proof["proved"], proof["state_hash"]) == (True, found["state_hash"])
     assert total["rows"][0]["supply"] == months[0]["start"]["started"] > 0
     assert sum(found["events_by_type"].values()) == proof["events"]
+
+
+def test_what_a_planner_sees_is_told_by_commands(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "demo"))
+    found = json.loads(run("demo", "--until", "2026-01-20", *data, "--json").stdout)
+
+    programme = json.loads(run("programme", *data, "--json").stdout)
+    sites = list(csv.DictReader(io.StringIO(run("sites", *data, "--csv").stdout)))
+    then = json.loads(run("programme", *data, "--json", "--as-of", "2026-01-10").stdout)
+    told = {command: run(*command.split(), *data) for command in ("programme", "months", "suppliers")}
+    phase = json.loads(run("site", "TX-MILAM", *data, "--json").stdout)["described"]["phases"][0]
+    event = run("event", f"{phase['source']}/{phase['event']}", *data)
+
+    months = {row["month"]: row for row in found["months"]["rows"]}
+    assert programme["supply"] == months["2026-01"]["start"]["started"] > then["supply"] > 0
+    assert programme["short"]["planned"]["count"] == len(found["shortages"]["rows"])
+    assert {row["site"] for row in sites} >= {"TX-ABILENE", "KR-FDC-FLEET", "POOL-US"}
+    assert [row["waterplane_m2"] for row in sites if row["mooring"] == "floating"] == ["10176", ""]
+    assert [done.returncode for done in told.values()] == [0] * len(told)
+    assert (event.returncode, "NOT proved" in event.stdout) == (0, False)
+    assert f'"phase": "{phase["phase"]}"' in event.stdout
+
+
+def test_a_shell_completes_commands_options_and_their_values() -> None:
+    """As bash asks it to, once `waferline --install-completion` has told bash to."""
+    for words, expected in (
+        ("waferline sit", ["site", "sites"]),
+        ("waferline sites --moo", ["--mooring"]),
+        ("waferline sites --mooring f", ["floating"]),
+        ("waferline cover --product HBM4", ["HBM4-12H"]),
+    ):
+        asked = {"_WAFERLINE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        start = "import sys; sys.argv = ['waferline']; from services.operator.__main__ import main; main()"
+        command = [sys.executable, "-c", start]
+        done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, timeout=60, check=True)
+        assert sorted(done.stdout.split()) == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

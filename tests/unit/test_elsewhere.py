@@ -30,7 +30,10 @@ from tests.served import free_port, no_past, served
 from tests.unit.naive_curves import batch_of
 
 SCOPES = ("read", "audit", "metrics", "publish:samsung", "publish:skhynix")
-PLANNED = [["balances", "--by", "product"], ["shortages"], ["cover"], ["atp"], ["alerts"], ["performance", "samsung"]]
+PLANNED = [
+    ["balances", "--by", "product"], ["shortages"], ["cover"], ["atp"], ["alerts"], ["performance", "samsung"],
+    ["programme"], ["months"], ["sites"], ["suppliers"],
+]  # fmt: skip
 
 
 def token_of(scope: str) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.operator import cli
+from services.operator import stack_commands
+from services.operator.cli import app
 from services.operator.stack import StackError, strangers_in
 
 
@@ -13,7 +14,7 @@ def test_a_folder_with_anything_that_is_no_stacks_is_left_alone(tmp_path: Path) 
     (tmp_path / "logs").mkdir()
     (tmp_path / "thesis.txt").write_text("mine")
 
-    refused = CliRunner().invoke(cli.app, ["demo", "--data", str(tmp_path)])
+    refused = CliRunner().invoke(app, ["demo", "--data", str(tmp_path)])
 
     assert refused.exit_code == 1
     assert "thesis.txt" in " ".join(refused.output.split())
@@ -24,14 +25,14 @@ def test_an_earlier_demo_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def start(_: object) -> None:
         raise StackError("that far")
 
-    monkeypatch.setattr(cli, "started", start)
+    monkeypatch.setattr(stack_commands, "started", start)
     for name in ("logs", "redis", "outbox"):
         (tmp_path / name).mkdir()
     (tmp_path / "ledger.db").touch()
     (tmp_path / "made-by-demo").touch()
 
     assert strangers_in(tmp_path) == []
-    assert "that far" in CliRunner().invoke(cli.app, ["demo", "--data", str(tmp_path)]).output
+    assert "that far" in CliRunner().invoke(app, ["demo", "--data", str(tmp_path)]).output
     assert not (tmp_path / "ledger.db").exists()
 
 

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from services.ledger.app import LedgerSettings, build_app
 from services.ledger.checkpoint import checkpoint_of, make_key, newest_checkpoint, read_signer
 from services.ledger.store import Store, open_store
-from services.operator import cli
+from services.operator import record_commands
+from services.operator.cli import app
 from services.operator.proof import Proof, verify
 from shared.broker import Service
 from shared.events import StockOpened
@@ -99,8 +100,8 @@ def test_a_checkpoint_that_is_signed_while_a_store_is_verified_is_no_cut_tail(
         end(open_ledger(folder))
         return verify(store, advance)
 
-    monkeypatch.setattr(cli, "prove", prove_slowly)
-    verified = CliRunner().invoke(cli.app, ["verify", "--data", str(folder)])
+    monkeypatch.setattr(record_commands, "prove", prove_slowly)
+    verified = CliRunner().invoke(app, ["verify", "--data", str(folder)])
 
     assert verified.exit_code == 0, verified.output
     assert "the last one of batch 2" in verified.output

@@ -1,13 +1,15 @@
 """What a planner asks on the command line, of a small store that was made up."""
 
+import csv
 import json
-from datetime import date
+import sqlite3
+from datetime import UTC, date, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from services.operator.cli import app
-from shared.events import SourceAdvanced, StockOpened, StockTransferred
+from shared.events import PhasePlanned, SiteDeclared, SourceAdvanced, StockOpened, StockTransferred, microseconds
 from tests.fold import fold
 from tests.unit.test_lines import KEY, Story
 
@@ -30,7 +32,8 @@ def ask(tmp_path, story, *arguments):
         time = story.log[-1].time
         story.log.append(voice.say(time, SourceAdvanced(through=date(2026, 4, 5))))
     path = tmp_path / "ledger.db"
-    fold(sorted(story.log, key=lambda event: (event.source, event.sequence)), path=path).store.close()
+    log = sorted(story.log, key=lambda event: (event.source, event.sequence))
+    fold(log, path=path, now=microseconds(datetime(2026, 6, 1, tzinfo=UTC))).store.close()
     return CliRunner().invoke(app, [*arguments, "--data", str(tmp_path)])
 
 
@@ -42,7 +45,7 @@ def test_why_is_told_in_words_with_the_events(tmp_path, story):
         "HBM4-12H at abilene", "20 wafers short on 2026-04-12, 20 at worst, as of 2026-04-06",
         "no supply", "on hand", "samsung commit c", committed, "lowered",
         "HBM4-12H at narvik", "short since 2026-04-05", "Overdue", "samsung commit n", overdue,
-        "GET /events/{source}/{event} at the ledger", "complete through 2026-04-05",
+        "waferline event SOURCE/EVENT", "complete through 2026-04-05",
     ):  # fmt: skip
         assert words in said
     assert "None" not in said
@@ -114,9 +117,163 @@ def test_a_script_gets_json(tmp_path, story, arguments):
     assert answer["rows"]
 
 
+# ---------------------------------------------------------------- sites, suppliers, months, the programme
+
+
+@pytest.fixture
+def built(story) -> Story:
+    """Abilene is declared, of two phases of which one was put off."""
+    story.say(
+        1,
+        SiteDeclared(
+            site="abilene", name="Abilene", country="US", mooring="onshore", mw=1200, pue_percent=120, land_ha=350,
+            waterplane_m2=None, kg_co2_per_mwh=380, evidence="", confidence="sourced", revision=0,
+        ),
+    )  # fmt: skip
+    phase = PhasePlanned(
+        site="abilene", phase="a1", mw=200, platform="VR-NVL72", energise_on=date(2026, 4, 3), status="planned",
+        revision=0,
+    )  # fmt: skip
+    story.say(1, phase)
+    story.say(1, phase.model_copy(update={"phase": "a2", "mw": 300}))
+    story.say(2, phase.model_copy(update={"phase": "a2", "mw": 300, "energise_on": date(2026, 6, 1), "revision": 1}))
+    return story
+
+
+def row_of(said, name):
+    """The cells of each line of tables that begins with a name."""
+    return [line.split() for line in said.splitlines() if line.split()[:1] == [name]]
+
+
+def test_sites_are_told_with_what_they_need_and_what_they_are(tmp_path, built):
+    said = ask(tmp_path, built, "sites").stdout
+
+    needs, what = row_of(said, "abilene")
+    assert needs == ["abilene", "2026-04-12", "2026-04-12", "100", "30", "6.3", "–", "2026-04-12", "HBM4-12H", "20"]
+    assert what == [
+        "abilene", "onshore", "US", "1,200", "200", "300", "0", "▆█", "2026-06-01", "350", "ha", "3,994.6",
+    ]  # fmt: skip
+    assert row_of(said, "narvik")[1][:3] == ["narvik", "–", "–"]
+
+
+def test_a_site_is_told_with_what_was_altered_and_its_months(tmp_path, built):
+    said = ask(tmp_path, built, "site", "abilene").stdout
+
+    assert "onshore, US, 1,200 MW at a PUE of 1.20, 350 ha, 380 kg CO2 a MWh" in said
+    assert f"2026-04-02   a2   energise on 2026-04-03 → 2026-06-01   americas/{built.log[-3].id}" in said
+    assert row_of(said, "2026-04") == [["2026-04", "200", "100", "0", "50", "0", "0", "30"]]
+    assert row_of(said, "due") == [["due", "█▁▁"]]
+
+
+def test_suppliers_are_told_with_their_word_and_what_they_make(tmp_path, built):
+    said = ask(tmp_path, built, "suppliers", "--lag", "0").stdout
+
+    assert row_of(said, "HBM4-12H") == [
+        ["HBM4-12H", "samsung", "7", "0", "0.0", "0.0", "-100.0", "1.0", "1", "7"],
+        ["HBM4-12H", "samsung", "0", "0", "0", "0", "0", "0", "0", "–", "–"],
+    ]
+
+
+def test_months_are_told_as_tables_and_bars(tmp_path, built):
+    said = ask(tmp_path, built, "months").stdout
+
+    table, receipts, bar = row_of(said, "2026-04")
+    assert (table[1], receipts[1], bar[-1]) == ("107", "107", "-50")
+    assert bar[1] == "▓" * 32
+
+
+def test_the_programme_is_told_at_a_glance(tmp_path, built):
+    said = ask(tmp_path, built, "programme").stdout
+
+    assert "Programme, 30 days to 2026-04-05, start basis" in said
+    assert row_of(said, "in")[0] == ["in", "total", "0", "107", "-107", "0.0"]
+    assert row_of(said, "planned")[0] == ["planned", "or", "above", "2", "2026-04-06", "narvik", "HBM4-12H", "7"]
+
+
+@pytest.mark.parametrize("command", ["programme", "months", "sites", "suppliers", "alerts", "cover"])
+def test_what_was_known_then_can_be_asked_of_all(tmp_path, built, command):
+    """After the first batch, which was of the sites alone, and now."""
+    now = json.loads(ask(tmp_path, built, command, "--json").stdout)
+    then = json.loads(CliRunner().invoke(app, [command, "--json", "--as-of", "1", "--data", str(tmp_path)]).stdout)
+
+    assert (now["position"], then["position"]) == (2, 1)
+    assert (now["complete_through"], then["complete_through"]) != (None, None)
+
+
+# ---------------------------------------------------------------- for a spreadsheet
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("programme",), ("months",), ("sites",), ("site", "abilene"), ("suppliers",), ("shortages",), ("alerts",),
+        ("balances", "--by", "site"), ("cover",), ("atp",), ("performance", "samsung"),
+    ],
+)  # fmt: skip
+def test_a_spreadsheet_gets_every_number_of_the_rows(tmp_path, built, arguments):
+    """A row a row, named as in JSON; but lists are left out."""
+    rows = list(csv.DictReader(ask(tmp_path, built, *arguments, "--csv").stdout.splitlines()))
+    answer = json.loads(CliRunner().invoke(app, [*arguments, "--json", "--data", str(tmp_path)]).stdout)
+
+    told = answer["rows"] if "rows" in answer else answer["months"]
+    if arguments[0] == "performance":
+        told = [row | at for row in told for at in row["lags"]]
+    assert len(rows) == len(told) > 0
+    for row, expected in zip(rows, told, strict=True):
+        for name, value in cells(expected):
+            assert row[name] == ("" if value is None else json.dumps(value) if isinstance(value, bool) else str(value))
+
+
+def cells(row, prefix=""):
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from cells(value, f"{prefix}{name}.")
+        elif not isinstance(value, list):
+            yield prefix + name, value
+
+
+def test_json_and_csv_at_once_are_refused(tmp_path, story):
+    done = ask(tmp_path, story, "cover", "--json", "--csv")
+
+    assert (done.exit_code, "choose one of them" in done.stderr) == (2, True)
+
+
+# ---------------------------------------------------------------- an event and its proof
+
+
+def test_an_event_is_told_as_it_was_said_and_proved(tmp_path, story):
+    event = story.log[3]
+    done = ask(tmp_path, story, "event", f"samsung/{event.id}")
+
+    said, _, rest = done.stdout.partition("\nbatch ")
+    told = json.loads(said)
+    del told["recordedtime"]
+    assert (done.exit_code, told) == (0, event.content())
+    assert rest.count("\nproved: ") == 3
+    assert "no checkpoint at hand covers it" in rest
+
+
+def test_an_event_that_was_changed_in_the_store_is_not_proved(tmp_path, story):
+    event = story.log[3]
+    ask(tmp_path, story, "cover")
+    with sqlite3.connect(tmp_path / "ledger.db") as store:
+        store.execute("UPDATE events SET body = replace(body, ',50,', ',51,') WHERE body LIKE ?", (f"%{event.id}%",))
+    done = CliRunner().invoke(app, ["event", f"samsung/{event.id}", "--data", str(tmp_path)])
+
+    assert done.exit_code == 1
+    assert "NOT proved: the hash of the batch's document is its head" in done.stdout
+
+
+def test_an_event_that_nobody_said_is_told_so(tmp_path, story):
+    done = ask(tmp_path, story, "event", "samsung/00000000-0000-7000-8000-000000000000")
+
+    assert (done.exit_code, "the ledger knows no samsung/" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("site", "atlantis"), "site is 'atlantis'; there are abilene, narvik"),
         (("performance", "nobody"), "supplier is 'nobody'; there are samsung"),
         (("performance", "a/../b?c"), "supplier is 'a/../b?c'"),
         (("performance", "samsung", "--product", "HBM9"), "product is 'HBM9'; there are HBM4-12H"),
