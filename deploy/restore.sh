@@ -34,7 +34,7 @@ if [ -n "$(ask "SELECT to_regclass('public.head')")" ] && [ "$(ask "SELECT max(b
     fail "the store holds events, which would be lost. Back it up, then empty it: '$compose down'," \
         "'docker volume rm ${COMPOSE_PROJECT_NAME:-waferline}_postgres'"
 fi
-$compose stop redis ledger aggregator $parties
+$compose stop $($compose config --services | grep -v -x postgres)
 
 # a server of its own, which nobody else reaches: no user of the deployment may delete a stream
 # shellcheck disable=SC2016 # it runs in the container

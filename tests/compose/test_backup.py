@@ -14,7 +14,7 @@ from tests.compose.conftest import Start
 from tests.compose.stack import PARTIES, SERVICES, VERSION, Failed, Stack, run, until
 
 UNTIL = date(2026, 1, 25)
-PACE_S = 1.5  # a day: long enough to be copied meanwhile
+PACE_S = 1  # a day: long enough to be copied meanwhile
 PLAYED_WITHIN_S = 90
 
 
