@@ -1,5 +1,6 @@
 """The aggregator's HTTP routes: what is asked, checked strictly, and the page of numbers in answer to it."""
 
+import asyncio
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -343,15 +344,10 @@ async def _sites(reading: Reading, query: Mapping[str, str]) -> Answer:
     firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
     mooring = _choose(query, "mooring", MOORINGS) if "mooring" in query else None
 
-    def told() -> tuple[Answer, list[Row]]:
-        plan, curves = reading.plan, reading.state.curves
-        if plan.position != curves.position:  # all of an answer is of one position
-            plan = plan_ahead(curves)
-        return _planned(plan), site_rows(reading.state, plan, firmness)
-
-    standing, rows = await reading.aside(told)
+    plan = reading.plan
+    rows = await asyncio.to_thread(site_rows, reading.sites, plan, firmness)  # neither changes any more
     rows = [row for row in rows if mooring in (None, row["mooring"])]
-    return standing | {"firmness": firmness} | _part_of(query, rows, ("site",))
+    return _planned(plan) | {"firmness": firmness} | _part_of(query, rows, ("site",))
 
 
 async def _timeline(reading: Reading, query: Mapping[str, str]) -> Answer:

@@ -1,7 +1,7 @@
 """Overviews: what there is to know of each site, of its time line, and of each supplier, as rows for who asks."""
 
 from datetime import date, timedelta
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from services.aggregator.curves import Curves, Grouping, Only
 from services.aggregator.in_process import AGES, age_wip, yielded
@@ -41,15 +41,29 @@ def known_sites(state: State) -> list[str]:
     return sorted(spoken - {UNALLOCATED})
 
 
-def site_rows(state: State, plan: Plan, firmness: Firmness) -> list[Row]:
+class SitesThen(NamedTuple):
+    """What there was to say of the sites at the position of a plan, besides what the plan says; none of it changes."""
+
+    names: list[str]
+    declared: dict[str, list[Declared]]
+    phases: dict[str, list[list[Planned]]]
+    needs: dict[str, Row]
+
+
+def sites_then(state: State, today: int | None) -> SitesThen:
+    """Return what there is to say of the sites now, to be kept with the plan, as the state goes on."""
+    return SitesThen(known_sites(state), state.sites.declared(), state.sites.phases(), _needs(state.curves, today))
+
+
+def site_rows(then: SitesThen, plan: Plan, firmness: Firmness) -> list[Row]:
     """Return a row for each site, by name: what it is, its phases, what is due there, cover, and what is short first.
 
-    The plan is of the state's position.
+    The sites are those of the plan's position.
     """
-    declared, phases, needs = state.sites.declared(), state.sites.phases(), _needs(state.curves, plan.today)
+    names, declared, phases, needs = then
     short, covered = _first_of_site(plan, plan.shortages(firmness).tolist()), _first_of_site(plan)
     rows = []
-    for site in known_sites(state):
+    for site in names:
         said, held = declared.get(site), [history[-1] for history in phases.get(site, [])]
         rows.append(
             {

@@ -9,6 +9,7 @@ import numpy as np
 
 from services.aggregator.alerts import Alert, Limits, Promised, explain, find_alerts, promised_by
 from services.aggregator.kernels import Index
+from services.aggregator.overviews import SitesThen, sites_then
 from services.aggregator.planning import Plan, plan_ahead
 from services.aggregator.state import State
 from shared.alerts import Cause
@@ -33,6 +34,7 @@ class Reading:
         """Begin with another state."""
         self.state, self._changed = state, list[Index]()
         self.plan = plan_ahead(state.curves)
+        self.sites = sites_then(state, self.plan.today)  # of the plan's position, too
         self._promised = promised_by(state.curves, self.plan, self.limits)
         self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.limits, self._promised)
 
@@ -55,12 +57,14 @@ class Reading:
         async with self.still:
             self.moved.clear()
             changed, self._changed = np.unique(np.concatenate([*self._changed, np.empty(0, np.int64)])), []
-            self.plan, self._promised, self.alerts = await asyncio.to_thread(partial(self._look, changed))
+            looked = await asyncio.to_thread(partial(self._look, changed))
+            self.plan, self.sites, self._promised, self.alerts = looked
         return self.plan
 
-    def _look(self, changed: Index) -> tuple[Plan, Promised | None, dict[Cause, Alert]]:
+    def _look(self, changed: Index) -> tuple[Plan, SitesThen, Promised | None, dict[Cause, Alert]]:
         curves = self.state.curves
         curves.keep_windows()
         plan = plan_ahead(curves, before=self.plan, changed=changed)
         promised = promised_by(curves, plan, self.limits, before=self._promised, changed=changed)
-        return plan, promised, find_alerts(self.state, plan, self.limits, promised)
+        alerts = find_alerts(self.state, plan, self.limits, promised)
+        return plan, sites_then(self.state, plan.today), promised, alerts
