@@ -205,13 +205,14 @@ def test_sites_agree_with_cover_and_shortages(log):
         ]
 
 
-def test_sites_come_in_pages_and_by_mooring(log):
+def test_sites_come_in_pages_and_by_name_and_mooring(log):
     ask = Asked(log, date(2026, 4, 6))
     first = ask("/sites?limit=2")
 
     assert [row["site"] for row in first["rows"]] == ["abilene", first["next"]]
     assert [row["site"] for row in ask("/sites?after=" + first["next"])["rows"]] == ["narvik"]
     assert [row["site"] for row in ask("/sites?mooring=floating")["rows"]] == ["barge"]
+    assert [row["site"] for row in ask("/sites?site=narvik")["rows"]] == ["narvik"]
 
 
 def test_before_a_day_is_complete_sites_say_what_was_declared(log):
@@ -262,6 +263,7 @@ def test_suppliers_agree_with_their_performance(log):
     ("path", "said"),
     [
         ("/sites?mooring=afloat", "mooring is 'afloat', not one of onshore, floating"),
+        ("/sites?site=atlantis", "site is 'atlantis'; there are abilene, barge, narvik"),
         ("/sites/atlantis/timeline", "site is 'atlantis'; there are abilene, barge, narvik"),
         ("/sites/abilene/timeline?product=HBM5", "product is 'HBM5'; there are HBM4-12H"),
         ("/suppliers?lag=7", "lag is '7', not one of 0, 28, 56, 91, 182"),
