@@ -23,8 +23,8 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group 
         [
             (what, each["supply"], each["demand"], each["net"], each.get("share_percent"))
             for what, each in (
-                ("in total", found), ("announced sites, and what is of no site", found["announced"]),
-                ("pools, made up to reach the headline", found["pools"]),
+                ("in total", found), ("sites that are announced", found["sourced"]),
+                ("sites that are assumed", found["assumed"]),
             )
         ],
     )  # fmt: skip

@@ -6,15 +6,15 @@ from typing import Any
 
 from services.aggregator.planning import PROGRAMME_WAFERS
 from services.operator.asking import ask, ask_all
-from shared.scenario import load_scenario
 
 WINDOW_DAYS = 30
+CONFIDENCES = ("sourced", "assumed")
 
 
 def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     """Return supply, demand and net of the last 30 days, who runs short first on which word, alerts, and the months.
 
-    Announced sites stand apart from the pools, whose demand is made up to reach the headline.
+    What sites need that somebody announced stands apart from what is assumed, to reach the headline.
     """
     answer = ask_all(folder, "/balances", as_of=as_of, window=WINDOW_DAYS, by="site")
     shortages = {
@@ -23,16 +23,14 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     }
     alerts = ask(folder, "aggregator", "/alerts", as_of=as_of, limit=1)
     months = ask(folder, "aggregator", "/months", as_of=as_of)
-    sites = load_scenario().sites
-    pools = [row for row in answer["rows"] if row["site"] in sites and sites[row["site"]].pool]
-    announced = [row for row in answer["rows"] if row not in pools]
+    confidence = {row["site"]: row["confidence"] for row in ask_all(folder, "/sites", as_of=as_of)["rows"]}
+    of = {what: [row for row in answer["rows"] if confidence.get(row["site"]) == what] for what in CONFIDENCES}
     total = _sums(answer["rows"])
     return {
         **{name: answer[name] for name in ("complete_through", "position", "head", "day", "window_days")},
         **total,
         "share_percent": round(100 * total["supply"] / PROGRAMME_WAFERS, 1),
-        "announced": _sums(announced),
-        "pools": _sums(pools),
+        **{what: _sums(rows) for what, rows in of.items()},
         "short": {
             firmness: {"count": found["count"], "first": (found["rows"] or [None])[0]}
             for firmness, found in shortages.items()
