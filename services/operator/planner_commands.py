@@ -104,8 +104,7 @@ def site(
     with errors_told():
         data = find_stack(data)
         answer = ask(data, "aggregator", f"/sites/{quote(name, safe='')}/timeline", as_of=as_of, product=product)
-        rows = [row for row in ask_all(data, "/sites", as_of=as_of)["rows"] if row["site"] == name]
-    answer |= {"described": rows[0]}
+        answer["described"] = ask(data, "aggregator", "/sites", as_of=as_of, site=name)["rows"][0]
     print_answer(answer, answer["months"], site_tables(answer, standing(data, answer)), json_=json_, csv_=csv_)
 
 
