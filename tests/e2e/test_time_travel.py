@@ -42,9 +42,9 @@ def told(folder: Path, as_of: str | None = None) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def played(container_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def played(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("played") / "stack"
-    with started(Stack(folder, Play(until=UNTIL), redis_url=container_url)) as stack:
+    with started(Stack(folder, Play(until=UNTIL))) as stack:
         wait_until("the programme is played", lambda: is_played(stack, UNTIL))
         yield stack
 
