@@ -1,7 +1,7 @@
 """The contracts as documents: JSON Schemas, an AsyncAPI document and a reference page, all made from the models."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from inspect import getdoc
 from pathlib import Path
@@ -668,10 +668,15 @@ def contract_files() -> dict[Path, str]:
 
 def write_contracts(directory: Path) -> list[Path]:
     """Write every document at its place below the project's directory, and return the files whose text has changed."""
-    changed = []
     texts = contract_files()
     if (directory / PROOF).exists():
         texts[PROOF] = proof_page((directory / PROOF).read_text(encoding="utf-8"))
+    return write_texts(directory, texts)
+
+
+def write_texts(directory: Path, texts: Mapping[Path, str]) -> list[Path]:
+    """Write each text at its place below a directory, and return the files whose text has changed."""
+    changed = []
     for place, text in texts.items():
         file = directory / place
         if not file.exists() or file.read_text(encoding="utf-8") != text:

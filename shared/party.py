@@ -37,12 +37,12 @@ _VERDICT_WAIT_S = 10.0
 class PartySettings(ServiceSettings):
     """What a party must know before it starts."""
 
-    source: str
-    outbox_dir: Path = Path("data/outbox")
+    source: str = Field(description="whose events it says")
+    outbox_dir: Path = Field(default=Path("data/outbox"), description="the folder of its outbox: keep it")
     scenario: Path | None = Field(default=None, description="simulate this party of a scenario; none: take events")
-    variant: Variant = "loi_headline"
-    seed: int = 2026
-    until: date = date(2027, 12, 31)
+    variant: Variant = Field(default="loi_headline", description="of the scenario")
+    seed: int = Field(default=2026, description="another seed, another life of every lot")
+    until: date = Field(default=date(2027, 12, 31), description="the last day to simulate")
     pace_s: float = Field(default=0, ge=0, description="seconds that a simulated day takes at the least")
 
 

@@ -11,13 +11,13 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WAFERLINE_", env_ignore_empty=True, frozen=True)
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="rediss:// with tls_ca_file")
     redis_user: str | None = Field(default=None, description="of its ACL file; none: the one without a name")
     redis_password_file: Path | None = Field(default=None, description="the file of its password; none: none is sent")
     tls_ca_file: Path | None = Field(
         default=None, description="the CA that the peers' certificates are verified with; none: no TLS"
     )
-    http_host: str = "127.0.0.1"
+    http_host: str = Field(default="127.0.0.1", description="where it listens; elsewhere it needs http_tokens_file")
     http_port: int = Field(default=0, ge=0, le=65_535, description="0 serves no HTTP")
     http_tokens_file: Path | None = Field(default=None, description="who may ask; none: everybody on this machine")
     token_file: Path | None = Field(default=None, description="the token sent to other services; none: none is sent")

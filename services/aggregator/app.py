@@ -38,19 +38,19 @@ _NO_KEYS = np.empty(0, dtype=np.int64)
 class AggregatorSettings(ServiceSettings):
     """What the aggregator must know before it starts."""
 
-    ledger_url: str = "http://127.0.0.1:8101"
-    horizon_start: date = date(2025, 1, 1)
-    horizon_days: int = 2191
+    ledger_url: str = Field(default="http://127.0.0.1:8101", description="asked for what the stream has lost")
+    horizon_start: date = Field(default=date(2025, 1, 1), description="the first day that has a balance of its own")
+    horizon_days: int = Field(default=2191, description="1 to 40,000; memory grows with it")
     snapshot: Path | None = Field(default=None, description="the file that a restart begins with; none: it replays all")
-    snapshot_every_s: float = Field(default=60, gt=0)
+    snapshot_every_s: float = Field(default=60, gt=0, description="how often the snapshot is written")
     past_states: int = Field(default=3, ge=1, description="of the past, kept for who asks for them again")
     past_mb: int = Field(default=1024, ge=0, description="that they may take; the last one is kept in any case")
-    sources: str = ""  # expected, whether they have spoken or not
-    alert_short_days: int = Field(default=30, ge=0)
-    alert_cover_days: int = Field(default=7, ge=0)
-    alert_slip_days: int = Field(default=14, ge=0)
-    alert_silent_days: int = Field(default=3, ge=0)
-    alert_firmness: Firmness = "planned"
+    sources: str = Field(default="", description="expected, whether they have spoken or not; with commas")
+    alert_short_days: int = Field(default=30, ge=0, description="short_within: how far ahead")
+    alert_cover_days: int = Field(default=7, ge=0, description="cover_below: days of cover")
+    alert_slip_days: int = Field(default=14, ge=0, description="slip_beyond: days overdue")
+    alert_silent_days: int = Field(default=3, ge=0, description="source_silent: days behind the latest source")
+    alert_firmness: Firmness = Field(default="planned", description="commits of this grade or above count")
 
     def limits(self) -> Limits:
         """Return from where on something is an alert."""

@@ -18,8 +18,8 @@ from shared.streams import ALERTS, BALANCES
 class ConsoleSettings(ServiceSettings):
     """What the console must know before it starts."""
 
-    aggregator_url: str = "http://127.0.0.1:8102"
-    ledger_url: str = "http://127.0.0.1:8101"
+    aggregator_url: str = Field(default="http://127.0.0.1:8102", description="asked for the numbers")
+    ledger_url: str = Field(default="http://127.0.0.1:8101", description="asked for events and their proof")
     services_asked: str = Field(default="", description="name=URL of each service whose health is shown, with commas")
 
 

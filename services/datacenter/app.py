@@ -1,5 +1,7 @@
 """The datacenter's wiring: its outbox and intake, and, given a scenario, its simulation in step with the others."""
 
+from pydantic import Field
+
 from services.datacenter.buildout import Buildout
 from shared.broker import Service
 from shared.party import Party, PartySettings
@@ -9,7 +11,7 @@ from shared.scenario import load_scenario
 class DatacenterSettings(PartySettings):
     """What a datacenter must know before it starts."""
 
-    source: str = "stargate-americas"
+    source: str = Field(default="stargate-americas", description="whose events it says")
 
 
 def build_app(settings: DatacenterSettings) -> Service:

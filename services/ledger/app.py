@@ -53,9 +53,11 @@ class LedgerSettings(ServiceSettings):
     store_password_file: Path | None = Field(default=None, description="of the URL's user; none: as the URL says")
     checkpoint_key: Path | None = Field(default=None, description="signs checkpoints; none: nothing is signed")
     checkpoints: Path = Field(default=Path("data/checkpoints.txt"), description="kept where the store is not")
-    checkpoint_every_s: float = Field(default=60, gt=0)
-    suppliers: str = "samsung,skhynix"
-    datacenters: str = "stargate-americas,stargate-emea,stargate-apac"
+    checkpoint_every_s: float = Field(default=60, gt=0, description="how often it signs")
+    suppliers: str = Field(default="samsung,skhynix", description="who may say supply; with commas")
+    datacenters: str = Field(
+        default="stargate-americas,stargate-emea,stargate-apac", description="who may say demand; with commas"
+    )
     trust_recorded: bool = Field(
         default=False, description="take the recorded time from the sender: replay, simulation"
     )

@@ -1,5 +1,7 @@
 """The supplier's wiring: its outbox and intake, and, given a scenario, its simulation in step with the others."""
 
+from pydantic import Field
+
 from services.supplier.fab import Fab
 from shared.broker import Service
 from shared.party import Party, PartySettings
@@ -9,7 +11,7 @@ from shared.scenario import load_scenario
 class SupplierSettings(PartySettings):
     """What a supplier must know before it starts."""
 
-    source: str = "samsung"
+    source: str = Field(default="samsung", description="whose events it says")
 
 
 def build_app(settings: SupplierSettings) -> Service:
