@@ -1,0 +1,329 @@
+"""Is each figure of docs/numbers.md what the functions that answer a planner make of the figures above it?"""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
+
+from services.aggregator.curves import Curves
+from services.aggregator.lines import fold_lines
+from services.aggregator.performance import bias, perform, slip
+from services.aggregator.planning import month_table, plan_ahead, project
+from services.aggregator.promising import atp_cumulative, atp_discrete
+from services.aggregator.service_level import fill_rate
+from shared.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
+from shared.events import (
+    EventData,
+    ShipmentDispatched,
+    ShipmentReceived,
+    SourceAdvanced,
+    SupplyCommitted,
+    WafersConsumed,
+    day_number,
+)
+from shared.postings import Measure
+from shared.voice import Voice
+from tests.docs.pages import Table, blocks, sections, tables
+from tests.fold import Folded, Horizon, fold
+from tests.unit.naive_curves import batch_of
+
+NUMBERS = sections("numbers.md")
+KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
+FIRST = date(2026, 4, 1)  # day 1 of a table
+DAY_1 = day_number(FIRST)
+
+
+def the_table(section: str, place: int = 0) -> Table:
+    return tables(NUMBERS[section])[place]
+
+
+def posted(**rows: list[int]) -> Curves:
+    """Curves of some measures, a posting a day from day 1 on."""
+    curves = Curves(FIRST - timedelta(days=1), 60)
+    postings = [
+        (tuple(KEY.values()), Measure[name.upper()], DAY_1 + n, wafers)
+        for name, row in rows.items()
+        for n, wafers in enumerate(row)
+    ]
+    curves.add(batch_of(1, postings))
+    return curves
+
+
+def posted_with_stock(table: Table, **rows: list[int]) -> Curves:
+    """The same, and what was on hand the day before day 1."""
+    curves = posted(**rows)
+    curves.add(batch_of(2, [(tuple(KEY.values()), Measure.OPENED, DAY_1 - 1, *table["on hand before"])]))
+    return curves
+
+
+class Story:
+    """What Samsung and a site say, on the days of a table."""
+
+    def __init__(self) -> None:
+        self.voices = {"supplier": Voice("samsung"), "datacenter": Voice("stargate-americas")}
+        self.said: dict[str, list] = {"supplier": [], "datacenter": []}
+
+    def say(self, day: int, data: EventData) -> None:
+        role = "datacenter" if "datacenter" in data.said_by and not isinstance(data, SourceAdvanced) else "supplier"
+        time = datetime(2026, 4, day, 12, tzinfo=UTC)
+        self.said[role].append(self.voices[role].say(time, data))
+
+    def advance(self, through: int) -> None:
+        for role, voice in self.voices.items():
+            time = datetime(2026, 4, through, 23, tzinfo=UTC)
+            self.said[role].append(voice.say(time, SourceAdvanced(through=time.date())))
+
+    def commit(self, day: int, wafers: int, due: int, revision: int = 0, line: str = "c") -> None:
+        data = SupplyCommitted(
+            **KEY, line=line, due=date(2026, 4, due), firmness="firm", wafers=wafers, revision=revision
+        )
+        self.say(day, data)
+
+    def send(self, day: int, wafers: int, line: str = "c") -> None:
+        eta = date(2026, 4, day + 1)
+        self.say(day, ShipmentDispatched(**KEY, shipment=line, commit=line, wafers=wafers, eta=eta, lots=[]))
+
+    def receive(self, day: int, wafers: int, damaged: int = 0, line: str = "c") -> None:
+        data = ShipmentReceived(**KEY, shipment=line, owner="samsung", wafers=wafers, wafers_damaged=damaged)
+        self.say(day, data)
+
+    def fold(self) -> Folded:
+        return fold([*self.said["supplier"], *self.said["datacenter"]], horizon=Horizon(FIRST, 60))
+
+    def perform(self):
+        folded = self.fold()
+        lines = fold_lines(stored.postings.said for stored in folded.store.told_batches(0, 100))
+        return perform(folded.curves, lines, "samsung")["HBM4-12H"]
+
+
+def percent(numerator: int, denominator: int) -> str:
+    return f"{100 * numerator / denominator:.1f} %".replace("-", "−")
+
+
+# ---------------------------------------------------------------- what they count
+
+
+def test_what_a_wafer_gives_and_a_megawatt_takes():
+    dies, planned, gigabytes = the_table("Wafers (WSE)")["HBM4-12H"]
+    needs = the_table("Wafers (WSE)", 1)
+    known = CATALOG["HBM4-12H"]
+    rates = wafers_per_mw("VR-NVL72")
+
+    whole = known.line_yield * known.probe_yield * known.layer_yield**known.layers * known.final_yield
+    assert (gross_dies("HBM4-12H"), round(float(100 * whole), 1)) == (dies, planned)
+    assert round(float(gb_per_wafer("HBM4-12H")), 1) == gigabytes
+    assert {product: [round(float(rate), 1), round(rate * 200)] for product, rate in rates.items()} == {
+        product: cells for product, cells in needs.items() if product != "product"
+    }
+
+
+def test_the_earliest_of_all_days_is_complete():
+    days = {name: day_number(date.fromisoformat(cells[0])) for name, cells in
+            the_table("Days, and complete_through").items() if name != "source"}  # fmt: skip
+    together = days.pop("all of them")
+    curves = Curves(FIRST, 200)
+    curves.add(batch_of(1, [], days, sources=list(days)))
+
+    assert (curves.complete_through, curves.today) == (together, together + 1)
+
+
+def test_the_state_hash_is_the_one_shown_whatever_the_order():
+    section = NUMBERS["State hash"]
+    said = [json.loads(line) for line in blocks(section, "json")[0].splitlines()]
+
+    for order in permutations(said):
+        folded = fold([event | {"sequence": str(n)} for n, event in enumerate(order, 1)])
+        curves = Curves(catalogue=digest())
+        for stored in folded.store.told_batches(0, 100):
+            curves.add(stored.postings)
+        assert f"\n    {curves.state_hash()}\n" in section
+        assert f"leave {curves.stages(curves.group()).on_hand[0]:,} wafers" in section
+
+
+# ---------------------------------------------------------------- what has been
+
+
+def test_stages():
+    table = the_table("On hand, in transit, in process")
+    story = Story()
+    found = []
+    for day in table["day"]:
+        row = {name: cells[day - 1] for name, cells in table.items()}
+        if day == 1:
+            story.commit(1, row["committed, 100 for day 4"], due=4)
+        if row["dispatched"]:
+            story.send(day, row["dispatched"])
+        if row["received"]:
+            story.receive(day, row["received"], row["damaged"])
+        if row["consumed"]:
+            story.say(day, WafersConsumed(**KEY, phase="TX-ABILENE.1", wafers=row["consumed"]))
+        stages = story.fold().stages()
+        found.append((stages["in_transit"], stages["on_hand"], stages["open_commit"]))
+
+    assert found == list(zip(table["in transit"], table["on hand"], table["open commit"], strict=True))
+
+
+def test_rolling_balance():
+    table = the_table("Rolling balance, net", 1)
+    curves = posted(started=table["started"], required_start=table["to be started"])
+
+    for n, day in enumerate(table["day"]):
+        (rolled,) = curves.roll(curves.group(), DAY_1 + day - 1, 7, "start")
+        assert rolled[1:] == (table["supply"][n], table["demand"][n], table["net"][n])
+
+
+def test_months():
+    table = the_table("Share of 900,000, and cumulative gap")
+    curves = Curves(date(2026, 1, 1), 365)
+    rows = {"on hand at first": Measure.OPENED, "started": Measure.STARTED, "to be started": Measure.REQUIRED_START}
+    key = tuple(KEY.values())
+    curves.add(
+        batch_of(
+            1,
+            [
+                (key, measure, day_number(date(2026, month, 7)), wafers)
+                for name, measure in rows.items()
+                for month, wafers in zip(table["month"], table[name], strict=True)
+            ],
+        )
+    )
+
+    months = [row.start for row in month_table(curves, date(2026, 1, 1), date(2026, 3, 1))]
+    assert [row.net for row in months] == table["net"]
+    assert [row.cumulative_gap for row in months] == table["cumulative gap"]
+    assert [row.share_percent for row in months] == table["share, %"]
+
+
+def test_backorder():
+    table = the_table("Backorder")
+    curves = posted(required=table["due"], consumed=table["consumed"])
+
+    assert [plan_ahead(curves, DAY_1 + day).backorder(0) for day in table["day"]] == table["backorder"]
+
+
+def test_fill_rate():
+    section, table = NUMBERS["Fill rate"], the_table("Fill rate")
+    came = [sum(table["received"][: n + 1]) for n in range(4)]
+    had_come = [fill_rate([[0] * n + [table["due"][n]]], [_after(table, came, n)]).numerator[0] for n in range(4)]
+    rate = fill_rate([table["due"]], [came])
+
+    assert had_come == table["had come of it"]
+    numerator, denominator = int(rate.numerator[0]), int(rate.denominator[0])
+    assert f"{numerator} of {denominator}: {percent(numerator, denominator)}" in section
+
+
+def _after(table, came, n):
+    """What came up to each day, without what the days before day n had of it."""
+    return [max(0, each - sum(table["due"][:n])) for each in came[: n + 1]]
+
+
+# ---------------------------------------------------------------- what will be
+
+
+def test_projected_balance():
+    table = the_table("Projected balance")
+    curves = posted_with_stock(table, open_planned=table["to come"], required=table["required"])
+    (projection,) = project(curves, today=DAY_1)
+
+    assert projection.balance[: len(table["day"])].tolist() == table["projected"]
+
+
+def test_shortages():
+    table, short = (the_table("First short day, and shortage", place) for place in (0, 1))
+    curves = posted_with_stock(
+        table,
+        open_planned=table["committed, planned"],
+        open_firm=table["committed, firm"],
+        required=table["required"],
+    )
+
+    for firmness in ("planned", "firm"):
+        (projection,) = project(curves, firmness, DAY_1)
+        assert projection.balance[: len(table["day"])].tolist() == table[f"projected, {firmness} or above"]
+        first = projection.first_short_day - DAY_1 + 1
+        assert [first, projection.first_shortage, projection.shortage] == short[f"{firmness} or above"]
+
+
+def test_cover():
+    section, table = NUMBERS["Days of cover"], the_table("Days of cover")
+    cover = plan_ahead(posted_with_stock(table, required=table["required"]), DAY_1).cover(0)
+
+    (stock,) = table["on hand before"]
+    assert [stock - sum(table["required"][: n + 1]) for n in range(cover.days)] == table["left"]
+    assert f"{cover.days} days and {cover.left} of the {cover.next} of the next" in section
+    assert f"shown as {cover.days + cover.left / cover.next:.1f}; day {cover.days + 1} is the first" in section
+
+
+def test_available_to_promise():
+    discrete = the_table("Available to promise, discrete")
+    total = the_table("Available to promise, cumulative")
+    plan = (*total["on hand before"], total["receipts"], total["ordered"])
+
+    promised = atp_discrete(*discrete["on hand before"], discrete["receipts"], discrete["ordered"])
+    assert promised.tolist() == discrete["to promise"]
+    assert atp_cumulative(*plan).tolist() == total["in all"]
+    u = [plan[0] + sum(plan[1][: n + 1]) - sum(plan[2][: n + 1]) for n in range(4)]
+    assert u == total["u"]
+
+
+# ---------------------------------------------------------------- whether a word was kept
+
+
+def test_otif():
+    section, table = NUMBERS["OTIF"], the_table("OTIF")
+    kept = []
+    for n in range(4):
+        story = Story()
+        by_due, later = table["received by the due day"][n], table["received by 7 days after"][n]
+        story.commit(1, table["committed"][n], due=10)
+        story.send(2, later)
+        if by_due:
+            story.receive(10, by_due)
+        if later > by_due:
+            story.receive(17, later - by_due)
+        story.advance(20)
+        kept.append(story.perform().kept)
+
+    assert [list(row) for row in zip(*kept, strict=True)] == [table["strict"], table["tolerant"]]
+    strict, tolerant = sum(table["strict"]), sum(table["tolerant"])
+    assert f"{strict} of 4: {percent(strict, 4)} strict; {tolerant} of 4: {percent(tolerant, 4)} tolerant" in section
+
+
+def test_bias():
+    section, table = NUMBERS["Bias"], the_table("Bias")
+    found = bias([table["received"]], [table["committed then"]])
+
+    numerator, denominator = int(found.numerator[0]), int(found.denominator[0])
+    assert f"−{-numerator} of {denominator}: {percent(numerator, denominator)}" in section
+
+
+def test_slip():
+    section, table = NUMBERS["Slip"], the_table("Slip")
+    found = slip([table["committed in all"]], [table["received in all"]], table["day"][-1])
+
+    days, wafers, greatest, open_ = (int(each[0]) for each in found)
+    assert f"= {days} wafer days over {wafers} wafers, {greatest} days at most, {open_} wafers still open" in section
+
+
+def test_churn():
+    section, table = NUMBERS["Churn"], the_table("Churn")
+    churned = []
+    for said in range(1, 4):
+        story = Story()
+        for n in range(said):
+            story.commit(1 + n, table["wafers"][n], due=table["for day"][n], revision=n)
+        story.advance(20)
+        found = story.perform()
+        churned.append(found.churned)
+
+    assert [after - before for before, after in zip([0, *churned], churned, strict=False)] == table["altered by"]
+    assert f"{found.churned} of {found.committed}: {percent(found.churned, found.committed)}" in section
+
+
+def test_each_number_says_where_it_comes_from_and_where_it_is_shown():
+    last = list(NUMBERS).index("Whether a word was kept")  # which says for all below it where they are shown
+    numbers = {heading: text for heading, text in NUMBERS.items() if tables(text) or "*Source*" in text}
+
+    for place, (heading, text) in enumerate(NUMBERS.items()):
+        if heading in numbers:
+            assert "*Source*" in text or heading == "Wafers (WSE)", heading
+            assert "*Shown*" in text or place > last, heading
