@@ -1,0 +1,91 @@
+"""Playing a page: its commands are run in their order, and what they print is compared with what it shows.
+
+A block ```console holds commands (`$`, and `>` where one goes on) and what they print, in which `...` stands for
+anything. One with a title is run in a terminal of its own: what it begins stays up until the end of the page.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.docs.pages import DOCS
+
+BLOCK = re.compile(r"^```(\w*)(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
+_COMMAND = re.compile(r"^\$ (.+(?:\n>.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+_MARK = "@@ the next command @@"
+_CHECKER, _LENIENT = OutputChecker(), ELLIPSIS | NORMALIZE_WHITESPACE
+
+
+class Command(NamedTuple):
+    """A command of a page, and what the page says that it prints: None where it does not say."""
+
+    line: int
+    text: str
+    shown: str | None
+    stays: bool  # in a terminal of its own
+
+
+def commands(page: str) -> Iterator[Command]:
+    """Yield the commands of a page in their order."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        language, title, body = block.groups()
+        assert language != "sh", f"{page}: a command in a block that is not run"
+        first = text[: block.start()].count("\n") + 2
+        for part in _COMMAND.finditer(body) if language == "console" else ():
+            line = first + body[: part.start()].count("\n")
+            yield Command(line, re.sub(r"\n> ?", "\n", part[1]), part[2] or None, "title" in title)
+
+
+def play(page: str, checkout: Path, **more: str) -> list[str]:
+    """Run the commands of a page in a checkout, and return what went or was printed otherwise than it says."""
+    environment = os.environ | {"PATH": f"{checkout / '.venv/bin'}:{os.environ['PATH']}"} | more
+    for name in ("COLUMNS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of who runs the tests
+        environment.pop(name, None)
+    said = list(commands(page))
+    run = [command for command in said if not command.stays]
+    with _staying_up([command for command in said if command.stays], checkout, environment):
+        script = "".join(f"{command.text}\necho '{_MARK}' $?\n" for command in run)
+        done = subprocess.run(
+            ["bash", "-c", script],  # noqa: S607
+            cwd=checkout, env=environment, text=True, timeout=500, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    printed = re.findall(rf"(.*?){_MARK} (\d+)\n", done.stdout, re.DOTALL)
+    assert len(printed) == len(run) > 0, done.stdout
+    return [
+        f"{page}:{command.line}: $ {command.text}\nshown:\n{command.shown}\nprinted:\n{text}\nexit code {code}"
+        for command, (text, code) in zip(run, printed, strict=True)
+        if code != "0" or not (command.shown is None or _CHECKER.check_output(command.shown, text, _LENIENT))
+    ]
+
+
+@contextmanager
+def _staying_up(begun: list[Command], checkout: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Have what a page leaves in another terminal run beside it, and end it with Ctrl-C."""
+    processes = [
+        subprocess.Popen(command.text.split(), cwd=checkout, env=environment, stdout=subprocess.DEVNULL)
+        for command in begun
+    ]
+    try:
+        deadline = time.monotonic() + 60
+        while (
+            begun
+            and subprocess.run(
+                [".venv/bin/waferline", "status"], cwd=checkout, env=environment, capture_output=True, check=False
+            ).returncode
+        ):
+            assert time.monotonic() < deadline, f"{begun[0].text} is not up within a minute"
+            time.sleep(0.2)
+        yield
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
