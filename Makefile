@@ -25,7 +25,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers docs simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -144,6 +144,9 @@ $(IMAGES): image-%:
 sbom: .venv/ready  ## Write what is in each image, every Debian and Python package, into build/sbom as CycloneDX.
 	@for service in $(SERVICES); do \
 		$(BIN)/python deploy/sbom.py waferline/$$service:$(VERSION) build/sbom/$$service.json || exit 1; done
+
+docs: .venv/ready  ## Build the documentation site into build/docs, every link checked.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:  ## Remove what was made here: .venv, caches, compiled kernels. Data stays.
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
