@@ -20,6 +20,7 @@ from tests.docs.pages import DOCS
 BLOCK = re.compile(r"^```(\w*)(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _COMMAND = re.compile(r"^\$ (.+(?:\n>.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _MARK = "@@ the next command @@"
+_ENDED_WITHIN_S = 900  # all commands of a page; images that are not built yet take minutes
 _CHECKER, _LENIENT = OutputChecker(), ELLIPSIS | NORMALIZE_WHITESPACE
 
 
@@ -55,7 +56,7 @@ def play(page: str, checkout: Path, **more: str) -> list[str]:
         script = "".join(f"{command.text}\necho '{_MARK}' $?\n" for command in run)
         done = subprocess.run(
             ["bash", "-c", script],  # noqa: S607
-            cwd=checkout, env=environment, text=True, timeout=500, check=False,
+            cwd=checkout, env=environment, text=True, timeout=_ENDED_WITHIN_S, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
     printed = re.findall(rf"(.*?){_MARK} (\d+)\n", done.stdout, re.DOTALL)
