@@ -341,13 +341,13 @@ async def _atp(reading: Reading, query: Mapping[str, str]) -> Answer:
 
 async def _sites(reading: Reading, query: Mapping[str, str]) -> Answer:
     _check_names(query, ("firmness", "site", "mooring", "after", "limit"))
-    if "site" in query:
-        _check_known("site", query["site"], reading.sites.names)
     firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
     mooring = _choose(query, "mooring", MOORINGS) if "mooring" in query else None
 
-    plan = reading.plan
-    rows = await asyncio.to_thread(site_rows, reading.sites, plan, firmness)  # neither changes any more
+    plan, sites = await reading.look_at_sites()
+    if "site" in query:
+        _check_known("site", query["site"], sites.names)
+    rows = await asyncio.to_thread(site_rows, sites, plan, firmness)  # neither changes any more
     rows = [row for row in rows if mooring in (None, row["mooring"]) and query.get("site") in (None, row["site"])]
     return _planned(plan) | {"firmness": firmness} | _part_of(query, rows, ("site",))
 

@@ -34,7 +34,7 @@ class Reading:
         """Begin with another state."""
         self.state, self._changed = state, list[Index]()
         self.plan = plan_ahead(state.curves)
-        self.sites = sites_then(state, self.plan.today)  # of the plan's position, too
+        self._sites: SitesThen | None = None  # of the plan's position, once somebody has asked
         self._promised = promised_by(state.curves, self.plan, self.limits)
         self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.limits, self._promised)
 
@@ -52,19 +52,27 @@ class Reading:
         """Return some alerts with their causes; the fold goes on between two of them."""
         return [await self.aside(partial(explain, self.state, alert)) for alert in alerts]
 
-    async def refresh(self) -> Plan:
-        """Bring the plan and the alerts up to date, and return the plan."""
+    async def look_at_sites(self) -> tuple[Plan, SitesThen]:
+        """Return the plan, and what there is to say of the sites at its position; it is brought up to date for that."""
+        if self._sites is None:
+            await self.refresh(sites=True)
+        assert self._sites is not None
+        return self.plan, self._sites
+
+    async def refresh(self, *, sites: bool = False) -> Plan:
+        """Bring the plan and the alerts up to date, and the sites where they are asked for, and return the plan."""
         async with self.still:
-            self.moved.clear()
+            if not sites:  # else whoever tells the alerts is still to be woken
+                self.moved.clear()
             changed, self._changed = np.unique(np.concatenate([*self._changed, np.empty(0, np.int64)])), []
-            looked = await asyncio.to_thread(partial(self._look, changed))
-            self.plan, self.sites, self._promised, self.alerts = looked
+            plan, promised, alerts = await asyncio.to_thread(partial(self._look, changed))
+            found = await asyncio.to_thread(sites_then, self.state, plan.today) if sites else None
+            self.plan, self._promised, self.alerts, self._sites = plan, promised, alerts, found
         return self.plan
 
-    def _look(self, changed: Index) -> tuple[Plan, SitesThen, Promised | None, dict[Cause, Alert]]:
+    def _look(self, changed: Index) -> tuple[Plan, Promised | None, dict[Cause, Alert]]:
         curves = self.state.curves
         curves.keep_windows()
         plan = plan_ahead(curves, before=self.plan, changed=changed)
         promised = promised_by(curves, plan, self.limits, before=self._promised, changed=changed)
-        alerts = find_alerts(self.state, plan, self.limits, promised)
-        return plan, sites_then(self.state, plan.today), promised, alerts
+        return plan, promised, find_alerts(self.state, plan, self.limits, promised)

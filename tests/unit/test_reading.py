@@ -120,3 +120,19 @@ def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
 
     asyncio.run(run())
     assert told == ["looked", "folded"]
+
+
+async def test_the_sites_are_of_the_plan_that_comes_with_them_and_whoever_tells_alerts_is_still_woken():
+    reading = Reading(State(Curves(date(2025, 1, 1), 90)))
+    for batch in batches(0, 5):
+        reading.note(reading.state.add(batch))
+
+    (plan, sites), (again, same) = await reading.look_at_sites(), await reading.look_at_sites()
+
+    assert plan.position == reading.state.curves.position == 5
+    assert sites.names == sorted({site for _, site in plan.grouping.labels})
+    assert (again, same) == (plan, sites)
+    assert reading.moved.is_set()
+    reading.note(reading.state.add(list(batches(0, 6))[-1]))
+    await reading.refresh()
+    assert (await reading.look_at_sites())[0].position == 6
