@@ -31,6 +31,7 @@ from shared.settings import ServiceSettings
 SERVICES = ("ledger", "aggregator", "console", "supplier", "datacenter")
 SCOPES = ("read", "audit", "metrics", "publish:samsung", "publish:skhynix", "publish:stargate-emea")
 ENDLESS = {"/live"}  # whoever is let in there is told for ever: tests/e2e/test_console.py
+NOBODY_THERE = "http://127.0.0.1:1"  # where a stack may run beside the tests, on the ports that are usual
 HEALTH_SCOPES = {"read", "audit", "metrics"}
 TOKENS = {scope: f"token-of-{scope.replace(':', '-')}" for scope in SCOPES}
 LINES = [f"{scope.replace(':', '-')} {scope} {digest_of(token)}" for scope, token in TOKENS.items()]
@@ -45,7 +46,9 @@ def service(name: str, tokens: Path | None = None) -> Iterator[Service]:
         built = {
             "ledger": lambda: build_ledger(LedgerSettings(ledger_store=str(place / "ledger.db"), **common)),
             "aggregator": lambda: build_aggregator(AggregatorSettings(**common)),
-            "console": lambda: build_console(ConsoleSettings(**common)),
+            "console": lambda: build_console(
+                ConsoleSettings(aggregator_url=NOBODY_THERE, ledger_url=NOBODY_THERE, **common)
+            ),
             "supplier": lambda: build_supplier(SupplierSettings(source="samsung", outbox_dir=place, **common)),
             "datacenter": lambda: build_datacenter(
                 DatacenterSettings(source="stargate-emea", outbox_dir=place, **common)
