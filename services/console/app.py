@@ -1,5 +1,6 @@
 """The console's wiring: pages made of what the aggregator and the ledger answer, told anew when balances move."""
 
+import time
 from typing import cast
 
 from pydantic import Field
@@ -9,10 +10,10 @@ from services.console.charts import draw_svg, months_chart
 from services.console.live import Live
 from services.console.login import TokenCookie
 from services.console.pages import routes
-from shared.broker import Entry, Service
+from shared.broker import Entry, Service, entry_order
 from shared.peers import read_caller
 from shared.settings import ServiceSettings
-from shared.streams import ALERTS, BALANCES
+from shared.streams import ALERTS, BALANCES, DATA
 
 
 class ConsoleSettings(ServiceSettings):
@@ -48,7 +49,10 @@ def build_app(settings: ConsoleSettings) -> Service:
         for reader in service.readers:
             last = await service.redis.xrevrange(reader.stream, count=1)
             if last:
-                reader.begin_behind(cast(bytes, last[0][0]).decode())
+                number, fields = cast(tuple[bytes, dict[bytes, bytes]], last[0])
+                reader.begin_behind(number.decode())
+                if reader.stream == BALANCES:  # whose ids are times
+                    live.begin(fields[DATA.encode()], max(0.0, time.time() - entry_order(number.decode())[0] / 1000))
 
     service.at_start.append(begin_now)
     return service
