@@ -1,12 +1,16 @@
 """Asking the aggregator and the ledger over HTTP, as anyone may who has a token."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
+from shared.events import UNALLOCATED, UNATTRIBUTED
 from shared.peers import Caller
 
+_NAMES_KEPT_S = 30.0
 _ANSWERED_WITHIN_S = 20.0  # a state of the past is folded before it is read
 
 
@@ -21,8 +25,11 @@ class Unanswered(Exception):
 class Peers:
     """The aggregator and the ledger, over connections that stay open."""
 
-    def __init__(self, caller: Caller, aggregator_url: str, ledger_url: str) -> None:
+    def __init__(
+        self, caller: Caller, aggregator_url: str, ledger_url: str, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._caller = caller
+        self._transport = transport  # none: over the network
         self._urls = {"aggregator": aggregator_url, "ledger": ledger_url}
         self._clients: dict[str, httpx.AsyncClient] = {}
 
@@ -61,9 +68,28 @@ class Peers:
         if name not in self._clients:
             headers, verify = self._caller
             self._clients[name] = httpx.AsyncClient(
-                base_url=url, headers=headers, verify=verify, timeout=_ANSWERED_WITHIN_S
+                base_url=url, headers=headers, verify=verify, timeout=_ANSWERED_WITHIN_S, transport=self._transport
             )
         return self._clients[name]
+
+
+class Names:
+    """The sites and suppliers that somebody has spoken of, to choose from; asked for again after a while."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+        self._known: dict[str, list[str]] = {"site": [], "supplier": []}
+        self._asked_at = float("-inf")
+
+    async def known(self) -> Mapping[str, Sequence[str]]:
+        """Return the names; those of before where nobody answers."""
+        if time.monotonic() - self._asked_at > _NAMES_KEPT_S:
+            self._asked_at = time.monotonic()
+            with suppress(Unanswered):
+                for part in self._known:
+                    rows = (await self._peers.aggregator("/balances", {"by": part, "window": 1}))["rows"]
+                    self._known[part] = [row[part] for row in rows if row[part] not in (UNALLOCATED, UNATTRIBUTED)]
+        return self._known
 
 
 def _refusal(service: str, answer: httpx.Response) -> tuple[int, str]:

@@ -1,11 +1,15 @@
 """What a page shows: read from its address, so that the address can be sent to a colleague."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
 from typing import Self
 from urllib.parse import urlencode
 
 from shared.events import FIRMNESS
+
+_is_day = re.compile(r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])").fullmatch  # none that a short month lacks
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,17 @@ class View:
 
     def link(self, path: str, **changes: str) -> str:
         """Return the address of a page with these filters, some of them changed; another page begins at its start."""
-        changed = replace(self, **{"offset": "", **changes})
-        query = urlencode({name: value for name, value in asdict(changed).items() if value})
+        query = urlencode({name: value for name, value in (asdict(self) | {"offset": ""} | changes).items() if value})
         return f"{path}?{query}" if query else path
+
+    def day_beside(self, complete_through: str, days: int) -> str:
+        """Return the day some days before or after the one that is shown: that of the address, or the last complete."""
+        shown = self.as_of if _is_day(self.as_of) else complete_through
+        return (date.fromisoformat(shown) + timedelta(days=days)).isoformat()
+
+    def download(self, path: str, **what: str) -> str:
+        """Return the address of what a page shows, in another format."""
+        return self.link(path, offset=self.offset, **what)
 
     @property
     def grade(self) -> str:

@@ -112,7 +112,7 @@ def test_what_is_announced_and_what_is_assumed_stand_apart(played: Stack) -> Non
 
 @pytest.mark.parametrize("name", ["months", "gap"])
 def test_a_chart_is_a_picture_too(played: Stack, name: str) -> None:
-    assert get(played, f"/chart/{name}.png").content.startswith(b"\x89PNG")
+    assert get(played, "/", format="png", chart=name).content.startswith(b"\x89PNG")
 
 
 def test_an_event_is_told_to_open_pages_within_a_second(tmp_path: Path, redis_url: str) -> None:
