@@ -90,8 +90,9 @@ format: .venv/ready  ## Format the code, and repair what lint can repair.
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-contracts: .venv/ready  ## Write what describes the wire, the commands and the settings anew; a diff is a change of contract.
+contracts: .venv/ready  ## Write what describes the wire, the API, the commands and the settings anew; a diff is a change of contract.
 	@$(BIN)/waferline schemas --write
+	@$(BIN)/python -m tests.contracts.api
 	@$(BIN)/python -m services.operator.reference
 
 tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.

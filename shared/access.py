@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from shared.credentials import CredentialsError, read_secret
 from shared.log import REFUSALS_SAID_MAX, Tally
-from shared.problem import problem
+from shared.problem import LACKS_SCOPE, NO_TOKEN, UNKNOWN_TOKEN, problem
 from shared.settings import ServiceSettings
 
 READ = "read"  # what a planner asks the aggregator
@@ -144,14 +144,16 @@ class Access:
         if token is not None:
             self.refusals.note("lacks_scope", route, token.name, peer)
             challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-            return problem(403, f"the token of {token.name} lacks the scope {scope}", {"WWW-Authenticate": challenge})
+            detail = f"the token of {token.name} lacks the scope {scope}"
+            return problem(LACKS_SCOPE, detail, {"WWW-Authenticate": challenge}, request)
         if presented is not None:
             self.refusals.note("unknown_token", route, None, peer)
-            detail, challenge = "nobody here has this token: was it replaced?", 'Bearer error="invalid_token"'
+            kind, detail = UNKNOWN_TOKEN, "nobody here has this token: was it replaced?"
+            challenge = 'Bearer error="invalid_token"'
         else:
             self.refusals.note("no_token", route, None, peer)
-            detail, challenge = f"this needs a token with the scope {scope}", "Bearer"
-        return problem(401, detail, {"WWW-Authenticate": challenge})
+            kind, detail, challenge = NO_TOKEN, f"this needs a token with the scope {scope}", "Bearer"
+        return problem(kind, detail, {"WWW-Authenticate": challenge}, request)
 
     def _find(self, presented: str | None) -> Token | None:
         """Return the token whose digest is that of what was presented."""

@@ -9,28 +9,36 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
-from typing import Any, NamedTuple, cast
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
 
+import orjson
 import uvicorn
 import uvloop
 from faststream import BaseMiddleware, StreamMessage
 from faststream.redis import RedisBroker, StreamSub
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.access import METRICS, OPEN, Access, ScopedRoute
+from shared.answering import JSON, About, DescribedRoute
 from shared.credentials import redis_address, refused
 from shared.log import Tally, open_log, why
+from shared.openapi import describe
 from shared.peers import read_certificate
+from shared.problem import tell_failure
+from shared.query import Query
 from shared.settings import ServiceSettings
 from shared.streams import DATA
 
@@ -81,6 +89,27 @@ class Health(NamedTuple):
     detail: dict[str, Any]
 
 
+class _Told(BaseModel):
+    """Whether a service is well; whoever has a token is told more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    well: bool
+
+
+class _Document(BaseModel):
+    """An OpenAPI document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: Literal["3.1.0"]
+
+
+_HEALTH = About("Whether the service does its work.", "", Query, _Told, also={503: "It does not."})
+_METRICS = About("What Prometheus reads.", "", Query, None, "text/plain")
+_DOCUMENT = About("This document.", "", Query, _Document)
+
+
 class Service:
     """One process: readers of streams, tasks beside them, and HTTP, wired by `build_app` of the service."""
 
@@ -109,9 +138,9 @@ class Service:
         self.at_start: list[Task] = []
         self.beside: list[Task] = []
         self.at_end: list[Callable[[], None]] = []
-        self.routes = [
-            ScopedRoute("/health", self._answer_health, scope=OPEN),
-            ScopedRoute("/metrics", self._answer_metrics, scope=METRICS),
+        self.routes: list[ScopedRoute] = [
+            DescribedRoute("/health", self._answer_health, scope=OPEN, about=_HEALTH),
+            DescribedRoute("/metrics", self._answer_metrics, scope=METRICS, about=_METRICS),
         ]
         self.middleware: list[Middleware] = []
         self.registry = CollectorRegistry()
@@ -318,7 +347,24 @@ class Service:
 
     def web_app(self) -> Starlette:
         """Return what is served over HTTP: every route behind its scope."""
-        return Starlette(routes=[self.access.guard(route) for route in self.routes], middleware=self.middleware)
+        return Starlette(
+            routes=[self.access.guard(route) for route in self.routes],
+            middleware=self.middleware,
+            exception_handlers={HTTPException: tell_failure, Exception: tell_failure},
+        )
+
+    def describe(self, examples: Path, *, scope: str) -> None:
+        """Serve a document that describes the routes, with the answers of a file, to whoever has the scope."""
+
+        @cache
+        def document() -> bytes:
+            described = [route for route in self.routes if isinstance(route, DescribedRoute)]
+            return orjson.dumps(describe(self.name, described, orjson.loads(examples.read_bytes())))
+
+        async def answer(_: Request) -> Response:
+            return Response(await asyncio.to_thread(document), media_type=JSON)
+
+        self.routes.append(DescribedRoute("/openapi.json", answer, scope=scope, about=_DOCUMENT))
 
     def serve(self) -> uvicorn.Server | None:
         """Return the HTTP server, not yet started; None where the settings want none."""

@@ -23,7 +23,7 @@ from shared.intake import INTAKE_BYTES_MAX, hand_in
 from shared.log import REFUSALS_SAID_MAX
 from shared.outbox import Outbox, Said
 from shared.postings import Recorded, Refusal
-from shared.problem import problem
+from shared.problem import SIMULATED, TOO_LONG, TOO_MANY_WAIT, problem
 from shared.scenario import Variant
 from shared.settings import ServiceSettings
 from shared.streams import Role, recorded, said
@@ -153,18 +153,22 @@ class Party:
         """Take CloudEvents over HTTP, one a line; answer with the ledger's word on each."""
         if self.simulating:
             self.service.log.warning("request_refused", status=409, reason="simulated")
-            return problem(409, f"{self.source} is simulated in this run and takes no events from outside")
+            return problem(
+                SIMULATED, f"{self.source} is simulated in this run and takes no events from outside", None, request
+            )
         waiting = self.outbox.last - self.through
         if waiting >= _UNRECORDED_MAX:
             self.service.log.warning("request_refused", status=429, reason="too many wait")
-            return problem(429, f"{waiting} events of {self.source} wait for the ledger: hand in again when it goes on")
+            detail = f"{waiting} events of {self.source} wait for the ledger: hand in again when it goes on"
+            return problem(TOO_MANY_WAIT, detail, None, request)
         began = time.perf_counter()
         body = b""
         async for piece in request.stream():
             body += piece
             if len(body) > INTAKE_BYTES_MAX:
                 self.service.log.warning("request_refused", status=413, reason="too long", bytes=len(body))
-                return problem(413, f"the body has more than {INTAKE_BYTES_MAX} bytes: hand it in in pieces")
+                detail = f"the body has more than {INTAKE_BYTES_MAX} bytes: hand it in in pieces"
+                return problem(TOO_LONG, detail, None, request)
         handed = hand_in(body, self.outbox)
         self.spoke.set()
         last = max((h.sequence for h in handed if h.sequence is not None), default=0)

@@ -1,22 +1,17 @@
-"""The aggregator's HTTP routes: what is asked, checked strictly, and the page of numbers in answer to it."""
+"""The aggregator's HTTP routes: each view of the state, worked out from what it is asked."""
 
 import asyncio
-import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import date, timedelta
-from functools import partial
-from typing import Any, cast, get_args
+from typing import Any, cast
 
-import orjson
-from starlette.requests import Request
-from starlette.responses import Response
-
+from services.aggregator import answers, questions
 from services.aggregator.alerts import Alert
-from services.aggregator.curves import PARTS, Basis, Curves, Grouping, Only, Part
+from services.aggregator.curves import PARTS, Curves, Grouping, Only, Part
 from services.aggregator.kernels import Index
-from services.aggregator.lines import LAGS, TOLERANCES, LineName
+from services.aggregator.lines import TOLERANCES, LineName
 from services.aggregator.netting import zone_of
 from services.aggregator.overviews import (
     Row,
@@ -30,33 +25,22 @@ from services.aggregator.overviews import iso as _iso
 from services.aggregator.overviews import ratio as _ratio
 from services.aggregator.performance import perform
 from services.aggregator.planning import Plan, month_table, plan_ahead
+from services.aggregator.questions import BUCKETS, PAGE_MAX
 from services.aggregator.reading import Reading
 from services.aggregator.schedule import schedule
 from services.aggregator.service_level import served
 from services.aggregator.shortage import Explanation, explain
 from shared.access import READ, ScopedRoute
 from shared.alerts import SUBJECTS
-from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, Firmness, day_number
-from shared.problem import Problem, problem
+from shared.answering import View, serve
+from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, day_number
+from shared.problem import AWAY, BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Kind, Problem
 
-WINDOWS = (1, 7, 30, 90, 365)
-PAGE_MAX = 200
 DETAILED_MAX = 2  # rows of a page that are looked into: what is behind a shortage, how orders were served
-MOORINGS = ("onshore", "floating")
-BUCKETS = {"day": 1, "week": 7}
-_BUCKETS_MAX = 60
 _NAMED_MAX = 30  # names in an error
 
 Answer = dict[str, Any]
-View = Callable[[Reading, Mapping[str, str]], Awaitable[Answer]]
 ReadThen = Callable[[str], Awaitable[Reading]]
-
-
-class BadParameter(Problem):
-    """A query parameter is not what is allowed; the message says what is."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(400, detail)
 
 
 def routes(read: Callable[[], Reading], read_then: ReadThen) -> list[ScopedRoute]:
@@ -65,59 +49,60 @@ def routes(read: Callable[[], Reading], read_then: ReadThen) -> list[ScopedRoute
     A page is worked out without a pause in the loop that also folds, so it is of one position and never torn; what
     ranks all groups comes from the plan, which is worked out beside the fold.
     """
-    views: dict[str, View] = {
-        "/balances": _balances,
-        "/shortages": _shortages,
-        "/cover": _cover,
-        "/atp": _atp,
-        "/suppliers/{supplier:path}/performance": _performance,  # whatever is named: the answer says who there is
-        "/sites": _sites,
-        "/sites/{site:path}/timeline": _timeline,
-        "/suppliers": _suppliers,
-        "/alerts": _alerts,
-        "/months": _months,
-        "/state": _state,
-    }
+
+    async def find(query: questions.AsOf) -> Reading:
+        return read() if query.as_of is None else await read_then(query.as_of)
+
+    return [serve(view, find, _stand, scope=READ) for view in views()]
+
+
+def views() -> list[View[Reading]]:
+    """Return what there is to be asked."""
+    past: tuple[Kind, ...] = (NEVER_KNOWN, AWAY, BUSY)
+    named = (*past, UNKNOWN_NAME)
     return [
-        ScopedRoute(path, partial(_answer, read=read, read_then=read_then, view=view), scope=READ)
-        for path, view in views.items()
-    ]
+        View("/balances", _balances, questions.AskBalances, answers.Balances, (*named, UNFIT)),
+        View("/shortages", _shortages, questions.AskShortages, answers.Shortages, (*named, UNFIT)),
+        View("/cover", _cover, questions.AskCover, answers.CoverPage, (*named, UNFIT)),
+        View("/atp", _atp, questions.AskPromise, answers.Promises, named),
+        # whatever is named: the answer says who there is
+        View("/suppliers/{supplier:path}/performance", _performance, questions.AskPerformance, answers.Performance,
+             named),
+        View("/sites", _sites, questions.AskSites, answers.Sites, named),
+        View("/sites/{site:path}/timeline", _timeline, questions.AskTimeline, answers.Timeline, named),
+        View("/suppliers", _suppliers, questions.AskSuppliers, answers.Suppliers, named),
+        View("/alerts", _alerts, questions.AskAlerts, answers.Alerts, past),
+        View("/months", _months, questions.AskMonths, answers.Months, (*named, UNFIT)),
+        View("/state", _state, questions.AsOf, answers.State, past),
+    ]  # fmt: skip
 
 
-async def _answer(request: Request, read: Callable[[], Reading], read_then: ReadThen, view: View) -> Response:
-    try:
-        query = _Query(request)
-        as_of = query.pop("as_of", None)
-        reading = read() if as_of is None else await read_then(as_of)
-        return _say(await view(reading, query), 200, "application/json")
-    except Problem as why:
-        return problem(why.status, str(why), why.headers)
-
-
-def _say(body: Answer, status: int, media_type: str) -> Response:
-    return Response(orjson.dumps(body), status_code=status, media_type=media_type)
+def _stand(reading: Reading) -> tuple[int | None, int, int]:
+    """Return where the state and the plan stand: all that an answer follows from."""
+    curves = reading.state.curves
+    return curves.epoch, curves.position, reading.plan.position
 
 
 # ---------------------------------------------------------------- the answers
 
 
-async def _balances(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("by", "window", "basis", "firmness", "day", *PARTS, "after", "limit"))
-    curves = reading.state.curves
-    by = _parts(query)
-    window_days = int(_choose(query, "window", [str(days) for days in WINDOWS], "30"))
-    firmness = cast(Firmness | None, _choose(query, "firmness", FIRMNESS) if "firmness" in query else None)
-    basis = cast(Basis, _choose(query, "basis", get_args(Basis), "start"))
-    if firmness is not None and basis != "receipt":
-        raise BadParameter("firmness is of commits, which are due at the dock: ask for basis=receipt with it")
-    latest = curves.last_day if curves.complete_through is None else curves.complete_through
-    day = _day(query, "day", latest)
-    limit = _limit(query)
+async def _balances(reading: Reading, query: questions.AskBalances) -> Answer:
+    """What came and went in a window of days, and what stands in each stage at its end.
 
-    whole = curves.group(by, **_only(curves, query))
-    first = bisect_right(whole.labels, tuple(query["after"].split("/"))) if "after" in query else 0
-    page = _cut(whole, first, first + limit)
-    rolled = curves.roll(page, day, window_days, basis, firmness)
+    A row for each of what `by` names, sorted; in total without it.
+    """
+    curves = reading.state.curves
+    by, basis, firmness = query.by, query.basis, query.firmness
+    if firmness is not None and basis != "receipt":
+        detail = "firmness is of commits, which are due at the dock: ask for basis=receipt with it"
+        raise Problem(UNFIT, detail, parameter="firmness")
+    latest = curves.last_day if curves.complete_through is None else curves.complete_through
+    day = latest if query.day is None else _day(query.day)
+
+    whole = curves.group(by, **_only(curves, product=query.product, site=query.site, supplier=query.supplier))
+    first = _first_behind(whole.labels, query.after)
+    page = _cut(whole, first, first + query.limit)
+    rolled = curves.roll(page, day, query.window, basis, firmness)
     stages = curves.stages(page, day)
     rows = [
         {
@@ -135,7 +120,7 @@ async def _balances(reading: Reading, query: Mapping[str, str]) -> Answer:
     ]
     return _standing(curves) | {
         "day": _iso(day),
-        "window_days": window_days,
+        "window_days": query.window,
         "basis": basis,
         "firmness": firmness,
         "by": by,
@@ -151,13 +136,15 @@ def _cut(whole: Grouping, first: int, end: int) -> Grouping:
     return Grouping(whole.labels[first:end], of_key)
 
 
-async def _shortages(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("firmness", "past_due", "why", "product", "site", "offset", "limit"))
+async def _shortages(reading: Reading, query: questions.AskShortages) -> Answer:
+    """Which product runs short at which site, when, and by how many wafers: the first one first.
+
+    With `why=true` also which orders lack supply, which supply was meant for them, and the events that are to blame.
+    """
     state = reading.state
-    firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
-    past_due, why = _yes(query, "past_due"), _yes(query, "why")
+    firmness, past_due = query.firmness, query.past_due
     ranked = reading.plan.shortages(firmness, past_due=past_due)
-    plan, groups, turn = _page(reading, query, ranked, detailed=why)
+    plan, groups, turn = _page(reading, query, ranked, detailed=query.why)
     rows = []
     for group in groups:
         product, site = plan.grouping.labels[group]
@@ -181,7 +168,7 @@ async def _shortages(reading: Reading, query: Mapping[str, str]) -> Answer:
             },
         }
         first = at[firmness].first_short_day
-        if why and first is not None:
+        if query.why and first is not None:
             behind = explain(state.curves, state.lines, (product, site), firmness, first, past_due=past_due)
             row["why"] = _why(behind)
         rows.append(row)
@@ -228,11 +215,10 @@ def _line(name: LineName, event: str | None) -> Answer:
     return {"kind": kind.partition("/")[0], "source": source, "line": line, "event": event}
 
 
-async def _cover(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("fill_rate", "product", "site", "offset", "limit"))
-    detailed = _yes(query, "fill_rate")
-    plan, groups, turn = _page(reading, query, reading.plan.least_covered(), detailed=detailed)
-    fill = served(reading.state.curves, plan.grouping) if detailed else None
+async def _cover(reading: Reading, query: questions.AskCover) -> Answer:
+    """For how long what is on hand lasts at each site, the least covered first."""
+    plan, groups, turn = _page(reading, query, reading.plan.least_covered(), detailed=query.fill_rate)
+    fill = served(reading.state.curves, plan.grouping) if query.fill_rate else None
     rows = []
     for group in groups:
         product, site = plan.grouping.labels[group]
@@ -253,23 +239,23 @@ async def _cover(reading: Reading, query: Mapping[str, str]) -> Answer:
     return _planned(plan) | {"rows": rows, **turn}
 
 
-async def _performance(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("supplier", "product"))
+async def _performance(reading: Reading, query: questions.AskPerformance) -> Answer:
+    """How a supplier keeps its word on each product: bias, slip, churn, and what came on time and in full."""
     curves, lines = reading.state.curves, reading.state.lines
-    supplier = query["supplier"]
+    supplier, product = query.supplier, query.product
     # what was said and withdrawn in one batch has moved nothing: the lines know of it, the curves do not
     _check_known("supplier", supplier, {*lines.suppliers(), *(key[2] for key in curves.keys)})
-    if "product" in query:
-        _check_known("product", query["product"], {*lines.record(supplier), *(key[0] for key in curves.keys)})
+    if product is not None:
+        _check_known("product", product, {*lines.record(supplier), *(key[0] for key in curves.keys)})
     rows = [
         {
-            "product": product,
+            "product": name,
             "wafers_due": each.committed,
             "wafers_received": each.received,
             "churn": _ratio(each.churned, each.committed),
             "otif": {
-                name: {"days_of_grace": days, "percent_of_grace": percent, **_ratio(kept, due)}
-                for name, (days, percent), kept, due in zip(
+                grace: {"days_of_grace": days, "percent_of_grace": percent, **_ratio(kept, due)}
+                for grace, (days, percent), kept, due in zip(
                     ("strict", "tolerant"), TOLERANCES, each.kept, each.lines, strict=True
                 )
             },
@@ -288,7 +274,7 @@ async def _performance(reading: Reading, query: Mapping[str, str]) -> Answer:
                 for at in each.lags
             ],
         }
-        for product, each in perform(curves, lines, supplier, query.get("product")).items()
+        for name, each in perform(curves, lines, supplier, product).items()
     ]
     return _standing(curves) | {"supplier": supplier, "rows": rows}
 
@@ -297,104 +283,89 @@ async def _performance(reading: Reading, query: Mapping[str, str]) -> Answer:
 _SCHEDULED = ("orders", "forecast", "net_forecast", "receipts", "projected", "atp", "atp_cumulative")
 
 
-async def _atp(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(
-        query, ("firmness", "bucket", "buckets", "frozen_days", "tradeoff_days", "product", "site", "after", "limit")
-    )
+async def _atp(reading: Reading, query: questions.AskPromise) -> Answer:
+    """What can still be promised of each product at each site, by day or by week."""
     curves, today = reading.state.curves, reading.state.curves.today
-    firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
-    bucket = _choose(query, "bucket", tuple(BUCKETS), "week")
-    buckets = _number(query, "buckets", 13, 1, _BUCKETS_MAX)
-    frozen_days = _number(query, "frozen_days", 28, 0, 400)
-    tradeoff_days = _number(query, "tradeoff_days", 91, 0, 800)
-    limit = _limit(query)
-
+    bucket_days, buckets = BUCKETS[query.bucket], query.buckets
     rows: list[Answer] = []
-    whole = curves.group(("product", "site"), **_only(curves, query))
-    first = bisect_right(whole.labels, tuple(query["after"].split("/"))) if "after" in query else 0
-    page = _cut(whole, first, first + max(1, limit // buckets))
+    whole = curves.group(("product", "site"), **_only(curves, product=query.product, site=query.site))
+    first = _first_behind(whole.labels, query.after)
+    page = _cut(whole, first, first + max(1, query.limit // buckets))
     if today is not None and today < curves.start + curves.days:
         today = max(today, curves.start)
-        frozen = -(-frozen_days // BUCKETS[bucket])
-        table = schedule(curves, page, today, BUCKETS[bucket], buckets, firmness, frozen=frozen)
+        frozen = -(-query.frozen_days // bucket_days)
+        table = schedule(curves, page, today, bucket_days, buckets, query.firmness, frozen=frozen)
         columns = [getattr(table, name).tolist() for name in _SCHEDULED]
         for n, (product, site) in enumerate(page.labels):
             for each, cells in enumerate(zip(*(column[n] for column in columns), strict=True)):
-                day = today + each * BUCKETS[bucket]
+                day = today + each * bucket_days
                 rows.append(
                     {
                         "product": product,
                         "site": site,
                         "from": _iso(day),
-                        "zone": zone_of(day, today, frozen_days, tradeoff_days),
+                        "zone": zone_of(day, today, query.frozen_days, query.tradeoff_days),
                         **dict(zip(_SCHEDULED, cells, strict=True)),
                     }
                 )
     return _standing(curves) | {
         "today": _iso(today),
-        "firmness": firmness,
-        "bucket": bucket,
+        "firmness": query.firmness,
+        "bucket": query.bucket,
         "rows": rows,
         "next": "/".join(page.labels[-1]) if rows and first + len(page.labels) < len(whole.labels) else None,
     }
 
 
-async def _sites(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("firmness", "site", "mooring", "after", "limit"))
-    firmness = cast(Firmness, _choose(query, "firmness", FIRMNESS, "planned"))
-    mooring = _choose(query, "mooring", MOORINGS) if "mooring" in query else None
-
+async def _sites(reading: Reading, query: questions.AskSites) -> Answer:
+    """Each site: what it is, its phases, what is due there, how long it is covered, and what is short first."""
     plan, sites = await reading.look_at_sites()
-    if "site" in query:
-        _check_known("site", query["site"], sites.names)
-    rows = await asyncio.to_thread(site_rows, sites, plan, firmness)  # neither changes any more
-    rows = [row for row in rows if mooring in (None, row["mooring"]) and query.get("site") in (None, row["site"])]
-    return _planned(plan) | {"firmness": firmness} | _part_of(query, rows, ("site",))
+    if query.site is not None:
+        _check_known("site", query.site, sites.names)
+    rows = await asyncio.to_thread(site_rows, sites, plan, query.firmness)  # neither changes any more
+    rows = [row for row in rows if query.mooring in (None, row["mooring"]) and query.site in (None, row["site"])]
+    return _planned(plan) | {"firmness": query.firmness} | _part_of(rows, ("site",), query.after, query.limit)
 
 
-async def _timeline(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("site", "product"))
-    state, site = reading.state, query["site"]
+async def _timeline(reading: Reading, query: questions.AskTimeline) -> Answer:
+    """What was said of a site, when its phases are energised, and what is due and comes month by month."""
+    state, site = reading.state, query.site
     _check_known("site", site, known_sites(state))
-    if "product" in query:
-        _check_known("product", query["product"], {key[0] for key in state.curves.keys})
+    if query.product is not None:
+        _check_known("product", query.product, {key[0] for key in state.curves.keys})
 
     def told() -> Answer:
-        months = timeline_months(state, site, query.get("product"))
+        months = timeline_months(state, site, query.product)
         return _standing(state.curves) | {"entries": timeline_entries(state, site), "months": months}
 
     return {"site": site} | await reading.aside(told)
 
 
-async def _suppliers(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("supplier", "product", "lag", "after", "limit"))
-    lag = int(_choose(query, "lag", [str(days) for days in LAGS], "28"))
-    only = _only(reading.state.curves, query)
+async def _suppliers(reading: Reading, query: questions.AskSuppliers) -> Answer:
+    """Each product of each supplier: what is in process and how old it is, the yield, and how commits were kept."""
+    only = _only(reading.state.curves, product=query.product, supplier=query.supplier)
 
     def told() -> tuple[Answer, list[Row]]:
-        return _standing(reading.state.curves), supplier_rows(reading.state, lag, **only)
+        return _standing(reading.state.curves), supplier_rows(reading.state, query.lag, **only)
 
     standing, rows = await reading.aside(told)
-    return standing | {"lag_days": lag} | _part_of(query, rows, ("supplier", "product"))
+    return standing | {"lag_days": query.lag} | _part_of(rows, ("supplier", "product"), query.after, query.limit)
 
 
-def _part_of(query: Mapping[str, str], rows: list[Row], by: Sequence[str]) -> Answer:
-    """Return the page of some rows that is asked for, and what the next begins after."""
-    after, limit = tuple(query["after"].split("/")) if "after" in query else (), _limit(query)
-    rest = [row for row in rows if tuple(row[part] for part in by) > after]
+def _part_of(rows: list[Row], by: Sequence[str], after: str | None, limit: int) -> Answer:
+    """Return the page of some sorted rows that is asked for, and what the next begins after."""
+    rest = rows[_first_behind([tuple(row[part] for part in by) for row in rows], after) :]
     page = rest[:limit]
     return {"rows": page, "next": "/".join(page[-1][part] for part in by) if len(rest) > limit else None}
 
 
-async def _alerts(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("code", "offset", "limit"))
-    code = _choose(query, "code", tuple(SUBJECTS)) if "code" in query else None
-    offset, limit = _number(query, "offset", 0, 0, 10**9), _limit(query)
+async def _alerts(reading: Reading, query: questions.AskAlerts) -> Answer:
+    """What a planner should look at, the most urgent first (docs/alerts.md)."""
     plan, found = reading.plan, list(reading.alerts.values())
     counts = Counter(alert.code for alert in found)
-    chosen = [alert for alert in found if code is None or alert.code == code]
-    page = await reading.explained(chosen[offset : offset + limit])
-    end = offset + len(page)
+    chosen = [alert for alert in found if query.code in (None, alert.code)]
+    page = await reading.explained(chosen[query.offset : query.offset + query.limit])
+    end = query.offset + len(page)
     return _planned(plan) | {
         "limits": reading.limits._asdict(),
         "open": {code: counts[code] for code in SUBJECTS},
@@ -413,25 +384,25 @@ def _alert(alert: Alert) -> Answer:
     }
 
 
-async def _months(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ("from", "to", *PARTS))
+async def _months(reading: Reading, query: questions.AskMonths) -> Answer:
+    """The programme month by month, on both bases."""
     curves = reading.state.curves
     begin, end = _date(curves.start), _date(curves.start + curves.days)
-    first = _month(query, "from", begin if begin.day == 1 else _month_after(begin))
-    last = _month(query, "to", (end.replace(day=1) - timedelta(days=1)))
-    only = _only(curves, query)
+    first = query.from_ or (begin if begin.day == 1 else _month_after(begin))
+    last = query.to or (end.replace(day=1) - timedelta(days=1))
+    only = _only(curves, product=query.product, site=query.site, supplier=query.supplier)
     try:
         table, standing = await reading.aside(lambda: (month_table(curves, first, last, **only), _standing(curves)))
     except ValueError as why:
-        raise BadParameter(f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
+        raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
     rows = [
         {"month": f"{row.month:%Y-%m}", "start": row.start._asdict(), "receipt": row.receipt._asdict()} for row in table
     ]
     return standing | {"rows": rows}
 
 
-async def _state(reading: Reading, query: Mapping[str, str]) -> Answer:
-    _check_names(query, ())
+async def _state(reading: Reading, _: questions.AsOf) -> Answer:
+    """The state that all numbers follow from, its hash, and how far each source is."""
     curves = reading.state.curves
 
     def told() -> Answer:
@@ -465,20 +436,23 @@ def _planned(plan: Plan) -> Answer:
 
 
 def _page(
-    reading: Reading, query: Mapping[str, str], ranked: Index, *, detailed: bool
+    reading: Reading, query: questions.AskShortages | questions.AskCover, ranked: Index, *, detailed: bool
 ) -> tuple[Plan, Sequence[int], Answer]:
     """Return a plan, those of its groups that are on the page asked for, how many there are, and the next page.
 
     What is detailed is looked up in the state, so its page is planned anew: all of an answer is of one position.
     """
-    plan, only = reading.plan, _only(reading.state.curves, query)
+    plan, only = reading.plan, _only(reading.state.curves, product=query.product, site=query.site)
     wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
     groups: list[int] = ranked.tolist()
     if wanted:
         labels = plan.grouping.labels
         groups = [group for group in groups if all(labels[group][n] == value for n, value in wanted)]
     most = DETAILED_MAX if detailed else PAGE_MAX
-    offset, limit = _number(query, "offset", 0, 0, 10**9), _number(query, "limit", most, 1, most)
+    offset, limit = query.offset, query.limit or most
+    if limit > most:
+        detail = f"limit is {limit}, not 1 to {most}: what is behind a row takes long to find"
+        raise Problem(UNFIT, detail, parameter="limit")
     page: Sequence[int] = groups[offset : offset + limit]
     if detailed:
         plan = plan_ahead(reading.state.curves, labels=[plan.grouping.labels[group] for group in page])
@@ -489,87 +463,32 @@ def _page(
     return plan, page, turn
 
 
-# ---------------------------------------------------------------- reading the query
+# ---------------------------------------------------------------- what the state has of what is asked
 
 
-class _Query(dict[str, str]):
-    """The parameters of the path and of the query, each said once."""
-
-    def __init__(self, request: Request) -> None:
-        super().__init__(request.path_params)
-        for name, value in request.query_params.multi_items():
-            if name in self:
-                raise BadParameter(f"{name} is given twice")
-            self[name] = value
-
-
-def _check_names(query: Mapping[str, str], allowed: Collection[str]) -> None:
-    for name in query:
-        if name not in allowed:
-            raise BadParameter(f"{name[:80]!r} is no parameter here; there are {', '.join((*allowed, 'as_of'))}")
-
-
-def _choose(query: Mapping[str, str], name: str, allowed: Collection[str], default: str = "") -> str:
-    value = query.get(name, default)
-    if value not in allowed:
-        raise BadParameter(f"{name} is {value[:80]!r}, not one of {', '.join(allowed)}")
-    return value
-
-
-def _yes(query: Mapping[str, str], name: str) -> bool:
-    return _choose(query, name, ("false", "true"), "false") == "true"
-
-
-def _parts(query: Mapping[str, str]) -> list[Part]:
-    parts = query["by"].split(",") if query.get("by") else []
-    if len(set(parts)) < len(parts) or not set(parts) <= set(PARTS):
-        raise BadParameter(f"by is {query['by'][:80]!r}, not some of {', '.join(PARTS)}, each once")
-    return cast(list[Part], parts)
-
-
-def _only(curves: Curves, query: Mapping[str, str]) -> Only:
-    only = {part: query[part] for part in PARTS if part in query}
-    for part, value in only.items():
-        _check_known(part, value, {key[PARTS.index(part)] for key in curves.keys})
+def _only(curves: Curves, **asked: str | None) -> Only:
+    only = {part: name for part, name in asked.items() if name is not None}
+    for part, name in only.items():
+        _check_known(part, name, {key[PARTS.index(cast(Part, part))] for key in curves.keys})
     return cast(Only, only)
 
 
 def _check_known(part: str, name: str, known: Collection[str]) -> None:
     """Refuse a name that nobody has said; before anybody has said any, each is allowed."""
     if known and name not in known:
-        raise BadParameter(f"{part} is {name[:80]!r}; there are {', '.join(sorted(known)[:_NAMED_MAX])}")
+        detail = f"{part} is {name[:80]!r}; there are {', '.join(sorted(known)[:_NAMED_MAX])}"
+        raise Problem(UNKNOWN_NAME, detail, parameter=part)
 
 
-def _limit(query: Mapping[str, str]) -> int:
-    return _number(query, "limit", PAGE_MAX, 1, PAGE_MAX)
+def _first_behind(labels: Sequence[tuple[str, ...]], after: str | None) -> int:
+    """Return the place of the first of some sorted labels that is on the page behind `after`."""
+    return 0 if after is None else bisect_right(labels, tuple(after.split("/")))
 
 
-def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    value = query.get(name, str(default))
-    if not re.fullmatch(r"\d{1,10}", value, re.ASCII) or not least <= int(value) <= most:
-        raise BadParameter(f"{name} is {value[:80]!r}, not {least} to {most}")
-    return int(value)
-
-
-def _day(query: Mapping[str, str], name: str, default: int) -> int:
-    if name not in query:
-        return default
-    return day_number(_read_date(query, name, r"\d{4}-\d\d-\d\d", "", "YYYY-MM-DD"))
-
-
-def _month(query: Mapping[str, str], name: str, default: date) -> date:
-    return _read_date(query, name, r"\d{4}-\d\d", "-01", "YYYY-MM") if name in query else default
-
-
-def _read_date(query: Mapping[str, str], name: str, pattern: str, rest: str, shape: str) -> date:
-    value = query[name]
-    try:
-        day = date.fromisoformat(value + rest) if re.fullmatch(pattern, value, re.ASCII) else None
-    except ValueError:
-        day = None
-    if day is None or not DAY_MIN <= day <= DAY_MAX:
-        raise BadParameter(f"{name} is {value[:80]!r}, not {shape} from {DAY_MIN} to {DAY_MAX}")
-    return day
+def _day(day: date) -> int:
+    if not DAY_MIN <= day <= DAY_MAX:
+        raise Problem(UNFIT, f"day is {day}, not {DAY_MIN} to {DAY_MAX}", parameter="day")
+    return day_number(day)
 
 
 def _month_after(day: date) -> date:

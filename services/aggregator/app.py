@@ -22,6 +22,7 @@ from services.aggregator.kernels import Index
 from services.aggregator.reading import Reading
 from services.aggregator.state import State
 from services.aggregator.telling import Teller
+from shared.access import READ
 from shared.broker import TIMES_S, Entry, Service, publish_entries
 from shared.catalog import digest
 from shared.events import Firmness
@@ -74,6 +75,7 @@ def build_app(settings: AggregatorSettings) -> Service:
     told_through = 0  # the position whose balances are on their stream
     meters = _Meters(service, reading)
     service.routes += routes(lambda: reading, _open_history(service, settings, caller).read)
+    service.describe(Path(__file__).with_name("examples.json"), scope=READ)
     service.facts = lambda: {
         "position": reading.state.curves.position,
         "head": reading.state.curves.head,

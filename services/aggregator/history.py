@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import httpx
@@ -14,10 +14,10 @@ from shared.broker import Service
 from shared.credentials import CredentialsError
 from shared.peers import Caller, expect_let_in
 from shared.postings import PostingBatch
-from shared.problem import Problem
+from shared.problem import AWAY, BUSY, NEVER_KNOWN, Problem
 
 _WAITING_MAX = 8  # states that are folded, or wait for their turn
-_ASKED_AGAIN_S = 5
+_LATER = {"Retry-After": "5"}
 
 
 class Past(NamedTuple):
@@ -73,7 +73,8 @@ class History:
         task = self._folding.get(past)
         if task is None:
             if len(self._folding) >= _WAITING_MAX:
-                raise _away(f"{_WAITING_MAX} other positions of the past wait to be folded: ask again later")
+                detail = f"{_WAITING_MAX} other positions of the past wait to be folded: ask again later"
+                raise Problem(BUSY, detail, headers=_LATER)
             task = self._folding[past] = asyncio.create_task(self._fold(past))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # also if nobody waits any more
         return await asyncio.shield(task)  # who goes away leaves the others waiting
@@ -111,8 +112,8 @@ class History:
             expect_let_in(answer, f"the ledger at {self.ledger_url}")
         except CredentialsError as why:
             raise _away(str(why)) from why
-        if answer.status_code == httpx.codes.BAD_REQUEST:
-            raise Problem(400, f"as_of: {answer.json()['detail']}")
+        if answer.status_code == httpx.codes.NOT_FOUND and answer.json()["type"] == NEVER_KNOWN.type:
+            raise Problem(NEVER_KNOWN, answer.json()["detail"], parameter="as_of")
         if answer.is_error:
             raise self._missed(f"HTTP {answer.status_code}")
 
@@ -128,13 +129,15 @@ class History:
                 if answer.is_error:
                     answer.read()
                     self._expect_answer(answer)
-                for line in answer.iter_lines():
+                for line in _lines(answer.iter_bytes()):
                     if self.service.stopping.is_set():
                         raise _away("the aggregator stops: ask again")
                     state.add(PostingBatch.model_validate_json(line))
                     batches += 1
         except httpx.HTTPError as failure:
             raise self._missed(failure) from failure
+        if state.curves.position < past.position:
+            raise self._missed(f"it told {state.curves.position} of {past.position} batches")
         state.curves.keep_windows()
         reading = Reading(state, self.limits)
         self.service.log.info(
@@ -148,5 +151,13 @@ class History:
         return reading
 
 
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of what comes in pieces; no text in them ends one, whatever it holds."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+
+
 def _away(detail: str) -> Problem:
-    return Problem(503, detail, {"Retry-After": str(_ASKED_AGAIN_S)})
+    return Problem(AWAY, detail, headers=_LATER)

@@ -1,154 +1,213 @@
 """The ledger's HTTP routes: what became of an event, the postings after a position, the head of the chain."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from http import HTTPStatus
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
-import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
+from services.ledger import answers
 from services.ledger.known import Known, NeverKnown, known_as_of, told_then
 from services.ledger.store import Store, StoredRefusal
 from shared.access import AUDIT, ScopedRoute
+from shared.answering import CSV_FORMATS, NDJSON, View, serve
 from shared.batch import Row
+from shared.problem import NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
+from shared.query import Choice, Moment, Query, Text, Whole
 
 _PAGE_MAX = 200
+_POSITION_MAX = 10**18 - 1
 _LINES_AT_ONCE = 16
-_WHOLE = re.compile(r"[0-9]{1,18}").fullmatch
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_UUID = Text("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case")
+
+Format = Annotated[str | None, Choice(CSV_FORMATS), "`csv`: the rows, as `Accept: text/csv` asks for them, too."]
+
+
+class Books(NamedTuple):
+    """A store, and the way to open it again, to be read beside whoever records."""
+
+    store: Store
+    open_again: Callable[[], Store]
 
 
 def routes(store: Store, open_again: Callable[[], Store]) -> list[ScopedRoute]:
-    """Return the routes over a store; what takes long is read from the store opened again, to be read."""
-    answers = _Answers(store, open_again)
+    """Return the routes over a store. An answer is made between two batches, so that what is read is whole."""
+    books = Books(store, open_again)
+
+    async def find(_: Query) -> Books:
+        return books
+
+    def stand(_: Books) -> tuple[int, int]:
+        return store.epoch, store.head.batch
+
+    return [serve(view, find, stand, scope=AUDIT) for view in views()]
+
+
+def views() -> list[View[Books]]:
+    """Return what there is to be asked."""
     return [
-        ScopedRoute("/events/{source}/{id}", answers.answer_event, scope=AUDIT),
-        ScopedRoute("/batches/{batch}", answers.answer_batch, scope=AUDIT),
-        ScopedRoute("/related/{id}", answers.answer_related, scope=AUDIT),
-        ScopedRoute("/postings", answers.answer_postings, scope=AUDIT),
-        ScopedRoute("/known", answers.answer_known, scope=AUDIT),
-        ScopedRoute("/head", answers.answer_head, scope=AUDIT),
-        ScopedRoute("/refusals", answers.answer_refusals, scope=AUDIT),
-        ScopedRoute("/counts", answers.answer_counts, scope=AUDIT),
+        View("/events/{source}/{id}", _event, AskEvent, answers.Verdict, (UNKNOWN_EVENT,)),
+        View("/batches/{batch}", _batch, AskBatch, answers.SealedBatch, (UNKNOWN_BATCH,)),
+        View("/related/{id}", _related, AskRelated, answers.Events),
+        View("/postings", _postings, AskPostings, None, (NEVER_KNOWN,), NDJSON),
+        View("/known", _known, AskKnown, answers.Known, (NEVER_KNOWN,)),
+        View("/head", _head, Query, answers.Head),
+        View("/refusals", _refusals, AskRefusals, answers.Refusals),
+        View("/counts", _counts, Query, answers.Counts),
     ]
 
 
-class _Answers:
-    """What is answered of a store: between two batches, so that what is read is whole."""
+# ---------------------------------------------------------------- what is asked
 
-    def __init__(self, store: Store, open_again: Callable[[], Store]) -> None:
-        self.store, self.open_again = store, open_again
 
-    async def answer_event(self, request: Request) -> Response:
-        source, id_ = request.path_params["source"], request.path_params["id"]
-        if not _ID(id_):
-            return _problem(400, "id is not a UUID in lower case", id_)
-        verdict = self.store.verdict(source, id_)
-        return JSONResponse(verdict, status_code=404 if verdict["status"] == "unknown" else 200)
+@dataclass(frozen=True, kw_only=True)
+class AskEvent(Query):
+    """The parameters of `/events/{source}/{id}`."""
 
-    async def answer_postings(self, request: Request) -> Response:
-        if "as_of" in request.query_params:
-            return self.answer_postings_then(request.query_params["as_of"])
-        after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "100")
-        if not (_WHOLE(after) and _WHOLE(limit)):
-            return _problem(400, "after and limit are whole numbers from 0", f"{after}, {limit}")
-        batches = self.store.told_batches(int(after), max(1, min(int(limit), _PAGE_MAX)))
-        return Response(
-            b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type="application/x-ndjson"
-        )
+    source: Annotated[str, Text(), "Who said it."]
+    id: Annotated[str, _UUID, "Its id."]
 
-    def answer_postings_then(self, as_of: str) -> Response:
-        known = _known(self.store, as_of)
-        if isinstance(known, Response):
-            return known
-        return StreamingResponse(_in_turn(_lines_then(self.open_again, known)), media_type="application/x-ndjson")
 
-    async def answer_known(self, request: Request) -> Response:
-        """Answer with the last batch that was known then, and the day where not all before it were."""
-        as_of = request.query_params.get("as_of", "")
-        known = _known(self.store, as_of)
-        if isinstance(known, Response):
-            return known
-        head = self.store.hash_of(known.position).hex()
-        day = None if known.time is None else as_of
-        return _json({"epoch": self.store.epoch, "position": known.position, "head": head, "day": day})
+@dataclass(frozen=True, kw_only=True)
+class AskBatch(Query):
+    """The parameters of `/batches/{batch}`."""
 
-    async def answer_batch(self, request: Request) -> Response:
-        """Answer with the document of a batch, as text, and the head that is its SHA-256: docs/proof.md."""
-        number = request.path_params["batch"]
-        if not _WHOLE(number) or not 1 <= int(number) <= self.store.head.batch:
-            return _problem(404, f"batch is 1 to {self.store.head.batch}", number)
-        [sealed] = self.store.sealed_batches(int(number) - 1, 1)
-        head, text = sealed.batch.hash.hex(), sealed.document().decode()
-        return _json({"epoch": self.store.epoch, "batch": int(number), "head": head, "document": text})
+    batch: Annotated[int, Whole(0, _POSITION_MAX), "Its number, from 1."]
 
-    async def answer_related(self, request: Request) -> Response:
-        """Answer with the events that have an id, follow from it, or name it as what they belong to."""
-        id_ = request.path_params["id"]
-        if not _ID(id_):
-            return _problem(400, "id is not a UUID in lower case", id_)
-        rows: list[Row] = []
-        for page in self.store.related(id_):
-            rows += page
-            if len(rows) >= _PAGE_MAX:
-                break
-            await asyncio.sleep(0)  # whoever records, or asks, has a turn
-        return _json([row.content() for row in rows[:_PAGE_MAX]])
 
-    async def answer_head(self, _: Request) -> Response:
-        sources = {
-            name: {
-                "through": progress.through,
-                "ahead": progress.ahead,
-                "advanced": progress.advanced,
-                "gaps": progress.gaps,
-            }
-            for name, progress in self.store.progress.items()
+@dataclass(frozen=True, kw_only=True)
+class AskRelated(Query):
+    """The parameters of `/related/{id}`."""
+
+    id: Annotated[str, _UUID, "The id of an event."]
+    format: Format = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskPostings(Query):
+    """The parameters of `/postings`."""
+
+    after: Annotated[int, Whole(0, _POSITION_MAX), "Batches behind this one."] = 0
+    limit: Annotated[int, Whole(1, _PAGE_MAX), "Batches of a page, at most."] = 100
+    as_of: Annotated[
+        str | None,
+        Moment(),
+        "All batches that were known after this one, or at the end of this UTC day, in place of a page.",
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskKnown(Query):
+    """The parameters of `/known`."""
+
+    as_of: Annotated[str, Moment(), "After this batch, or at the end of this UTC day."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskRefusals(Query):
+    """The parameters of `/refusals`."""
+
+    format: Format = None
+
+
+# ---------------------------------------------------------------- what is answered
+
+
+async def _event(books: Books, query: AskEvent) -> dict[str, Any]:
+    """What became of an event.
+
+    It was recorded, in a batch, and is told as it was said; or it was refused, and it is told why.
+    """
+    verdict = books.store.verdict(query.source, query.id)
+    if verdict["status"] == "unknown":
+        detail = f"the ledger knows no {query.source[:80]}/{query.id}: {UNKNOWN_EVENT.remedy}"
+        raise Problem(UNKNOWN_EVENT, detail, parameter="id")
+    return verdict
+
+
+async def _batch(books: Books, query: AskBatch) -> dict[str, Any]:
+    """The document of a batch, as text, and the head that is its SHA-256 (docs/proof.md)."""
+    store, number = books.store, query.batch
+    if not 1 <= number <= store.head.batch:
+        raise Problem(UNKNOWN_BATCH, f"batch is 1 to {store.head.batch}, not {number}", parameter="batch")
+    [sealed] = store.sealed_batches(number - 1, 1)
+    head, text = sealed.batch.hash.hex(), sealed.document().decode()
+    return {"epoch": store.epoch, "batch": number, "head": head, "document": text}
+
+
+async def _related(books: Books, query: AskRelated) -> list[dict[str, Any]]:
+    """The events that have an id, follow from it, or name it as what they belong to; the first 200."""
+    rows: list[Row] = []
+    for page in books.store.related(query.id):
+        rows += page
+        if len(rows) >= _PAGE_MAX:
+            break
+        await asyncio.sleep(0)  # whoever records, or asks, has a turn
+    return [row.content() for row in rows[:_PAGE_MAX]]
+
+
+async def _postings(books: Books, query: AskPostings) -> Response:
+    """The postings behind a position, a batch a line, each as it is told on the stream (docs/events.md)."""
+    if query.as_of is not None:
+        known = _find_known(books.store, query.as_of)
+        return StreamingResponse(_in_turn(_lines_then(books, known)), media_type=NDJSON)
+    batches = books.store.told_batches(query.after, query.limit)
+    return Response(b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type=NDJSON)
+
+
+async def _known(books: Books, query: AskKnown) -> dict[str, Any]:
+    """The last batch that was known at a position or on a day."""
+    store, known = books.store, _find_known(books.store, query.as_of)
+    day = None if known.time is None else query.as_of
+    head = store.hash_of(known.position).hex()
+    return {"epoch": store.epoch, "position": known.position, "head": head, "day": day}
+
+
+async def _head(books: Books, _: Query) -> dict[str, Any]:
+    """How far the ledger has come, and each source."""
+    store = books.store
+    sources = {
+        name: {
+            "through": progress.through,
+            "ahead": progress.ahead,
+            "advanced": progress.advanced,
+            "gaps": progress.gaps,
         }
-        return _json(
-            {
-                "epoch": self.store.epoch,
-                "position": self.store.head.batch,
-                "events": self.store.last_event,
-                "head": self.store.head.hash.hex(),
-                "sources": sources,
-            }
-        )
-
-    async def answer_refusals(self, _: Request) -> Response:
-        return _json([_said_of(refused) for refused in self.store.refused(latest=_PAGE_MAX, bodies=False)])
-
-    async def answer_counts(self, _: Request) -> Response:
-        return _json(self.store.tallies)
+        for name, progress in store.progress.items()
+    }
+    return {
+        "epoch": store.epoch,
+        "position": store.head.batch,
+        "events": store.last_event,
+        "head": store.head.hash.hex(),
+        "sources": sources,
+    }
 
 
-def _said_of(refused: StoredRefusal) -> dict[str, Any]:
-    """Return a refusal without its body, which may be long and is no JSON."""
-    fields = refused._asdict()
-    del fields["body"]
-    return fields
+async def _refusals(books: Books, _: AskRefusals) -> list[dict[str, Any]]:
+    """The latest events that were refused, and why: the last 200."""
+    return [_said_of(refused) for refused in books.store.refused(latest=_PAGE_MAX, bodies=False)]
 
 
-def _json(value: Any) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")
+async def _counts(books: Books, _: Query) -> dict[str, int]:
+    """How many events were recorded of each type."""
+    return books.store.tallies
 
 
-def _known(store: Store, as_of: str) -> Known | Response:
+def _find_known(store: Store, as_of: str) -> Known:
     try:
         return known_as_of(store, as_of)
     except NeverKnown as why:
-        return _problem(400, str(why))
+        raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
 
 
-def _lines_then(open_again: Callable[[], Store], known: Known) -> Iterator[bytes]:
+def _lines_then(books: Books, known: Known) -> Iterator[bytes]:
     """Yield the batches that were known then, some lines at once."""
-    with closing(open_again()) as store:
+    with closing(books.open_again()) as store:
         batches = told_then(store, known)
         while lines := [batch.encode() + b"\n" for batch in islice(batches, _LINES_AT_ONCE)]:
             yield b"".join(lines)
@@ -160,8 +219,8 @@ async def _in_turn(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _problem(status: int, detail: str, value: str | None = None) -> Response:
-    if value is not None:
-        detail += f", not {value[:80]!r}"
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return Response(orjson.dumps(body), status_code=status, media_type="application/problem+json")
+def _said_of(refused: StoredRefusal) -> dict[str, Any]:
+    """Return a refusal without its body, which may be long and is no JSON."""
+    fields = refused._asdict()
+    del fields["body"]
+    return fields

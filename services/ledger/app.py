@@ -30,6 +30,7 @@ from services.ledger.checkpoint import (
 )
 from services.ledger.recording import Outcome, record_entries
 from services.ledger.store import Fenced, Store, open_store
+from shared.access import AUDIT
 from shared.broker import TIMES_S, Entry, Reader, Service, entry_order, publish_entries
 from shared.credentials import postgres_login
 from shared.events import ReasonCode
@@ -91,6 +92,7 @@ def build_app(settings: LedgerSettings) -> Service:
     service.routes += routes(
         store, partial(open_store, settings.ledger_store, read_only=True, login=settings.store_login())
     )
+    service.describe(Path(__file__).with_name("examples.json"), scope=AUDIT)
     service.at_end.append(store.close)
 
     for role, source in settings.parties():

@@ -8,7 +8,7 @@ import orjson
 
 from services.operator.asking import ask
 from services.operator.proof import kept_checkpoints
-from services.operator.stack import StackError, is_described
+from services.operator.stack import is_described
 from shared.batch import Row, canonical_bodies
 from shared.events import Event
 
@@ -20,8 +20,6 @@ def prove_event(folder: Path, source: str, id_: str) -> dict[str, Any]:
     and the next batch, or the head where there is none, names that very hash. What follows is for `verify` to look at.
     """
     verdict = ask(folder, "ledger", f"/events/{source}/{id_}")
-    if verdict["status"] == "unknown":
-        raise StackError(f"the ledger knows no {source}/{id_}: was it handed in to another stack (--data)?")
     number = verdict["batch"]
     batch, end = ask(folder, "ledger", f"/batches/{number}"), ask(folder, "ledger", "/head")
     lines = batch["document"].splitlines()

@@ -1,15 +1,15 @@
 """Printing an answer: tables for a person, JSON or CSV for a script."""
 
-import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
 from rich.console import RenderableType
 
 from services.operator.tables import open_console
+from shared.tabular import write_csv
 
 
 def print_answer(
@@ -34,21 +34,6 @@ def print_json(value: Any) -> None:
 
 
 def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows as RFC 4180 has it, under the names of all their columns; nothing of no rows.
-
-    What is inside an object is named `outer.inner`; a list is no cell, and left out: JSON has it.
-    """
-    flat = [dict(_flatten(row)) for row in rows]
-    columns = dict.fromkeys(name for row in flat for name in row)
-    if columns:
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(columns))
-        writer.writeheader()
-        writer.writerows(flat)
-
-
-def _flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        elif not isinstance(value, list | tuple):
-            yield prefix + name, json.dumps(value) if isinstance(value, bool) else value
+    """Print rows as the HTTP API tells them as CSV; nothing of no rows."""
+    if rows:
+        sys.stdout.write(write_csv(rows))

@@ -48,11 +48,6 @@ def trace_event(folder: Path, source: str, id_: str, store_url: str | None = Non
     Raises `StackError` where the ledger has not judged any such event.
     """
     verdict = ask(folder, "ledger", f"/events/{source}/{id_}")
-    if verdict["status"] == "unknown":
-        raise StackError(
-            f"the ledger knows no {source}/{id_}: is it still in its outbox (`waferline status`), or was it handed in "
-            "to another stack (--data)?"
-        )
     position = verdict["batch"]
     batch = ask(folder, "ledger", "/postings", after=position - 1, limit=1)
     event = verdict.get("event")

@@ -178,29 +178,52 @@ def test_the_state_is_told_with_its_hash(curves, ask):
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "detail"),
+    ("path", "query", "parameter", "detail"),
     [
-        ("/balances", "window=31", "window is '31', not one of 1, 7, 30, 90, 365"),
-        ("/balances", "basis=dock", "basis is 'dock', not one of start, receipt"),
-        ("/balances", "firmness=sure&basis=receipt", "not one of planned, material, manufacturing, firm, immediate"),
-        ("/balances", "firmness=firm", "firmness is of commits, which are due at the dock"),
-        ("/balances", "by=site,region", "by is 'site,region', not some of product, site, supplier, each once"),
-        ("/balances", "by=site,site", "each once"),
-        ("/balances", "day=2025-02-30", "day is '2025-02-30', not YYYY-MM-DD"),
-        ("/balances", "day=20250201", "not YYYY-MM-DD"),
-        ("/balances", "limit=201", "limit is '201', not 1 to 200"),
-        ("/balances", "limit=0", "limit is '0'"),
-        ("/balances", "window=7&window=30", "window is given twice"),
-        ("/balances", "windows=7", "'windows' is no parameter here; there are by, window"),
-        ("/shortages", "past_due=yes", "past_due is 'yes', not one of false, true"),
-        ("/months", "from=2025-13", "from is '2025-13', not YYYY-MM"),
-        ("/months", "from=2024-12", "which is 2025-01-01 to 2025-03-31"),
-        ("/state", "by=site", "'by' is no parameter here; there are as_of"),
+        ("/balances", "window=31", "window", "window is '31', not one of 1, 7, 30, 90, 365"),
+        ("/balances", "basis=dock", "basis", "basis is 'dock', not one of start, receipt"),
+        ("/balances", "firmness=sure&basis=receipt", "firmness", "not one of planned, material, manufacturing, firm,"),
+        ("/balances", "by=site,region", "by", "by is 'site,region', not some of product, site, supplier, each once"),
+        ("/balances", "by=site,site", "by", "each once"),
+        ("/balances", "day=2025-02-30", "day", "day is '2025-02-30', not YYYY-MM-DD"),
+        ("/balances", "day=20250201", "day", "not YYYY-MM-DD"),
+        ("/balances", "limit=201", "limit", "limit is '201', not 1 to 200"),
+        ("/balances", "limit=0", "limit", "limit is '0'"),
+        ("/balances", "window=7&window=30", "window", "window is given twice"),
+        ("/balances", "windows=7", "windows", "'windows' is no parameter here; there are by, window"),
+        ("/balances", "format=xml", "format", "format is 'xml', not one of json, csv"),
+        ("/shortages", "past_due=yes", "past_due", "past_due is 'yes', not one of false, true"),
+        ("/months", "from=2025-13", "from", "from is '2025-13', not YYYY-MM"),
+        ("/state", "by=site", "by", "'by' is no parameter here; there are as_of"),
+        ("/state", "as_of=yesterday", "as_of", "not a position (1234) or a day (2026-12-31)"),
     ],
 )
-def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, path, query, detail):
+def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, path, query, parameter, detail):
     answer = ask(f"{path}?{query}")
 
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
+    assert detail in answer.json()["detail"]
+    assert answer.json()["type"] == "/problems/bad-parameter"
+    assert answer.json()["parameter"] == parameter
+    assert answer.json()["instance"].startswith(f"{path}?")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "type_", "parameter", "detail"),
+    [
+        ("/balances", "firmness=firm", "unfit-parameters", "firmness", "firmness is of commits, which are due at the"),
+        ("/balances", "day=1999-12-31", "unfit-parameters", "day", "day is 1999-12-31, not 2000-01-01 to 2100-12-31"),
+        ("/shortages", "why=true&limit=3", "unfit-parameters", "limit", "limit is 3, not 1 to 2"),
+        ("/months", "from=2024-12", "unfit-parameters", None, "which is 2025-01-01 to 2025-03-31"),
+        ("/balances", "site=atlantis", "unknown-name", "site", "site is 'atlantis'; there are abilene, narvik"),
+        ("/suppliers/nobody/performance", "", "unknown-name", "supplier", "there are samsung, skhynix"),
+    ],
+)
+def test_what_is_well_written_and_has_no_answer_says_why(ask, path, query, type_, parameter, detail):
+    answer = ask(f"{path}?{query}")
+
+    assert answer.status_code == (404 if type_ == "unknown-name" else 422)
+    assert answer.json()["type"] == f"/problems/{type_}"
+    assert answer.json().get("parameter") == parameter
     assert detail in answer.json()["detail"]

@@ -144,7 +144,7 @@ def test_performance_gives_each_ratio_with_what_it_is_made_of(ask):
 
 def test_performance_is_of_one_product_if_asked(ask):
     assert ask("/suppliers/samsung/performance?product=HBM4-12H").json()["rows"]
-    assert ask("/suppliers/unattributed/performance").status_code == 400
+    assert ask("/suppliers/unattributed/performance").status_code == 404
 
 
 # ---------------------------------------------------------------- pages
@@ -222,38 +222,39 @@ def test_an_answer_before_a_today_or_after_the_horizon_has_no_rows_and_no_next_p
 
 
 @pytest.mark.parametrize(
-    ("query", "detail"),
+    ("query", "status", "detail"),
     [
-        ("/cover?site=nowhere", "site is 'nowhere'; there are abilene, narvik"),
-        ("/cover?product=HBM9", "product is 'HBM9'; there are HBM4-12H"),
+        ("/cover?site=nowhere", 404, "site is 'nowhere'; there are abilene, narvik"),
+        ("/cover?product=HBM9", 404, "product is 'HBM9'; there are HBM4-12H"),
         (
             "/cover?supplier=samsung",
+            400,
             "'supplier' is no parameter here; there are fill_rate, product, site, offset, limit",
         ),
-        ("/cover?offset=-1", "offset is '-1', not 0 to 1000000000"),
-        ("/cover?limit=201", "limit is '201', not 1 to 200"),
-        ("/atp?site=nowhere", "site is 'nowhere'"),
-        ("/atp?bucket=month", "bucket is 'month', not one of day, week"),
-        ("/atp?buckets=61", "buckets is '61', not 1 to 60"),
-        ("/atp?firmness=sure", "firmness is 'sure', not one of planned"),
-        ("/atp?frozen_days=401", "frozen_days is '401', not 0 to 400"),
-        ("/atp?tradeoff_days=x", "tradeoff_days is 'x', not 0 to 800"),
-        ("/atp?offset=1", "'offset' is no parameter here"),
-        ("/shortages?why=1", "why is '1', not one of false, true"),
-        ("/shortages?why=true&limit=3", "limit is '3', not 1 to 2"),
-        ("/shortages?firmness=sure", "firmness is 'sure'"),
-        ("/shortages?site=nowhere", "site is 'nowhere'"),
-        ("/shortages?after=x", "'after' is no parameter here"),
-        ("/suppliers/hynix/performance", "supplier is 'hynix'; there are samsung"),
-        ("/suppliers/samsung/performance?product=HBM9", "product is 'HBM9'; there are HBM4-12H"),
-        ("/suppliers/samsung/performance?supplier=micron", "supplier is given twice"),
-        ("/suppliers/samsung/performance?site=abilene", "'site' is no parameter here"),
+        ("/cover?offset=-1", 400, "offset is '-1', not 0 to 1000000000"),
+        ("/cover?limit=201", 400, "limit is '201', not 1 to 200"),
+        ("/atp?site=nowhere", 404, "site is 'nowhere'"),
+        ("/atp?bucket=month", 400, "bucket is 'month', not one of day, week"),
+        ("/atp?buckets=61", 400, "buckets is '61', not 1 to 60"),
+        ("/atp?firmness=sure", 400, "firmness is 'sure', not one of planned"),
+        ("/atp?frozen_days=401", 400, "frozen_days is '401', not 0 to 400"),
+        ("/atp?tradeoff_days=x", 400, "tradeoff_days is 'x', not 0 to 800"),
+        ("/atp?offset=1", 400, "'offset' is no parameter here"),
+        ("/shortages?why=1", 400, "why is '1', not one of false, true"),
+        ("/shortages?why=true&limit=3", 422, "limit is 3, not 1 to 2"),
+        ("/shortages?firmness=sure", 400, "firmness is 'sure'"),
+        ("/shortages?site=nowhere", 404, "site is 'nowhere'"),
+        ("/shortages?after=x", 400, "'after' is no parameter here"),
+        ("/suppliers/hynix/performance", 404, "supplier is 'hynix'; there are samsung"),
+        ("/suppliers/samsung/performance?product=HBM9", 404, "product is 'HBM9'; there are HBM4-12H"),
+        ("/suppliers/samsung/performance?supplier=micron", 400, "supplier is given twice"),
+        ("/suppliers/samsung/performance?site=abilene", 400, "'site' is no parameter here"),
     ],
 )
-def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, query, detail):
+def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, query, status, detail):
     answer = ask(query)
 
-    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert detail in answer.json()["detail"]
 
 

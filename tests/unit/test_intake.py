@@ -14,7 +14,7 @@ from shared.events import StockOpened, SupplyCommitted
 from shared.intake import INTAKE_BYTES_MAX, Handed, hand_in
 from shared.outbox import Outbox
 from shared.postings import Refusal
-from shared.problem import problem
+from shared.problem import TOO_LONG, problem
 from shared.voice import Voice
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
@@ -130,10 +130,12 @@ def test_an_answer_says_what_became_of_a_line():
 
 
 def test_a_problem_is_told_as_rfc_9457_says():
-    answer = problem(413, "too long")
+    answer = problem(TOO_LONG, "too long")
 
     assert (answer.status_code, answer.media_type) == (413, "application/problem+json")
-    assert orjson.loads(answer.body) == {"type": "about:blank", "status": 413, "detail": "too long"}
+    assert orjson.loads(answer.body) == {
+        "type": "/problems/too-long", "title": TOO_LONG.title, "status": 413, "detail": "too long",
+    }  # fmt: skip
 
 
 json_values = st.recursive(

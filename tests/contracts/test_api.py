@@ -1,0 +1,53 @@
+"""Is the HTTP API described as it answers, and is what is kept of it up to date?"""
+
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from services.aggregator.app import AggregatorSettings
+from services.aggregator.app import build_app as build_aggregator
+from services.ledger.app import LedgerSettings
+from services.ledger.app import build_app as build_ledger
+from shared.answering import DescribedRoute
+from shared.broker import Service
+from shared.openapi import describe, plain_path
+from tests.contracts.api import ASKED, KEPT, api_files
+
+FILES = api_files()
+
+
+@pytest.fixture(params=["aggregator", "ledger"])
+def service(request: pytest.FixtureRequest, tmp_path: Any) -> Service:
+    """A service with all of its routes."""
+    if request.param == "ledger":
+        return build_ledger(LedgerSettings(ledger_store=str(tmp_path / "ledger.db")))
+    return build_aggregator(AggregatorSettings())
+
+
+def described(service: Service) -> list[DescribedRoute]:
+    return [route for route in service.routes if isinstance(route, DescribedRoute)]
+
+
+@pytest.mark.parametrize("place", FILES, ids=str)
+def test_what_is_kept_is_what_the_code_says(place: Any) -> None:
+    assert place.read_text() == FILES[place], f"{place} has changed: `make contracts`, and say so in the CHANGELOG"
+
+
+def test_every_route_is_described_and_every_view_has_an_example(service: Service) -> None:
+    paths = {plain_path(route) for route in described(service)}
+
+    assert len(described(service)) == len(service.routes)
+    assert paths - ASKED[service.name].keys() <= {"/health", "/metrics", "/openapi.json", "/postings"}
+
+
+def test_what_was_really_answered_is_as_it_is_described(service: Service) -> None:
+    examples = orjson.loads(KEPT[service.name].read_bytes())
+    document = describe(service.name, described(service), examples)
+
+    for path, asked in examples.items():
+        schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        validator = Draft202012Validator({**schema, "components": document["components"]})
+        for question, answer in asked.items():
+            assert [error.message for error in validator.iter_errors(answer)] == [], question
