@@ -97,7 +97,7 @@ def test_every_page_is_there_and_keeps_the_filters_in_its_links(played: Stack, p
 def test_what_cannot_be_shown_says_why_and_what_there_is(played: Stack) -> None:
     answer = get(played, "/", site="ATLANTIS")
 
-    assert answer.status_code == 400
+    assert answer.status_code == 404
     assert "site is &#39;ATLANTIS&#39;; there are" in answer.text
 
 
