@@ -25,7 +25,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers docs simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -82,6 +82,12 @@ test-compose: .venv/ready images  ## Break the containers while they play, and t
 
 test-containers: .venv/ready  ## Run the end-to-end tests on Redis and PostgreSQL in containers of the deployment's images.
 	@WAFERLINE_TEST_CONTAINERS=1 $(BIN)/pytest --quiet tests/e2e $(ARGS)
+
+test-browser: .venv/ready  ## Try the planner's page in Chromium (apt-get install chromium): 2 minutes; ARGS="..." goes to pytest.
+	@$(BIN)/pytest --quiet tests/browser $(ARGS)
+
+screenshots: .venv/ready  ## Play the programme, and take pictures of the planner's page into docs/pictures.
+	@$(BIN)/python -m tests.browser.screenshots
 
 simulate: .venv/ready  ## Live through 10,000 worlds in which everything goes wrong by seed; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m tests.simulation $(ARGS)

@@ -19,9 +19,11 @@ __all__ = ["own_postgres", "postgres", "postgres_database", "postgres_server", "
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the tests of the containers where nobody names them: they need our images, and minutes."""
-    unnamed = not any("compose" in argument for argument in config.args)
-    return True if collection_path == Path(__file__).parent / "compose" and unnamed else None
+    """Leave out the tests of the containers and of the browser where nobody names them: they need more than pip."""
+    for name in ("compose", "browser"):
+        if collection_path == Path(__file__).parent / name:
+            return None if any(name in argument for argument in config.args) else True
+    return None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

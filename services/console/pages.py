@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote
@@ -106,7 +107,8 @@ class _Site:
         except Unanswered as why:
             if wanted:
                 return problem(why.status, str(why))
-            return await self._render("error.html.j2", request, view, {"why": str(why)}, status=why.status)
+            told = {"why": str(why), "away": why.status == HTTPStatus.SERVICE_UNAVAILABLE}
+            return await self._render("error.html.j2", request, view, told, status=why.status)
         if wanted == "csv" and shown.rows:
             return _download(write_csv(shown.rows), "text/csv", request, shown, "csv")
         chart = request.query_params.get("chart", "")

@@ -77,8 +77,10 @@ async function fetchAnew() {
     renew(document.getElementById("main"), page.getElementById("main"));
     const standing = document.getElementById("standing"), next = page.getElementById("standing");
     if (standing && next) { next.querySelector("#live").replaceWith(standing.querySelector("#live").cloneNode(true)); renew(standing, next); }
-    root.dataset.putMs = String(Math.round(performance.now() - put));
-    root.dataset.renewed = String(Date.now());
+    requestAnimationFrame(() => requestAnimationFrame(() => { // it is painted by then
+      root.dataset.putMs = String(Math.round(performance.now() - put));
+      root.dataset.renewed = String(Date.now());
+    }));
   } catch { open = false; }
   say();
   behind = shown() < told ? behind + 1 : 0; // the plan is worked out behind the balances
@@ -113,7 +115,13 @@ document.addEventListener("visibilitychange", () => {
   events = null;
 });
 listen();
-setInterval(() => { if (!open) root.dataset.lost = "1"; say(); }, 5_000);
+setInterval(() => { if (!open) root.dataset.lost = "1"; say(); retry(); }, 5_000);
+
+// What could not be answered is asked for again, until it is.
+async function retry() {
+  if (document.hidden || !document.querySelector("[data-retry]")) return;
+  try { if ((await fetch(location.href, { headers: { Accept: "text/html" } })).ok) location.reload(); } catch { /* the console is away, too */ }
+}
 
 // ---------------------------------------------------------------- loading: a past is folded before it is shown
 
