@@ -33,6 +33,7 @@ from services.console.login import remember
 from services.console.views import View
 from shared.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.catalog import PRODUCTS
+from shared.event_proof import check_event, previous_of
 from shared.events import FIRMNESS, UNATTRIBUTED
 from shared.problem import problem
 from shared.tabular import write_csv
@@ -246,13 +247,19 @@ class _Site:
         return Shown("log.html.j2", numbers, rows=alerts["rows"])
 
     async def event(self, request: Request, view: View) -> Shown:
-        """Return one event as it was said, and where it stands in the chain."""
-        source, number = request.path_params["source"], request.path_params["id"]
-        found, standing = await asyncio.gather(
-            self.peers.ledger(f"/events/{quote(source)}/{quote(number)}"),
+        """Return one event as it was said, and the proof of where it stands in the chain."""
+        source, number, ask = request.path_params["source"], request.path_params["id"], self.peers.ledger
+        found, head, standing = await asyncio.gather(
+            ask(f"/events/{quote(source)}/{quote(number)}"),
+            ask("/head"),
             self.peers.aggregator("/months", view.params()),
         )
-        return Shown("event.html.j2", {"standing": standing, "found": found, "source": source, "number": number})
+        batch = await ask(f"/batches/{found['batch']}")
+        is_last = head["position"] == found["batch"]
+        sealed_by = head["head"] if is_last else previous_of(await ask(f"/batches/{found['batch'] + 1}"))
+        proof = check_event(source, number, found, batch, sealed_by)
+        numbers = {"found": found, "source": source, "number": number, "head": batch["head"], "proof": proof}
+        return Shown("event.html.j2", {"standing": standing} | numbers)
 
     async def tell(self, _: Request) -> Response:
         """Return what tells an open page that balances have moved."""

@@ -45,7 +45,7 @@ def main() -> int:
                 page = context.new_page()
                 page.goto(stack.url("console") + path, wait_until="load")
                 page.locator("#live.on").wait_for()
-                high = min(page.evaluate("document.documentElement.scrollHeight"), 1_600)
+                high = min(page.evaluate("document.documentElement.scrollHeight"), 1_200)
                 page.screenshot(
                     path=to / f"{name}.png", full_page=True, clip={"x": 0, "y": 0, "width": width, "height": high}
                 )

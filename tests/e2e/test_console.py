@@ -83,6 +83,8 @@ def test_from_a_shortage_to_its_cause_and_from_there_to_the_event_is_a_click_eac
     assert event.status_code == 200
     assert causes[0].partition("?")[0].rpartition("/")[2] in event.text
     assert "Recorded in batch" in event.text
+    assert event.text.count("✓") == 3
+    assert "Proved: it stands in the chain" in event.text
 
 
 @pytest.mark.parametrize("path", ["/", "/sites", "/sites/TX-ABILENE", "/suppliers", "/shortages", "/log"])
