@@ -125,7 +125,10 @@ class Load:
         """Hand some events in; return whether all of them are acknowledged."""
         body = "\n".join(json.dumps(event.cloud_event()) for event in events)
         try:
-            answers = door.post("/events", content=body, timeout=0.2 if self.impatient else 15).json()
+            reply = door.post("/events", content=body, timeout=0.2 if self.impatient else 15)
+            if not reply.is_success:  # a problem: as many wait as may, or the body is too long
+                return False
+            answers = reply.json()
         except (httpx.TransportError, ValueError):  # the door is away, or was killed in the middle of its answer
             return False
         said = {answer["id"] for answer in answers if answer["status"] in ("recorded", "duplicate")}
