@@ -242,7 +242,7 @@ class Promise(Described):
     product: str
     site: str
     from_: date = Field(alias="from")
-    zone: Literal["frozen", "tradeoff", "planning"]
+    zone: Literal["frozen", "tradeoff", "free"]
     orders: int
     forecast: int
     net_forecast: int
