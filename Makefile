@@ -172,5 +172,5 @@ clean:  ## Remove what was made here: .venv, caches, compiled kernels. Data stay
 .venv/ready: .venv/installed pyproject.toml
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@echo "compiling: the aggregator's kernels, some 20 seconds"
-	@$(BIN)/python -c "import services.aggregator.app, services.aggregator.instants"
+	@$(BIN)/python -c "import services.aggregator.app, services.aggregator.fold.instants"
 	@touch $@

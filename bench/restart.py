@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from services.aggregator.curves import Curves
-from services.aggregator.keeping import Keeper
-from services.aggregator.loading import Columns, Standing
-from services.aggregator.snapshot import decode, encode
-from services.aggregator.state import State
+from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.snapshot import decode, encode
+from services.aggregator.fold.state import State
+from services.aggregator.live.snapshots import Keeper
 from services.operator.rebuilding import rebuild_export
 from shared.broker import calm_collector
 from shared.catalog import digest

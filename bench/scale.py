@@ -27,8 +27,8 @@ from bench.docs import DOCS, cpu_name, shown, write_docs
 from bench.drawing import Line, Panel, draw_growth
 from bench.peers import ours
 from bench.workloads import BATCH, DAYS, LATE, LATE_DAYS, SUPPLY, Events, make_events
-from services.aggregator import rolling
-from services.aggregator.curves import Curves
+from services.aggregator.fold import windows as rolling
+from services.aggregator.fold.curves import Curves
 from shared.events import day_number
 from shared.postings import Measure, PostingBatch
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.aggregator.curves import OPEN, Curves
-from services.aggregator.planning import Projection, project
+from services.aggregator.fold.curves import OPEN, Curves
+from services.aggregator.plan.projection import Projection, project
 from services.ledger.database import Database
 from services.ledger.migrating import migrate
 from services.ledger.postgres import PostgresDatabase

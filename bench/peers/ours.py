@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from bench.workloads import INSTANT_MS, OPENING, START_MS, SUPPLY, WINDOWS, Events, History, Ints, Touched
-from services.aggregator import rolling
-from services.aggregator.instants import Scratch, net_at_instants
+from services.aggregator.fold import windows as rolling
+from services.aggregator.fold.instants import Scratch, net_at_instants
 from shared.events import day_number
 
 _START: date = datetime.fromtimestamp(START_MS / 1000, UTC).date()

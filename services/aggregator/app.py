@@ -13,15 +13,15 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic import Field
 from structlog.typing import FilteringBoundLogger
 
-from services.aggregator.alerts import Limits
-from services.aggregator.api import routes
-from services.aggregator.curves import Curves, Gap
-from services.aggregator.history import History
-from services.aggregator.keeping import Snapshots
-from services.aggregator.kernels import Index
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
-from services.aggregator.telling import Teller
+from services.aggregator.alerts.finding import Limits
+from services.aggregator.fold.curves import Curves, Gap
+from services.aggregator.fold.state import State
+from services.aggregator.http.routes import routes
+from services.aggregator.kernels.curves import Index
+from services.aggregator.live.alert_publisher import Teller
+from services.aggregator.live.past import History
+from services.aggregator.live.snapshots import Snapshots
+from services.aggregator.live.view import Reading
 from shared.access import READ
 from shared.broker import TIMES_S, Entry, Service, publish_entries
 from shared.catalog import digest
@@ -75,7 +75,7 @@ def build_app(settings: AggregatorSettings) -> Service:
     told_through = 0  # the position whose balances are on their stream
     meters = _Meters(service, reading)
     service.routes += routes(lambda: reading, _open_history(service, settings, caller).read)
-    service.describe(Path(__file__).with_name("examples.json"), scope=READ)
+    service.describe(Path(__file__).parent / "http" / "examples.json", scope=READ)
     service.facts = lambda: {
         "position": reading.state.curves.position,
         "head": reading.state.curves.head,

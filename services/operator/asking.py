@@ -13,12 +13,12 @@ import httpx
 import numpy as np
 from starlette.applications import Starlette
 
-from services.aggregator.api import routes as aggregator_routes
 from services.aggregator.app import AggregatorSettings
-from services.aggregator.curves import Curves
-from services.aggregator.loading import Columns, Standing
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
+from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.state import State
+from services.aggregator.http.routes import routes as aggregator_routes
+from services.aggregator.live.view import Reading
 from services.ledger.api import routes as ledger_routes
 from services.ledger.app import LedgerSettings
 from services.ledger.known import Known, NeverKnown, known_as_of, told_then

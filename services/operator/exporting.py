@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from services.aggregator.curves import PARTS, SLOTS, Curves
-from services.aggregator.lines import Lines
+from services.aggregator.fold.curves import PARTS, SLOTS, Curves
+from services.aggregator.fold.lines import Lines
 from services.ledger.posting import Key, Memory, post_events
 from services.ledger.store import Store
 from services.operator.asking import fold

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.aggregator.curves import PARTS, Basis, Curves
-from services.aggregator.instants import net_at_instants
-from services.aggregator.rolling import DEMAND, SUPPLY, History, roll_history
+from services.aggregator.fold.curves import PARTS, Basis, Curves
+from services.aggregator.fold.instants import net_at_instants
+from services.aggregator.fold.windows import DEMAND, SUPPLY, History, roll_history
 from services.operator.rebuilding import read_postings
 from services.operator.stack import StackError
 from shared.events import EPOCH

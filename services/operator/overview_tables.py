@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.aggregator.planning import PROGRAMME_WAFERS
+from services.aggregator.plan.projection import PROGRAMME_WAFERS
 from services.operator.sparklines import SHADES, sparkline, stacked_bar
 from services.operator.tables import table
 from shared.events import FIRMNESS

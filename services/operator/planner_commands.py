@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import typer
 
-from services.aggregator.api import DETAILED_MAX
-from services.aggregator.curves import Basis
-from services.aggregator.lines import LAGS
+from services.aggregator.fold.curves import Basis
+from services.aggregator.fold.lines import LAGS
+from services.aggregator.http.routes import DETAILED_MAX
 from services.operator.asking import ask, ask_all, find_stack
 from services.operator.options import DATA, AsOf, AtLeast, Csv, Data, Json, Product, Site, Supplier, errors_told
 from services.operator.overview_tables import (

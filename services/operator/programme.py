@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.aggregator.planning import PROGRAMME_WAFERS
+from services.aggregator.plan.projection import PROGRAMME_WAFERS
 from services.operator.asking import ask, ask_all
 
 WINDOW_DAYS = 30

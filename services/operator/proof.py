@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from services.aggregator.curves import Curves
+from services.aggregator.fold.curves import Curves
 from services.ledger.chain import GENESIS, seal
 from services.ledger.checkpoint import Checkpoint, read_checkpoints, read_verifier
 from services.ledger.posting import Cell, Decision, Memory, post_events

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from services.aggregator.curves import Curves
-from services.aggregator.loading import Columns, Standing
+from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.curves import Curves
 from services.operator.stack import StackError
 from shared.catalog import digest
 from shared.events import day_number

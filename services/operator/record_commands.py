@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from services.aggregator.curves import Basis
+from services.aggregator.fold.curves import Basis
 from services.ledger.checkpoint import append_checkpoint, checkpoint_of, make_key, read_signer, sign_checkpoint
 from services.operator import taping
 from services.operator.asking import ask, find_stack, fold, open_store

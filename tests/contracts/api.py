@@ -12,9 +12,9 @@ import httpx
 import orjson
 from starlette.applications import Starlette
 
-from services.aggregator.api import routes as aggregator_routes
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
+from services.aggregator.fold.state import State
+from services.aggregator.http.routes import routes as aggregator_routes
+from services.aggregator.live.view import Reading
 from services.ledger.api import routes as ledger_routes
 from services.operator.asking import fold as fold_store
 from shared.answering import DescribedRoute
@@ -27,7 +27,7 @@ from tests.served import no_past
 
 RECORDED = microseconds(datetime(2028, 1, 1, tzinfo=UTC))
 PAGE = Path("docs/api.md")
-KEPT = {name: Path("services") / name / "examples.json" for name in ("aggregator", "ledger")}
+KEPT = {name: Path("services") / name / "http" / "examples.json" for name in ("aggregator", "ledger")}
 ASKED = {
     "aggregator": {
         "/balances": "/balances?by=site,supplier&window=90&limit=2",

@@ -4,12 +4,12 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
-from services.aggregator.curves import Curves
-from services.aggregator.lines import fold_lines
-from services.aggregator.performance import bias, perform, slip
-from services.aggregator.planning import month_table, plan_ahead, project
-from services.aggregator.promising import atp_cumulative, atp_discrete
-from services.aggregator.service_level import fill_rate
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines import fold_lines
+from services.aggregator.plan.atp import atp_cumulative, atp_discrete
+from services.aggregator.plan.fill_rate import fill_rate
+from services.aggregator.plan.performance import bias, perform, slip
+from services.aggregator.plan.projection import month_table, plan_ahead, project
 from shared.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
 from shared.events import (
     EventData,

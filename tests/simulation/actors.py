@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from services.aggregator.curves import Curves, Gap
+from services.aggregator.fold.curves import Curves, Gap
 from services.ledger.recording import record_entries
 from services.ledger.store import Fenced, Store
 from shared.broker import entry_order

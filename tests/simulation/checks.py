@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from services.aggregator.curves import Curves
+from services.aggregator.fold.curves import Curves
 from services.operator.proof import verify
 from shared.batch import Row
 from shared.broker import entry_order

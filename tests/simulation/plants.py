@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from services.aggregator.curves import Curves
+from services.aggregator.fold.curves import Curves
 from services.ledger.recording import Outcome, record_entries
 from services.ledger.sqlite import SqliteDatabase
 from services.ledger.store import Head, Store

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.alerts import Alert, Limits, Told, diff, explain, find_alerts, promised_by
-from services.aggregator.curves import Curves
-from services.aggregator.planning import plan_ahead
-from services.aggregator.state import State
+from services.aggregator.alerts.finding import Alert, Limits, Told, diff, explain, find_alerts, promised_by
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.state import State
+from services.aggregator.plan.projection import plan_ahead
 from shared.alerts import SUBJECTS, AlertBatch, Cause
 from shared.events import (
     DemandRequired,

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from services.aggregator.api import routes
-from services.aggregator.curves import Curves
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.state import State
+from services.aggregator.http.routes import routes
+from services.aggregator.live.view import Reading
 from shared.events import StockOpened
 from shared.postings import Measure
 from tests.fold import EPOCH, Horizon, fold

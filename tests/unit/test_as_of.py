@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.aggregator.curves import Curves
-from services.aggregator.lines import fold_lines
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines import fold_lines
 from services.operator.asking import fold, fold_as_of, said_as_of
 from services.operator.stack import StackError
 from shared.catalog import digest

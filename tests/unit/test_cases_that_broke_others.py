@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.aggregator.curves import Curves, Gap
+from services.aggregator.fold.curves import Curves, Gap
 from shared.events import (
     DemandForecast,
     DemandRequired,

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from services.aggregator.api import routes as aggregator_routes
-from services.aggregator.curves import Curves
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.state import State
+from services.aggregator.http.routes import routes as aggregator_routes
+from services.aggregator.live.view import Reading
 from services.console.asking import Peers
 from services.console.live import Live
 from services.console.pages import routes

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.curves import WAFERS_SUM_MAX, Curves, Gap
-from services.aggregator.loading import Columns, Standing
+from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves, Gap
 from shared.postings import Measure
 from tests.unit.naive_curves import GRADES, PARTS, NaiveCurves, batch_of
 
@@ -194,7 +194,7 @@ def test_the_blocks_that_are_hashed_do_not_matter(log):
     whole = fold(log).state_hash()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("services.aggregator.curves._PACKED_AT_ONCE", 4)
+        patch.setattr("services.aggregator.fold.curves._PACKED_AT_ONCE", 4)
         assert fold(log).state_hash() == whole
 
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from services.aggregator.lines import fold_lines
+from services.aggregator.fold.lines import fold_lines
 from services.ledger.store import Store, open_store
 from services.operator import exporting, taping
 from services.operator.cli import app

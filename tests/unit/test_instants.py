@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.instants import TIME_MAX, Scratch, net_at_instants
+from services.aggregator.fold.instants import TIME_MAX, Scratch, net_at_instants
 from tests.unit.naive_windows import naive_instants
 
 KEYS = 4

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.aggregator import kernels
+from services.aggregator.kernels import curves as kernels
 
 ROWS, MOVEMENTS, PLANS, SERIES, GROUPS = 12, 3, 4, 5, 3
 LAST = ROWS + 1  # the row that holds what lies beyond

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.curves import OPEN, Curves
-from services.aggregator.lines import FORECAST, LAGS, TOLERANCES, Cause, Lines
+from services.aggregator.fold.curves import OPEN, Curves
+from services.aggregator.fold.lines import FORECAST, LAGS, TOLERANCES, Cause, Lines
 from shared.batch import Row, canonical_bodies
 from shared.events import (
     FIRMNESS,

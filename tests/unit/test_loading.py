@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator import loading
-from services.aggregator.curves import WAFERS_SUM_MAX
-from services.aggregator.loading import Columns, Standing
+from services.aggregator.fold import columns as loading
+from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.curves import WAFERS_SUM_MAX
 from shared.postings import Measure
 from tests.unit.naive_curves import PARTS, batch_of
 from tests.unit.test_curves import DAYS, KEY, START, empty, fold, logs, watermarks

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.netting import Change, net_forecast, violations, zone_of
-from services.aggregator.whole_wafers import WAFERS_SUM_MAX
+from services.aggregator.plan.checks import WAFERS_SUM_MAX
+from services.aggregator.plan.netting import Change, net_forecast, violations, zone_of
 
 quick = settings(max_examples=150, deadline=None)
 TODAY = 20_000

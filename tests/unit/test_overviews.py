@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from services.aggregator.api import routes
-from services.aggregator.curves import Curves
-from services.aggregator.in_process import AGES, age_wip, yielded
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.state import State
+from services.aggregator.http.routes import routes
+from services.aggregator.live.view import Reading
+from services.aggregator.plan.wip import AGES, age_wip, yielded
 from shared.events import Event, LotFinished, LotScrapped, LotStarted, PhasePlanned, SiteDeclared, StockOpened
 from shared.postings import Measure
 from tests.fold import EPOCH, Horizon, fold

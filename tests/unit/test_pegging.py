@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.pegging import peg
-from services.aggregator.whole_wafers import WAFERS_SUM_MAX
+from services.aggregator.plan.checks import WAFERS_SUM_MAX
+from services.aggregator.plan.pegging import peg
 
 quick = settings(max_examples=150, deadline=None)
 days = st.one_of(st.integers(0, 6), st.sampled_from([-(2**31), 2**31 - 1]))  # far apart they are sorted otherwise

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.lines import LAGS, TOLERANCES
-from services.aggregator.performance import AtLag, Performance, bias, perform, slip
-from services.aggregator.whole_wafers import WAFERS_SUM_MAX
+from services.aggregator.fold.lines import LAGS, TOLERANCES
+from services.aggregator.plan.checks import WAFERS_SUM_MAX
+from services.aggregator.plan.performance import AtLag, Performance, bias, perform, slip
 from shared.postings import Measure
 from tests.fold import Horizon, fold
 from tests.unit.naive_ledger import number, sum_up

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.curves import Curves
-from services.aggregator.planning import month_table, plan_ahead, project
+from services.aggregator.fold.curves import Curves
+from services.aggregator.plan.projection import month_table, plan_ahead, project
 from shared.postings import Measure
 from tests.unit.naive_curves import GRADES, NaiveCurves, batch_of
 

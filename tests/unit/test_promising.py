@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.promising import atp_cumulative, atp_discrete
-from services.aggregator.whole_wafers import WAFERS_SUM_MAX
+from services.aggregator.plan.atp import atp_cumulative, atp_discrete
+from services.aggregator.plan.checks import WAFERS_SUM_MAX
 
 quick = settings(max_examples=150, deadline=None)
 wafers = st.integers(0, 40)

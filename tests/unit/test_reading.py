@@ -7,10 +7,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from services.aggregator.curves import Curves
-from services.aggregator.planning import plan_ahead
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.state import State
+from services.aggregator.live.view import Reading
+from services.aggregator.plan.projection import plan_ahead
 from shared.postings import Measure
 from tests.unit.naive_curves import batch_of
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.rolling import KEYS_MAX, Rolling, RollingSums, roll_history
+from services.aggregator.fold.windows import KEYS_MAX, Rolling, RollingSums, roll_history
 from tests.unit.naive_windows import naive_history, naive_windows
 
 FIRST_DAY, START, DAYS = date(2025, 1, 1), 20_089, 40

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.aggregator.room import Room
+from services.aggregator.fold.growing_table import Room
 
 
 @pytest.mark.parametrize("held", [False, True])

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.curves import Curves
-from services.aggregator.planning import project
-from services.aggregator.schedule import schedule
+from services.aggregator.fold.curves import Curves
+from services.aggregator.plan.projection import project
+from services.aggregator.plan.schedule import schedule
 from shared.postings import Measure
 from tests.unit.naive_curves import GRADES, batch_of
 

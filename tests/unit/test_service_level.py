@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.curves import Curves
-from services.aggregator.service_level import fill_rate, served
-from services.aggregator.whole_wafers import WAFERS_SUM_MAX
+from services.aggregator.fold.curves import Curves
+from services.aggregator.plan.checks import WAFERS_SUM_MAX
+from services.aggregator.plan.fill_rate import fill_rate, served
 from shared.postings import Measure
 from tests.unit.naive_curves import batch_of
 

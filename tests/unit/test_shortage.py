@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.curves import Curves
-from services.aggregator.lines import Lines
-from services.aggregator.planning import project
-from services.aggregator.shortage import CAUSES_MAX, ORDERS_MAX, Explanation, Peg, explain
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines import Lines
+from services.aggregator.plan.projection import project
+from services.aggregator.plan.shortage import CAUSES_MAX, ORDERS_MAX, Explanation, Peg, explain
 from shared.events import FIRMNESS, StockCounted, StockOpened, StockTransferred
 from tests.fold import EPOCH, Folded, Horizon, fold
 from tests.unit.naive_curves import batch_of

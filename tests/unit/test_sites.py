@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.lines import Lines
-from services.aggregator.sites import Planned, Sites
+from services.aggregator.fold.lines import Lines
+from services.aggregator.fold.sites import Planned, Sites
 from shared.batch import Row, canonical_bodies
 from shared.events import Event, EventReversed, PhasePlanned, SiteDeclared
 from shared.scenario import load_scenario

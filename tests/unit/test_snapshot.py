@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator import keeping, snapshot
-from services.aggregator.curves import Curves
-from services.aggregator.keeping import Keeper, expect_held
-from services.aggregator.lines import fold_lines
-from services.aggregator.planning import month_table, plan_ahead
-from services.aggregator.snapshot import Unusable, decode, encode, seal
-from services.aggregator.state import State
+from services.aggregator.fold import snapshot
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines import fold_lines
+from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
+from services.aggregator.fold.state import State
+from services.aggregator.live import snapshots as keeping
+from services.aggregator.live.snapshots import Keeper, expect_held
+from services.aggregator.plan.projection import month_table, plan_ahead
 from shared.batch import Row, canonical_bodies
 from shared.credentials import CredentialsError
 from shared.events import Event
@@ -203,9 +204,9 @@ def test_a_snapshot_that_cannot_be_written_leaves_the_last_one(tmp_path, monkeyp
 _WRITES = """
 import sys
 from pathlib import Path
-from services.aggregator.keeping import Keeper
-from services.aggregator.snapshot import encode
-from services.aggregator.state import State
+from services.aggregator.live.snapshots import Keeper
+from services.aggregator.fold.snapshot import encode
+from services.aggregator.fold.state import State
 from tests.unit.naive_curves import batch_of
 from tests.unit.test_curves import empty
 from tests.unit.test_snapshot import LOG

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.aggregator import window_kernels as kernels
+from services.aggregator.kernels import windows as kernels
 
 DAYS, KEYS = 12, 37  # no multiple of the lanes that are written at once
 

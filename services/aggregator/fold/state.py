@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.aggregator.curves import Curves
-from services.aggregator.kernels import Index
-from services.aggregator.lines import Lines
-from services.aggregator.sites import Sites
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines import Lines
+from services.aggregator.fold.sites import Sites
+from services.aggregator.kernels.curves import Index
 from shared.postings import PostingBatch
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.aggregator.kernels import Wafers
-from services.aggregator.whole_wafers import whole_wafers
+from services.aggregator.kernels.curves import Wafers
+from services.aggregator.plan.checks import whole_wafers
 
 
 def atp_discrete(on_hand: ArrayLike, receipts: ArrayLike, committed: ArrayLike) -> Wafers:

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.aggregator.curves import COMMITTED, SLOTS, Curves, Grouping
-from services.aggregator.kernels import Index, Wafers
-from services.aggregator.planning import Plan
-from services.aggregator.projection_kernels import COVER_DAYS, ON_HAND, OUTSTANDING
-from services.aggregator.state import State
+from services.aggregator.fold.curves import COMMITTED, SLOTS, Curves, Grouping
+from services.aggregator.fold.state import State
+from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
+from services.aggregator.plan.projection import Plan
 from shared.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, Cause, Status, change_id
 from shared.events import FIRMNESS, Firmness
 from shared.postings import Measure

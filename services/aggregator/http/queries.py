@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, get_args
 
-from services.aggregator.curves import PARTS, Basis, Part
-from services.aggregator.lines import LAGS
+from services.aggregator.fold.curves import PARTS, Basis, Part
+from services.aggregator.fold.lines import LAGS
 from shared.alerts import SUBJECTS, AlertCode
 from shared.answering import CSV_FORMATS
 from shared.events import FIRMNESS, Firmness

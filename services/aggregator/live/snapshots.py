@@ -9,10 +9,10 @@ from threading import Lock
 
 import httpx
 
-from services.aggregator.curves import Curves
-from services.aggregator.reading import Reading
-from services.aggregator.snapshot import Unusable, decode, encode, seal
-from services.aggregator.state import State
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
+from services.aggregator.fold.state import State
+from services.aggregator.live.view import Reading
 from shared.broker import Service
 from shared.peers import NOBODY, Caller, expect_let_in
 from shared.postings import PostingBatch

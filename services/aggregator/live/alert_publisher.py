@@ -7,8 +7,8 @@ from typing import Any, cast
 from prometheus_client import Gauge
 from redis.exceptions import ResponseError
 
-from services.aggregator.alerts import Told
-from services.aggregator.reading import Reading
+from services.aggregator.alerts.finding import Told
+from services.aggregator.live.view import Reading
 from shared.alerts import SUBJECTS, AlertBatch
 from shared.broker import Service, entry_order, publish_entries
 from shared.log import REFUSALS_SAID_MAX

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.aggregator.curves import OPEN, SLOTS, Curves, Grouping
-from services.aggregator.kernels import Wafers
-from services.aggregator.netting import net_forecast
-from services.aggregator.promising import atp_cumulative, atp_discrete
+from services.aggregator.fold.curves import OPEN, SLOTS, Curves, Grouping
+from services.aggregator.kernels.curves import Wafers
+from services.aggregator.plan.atp import atp_cumulative, atp_discrete
+from services.aggregator.plan.netting import net_forecast
 from shared.events import FIRMNESS, Firmness
 from shared.postings import Measure
 

@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import date, timedelta
 from typing import Any, cast
 
-from services.aggregator import answers, questions
-from services.aggregator.alerts import Alert
-from services.aggregator.curves import PARTS, Curves, Grouping, Only, Part
-from services.aggregator.kernels import Index
-from services.aggregator.lines import TOLERANCES, LineName
-from services.aggregator.netting import zone_of
-from services.aggregator.overviews import (
+from services.aggregator.alerts.finding import Alert
+from services.aggregator.fold.curves import PARTS, Curves, Grouping, Only, Part
+from services.aggregator.fold.lines import TOLERANCES, LineName
+from services.aggregator.http import models as answers
+from services.aggregator.http import queries as questions
+from services.aggregator.http.queries import BUCKETS, PAGE_MAX
+from services.aggregator.kernels.curves import Index
+from services.aggregator.live.view import Reading
+from services.aggregator.plan.fill_rate import served
+from services.aggregator.plan.netting import zone_of
+from services.aggregator.plan.overviews import (
     Row,
     known_sites,
     site_rows,
@@ -21,15 +25,12 @@ from services.aggregator.overviews import (
     timeline_entries,
     timeline_months,
 )
-from services.aggregator.overviews import iso as _iso
-from services.aggregator.overviews import ratio as _ratio
-from services.aggregator.performance import perform
-from services.aggregator.planning import Plan, month_table, plan_ahead
-from services.aggregator.questions import BUCKETS, PAGE_MAX
-from services.aggregator.reading import Reading
-from services.aggregator.schedule import schedule
-from services.aggregator.service_level import served
-from services.aggregator.shortage import Explanation, explain
+from services.aggregator.plan.overviews import iso as _iso
+from services.aggregator.plan.overviews import ratio as _ratio
+from services.aggregator.plan.performance import perform
+from services.aggregator.plan.projection import Plan, month_table, plan_ahead
+from services.aggregator.plan.schedule import schedule
+from services.aggregator.plan.shortage import Explanation, explain
 from shared.access import READ, ScopedRoute
 from shared.alerts import SUBJECTS
 from shared.answering import View, serve

@@ -8,8 +8,8 @@ from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from services.aggregator.curves import COMMITTED, OPEN, SLOTS, Curves, Grouping, Only
-from services.aggregator.projection_kernels import (
+from services.aggregator.fold.curves import COMMITTED, OPEN, SLOTS, Curves, Grouping, Only
+from services.aggregator.kernels.projection import (
     BROUGHT,
     CONSUMED,
     COVER_DAYS,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import httpx
 
-from services.aggregator.alerts import Limits
-from services.aggregator.reading import Reading
-from services.aggregator.state import State
+from services.aggregator.alerts.finding import Limits
+from services.aggregator.fold.state import State
+from services.aggregator.live.view import Reading
 from shared.broker import Service
 from shared.credentials import CredentialsError
 from shared.peers import Caller, expect_let_in

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from services.aggregator.alerts import Alert, Limits, Promised, explain, find_alerts, promised_by
-from services.aggregator.kernels import Index
-from services.aggregator.overviews import SitesThen, sites_then
-from services.aggregator.planning import Plan, plan_ahead
-from services.aggregator.state import State
+from services.aggregator.alerts.finding import Alert, Limits, Promised, explain, find_alerts, promised_by
+from services.aggregator.fold.state import State
+from services.aggregator.kernels.curves import Index
+from services.aggregator.plan.overviews import SitesThen, sites_then
+from services.aggregator.plan.projection import Plan, plan_ahead
 from shared.alerts import Cause
 
 Answer = TypeVar("Answer")

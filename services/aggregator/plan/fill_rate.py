@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.aggregator.curves import Curves, Grouping
-from services.aggregator.whole_wafers import Ratio, whole_wafers
+from services.aggregator.fold.curves import Curves, Grouping
+from services.aggregator.plan.checks import Ratio, whole_wafers
 from shared.postings import Measure
 
 

@@ -5,9 +5,9 @@ from typing import Literal, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from services.aggregator import planning_kernels
-from services.aggregator.kernels import Wafers
-from services.aggregator.whole_wafers import whole_wafers
+from services.aggregator.kernels import planning as planning_kernels
+from services.aggregator.kernels.curves import Wafers
+from services.aggregator.plan.checks import whole_wafers
 
 Zone = Literal["frozen", "tradeoff", "free"]
 

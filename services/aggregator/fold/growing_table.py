@@ -4,7 +4,7 @@ import mmap
 
 import numpy as np
 
-from services.aggregator.kernels import Wafers
+from services.aggregator.kernels.curves import Wafers
 
 _BYTES = 8  # of a number
 

@@ -3,13 +3,13 @@
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
-from services.aggregator.curves import Curves, Grouping, Only
-from services.aggregator.in_process import AGES, age_wip, yielded
-from services.aggregator.lines import LAGS
-from services.aggregator.performance import Performance, perform
-from services.aggregator.planning import MonthOnReceipt, Plan, month_table, next_month
-from services.aggregator.sites import Declared, Planned
-from services.aggregator.state import State
+from services.aggregator.fold.curves import Curves, Grouping, Only
+from services.aggregator.fold.lines import LAGS
+from services.aggregator.fold.sites import Declared, Planned
+from services.aggregator.fold.state import State
+from services.aggregator.plan.performance import Performance, perform
+from services.aggregator.plan.projection import MonthOnReceipt, Plan, month_table, next_month
+from services.aggregator.plan.wip import AGES, age_wip, yielded
 from shared.events import EPOCH, UNALLOCATED, UNATTRIBUTED, Firmness, day_number
 from shared.postings import Measure
 

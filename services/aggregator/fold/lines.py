@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 import numpy as np
 import orjson
 
-from services.aggregator.kernels import Index, Wafers
+from services.aggregator.kernels.curves import Index, Wafers
 from shared.batch import Row
 from shared.events import FIRMNESS, Firmness, day_number
 from shared.postings import OF_LINES

@@ -9,11 +9,11 @@ from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack, cast, get_
 
 import numpy as np
 
-from services.aggregator import kernels
-from services.aggregator.kernels import Index, Wafers
-from services.aggregator.loading import WAFERS_MAX, Columns, Standing
-from services.aggregator.rolling import DEMAND, SUPPLY, Rolling
-from services.aggregator.room import Room
+from services.aggregator.fold.columns import WAFERS_MAX, Columns, Standing
+from services.aggregator.fold.growing_table import Room
+from services.aggregator.fold.windows import DEMAND, SUPPLY, Rolling
+from services.aggregator.kernels import curves as kernels
+from services.aggregator.kernels.curves import Index, Wafers
 from shared.events import EPOCH, FIRMNESS, Firmness, day_number
 from shared.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 

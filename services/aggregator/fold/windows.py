@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.aggregator import window_kernels as kernels
-from services.aggregator.window_kernels import Daily, Index, Wafers
+from services.aggregator.kernels import windows as kernels
+from services.aggregator.kernels.windows import Daily, Index, Wafers
 from shared.events import day_number
 
 SUPPLY, DEMAND = 0, 1

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.aggregator import planning_kernels
-from services.aggregator.curves import Curves
-from services.aggregator.kernels import Index, Wafers
-from services.aggregator.lines import LAGS, TOLERANCES, Lines
-from services.aggregator.whole_wafers import Ratio, whole_wafers
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines import LAGS, TOLERANCES, Lines
+from services.aggregator.kernels import planning as planning_kernels
+from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.plan.checks import Ratio, whole_wafers
 
 
 class Slip(NamedTuple):

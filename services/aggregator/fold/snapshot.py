@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.aggregator.curves import PARTS, WAFERS_SUM_MAX, Curves
-from services.aggregator.kernels import Index
-from services.aggregator.lines import Lines
-from services.aggregator.loading import Columns, Standing
-from services.aggregator.sites import Sites
-from services.aggregator.state import State
+from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.curves import PARTS, WAFERS_SUM_MAX, Curves
+from services.aggregator.fold.lines import Lines
+from services.aggregator.fold.sites import Sites
+from services.aggregator.fold.state import State
+from services.aggregator.kernels.curves import Index
 
 FORMAT = 2
 MAGIC = b"waferline.snap\r\n"  # as in PNG: whoever translates the ends of lines breaks it here

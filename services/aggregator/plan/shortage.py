@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.aggregator.curves import Curves, Grouping
-from services.aggregator.lines import Cause, LineDue, LineName, Lines
-from services.aggregator.pegging import peg
+from services.aggregator.fold.curves import Curves, Grouping
+from services.aggregator.fold.lines import Cause, LineDue, LineName, Lines
+from services.aggregator.plan.pegging import peg
 from shared.events import Firmness
 
 CAUSES_MAX = ORDERS_MAX = 20

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.aggregator import planning_kernels
-from services.aggregator.kernels import Index, Wafers
-from services.aggregator.whole_wafers import DAYS, whole_numbers, whole_wafers
+from services.aggregator.kernels import planning as planning_kernels
+from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.plan.checks import DAYS, whole_numbers, whole_wafers
 
 
 class Pegs(NamedTuple):

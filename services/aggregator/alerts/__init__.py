@@ -1,0 +1,1 @@
+"""Alerts as a function of the folded state; pure."""

@@ -1,0 +1,1 @@
+"""The fold of postings into curves, lines and sites; pure."""

@@ -1,0 +1,1 @@
+"""The aggregator's HTTP routes, their queries and their response models."""

@@ -1,0 +1,1 @@
+"""Compiled loops over arrays. The callers check the arguments."""

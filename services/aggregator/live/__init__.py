@@ -1,0 +1,1 @@
+"""Loops, locks, threads and streams of the aggregator."""

@@ -1,0 +1,1 @@
+"""Planning numbers: projection, netting, pegging, ATP, shortages, performance; pure."""
