@@ -99,7 +99,7 @@ format: .venv/ready  ## Format the code, and repair what lint can repair.
 contracts: .venv/ready  ## Write what describes the wire, the API, the commands and the settings anew; a diff is a change of contract.
 	@$(BIN)/waferline schemas --write
 	@$(BIN)/python -m tests.contracts.api
-	@$(BIN)/python -m services.operator.reference
+	@$(BIN)/python -m services.operator.docs.reference
 
 tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.
 	@$(BIN)/python -m tests.replay.tape

@@ -36,12 +36,12 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from bench.path import fresh_redis
-from services.ledger.posting import Memory, post_events
-from shared.batch import BATCH_MAX, Row, canonical_bodies
-from shared.catalog import PRODUCTS
-from shared.events import EPOCH, FIRMNESS, day_number
-from shared.postings import OF_LINES, PostingBatch
-from shared.streams import BALANCES, DATA, POSTINGS
+from services.ledger.books.posting import Memory, post_events
+from shared.wire.batch import BATCH_MAX, Row, canonical_bodies
+from shared.wire.catalog import PRODUCTS
+from shared.wire.events import EPOCH, FIRMNESS, day_number
+from shared.wire.postings import OF_LINES, PostingBatch
+from shared.wire.streams import BALANCES, DATA, POSTINGS
 
 SITES, SUPPLIERS = 500, 4
 EVENTS_PER_S, LIVE_MAX, ASKED_PER_S, DAY_LASTS_S = 10_000, 250, 25, 3

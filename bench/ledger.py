@@ -48,15 +48,15 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from bench.path import enter, prepare
 from services.ledger.app import _portions
-from services.ledger.chain import seal
-from services.ledger.posting import Memory, post_events
-from services.ledger.recording import record_entries
-from services.ledger.store import Store, open_store
-from services.operator.proof import Proof, verify, verify_chain
-from shared.batch import BATCH_MAX, canonical_bodies, read_entry
-from shared.broker import calm_collector
-from shared.streams import Role, said
-from tests import postgres
+from services.ledger.books.chain import seal
+from services.ledger.books.posting import Memory, post_events
+from services.ledger.store.recording import record_entries
+from services.ledger.store.store import Store, open_store
+from services.operator.record.proof import Proof, verify, verify_chain
+from shared.service.service import calm_collector
+from shared.wire.batch import BATCH_MAX, canonical_bodies, read_entry
+from shared.wire.streams import Role, said
+from testing.servers import postgres
 
 TAPE = 300_000  # events: 1e5, 1e6 and 1e7 lie at the same place of it when it is said again and again
 STRETCH = 50_000  # events to either side of where a growing store is looked at

@@ -24,17 +24,17 @@ from typing import Any, NamedTuple
 import orjson
 from redis import Redis
 
-from services.ledger.chain import seal
-from services.ledger.posting import Memory, post_events
-from services.ledger.recording import record_entries
-from services.ledger.store import open_store
-from services.operator.stack import Stack, started
-from shared.batch import BATCH_MAX, EventBatch, Row, canonical_bodies, read_entry
-from shared.broker import calm_collector
-from shared.events import Event, microseconds
-from shared.outbox import Outbox, Said
-from shared.streams import BALANCES, DATA, Role, recorded, said
-from tests.simulate import simulate
+from services.ledger.books.chain import seal
+from services.ledger.books.posting import Memory, post_events
+from services.ledger.store.recording import record_entries
+from services.ledger.store.store import open_store
+from services.operator.stack.stack import Stack, started
+from shared.party.outbox import Outbox, Said
+from shared.service.service import calm_collector
+from shared.wire.batch import BATCH_MAX, EventBatch, Row, canonical_bodies, read_entry
+from shared.wire.events import Event, microseconds
+from shared.wire.streams import BALANCES, DATA, Role, recorded, said
+from testing.simulate import simulate
 
 EVENTS_PER_S = 1000
 _PIPELINE = 1000

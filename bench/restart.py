@@ -26,10 +26,10 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.snapshot import decode, encode
 from services.aggregator.fold.state import State
 from services.aggregator.live.snapshots import Keeper
-from services.operator.rebuilding import rebuild_export
-from shared.broker import calm_collector
-from shared.catalog import digest
-from shared.postings import Measure
+from services.operator.record.rebuilding import rebuild_export
+from shared.service.service import calm_collector
+from shared.wire.catalog import digest
+from shared.wire.postings import Measure
 
 DAYS, FIRST_DAY, LATE_MAX = 1461, 20_089, 3  # from 2025-01-01
 MEASURES = (Measure.STARTED, Measure.RECEIVED, Measure.REQUIRED, Measure.OPEN_FIRM)

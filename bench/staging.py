@@ -12,8 +12,8 @@ from contextlib import closing
 from typing import Any
 
 from bench.ledger import new_database, postgres_server
-from services.ledger.migrating import migrate
-from services.ledger.postgres import PostgresDatabase
+from services.ledger.store.migrating import migrate
+from services.ledger.store.postgres import PostgresDatabase
 
 SIZE = 4000
 _COLUMNS = ("seq", "source", "id", "body")

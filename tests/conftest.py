@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import (
+from testing.servers.postgres import (
     SAID,
     own_postgres,
     postgres,

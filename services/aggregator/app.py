@@ -22,14 +22,14 @@ from services.aggregator.live.alert_publisher import Teller
 from services.aggregator.live.past import History
 from services.aggregator.live.snapshots import Snapshots
 from services.aggregator.live.view import Reading
-from shared.access import READ
-from shared.broker import TIMES_S, Entry, Service, publish_entries
-from shared.catalog import digest
-from shared.events import Firmness
-from shared.peers import Caller, expect_let_in, read_caller
-from shared.postings import PostingBatch
-from shared.settings import ServiceSettings
-from shared.streams import BALANCES, POSTINGS
+from shared.http.access import READ
+from shared.http.peers import Caller, expect_let_in, read_caller
+from shared.process.settings import ServiceSettings
+from shared.service.service import TIMES_S, Entry, Service, publish_entries
+from shared.wire.catalog import digest
+from shared.wire.events import Firmness
+from shared.wire.postings import PostingBatch
+from shared.wire.streams import BALANCES, POSTINGS
 
 _FETCHED_AT_ONCE = 200
 _PLANNED_EVERY_S, _LEFT_TO_OTHERS = 0.1, 3

@@ -3,8 +3,8 @@
 import sys
 
 from services.console.app import ConsoleSettings, build_app
-from shared.broker import run_service
-from shared.log import configure_log
+from shared.process.log import configure_log
+from shared.service.service import run_service
 
 if __name__ == "__main__":
     configure_log("console")

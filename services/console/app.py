@@ -5,15 +5,15 @@ from typing import cast
 
 from pydantic import Field
 
-from services.console.asking import Peers
-from services.console.charts import draw_svg, months_chart
-from services.console.live import Live
-from services.console.login import TokenCookie
-from services.console.pages import routes
-from shared.broker import Entry, Service, entry_order
-from shared.peers import read_caller
-from shared.settings import ServiceSettings
-from shared.streams import ALERTS, BALANCES, DATA
+from services.console.http.charts import draw_svg, months_chart
+from services.console.http.login import TokenCookie
+from services.console.http.pages import routes
+from services.console.live.feed import Live
+from services.console.live.upstream import Peers
+from shared.http.peers import read_caller
+from shared.process.settings import ServiceSettings
+from shared.service.service import Entry, Service, entry_order
+from shared.wire.streams import ALERTS, BALANCES, DATA
 
 
 class ConsoleSettings(ServiceSettings):

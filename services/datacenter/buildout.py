@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from shared.batch import Row
-from shared.events import (
+from shared.play.scenario import (
+    Need,
+    PlannedPhase,
+    Scenario,
+    Site,
+    Variant,
+    add_months,
+    derive_plan,
+    last_of_month,
+)
+from shared.play.speech import DAY, Speech
+from shared.wire.batch import Row
+from shared.wire.events import (
     EPOCH,
     UNATTRIBUTED,
     WAFERS_MAX,
@@ -24,17 +35,6 @@ from shared.events import (
     StockTransferred,
     WafersConsumed,
 )
-from shared.scenario import (
-    Need,
-    PlannedPhase,
-    Scenario,
-    Site,
-    Variant,
-    add_months,
-    derive_plan,
-    last_of_month,
-)
-from shared.speech import DAY, Speech
 
 MIDMONTH = timedelta(days=14)
 REVIEWS = ((9, 50), (5, 0))  # months before the start, and percent of the first forecast error that is left

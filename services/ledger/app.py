@@ -18,8 +18,8 @@ from redis.exceptions import ConnectionError as RedisLost
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from services.ledger.api import routes
-from services.ledger.checkpoint import (
+from services.ledger.http.routes import routes
+from services.ledger.store.checkpoint import (
     Signer,
     Untrusted,
     append_checkpoint,
@@ -28,15 +28,15 @@ from services.ledger.checkpoint import (
     read_signer,
     sign_checkpoint,
 )
-from services.ledger.recording import Outcome, record_entries
-from services.ledger.store import Fenced, Store, open_store
-from shared.access import AUDIT
-from shared.broker import TIMES_S, Entry, Reader, Service, entry_order, publish_entries
-from shared.credentials import postgres_login
-from shared.events import ReasonCode
-from shared.log import REFUSALS_SAID_MAX
-from shared.settings import ServiceSettings
-from shared.streams import DATA, POSTINGS, Role, recorded, said
+from services.ledger.store.recording import Outcome, record_entries
+from services.ledger.store.store import Fenced, Store, open_store
+from shared.http.access import AUDIT
+from shared.process.credentials import postgres_login
+from shared.process.log import REFUSALS_SAID_MAX
+from shared.process.settings import ServiceSettings
+from shared.service.service import TIMES_S, Entry, Reader, Service, entry_order, publish_entries
+from shared.wire.events import ReasonCode
+from shared.wire.streams import DATA, POSTINGS, Role, recorded, said
 
 _TOLD_AT_ONCE = 16  # batches in one round trip
 _LOOKED_EVERY_S = 5.0
@@ -92,7 +92,7 @@ def build_app(settings: LedgerSettings) -> Service:
     service.routes += routes(
         store, partial(open_store, settings.ledger_store, read_only=True, login=settings.store_login())
     )
-    service.describe(Path(__file__).with_name("examples.json"), scope=AUDIT)
+    service.describe(Path(__file__).parent / "http" / "examples.json", scope=AUDIT)
     service.at_end.append(store.close)
 
     for role, source in settings.parties():

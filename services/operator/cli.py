@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import typer
 
-from services.operator import planner_commands as planner
-from services.operator import record_commands as record
-from services.operator import stack_commands as stack
-from services.operator.logs import logs_command
+from services.operator.commands import planner, record, stack
+from services.operator.logs.logs import logs_command
 
 app = typer.Typer(
     no_args_is_help=True,

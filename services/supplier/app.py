@@ -3,9 +3,9 @@
 from pydantic import Field
 
 from services.supplier.fab import Fab
-from shared.broker import Service
-from shared.party import Party, PartySettings
-from shared.scenario import load_scenario
+from shared.party.party import Party, PartySettings
+from shared.play.scenario import load_scenario
+from shared.service.service import Service
 
 
 class SupplierSettings(PartySettings):

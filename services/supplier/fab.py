@@ -7,9 +7,11 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shared.batch import Row
-from shared.catalog import CATALOG
-from shared.events import (
+from shared.play.scenario import Based, Scenario, Variant, first_of_month, latest, split_headline
+from shared.play.speech import DAY, Speech
+from shared.wire.batch import Row
+from shared.wire.catalog import CATALOG
+from shared.wire.events import (
     EPOCH,
     FIRMNESS,
     LOT_WAFERS_MAX,
@@ -25,8 +27,6 @@ from shared.events import (
     SupplyAgreed,
     SupplyCommitted,
 )
-from shared.scenario import Based, Scenario, Variant, first_of_month, latest, split_headline
-from shared.speech import DAY, Speech
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")
 

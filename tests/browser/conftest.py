@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from services.operator.asking import ask
-from services.operator.stack import Play, Stack, started
+from services.operator.ask.asking import ask
+from services.operator.stack.stack import Play, Stack, started
 from tests.browser.chromium import find_chromium
 from tests.e2e.test_stack import is_played, wait_until
 

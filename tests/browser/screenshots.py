@@ -8,8 +8,8 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from services.operator.asking import ask
-from services.operator.stack import Play, Stack, started
+from services.operator.ask.asking import ask
+from services.operator.stack.stack import Play, Stack, started
 from tests.browser.chromium import find_chromium
 from tests.e2e.test_stack import is_played, wait_until
 

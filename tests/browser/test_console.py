@@ -21,21 +21,21 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import State
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import Reading
-from services.console.asking import Peers
-from services.console.live import Live
-from services.console.pages import routes
-from services.operator.asking import ask
-from services.operator.stack import Stack, started
-from shared.access import READ, ScopedRoute
-from shared.broker import Service
-from shared.events import LotStarted, SourceAdvanced
-from shared.peers import NOBODY
-from shared.postings import Measure
-from shared.settings import ServiceSettings
-from shared.voice import Voice
+from services.console.http.pages import routes
+from services.console.live.feed import Live
+from services.console.live.upstream import Peers
+from services.operator.ask.asking import ask
+from services.operator.stack.stack import Stack, started
+from shared.http.access import READ, ScopedRoute
+from shared.http.peers import NOBODY
+from shared.play.voice import Voice
+from shared.process.settings import ServiceSettings
+from shared.service.service import Service
+from shared.wire.events import LotStarted, SourceAdvanced
+from shared.wire.postings import Measure
+from testing.servers.served import free_port, no_past, served
+from testing.twins.curves import batch_of
 from tests.e2e.test_stack import wait_until
-from tests.served import free_port, no_past, served
-from tests.unit.naive_curves import batch_of
 
 WHY = "/shortages?product=LP5X-16G&site=POOL-US"
 VIEWS = ["/", "/sites", "/sites/TX-ABILENE", "/suppliers", "/shortages", WHY, "/log"]

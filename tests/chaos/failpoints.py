@@ -11,7 +11,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from services.ledger.sqlite import SqliteDatabase
+from services.ledger.store.sqlite import SqliteDatabase
 
 DIED = 70
 POINTS = ("before_commit", "after_commit", "before_publish", "after_publish")
@@ -72,8 +72,8 @@ def main(service: str) -> int:
         patch_commit(fail)
     elif fail.point:
         patch_publish(app, fail)
-    from shared.broker import run_service  # noqa: PLC0415 (the clock is turned first)
-    from shared.log import configure_log  # noqa: PLC0415
+    from shared.process.log import configure_log  # noqa: PLC0415
+    from shared.service.service import run_service  # noqa: PLC0415 (the clock is turned first)
 
     configure_log(service)
     settings = getattr(app, f"{service.capitalize()}Settings")

@@ -19,12 +19,12 @@ import httpx
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from shared.acl import User, users
-from shared.batch import ENTRY_BYTES_MAX
-from shared.broker import SILENT_MAX_S
-from shared.events import Event
-from shared.intake import INTAKE_BYTES_MAX
-from shared.streams import BALANCES, DATA, POSTINGS, recorded, said
+from shared.party.intake import INTAKE_BYTES_MAX
+from shared.process.acl import User, users
+from shared.service.service import SILENT_MAX_S
+from shared.wire.batch import ENTRY_BYTES_MAX
+from shared.wire.events import Event
+from shared.wire.streams import BALANCES, DATA, POSTINGS, recorded, said
 from tests.chaos.failpoints import POINTS
 from tests.chaos.proxy import Cut, Proxy
 from tests.chaos.rig import DOORS, Broken, Rig, wait

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import orjson
 
-from services.ledger.store import open_store
-from services.operator.proof import contradicted, kept_checkpoints, verify
+from services.ledger.store.store import open_store
+from services.operator.record.proof import contradicted, kept_checkpoints, verify
+from testing.forging import seal_again
 from tests.chaos.faults import Fault, Tried, _is_recorded
 from tests.chaos.rig import Broken, Rig, wait
-from tests.forging import seal_again
 
 
 def say_again(rig: Rig, chance: random.Random, kills: int) -> Tried:

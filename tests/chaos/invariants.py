@@ -9,11 +9,11 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from services.operator.asking import fold as fold_store
-from services.operator.asking import open_store
-from shared.postings import STAGES, Measure
+from services.operator.record.at_rest import fold as fold_store
+from services.operator.record.at_rest import open_store
+from shared.wire.postings import STAGES, Measure
+from testing.fold import Cell, cells_of, fold
 from tests.chaos.rig import ROOT, Rig, wait
-from tests.fold import Cell, cells_of, fold
 
 _HORIZON_END = "2030-12-31"
 Stages = dict[tuple[str, str, str], Counter[str]]

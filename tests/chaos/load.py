@@ -10,7 +10,8 @@ from itertools import count, islice
 
 import httpx
 
-from shared.events import (
+from shared.play.voice import Voice
+from shared.wire.events import (
     FIRMNESS,
     DemandRequired,
     Event,
@@ -24,8 +25,7 @@ from shared.events import (
     SupplyCommitted,
     WafersConsumed,
 )
-from shared.streams import Role
-from shared.voice import Voice
+from shared.wire.streams import Role
 
 Identity = tuple[str, str]  # source, id
 _START = datetime(2025, 1, 1, 12, tzinfo=UTC)  # long past: no clock that a test turns makes it the future

@@ -18,9 +18,9 @@ import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
-from services.operator.stack import Stack, _free_ports, redis_command
-from shared.events import Event
-from shared.streams import DATA, Role, said
+from services.operator.stack.stack import Stack, _free_ports, redis_command
+from shared.wire.events import Event
+from shared.wire.streams import DATA, Role, said
 from tests.chaos.load import Load, speak
 
 ROOT = Path(__file__).parents[2]

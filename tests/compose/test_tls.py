@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 import httpx
 import pytest
 
-from shared.events import LotFinished, LotStarted
-from shared.voice import Voice
+from shared.play.voice import Voice
+from shared.wire.events import LotFinished, LotStarted
 from tests.compose.conftest import Start
 from tests.compose.stack import OURS, Failed, Stack, until
 

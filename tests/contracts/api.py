@@ -15,15 +15,15 @@ from starlette.applications import Starlette
 from services.aggregator.fold.state import State
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import Reading
-from services.ledger.api import routes as ledger_routes
-from services.operator.asking import fold as fold_store
-from shared.answering import DescribedRoute
-from shared.api_page import api_page
-from shared.events import Event, SupplyCommitted, microseconds
-from shared.openapi import describe
-from tests.fold import fold
+from services.ledger.http.routes import routes as ledger_routes
+from services.operator.record.at_rest import fold as fold_store
+from shared.http.answering import DescribedRoute
+from shared.http.api_page import api_page
+from shared.http.openapi import describe
+from shared.wire.events import Event, SupplyCommitted, microseconds
+from testing.fold import fold
+from testing.servers.served import no_past
 from tests.replay.test_tape import SAID
-from tests.served import no_past
 
 RECORDED = microseconds(datetime(2028, 1, 1, tzinfo=UTC))
 PAGE = Path("docs/api.md")

@@ -4,9 +4,9 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from shared.batch import EventBatch
-from shared.events import Event, LotStarted, ReasonCode
-from shared.voice import Voice
+from shared.play.voice import Voice
+from shared.wire.batch import EventBatch
+from shared.wire.events import Event, LotStarted, ReasonCode
 
 SOURCE = "samsung"
 _HOLE = "<here>"

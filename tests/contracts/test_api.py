@@ -10,9 +10,9 @@ from services.aggregator.app import AggregatorSettings
 from services.aggregator.app import build_app as build_aggregator
 from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
-from shared.answering import DescribedRoute
-from shared.broker import Service
-from shared.openapi import describe, plain_path
+from shared.http.answering import DescribedRoute
+from shared.http.openapi import describe, plain_path
+from shared.service.service import Service
 from tests.contracts.api import ASKED, KEPT, api_files
 
 FILES = api_files()

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from shared.batch import EventBatch
-from shared.contracts import (
+from services.operator.contracts.schemas import (
     BATCHES,
     KEPT_IN,
     REASONS,
@@ -23,9 +22,10 @@ from shared.contracts import (
     json_schemas,
     write_contracts,
 )
-from shared.events import EVENTS, VERSION, Event, ReasonCode
+from shared.wire.batch import EventBatch
+from shared.wire.events import EVENTS, VERSION, Event, ReasonCode
+from testing.strategies import Said, events, said
 from tests.contracts.bad_events import BAD_ENTRIES, BAD_EVENTS, Bad, BadEntry
-from tests.strategies import Said, events, said
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = json_schemas()

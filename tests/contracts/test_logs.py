@@ -9,18 +9,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "logs.md"
 LEVELS = {"debug", "info", "warning", "warn", "error", "critical", "exception", "fatal", "log"}
-WHO = {"shared/log.py": "all", "shared/access.py": "all", "shared/broker.py": "all", "shared/party.py": "party"}
 EVERY_LINE = {"timestamp", "level", "service", "log", "source", "lines_lost", "held_ms"}
 Lines = dict[tuple[str, str, str], set[str]]  # name, who, level -> fields
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted([*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/*.py")]):
+    for path in sorted([*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]):
         yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
 
 
 def who_says(path: str) -> str:
-    return WHO.get(path) or path.split("/")[1]
+    root, room = path.split("/")[:2]
+    if root == "services":
+        return room
+    return "party" if room == "party" else "all"
 
 
 def log_calls(module: ast.Module) -> Iterator[ast.Call]:

@@ -12,7 +12,7 @@ KINDS = {"Counter", "Gauge", "Histogram"}
 def metrics_in_code() -> set[tuple[str, str, tuple[str, ...]]]:
     """Name, kind and labels of each metric that the code makes."""
     found = set()
-    for file in sorted([*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/*.py")]):
+    for file in sorted([*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
                 name = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.ledger.checkpoint import Checkpoint, Signer, sign_checkpoint
-from services.ledger.recording import record_entries
-from services.ledger.store import open_store
-from services.operator.exporting import export
-from shared.batch import EventBatch, Row
-from shared.contracts import PROOF, example_events, proof_page
-from shared.events import canonical, microseconds
-from tests.fold import fold
-from tests.simulate import simulate
+from services.ledger.store.checkpoint import Checkpoint, Signer, sign_checkpoint
+from services.ledger.store.recording import record_entries
+from services.ledger.store.store import open_store
+from services.operator.contracts.schemas import PROOF, example_events, proof_page
+from services.operator.record.exporting import export
+from shared.wire.batch import EventBatch, Row
+from shared.wire.events import canonical, microseconds
+from testing.fold import fold
+from testing.simulate import simulate
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / PROOF).read_text(encoding="utf-8")

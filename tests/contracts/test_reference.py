@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.operator.reference import SETTINGS, all_commands, reference_pages
-from shared.settings import ServiceSettings
+from services.operator.docs.reference import SETTINGS, all_commands, reference_pages
+from shared.process.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 PAGES, COMMANDS = reference_pages(), all_commands()

@@ -7,7 +7,7 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
 
-from shared.healthcheck import complaint
+from shared.process.healthcheck import complaint
 
 
 class _Health(BaseHTTPRequestHandler):

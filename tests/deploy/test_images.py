@@ -10,7 +10,7 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 _SERVICES = ["ledger", "aggregator", "console", "supplier", "datacenter", "operator"]
 _VERSION = re.search(r'^version = "(.+)"', (_ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
-_HEALTHCHECK = ["CMD", "python", "-m", "shared.healthcheck"]
+_HEALTHCHECK = ["CMD", "python", "-m", "shared.process.healthcheck"]
 _DATA = "/var/lib/waferline"
 _WRITABLE = {_DATA, "/tmp", "/var/tmp", "/run/lock", "/dev/shm"}  # noqa: S108 (a read-only root leaves the first two)
 _COMPILER = re.compile(r"(.*-)?(gcc|g\+\+|cc|c\+\+|clang|cpp|ld|as|make|cargo|rustc|go)(-\d+)?")
@@ -110,7 +110,7 @@ def test_an_image_is_as_it_should_be(service: str) -> None:
 
 
 def test_an_image_that_serves_nobody_is_not_well(service: str) -> None:
-    done = _run(_image(service), "-m", "shared.healthcheck", options=("--env", "WAFERLINE_HTTP_PORT=8100"))
+    done = _run(_image(service), "-m", "shared.process.healthcheck", options=("--env", "WAFERLINE_HTTP_PORT=8100"))
 
     assert done.returncode == 1
     assert "no answer at" in done.stderr

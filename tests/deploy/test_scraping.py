@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from services.operator.stack import Play, Stack, started
+from services.operator.stack.stack import Play, Stack, started
 from tests.deploy.watched import PROMETHEUS, dashboard_queries, rules
 
 EMPTY_WHERE_ALL_IS_WELL = ("> 0", "ALERTS")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.operator.stack import Stack
+from services.operator.stack.stack import Stack
 from tests.deploy.watched import (
     GRAFANA,
     PROMETHEUS,

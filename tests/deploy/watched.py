@@ -12,7 +12,7 @@ from services.aggregator import app as aggregator
 from services.console import app as console
 from services.datacenter import app as datacenter
 from services.ledger import app as ledger
-from services.ledger.checkpoint import make_key
+from services.ledger.store.checkpoint import make_key
 from services.supplier import app as supplier
 
 ROOT = Path(__file__).parents[2]

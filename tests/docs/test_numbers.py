@@ -10,8 +10,9 @@ from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.fill_rate import fill_rate
 from services.aggregator.plan.performance import bias, perform, slip
 from services.aggregator.plan.projection import month_table, plan_ahead, project
-from shared.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
-from shared.events import (
+from shared.play.voice import Voice
+from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
+from shared.wire.events import (
     EventData,
     ShipmentDispatched,
     ShipmentReceived,
@@ -20,11 +21,10 @@ from shared.events import (
     WafersConsumed,
     day_number,
 )
-from shared.postings import Measure
-from shared.voice import Voice
+from shared.wire.postings import Measure
+from testing.fold import Folded, Horizon, fold
+from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables
-from tests.fold import Folded, Horizon, fold
-from tests.unit.naive_curves import batch_of
 
 NUMBERS = sections("numbers.md")
 KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.containers import Unable, are_wanted, redis_container
+from testing.servers.containers import Unable, are_wanted, redis_container
 
 _SAID = pytest.StashKey[str]()
 

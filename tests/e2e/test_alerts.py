@@ -10,14 +10,14 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.asking import ask
-from services.operator.stack import Stack, started
-from services.operator.taping import settle
-from shared.alerts import AlertBatch
-from shared.events import DemandRequired, Event, EventData, ShipmentDispatched, ShipmentReceived, SourceAdvanced
-from shared.events import SupplyCommitted as Commit
-from shared.streams import ALERTS, DATA
-from shared.voice import Voice
+from services.operator.ask.asking import ask
+from services.operator.record.taping import settle
+from services.operator.stack.stack import Stack, started
+from shared.play.voice import Voice
+from shared.wire.alerts import AlertBatch
+from shared.wire.events import DemandRequired, Event, EventData, ShipmentDispatched, ShipmentReceived, SourceAdvanced
+from shared.wire.events import SupplyCommitted as Commit
+from shared.wire.streams import ALERTS, DATA
 from tests.e2e.test_mishaps import is_folded, until
 
 DAY = date(2026, 3, 1)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.operator.asking import ask
-from services.operator.stack import Play, Stack, started
-from shared.access import digest_of
+from services.operator.ask.asking import ask
+from services.operator.stack.stack import Play, Stack, started
+from shared.http.access import digest_of
 from tests.e2e.test_stack import PARTIES, wait_until
 
 UNTIL = date(2026, 3, 31)

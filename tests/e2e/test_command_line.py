@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.operator.stack import running
+from services.operator.stack.finding import running
 
 COMMAND = [sys.executable, "-m", "services.operator"]
 

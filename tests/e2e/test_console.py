@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.operator.asking import ask
-from services.operator.stack import Play, Stack, started
-from shared.events import LotStarted, SourceAdvanced
-from shared.voice import Voice
+from services.operator.ask.asking import ask
+from services.operator.stack.stack import Play, Stack, started
+from shared.play.voice import Voice
+from shared.wire.events import LotStarted, SourceAdvanced
 from tests.e2e.test_stack import is_played, wait_until
 
 UNTIL = date(2026, 2, 28)

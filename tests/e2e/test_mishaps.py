@@ -15,11 +15,13 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.asking import ask, fold, open_store
-from services.operator.stack import Play, Stack, StackError, running, started
-from shared.events import LotStarted, SourceAdvanced
-from shared.streams import DATA, POSTINGS, said
-from shared.voice import Voice
+from services.operator.ask.asking import ask
+from services.operator.record.at_rest import fold, open_store
+from services.operator.stack.finding import StackError, running
+from services.operator.stack.stack import Play, Stack, started
+from shared.play.voice import Voice
+from shared.wire.events import LotStarted, SourceAdvanced
+from shared.wire.streams import DATA, POSTINGS, said
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

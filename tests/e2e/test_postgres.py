@@ -16,17 +16,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.ledger.store import open_store
-from services.operator.stack import Play, Stack, started
-from shared.batch import Row
-from shared.events import Event
-from shared.voice import Voice
+from services.ledger.store.store import open_store
+from services.operator.stack.stack import Play, Stack, started
+from shared.play.voice import Voice
+from shared.wire.batch import Row
+from shared.wire.events import Event
+from testing.fold import Spoken
+from testing.servers.postgres import Server
+from testing.simulate import simulate
 from tests.e2e.test_mishaps import hand_in, until
 from tests.e2e.test_stack import SEED, is_played, played_days, state_of
-from tests.fold import Spoken
-from tests.postgres import Server
 from tests.replay.tape import state_hash
-from tests.simulate import simulate
 
 UNTIL = date(2026, 2, 15)
 COMMAND = [sys.executable, "-m", "services.operator"]

@@ -14,13 +14,13 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.asking import ask
-from services.operator.provisioning import provision
-from services.operator.stack import Play, Stack, started
-from shared.events import day_number
-from tests.redis_server import deployed_redis
+from services.operator.ask.asking import ask
+from services.operator.stack.provisioning import provision
+from services.operator.stack.stack import Play, Stack, started
+from shared.wire.events import day_number
+from testing.servers.redis import deployed_redis
+from testing.simulate import simulate
 from tests.replay.tape import state_hash
-from tests.simulate import simulate
 
 UNTIL, SEED = date(2026, 1, 31), 7
 PLAYED_WITHIN_S = 90

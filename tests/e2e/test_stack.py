@@ -15,15 +15,16 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator import taping
-from services.operator.asking import ask, fold, open_store
-from services.operator.proof import verify
-from services.operator.stack import Play, Stack, started
-from shared.events import LotFinished, LotStarted, SourceAdvanced, day_number
-from shared.streams import POSTINGS
-from shared.voice import Voice
+from services.operator.ask.asking import ask
+from services.operator.record import taping
+from services.operator.record.at_rest import fold, open_store
+from services.operator.record.proof import verify
+from services.operator.stack.stack import Play, Stack, started
+from shared.play.voice import Voice
+from shared.wire.events import LotFinished, LotStarted, SourceAdvanced, day_number
+from shared.wire.streams import POSTINGS
+from testing.simulate import simulate
 from tests.replay.tape import KEPT, TAPE, state_hash
-from tests.simulate import simulate
 
 UNTIL = date(2026, 2, 28)
 SEED = 7

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.operator.asking import ask
-from services.operator.stack import Play, Stack, StackError, started
+from services.operator.ask.asking import ask
+from services.operator.stack.finding import StackError
+from services.operator.stack.stack import Play, Stack, started
 from tests.e2e.test_stack import is_played, wait_until
 
 UNTIL = date(2026, 1, 20)

@@ -10,13 +10,14 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.asking import ask
-from services.operator.stack import Stack, StackError, started
-from services.operator.taping import settle
-from shared.access import digest_of
-from shared.events import LotStarted, SourceAdvanced
-from shared.streams import POSTINGS
-from shared.voice import Voice
+from services.operator.ask.asking import ask
+from services.operator.record.taping import settle
+from services.operator.stack.finding import StackError
+from services.operator.stack.stack import Stack, started
+from shared.http.access import digest_of
+from shared.play.voice import Voice
+from shared.wire.events import LotStarted, SourceAdvanced
+from shared.wire.streams import POSTINGS
 
 KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from services.operator.asking import ask
-from services.operator.stack import Stack, started
-from shared.events import Event, LotStarted
-from shared.voice import Voice
+from services.operator.ask.asking import ask
+from services.operator.stack.stack import Stack, started
+from shared.play.voice import Voice
+from shared.wire.events import Event, LotStarted
 
 COMMAND = [sys.executable, "-m", "services.operator"]
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

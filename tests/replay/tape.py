@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from services.operator.asking import fold as fold_store
-from shared.events import EVENTS, Event, EventReversed, SourceAdvanced
-from tests.fold import fold
-from tests.simulate import simulate
+from services.operator.record.at_rest import fold as fold_store
+from shared.wire.events import EVENTS, Event, EventReversed, SourceAdvanced
+from testing.fold import fold
+from testing.simulate import simulate
 
 TAPE = Path(__file__).parent / "tape.ndjson.gz"
 KEPT = Path(__file__).parent / "tape.json"

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from shared.events import EVENTS, PREFIX, VERSION, Event, Refused
-from tests.fold import fold, source_of
+from shared.wire.events import EVENTS, PREFIX, VERSION, Event, Refused
+from testing.fold import fold, source_of
 from tests.replay.tape import EVENTS_MAX, KEPT, TAPE, state_hash
 
 LINES = gzip.decompress(TAPE.read_bytes()).splitlines()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from services.aggregator.fold.curves import Curves, Gap
-from services.ledger.recording import record_entries
-from services.ledger.store import Fenced, Store
-from shared.broker import entry_order
-from shared.outbox import Outbox
-from shared.postings import PostingBatch, Recorded
-from shared.streams import POSTINGS, recorded, said
+from services.ledger.store.recording import record_entries
+from services.ledger.store.store import Fenced, Store
+from shared.party.outbox import Outbox
+from shared.service.service import entry_order
+from shared.wire.postings import PostingBatch, Recorded
+from shared.wire.streams import POSTINGS, recorded, said
 from tests.simulation.faults import Crash
 from tests.simulation.script import HORIZON, Part
 from tests.simulation.stores import drop, open_outbox, open_store
@@ -20,7 +20,7 @@ from tests.simulation.stores import drop, open_outbox, open_store
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_RESEND_AFTER_MS = 10_000  # as in shared/party.py
+_RESEND_AFTER_MS = 10_000  # as in shared/party/party.py
 _LOOKED_EVERY_MS = 5_000  # as in services/ledger/app.py
 
 
@@ -92,7 +92,7 @@ class Actor:
 
 
 class Party(Actor):
-    """Says its part through the real outbox; sends and hears as `shared.party.Party` does."""
+    """Says its part through the real outbox; sends and hears as `shared.party.party.Party` does."""
 
     outbox: Outbox | None = None
 

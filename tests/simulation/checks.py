@@ -4,15 +4,15 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from services.aggregator.fold.curves import Curves
-from services.operator.proof import verify
-from shared.batch import Row
-from shared.broker import entry_order
-from shared.events import Event, SourceAdvanced, day_number
-from shared.postings import PostingBatch
-from tests.fold import cells_of, fold
+from services.operator.record.proof import verify
+from shared.service.service import entry_order
+from shared.wire.batch import Row
+from shared.wire.events import Event, SourceAdvanced, day_number
+from shared.wire.postings import PostingBatch
+from testing.fold import cells_of, fold
+from testing.twins.ledger import sum_up
 from tests.simulation.script import HORIZON
 from tests.simulation.stores import history, judged_runs, open_store, recorded_rows, refused_sequences
-from tests.unit.naive_ledger import sum_up
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

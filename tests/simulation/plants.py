@@ -7,12 +7,12 @@ from typing import Any
 from unittest.mock import patch
 
 from services.aggregator.fold.curves import Curves
-from services.ledger.recording import Outcome, record_entries
-from services.ledger.sqlite import SqliteDatabase
-from services.ledger.store import Head, Store
-from shared.broker import Entry
-from shared.postings import PostingBatch
-from tests.fold import fresh_store
+from services.ledger.store.recording import Outcome, record_entries
+from services.ledger.store.sqlite import SqliteDatabase
+from services.ledger.store.store import Head, Store
+from shared.service.service import Entry
+from shared.wire.postings import PostingBatch
+from testing.fold import fresh_store
 from tests.simulation import actors, world
 from tests.simulation.actors import Ledger, Party
 from tests.simulation.world import Ran, run_seed

@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from shared.batch import EventBatch
-from shared.catalog import PRODUCTS
-from shared.events import EVENTS, FIRMNESS, Event, EventData, event_id
-from shared.outbox import Said
-from shared.streams import Role
-from tests.fold import Horizon
+from shared.party.outbox import Said
+from shared.wire.batch import EventBatch
+from shared.wire.catalog import PRODUCTS
+from shared.wire.events import EVENTS, FIRMNESS, Event, EventData, event_id
+from shared.wire.streams import Role
+from testing.fold import Horizon
 
 BEGINS = datetime(2026, 3, 25, tzinfo=UTC)  # the world's clock; what is said lies in the weeks before
 HORIZON = Horizon(date(2026, 2, 1), 60)  # some of what is said lies beyond it

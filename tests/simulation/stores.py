@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from services.ledger.sqlite import SqliteDatabase
-from services.ledger.store import Store
-from shared.batch import Row
-from shared.outbox import Outbox
-from tests.fold import fresh_store
+from services.ledger.store.sqlite import SqliteDatabase
+from services.ledger.store.store import Store
+from shared.party.outbox import Outbox
+from shared.wire.batch import Row
+from testing.fold import fresh_store
 
 Visit = Callable[[str], None]  # told where a process stands; it may raise, or let others go on meanwhile
 _connect = sqlite3.connect

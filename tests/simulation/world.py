@@ -9,8 +9,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from services.ledger.store import ToldBatch
-from shared.streams import POSTINGS, recorded, said
+from services.ledger.store.store import ToldBatch
+from shared.wire.streams import POSTINGS, recorded, said
 from tests.simulation.actors import Actor, Aggregator, Broken, ConnectionLost, Ledger, Party
 from tests.simulation.checks import check_world
 from tests.simulation.faults import Faults

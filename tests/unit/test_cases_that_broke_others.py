@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.aggregator.fold.curves import Curves, Gap
-from shared.events import (
+from shared.play.voice import Voice
+from shared.wire.events import (
     DemandForecast,
     DemandRequired,
     EventReversed,
@@ -29,9 +30,8 @@ from shared.events import (
     WafersConsumed,
     day_number,
 )
-from shared.postings import Measure, PostingBatch
-from shared.voice import Voice
-from tests.fold import Folded, Horizon, catch_up, fold, record
+from shared.wire.postings import Measure, PostingBatch
+from testing.fold import Folded, Horizon, catch_up, fold, record
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
 

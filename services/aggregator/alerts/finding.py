@@ -10,9 +10,9 @@ from services.aggregator.fold.state import State
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
 from services.aggregator.plan.projection import Plan
-from shared.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, Cause, Status, change_id
-from shared.events import FIRMNESS, Firmness
-from shared.postings import Measure
+from shared.wire.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, Cause, Status, change_id
+from shared.wire.events import FIRMNESS, Firmness
+from shared.wire.postings import Measure
 
 CHANGES_MAX = 1_000  # of one entry
 _CAUSES_MAX = 5

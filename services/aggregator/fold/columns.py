@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.postings import Measure, PostingBatch
+from shared.wire.postings import Measure, PostingBatch
 
 WAFERS_MAX = 2**40  # of one posting, either way
 DAYS = (-(2**31), 2**31)

@@ -14,8 +14,8 @@ from services.aggregator.fold.growing_table import Room
 from services.aggregator.fold.windows import DEMAND, SUPPLY, Rolling
 from services.aggregator.kernels import curves as kernels
 from services.aggregator.kernels.curves import Index, Wafers
-from shared.events import EPOCH, FIRMNESS, Firmness, day_number
-from shared.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
+from shared.wire.events import EPOCH, FIRMNESS, Firmness, day_number
+from shared.wire.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 
 Part = Literal["product", "site", "supplier"]
 Basis = Literal["start", "receipt"]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from shared.batch import Row, event_name
-from shared.postings import OF_SITES
+from shared.wire.batch import Row, event_name
+from shared.wire.postings import OF_SITES
 
 DECLARED, PLANNED = "site.declared", "phase.planned"
 

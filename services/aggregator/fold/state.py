@@ -6,7 +6,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import Lines
 from services.aggregator.fold.sites import Sites
 from services.aggregator.kernels.curves import Index
-from shared.postings import PostingBatch
+from shared.wire.postings import PostingBatch
 
 
 class State:

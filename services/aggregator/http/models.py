@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.alerts import AlertCode
-from shared.answering import Described, unasked
-from shared.events import Firmness
+from shared.http.answering import Described, unasked
+from shared.wire.alerts import AlertCode
+from shared.wire.events import Firmness
 
 Month = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}$")]
 

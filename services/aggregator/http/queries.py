@@ -6,10 +6,10 @@ from typing import Annotated, get_args
 
 from services.aggregator.fold.curves import PARTS, Basis, Part
 from services.aggregator.fold.lines import LAGS
-from shared.alerts import SUBJECTS, AlertCode
-from shared.answering import CSV_FORMATS
-from shared.events import FIRMNESS, Firmness
-from shared.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
+from shared.http.answering import CSV_FORMATS
+from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
+from shared.wire.alerts import SUBJECTS, AlertCode
+from shared.wire.events import FIRMNESS, Firmness
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200

@@ -31,11 +31,11 @@ from services.aggregator.plan.performance import perform
 from services.aggregator.plan.projection import Plan, month_table, plan_ahead
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.shortage import Explanation, explain
-from shared.access import READ, ScopedRoute
-from shared.alerts import SUBJECTS
-from shared.answering import View, serve
-from shared.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, day_number
-from shared.problem import AWAY, BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Kind, Problem
+from shared.http.access import READ, ScopedRoute
+from shared.http.answering import View, serve
+from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Kind, Problem
+from shared.wire.alerts import SUBJECTS
+from shared.wire.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, day_number
 
 DETAILED_MAX = 2  # rows of a page that are looked into: what is behind a shortage, how orders were served
 _NAMED_MAX = 30  # names in an error

@@ -9,10 +9,10 @@ from redis.exceptions import ResponseError
 
 from services.aggregator.alerts.finding import Told
 from services.aggregator.live.view import Reading
-from shared.alerts import SUBJECTS, AlertBatch
-from shared.broker import Service, entry_order, publish_entries
-from shared.log import REFUSALS_SAID_MAX
-from shared.streams import ALERTS, DATA, POSTINGS
+from shared.process.log import REFUSALS_SAID_MAX
+from shared.service.service import Service, entry_order, publish_entries
+from shared.wire.alerts import SUBJECTS, AlertBatch
+from shared.wire.streams import ALERTS, DATA, POSTINGS
 
 _READ_AT_ONCE = 100
 _SAID_EVERY_S = 1.0

@@ -10,11 +10,11 @@ import httpx
 from services.aggregator.alerts.finding import Limits
 from services.aggregator.fold.state import State
 from services.aggregator.live.view import Reading
-from shared.broker import Service
-from shared.credentials import CredentialsError
-from shared.peers import Caller, expect_let_in
-from shared.postings import PostingBatch
-from shared.problem import AWAY, BUSY, NEVER_KNOWN, Problem
+from shared.http.peers import Caller, expect_let_in
+from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, Problem
+from shared.process.credentials import CredentialsError
+from shared.service.service import Service
+from shared.wire.postings import PostingBatch
 
 _WAITING_MAX = 8  # states that are folded, or wait for their turn
 _LATER = {"Retry-After": "5"}

@@ -13,9 +13,9 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
 from services.aggregator.fold.state import State
 from services.aggregator.live.view import Reading
-from shared.broker import Service
-from shared.peers import NOBODY, Caller, expect_let_in
-from shared.postings import PostingBatch
+from shared.http.peers import NOBODY, Caller, expect_let_in
+from shared.service.service import Service
+from shared.wire.postings import PostingBatch
 
 _ANSWERED_WITHIN_S = 10.0  # by a ledger that starts at the same time
 _SETTLED_WITHIN_S = 0.05

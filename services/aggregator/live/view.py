@@ -12,7 +12,7 @@ from services.aggregator.fold.state import State
 from services.aggregator.kernels.curves import Index
 from services.aggregator.plan.overviews import SitesThen, sites_then
 from services.aggregator.plan.projection import Plan, plan_ahead
-from shared.alerts import Cause
+from shared.wire.alerts import Cause
 
 Answer = TypeVar("Answer")
 

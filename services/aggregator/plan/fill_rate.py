@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from services.aggregator.fold.curves import Curves, Grouping
 from services.aggregator.plan.checks import Ratio, whole_wafers
-from shared.postings import Measure
+from shared.wire.postings import Measure
 
 
 def fill_rate(due: ArrayLike, received: ArrayLike) -> Ratio:

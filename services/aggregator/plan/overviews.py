@@ -10,8 +10,8 @@ from services.aggregator.fold.state import State
 from services.aggregator.plan.performance import Performance, perform
 from services.aggregator.plan.projection import MonthOnReceipt, Plan, month_table, next_month
 from services.aggregator.plan.wip import AGES, age_wip, yielded
-from shared.events import EPOCH, UNALLOCATED, UNATTRIBUTED, Firmness, day_number
-from shared.postings import Measure
+from shared.wire.events import EPOCH, UNALLOCATED, UNATTRIBUTED, Firmness, day_number
+from shared.wire.postings import Measure
 
 YIELD_MONTHS = 12
 _HOURS_A_YEAR = 8_760

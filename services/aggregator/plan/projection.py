@@ -27,8 +27,8 @@ from services.aggregator.kernels.projection import (
     Wafers,
     project_groups,
 )
-from shared.events import FIRMNESS, Firmness, day_number
-from shared.postings import STAGES, Measure
+from shared.wire.events import FIRMNESS, Firmness, day_number
+from shared.wire.postings import STAGES, Measure
 
 PROGRAMME_WAFERS = 900_000
 """Wafers a month that the letter of intent of 1 October 2025 speaks of."""

@@ -8,8 +8,8 @@ from services.aggregator.fold.curves import OPEN, SLOTS, Curves, Grouping
 from services.aggregator.kernels.curves import Wafers
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.netting import net_forecast
-from shared.events import FIRMNESS, Firmness
-from shared.postings import Measure
+from shared.wire.events import FIRMNESS, Firmness
+from shared.wire.postings import Measure
 
 
 class Schedule(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from services.aggregator.fold.curves import Curves, Grouping
 from services.aggregator.fold.lines import Cause, LineDue, LineName, Lines
 from services.aggregator.plan.pegging import peg
-from shared.events import Firmness
+from shared.wire.events import Firmness
 
 CAUSES_MAX = ORDERS_MAX = 20
 _LONG_AGO = -(2**31)  # a day before every due day: what is at hand is late for nobody

@@ -5,7 +5,7 @@ import numpy as np
 from services.aggregator.fold.curves import Curves, Grouping
 from services.aggregator.kernels.curves import Wafers
 from services.aggregator.plan.checks import Ratio
-from shared.postings import Measure
+from shared.wire.postings import Measure
 
 AGES = (0, 28, 56, 91, 133, 182)  # days since the start; DRAM is planned to take 19 weeks, HBM 26
 

@@ -1,0 +1,1 @@
+"""Pages, charts, login, and the address of a view."""

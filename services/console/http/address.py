@@ -1,0 +1,57 @@
+"""What a page shows: read from its address, so that the address can be sent to a colleague."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Self
+from urllib.parse import urlencode
+
+from shared.wire.events import FIRMNESS
+
+_is_day = re.compile(r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])").fullmatch  # none that a short month lacks
+
+
+@dataclass(frozen=True)
+class View:
+    """The filters of a page; what is empty is not asked for."""
+
+    product: str = ""
+    site: str = ""
+    supplier: str = ""
+    firmness: str = ""
+    as_of: str = ""  # a batch of the ledger, or the end of a day; none: now
+    offset: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        """Return the view of an address; what is no filter of ours is left out."""
+        return cls(**{name: query[name].strip() for name in cls.__dataclass_fields__ if name in query})
+
+    def params(self, *names: str) -> dict[str, str]:
+        """Return the filters that are set, of those that a route knows."""
+        return {name: value for name, value in asdict(self).items() if value and name in {*names, "as_of"}}
+
+    def link(self, path: str, **changes: str) -> str:
+        """Return the address of a page with these filters, some of them changed; another page begins at its start."""
+        query = urlencode({name: value for name, value in (asdict(self) | {"offset": ""} | changes).items() if value})
+        return f"{path}?{query}" if query else path
+
+    def day_beside(self, complete_through: str, days: int) -> str:
+        """Return the day some days before or after the one that is shown: that of the address, or the last complete."""
+        shown = self.as_of if _is_day(self.as_of) else complete_through
+        return (date.fromisoformat(shown) + timedelta(days=days)).isoformat()
+
+    def download(self, path: str, **what: str) -> str:
+        """Return the address of what a page shows, in another format."""
+        return self.link(path, offset=self.offset, **what)
+
+    @property
+    def grade(self) -> str:
+        """The firmness that commits must have to be counted on."""
+        return self.firmness or FIRMNESS[0]
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.product or self.site or self.supplier)

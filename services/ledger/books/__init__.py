@@ -1,0 +1,1 @@
+"""What an event posts, and the hash chain over batches; pure."""

@@ -1,0 +1,1 @@
+"""The ledger's HTTP routes and their response models."""

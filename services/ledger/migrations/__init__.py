@@ -1,1 +1,0 @@
-"""The migrations of the ledger's store, for alembic to read: `services.ledger.migrating` runs them."""

@@ -1,0 +1,93 @@
+"""SQLite as the store's database: the embedded default, one file."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from services.ledger.store.database import Cells
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "wal_autocheckpoint=4000")
+
+
+class SqliteDatabase:
+    """One connection to a SQLite file; ":memory:" for one that is gone with it."""
+
+    dialect = "sqlite"
+    clash: type[Exception] = sqlite3.IntegrityError
+    failure: type[Exception] = sqlite3.Error
+
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
+        """Open the file, make it if there is none; one opened to be read goes on seeing the store as it is now."""
+        if read_only:
+            address = Path(path).absolute().as_uri() + "?mode=ro"
+            # whoever reads long does so in one thread after another; SQLite itself keeps them apart
+            self.connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+            self.connection.execute("BEGIN")
+            self.connection.execute("SELECT 1 FROM sqlite_schema")  # the snapshot is taken by the first query
+        else:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(path, isolation_level=None)
+            for pragma in _PRAGMAS:
+                self.connection.execute(f"PRAGMA {pragma}")
+        self.connection.execute("PRAGMA busy_timeout=5000")
+
+    def query(self, sql: str, values: Cells = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, values).fetchall()
+
+    def execute(self, sql: str, values: Cells = ()) -> int:
+        return self.connection.execute(sql, values).rowcount
+
+    def append(self, table: str, columns: Sequence[str], rows: Sequence[Cells]) -> None:
+        self.connection.executemany(_insert(table, tuple(columns)), rows)
+
+    def upsert(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> None:
+        self.connection.executemany(_upsert(table, tuple(keys), tuple(columns)), rows)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        if self.connection.in_transaction:  # of one opened to be read: it has its own
+            yield
+            return
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.rollback()
+
+    def find(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> list[Any]:
+        select, execute = _select(table, tuple(keys), tuple(columns)), self.connection.execute
+        return [found for row in rows for found in execute(select, row)]  # there is no way to save here
+
+    def begin(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self.connection.in_transaction:  # a full disk has SQLite roll back by itself
+            self.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self.connection.close()  # the last one folds the write-ahead log into the file
+
+
+@lru_cache
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 (no name is a stranger's)
+
+
+@lru_cache
+def _select(table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    where = " AND ".join(f"{key} = ?" for key in keys)
+    return f"SELECT {', '.join(keys + columns)} FROM {table} WHERE {where}"  # noqa: S608
+
+
+@lru_cache
+def _upsert(table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    replaced = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    change = f"UPDATE SET {replaced}" if columns else "NOTHING"
+    return f"{_insert(table, keys + columns)} ON CONFLICT ({', '.join(keys)}) DO {change}"

@@ -1,0 +1,1 @@
+"""Questions to a stack, running or at rest."""

@@ -1,0 +1,56 @@
+"""The programme at a glance: the numbers that a planner looks at first, asked of a stack and put together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from services.aggregator.plan.projection import PROGRAMME_WAFERS
+from services.operator.ask.asking import ask, ask_all
+
+WINDOW_DAYS = 30
+CONFIDENCES = ("sourced", "assumed")
+
+
+def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
+    """Return supply, demand and net of the last 30 days, who runs short first on which word, alerts, and the months.
+
+    What sites need that somebody announced stands apart from what is assumed, to reach the headline.
+    """
+    answer = ask_all(folder, "/balances", as_of=as_of, window=WINDOW_DAYS, by="site")
+    shortages = {
+        firmness: ask(folder, "aggregator", "/shortages", as_of=as_of, firmness=firmness, limit=1)
+        for firmness in ("planned", "firm")
+    }
+    alerts = ask(folder, "aggregator", "/alerts", as_of=as_of, limit=1)
+    months = ask(folder, "aggregator", "/months", as_of=as_of)
+    confidence = {row["site"]: row["confidence"] for row in ask_all(folder, "/sites", as_of=as_of)["rows"]}
+    of = {what: [row for row in answer["rows"] if confidence.get(row["site"]) == what] for what in CONFIDENCES}
+    total = _sums(answer["rows"])
+    return {
+        **{name: answer[name] for name in ("complete_through", "position", "head", "day", "window_days")},
+        **total,
+        "share_percent": round(100 * total["supply"] / PROGRAMME_WAFERS, 1),
+        **{what: _sums(rows) for what, rows in of.items()},
+        "short": {
+            firmness: {"count": found["count"], "first": (found["rows"] or [None])[0]}
+            for firmness, found in shortages.items()
+        },
+        "alerts": alerts["open"],
+        "months": busy_months(months["rows"]),
+    }
+
+
+def _sums(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    return {name: sum(row[name] for row in rows) for name in ("supply", "demand", "net")}
+
+
+def busy_months(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the months from the first to the last in which anything is planned or moved."""
+    busy = [n for n, row in enumerate(rows) if _moves(row)]
+    return list(rows[busy[0] : busy[-1] + 1]) if busy else []
+
+
+def _moves(row: dict[str, Any]) -> bool:
+    """Return whether a month has a number besides those that add up what was before."""
+    flat = {**row["start"], **row["receipt"], **row["receipt"]["committed"]}
+    return any(value for name, value in flat.items() if name not in ("cumulative_gap", "committed"))

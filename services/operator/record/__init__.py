@@ -1,0 +1,1 @@
+"""The record taken elsewhere: tapes, exports, proofs, rebuilt states."""

@@ -1,0 +1,172 @@
+"""Histories: rolling balances of an export, of every key on every day or at each event, written as a table."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from services.aggregator.fold.curves import PARTS, Basis, Curves
+from services.aggregator.fold.instants import net_at_instants
+from services.aggregator.fold.windows import DEMAND, SUPPLY, History, roll_history
+from services.operator.record.rebuilding import read_postings
+from services.operator.stack.finding import StackError
+from shared.wire.events import EPOCH
+from shared.wire.postings import Measure
+
+_SIDES: dict[Basis, dict[Measure, int]] = {
+    "receipt": {Measure.RECEIVED: SUPPLY, Measure.REQUIRED: DEMAND},
+    "start": {Measure.STARTED: SUPPLY, Measure.REQUIRED_START: DEMAND},
+}
+
+_MOVED: dict[Basis, dict[str, int]] = {
+    "receipt": {"shipment.received": 1, "wafers.consumed": -1},
+    "start": {"lot.started": 1},
+}
+_DAY_US = 86_400_000_000
+
+
+def write_history(export: Path, basis: Basis, windows: list[int], target: Path) -> dict[str, Any]:
+    """Write the rolling balances of an export as Parquet or, named so, CSV; return what there is to say of them.
+
+    A row is a key (product, site, supplier) and a day: for each window supply, demand and net up to that day, and the
+    balance, all before the first day counted. Raises `StackError` where the export or the target is not as it must be.
+    """
+    import pyarrow as pa  # type: ignore[import-untyped] # noqa: PLC0415 (no other command is to wait for these)
+
+    if target.exists():
+        raise StackError(f"{target} is there already: remove it or name another")
+    windows = sorted(set(windows))
+    keys, history, first_day = _roll(export, basis, windows)
+    days = history.balance.shape[0]
+    columns: dict[str, Any] = {
+        **{part: pa.array([key[n] for key in keys]).dictionary_encode().take(_each(len(keys), days)) for n, part in
+           enumerate(PARTS)},
+        "day": pa.array(np.tile(np.arange(days, dtype=np.int32) + first_day, len(keys)), pa.date32()),
+    }  # fmt: skip
+    for window, sums in zip(windows, history.sums, strict=True):
+        for side, wafers in zip(("supply", "demand", "net"), sums, strict=True):
+            columns[f"{side}_{window}"] = wafers.T.ravel()
+    columns["balance"] = history.balance.T.ravel()
+    _write(pa.table(columns), target)
+    short = np.flatnonzero(history.first_short >= 0)
+    short = short[history.first_short[short].argsort(kind="stable")]
+    return {
+        "to": str(target), "basis": basis, "keys": len(keys), "days": days, "rows": len(keys) * days,
+        "first_short": [
+            {**dict(zip(PARTS, keys[n], strict=True)), "day": _iso(first_day + int(history.first_short[n]))}
+            for n in short
+        ],
+    }  # fmt: skip
+
+
+def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dict[str, Any]:
+    """Write the rolling net of each movement's key at its very instant, movements in the order of the log.
+
+    On the basis receipt what was received less what was consumed, on start what was started, in the `window` days that
+    end with the event; events at one instant all count. What was reversed is left out. Returns the greatest of each
+    key, with its event; raises `StackError` as `write_history` does.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # type: ignore[import-untyped] # noqa: PLC0415
+    import pyarrow.parquet as pq  # type: ignore[import-untyped] # noqa: PLC0415
+
+    path = export / "events.parquet"
+    if target.exists():
+        raise StackError(f"{target} is there already: remove it or name another")
+    if not path.exists():
+        raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
+    names = (*_MOVED[basis], "event.reversed")
+    table = pq.read_table(path, columns=["source", "id", "name", "time", "wafers", *PARTS, "rest"])
+    table = table.filter(pc.is_in(table["name"].cast(pa.string()), pa.array(names)))
+    said = table.select(["source", "name", "rest"]).to_pylist()
+    undone = {(each["source"], orjson.loads(each["rest"])["reversed"]) for each in said if each["name"] == names[-1]}
+    ids = table["id"].to_pylist()
+    kept = [n for n, each in enumerate(said) if each["name"] != names[-1] and (each["source"], ids[n]) not in undone]
+    if not kept:
+        raise StackError(f"{export} holds no movement on the {basis} basis")
+    table = table.take(pa.array(kept)).drop_columns(["rest"])
+    found: dict[tuple[str, ...], int] = {}
+    parts = zip(*(table[part].to_pylist() for part in PARTS), strict=True)
+    key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int32)
+    sign = np.array([_MOVED[basis][name] for name in table["name"].to_pylist()])
+    wafers = (sign * table["wafers"].to_numpy()).astype(np.int32)
+    time = table["time"].cast(pa.int64()).to_numpy()
+    try:
+        net = net_at_instants(time, key, wafers, window * _DAY_US, keys=len(found))
+    except ValueError as why:
+        raise StackError(str(why)) from why
+    _write(table.append_column(f"net_{window}", pa.array(net)), target)
+    order = np.lexsort((-net, key))
+    first = order[np.unique(key[order], return_index=True)[1]]
+    greatest = [
+        {
+            **dict(zip(PARTS, each, strict=True)),
+            "net": int(net[n]),
+            "time": table["time"][int(n)].as_py().isoformat(),
+            "event": f"{table['source'][int(n)]}/{table['id'][int(n)]}",
+        }
+        for each, n in sorted(zip(found, first, strict=True), key=lambda pair: -net[pair[1]])
+    ]
+    return {
+        "to": str(target), "basis": basis, "keys": len(found), "rows": len(kept), "window": window,
+        "greatest": greatest,
+    }  # fmt: skip
+
+
+def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[str, ...]], History, int]:
+    """Return the keys, their history, and its first day; what lies before the horizon opens the balance."""
+    horizon = Curves()
+    sides = np.full(64, -1)
+    sides[list(_SIDES[basis])] = list(_SIDES[basis].values())
+    found: dict[tuple[str, ...], int] = {}
+    pages = []
+    for page in read_postings(export):
+        rows = np.flatnonzero((sides[page.measures] >= 0) & (page.days < horizon.start + horizon.days))
+        names = np.array(page.names, dtype=object)
+        parts = zip(*(names[codes[rows]] for codes in (page.products, page.sites, page.suppliers)), strict=True)
+        key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int64)
+        pages.append(np.stack((page.days[rows], key, sides[page.measures[rows]], page.wafers[rows])).astype(np.int64))
+    day, key, side, wafers = np.concatenate([np.empty((4, 0), dtype=np.int64), *pages], axis=1)
+    inside = day >= horizon.start
+    if not inside.any():
+        raise StackError(f"{export} holds nothing on the {basis} basis inside the horizon")
+    if np.abs(wafers).max() >= 2**31:
+        raise StackError(f"{export} holds a posting of {np.abs(wafers).max()} wafers, more than a table takes")
+    opening = np.zeros(len(found), dtype=np.int64)
+    np.add.at(opening, key[~inside], np.where(side[~inside] == SUPPLY, wafers[~inside], -wafers[~inside]))
+    first, last = int(day[inside].min()), int(day[inside].max())
+    try:
+        history = roll_history(
+            day[inside].copy(), key[inside].astype(np.int32), side[inside].astype(np.uint8),
+            wafers[inside].astype(np.int32), keys=len(found), start=EPOCH + timedelta(days=first),
+            days=last - first + 1, windows=windows, opening=opening, ticks=1,
+        )  # fmt: skip
+    except ValueError as why:
+        raise StackError(str(why)) from why
+    return list(found), history, first
+
+
+def _each(keys: int, days: int) -> Any:
+    return np.repeat(np.arange(keys), days)
+
+
+def _write(table: Any, target: Path) -> None:
+    part = target.with_name(target.name + ".part")
+    try:
+        if target.suffix == ".csv":
+            from pyarrow import csv  # noqa: PLC0415
+
+            csv.write_csv(table, part)
+        else:
+            import pyarrow.parquet as pq  # noqa: PLC0415
+
+            pq.write_table(table, part)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _iso(day: int) -> str:
+    return (EPOCH + timedelta(days=day)).isoformat()

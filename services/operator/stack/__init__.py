@@ -1,0 +1,1 @@
+"""A stack: its processes, its secrets, and calls to its services."""

@@ -1,0 +1,27 @@
+"""Calling a service: with the token and the CA that the environment names, and a refusal told in a line."""
+
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+
+from shared.http.peers import expect_let_in, read_caller
+from shared.process.settings import ServiceSettings
+
+
+def call(
+    url: str,
+    *,
+    method: Literal["GET", "POST"] = "GET",
+    params: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+    within_s: float = 60,
+) -> httpx.Response:
+    """Return what a service answers; raise `CredentialsError` where it does not let us in."""
+    headers, verify = read_caller(ServiceSettings())
+    with httpx.Client(headers=headers, verify=verify, timeout=within_s) as client:
+        answer = client.request(method, url, params=params, content=content)
+    place = urlsplit(url)
+    expect_let_in(answer, f"{place.scheme}://{place.netloc}")
+    return answer

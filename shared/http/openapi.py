@@ -1,0 +1,139 @@
+"""The HTTP API as a document (OpenAPI 3.1), made of what each route says of itself."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING
+from http import HTTPStatus
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from shared.http.access import OPEN
+from shared.http.answering import CSV, JSON, About, DescribedRoute
+from shared.http.problem import BAD_PARAMETER, FAILED, KINDS, LACKS_SCOPE, NO_TOKEN, UNKNOWN_TOKEN, Kind
+from shared.http.query import Parameter
+
+VERSION = "1"
+_REFERENCE = "#/components/schemas/{model}"
+_ETAG = {
+    "description": "Stands for this answer: sent as `If-None-Match`, it is answered with 304 while all is as it was.",
+    "schema": {"type": "string"},
+}
+_LINK = {"description": '`<...>; rel="next"`: the next page, where there is one.', "schema": {"type": "string"}}
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "Why there is no answer (RFC 9457).",
+    "properties": {
+        "type": {"type": "string", "enum": [kind.type for kind in KINDS]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong, and what to do."},
+        "instance": {"type": "string", "description": "What was asked."},
+        "parameter": {"type": "string", "description": "The parameter that is wrong."},
+    },
+    "required": ["type", "title", "status", "detail", "instance"],
+    "additionalProperties": False,
+}
+
+Examples = Mapping[str, Mapping[str, Any]]
+"""By the path of a route: what was asked, and what was answered."""
+
+
+def describe(name: str, routes: Iterable[DescribedRoute], examples: Examples) -> dict[str, Any]:
+    """Return the document of a service's routes."""
+    described = sorted(routes, key=lambda route: route.path)
+    said = dict.fromkeys(route.about.says for route in described if route.about.says is not None)
+    references, schemas = models_json_schema([(model, "validation") for model in said], ref_template=_REFERENCE)
+    of: dict[Any, Any] = {model: _plain(reference) for (model, _), reference in references.items()}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Waferline: {name}", "version": VERSION, "summary": "All wafers are WSE, all days UTC."},
+        "paths": {plain_path(route): {"get": _operation(route, of, examples)} for route in described},
+        "components": {
+            "schemas": {"Problem": _PROBLEM} | {key: _plain(value) for key, value in schemas.get("$defs", {}).items()},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def plain_path(route: DescribedRoute) -> str:
+    """Return the path of a route as OpenAPI writes it."""
+    return re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
+
+
+def _plain(schema: Any) -> Any:
+    """Return a schema without the titles that pydantic makes of names."""
+    if isinstance(schema, dict):
+        return {key: _plain(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
+    return [_plain(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def _operation(route: DescribedRoute, of: Mapping[Any, Any], examples: Examples) -> dict[str, Any]:
+    about, path = route.about, plain_path(route)
+    asked = examples.get(path, {})
+    in_path = re.findall(r"\{(\w+)\}", path)
+    parameters = [_parameter(each, each.name in in_path) for each in about.query.parameters().values()]
+    if about.tagged:
+        parameters.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    return {
+        "operationId": re.sub(r"\W+", "_", path).strip("_"),
+        "summary": about.summary,
+        "description": " ".join(about.description.split()),
+        "security": [{}, {"token": []}] if route.scope == OPEN else [{"token": []}],
+        "parameters": parameters,
+        "responses": _answers(about, of, asked) | _problems(_kinds(route.scope, about)),
+    }
+
+
+def _parameter(each: Parameter, in_path: bool) -> dict[str, Any]:
+    schema = each.form.schema()
+    if each.default not in (MISSING, None, ()):
+        schema["default"] = each.default
+    written = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+    required = in_path or each.default is MISSING
+    return {
+        "name": each.name,
+        "in": "path" if in_path else "query",
+        "required": required,
+        "description": each.meaning,
+        **written,
+        "schema": schema,
+    }
+
+
+def _answers(about: About, of: Mapping[Any, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {"type": "string"} if about.says is None else of[about.says]
+    content: dict[str, Any] = {about.media_type: {"schema": schema}}
+    if asked and about.media_type == JSON:
+        content[JSON]["examples"] = {question: {"value": answer} for question, answer in asked.items()}
+    if about.rows:
+        content[CSV] = {"schema": {"type": "string", "description": "The rows: a header, then a line for each."}}
+    answer: dict[str, Any] = {"description": "The answer.", "content": content}
+    headers: dict[str, Any] = {"ETag": _ETAG} if about.tagged else {}
+    if "after" in about.query.parameters() or "offset" in about.query.parameters():
+        headers["Link"] = _LINK
+    if headers:
+        answer["headers"] = headers
+    answers = {"200": answer} | {
+        str(status): {"description": meaning, "content": content} for status, meaning in about.also.items()
+    }
+    if about.tagged:
+        answers["304"] = {"description": "What who asks has already, as `If-None-Match` names it."}
+    return answers
+
+
+def _kinds(scope: str, about: About) -> Sequence[Kind]:
+    of_tokens = () if scope == OPEN else (NO_TOKEN, UNKNOWN_TOKEN, LACKS_SCOPE)
+    of_parameters = (BAD_PARAMETER,) if about.query.parameters() else ()
+    return (*of_parameters, *of_tokens, *about.problems, FAILED)
+
+
+def _problems(kinds: Sequence[Kind]) -> dict[str, Any]:
+    answers = {}
+    for status in sorted({kind.status for kind in kinds}):
+        names = [f"`{kind.type}`: {kind.title}" for kind in kinds if kind.status == status]
+        answers[str(status)] = {
+            "description": f"{HTTPStatus(status).phrase}. {'; '.join(names)}.",
+            "content": {"application/problem+json": {"schema": {"$ref": _REFERENCE.format(model="Problem")}}},
+        }
+    return answers

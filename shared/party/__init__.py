@@ -1,0 +1,1 @@
+"""A party that hands in events: outbox, intake and simulation."""

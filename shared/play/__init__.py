@@ -1,0 +1,1 @@
+"""The simulated programme: scenario and the events its sources emit; pure."""

@@ -1,0 +1,101 @@
+"""What a service shows to Redis and to PostgreSQL, and what it trusts: its user, its password, and their CA."""
+
+import ssl
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from shared.process.settings import ServiceSettings
+
+
+class CredentialsError(Exception):
+    """Nobody can be let in as the settings say, or nobody is; the message says who, where, and what to do."""
+
+
+class RedisAddress(NamedTuple):
+    """Where Redis is, and what to connect with; the password stands in no URL, so that no line of a log has it."""
+
+    url: str
+    options: dict[str, Any]
+
+
+def redis_address(settings: ServiceSettings) -> RedisAddress:
+    """Return where Redis is and what to connect with; raise `CredentialsError` where the settings do not fit together.
+
+    With a CA it is asked over TLS, and believed only if that CA says that it is the host of the URL.
+    """
+    url, options = settings.redis_url, dict[str, Any]()
+    if settings.redis_user is not None and settings.redis_password_file is None:
+        raise CredentialsError(
+            f"{settings.redis_user} has no password for Redis: name its file in WAFERLINE_REDIS_PASSWORD_FILE"
+        )
+    if settings.redis_password_file is not None:
+        options["username"] = settings.redis_user
+        options["password"] = read_secret(settings.redis_password_file, "WAFERLINE_REDIS_PASSWORD_FILE")
+    if settings.tls_ca_file is not None:
+        scheme, _, rest = url.partition("://")
+        if scheme not in ("redis", "rediss"):
+            raise CredentialsError(f"{scheme}:// is not asked over TLS: repair WAFERLINE_REDIS_URL")
+        url = f"rediss://{rest}"
+        options |= {
+            "ssl_ca_certs": str(read_ca(settings.tls_ca_file)),
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,
+            "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+        }
+    return RedisAddress(url, options)
+
+
+def postgres_login(password_file: Path | None, ca_file: Path | None) -> dict[str, str]:
+    """Return what goes beside a `postgresql://` URL: a password, and with a CA that the server must be of it."""
+    login = {}
+    if password_file is not None:
+        login["password"] = read_secret(password_file, "WAFERLINE_STORE_PASSWORD_FILE")
+    if ca_file is not None:
+        login |= {"sslmode": "verify-full", "sslrootcert": str(read_ca(ca_file))}
+    return login
+
+
+def refused(failure: RedisError, settings: ServiceSettings, place: str) -> CredentialsError | None:
+    """Return what to say where Redis does not let in, or is not trusted; None where it is something else."""
+    who = settings.redis_user or urlsplit(settings.redis_url).username or "a client without a name"
+    if isinstance(failure, (AuthenticationError, NoPermissionError)):
+        return CredentialsError(
+            f"Redis at {place} refuses {who} ({failure}): WAFERLINE_REDIS_USER and WAFERLINE_REDIS_PASSWORD_FILE must"
+            " be of a user of its ACL file with the rights of this service. `waferline secrets` makes all of them;"
+            " Redis reads them when it starts"
+        )
+    cause = failure.__cause__ or failure.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return CredentialsError(
+            f"{place} is not trusted ({cause.verify_message}): WAFERLINE_TLS_CA_FILE must be the CA of its certificate,"
+            " and the host in WAFERLINE_REDIS_URL a name that stands in it"
+        )
+    return None
+
+
+def read_secret(path: Path, setting: str) -> str:
+    """Return the secret in a file, without the end of its line; raise `CredentialsError` where there is none."""
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as why:
+        reason = getattr(why, "strerror", None) or why
+        raise CredentialsError(
+            f"{path} cannot be read ({reason}): make it with `waferline secrets`, or repair {setting}"
+        ) from why
+    if not secret:
+        raise CredentialsError(f"{path} is empty: remove it, and make it with `waferline secrets`, or repair {setting}")
+    return secret
+
+
+def read_ca(path: Path) -> Path:
+    """Return the path of a CA that can be read as one: it is named now, not when a connection fails."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as why:  # an SSLError is one
+        raise CredentialsError(
+            f"{path} is no CA to trust ({why.strerror or why}): repair WAFERLINE_TLS_CA_FILE"
+        ) from why
+    return path

@@ -1,0 +1,1 @@
+"""One running service: its readers of streams, its health, its HTTP server."""

@@ -1,0 +1,1 @@
+"""What crosses a stream or is stored: events, postings, alerts, and the names in them; pure."""

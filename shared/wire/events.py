@@ -1,0 +1,672 @@
+"""The events: what each says, which values it allows, and how a CloudEvent is read strictly."""
+
+import json
+import re
+import reprlib
+from collections import Counter
+from datetime import UTC, date, datetime
+from functools import partial
+from hashlib import sha256
+from math import isinf, isnan
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from uuid import UUID
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from shared.wire.catalog import PRODUCTS
+from shared.wire.streams import Role
+
+WAFERS_MAX = 1_000_000
+LOT_WAFERS_MAX = 25
+DAY_MIN = date(2000, 1, 1)
+DAY_MAX = date(2100, 12, 31)
+SEQUENCE_MAX = 10**18 - 1
+NESTING_MAX = 8  # an event needs 3
+EPOCH = date(1970, 1, 1)
+UNALLOCATED = "unallocated"  # no site yet
+UNATTRIBUTED = "unattributed"  # no supplier yet
+PREFIX = "waferline."
+VERSION = ".v1"
+
+ReasonCode = Literal[
+    "malformed",
+    "duplicate_key",
+    "unknown_type",
+    "unknown_version",
+    "unknown_product",
+    "fraction",
+    "out_of_bounds",
+    "date_out_of_bounds",
+    "movement_in_future",
+    "identity_conflict",
+    "foreign_source",
+]
+"""Why an event was refused; stable, so that a program may act on it."""
+
+# ---------------------------------------------------------------- values
+
+
+def _known_product(product: str) -> str:
+    if product not in PRODUCTS:
+        raise PydanticCustomError("unknown_product", "is not in the catalogue: {known}", {"known": ", ".join(PRODUCTS)})
+    return product
+
+
+def _bounded_day(day: date) -> date:
+    if not DAY_MIN <= day <= DAY_MAX:
+        raise PydanticCustomError("date_out_of_bounds", "is outside 2000-01-01 to 2100-12-31")
+    return day
+
+
+def _whole_day(value: object) -> object:
+    """Take a day only as YYYY-MM-DD (or a `date`): pydantic would also take a midnight, or seconds."""
+    if isinstance(value, str) and not re.fullmatch(r"(?a)\d{4}-\d{2}-\d{2}", value):
+        raise PydanticCustomError("malformed", "is not a day as YYYY-MM-DD")
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _bounded_time(time: datetime) -> datetime:
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # before the year 1 or after 9999, once its offset is taken off
+        raise PydanticCustomError("date_out_of_bounds", "is outside 2000-01-01 to 2100-12-31") from None
+    _bounded_day(time.date())
+    return time
+
+
+def _parse_time(value: object) -> object:
+    """Take an instant as RFC 3339 writes it, with its offset."""
+    if isinstance(value, str):
+        if not re.fullmatch(r"(?a)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", value):
+            raise PydanticCustomError("malformed", "is not an RFC 3339 time with an offset")
+        return datetime.fromisoformat(value.upper())
+    return value
+
+
+def _parse_sequence(value: object) -> object:
+    """Take a sequence as CloudEvents writes it, a string of digits."""
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,17}", value):
+        return int(value)
+    raise PydanticCustomError("malformed", "is not a positive whole number as a string of at most 18 digits")
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
+# one line: PostgreSQL takes no NUL in a text, and a log line or a CSV cell no line break
+Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+Product = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_known_product),
+    WithJsonSchema({"type": "string", "enum": list(PRODUCTS)}),
+]
+Wafers = Annotated[int, Field(ge=1, le=WAFERS_MAX)]
+WafersOrNone = Annotated[int, Field(ge=0, le=WAFERS_MAX)]
+Revision = Annotated[int, Field(ge=0, le=1_000_000)]
+Day = Annotated[
+    date,
+    BeforeValidator(_whole_day),
+    AfterValidator(_bounded_day),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date",
+            "pattern": r"^(20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        }
+    ),
+]
+Time = Annotated[
+    AwareDatetime,
+    BeforeValidator(_parse_time),
+    AfterValidator(_bounded_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            # an offset takes the ends into the years beside
+            "pattern": r"^(1999|20[0-9]{2}|210[01])-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+            r"([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+        }
+    ),
+]
+Sequence = Annotated[
+    int,
+    BeforeValidator(_parse_sequence),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}),
+]
+Firmness = Literal["planned", "material", "manufacturing", "firm", "immediate"]
+FIRMNESS: tuple[Firmness, ...] = ("planned", "material", "manufacturing", "firm", "immediate")
+"""Grades of a commit from the least to the most certain (EDIFACT code list 4017)."""
+
+# ---------------------------------------------------------------- what each event says
+
+
+class EventData(BaseModel):
+    """What an event says, besides who said it and when."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    type: ClassVar[str]
+    said_by: ClassVar[frozenset[Role]]
+    movement: ClassVar[bool] = False
+    columns: ClassVar[dict[str, str]] = {}
+    """Which field stands in the columns `line`, `day` and `wafers` of a batch, where its name differs."""
+
+
+SUPPLIER: frozenset[Role] = frozenset({"supplier"})
+DATACENTER: frozenset[Role] = frozenset({"datacenter"})
+EVERYONE = SUPPLIER | DATACENTER
+
+
+class Keyed(EventData):
+    """Something about one product, at one site, of one supplier."""
+
+    product: Product
+    site: Name
+    supplier: Name
+
+
+class Movement(Keyed):
+    """Wafers that went from one stage to another on the day of the event's time."""
+
+    movement: ClassVar[bool] = True
+    wafers: Wafers
+
+
+class SupplyAgreed(Keyed):
+    """A letter of intent or a contract names a rate: a headline, never counted as supply."""
+
+    type = "supply.agreed"
+    said_by = SUPPLIER
+    columns = {"line": "agreement", "wafers": "wafers_per_month", "day": "starts_on"}
+    agreement: Name
+    instrument: Literal["LOI", "MOU", "LTA"]
+    wafers_per_month: WafersOrNone
+    starts_on: Day
+    ends_on: Day
+    revision: Revision
+
+
+class SupplyCommitted(Keyed):
+    """A supplier promises wafers at the dock by a day; 0 withdraws."""
+
+    type = "supply.committed"
+    said_by = SUPPLIER
+    columns = {"day": "due"}
+    line: Name
+    due: Day
+    firmness: Firmness
+    wafers: WafersOrNone
+    revision: Revision
+    reason: Text = ""
+
+
+class LotStarted(Movement):
+    """A lot of up to 25 wafers has entered the fab."""
+
+    type = "lot.started"
+    said_by = SUPPLIER
+    columns = {"line": "lot", "day": "due_out"}
+    lot: Name
+    fab: Name
+    wafers: Annotated[int, Field(ge=1, le=LOT_WAFERS_MAX)]
+    due_out: Day
+
+
+class LotScrapped(Movement):
+    """Wafers of a lot were lost in the fab."""
+
+    type = "lot.scrapped"
+    said_by = SUPPLIER
+    columns = {"line": "lot"}
+    lot: Name
+    cause: Text
+
+
+class LotFinished(Movement):
+    """A lot has left the last test: credited with what its real yield is worth at planned yield.
+
+    `yield_variance` is what the credit lacks against the wafers in process, negative where it exceeds them.
+    """
+
+    type = "lot.finished"
+    said_by = SUPPLIER
+    columns = {"line": "lot"}
+    lot: Name
+    wafers: WafersOrNone
+    yield_variance: Annotated[int, Field(ge=-WAFERS_MAX, le=WAFERS_MAX)]
+
+
+class ShipmentDispatched(Movement):
+    """Finished wafers have left for a site, on a commit line or on none."""
+
+    type = "shipment.dispatched"
+    said_by = SUPPLIER
+    columns = {"line": "shipment", "day": "eta"}
+    shipment: Name
+    commit: Name | None
+    eta: Day
+    lots: Annotated[list[Name], Field(max_length=1000)]
+
+
+class ShipmentRevised(Keyed):
+    """A shipment is expected on another day, or at another site."""
+
+    type = "shipment.revised"
+    said_by = SUPPLIER
+    columns = {"line": "shipment", "day": "eta"}
+    shipment: Name
+    eta: Day
+    revision: Revision
+
+
+class ShipmentLost(Movement):
+    """Wafers of a shipment will never arrive."""
+
+    type = "shipment.lost"
+    said_by = EVERYONE
+    columns = {"line": "shipment"}
+    shipment: Name
+    owner: Name
+
+
+class SiteDeclared(EventData):
+    """A site exists or is planned: where, how large, on what evidence."""
+
+    type = "site.declared"
+    said_by = DATACENTER
+    columns = {"line": "site"}
+    site: Name
+    name: Text
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    mooring: Literal["onshore", "floating"]
+    mw: Annotated[int, Field(ge=0, le=100_000)]
+    pue_percent: Annotated[int, Field(ge=100, le=300)]
+    land_ha: Annotated[int, Field(ge=1, le=1_000_000)] | None
+    waterplane_m2: Annotated[int, Field(ge=1, le=100_000_000)] | None
+    kg_co2_per_mwh: Annotated[int, Field(ge=0, le=2_000)]
+    evidence: Text
+    confidence: Literal["sourced", "assumed"]
+    revision: Revision
+
+
+class PhasePlanned(EventData):
+    """A site is to energise so many MW of a platform on a day. MW is a stock, wafers are a flow."""
+
+    type = "phase.planned"
+    said_by = DATACENTER
+    columns = {"line": "phase", "day": "energise_on"}
+    site: Name
+    phase: Name
+    mw: Annotated[int, Field(ge=0, le=100_000)]
+    platform: Name
+    energise_on: Day
+    status: Literal["planned", "paused", "cancelled", "transferred"]
+    revision: Revision
+
+
+class DemandForecast(Keyed):
+    """A site expects to need wafers at its dock by a day; never enters available to promise."""
+
+    type = "demand.forecast"
+    said_by = DATACENTER
+    columns = {"day": "due"}
+    line: Name
+    due: Day
+    wafers: WafersOrNone
+    revision: Revision
+
+
+class DemandRequired(Keyed):
+    """A site orders wafers: at its dock by `due`, hence started by `start_by`; 0 withdraws."""
+
+    type = "demand.required"
+    said_by = DATACENTER
+    columns = {"day": "due"}
+    line: Name
+    due: Day
+    start_by: Day
+    priority: Annotated[int, Field(ge=1, le=9)]
+    wafers: WafersOrNone
+    revision: Revision
+
+
+class ShipmentReceived(Movement):
+    """A shipment has come in: so many wafers good, so many damaged."""
+
+    type = "shipment.received"
+    said_by = DATACENTER
+    columns = {"line": "shipment"}
+    shipment: Name
+    owner: Name
+    wafers: WafersOrNone
+    wafers_damaged: WafersOrNone
+
+    @model_validator(mode="after")
+    def _something_arrived(self) -> Self:
+        if self.wafers == 0 and self.wafers_damaged == 0:
+            raise PydanticCustomError("out_of_bounds", "wafers and wafers_damaged are both 0")
+        return self
+
+
+class WafersConsumed(Movement):
+    """Wafers of the stock were built into a phase."""
+
+    type = "wafers.consumed"
+    said_by = DATACENTER
+    columns = {"line": "phase"}
+    phase: Name
+
+
+class StockOpened(Movement):
+    """Wafers that were on hand before the log began."""
+
+    type = "stock.opened"
+    said_by = DATACENTER
+
+
+class StockTransferred(Movement):
+    """Wafers of the stock went to another site."""
+
+    type = "stock.transferred"
+    said_by = DATACENTER
+    to_site: Name
+
+
+class StockCounted(Keyed):
+    """Somebody counted what is on hand at the end of the day; the ledger posts the adjustment."""
+
+    type = "stock.counted"
+    said_by = DATACENTER
+    movement = True
+    columns = {"wafers": "counted"}
+    counted: WafersOrNone
+
+
+class EventReversed(EventData):
+    """An event was said in error; whoever said it takes it back."""
+
+    type = "event.reversed"
+    said_by = EVERYONE
+    reversed: EventId
+    reason: Text
+
+
+class SourceAdvanced(EventData):
+    """A watermark: this source has said all it knows up to and including a day."""
+
+    type = "source.advanced"
+    said_by = EVERYONE
+    columns = {"day": "through"}
+    through: Day
+
+
+EVENTS: dict[str, type[EventData]] = {
+    data.type: data
+    for data in (
+        SupplyAgreed, SupplyCommitted, LotStarted, LotScrapped, LotFinished, ShipmentDispatched, ShipmentRevised,
+        ShipmentLost, SiteDeclared, PhasePlanned, DemandForecast, DemandRequired, ShipmentReceived, WafersConsumed,
+        StockOpened, StockTransferred, StockCounted, EventReversed, SourceAdvanced,
+    )
+}  # fmt: skip
+"""Every event by its name: `type` without the prefix and the version."""
+
+# ---------------------------------------------------------------- the envelope
+
+
+class Envelope(BaseModel):
+    """The attributes of a CloudEvent 1.0, with the extensions we use; `data` is read by its type."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    specversion: Literal["1.0"]
+    id: EventId
+    source: Name
+    type: Annotated[str, StringConstraints(max_length=100)]
+    time: Time
+    sequence: Sequence
+    subject: Text | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    recordedtime: Time | None = None
+    partitionkey: Text | None = None
+    correlationid: EventId | None = None
+    causationid: EventId | None = None
+    data: dict[str, Any]
+
+
+class Refused(Exception):
+    """An event that is not taken: why, where, and what stood there."""
+
+    def __init__(self, code: ReasonCode, path: str, message: str) -> None:
+        self.code: ReasonCode = code
+        self.path = _plain(path[:200])
+        self.message = _plain(message[:500])
+        super().__init__(f"{code} at {self.path or 'the whole'}: {self.message}")
+
+
+def _plain(text: str) -> str:
+    """Return the text with lone surrogates and control characters escaped: no store takes them all."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+class Event(BaseModel):
+    """One event as the services know it: an envelope whose `data` has been read."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    id: str
+    source: str
+    sequence: int
+    time: datetime
+    data: EventData
+    correlationid: str | None = None
+    causationid: str | None = None
+    recordedtime: datetime | None = None
+
+    @classmethod
+    def read(cls, cloud_event: bytes | dict[str, Any]) -> Self:
+        """Return the event a CloudEvents JSON object says; raise `Refused` with the reason and the field's path."""
+        raw = parse_strictly(cloud_event) if isinstance(cloud_event, bytes) else cloud_event
+        envelope = validate_strictly(Envelope, raw, "")
+        data = validate_strictly(data_class(envelope.type), envelope.data, "data.")
+        event = cls(
+            id=envelope.id,
+            source=envelope.source,
+            sequence=envelope.sequence,
+            time=envelope.time,
+            data=data,
+            correlationid=envelope.correlationid,
+            causationid=envelope.causationid,
+            recordedtime=envelope.recordedtime,
+        )
+        for attribute in ("subject", "partitionkey"):
+            given, due = getattr(envelope, attribute), getattr(event, attribute)
+            if given is not None and given != due:
+                raise Refused("malformed", attribute, f"is {given!r}, but the data says {due!r}")
+        return event
+
+    @property
+    def subject(self) -> str | None:
+        """What the event is about: its line, its lot, its shipment, its site."""
+        line = self.data.columns.get("line", "line")
+        subject: str | None = getattr(self.data, line, None)
+        return subject
+
+    @property
+    def partitionkey(self) -> str | None:
+        """The product: everything that meets in one formula has one product."""
+        return getattr(self.data, "product", None)
+
+    def content(self) -> dict[str, Any]:
+        """Return the CloudEvent without `recordedtime`: what makes two events the same.
+
+        A field of the data at its default is left out: one that a contract gains later alters no event.
+        """
+        content: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": self.source,
+            "type": PREFIX + self.data.type + VERSION,
+            "time": write_time(microseconds(self.time)),
+            "sequence": str(self.sequence),
+            "datacontenttype": "application/json",
+            "data": self.data.model_dump(mode="json", exclude_defaults=True),
+        }
+        for attribute in ("subject", "partitionkey", "correlationid", "causationid"):
+            value = getattr(self, attribute)
+            if value is not None:
+                content[attribute] = value
+        return content
+
+    def cloud_event(self) -> dict[str, Any]:
+        """Return the CloudEvents JSON object, `recordedtime` included where the ledger gave one."""
+        content = self.content()
+        if self.recordedtime is not None:
+            content["recordedtime"] = write_time(microseconds(self.recordedtime))
+        return content
+
+
+def data_class(type_: str) -> type[EventData]:
+    """Return the class of a CloudEvents `type`; raise `Refused` for one we do not know, or not in this version."""
+    name, _, version = type_.removeprefix(PREFIX).rpartition(".")
+    if not type_.startswith(PREFIX) or name not in EVENTS:
+        raise Refused("unknown_type", "type", f"{type_[:80]!r} is none of ours")
+    if "." + version != VERSION:
+        raise Refused("unknown_version", "type", f"{name} is known as {VERSION[1:]}, not {version}")
+    return EVENTS[name]
+
+
+# ---------------------------------------------------------------- identity
+
+
+def canonical(content: dict[str, Any]) -> bytes:
+    """Return RFC 8785 canonical JSON. Events hold no floats, so sorted keys without blanks are all it takes."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def event_id(time: datetime, source: str, cause: str, n: int = 0) -> str:
+    """Return a UUIDv7 (RFC 9562) made of the time and a hash of (source, cause, n).
+
+    It sorts by time, which a unique index likes, and an event said again gets the same id again.
+    """
+    tail = sha256(f"{source}\n{cause}\n{n}".encode()).digest()
+    number = (microseconds(time) // 1000) << 80 | int.from_bytes(tail[:10])
+    number = number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+    return str(UUID(int=number))
+
+
+def microseconds(time: datetime) -> int:
+    """Return whole microseconds since 1970, UTC."""
+    since = time - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def write_time(us: int) -> str:
+    """Return microseconds since 1970 the one way we write them: UTC, six decimals, Z."""
+    seconds, rest = divmod(us, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+
+
+def day_number(day: date) -> int:
+    """Return days since 1970-01-01, as they stand in the columns."""
+    return (day - EPOCH).days
+
+
+# ---------------------------------------------------------------- strict reading
+
+
+class _Duplicated(dict[str, Any]):
+    """A JSON object that named a key twice."""
+
+    key = ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        result = _Duplicated(result)
+        result.key = Counter(name for name, _ in pairs).most_common(1)[0][0]
+    return result
+
+
+def _whole(digits: str) -> int:
+    """Return the number, cut where it is past all bounds: Python refuses to read more than 4,300 digits."""
+    return int(digits[:40])
+
+
+def _check_shape(value: dict[str, Any] | list[Any], path: str = "", depth: int = 1) -> None:
+    if depth > NESTING_MAX:
+        raise Refused("malformed", path.rstrip("."), "is nested too deeply")
+    if isinstance(value, _Duplicated):
+        raise Refused("duplicate_key", path + value.key, "is named twice")
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, dict | list):
+            _check_shape(inner, f"{path}{name}.", depth + 1)
+
+
+_parse = partial(json.loads, object_pairs_hook=_object, parse_int=_whole)
+
+
+def parse_strictly(body: bytes | str) -> dict[str, Any]:
+    """Return the JSON object in `body`; raise `Refused` if it is none, names a key twice or is nested too deeply."""
+    try:
+        value = _parse(body if isinstance(body, str) else body.decode())
+    except RecursionError:
+        raise Refused("malformed", "", "is nested too deeply") from None
+    except ValueError as error:
+        raise Refused("malformed", "", f"is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Refused("malformed", "", f"is a JSON {type(value).__name__}, not an object")
+    _check_shape(value)
+    return value
+
+
+_CODES: dict[str, ReasonCode] = {
+    "unknown_product": "unknown_product",
+    "date_out_of_bounds": "date_out_of_bounds",
+    "out_of_bounds": "out_of_bounds",
+    "greater_than_equal": "out_of_bounds",
+    "less_than_equal": "out_of_bounds",
+    "int_parsing_size": "out_of_bounds",
+    "too_long": "out_of_bounds",
+    "string_too_long": "out_of_bounds",
+}
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate_strictly(model: type[Model], value: object, prefix: str) -> Model:
+    """Return the model that the value is; raise `Refused` for the first thing wrong, its path after the prefix."""
+    if isinstance(value, dict) and not value.keys() <= model.model_fields.keys():
+        # pydantic would describe each of a hundred thousand strangers
+        stranger = next(name for name in value if name not in model.model_fields)
+        raise Refused("malformed", prefix + stranger, "is no field of it")
+    try:
+        return model.model_validate(value)
+    except ValidationError as invalid:
+        error = invalid.errors(include_url=False)[0]
+    code = _CODES.get(error["type"], "malformed")
+    given = error["input"]
+    if isinstance(given, float) and error["type"].startswith("int") and not isnan(given):
+        code = "out_of_bounds" if isinf(given) else "fraction"
+    path = prefix + ".".join(str(part) for part in error["loc"])
+    shown = "" if error["type"] in ("missing", "out_of_bounds") else f", not {_shorten(given)}"
+    raise Refused(code, path.rstrip("."), error["msg"].removeprefix("Input ") + shown)
+
+
+def _shorten(value: object) -> str:
+    return reprlib.repr(value)[:60]

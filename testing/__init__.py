@@ -1,0 +1,1 @@
+"""Twins, folds, servers and simulations that tests and benchmarks share."""

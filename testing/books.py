@@ -1,0 +1,67 @@
+"""A few events for a store, and all that it then holds and remembers: for the tests of both databases."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from services.ledger.store.database import Database
+from services.ledger.store.postgres import PostgresDatabase
+from services.ledger.store.recording import Outcome, record_entries
+from services.ledger.store.sqlite import SqliteDatabase
+from services.ledger.store.store import Store
+from shared.play.voice import Voice
+from shared.wire.batch import EventBatch
+from shared.wire.events import (
+    Event,
+    EventReversed,
+    ShipmentReceived,
+    SourceAdvanced,
+    StockCounted,
+    StockOpened,
+    microseconds,
+)
+from testing.fold import TABLES
+
+KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+NOW = microseconds(NOON)
+
+
+def connect_to(address: str, *, read_only: bool = False) -> Database:
+    """A connection to the database at an address."""
+    kind = PostgresDatabase if address.startswith("postgresql:") else SqliteDatabase
+    return kind(address, read_only=read_only)
+
+
+def say(voice: Voice, count: int = 1, site: str = "abilene") -> list[Event]:
+    return [voice.say(NOON, StockOpened(wafers=10, **(KEY | {"site": site}))) for _ in range(count)]
+
+
+def everything(voice: Voice) -> list[Event]:
+    """Events that touch every table."""
+    (opened,) = say(voice)
+    return [
+        opened,
+        voice.say(NOON, ShipmentReceived(shipment="s", owner="samsung", wafers=5, wafers_damaged=1, **KEY)),
+        voice.say(NOON, StockCounted(counted=7, **KEY)),
+        voice.say(NOON, EventReversed(reversed=opened.id, reason="")),
+        voice.say(NOON, SourceAdvanced(through=NOON.date())),
+    ]
+
+
+def record(store: Store, events: list[Event], *more: bytes, now: int = NOW) -> Outcome:
+    bodies = [EventBatch.of(events).encode(), *more]
+    entries = [(f"{store.head.batch + 1}-{n}", body) for n, body in enumerate(bodies)]
+    return record_entries(store, "demand", "americas", "datacenter", entries, now=now, told=NOW + 5)
+
+
+def contents(address: str) -> dict[str, list[Any]]:
+    """Everything that a store holds."""
+    database = connect_to(address, read_only=True)
+    rows = {table: sorted(database.query(f"SELECT * FROM {table}"), key=repr) for table in TABLES}  # noqa: S608
+    database.close()
+    return rows
+
+
+def remembered(store: Store) -> tuple[Any, ...]:
+    """What a store knows without looking, and another one that is opened there must know, too."""
+    return (store.head, store.progress, store.last_event, store.last_posting, store.memory.reversed, dict(store._names))

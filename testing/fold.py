@@ -1,0 +1,231 @@
+"""The harness: events in, through a real store and their postings on the wire, curves out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.aggregator.fold.curves import OPEN, Curves
+from services.aggregator.plan.projection import Projection, project
+from services.ledger.store.database import Database
+from services.ledger.store.migrating import migrate
+from services.ledger.store.postgres import PostgresDatabase
+from services.ledger.store.recording import Outcome, record_entries
+from services.ledger.store.sqlite import SqliteDatabase
+from services.ledger.store.store import Store, open_store
+from shared.wire.batch import BATCH_MAX, EventBatch
+from shared.wire.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event, day_number, microseconds
+from shared.wire.postings import Measure, PostingBatch, Recorded, Refusal
+from shared.wire.streams import Role, said
+
+Spoken = Event | dict[str, Any]
+"""An event, or a CloudEvent that need not be one."""
+Cell = tuple[Measure, int, tuple[str, str, str]]
+
+NOW = microseconds(datetime(2101, 1, 1, tzinfo=UTC))
+EPOCH = 7
+TABLES = (
+    "store", "head", "names", "keys", "batches", "events", "refusals", "postings", "lines", "stock", "counts",
+    "reversals", "sources", "heard", "offsets", "tallies",
+)  # fmt: skip
+
+
+class Horizon(NamedTuple):
+    """The days that the curves hold."""
+
+    start: date = date(2026, 1, 1)
+    days: int = 366
+
+
+@dataclass
+class Folded:
+    """What became of some events."""
+
+    store: Store
+    curves: Curves
+    outcomes: list[Outcome] = field(default_factory=list)
+    told: list[Recorded] = field(default_factory=list)
+
+    @property
+    def state_hash(self) -> str:
+        return self.curves.state_hash()
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        return [refusal for told in self.told for refusal in told.refusals]
+
+    @property
+    def duplicates(self) -> int:
+        return sum(outcome.duplicates for outcome in self.outcomes)
+
+    def stages(self, day: date | None = None, **only: str) -> dict[str, int]:
+        """The wafers in each stage of all keys that have the parts named, at the end of a day or of all days."""
+        grouping = self.curves.group(**only)
+        stages = self.curves.stages(grouping, None if day is None else day_number(day))
+        found = {name: int(getattr(stages, name).sum()) for name in ("wip", "finished", "in_transit", "on_hand")}
+        return found | {"open_commit": int(stages.open_commit.sum())}
+
+    def planned(self, *measures: Measure, **only: str) -> dict[date, int]:
+        """The wafers of some plans by day, zeros left out, inside the horizon."""
+        daily = self.curves.planned(self.curves.group(**only), measures).sum(axis=0)
+        first = self.curves.start - 1
+        return {date.fromordinal(719_163 + first + int(row)): int(daily[row]) for row in daily.nonzero()[0]}
+
+    def open(self, **only: str) -> dict[date, int]:
+        """The open commits by day, whatever their grade."""
+        return self.planned(*OPEN, **only)
+
+    def project(self, today: date, firmness: str = "planned", **only: Any) -> Projection:
+        """The projection of the one product and site that the parts name."""
+        assert firmness in FIRMNESS
+        (projection,) = project(self.curves, firmness, day_number(today), **only)
+        return projection
+
+    def cells(self) -> dict[Cell, int]:
+        """The sum of all postings by cell, zeros left out."""
+        return cells_of(self.store)
+
+
+def cells_of(store: Store) -> dict[Cell, int]:
+    """The sum of all postings of a store by cell, zeros left out."""
+    cells: dict[Cell, int] = {}
+    for stored in store.told_batches(0, 1_000_000):
+        batch = stored.postings
+        columns = (batch.measures, batch.days, batch.products, batch.sites, batch.suppliers, batch.wafers)
+        for measure, day, product, site, supplier, wafers in zip(*columns, strict=True):
+            cell = (Measure(measure), day, (batch.names[product], batch.names[site], batch.names[supplier]))
+            cells[cell] = cells.get(cell, 0) + wafers
+    return {cell: wafers for cell, wafers in cells.items() if wafers}
+
+
+def fold(
+    events: Sequence[Spoken],
+    *,
+    batches: int | Sequence[int] = BATCH_MAX,
+    horizon: Horizon = Horizon(),  # noqa: B008
+    path: Path | str = ":memory:",
+    reopen: bool = False,
+    now: int = NOW,
+) -> Folded:
+    """Record events in the order given, and fold what the ledger stored, as it is told on the stream.
+
+    `batches` says how many events a batch holds at most, or the first, the second ... and the rest together.
+    A batch is of one source, so another source's event begins another. `reopen` opens the store anew before each.
+    """
+    folded = Folded(fresh_store(path), Curves(*horizon))
+    record(folded, events, batches=batches, path=path if reopen else None, now=now)
+    catch_up(folded)
+    return folded
+
+
+def fresh_store(path: Path | str = ":memory:") -> Store:
+    """Return a new store: on SQLite a copy of one that was made once, as making the tables takes its time.
+
+    At a `postgresql://` URL what was there before is deleted, for the same reason.
+    """
+    if str(path).startswith("postgresql:"):
+        return Store(_emptied(str(path)))
+    database = SqliteDatabase(path)
+    _template().connection.backup(database.connection)
+    return Store(database)
+
+
+def _emptied(url: str) -> Database:
+    database = PostgresDatabase(url)
+    migrate(database, epoch=EPOCH)
+    database.begin()
+    for table in TABLES:
+        if table not in ("store", "head"):
+            database.execute(f"DELETE FROM {table}")  # noqa: S608
+    database.execute("UPDATE head SET batch = 0, hash = ?", (bytes(32),))
+    database.commit()
+    return database
+
+
+@cache
+def _template() -> SqliteDatabase:
+    database = SqliteDatabase(":memory:")
+    migrate(database, epoch=EPOCH)
+    return database
+
+
+def record(
+    folded: Folded,
+    events: Sequence[Spoken],
+    *,
+    batches: int | Sequence[int] = BATCH_MAX,
+    path: Path | str | None = None,
+    now: int = NOW,
+) -> None:
+    """Record some more events; the curves do not hear of them. With a path, each batch meets a fresh store."""
+    role = roles(events)
+    for run in cut(events, batches):
+        if path is not None:
+            folded.store.close()
+            folded.store = open_store(path)
+        source = source_of(run[0])
+        bodies = list(enter(run))
+        batch = folded.store.head.batch + 1
+        entries = [(f"{batch}-{n}", body) for n, body in enumerate(bodies)]
+        stream = said(role[source], source)
+        folded.outcomes.append(record_entries(folded.store, stream, source, role[source], entries, now=now))
+
+
+def catch_up(folded: Folded) -> None:
+    """Fold what is stored beyond the curves' position, through the JSON that the entries carry."""
+    for stored in folded.store.told_batches(folded.curves.position, 1_000_000):
+        folded.curves.add(PostingBatch.model_validate_json(stored.postings.encode()))
+        folded.told.append(Recorded.model_validate_json(stored.verdict.encode()))
+
+
+def cut(events: Sequence[Spoken], batches: int | Sequence[int]) -> Iterator[list[Spoken]]:
+    """Yield runs of one source, none longer than its turn of `batches` says."""
+    sizes = repeat(batches) if isinstance(batches, int) else chain(batches, repeat(BATCH_MAX))
+    run: list[Spoken] = []
+    size = next(sizes)
+    for event in events:
+        if run and (len(run) >= size or source_of(event) != source_of(run[0])):
+            yield run
+            run, size = [], next(sizes)
+        run.append(event)
+    if run:
+        yield run
+
+
+def enter(run: Sequence[Spoken]) -> Iterator[bytes]:
+    """Yield the entries that say some events of one source: in columns where they follow each other, else alone."""
+    batch: list[Event] = []
+    for event in (*run, None):
+        follows = isinstance(event, Event) and batch and event.sequence == batch[-1].sequence + 1
+        if batch and (not follows or len(batch) == BATCH_MAX):
+            yield EventBatch.of(batch).encode() if len(batch) > 1 else orjson.dumps(batch[0].cloud_event())
+            batch = []
+        if isinstance(event, Event):
+            batch.append(event)
+        elif event is not None:
+            yield orjson.dumps(event)
+
+
+def source_of(event: Spoken) -> str:
+    """Who says an event."""
+    return event.source if isinstance(event, Event) else str(event["source"])
+
+
+def roles(events: Sequence[Spoken]) -> dict[str, Role]:
+    """What each source is, judged by what only one role may say; a datacenter where nothing tells."""
+    found: dict[str, Role] = {}
+    for event in events:
+        name = event.data.type if isinstance(event, Event) else _name(event.get("type"))
+        said_by = EVENTS[name].said_by if name in EVENTS else frozenset[Role]()
+        if len(said_by) == 1:
+            found.setdefault(source_of(event), next(iter(said_by)))
+    return {source_of(event): found.get(source_of(event), "datacenter") for event in events}
+
+
+def _name(type_: object) -> str:
+    return str(type_).removeprefix(PREFIX).removesuffix(VERSION)

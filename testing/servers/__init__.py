@@ -1,0 +1,1 @@
+"""Real servers for tests: Redis, PostgreSQL, containers, HTTP with certificates."""

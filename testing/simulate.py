@@ -1,0 +1,62 @@
+"""The parties of a scenario played against each other, day by day, as they would be over the streams."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from services.datacenter.buildout import Buildout
+from services.supplier.fab import Fab
+from shared.play.scenario import Scenario, Variant, load_scenario
+from shared.wire.batch import Row
+from shared.wire.events import Event
+
+SUPPLY_HEARD = ("supply.committed", "shipment.dispatched", "shipment.revised", "shipment.lost")
+DEMAND_HEARD = ("demand.forecast", "demand.required")
+_in_order = attrgetter("time", "source", "sequence")
+
+
+def simulate(
+    variant: Variant,
+    until: date,
+    seed: int = 1,
+    scenario: Scenario | None = None,
+    backwards: bool = False,
+) -> Iterator[tuple[str, list[Event | dict[str, Any]]]]:
+    """Yield what each source says on each day, the days in order; within a day the suppliers first, or last.
+
+    A party hears what the others said up to the lag before; what one misspoke is never heard.
+    """
+    scenario = scenario or load_scenario()
+    start = scenario.starts_on
+    parties: dict[str, Fab | Buildout] = {
+        **{name: Fab(scenario, name, seed, start, until, variant) for name in scenario.suppliers},
+        **{name: Buildout(scenario, name, seed, start, until, variant) for name in scenario.datacenters},
+    }
+    supply: dict[date, list[Row]] = {}
+    demand: dict[date, list[Row]] = {}
+    day = start
+    while day <= until:
+        heard_on = day - timedelta(days=scenario.play.lag_days)
+        supplied = sorted(supply.pop(heard_on, []), key=_in_order)
+        demanded = sorted(demand.pop(heard_on, []), key=_in_order)
+        for name in reversed(parties) if backwards else parties:
+            if name in scenario.suppliers:
+                said = parties[name].act(day, demanded)
+                supply.setdefault(day, []).extend(_rows(said, SUPPLY_HEARD))
+            else:
+                said = parties[name].act(day, supplied)
+                demand.setdefault(day, []).extend(_rows(said, DEMAND_HEARD))
+            yield name, said
+        day += timedelta(days=1)
+
+
+def _rows(said: list[Event | dict[str, Any]], names: tuple[str, ...]) -> list[Row]:
+    return [Row.of(event) for event in said if isinstance(event, Event) and event.data.type in names]
+
+
+@cache
+def told(variant: Variant, until: date) -> tuple[Event, ...]:
+    """Return every event that was said right, kept for the tests that look at the same run."""
+    return tuple(event for _, said in simulate(variant, until) for event in said if isinstance(event, Event))

@@ -1,0 +1,1 @@
+"""Naive twins: short, slow implementations that fast code is compared with."""

@@ -1,0 +1,182 @@
+"""The sites against their naive twin, whatever is said in whatever order; a story; and the reference programme."""
+
+import itertools
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.aggregator.fold.lines import Lines
+from services.aggregator.fold.sites import Planned, Sites
+from shared.play.scenario import load_scenario
+from shared.play.voice import Voice
+from shared.wire.batch import Row, canonical_bodies
+from shared.wire.events import Event, EventReversed, PhasePlanned, SiteDeclared
+from testing.simulate import told
+from testing.twins.ledger import number
+
+FIRST = datetime(2026, 4, 1, 12, tzinfo=UTC)
+ABILENE: dict[str, Any] = {
+    "name": "Abilene", "country": "US", "mooring": "onshore", "mw": 1200, "pue_percent": 120, "land_ha": 350,
+    "waterplane_m2": None, "kg_co2_per_mwh": 380, "evidence": "", "confidence": "sourced",
+}  # fmt: skip
+
+days, revisions = st.integers(0, 9), st.integers(0, 3)
+declarations = st.builds(
+    lambda site, mw, revision: SiteDeclared(site=site, revision=revision, **(ABILENE | {"mw": mw})),
+    st.sampled_from(["abilene", "narvik"]), st.integers(0, 3), revisions,
+)  # fmt: skip
+phases = st.builds(
+    lambda site, phase, mw, day, status, revision: PhasePlanned(
+        site=site, phase=phase, mw=mw, platform="VR-NVL72", energise_on=date(2026, 4, 1) + timedelta(days=day),
+        status=status, revision=revision,
+    ),
+    st.sampled_from(["abilene", "narvik"]), st.sampled_from(["1", "2"]), st.integers(0, 2), days,
+    st.sampled_from(["planned", "paused"]), revisions,
+)  # fmt: skip
+
+
+@st.composite
+def logs(draw):
+    """What two sources say of sites and phases, some of it taken back."""
+    voices, log = [Voice("americas"), Voice("emea")], []
+    for _ in range(draw(st.integers(0, 12))):
+        time = FIRST + timedelta(days=draw(days))
+        voice = draw(st.sampled_from(voices))
+        own = [event for event in log if event.source == voice.source]
+        if own and draw(st.integers(0, 4)) == 0:
+            data = EventReversed(reversed=draw(st.sampled_from(own)).id, reason="")
+        else:
+            data = draw(declarations | phases)
+        log.append(voice.say(time, data))
+    return log
+
+
+def sites_of(*parts: list[Event]) -> Sites:
+    sites = Sites()
+    for part in parts:
+        sites.add(canonical_bodies([Row.of(event) for event in part]))
+    return sites
+
+
+def everything(sites: Sites) -> list[Any]:
+    return [sites.declared(), sites.phases(), *(sites.timeline(site) for site in ("abilene", "narvik")), sites.state()]
+
+
+# ---------------------------------------------------------------- whatever is said
+
+
+@settings(max_examples=150, deadline=None)
+@given(logs(), st.randoms(use_true_random=False), st.integers(0, 12))
+def test_neither_order_nor_batches_nor_repetition_alter_anything(log, random, cut):
+    shuffled = random.sample(log, len(log)) + random.sample(log, len(log) // 3)
+
+    assert everything(sites_of(shuffled[:cut], shuffled[cut:])) == everything(sites_of(log))
+
+
+@settings(max_examples=100, deadline=None)
+@given(logs(), st.integers(0, 12))
+def test_sites_that_are_read_again_are_the_same_and_go_on_the_same(log, cut):
+    again = Sites.read(orjson.loads(orjson.dumps(sites_of(log[:cut]).state())))
+
+    assert everything(again) == everything(sites_of(log[:cut]))
+    again.add(canonical_bodies([Row.of(event) for event in log[cut:]]))
+    assert everything(again) == everything(sites_of(log))
+
+
+@settings(max_examples=150, deadline=None)
+@given(logs())
+def test_what_holds_is_what_was_revised_last_and_not_taken_back(log):
+    undone = {(event.source, event.data.reversed) for event in log if isinstance(event.data, EventReversed)}
+    held: dict[Any, list[Event]] = defaultdict(list)
+    for event in log:
+        if isinstance(event.data, SiteDeclared | PhasePlanned) and (event.source, event.id) not in undone:
+            declared = isinstance(event.data, SiteDeclared)
+            held[event.data.site if declared else (event.source, event.data.phase)].append(event)
+    now = {name: max(said, key=lambda event: (event.data.revision, event.id)) for name, said in held.items()}
+
+    sites = sites_of(log)
+    found: dict[Any, str] = {site: said[-1].id for site, said in sites.declared().items()}
+    for site, histories in sites.phases().items():
+        assert all(history[-1].site == site for history in histories)
+        found |= {(history[-1].source, history[-1].phase): history[-1].id for history in histories}
+    assert found == {name: event.id for name, event in now.items()}
+    for site in ("abilene", "narvik"):
+        on = [(entry.day, entry.event) for entry in sites.timeline(site) if entry.what == "energises"]
+        assert sorted(on) == sorted(
+            (number(event.data.energise_on), event.id)
+            for event in now.values()
+            if isinstance(event.data, PhasePlanned) and (event.data.site, event.data.status) == (site, "planned")
+        )
+
+
+# ---------------------------------------------------------------- worked by hand
+
+
+@pytest.fixture
+def story() -> list[Event]:
+    """A site of two phases, of which the first slips, and then the second is paused; a word too many is taken back."""
+    voice, at = Voice("americas"), (FIRST + timedelta(days=day) for day in itertools.count())
+    first = PhasePlanned(
+        site="abilene", phase="a1", mw=200, platform="VR-NVL72", energise_on=date(2026, 6, 1), status="planned",
+        revision=0,
+    )  # fmt: skip
+    second = first.model_copy(update={"phase": "a2", "mw": 300, "energise_on": date(2026, 9, 1)})
+    slipped = first.model_copy(update={"energise_on": date(2026, 7, 1), "revision": 1})
+    wrong = first.model_copy(update={"mw": 2000, "revision": 2})
+    log = [
+        voice.say(next(at), data)
+        for data in (
+            SiteDeclared(site="abilene", revision=0, **ABILENE), first, second, slipped,
+            second.model_copy(update={"status": "paused", "revision": 1}), wrong,
+        )
+    ]  # fmt: skip
+    return [*log, voice.say(next(at), EventReversed(reversed=log[-1].id, reason="a zero too many"))]
+
+
+def test_a_time_line_tells_each_change_on_its_day_and_what_is_still_to_happen(story):
+    told = [
+        (entry.day - number(date(2026, 4, 1)), entry.what, entry.phase, entry.mw, entry.changes)
+        for entry in sites_of(story).timeline("abilene")
+    ]
+
+    june, july = number(date(2026, 6, 1)), number(date(2026, 7, 1))
+    assert told == [
+        (0, "declared", None, 1200, {}),
+        (1, "planned", "a1", 200, {}),
+        (2, "planned", "a2", 300, {}),
+        (3, "altered", "a1", 200, {"energise_on": (june, july)}),
+        (4, "altered", "a2", 300, {"status": ("planned", "paused")}),
+        (91, "energises", "a1", 200, {}),
+    ]
+
+
+def test_lines_leave_out_what_is_said_of_sites(story):
+    lines = Lines()
+    lines.add(canonical_bodies([Row.of(event) for event in story]))
+
+    assert lines.state()[:2] == [[], []]
+
+
+# ---------------------------------------------------------------- the reference programme
+
+
+def test_the_programme_declares_its_sites_with_the_megawatts_of_its_phases():
+    scenario, day = load_scenario(), date(2026, 5, 31)
+    sites = sites_of(list(told("loi_headline", day)))
+    declared, planned = sites.declared(), sites.phases()
+
+    assert {site: said[-1].mw for site, said in declared.items()} == {
+        site: each.mw.value for site, each in scenario.sites.items()
+    }
+    assert {said[-1].mooring for said in declared.values()} == {"onshore", "floating"}
+    assert [said.revision for said in declared["KR-FDC-FLEET"]] == [0, 1]
+    stopped = {site: {history[-1].status for history in histories} - {"planned"} for site, histories in planned.items()}
+    assert {site: status for site, status in stopped.items() if status} == {
+        "TX-ABILENE": {"cancelled"}, "GB-STARGATE": {"paused"}, "NO-NARVIK": {"transferred"},
+    }  # fmt: skip
+    assert all(isinstance(said, Planned) for histories in planned.values() for history in histories for said in history)

@@ -1,0 +1,255 @@
+"""A simulated group of sites: nothing is received twice, no stock is negative, and the script is played."""
+
+from collections import Counter
+from datetime import date, timedelta
+from itertools import pairwise
+
+import orjson
+import pytest
+
+from shared.play.scenario import load_scenario
+from shared.wire.batch import read_entry
+from shared.wire.events import EVENTS, Event
+from testing.simulate import simulate, told
+
+UNTIL = date(2027, 10, 31)
+DATACENTERS = ("stargate-americas", "stargate-emea", "stargate-apac")
+
+
+@pytest.fixture(scope="module")
+def run():
+    return told("announced_sites_only", UNTIL)
+
+
+def of(events, name):
+    return [event for event in events if event.data.type == name]
+
+
+def arrivals(events):
+    """Yield the shipment and the wafers of each receipt that stands, and of each loss."""
+    wrong = {event.data.reversed for event in of(events, "event.reversed")}
+    for event in events:
+        if event.data.type in {"shipment.received", "shipment.lost"} and event.id not in wrong:
+            wafers = event.data.wafers + getattr(event.data, "wafers_damaged", 0)
+            yield (event.data.owner, event.data.shipment), wafers
+
+
+def test_every_event_of_the_contract_is_said(run):
+    assert {event.data.type for event in run} == set(EVENTS)
+
+
+def test_no_shipment_brings_more_than_was_sent(run):
+    sent = {(e.source, e.data.shipment): e.data.wafers for e in of(run, "shipment.dispatched")}
+    arrived = Counter()
+    for shipment, wafers in arrivals(run):
+        arrived[shipment] += wafers
+
+    assert arrived.keys() <= sent.keys()
+    assert [key for key, wafers in arrived.items() if wafers > sent[key]] == []
+
+
+def test_what_was_sent_long_ago_has_arrived_or_is_lost(run):
+    sent = {
+        (e.source, e.data.shipment): e.data.wafers
+        for e in of(run, "shipment.dispatched")
+        if e.time.date() < UNTIL - timedelta(weeks=4)
+    }
+    for shipment, wafers in arrivals(run):
+        if shipment in sent:
+            sent[shipment] -= wafers
+
+    assert {key: wafers for key, wafers in sent.items() if wafers} == {}
+
+
+def test_no_stock_is_ever_negative_and_each_count_is_nearly_right(run):
+    wrong = {event.data.reversed for event in of(run, "event.reversed")}
+    on_hand = Counter()
+    for event in sorted(of_stock(run), key=lambda e: e.time):
+        data = event.data
+        key = (data.product, data.site, data.supplier)
+        if event.id in wrong:
+            continue
+        if data.type in {"stock.opened", "shipment.received"}:
+            on_hand[key] += data.wafers
+        elif data.type == "stock.counted":
+            assert abs(on_hand[key] - data.counted) <= 3
+            on_hand[key] = data.counted
+        else:
+            on_hand[key] -= data.wafers
+        if data.type == "stock.transferred":
+            on_hand[data.product, data.to_site, data.supplier] += data.wafers
+
+        assert on_hand[key] >= 0, event
+
+
+def of_stock(run):
+    names = {"stock.opened", "shipment.received", "stock.counted", "wafers.consumed", "stock.transferred"}
+    return [event for event in run if event.data.type in names]
+
+
+def test_a_phase_is_given_no_more_than_it_needs_and_not_before_its_day(run):
+    scenario = load_scenario()
+    orders = {(e.data.line): e.data for e in of(run, "demand.required")}
+    phases = {}
+    for event in of(run, "phase.planned"):
+        phases[event.data.phase] = event.data
+    required = Counter()
+    for order in orders.values():
+        required[order.line.split(f".{order.product}.")[0], order.product] += order.wafers
+    consumed = Counter()
+    for event in of(run, "wafers.consumed"):
+        consumed[event.data.phase, event.data.product] += event.data.wafers
+        phase = phases[event.data.phase]
+
+        assert event.time.date() >= phase.energise_on
+        assert phase.status == "planned"
+
+    assert [key for key, wafers in consumed.items() if wafers > required[key]] == []
+    assert scenario.sites.keys() >= {phase.site for phase in phases.values()}
+
+
+def test_supply_falls_short_of_demand_early_on(run):
+    """The suppliers commit about 60 % at first: by mid 2027 some phases have not got what they need."""
+    day = date(2027, 6, 30)
+    orders = {e.data.line: e.data for e in of(run, "demand.required")}
+    opened = sum(e.data.wafers for e in of(run, "stock.opened"))
+    due = sum(order.wafers for order in orders.values() if order.due <= day) - opened
+    received = sum(e.data.wafers for e in of(run, "shipment.received") if e.time.date() <= day)
+
+    assert 0.6 < received / due < 0.9
+
+
+def test_opening_stock_is_what_was_required_of_earlier_starts(run):
+    start = load_scenario().starts_on
+    required, opened = Counter(), Counter()
+    for event in of(run, "demand.required"):
+        if event.data.start_by < start and event.data.revision == 0:
+            required[event.data.site, event.data.product] += event.data.wafers
+    for event in of(run, "stock.opened"):
+        opened[event.data.site, event.data.product] += event.data.wafers
+
+    assert opened == required
+    assert sum(opened.values()) > 228_000
+
+
+def test_an_order_takes_its_wafers_out_of_the_forecast(run):
+    orders = [event.data for event in of(run, "demand.required") if event.data.revision == 0]
+    last = {event.data.line: event.data.wafers for event in of(run, "demand.forecast")}
+    ordered = {order.line.rpartition(".")[0] for order in orders}
+    complete = {line for line in ordered if line in last and f"{line}.4" in {order.line for order in orders}}
+
+    assert complete
+    assert {last[line] for line in complete} == {0}
+
+
+def test_an_order_must_be_started_within_the_month_it_names(run):
+    for event in of(run, "demand.required"):
+        month = event.data.line.split(".")[-2]
+        lead = load_scenario_lead(event.data.product)
+
+        assert f"{event.data.start_by:%y%m}" == month
+        if event.data.revision == 0 and not event.data.line.startswith("NM-DONAANA.4."):  # that one slips
+            assert event.data.due == event.data.start_by + lead
+
+
+def load_scenario_lead(product, scenario=load_scenario()):  # noqa: B008 - read once
+    lead = scenario.lead_time(product)
+    return lead.cycle + lead.transit
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "day"),
+    [
+        ("TX-ABILENE.4", "cancelled", date(2026, 3, 6)),
+        ("GB-STARGATE.1", "paused", date(2026, 4, 9)),
+        ("NO-NARVIK.1", "transferred", date(2026, 4, 15)),
+    ],
+)
+def test_a_withdrawn_phase_leaves_no_demand(run, phase, status, day):
+    said = [event for event in of(run, "phase.planned") if event.data.phase == phase]
+    lines = {}
+    for event in run:
+        if event.data.type in {"demand.required", "demand.forecast"} and event.data.line.startswith(phase + "."):
+            lines.setdefault(event.data.line, []).append(event.data.wafers)
+
+    assert [(event.data.status, event.time.date()) for event in said[1:]] == [(status, day)]
+    assert any(wafers[0] for wafers in lines.values())
+    assert {wafers[-1] for wafers in lines.values()} == {0}
+
+
+def test_stock_of_a_withdrawn_site_is_transferred(run):
+    moved = {(event.data.site, event.data.to_site) for event in of(run, "stock.transferred")}
+
+    assert moved == {("NO-NARVIK", "AE-ABUDHABI-2"), ("GB-STARGATE", "AE-ABUDHABI")}
+
+
+def test_the_slipped_phase_takes_its_open_orders_with_it(run):
+    first, then = (e for e in of(run, "phase.planned") if e.data.phase == "MI-SALINE.1")
+    due = {}
+    delays = set()
+    for event in of(run, "demand.required"):
+        if event.data.line.startswith("MI-SALINE.1."):
+            if event.time.date() == date(2027, 10, 1):
+                delays.add(event.data.due - due[event.data.line])
+            due[event.data.line] = event.data.due
+
+    assert then.data.energise_on - first.data.energise_on == timedelta(weeks=13)
+    assert delays == {timedelta(weeks=13)}
+
+
+def test_a_slipped_phase_takes_its_forecasts_with_it(run):
+    due = {}
+    delays = set()
+    for event in of(run, "demand.forecast"):
+        if event.data.line.startswith("NM-DONAANA.4."):
+            if event.time.date() == date(2027, 7, 5) and event.data.line in due:
+                delays.add(event.data.due - due[event.data.line])
+            due[event.data.line] = event.data.due
+
+    assert timedelta(weeks=6) in delays
+
+
+def test_a_receipt_said_in_error_is_reversed_and_said_right(run):
+    by_id = {event.id: event for event in run}
+    for event in of(run, "event.reversed"):
+        wrong = by_id[event.data.reversed]
+        right = [
+            other.data.wafers
+            for other in of(run, "shipment.received")
+            if (other.source, other.data.shipment, other.data.owner)
+            == (wrong.source, wrong.data.shipment, wrong.data.owner)
+            and other.id != wrong.id
+        ]
+
+        assert len(right) == 1
+        assert right[0] < wrong.data.wafers
+    assert len(of(run, "event.reversed")) == 2
+
+
+def test_each_mistake_is_refused_and_the_right_event_follows():
+    scenario = load_scenario()
+    refused = []
+    for source, said in simulate("announced_sites_only", date(2027, 9, 30)):
+        role = "supplier" if source in scenario.suppliers else "datacenter"
+        for wrong, right in pairwise(said):
+            if isinstance(wrong, dict):
+                rows, refusals, _ = read_entry(orjson.dumps(wrong), source, role)
+                refused.append((source, refusals[0].code))
+
+                assert rows == []
+                assert isinstance(right, Event)
+                assert wrong["type"] == f"waferline.{right.data.type}.v1"
+
+    assert len(refused) == len(scenario.mistakes) == 10
+    assert {code for _, code in refused} == {
+        "fraction", "malformed", "unknown_product", "out_of_bounds", "date_out_of_bounds", "foreign_source"
+    }  # fmt: skip
+
+
+def test_sites_of_a_group_speak_with_its_voice(run):
+    groups = load_scenario().datacenters
+    site_of = {site.id: name for name, group in groups.items() for site in group.sites}
+
+    for event in run:
+        if event.source in DATACENTERS and hasattr(event.data, "site"):
+            assert site_of[event.data.site] == event.source

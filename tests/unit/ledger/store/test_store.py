@@ -1,0 +1,110 @@
+"""The store, where only SQLite or no database is asked; what both databases must do is in tests/component."""
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.ledger.store.migrating import StrangeStore
+from services.ledger.store.store import Progress, open_store
+from shared.play.voice import Voice
+from shared.wire.events import ShipmentReceived
+from testing.books import contents, everything, record, remembered, say
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "ledger.db")
+
+
+@pytest.fixture
+def voice() -> Voice:
+    return Voice("americas")
+
+
+@pytest.mark.parametrize("spare", [0, 1, 3, 6, 10, 15])
+def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_room(path, voice, spare):
+    store = open_store(path)
+    record(store, everything(voice), b"wrong")
+    before, knew = contents(path), remembered(store)
+    pages = store.database.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.database.connection.execute(f"PRAGMA max_page_count = {pages + spare}")
+    log = say(voice, 900)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        record(store, log)
+
+    assert contents(path) == before
+    assert remembered(store) == knew
+
+    store.database.connection.execute("PRAGMA max_page_count = 1000000")
+    assert record(store, log).events == 900
+    assert store.progress["americas"].through == len(log) + 5
+
+
+def test_a_crash_between_begin_and_commit_leaves_nothing(path, voice, tmp_path):
+    """The process dies with its transaction open: what it had written is not there when it starts again."""
+    store = open_store(path)
+    record(store, everything(voice))
+    before = contents(path)
+    store.begin()
+    store.database.connection.execute("INSERT INTO offsets VALUES (77, '9-9')")
+    store.database.connection.execute("DELETE FROM events")
+    for suffix in ("", "-wal"):  # what lies on the disk, as a crash leaves it
+        (tmp_path / f"crashed.db{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+
+    assert contents(str(tmp_path / "crashed.db")) == before
+    assert open_store(str(tmp_path / "crashed.db")).head == store.head
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql+psycopg", "sqlite"])
+def test_an_address_that_is_no_store_is_refused_and_makes_no_file(tmp_path, monkeypatch, scheme):
+    monkeypatch.chdir(tmp_path)
+    for read_only in (False, True):
+        with pytest.raises(StrangeStore, match=r"names no store: it is a path, or a postgresql:// URL$"):
+            open_store(f"{scheme}://me:secret@there/ledger", read_only=read_only)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 8)), max_size=20))
+def test_runs_are_the_set_of_sequences_that_were_heard(spans):
+    progress, heard, stored = Progress(), set(), {}
+    for first, more in spans:
+        heard |= set(range(first, first + more + 1))
+        replaced, run = progress.reach(first, first + more)
+        for gone in replaced:
+            del stored[gone]
+        stored[run[0]] = run[1]
+
+    assert {n for first, last in progress.runs for n in range(first, last + 1)} == heard
+    assert progress.runs == sorted(stored.items())
+    assert all(last + 1 < first for (_, last), (first, _) in zip(progress.runs, progress.runs[1:], strict=False))
+    assert progress.through == next(n for n in range(70) if n + 1 not in heard)
+    assert progress.newest == max(heard, default=0)
+
+
+def test_names_are_numbered_in_an_order_that_no_hash_decides(voice):
+    owners = ["o4", "o1", "o7", "o3", "o6", "o2", "o5", "o8"]
+    key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
+    store = open_store(":memory:")
+    received = [ShipmentReceived(shipment="s", owner=o, wafers=5, wafers_damaged=0, **key) for o in owners]
+    record(store, [voice.say(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
+
+    assert [name for _, name in sorted(store._names.texts.items()) if name in owners] == owners
+
+
+def test_lines_are_read_in_pages_and_each_once(voice, monkeypatch):
+    monkeypatch.setattr("services.ledger.store.store._ROWS_AT_ONCE", 3)
+    store = open_store(":memory:")
+    key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
+    received = [
+        ShipmentReceived(shipment=f"s{n}", owner=f"o{n % 3}", wafers=5, wafers_damaged=0, **key) for n in range(10)
+    ]
+    record(store, [voice.say(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
+
+    assert len(list(store.lines())) == 10
+    assert dict(store.lines()) == store.memory.lines

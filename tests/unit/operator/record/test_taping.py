@@ -1,0 +1,74 @@
+"""Does a tape say again what was said, in its order, the wrong events too?"""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.operator.record import taping
+from services.operator.stack.finding import StackError
+from shared.wire.batch import read_entry
+from shared.wire.events import Event, microseconds
+from testing.fold import fold
+from testing.simulate import simulate
+
+UNTIL = date(2026, 1, 20)
+NOW = microseconds(datetime(2030, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def said() -> list[Event | dict[str, object]]:
+    return [event for _, day in simulate("announced_sites_only", UNTIL) for event in day]
+
+
+def test_a_tape_holds_each_event_once_the_refused_ones_among_them(said: list[Event | dict[str, object]]) -> None:
+    folded = fold(said, now=NOW)
+    lines = [line for _, batch in taping.record(folded.store) for line in batch]
+
+    ids = [orjson.loads(line)["id"] for line in lines]
+    assert sorted(ids) == sorted(event.id if isinstance(event, Event) else event["id"] for event in said)
+    assert len(folded.refusals) == sum(isinstance(event, dict) for event in said) > 0
+
+
+def test_the_entries_of_a_tape_come_to_the_state_that_was_recorded(said: list[Event | dict[str, object]]) -> None:
+    folded = fold(said, now=NOW)
+    lines = [line for _, batch in taping.record(folded.store) for line in batch]
+    roles, count = taping.roles(lines)
+
+    again: list[Event | dict[str, object]] = []
+    for entry in taping.entries(lines):
+        rows, refused, recorded = read_entry(entry.body, entry.source, roles[entry.source])
+        again += [row.event() for row in rows]
+        again += [orjson.loads(entry.body)] * len(refused)
+        assert recorded is not None or refused
+    assert count == len(lines)
+    assert fold(again).state_hash == folded.state_hash
+
+
+def test_from_and_until_choose_by_the_day_of_the_event(said: list[Event | dict[str, object]]) -> None:
+    lines = [orjson.dumps(e.cloud_event() if isinstance(e, Event) else e) for e in said]
+    first, last = date(2026, 1, 5), date(2026, 1, 7)
+
+    chosen = list(taping.entries(lines, first, last))
+
+    days = {event.time.date() for event in said if isinstance(event, Event) and first <= event.time.date() <= last}
+    assert days == {date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)}
+    assert sum(entry.events for entry in chosen) == sum(
+        not isinstance(event, Event) or first <= event.time.date() <= last for event in said
+    )
+
+
+@pytest.mark.parametrize("line", [b"not json", b"[1]", b'{"id": 1}'])
+def test_a_line_that_is_no_event_of_anybody_is_named(line: bytes) -> None:
+    with pytest.raises(StackError, match="a line of the tape"):
+        list(taping.entries([line]))
+
+
+def test_a_tape_named_gz_is_compressed(tmp_path: Path) -> None:
+    with taping.open_tape(tmp_path / "tape.gz", "wb") as out:
+        out.write(b"line\n" * 1000)
+
+    assert (tmp_path / "tape.gz").stat().st_size < 200
+    with taping.open_tape(tmp_path / "tape.gz", "rb") as tape:
+        assert len(list(tape)) == 1000

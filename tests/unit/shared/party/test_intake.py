@@ -1,0 +1,169 @@
+"""The intake: whatever is handed in, the ledger names it, or the door does."""
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.http.problem import TOO_LONG, problem
+from shared.party.intake import INTAKE_BYTES_MAX, Handed, hand_in
+from shared.party.outbox import Outbox
+from shared.play.voice import Voice
+from shared.wire.batch import read_entry
+from shared.wire.events import StockOpened, SupplyCommitted
+from shared.wire.postings import Refusal
+
+KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
+
+
+@pytest.fixture
+def outbox(tmp_path) -> Outbox:
+    return Outbox(tmp_path / "samsung.db")
+
+
+def commit(wafers: int = 100, **attributes: Any) -> dict[str, Any]:
+    """A commit as a partner hands it in: without a sequence."""
+    said = SupplyCommitted(line="c1", due=date(2026, 3, 1), firmness="firm", wafers=wafers, revision=0, **KEY)
+    event = Voice("samsung").say(datetime(2026, 1, 1, tzinfo=UTC), said).cloud_event()
+    del event["sequence"]
+    return event | attributes
+
+
+def lines(*events: Any) -> bytes:
+    return b"\n".join(orjson.dumps(event) for event in events)
+
+
+def numbered(handed: list[Handed]) -> list[tuple[int | None, bool]]:
+    return [(each.sequence, each.duplicate) for each in handed]
+
+
+def judge(outbox: Outbox) -> list[int]:
+    """The sequences that a ledger could name after reading all of the outbox."""
+    named = []
+    for entry in outbox.after(0, 1000):
+        good, bad, _ = read_entry(entry.body, "samsung", "supplier")
+        named += [row.sequence for row in [*good, *bad] if row.sequence is not None]
+    return named
+
+
+def test_the_door_numbers_events_in_the_order_of_their_lines(outbox):
+    other = commit(id="00000000-0000-7000-8000-000000000001")
+    handed = hand_in(lines(commit(), other) + b"\n\n", outbox)
+
+    assert numbered(handed) == [(1, False), (2, False)]
+    assert judge(outbox) == [1, 2]
+    assert [orjson.loads(entry.body)["id"] for entry in outbox.after(0)] == [commit()["id"], other["id"]]
+
+
+def test_a_sequence_that_was_handed_in_is_not_believed(outbox):
+    hand_in(lines(commit(sequence="77", recordedtime="2026-01-01T00:00:00Z")), outbox)
+
+    (entry,) = outbox.after(0)
+    assert orjson.loads(entry.body)["sequence"] == "1"
+    assert "recordedtime" not in orjson.loads(entry.body)
+
+
+def test_an_event_handed_in_again_keeps_its_number(outbox, tmp_path):
+    hand_in(lines(commit()), outbox)
+    (again,) = hand_in(lines(commit(sequence="9")), Outbox(tmp_path / "samsung.db"))
+    twice = hand_in(lines(commit(7, time="2026-01-02T00:00:00Z"), commit(7, time="2026-01-02T00:00:00Z")), outbox)
+
+    assert numbered([again, *twice]) == [(1, True), (2, False), (2, True)]
+    assert len(outbox) == 2
+    assert again.answer(1, {})["status"] == "duplicate"
+
+
+def test_another_event_of_the_same_id_is_for_the_ledger_to_refuse_and_the_first_stays_known(outbox):
+    first, other = hand_in(lines(commit(100), commit(200)), outbox)
+    again = hand_in(lines(commit(100), commit(200)), outbox)
+
+    assert numbered([first, other]) == [(1, False), (2, False)]
+    assert numbered(again) == [(1, True), (2, True)]
+    conflict = Refusal(sequence=2, id=other.id, code="identity_conflict", path="id", message="was said before")
+    assert again[1].answer(2, {2: conflict}) == {
+        "line": 2, "id": other.id, "sequence": 2, "status": "refused", "code": "identity_conflict", "path": "id",
+        "message": "was said before",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "path"),
+    [
+        (b"{", "malformed", ""),
+        (b"[1]", "malformed", ""),
+        (b"\xff", "malformed", ""),
+        (b'{"source":"samsung","id":"a","id":"b"}', "duplicate_key", "id"),
+        (orjson.dumps(commit(source="skhynix")), "foreign_source", "source"),
+        (b'{"id":"a"}', "foreign_source", "source"),
+        (orjson.dumps(commit(ids=["a"])), "malformed", "ids"),
+        (orjson.dumps(commit(types=["a"])), "malformed", "types"),
+        (orjson.dumps(commit(note="é" * 300_000)), "out_of_bounds", ""),
+    ],
+)
+def test_what_the_ledger_could_not_name_is_refused_at_the_door(outbox, line, code, path):
+    refused, good = hand_in(line + b"\n" + lines(commit()), outbox)
+
+    assert refused.refused is not None
+    assert (refused.sequence, refused.refused.code, refused.refused.path) == (None, code, path)
+    assert refused.answer(0, {})["status"] == "refused"
+    assert (good.line, good.sequence) == (2, 1)
+    assert judge(outbox) == [1]
+
+
+def test_no_entry_is_longer_than_the_ledger_reads(outbox):
+    hand_in(lines(commit(note="x" * (INTAKE_BYTES_MAX - 1000))), outbox)
+
+    assert all(len(entry.body) <= INTAKE_BYTES_MAX for entry in outbox.after(0))
+    assert judge(outbox) == [1]
+
+
+def test_an_answer_says_what_became_of_a_line():
+    handed = Handed(3, "an id", 5, duplicate=False, refused=None)
+
+    assert handed.answer(4, {}) == {"line": 3, "id": "an id", "sequence": 5, "status": "pending"}
+    assert handed.answer(5, {})["status"] == "recorded"
+    assert handed._replace(duplicate=True).answer(4, {})["status"] == "pending"
+
+
+def test_a_problem_is_told_as_rfc_9457_says():
+    answer = problem(TOO_LONG, "too long")
+
+    assert (answer.status_code, answer.media_type) == (413, "application/problem+json")
+    assert orjson.loads(answer.body) == {
+        "type": "/problems/too-long", "title": TOO_LONG.title, "status": 413, "detail": "too long",
+    }  # fmt: skip
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+attributes = st.sampled_from([*commit(), "sequence", "recordedtime", "ids", "types", "sources", "note", "\ud800"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.dictionaries(attributes, json_values, max_size=3), max_size=4), st.booleans())
+def test_whatever_is_handed_in_nothing_is_sent_for_ever(changes, stray):
+    """Each line is refused at the door, or named by the ledger under its number; and an answer can be told."""
+    outbox = Outbox(":memory:")
+    outbox.source = "samsung"
+    body = "\n".join(json.dumps(commit() | change) for change in changes) + ("\n\ud800" if stray else "")
+    handed = hand_in(body.encode("utf-8", "surrogatepass"), outbox)
+    answers = [each.answer(0, {}) for each in handed]
+
+    assert judge(outbox) == [*range(1, outbox.last + 1)]
+    assert all(each.refused or each.sequence in range(1, outbox.last + 1) for each in handed)
+    assert json.dumps(answers, ensure_ascii=False).encode()
+
+
+def test_a_datacenter_hands_in_what_only_it_may_say(tmp_path):
+    opened = Voice("americas").say(datetime(2026, 1, 1, tzinfo=UTC), StockOpened(wafers=5, **KEY)).cloud_event()
+    outbox = Outbox(tmp_path / "americas.db")
+    hand_in(lines(opened), outbox)
+
+    assert read_entry(outbox.after(0)[0].body, "americas", "datacenter")[1] == []
