@@ -1,6 +1,6 @@
-"""The proof of one event: that it stands, byte for byte, in a batch whose hash the chain goes on from."""
+"""Proof of one event: the event's bytes are a line of a batch document whose hash the chain continues from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -9,27 +9,38 @@ import orjson
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
 
-Answer = Mapping[str, Any]
+Answer = Mapping[str, Any]  # JSON object that the ledger answers
 
 
 class EventProof(NamedTuple):
-    """On which line of its batch's document an event stands, the header being the first, and what was checked."""
+    """Line of the event in its batch's document, the header being line 1, and the result of each check."""
 
     line: int | None
     checks: dict[str, bool]
 
     @property
     def holds(self) -> bool:
-        """Whether all of it is as it has to be."""
+        """Whether every check passed."""
         return all(self.checks.values())
 
 
-def check_event(source: str, id_: str, verdict: Answer, batch: Answer, sealed_by: str) -> EventProof:
-    """Return what the ledger's answers of an event and of its batch prove; `sealed_by` is the head named behind it.
+def proof_paths(verdict: Answer, head: Answer) -> list[str]:
+    """Return the ledger's paths whose answers prove an event: its batch, and the next one unless the chain ends here.
 
-    Proved is: the SHA-256 of the batch's document is the head after it, the event, written anew, is one of its lines,
-    and what follows names that very hash.
+    `verdict` answers `/events/{source}/{id}`; `head` answers `/head`, asked after it.
     """
+    batch: int = verdict["batch"]
+    return [f"/batches/{number}" for number in (batch, batch + 1) if number <= max(batch, head["position"])]
+
+
+def check_event(source: str, id_: str, verdict: Answer, head: Answer, batches: Sequence[Answer]) -> EventProof:
+    """Return the proof of an event from the ledger's answers to its verdict, the head and `proof_paths`, in order.
+
+    The proof holds if the SHA-256 of the batch's document is the batch's head, the event in canonical form is one of
+    the document's lines, and the next batch, or the chain's head where there is none, names that hash.
+    """
+    batch, *following = batches
+    sealing = _previous_head(following[0]) if following else head["head"]
     document: str = batch["document"]
     line = _line_of(verdict, source, id_, document.splitlines())
     return EventProof(
@@ -37,25 +48,25 @@ def check_event(source: str, id_: str, verdict: Answer, batch: Answer, sealed_by
         {
             "the hash of the batch's document is its head": sha256(document.encode()).hexdigest() == batch["head"],
             "the event, written anew, stands in the document": line is not None,
-            "what follows the batch names its head": sealed_by == batch["head"],
+            "what follows the batch names its head": sealing == batch["head"],
         },
     )
 
 
-def previous_of(batch: Answer) -> str:
-    """Return the head that a batch goes on from, as its document says."""
+def _previous_head(batch: Answer) -> str:
     return str(orjson.loads(batch["document"].partition("\n")[0])["previous"])
 
 
 def _line_of(verdict: Answer, source: str, id_: str, lines: list[str]) -> int | None:
-    """Return on which line of the document an event stands, the header being the first; None where on none."""
+    """Return the number of the event's line, the header being line 1; None if the document has no such line."""
     if "event" in verdict:
-        said = {name: value for name, value in verdict["event"].items() if name != "recordedtime"}  # the ledger's word
-        [body] = canonical_bodies([Row.of(Event.read(said))])
+        # the ledger adds `recordedtime`: the sealed body lacks it
+        event = {name: value for name, value in verdict["event"].items() if name != "recordedtime"}
+        [body] = canonical_bodies([Row.of(Event.read(event))])
         return lines.index(body) + 1 if body in lines else None
     refused = (source, id_, verdict["code"], verdict["path"], verdict["message"])
     for number, line in enumerate(lines[1:], start=2):
-        said = orjson.loads(line)
-        if (said[0], *said[2:6]) == refused and len(said) == 7:
+        row = orjson.loads(line)
+        if (row[0], *row[2:6]) == refused and len(row) == 7:
             return number
     return None

@@ -35,7 +35,7 @@ from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import problem
 from shared.http.tabular import write_csv
 from shared.wire.catalog import PRODUCTS
-from shared.wire.event_proof import check_event, previous_of
+from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import FIRMNESS, UNATTRIBUTED
 
 PROGRAMME_WAFERS = 900_000
@@ -249,16 +249,14 @@ class _Site:
     async def event(self, request: Request, view: View) -> Shown:
         """Return one event as it was said, and the proof of where it stands in the chain."""
         source, number, ask = request.path_params["source"], request.path_params["id"], self.peers.ledger
-        found, head, standing = await asyncio.gather(
+        found, standing = await asyncio.gather(
             ask(f"/events/{quote(source)}/{quote(number)}"),
-            ask("/head"),
             self.peers.aggregator("/months", view.params()),
         )
-        batch = await ask(f"/batches/{found['batch']}")
-        is_last = head["position"] == found["batch"]
-        sealed_by = head["head"] if is_last else previous_of(await ask(f"/batches/{found['batch'] + 1}"))
-        proof = check_event(source, number, found, batch, sealed_by)
-        numbers = {"found": found, "source": source, "number": number, "head": batch["head"], "proof": proof}
+        head = await ask("/head")  # asked after the event: an older head would end before the event's batch
+        batches = await asyncio.gather(*(ask(path) for path in proof_paths(found, head)))
+        proof = check_event(source, number, found, head, batches)
+        numbers = {"found": found, "source": source, "number": number, "head": batches[0]["head"], "proof": proof}
         return Shown("event.html.j2", {"standing": standing} | numbers)
 
     async def tell(self, _: Request) -> Response:
