@@ -2,7 +2,8 @@
 
 import sys
 
-from services.aggregator.app import AggregatorSettings, build_app
+from services.aggregator.app import build_app
+from services.aggregator.settings import AggregatorSettings
 from shared.process.log import configure_log
 from shared.service.service import run_service
 

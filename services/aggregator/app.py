@@ -3,17 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import httpx
 import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
-from pydantic import Field
 from structlog.typing import FilteringBoundLogger
 
-from services.aggregator.alerts.finding import Limits
 from services.aggregator.fold.curves import Curves, Gap
 from services.aggregator.fold.state import State
 from services.aggregator.http.routes import routes
@@ -22,12 +19,11 @@ from services.aggregator.live.alert_publisher import Teller
 from services.aggregator.live.past import History
 from services.aggregator.live.snapshots import Snapshots
 from services.aggregator.live.view import Reading
+from services.aggregator.settings import AggregatorSettings
 from shared.http.access import READ
 from shared.http.peers import Caller, expect_let_in, read_caller
-from shared.process.settings import ServiceSettings
 from shared.service.service import TIMES_S, Entry, Service, publish_entries
 from shared.wire.catalog import digest
-from shared.wire.events import Firmness
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import BALANCES, POSTINGS
 
@@ -36,39 +32,10 @@ _PLANNED_EVERY_S, _LEFT_TO_OTHERS = 0.1, 3
 _NO_KEYS = np.empty(0, dtype=np.int64)
 
 
-class AggregatorSettings(ServiceSettings):
-    """What the aggregator must know before it starts."""
-
-    ledger_url: str = Field(default="http://127.0.0.1:8101", description="asked for what the stream has lost")
-    horizon_start: date = Field(default=date(2025, 1, 1), description="the first day that has a balance of its own")
-    horizon_days: int = Field(default=2191, description="1 to 40,000; memory grows with it")
-    snapshot: Path | None = Field(default=None, description="the file that a restart begins with; none: it replays all")
-    snapshot_every_s: float = Field(default=60, gt=0, description="how often the snapshot is written")
-    past_states: int = Field(default=3, ge=1, description="of the past, kept for who asks for them again")
-    past_mb: int = Field(default=1024, ge=0, description="that they may take; the last one is kept in any case")
-    sources: str = Field(default="", description="expected, whether they have spoken or not; with commas")
-    alert_short_days: int = Field(default=30, ge=0, description="short_within: how far ahead")
-    alert_cover_days: int = Field(default=7, ge=0, description="cover_below: days of cover")
-    alert_slip_days: int = Field(default=14, ge=0, description="slip_beyond: days overdue")
-    alert_silent_days: int = Field(default=3, ge=0, description="source_silent: days behind the latest source")
-    alert_firmness: Firmness = Field(default="planned", description="commits of this grade or above count")
-
-    def limits(self) -> Limits:
-        """Return from where on something is an alert."""
-        return Limits(
-            self.alert_short_days,
-            self.alert_cover_days,
-            self.alert_slip_days,
-            self.alert_silent_days,
-            self.alert_firmness,
-            tuple(source for source in self.sources.split(",") if source),
-        )
-
-
 def build_app(settings: AggregatorSettings) -> Service:
     """Return the aggregator: it folds the postings behind its snapshot, or from the first one on if it has none."""
     service = Service("aggregator", settings)
-    reading = Reading(_nothing_folded(settings), settings.limits())
+    reading = Reading(_nothing_folded(settings), settings.alert_thresholds())
     teller = Teller(service, reading)
     caller = read_caller(settings)
     folder = _Folder(settings, caller, reading, service.log)
@@ -238,7 +205,7 @@ def _open_history(service: Service, settings: AggregatorSettings, caller: Caller
         partial(_nothing_folded, settings),
         settings.ledger_url,
         caller,
-        settings.limits(),
+        settings.alert_thresholds(),
         settings.past_states,
         settings.past_mb << 20,
     )

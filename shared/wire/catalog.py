@@ -19,6 +19,9 @@ Key = TypeVar("Key")
 
 PRODUCTS = ("HBM3E-12H", "HBM4-12H", "DDR5-16G", "DDR5-32G", "LP5X-16G")
 
+PROGRAMME_WAFERS = 900_000
+"""Wafers a month that the letter of intent of 1 October 2025 names."""
+
 WAFER_DIAMETER_MM = 300
 EDGE_EXCLUSION_MM = 3
 _PI = Fraction(3_141_592_653_589_793_238_462_643, 10**24)
@@ -126,6 +129,11 @@ def share_out(wafers: int, weights: Mapping[Key, Fraction | int]) -> dict[Key, i
     for key in by_remainder[: wafers - sum(shares.values())]:
         shares[key] += 1
     return shares
+
+
+def share_percent(wafers: int) -> float:
+    """Return wafers as a percentage of the `PROGRAMME_WAFERS` of a month, rounded half up to one decimal."""
+    return (wafers * 2_000 + PROGRAMME_WAFERS) // (2 * PROGRAMME_WAFERS) / 10
 
 
 def digest() -> str:

@@ -6,8 +6,8 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from services.aggregator.app import AggregatorSettings
 from services.aggregator.app import build_app as build_aggregator
+from services.aggregator.settings import AggregatorSettings
 from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
 from shared.http.answering import DescribedRoute

@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import COMMITTED, SLOTS, Curves, Grouping
 from services.aggregator.fold.state import State
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
 from services.aggregator.plan.projection import Plan
 from shared.wire.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, Cause, Status, change_id
-from shared.wire.events import FIRMNESS, Firmness
+from shared.wire.events import FIRMNESS
 from shared.wire.postings import Measure
 
 CHANGES_MAX = 1_000  # of one entry
@@ -19,17 +20,6 @@ _CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
 _DOUBTFUL: frozenset[AlertCode] = frozenset({"source_silent", "stock_negative", "received_beyond_dispatched"})
-
-
-class Limits(NamedTuple):
-    """From where on something is worth a word."""
-
-    short_days: int = 30
-    cover_days: int = 7
-    slip_days: int = 14
-    silent_days: int = 3
-    firmness: Firmness = "planned"  # the least that a commit must be to be counted on
-    sources: tuple[str, ...] = ()  # expected; those that have spoken are anyway
 
 
 class Alert(NamedTuple):
@@ -55,15 +45,20 @@ class Promised(NamedTuple):
 
 
 def promised_by(
-    curves: Curves, plan: Plan, limits: Limits, *, before: Promised | None = None, changed: Index | None = None
+    curves: Curves,
+    plan: Plan,
+    thresholds: AlertThresholds,
+    *,
+    before: Promised | None = None,
+    changed: Index | None = None,
 ) -> Promised | None:
-    """Return what is to have come if no slip is beyond the limit; None before a day is complete.
+    """Return what is to have come if no slip is beyond the threshold; None before a day is complete.
 
     With what was so `before`, and the keys that `changed` since, only those are counted anew, unless a day has passed.
     """
     if plan.today is None:
         return None
-    day, keys = plan.today - 1 - limits.slip_days - 1, len(curves.keys)
+    day, keys = plan.today - 1 - thresholds.slip_days - 1, len(curves.keys)
     wafers = np.zeros(keys, dtype=np.int64)
     chosen = np.arange(keys)
     if before is not None and changed is not None and before.day == day:
@@ -72,11 +67,13 @@ def promised_by(
     of_key = np.full(keys, -1, dtype=np.int64)
     of_key[chosen] = np.arange(chosen.size)
     grouping = Grouping([()] * chosen.size, of_key)
-    wafers[chosen] = curves.planned_by(grouping, _counted(limits), day)
+    wafers[chosen] = curves.planned_by(grouping, _counted(thresholds), day)
     return Promised(day, wafers)
 
 
-def find_alerts(state: State, plan: Plan, limits: Limits, promised: Promised | None = None) -> dict[Cause, Alert]:
+def find_alerts(
+    state: State, plan: Plan, thresholds: AlertThresholds, promised: Promised | None = None
+) -> dict[Cause, Alert]:
     """Return what is the matter as of the last complete day, the most urgent first.
 
     `plan` and `promised` are those of the state; the latter is worked out where it is not given.
@@ -97,17 +94,17 @@ def find_alerts(state: State, plan: Plan, limits: Limits, promised: Promised | N
     - `slip_beyond`: what the supplier has committed of the product and what came of it, as two curves of all wafers up
       to each day, lie more than `slip_days` apart. At the level of all that has come to its end (received good or
       damaged, or lost) by the last complete day, the next committed wafer was due on `oldest_due_day`: it is at least
-      so late. `wafers` are those that are late beyond the limit. Commits count by their due days as in force now, from
-      the firmness given. Source: the horizontal distance of `performance.slip`, of the wafers that are still to come.
+      so late. `wafers` are those that are late beyond the threshold. Commits count by their due days as in force now,
+      from the firmness given. Source: the horizontal distance of `performance.slip`, of wafers that are still to come.
     """
-    found = [*_silent_sources(state, limits)]
+    found = [*_silent_sources(state, thresholds)]
     if plan.today is not None:
         found += [
             *_negative_stocks(plan),
             *_overrun_shipments(state, plan.today - 1),
-            *_shortages(plan, limits),
-            *_thin_covers(plan, limits),
-            *_slips(state, plan.today - 1, limits, promised or promised_by(state.curves, plan, limits)),
+            *_shortages(plan, thresholds),
+            *_thin_covers(plan, thresholds),
+            *_slips(state, plan.today - 1, thresholds, promised or promised_by(state.curves, plan, thresholds)),
         ]
     found.sort(key=lambda alert: (_urgency(alert), alert.cause))
     return {alert.cause: alert for alert in found}
@@ -119,16 +116,16 @@ def _urgency(alert: Alert) -> tuple[int, ...]:
     return rank, alert.day, -alert.detail.get("wafers", 0)
 
 
-def _silent_sources(state: State, limits: Limits) -> Iterator[Alert]:
+def _silent_sources(state: State, thresholds: AlertThresholds) -> Iterator[Alert]:
     curves = state.curves
     if not curves.watermarks:
         return
     latest = max(curves.watermarks.values())
-    for source in {*curves.sources, *limits.sources}:
+    for source in {*curves.sources, *thresholds.sources}:
         through = curves.watermarks.get(source)
         if through is None:
             yield Alert("source_silent", (source,), latest, {})
-        elif latest - through > limits.silent_days:
+        elif latest - through > thresholds.silent_days:
             yield Alert("source_silent", (source,), through, {"days": latest - through})
 
 
@@ -150,17 +147,17 @@ def _overrun_shipments(state: State, through: int) -> Iterator[Alert]:
             yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
 
 
-def _short_ones(plan: Plan, limits: Limits) -> Index:
+def _short_ones(plan: Plan, thresholds: AlertThresholds) -> Index:
     """Return whether each group is short within the days."""
     assert plan.today is not None
-    first = plan.first_short[0, FIRMNESS.index(limits.firmness)]
-    short: Index = (first >= 0) & (plan.start + first < plan.today + limits.short_days)
+    first = plan.first_short[0, FIRMNESS.index(thresholds.firmness)]
+    short: Index = (first >= 0) & (plan.start + first < plan.today + thresholds.short_days)
     return short
 
 
-def _shortages(plan: Plan, limits: Limits) -> Iterator[Alert]:
-    for group in np.flatnonzero(_short_ones(plan, limits)).tolist():
-        short, since = plan.short(group, limits.firmness), plan.short_since(group)
+def _shortages(plan: Plan, thresholds: AlertThresholds) -> Iterator[Alert]:
+    for group in np.flatnonzero(_short_ones(plan, thresholds)).tolist():
+        short, since = plan.short(group, thresholds.firmness), plan.short_since(group)
         assert short.first_short_day is not None
         detail = {
             "first_short_day": short.first_short_day,
@@ -170,10 +167,10 @@ def _shortages(plan: Plan, limits: Limits) -> Iterator[Alert]:
         yield Alert("short_within", plan.grouping.labels[group], since or short.first_short_day, detail)
 
 
-def _thin_covers(plan: Plan, limits: Limits) -> Iterator[Alert]:
+def _thin_covers(plan: Plan, thresholds: AlertThresholds) -> Iterator[Alert]:
     assert plan.today is not None
     days = plan.standing[COVER_DAYS]
-    for group in np.flatnonzero((days >= 0) & (days < limits.cover_days) & ~_short_ones(plan, limits)).tolist():
+    for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_ones(plan, thresholds)).tolist():
         cover = plan.cover(group)
         assert cover.days is not None
         owed = max(0, int(plan.standing[OUTSTANDING, group] - plan.standing[ON_HAND, group]))  # before today
@@ -181,7 +178,7 @@ def _thin_covers(plan: Plan, limits: Limits) -> Iterator[Alert]:
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 
-def _slips(state: State, through: int, limits: Limits, promised: Promised | None) -> Iterator[Alert]:
+def _slips(state: State, through: int, thresholds: AlertThresholds, promised: Promised | None) -> Iterator[Alert]:
     assert promised is not None
     curves = state.curves
     pairs = curves.group(("supplier", "product"))
@@ -191,14 +188,14 @@ def _slips(state: State, through: int, limits: Limits, promised: Promised | None
     for pair in np.flatnonzero(late > 0).tolist():
         supplier, product = pairs.labels[pair]
         only = curves.group(supplier=supplier, product=product)
-        due = curves.planned(only, _counted(limits)).sum(axis=0).cumsum()
+        due = curves.planned(only, _counted(thresholds)).sum(axis=0).cumsum()
         oldest = curves.start - 1 + int((due > ended[pair]).argmax())
         detail = {"oldest_due_day": oldest, "days": through - oldest, "wafers": int(late[pair])}
         yield Alert("slip_beyond", (supplier, product), oldest, detail)
 
 
-def _counted(limits: Limits) -> tuple[Measure, ...]:
-    return COMMITTED[FIRMNESS.index(limits.firmness) :]
+def _counted(thresholds: AlertThresholds) -> tuple[Measure, ...]:
+    return COMMITTED[FIRMNESS.index(thresholds.firmness) :]
 
 
 def explain(state: State, alert: Alert) -> Alert:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
 from itertools import starmap
-from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack, cast, get_args
+from typing import Any, NamedTuple, Self, TypedDict, Unpack, cast
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from services.aggregator.fold.growing_table import Room
 from services.aggregator.fold.windows import DEMAND, SUPPLY, Rolling
 from services.aggregator.kernels import curves as kernels
 from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.terms import PARTS, Basis, Part
 from shared.wire.events import EPOCH, FIRMNESS, Firmness, day_number
 from shared.wire.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 
-Part = Literal["product", "site", "supplier"]
-Basis = Literal["start", "receipt"]
-PARTS: tuple[Part, ...] = get_args(Part)
 WAFERS_SUM_MAX = 2**60  # of all postings, signs left out: so no sum of sums can leave int64
 NAMES_MAX = 2**20  # three of them make one integer
 

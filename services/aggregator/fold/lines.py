@@ -15,11 +15,11 @@ import numpy as np
 import orjson
 
 from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.terms import LAGS
 from shared.wire.batch import Row
 from shared.wire.events import FIRMNESS, Firmness, day_number
 from shared.wire.postings import OF_LINES
 
-LAGS = (0, 28, 56, 91, 182)  # days before the due day: 0, 4, 8, 13 and 26 weeks
 TOLERANCES = ((0, 0), (7, 5))  # days after the due day, percent of the wafers: in full and on time, and nearly so
 COMMIT, ORDER, FORECAST = "supply.committed", "demand.required", "demand.forecast"
 _DAY_US = 86_400_000_000

@@ -13,11 +13,12 @@ import numpy as np
 import orjson
 
 from services.aggregator.fold.columns import Columns, Standing
-from services.aggregator.fold.curves import PARTS, WAFERS_SUM_MAX, Curves
+from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
 from services.aggregator.fold.lines import Lines
 from services.aggregator.fold.sites import Sites
 from services.aggregator.fold.state import State
 from services.aggregator.kernels.curves import Index
+from services.aggregator.terms import PARTS
 
 FORMAT = 2
 MAGIC = b"waferline.snap\r\n"  # as in PNG: whoever translates the ends of lines breaks it here

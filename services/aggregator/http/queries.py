@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, get_args
+from typing import Annotated
 
-from services.aggregator.fold.curves import PARTS, Basis, Part
-from services.aggregator.fold.lines import LAGS
+from services.aggregator.terms import BASES, LAGS, PARTS, Basis, Part
 from shared.http.answering import CSV_FORMATS
 from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
 from shared.wire.alerts import SUBJECTS, AlertCode
@@ -13,6 +12,7 @@ from shared.wire.events import FIRMNESS, Firmness
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200
+DETAILED_MAX = 2  # rows of a page with details that take long to compute: causes of a shortage, fill rates
 MOORINGS = ("onshore", "floating")
 BUCKETS = {"day": 1, "week": 7}
 _BUCKETS_MAX = 60
@@ -51,9 +51,7 @@ class AskBalances(Rows):
 
     by: Annotated[tuple[Part, ...], SomeOf(PARTS), "A row for each of these; in total, if it is left out."] = ()
     window: Annotated[int, Choice(WINDOWS), "Days of the rolling window."] = 30
-    basis: Annotated[
-        Basis, Choice(get_args(Basis)), "`start`: started against to be started; `receipt`: at the dock."
-    ] = "start"
+    basis: Annotated[Basis, Choice(BASES), "`start`: started against to be started; `receipt`: at the dock."] = "start"
     firmness: Annotated[
         Firmness | None,
         Choice(FIRMNESS),

@@ -8,11 +8,11 @@ from datetime import date, timedelta
 from typing import Any, cast
 
 from services.aggregator.alerts.finding import Alert
-from services.aggregator.fold.curves import PARTS, Curves, Grouping, Only, Part
+from services.aggregator.fold.curves import Curves, Grouping, Only
 from services.aggregator.fold.lines import TOLERANCES, LineName
 from services.aggregator.http import models as answers
 from services.aggregator.http import queries as questions
-from services.aggregator.http.queries import BUCKETS, PAGE_MAX
+from services.aggregator.http.queries import BUCKETS, DETAILED_MAX, PAGE_MAX
 from services.aggregator.kernels.curves import Index
 from services.aggregator.live.view import Reading
 from services.aggregator.plan.fill_rate import served
@@ -31,13 +31,13 @@ from services.aggregator.plan.performance import perform
 from services.aggregator.plan.projection import Plan, month_table, plan_ahead
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.shortage import Explanation, explain
+from services.aggregator.terms import PARTS, Part
 from shared.http.access import READ, ScopedRoute
 from shared.http.answering import View, serve
 from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Kind, Problem
 from shared.wire.alerts import SUBJECTS
 from shared.wire.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, day_number
 
-DETAILED_MAX = 2  # rows of a page that are looked into: what is behind a shortage, how orders were served
 _NAMED_MAX = 30  # names in an error
 
 Answer = dict[str, Any]
@@ -368,7 +368,7 @@ async def _alerts(reading: Reading, query: questions.AskAlerts) -> Answer:
     page = await reading.explained(chosen[query.offset : query.offset + query.limit])
     end = query.offset + len(page)
     return _planned(plan) | {
-        "limits": reading.limits._asdict(),
+        "limits": reading.thresholds._asdict(),
         "open": {code: counts[code] for code in SUBJECTS},
         "rows": [_alert(alert) for alert in page],
         "next": end if end < len(chosen) else None,

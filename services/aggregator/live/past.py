@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import httpx
 
-from services.aggregator.alerts.finding import Limits
+from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.state import State
 from services.aggregator.live.view import Reading
 from shared.http.peers import Caller, expect_let_in
@@ -41,11 +41,11 @@ class History:
         begin: Callable[[], State],
         ledger_url: str,
         caller: Caller,
-        limits: Limits,
+        thresholds: AlertThresholds,
         states_max: int,
         bytes_max: int,
     ) -> None:
-        self.service, self.begin, self.limits = service, begin, limits
+        self.service, self.begin, self.thresholds = service, begin, thresholds
         self.states_max, self.bytes_max = states_max, bytes_max
         self.ledger_url = ledger_url
         # one for all threads: a client of its own for each question would read the CAs of the system anew
@@ -139,7 +139,7 @@ class History:
         if state.curves.position < past.position:
             raise self._missed(f"it told {state.curves.position} of {past.position} batches")
         state.curves.keep_windows()
-        reading = Reading(state, self.limits)
+        reading = Reading(state, self.thresholds)
         self.service.log.info(
             "past_folded",
             position=state.curves.position,

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from services.aggregator.alerts.finding import Alert, Limits, Promised, explain, find_alerts, promised_by
+from services.aggregator.alerts.finding import Alert, Promised, explain, find_alerts, promised_by
+from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.state import State
 from services.aggregator.kernels.curves import Index
 from services.aggregator.plan.overviews import SitesThen, sites_then
@@ -24,8 +25,8 @@ class Reading:
     long runs in a thread, in compiled code that lets the loop answer others meanwhile; only the fold waits for it.
     """
 
-    def __init__(self, state: State, limits: Limits = Limits()) -> None:  # noqa: B008
-        self.limits = limits
+    def __init__(self, state: State, thresholds: AlertThresholds = AlertThresholds()) -> None:  # noqa: B008
+        self.thresholds = thresholds
         self.replace(state)
         self.still = asyncio.Lock()  # whoever holds it has the state stand still
         self.moved = asyncio.Event()
@@ -35,8 +36,8 @@ class Reading:
         self.state, self._changed = state, list[Index]()
         self.plan = plan_ahead(state.curves)
         self._sites: SitesThen | None = None  # of the plan's position, once somebody has asked
-        self._promised = promised_by(state.curves, self.plan, self.limits)
-        self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.limits, self._promised)
+        self._promised = promised_by(state.curves, self.plan, self.thresholds)
+        self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._promised)
 
     def note(self, changed: Index) -> None:
         """Remember keys that the fold has changed, for the next plan."""
@@ -74,5 +75,5 @@ class Reading:
         curves = self.state.curves
         curves.keep_windows()
         plan = plan_ahead(curves, before=self.plan, changed=changed)
-        promised = promised_by(curves, plan, self.limits, before=self._promised, changed=changed)
-        return plan, promised, find_alerts(self.state, plan, self.limits, promised)
+        promised = promised_by(curves, plan, self.thresholds, before=self._promised, changed=changed)
+        return plan, promised, find_alerts(self.state, plan, self.thresholds, promised)

@@ -4,12 +4,12 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
 from services.aggregator.fold.curves import Curves, Grouping, Only
-from services.aggregator.fold.lines import LAGS
 from services.aggregator.fold.sites import Declared, Planned
 from services.aggregator.fold.state import State
 from services.aggregator.plan.performance import Performance, perform
 from services.aggregator.plan.projection import MonthOnReceipt, Plan, month_table, next_month
 from services.aggregator.plan.wip import AGES, age_wip, yielded
+from services.aggregator.terms import LAGS
 from shared.wire.events import EPOCH, UNALLOCATED, UNATTRIBUTED, Firmness, day_number
 from shared.wire.postings import Measure
 

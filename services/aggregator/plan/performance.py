@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import LAGS, TOLERANCES, Lines
+from services.aggregator.fold.lines import TOLERANCES, Lines
 from services.aggregator.kernels import planning as planning_kernels
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.plan.checks import Ratio, whole_wafers
+from services.aggregator.terms import LAGS
 
 
 class Slip(NamedTuple):

@@ -27,11 +27,9 @@ from services.aggregator.kernels.projection import (
     Wafers,
     project_groups,
 )
+from shared.wire.catalog import share_percent
 from shared.wire.events import FIRMNESS, Firmness, day_number
 from shared.wire.postings import STAGES, Measure
-
-PROGRAMME_WAFERS = 900_000
-"""Wafers a month that the letter of intent of 1 October 2025 speaks of."""
 
 _PARTS: dict[Measure, int] = {
     **{measure: grade for grade, measure in enumerate(OPEN)},
@@ -332,7 +330,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
                     net=starts - (start_by[n + 1] - start_by[n]),
                     cumulative_gap=opened[n + 1] + started[n + 1] - start_by[n + 1],
                     agreed=agreed[n + 1] - agreed[n],
-                    share_percent=(starts * 2_000 + PROGRAMME_WAFERS) // (2 * PROGRAMME_WAFERS) / 10,
+                    share_percent=share_percent(starts),
                 ),
                 receipt=MonthOnReceipt(
                     forecast=forecast[n + 1] - forecast[n],

@@ -34,12 +34,9 @@ from services.console.live.upstream import Names, Peers, Unanswered
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import problem
 from shared.http.tabular import write_csv
-from shared.wire.catalog import PRODUCTS
+from shared.wire.catalog import PRODUCTS, share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import FIRMNESS, UNATTRIBUTED
-
-PROGRAMME_WAFERS = 900_000
-"""Wafers a month that the letter of intent of 1 October 2025 speaks of."""
 
 _HERE = Path(__file__).parent
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -155,7 +152,7 @@ class _Site:
         numbers = {
             "standing": months,
             "rolling": rolling["rows"][0] if rolling["rows"] else None,
-            "share": _share(rolling["rows"][0]["supply"]) if rolling["rows"] else None,
+            "share": share_percent(rolling["rows"][0]["supply"]) if rolling["rows"] else None,
             "months": shown,
             "short": worst["rows"][0] if worst["rows"] else None,
             "today": worst["today"],
@@ -322,11 +319,6 @@ def _moved(row: Numbers) -> int:
     """Return the wafers that a month is about: what is required, or, of a supplier alone, what is committed."""
     receipt = row["receipt"]
     return int(receipt["due"] + receipt["forecast"]) or max(committed_of(row), receipt["received"])
-
-
-def _share(wafers: int) -> float:
-    """Return the percentage of the programme's wafers a month, to a tenth."""
-    return (wafers * 2_000 + PROGRAMME_WAFERS) // (2 * PROGRAMME_WAFERS) / 10
 
 
 async def _serve_file(request: Request) -> Response:

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from services.aggregator.app import AggregatorSettings
 from services.aggregator.fold.state import State
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import Reading
+from services.aggregator.settings import AggregatorSettings
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.store import Head, Store
 from services.operator.record.at_rest import fold, fold_as_of, open_store, said_as_of
@@ -75,7 +75,7 @@ async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str,
 
 
 def _read(store: Store, as_of: str | None) -> Reading:
-    limits = AggregatorSettings().limits()
+    thresholds = AggregatorSettings().alert_thresholds()
     if as_of is None:
-        return Reading(State.of(fold(store), store.said()), limits)
-    return Reading(State.of(fold_as_of(store, as_of), said_as_of(store, as_of)), limits)
+        return Reading(State.of(fold(store), store.said()), thresholds)
+    return Reading(State.of(fold_as_of(store, as_of), said_as_of(store, as_of)), thresholds)

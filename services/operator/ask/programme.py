@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.aggregator.plan.projection import PROGRAMME_WAFERS
 from services.operator.ask.asking import ask, ask_all
+from shared.wire.catalog import share_percent
 
 WINDOW_DAYS = 30
 CONFIDENCES = ("sourced", "assumed")
@@ -29,7 +29,7 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     return {
         **{name: answer[name] for name in ("complete_through", "position", "head", "day", "window_days")},
         **total,
-        "share_percent": round(100 * total["supply"] / PROGRAMME_WAFERS, 1),
+        "share_percent": share_percent(total["supply"]),
         **{what: _sums(rows) for what, rows in of.items()},
         "short": {
             firmness: {"count": found["count"], "first": (found["rows"] or [None])[0]}

@@ -5,9 +5,8 @@ from urllib.parse import quote
 
 import typer
 
-from services.aggregator.fold.curves import Basis
-from services.aggregator.fold.lines import LAGS
-from services.aggregator.http.routes import DETAILED_MAX
+from services.aggregator.http.queries import DETAILED_MAX
+from services.aggregator.terms import LAGS, Basis
 from services.operator.ask.asking import ask, ask_all
 from services.operator.ask.programme import ask_programme, busy_months
 from services.operator.commands.options import (

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from services.aggregator.fold.curves import Basis
+from services.aggregator.terms import Basis
 from services.ledger.store.checkpoint import append_checkpoint, checkpoint_of, make_key, read_signer, sign_checkpoint
 from services.operator.ask.asking import ask
 from services.operator.ask.event_proof import prove_event

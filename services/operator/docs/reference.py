@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from services.aggregator.app import AggregatorSettings
+from services.aggregator.settings import AggregatorSettings
 from services.console.app import ConsoleSettings
 from services.datacenter.app import DatacenterSettings
 from services.ledger.app import LedgerSettings

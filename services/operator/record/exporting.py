@@ -14,8 +14,9 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from services.aggregator.fold.curves import PARTS, SLOTS, Curves
+from services.aggregator.fold.curves import SLOTS, Curves
 from services.aggregator.fold.lines import Lines
+from services.aggregator.terms import PARTS
 from services.ledger.books.posting import Key, Memory, post_events
 from services.ledger.store.store import Store
 from services.operator.record.at_rest import fold

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.aggregator.fold.curves import PARTS, Basis, Curves
+from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.instants import net_at_instants
 from services.aggregator.fold.windows import DEMAND, SUPPLY, History, roll_history
+from services.aggregator.terms import PARTS, Basis
 from services.operator.record.rebuilding import read_postings
 from services.operator.stack.finding import StackError
 from shared.wire.events import EPOCH

@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.aggregator.plan.projection import PROGRAMME_WAFERS
 from services.operator.show.sparklines import SHADES, sparkline, stacked_bar
 from services.operator.show.tables import table
+from shared.wire.catalog import PROGRAMME_WAFERS
 from shared.wire.events import FIRMNESS
 
 _BAR_WIDTH = 60

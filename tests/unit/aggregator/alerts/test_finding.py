@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.alerts.finding import Alert, Limits, Told, diff, explain, find_alerts, promised_by
+from services.aggregator.alerts.finding import Alert, Told, diff, explain, find_alerts, promised_by
+from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import State
 from services.aggregator.plan.projection import plan_ahead
@@ -79,8 +80,8 @@ class Story:
     def consume(self, wafers: int, supplier: str = "samsung", day: date = DAY) -> Event:
         return self.say("stargate", day, WafersConsumed(**KEY | {"supplier": supplier}, phase="p", wafers=wafers))
 
-    def find(self, **limits: Any) -> dict[Cause, Alert]:
-        return found(state_of(self.events), **limits)
+    def find(self, **thresholds: Any) -> dict[Cause, Alert]:
+        return found(state_of(self.events), **thresholds)
 
 
 def state_of(events: list[Event], horizon: Horizon = Horizon(), batches: Any = 1_000) -> State:  # noqa: B008
@@ -91,8 +92,8 @@ def state_of(events: list[Event], horizon: Horizon = Horizon(), batches: Any = 1
     return state
 
 
-def found(state: State, **limits: Any) -> dict[Cause, Alert]:
-    return find_alerts(state, plan_ahead(state.curves), Limits(**limits))
+def found(state: State, **thresholds: Any) -> dict[Cause, Alert]:
+    return find_alerts(state, plan_ahead(state.curves), AlertThresholds(**thresholds))
 
 
 def days(number: int) -> timedelta:
@@ -374,27 +375,30 @@ def test_neither_order_nor_batches_alter_what_is_open(log, shuffle, sizes):
         for source in sorted({event.source for event in log})
     ]
     said = log + ends
-    limits = {"short_days": 3, "slip_days": 1, "silent_days": 0, "sources": ("micron",)}
+    thresholds = {"short_days": 3, "slip_days": 1, "silent_days": 0, "sources": ("micron",)}
     one = state_of(said, HORIZON)
     other = state_of(shuffle.sample(said, len(said)), HORIZON, sizes)
 
-    alerts = found(one, **limits)
+    alerts = found(one, **thresholds)
 
-    assert list(found(other, **limits).items()) == list(alerts.items())
+    assert list(found(other, **thresholds).items()) == list(alerts.items())
     assert [explain(other, alert) for alert in alerts.values()] == [explain(one, alert) for alert in alerts.values()]
 
 
 @given(logs, logs, st.integers(START, START + DAYS - 1), st.integers(0, 1), st.integers(0, 30))
 @quick
 def test_what_is_promised_is_the_same_when_only_what_changed_is_counted_anew(first, then, today, passed, slip_days):
-    limits = Limits(slip_days=slip_days)
+    thresholds = AlertThresholds(slip_days=slip_days)
     curves = Curves(date(2025, 1, 1), DAYS)
     curves.add(batch_of(1, first, {"samsung": today - 1}, ["samsung"]))
-    before = promised_by(curves, plan_ahead(curves), limits)
+    before = promised_by(curves, plan_ahead(curves), thresholds)
     changed = curves.add(batch_of(2, then, {"samsung": today - 1 + passed}))
     now = plan_ahead(curves)
 
-    whole, again = promised_by(curves, now, limits), promised_by(curves, now, limits, before=before, changed=changed)
+    whole, again = (
+        promised_by(curves, now, thresholds),
+        promised_by(curves, now, thresholds, before=before, changed=changed),
+    )
 
     assert (whole is None) == (again is None) == (now.today is None)
     assert whole is None or again is None or whole.wafers.tolist() == again.wafers.tolist()

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from services.aggregator.app import AggregatorSettings
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import State
 from services.aggregator.http.routes import routes
 from services.aggregator.live.view import Reading
+from services.aggregator.settings import AggregatorSettings
 from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
 from services.operator.cli import app

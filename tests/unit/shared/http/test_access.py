@@ -12,8 +12,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from services.aggregator.app import AggregatorSettings
 from services.aggregator.app import build_app as build_aggregator
+from services.aggregator.settings import AggregatorSettings
 from services.console.app import ConsoleSettings
 from services.console.app import build_app as build_console
 from services.datacenter.app import DatacenterSettings

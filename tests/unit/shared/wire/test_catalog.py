@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.catalog import CATALOG, PRODUCTS, digest, gb_per_wafer, gross_dies, share_out, wafers_per_mw
+from shared.wire.catalog import (
+    CATALOG,
+    PRODUCTS,
+    PROGRAMME_WAFERS,
+    digest,
+    gb_per_wafer,
+    gross_dies,
+    share_out,
+    share_percent,
+    wafers_per_mw,
+)
 
 
 def test_the_catalogue_knows_each_product_and_no_other():
@@ -52,3 +62,11 @@ def test_shares_sum_exactly_and_none_is_a_wafer_off(wafers, weights):
 def test_the_largest_remainder_gets_what_is_left():
     assert share_out(80, {"a": 50, "b": 30, "c": 20}) == {"a": 40, "b": 24, "c": 16}
     assert share_out(10, {"a": 1, "b": 1, "c": 1}) == {"a": 4, "b": 3, "c": 3}
+
+
+def test_the_share_of_the_programme_is_rounded_half_up_for_every_number_of_wafers():
+    """The tenths of a percent are nearest to the exact share; of two that are as near, the greater."""
+    for wafers in range(PROGRAMME_WAFERS + 1):
+        tenths = round(share_percent(wafers) * 10)
+        assert share_percent(wafers) == tenths / 10
+        assert tenths * 1_800 - 900 <= 2 * wafers < tenths * 1_800 + 900

@@ -1,0 +1,43 @@
+"""Settings of the aggregator; importing them loads neither compiled code nor a server."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field
+
+from services.aggregator.alerts.thresholds import AlertThresholds
+from shared.process.settings import ServiceSettings
+from shared.wire.events import Firmness
+
+
+class AggregatorSettings(ServiceSettings):
+    """Settings that the aggregator reads once, when it starts."""
+
+    ledger_url: str = Field(
+        default="http://127.0.0.1:8101", description="the ledger, which has the batches that the stream has lost"
+    )
+    horizon_start: date = Field(default=date(2025, 1, 1), description="the first day that has a balance of its own")
+    horizon_days: int = Field(default=2191, description="1 to 40,000; memory grows with it")
+    snapshot: Path | None = Field(
+        default=None, description="the file that a restart begins with; unset: it replays all"
+    )
+    snapshot_every_s: float = Field(default=60, gt=0, description="seconds between two snapshots")
+    past_states: int = Field(default=3, ge=1, description="past states that are kept for the next query")
+    past_mb: int = Field(default=1024, ge=0, description="memory for past states; the last one is always kept")
+    sources: str = Field(default="", description="expected sources, separated by commas")
+    alert_short_days: int = Field(default=30, ge=0, description="short_within: days ahead")
+    alert_cover_days: int = Field(default=7, ge=0, description="cover_below: days of cover")
+    alert_slip_days: int = Field(default=14, ge=0, description="slip_beyond: days overdue")
+    alert_silent_days: int = Field(default=3, ge=0, description="source_silent: days behind the latest source")
+    alert_firmness: Firmness = Field(default="planned", description="commits of this grade or above count")
+
+    def alert_thresholds(self) -> AlertThresholds:
+        """Return the thresholds above which an alert is raised."""
+        return AlertThresholds(
+            self.alert_short_days,
+            self.alert_cover_days,
+            self.alert_slip_days,
+            self.alert_silent_days,
+            self.alert_firmness,
+            tuple(source for source in self.sources.split(",") if source),
+        )

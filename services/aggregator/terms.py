@@ -1,0 +1,11 @@
+"""The planning terms that queries, commands and the fold share; importing them loads no compiled code."""
+
+from typing import Literal, get_args
+
+Part = Literal["product", "site", "supplier"]
+Basis = Literal["start", "receipt"]
+PARTS: tuple[Part, ...] = get_args(Part)
+BASES: tuple[Basis, ...] = get_args(Basis)
+
+LAGS = (0, 28, 56, 91, 182)
+"""Days before the due day at which a commit is compared with its receipts: 0, 4, 8, 13 and 26 weeks."""
