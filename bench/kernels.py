@@ -68,7 +68,7 @@ OURS = {
     "w3": Contender("`RollingSums.add`", "ours", "Streamed"),
 }
 SORTED = Contender("`net_at_instants`, sorted before", "ours", "SortedInstants")
-FULL = Contender("`Rolling.add`, full, five windows", "ours", "FullyStreamed", full=True)
+FULL = Contender("`LiveWindows.add`, full, five windows", "ours", "FullyStreamed", full=True)
 SINGLE = Contender("`RollingSums.add`, one event", "ours", "Streamed", size=1)
 LIMITS = Contender("limits", "bench.limits", "Limits")
 PEERS = {
@@ -396,7 +396,7 @@ def tell(tables: dict[int, dict[str, Table]], settings: Settings) -> list[str]:
         for keys, table in tables.items()
         if (tail := _percentile(table["w3"][FULL], 99)) is not None
     )
-    lines += ["", f"One batch in a hundred of `Rolling.add`, one in which a day ends, takes longer than {tails}."]
+    lines += ["", f"One batch in a hundred of `LiveWindows.add`, one in which a day ends, takes longer than {tails}."]
     for keys, table in tables.items():
         rates = table["limits"][LIMITS].rates
         rate = {name: statistics.median(each[name] for each in rates) for name in rates[0]}

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.snapshot import decode, encode
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.live.snapshots import Keeper
 from services.operator.record.rebuilding import rebuild_export
 from shared.service.service import calm_collector
@@ -66,14 +66,14 @@ def measure(postings: Columns, export: Path | None, rounds: int) -> dict[str, An
         for number in range(rounds + 1):
             curves = Curves(catalogue=digest())
             began = time.perf_counter()
-            curves.load([postings], Standing(1, 1, "", {}, ["bench"]))
+            curves.load([postings], FoldPosition(1, 1, "", {}, ["bench"]))
             lap("rebuild_s", began)
             began = time.perf_counter()
             state = curves.state_hash()
             lap("hash_s", began)
             keeper = Keeper(Path(folder) / "snapshot")
             began = time.perf_counter()
-            pieces = encode(State(curves))
+            pieces = encode(FoldState(curves))
             lap("encode_s", began)
             began = time.perf_counter()
             size = keeper.write(pieces, (1, number + 1))
@@ -99,7 +99,7 @@ def measure(postings: Columns, export: Path | None, rounds: int) -> dict[str, An
                 lap("programme_rebuild_s", began)
                 facts |= {"programme_postings": programme.postings, "programme_equal": equal}
                 began = time.perf_counter()
-                encode(State(programme))
+                encode(FoldState(programme))
                 lap("programme_encode_s", began)
     return {name: round(statistics.median(times[1:]), 4) for name, times in took.items()} | facts
 

@@ -1,8 +1,8 @@
 """How what an event costs grows: with events, keys, windows, the share of late events, and how late they are.
 
 Four things are measured on one core, the values of each sweep in turn, some rounds: `roll_history` (W1 of
-`bench.workloads`, 1,096 days), `RollingSums.add` and `Rolling.add` (W3), and `Curves.add`, the fold of postings. The
-last three are told batches of 500 in the third year, 36 of them a day, after all events of a history; their mean is
+`bench.workloads`, 1,096 days), `RollingSums.add` and `LiveWindows.add` (W3), and `Curves.add`, the fold of postings.
+The last three are told batches of 500 in the third year, 36 of them a day, after all events of a history; their mean is
 taken, with the ends of days and late events in it. Cost is time of the processor, in nanoseconds an event.
 """
 
@@ -38,7 +38,7 @@ LIVE_FROM = 730  # the day from which batches are told
 BATCHES = 100  # of a round
 A_DAY = 18_250  # events, as in 20 million over the days
 MORE_WINDOWS = (1, 7, 30, 90, 365, 14, 60, 180, 270, 545)
-THINGS = ("roll_history", "RollingSums.add", "Rolling.add", "Curves.add")
+THINGS = ("roll_history", "RollingSums.add", "LiveWindows.add", "Curves.add")
 
 
 class Point(NamedTuple):
@@ -79,7 +79,7 @@ def prepare(point: Point, rounds: int) -> dict[str, Callable[[], float]]:
     days = math.ceil(rounds * BATCHES * BATCH / A_DAY)
     live = make_events(days * A_DAY, point.keys, LIVE_FROM + days, point.late, point.late_days, LIVE_FROM, seed=8)
     measured = {"roll_history": _measure_history(history, point)}
-    for name, kind in (("RollingSums.add", rolling.RollingSums), ("Rolling.add", rolling.Rolling)):
+    for name, kind in (("RollingSums.add", rolling.RollingSums), ("LiveWindows.add", rolling.LiveWindows)):
         if point.windows > 1:  # they want two at least
             windows = kind(START, DAYS, point.spans, keys=point.keys)
             measured[name] = _measure_batches(lambda told, add=windows.add: add(*told), told_of, earlier, live)  # type: ignore[misc]
@@ -91,7 +91,7 @@ told_of = ours.Streamed.told
 
 
 def _measure_history(events: Events, point: Point) -> Callable[[], float]:
-    out: rolling.History | None = None
+    out: rolling.WindowHistory | None = None
 
     def measure() -> float:
         nonlocal out

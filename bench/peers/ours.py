@@ -21,9 +21,9 @@ class Rolled:
     def __init__(self, events: Events) -> None:
         """Take the events."""
         self.events = events
-        self.out: rolling.History | None = None
+        self.out: rolling.WindowHistory | None = None
 
-    def run(self) -> rolling.History:
+    def run(self) -> rolling.WindowHistory:
         """Return the history, by day; written over the one before."""
         events = self.events
         self.out = rolling.roll_history(
@@ -41,7 +41,7 @@ class Rolled:
         return self.out
 
     @staticmethod
-    def answer(result: rolling.History) -> History:
+    def answer(result: rolling.WindowHistory) -> History:
         """Say it by day."""
         supply, demand, net = zip(*result.sums, strict=True)
         return History(True, supply, demand, net, result.balance, result.first_short)
@@ -83,7 +83,7 @@ class SortedInstants(Instants):
 class _Streamed:
     """W3: the history is one batch a day, the opening balance a movement before it."""
 
-    kind: type[rolling.RollingSums] | type[rolling.Rolling]
+    kind: type[rolling.RollingSums] | type[rolling.LiveWindows]
 
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
@@ -118,10 +118,10 @@ class Streamed(_Streamed):
 class FullyStreamed(_Streamed):
     """W3 with all that the aggregator keeps up with."""
 
-    kind = rolling.Rolling
+    kind = rolling.LiveWindows
 
     @staticmethod
-    def answer(result: rolling.Rolled) -> Touched:
+    def answer(result: rolling.TouchedWindows) -> Touched:
         """Say it by key."""
         windows = result.windows.reshape(-1, result.keys.size)
         first_short = np.where(result.first_short < 0, -1, result.first_short - _FIRST)

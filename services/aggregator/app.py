@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from structlog.typing import FilteringBoundLogger
 
 from services.aggregator.fold.curves import Curves, Gap
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
 from services.aggregator.kernels.curves import Index
 from services.aggregator.live.alert_publisher import Teller
@@ -104,7 +104,7 @@ def build_app(settings: AggregatorSettings) -> Service:
             await teller.tell()
             await asyncio.sleep(max(_PLANNED_EVERY_S, _LEFT_TO_OTHERS * ms / 1000))
 
-    def adopt(state: State) -> None:
+    def adopt(state: FoldState) -> None:
         nonlocal told_through
         reading.replace(state)
         told_through = state.curves.position
@@ -158,7 +158,7 @@ class _Folder:
         self.log.info("gap_closed", position=state.curves.position, batches=len(missed), ms=_since(began))
         return [*missed, state.add(batch)]
 
-    async def _fetch(self, batch: PostingBatch, state: State) -> AsyncIterator[PostingBatch]:
+    async def _fetch(self, batch: PostingBatch, state: FoldState) -> AsyncIterator[PostingBatch]:
         """Yield the batches between the last one folded and this one."""
         url, curves = self.settings.ledger_url, state.curves
         headers, verify = self.caller
@@ -211,8 +211,8 @@ def _open_history(service: Service, settings: AggregatorSettings, caller: Caller
     )
 
 
-def _nothing_folded(settings: AggregatorSettings) -> State:
-    return State(Curves(settings.horizon_start, settings.horizon_days, digest()))
+def _nothing_folded(settings: AggregatorSettings) -> FoldState:
+    return FoldState(Curves(settings.horizon_start, settings.horizon_days, digest()))
 
 
 def _since(began: float) -> float:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import Reading
 from services.console.http.pages import routes
@@ -193,7 +193,7 @@ def test_five_hundred_changed_balances_are_on_the_page_within_200_ms(browser: Br
     keys = [(product, site, "samsung") for site in sites for product in products]
     curves.add(batch_of(1, [(key, Measure.REQUIRED, began + 90, 10) for key in keys], *ended))
     live.begin(b'{"position": 1}', 0)
-    reading = Reading(State(curves))
+    reading = Reading(FoldState(curves))
 
     async def move(_: Request) -> Response:
         position = curves.position + 1

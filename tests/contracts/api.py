@@ -12,7 +12,7 @@ import httpx
 import orjson
 from starlette.applications import Starlette
 
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import Reading
 from services.ledger.http.routes import routes as ledger_routes
@@ -57,7 +57,7 @@ ASKED = {
 def api_files() -> dict[Path, str]:
     """Return the text of every kept file by its place in the project."""
     store = fold(SAID, now=RECORDED).store
-    reading = Reading(State.of(fold_store(store), store.said()))
+    reading = Reading(FoldState.of(fold_store(store), store.said()))
     routes = {
         "aggregator": aggregator_routes(lambda: reading, no_past),
         "ledger": ledger_routes(store, lambda: store),

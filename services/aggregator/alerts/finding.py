@@ -7,7 +7,7 @@ import numpy as np
 
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import COMMITTED, SLOTS, Curves, Grouping
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
 from services.aggregator.plan.projection import Plan
@@ -72,7 +72,7 @@ def promised_by(
 
 
 def find_alerts(
-    state: State, plan: Plan, thresholds: AlertThresholds, promised: Promised | None = None
+    state: FoldState, plan: Plan, thresholds: AlertThresholds, promised: Promised | None = None
 ) -> dict[Cause, Alert]:
     """Return what is the matter as of the last complete day, the most urgent first.
 
@@ -116,7 +116,7 @@ def _urgency(alert: Alert) -> tuple[int, ...]:
     return rank, alert.day, -alert.detail.get("wafers", 0)
 
 
-def _silent_sources(state: State, thresholds: AlertThresholds) -> Iterator[Alert]:
+def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[Alert]:
     curves = state.curves
     if not curves.watermarks:
         return
@@ -135,7 +135,7 @@ def _negative_stocks(plan: Plan) -> Iterator[Alert]:
         yield Alert("stock_negative", plan.grouping.labels[group], plan.today - 1, {"wafers": -plan.on_hand(group)})
 
 
-def _overrun_shipments(state: State, through: int) -> Iterator[Alert]:
+def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
     for (owner, kind, name), shipment in state.lines.overrun.items():
         ends = [end for end in shipment.ends if end.day <= through]
         ended = sum(end.received + end.damaged + end.lost for end in ends)
@@ -178,7 +178,7 @@ def _thin_covers(plan: Plan, thresholds: AlertThresholds) -> Iterator[Alert]:
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 
-def _slips(state: State, through: int, thresholds: AlertThresholds, promised: Promised | None) -> Iterator[Alert]:
+def _slips(state: FoldState, through: int, thresholds: AlertThresholds, promised: Promised | None) -> Iterator[Alert]:
     assert promised is not None
     curves = state.curves
     pairs = curves.group(("supplier", "product"))
@@ -198,7 +198,7 @@ def _counted(thresholds: AlertThresholds) -> tuple[Measure, ...]:
     return COMMITTED[FIRMNESS.index(thresholds.firmness) :]
 
 
-def explain(state: State, alert: Alert) -> Alert:
+def explain(state: FoldState, alert: Alert) -> Alert:
     """Return an alert with the events that it comes from, as the lines tell it now, where they can.
 
     Of what is short: why less supply, or more demand, stands by the first short day than was first said, the greatest

@@ -16,7 +16,7 @@ _IS_MEASURE = np.isin(np.arange(64), [*Measure])
 Integers = NDArray[Any]  # of one of the whole-number types
 
 
-class Standing(NamedTuple):
+class FoldPosition(NamedTuple):
     """What is known beside the postings once all of them are folded."""
 
     epoch: int
@@ -25,7 +25,7 @@ class Standing(NamedTuple):
     watermarks: Mapping[str, int]  # source -> the day (since 1970) it has advanced through
     sources: Collection[str]  # all that spoke
     postings: int | None = None  # how many there were, and
-    said: int | None = None  # their wafers, signs left out: where the columns hold sums of them
+    wafers_total: int | None = None  # their wafers, signs left out: where the columns hold sums of them
 
 
 class Columns(NamedTuple):

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Self, TypedDict, Unpack, cast
 
 import numpy as np
 
-from services.aggregator.fold.columns import WAFERS_MAX, Columns, Standing
-from services.aggregator.fold.growing_table import Room
-from services.aggregator.fold.windows import DEMAND, SUPPLY, Rolling
+from services.aggregator.fold.columns import WAFERS_MAX, Columns, FoldPosition
+from services.aggregator.fold.growing_table import GrowingTable
+from services.aggregator.fold.windows import DEMAND, SUPPLY, LiveWindows
 from services.aggregator.kernels import curves as kernels
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.terms import PARTS, Basis, Part
@@ -87,7 +87,7 @@ class Within(NamedTuple):
         return 0 <= since - self.since <= _MOVED_ON_MAX and 0 <= until - self.until <= _MOVED_ON_MAX
 
 
-class Rolled(NamedTuple):
+class BalanceRow(NamedTuple):
     """The rolling balance of one group over a window."""
 
     group: tuple[str, ...]
@@ -106,10 +106,10 @@ class Curves:
     number of a series, -1 where there is none.
 
     Memory: a series of movements takes 8 × (H + 4) bytes, one of plans 8 × (H + 9 + H / 32), 17.6 and 18.2 kB for the
-    six years. A key takes 53.8 kB for the windows that end today, what comes to hand and goes from it (`Rolling`), 240
-    bytes beyond that, 32 to 128 to be found by, and its names. There is room for 4,104 of each kind at first; it
-    doubles when it is full, and for that moment old and new movements lie side by side. `memory_bytes` counts all room;
-    of movements, the rows after the last day moved cost address space only, as does what was never in use.
+    six years. A key takes 53.8 kB for the windows that end today (`LiveWindows`), 240 bytes beyond that, 32 to 128 in
+    the hash table, and its names. There is room for 4,104 of each kind at first; it doubles when it is full, and for
+    that moment old and new movements lie side by side. `memory_bytes` counts all room; of movements, the rows after the
+    last day moved cost address space only, as does what was never in use.
     """
 
     def __init__(self, horizon_start: date = date(2025, 1, 1), horizon_days: int = 2191, catalogue: str = "") -> None:
@@ -130,15 +130,15 @@ class Curves:
         self.plan_key = self.plan_slot = _NO_KEYS  # [series of plans]
         self.cumulative: Wafers = np.zeros((self.days + 1, _SERIES_AT_FIRST), dtype=np.int64)  # [row, series]
         self.beyond: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
-        self._room_of_plans = Room(_SERIES_AT_FIRST, self.days + 2)
+        self._room_of_plans = GrowingTable(_SERIES_AT_FIRST, self.days + 2)
         self.plans: Wafers = self._room_of_plans.table()  # [series, row]
         blocks = -(-(self.days + 2) // kernels.BLOCK)
         self.blocks: Wafers = np.zeros((_SERIES_AT_FIRST, blocks), dtype=np.int64)  # [series, block]
         self.totals: Wafers = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
         self.ends: Index = np.zeros(_SERIES_AT_FIRST, dtype=np.int64)  # [series]
-        self.rolled: Index = np.zeros(1, dtype=np.int64)  # the last row that movements fill
-        self.windows = Rolling(horizon_start, horizon_days, keys=_KEYS_AT_FIRST)  # of what comes to hand and goes
-        self.said = 0  # wafers of all postings, signs left out
+        self.last_filled: Index = np.zeros(1, dtype=np.int64)  # the last row that movements fill
+        self.windows = LiveWindows(horizon_start, horizon_days, keys=_KEYS_AT_FIRST)  # of what comes to hand and goes
+        self.wafers_total = 0  # wafers of all postings, signs left out
         self._names: dict[str, int] = {}
         self._place_code = np.full(4 * _KEYS_AT_FIRST, -1, dtype=np.int64)  # three name numbers in one; see the kernel
         self._place_key = np.zeros(4 * _KEYS_AT_FIRST, dtype=np.int64)
@@ -177,16 +177,18 @@ class Curves:
         count, movements = self.movement_key.size, len(MOVEMENTS)
         wafers, hand = columns.wafers, np.flatnonzero(_SIDE_OF[slot] >= 0)
         self.windows.add(columns.days[hand], key[hand], _SIDE_OF[slot[hand]], wafers[hand])
-        kernels.add_movements(self.cumulative, self.beyond, self.rolled, count, movements, series, slot, row, wafers)
+        kernels.add_movements(
+            self.cumulative, self.beyond, self.last_filled, count, movements, series, slot, row, wafers
+        )
         kernels.add_plans(self.plans, self.blocks, self.totals, self.ends, movements, series, slot, row, wafers)
         self._receive(key, slot, row, wafers)
         for since, until, sums in self._within.values():
             kernels.add_within(sums, movements, series, slot, row, wafers, since, until)
         self._advance_windows()
-        self._stand(Standing(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
+        self._stand(FoldPosition(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
         return np.unique(key)
 
-    def load(self, pages: Iterable[Columns], standing: Standing, *, cell_max: int = WAFERS_MAX) -> None:
+    def load(self, pages: Iterable[Columns], standing: FoldPosition, *, cell_max: int = WAFERS_MAX) -> None:
         """Fold all postings up to a position at once, as `add` would batch by batch; nothing was folded before.
 
         A row may also be the sum of many postings: `cell_max` says how many wafers it holds at most, either way. Raises
@@ -199,23 +201,23 @@ class Curves:
             for part in page.parts(cell_max):
                 _, series, slot, row = self._enter(part, number)
                 kernels.scatter_movements(
-                    self.cumulative, self.beyond, self.rolled, len(MOVEMENTS), series, slot, row, part.wafers
+                    self.cumulative, self.beyond, self.last_filled, len(MOVEMENTS), series, slot, row, part.wafers
                 )
                 kernels.add_plans(
                     self.plans, self.blocks, self.totals, self.ends, len(MOVEMENTS), series, slot, row, part.wafers
                 )
-        kernels.accumulate(self.cumulative, int(self.rolled[0]), self.movement_key.size)
+        kernels.accumulate(self.cumulative, int(self.last_filled[0]), self.movement_key.size)
         self._roll_windows()
         self._stand(standing)
-        if standing.postings is not None and standing.said is not None:
-            self.postings, self.said = standing.postings, standing.said
+        if standing.postings is not None and standing.wafers_total is not None:
+            self.postings, self.wafers_total = standing.postings, standing.wafers_total
 
     def _roll_windows(self) -> None:
         """Fill the windows from the curves, day by day."""
         series = np.flatnonzero(_SIDE_OF[self.movement_slot] >= 0)
         key, side = self.movement_key[series], _SIDE_OF[self.movement_slot[series]]
         before = np.zeros(series.size, dtype=np.int64)
-        for row in range(int(self.rolled[0]) + 1):
+        for row in range(int(self.last_filled[0]) + 1):
             moved = self.cumulative[row, series]
             filled = np.flatnonzero(moved != before)
             day = np.full(filled.size, self.start - 1 + row)
@@ -231,17 +233,17 @@ class Curves:
 
     def _enter(self, columns: Columns, number: Index) -> tuple[Index, Index, Index, Index]:
         """Return key, series, slot and row of checked postings, counted; raise ValueError where sums grow wild."""
-        said = self.said + int(np.abs(columns.wafers).sum())
+        said = self.wafers_total + int(np.abs(columns.wafers).sum())
         if said > WAFERS_SUM_MAX:
             rows = columns.wafers.size
             raise ValueError(f"wafers[0..{rows - 1}] bring the sum of all postings to {said}, beyond {WAFERS_SUM_MAX}")
-        self.said = said
+        self.wafers_total = said
         self.postings += columns.wafers.size
         key = self._intern(number[columns.products], number[columns.sites], number[columns.suppliers])
         slot = _SLOT_OF[columns.measures]
         return key, self._intern_series(key, slot), slot, self.row(columns.days)
 
-    def _stand(self, standing: Standing) -> None:
+    def _stand(self, standing: FoldPosition) -> None:
         for source, day in standing.watermarks.items():
             self.watermarks[source] = max(day, self.watermarks.get(source, day))
         self.sources.update(standing.sources, standing.watermarks)
@@ -304,7 +306,7 @@ class Curves:
 
     def _make_room(self) -> None:
         """Make room for the series there are: only filled rows of movements are copied."""
-        room, filled = self.beyond.size, int(self.rolled[0]) + 1
+        room, filled = self.beyond.size, int(self.last_filled[0]) + 1
         self.beyond = _with_room(self.beyond, self.movement_key.size)
         if self.beyond.size > room:
             cumulative = np.zeros((self.days + 1, self.beyond.size), dtype=np.int64)
@@ -338,7 +340,7 @@ class Curves:
     @property
     def last_day(self) -> int:
         """The last day of the horizon (since 1970) that a movement was posted for; the day before it if none was."""
-        return self.start - 1 + int(self.rolled[0])
+        return self.start - 1 + int(self.last_filled[0])
 
     # ---------------------------------------------------------------- balances out
 
@@ -366,7 +368,7 @@ class Curves:
     ) -> Wafers:
         """Return the wafers of some movements in the days (since, until], `[movement, group]`; `since` None: ever."""
         sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
-        rolled = int(self.rolled[0])
+        rolled = int(self.last_filled[0])
         first = -1 if since is None else min(self._row(since), rolled)
         chosen = self.series_of(grouping, measures)
         kernels.sum_movements(sums, self.cumulative, *chosen, first, min(self._row(until), rolled))
@@ -396,7 +398,7 @@ class Curves:
             received = np.zeros((len(pairs.labels), self.days + 2), dtype=np.int64)
             series, _, group = self.series_of(pairs, (Measure.RECEIVED,))
             sign = np.ones(series.size, dtype=np.int64)
-            kernels.sum_movement_curves(received, self.cumulative, 0, int(self.rolled[0]), series, sign, group)
+            kernels.sum_movement_curves(received, self.cumulative, 0, int(self.last_filled[0]), series, sign, group)
             self._received = pairs, np.diff(received, axis=1, prepend=0)
         pairs, daily = self._received
         return {label[1]: daily[n].cumsum() for n, label in enumerate(pairs.labels) if label[0] == supplier}
@@ -427,7 +429,7 @@ class Curves:
         measures = [each for each in MOVEMENTS if _ON_HAND[SLOTS[each]] and each != Measure.CONSUMED]
         series, place, group = self.series_of(grouping, measures)
         of_place = _ON_HAND[[SLOTS[each] for each in measures]]
-        rolled = int(self.rolled[0])
+        rolled = int(self.last_filled[0])
         first = min(self._row(since), rolled)
         kernels.sum_movement_curves(brought, self.cumulative, first, rolled, series, of_place[place], group)
         return brought
@@ -447,7 +449,7 @@ class Curves:
         by: Sequence[Part] = (),
         firmness: Firmness | None = None,
         **only: Unpack[Only],
-    ) -> list[Rolled]:
+    ) -> list[BalanceRow]:
         """Return supply, demand and net of the days (day - window_days, day] inside the horizon, for each group.
 
         On the basis `start` supply is started and demand is required by its start day; on `receipt` supply is received
@@ -457,7 +459,7 @@ class Curves:
 
     def roll(
         self, grouping: Grouping, day: int, window_days: int, basis: Basis, firmness: Firmness | None = None
-    ) -> list[Rolled]:
+    ) -> list[BalanceRow]:
         """Return what `rolling` does, of the groups of a grouping."""
         if firmness is not None and basis != "receipt":
             raise ValueError("firmness is of commits, which are due on the basis receipt: it has no basis start")
@@ -471,9 +473,9 @@ class Curves:
             supply = sums[1:].sum(axis=0)
         net = supply - sums[0]
         columns = (grouping.labels, supply.tolist(), sums[0].tolist(), net.tolist())
-        return list(starmap(Rolled, zip(*columns, strict=True)))
+        return list(starmap(BalanceRow, zip(*columns, strict=True)))
 
-    def keep_windows(self) -> None:
+    def precompute_windows(self) -> None:
         """Have what each plan comes to in the long windows that end on the last complete day at hand.
 
         Whoever asks need not wait for a sum over all series and a year, then. The fold adds what is posted; it stands
@@ -523,7 +525,7 @@ class Curves:
 
     def balances(self, keys: Index, told: int | None = None) -> BalanceBatch:
         """Return what stands in each stage for some keys, all that is posted counted, to be published."""
-        latest = self.cumulative[self.rolled[0]]
+        latest = self.cumulative[self.last_filled[0]]
         stages = _SIGNS @ _at(latest, self.series[keys, : len(MOVEMENTS)]).T
         products, sites, suppliers = zip(*(self.keys[key] for key in keys), strict=True) if keys.size else ((), (), ())
         return BalanceBatch(
@@ -626,14 +628,14 @@ class Curves:
         """Return how many cells each series has that are not zero, movements first."""
         movements = self.movement_key.size
         filled = np.empty(movements + self.plan_key.size, dtype=np.int64)
-        kernels.count_moved_days(filled[:movements], self.cumulative, self.beyond, int(self.rolled[0]))
+        kernels.count_moved_days(filled[:movements], self.cumulative, self.beyond, int(self.last_filled[0]))
         kernels.count_planned_days(filled[movements:], self.plans)
         return filled
 
     def _pack(self, packed: Wafers, place: Index, series: Index, day: int) -> None:
         """Write the cells of some series, plans numbered after movements, each from its place; row 0 is of a day."""
         moves, plans = series < self.movement_key.size, series >= self.movement_key.size
-        rolled = int(self.rolled[0])
+        rolled = int(self.last_filled[0])
         kernels.pack_moved_days(packed, place[moves], self.cumulative, self.beyond, rolled, series[moves], day)
         kernels.pack_planned_days(packed, place[plans], self.plans, series[plans] - self.movement_key.size, day)
 

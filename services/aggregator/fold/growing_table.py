@@ -1,4 +1,4 @@
-"""Room for a table that grows: what lies in it stays where it is, and what is not in use yet takes no memory."""
+"""A table that grows in place: rows in use stay where they are, and rows that were never written take no memory."""
 
 import mmap
 
@@ -9,7 +9,7 @@ from services.aggregator.kernels.curves import Wafers
 _BYTES = 8  # of a number
 
 
-class Room:
+class GrowingTable:
     """The rows of one table of int64, zeros at first.
 
     A copy of two gigabytes holds the fold and all who ask for seconds; the system moves the same pages in milliseconds.

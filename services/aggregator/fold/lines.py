@@ -43,7 +43,7 @@ class Statement(NamedTuple):
 
     revision: int
     id: str
-    said_on: int
+    stated_on: int
     due: int
     wafers: int
     key: Key
@@ -115,7 +115,7 @@ class LinesDue(NamedTuple):
     suppliers: list[str]
 
 
-class Cause(NamedTuple):
+class ShortageCause(NamedTuple):
     """Why less supply, or more demand, stands by a day than was first said."""
 
     wafers: int
@@ -137,7 +137,7 @@ class Record(NamedTuple):
 
 
 @dataclass(slots=True)
-class Plan:
+class PlanLine:
     """A commit, an order or a forecast."""
 
     name: LineName
@@ -156,10 +156,10 @@ class Plan:
         beaten_on = _NEVER
         for statement in reversed(self.said):
             cell, due = _cell(statement), statement.due
-            for lag in range(bisect_right(LAGS, due - beaten_on), bisect_right(LAGS, due - statement.said_on)):
+            for lag in range(bisect_right(LAGS, due - beaten_on), bisect_right(LAGS, due - statement.stated_on)):
                 if statement.wafers:
                     yield cell, lag, statement.wafers
-            beaten_on = min(beaten_on, statement.said_on)
+            beaten_on = min(beaten_on, statement.stated_on)
         for now in self.said[-1:]:
             for column, value in enumerate(self._worth(now), _STANDING):
                 if value:
@@ -192,7 +192,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Shipment:
+class ShipmentLine:
     """What one party sends of one product under one name."""
 
     name: LineName
@@ -249,22 +249,24 @@ class Shipment:
                     n, room = n + 1, self.dispatches[n + 1].wafers
 
 
-class Lines:
+class LineBook:
     """The fold of what the ledger tells of lines: the same for any order, batching or repetition."""
 
     def __init__(self) -> None:
-        self.plans: dict[LineName, Plan] = {}
-        self.shipments: dict[LineName, Shipment] = {}
-        self.overrun: dict[LineName, Shipment] = {}  # those of which more has come to an end than was sent
-        self._facts: defaultdict[str, dict[str, tuple[Plan | Shipment, Fact]]] = defaultdict(dict)  # by source, id
+        self.plans: dict[LineName, PlanLine] = {}
+        self.shipments: dict[LineName, ShipmentLine] = {}
+        self.overrun: dict[LineName, ShipmentLine] = {}  # those of which more has come to an end than was sent
+        self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(
+            dict
+        )  # by source, id
         self._reversed: set[tuple[str, str]] = set()
         self._standing: dict[str, defaultdict[Group, dict[LineName, LineDue]]] = {
             book: defaultdict(dict) for book in ("supply", ORDER, FORECAST)
         }
         self._of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever spoke of a group
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
-        self._plans_altered: dict[LineName, Plan] = {}  # by the events that are being folded
-        self._shipments_altered: dict[LineName, Shipment] = {}
+        self._plans_altered: dict[LineName, PlanLine] = {}  # by the events that are being folded
+        self._shipments_altered: dict[LineName, ShipmentLine] = {}
 
     # ---------------------------------------------------------------- events in
 
@@ -294,21 +296,21 @@ class Lines:
             if found is not None:
                 self._alter(*found, -1)
 
-    def _plan(self, name: LineName) -> Plan:
+    def _plan(self, name: LineName) -> PlanLine:
         plan = self.plans.get(name)
         if plan is None:
-            plan = self.plans[name] = Plan(name)
+            plan = self.plans[name] = PlanLine(name)
         return plan
 
-    def _shipment(self, name: LineName) -> Shipment:
+    def _shipment(self, name: LineName) -> ShipmentLine:
         shipment = self.shipments.get(name)
         if shipment is None:
-            shipment = self.shipments[name] = Shipment(name)
+            shipment = self.shipments[name] = ShipmentLine(name)
         return shipment
 
-    def _alter(self, line: Plan | Shipment, fact: Fact, sign: int) -> None:
+    def _alter(self, line: PlanLine | ShipmentLine, fact: Fact, sign: int) -> None:
         """Take a fact into its line, or out of it; what follows from the line is settled with the others."""
-        if isinstance(line, Plan):
+        if isinstance(line, PlanLine):
             statement = cast(Statement, fact)
             line.said = _altered(line.said, statement, sign)
             self._of[statement.key[:2]][line.name] = None
@@ -342,7 +344,7 @@ class Lines:
         self._shipments_altered.clear()
         self._plans_altered.clear()
 
-    def _receive(self, shipment: Shipment) -> None:
+    def _receive(self, shipment: ShipmentLine) -> None:
         """Bring what its commits have received of a shipment up to date."""
         before, shipment.given = shipment.given, tuple(shipment.receipts())
         for given, sign in ((before, -1), (shipment.given, +1)):
@@ -351,7 +353,7 @@ class Lines:
                 _add(plan.receipts, day, sign * wafers)
                 self._plans_altered[plan.name] = plan
 
-    def _count(self, plan: Plan) -> None:
+    def _count(self, plan: PlanLine) -> None:
         """Bring what a commit adds to the records up to date; a day of which all is 0 is not kept."""
         before, plan.counted = plan.counted, tuple(plan.entries()) if plan.name[1] == COMMIT else ()
         if plan.counted == before:
@@ -363,7 +365,7 @@ class Lines:
             if not any(self._records[supplier, product][due]):
                 del self._records[supplier, product][due]
 
-    def _place(self, line: Plan | Shipment) -> None:
+    def _place(self, line: PlanLine | ShipmentLine) -> None:
         """Put what stands of a line where it is looked for."""
         book = self._standing.get(line.name[1], self._standing["supply"])
         if line.stands_in is not None:
@@ -421,7 +423,7 @@ class Lines:
         """Return who has committed anything, sorted."""
         return sorted({who for (who, _), record in self._records.items() if record})
 
-    def causes(self, product: str, site: str, through: int) -> list[Cause]:
+    def causes(self, product: str, site: str, through: int) -> list[ShortageCause]:
         """Return why less supply or more demand stands by a day than was first said, the greatest first.
 
         *By then* is: due on or before the day `through`, of this product, at this site. What was reversed was not said.
@@ -439,7 +441,7 @@ class Lines:
         The event is the first since which the line says so: since the day is that one, or the wafers are so many.
         A dispatched wafer has left its commit for its shipment, so the sum of all is what is missing, or comes on top.
         """
-        found: list[Cause] = []
+        found: list[ShortageCause] = []
         shipments: set[LineName] = set()
         for name in self._of.get((product, site), ()):
             plan = self.plans.get(name)
@@ -452,7 +454,7 @@ class Lines:
             found += self._shipment_causes(self.shipments[name], (product, site), through)
         return sorted(found, key=lambda cause: (-cause.wafers, *cause[1:]))
 
-    def _shipment_causes(self, shipment: Shipment, group: Group, through: int) -> Iterator[Cause]:
+    def _shipment_causes(self, shipment: ShipmentLine, group: Group, through: int) -> Iterator[ShortageCause]:
         if not shipment.dispatches:
             return
         arrived, fates = _fates(shipment, group, through)
@@ -486,13 +488,13 @@ class Lines:
         return sha256(orjson.dumps(self.state())).hexdigest()
 
     @classmethod
-    def read(cls, state: list[Any]) -> "Lines":
+    def read(cls, state: list[Any]) -> "LineBook":
         """Return the lines whose state was written."""
         lines = cls()
         plans, shipments, undone = state
         for name, said in plans:
-            for revision, id_, said_on, due, wafers, key, *terms in said:
-                lines._put(name[0], tuple(name), Statement(revision, id_, said_on, due, wafers, tuple(key), *terms))
+            for revision, id_, stated_on, due, wafers, key, *terms in said:
+                lines._put(name[0], tuple(name), Statement(revision, id_, stated_on, due, wafers, tuple(key), *terms))
         for name, dispatches, revisions, ends in shipments:
             for day, eta, key, *rest in dispatches:
                 lines._put(name[0], tuple(name), Dispatch(day, eta, tuple(key), *rest))
@@ -505,9 +507,9 @@ class Lines:
         return lines
 
 
-def fold_lines(said: Iterable[Sequence[str]]) -> Lines:
+def fold_lines(said: Iterable[Sequence[str]]) -> LineBook:
     """Return the lines of what was said of them, in batches: from the ledger's store, or as it is told."""
-    lines = Lines()
+    lines = LineBook()
     for bodies in said:
         lines.add(bodies)
     return lines
@@ -578,7 +580,7 @@ _FACTS: dict[str, Callable[[Row], Fact]] = {
 _FATES = ("lost", "damaged", "diverted", "received late", "re-dated", "sent late")
 
 
-def _plan_causes(plan: Plan, group: Group, through: int) -> Iterator[Cause]:
+def _plan_causes(plan: PlanLine, group: Group, through: int) -> Iterator[ShortageCause]:
     if not plan.said:
         return
     first, now = plan.said[0], plan.said[-1]
@@ -598,10 +600,10 @@ def _plan_causes(plan: Plan, group: Group, through: int) -> Iterator[Cause]:
         changes.append((min(before.wafers, after.wafers), other, attrgetter("due")))
     for wafers, what, said in changes:
         if wafers > 0:
-            yield Cause(wafers, what, plan.name, plan.name[0], _since(plan.said, said).id)
+            yield ShortageCause(wafers, what, plan.name, plan.name[0], _since(plan.said, said).id)
 
 
-def _fates(shipment: Shipment, group: Group, through: int) -> tuple[int, list[Cause]]:
+def _fates(shipment: ShipmentLine, group: Group, through: int) -> tuple[int, list[ShortageCause]]:
     """Return how many wafers of a shipment come to a group by a day, and what became of the others, as `_FATES` has it.
 
     What has come and what is on its way to there by then: as the books stand, also where its eta has passed.
@@ -626,7 +628,7 @@ def _fates(shipment: Shipment, group: Group, through: int) -> tuple[int, list[Ca
         since = _since(plans, itemgetter(0))
         fates.append((shipment.under_way(), "sent late" if since is plans[0] else "re-dated", name[0], since[2]))
     fates.sort(key=lambda fate: _FATES.index(fate[1]))
-    return arrived, [Cause(wafers, what, name, source, event) for wafers, what, source, event in fates]
+    return arrived, [ShortageCause(wafers, what, name, source, event) for wafers, what, source, event in fates]
 
 
 def _since(said: Sequence[_Said], what: Callable[[_Said], Any]) -> _Said:

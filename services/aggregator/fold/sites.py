@@ -11,13 +11,13 @@ from shared.wire.postings import OF_SITES
 DECLARED, PLANNED = "site.declared", "phase.planned"
 
 
-class Declared(NamedTuple):
+class SiteStatement(NamedTuple):
     """What an event says of a site."""
 
     revision: int
     id: str
     source: str
-    said_on: int  # days since 1970
+    stated_on: int  # days since 1970
     site: str
     name: str
     country: str
@@ -31,13 +31,13 @@ class Declared(NamedTuple):
     confidence: str
 
 
-class Planned(NamedTuple):
+class PhaseStatement(NamedTuple):
     """What an event says of a phase."""
 
     revision: int
     id: str
     source: str
-    said_on: int
+    stated_on: int
     site: str
     phase: str
     mw: int
@@ -46,11 +46,11 @@ class Planned(NamedTuple):
     status: str
 
 
-Fact: TypeAlias = Declared | Planned
-_IDENTITY = ("revision", "id", "source", "said_on")  # of the event, not of what it says
+Fact: TypeAlias = SiteStatement | PhaseStatement
+_IDENTITY = ("revision", "id", "source", "stated_on")  # of the event, not of what it says
 
 
-class Entry(NamedTuple):
+class TimelineEntry(NamedTuple):
     """Something on a site's time line: it was said on a day, or is to happen then."""
 
     day: int
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
     event: str
 
 
-class Sites:
+class SiteBook:
     """The fold of what is said of sites and phases: the same for any order, batching or repetition.
 
     Of what was said of one site, or of one phase by one source, the greatest (revision, id) that is not reversed holds.
@@ -86,24 +86,24 @@ class Sites:
 
     # ---------------------------------------------------------------- what was said
 
-    def declared(self) -> dict[str, list[Declared]]:
+    def declared(self) -> dict[str, list[SiteStatement]]:
         """Return what was said of each site, the one that holds last; the sites sorted."""
         said = defaultdict(list)
         for fact in self._held():
-            if isinstance(fact, Declared):
+            if isinstance(fact, SiteStatement):
                 said[fact.site].append(fact)
         return dict(sorted(said.items()))
 
-    def phases(self) -> dict[str, list[list[Planned]]]:
+    def phases(self) -> dict[str, list[list[PhaseStatement]]]:
         """Return what was said of the phases of each site, of each phase the one that holds last, by when it energises.
 
         A phase is where it is planned now; its id is its source's.
         """
         said = defaultdict(list)
         for fact in self._held():
-            if isinstance(fact, Planned):
+            if isinstance(fact, PhaseStatement):
                 said[fact.source, fact.phase].append(fact)
-        at: defaultdict[str, list[list[Planned]]] = defaultdict(list)
+        at: defaultdict[str, list[list[PhaseStatement]]] = defaultdict(list)
         for history in sorted(said.values(), key=lambda history: (history[-1].energise_on, history[-1].phase)):
             at[history[-1].site].append(history)
         return dict(at)
@@ -112,7 +112,7 @@ class Sites:
         """Return all that is not reversed, by revision and id."""
         return sorted(fact for name, fact in self._facts.items() if name not in self._reversed)
 
-    def timeline(self, site: str) -> list[Entry]:
+    def timeline(self, site: str) -> list[TimelineEntry]:
         """Return what was said of a site and its phases on which day, and when each phase that stands is energised."""
         entries = []
         for fact, changes in _changes(self.declared().get(site, [])):
@@ -133,15 +133,17 @@ class Sites:
         What was reversed before it was said is remembered, whatever it was of.
         """
         facts = sorted(self._facts.items())
-        kinds = [[tuple(fact) for _, fact in facts if isinstance(fact, kind)] for kind in (Declared, Planned)]
+        kinds = [
+            [tuple(fact) for _, fact in facts if isinstance(fact, kind)] for kind in (SiteStatement, PhaseStatement)
+        ]
         return [*kinds, sorted(self._reversed)]
 
     @classmethod
-    def read(cls, state: list[Any]) -> "Sites":
+    def read(cls, state: list[Any]) -> "SiteBook":
         """Return the sites whose state was written."""
         sites = cls()
         declared, planned, undone = state
-        facts: list[Fact] = [*(Declared(*each) for each in declared), *(Planned(*each) for each in planned)]
+        facts: list[Fact] = [*(SiteStatement(*each) for each in declared), *(PhaseStatement(*each) for each in planned)]
         sites._facts = {(fact.source, fact.id): fact for fact in facts}
         sites._reversed = set(map(tuple, undone))
         return sites
@@ -161,20 +163,20 @@ def _changes(history: Sequence[Fact]) -> Iterator[tuple[Any, dict[str, tuple[Any
             yield now, changed
 
 
-def _entry(fact: Fact, what: str, phase: str | None, changes: dict[str, tuple[Any, Any]]) -> Entry:
-    return Entry(fact.said_on, what, phase, fact.mw, changes, fact.source, fact.id)
+def _entry(fact: Fact, what: str, phase: str | None, changes: dict[str, tuple[Any, Any]]) -> TimelineEntry:
+    return TimelineEntry(fact.stated_on, what, phase, fact.mw, changes, fact.source, fact.id)
 
 
 # ---------------------------------------------------------------- an event as a fact
 
 
-def _declared(row: Row) -> Declared:
-    return Declared(*_identity(row), str(row.line), *(row.others[name] for name in Declared._fields[5:]))
+def _declared(row: Row) -> SiteStatement:
+    return SiteStatement(*_identity(row), str(row.line), *(row.others[name] for name in SiteStatement._fields[5:]))
 
 
-def _planned(row: Row) -> Planned:
+def _planned(row: Row) -> PhaseStatement:
     others = row.others
-    return Planned(
+    return PhaseStatement(
         *_identity(row), str(row.site), str(row.line), others["mw"], others["platform"], cast(int, row.day),
         others["status"],
     )  # fmt: skip

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
-from services.aggregator.fold.lines import Lines
-from services.aggregator.fold.sites import Sites
-from services.aggregator.fold.state import State
+from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.sites import SiteBook
+from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.curves import Index
 from services.aggregator.terms import PARTS
 
@@ -42,7 +42,7 @@ class Unusable(Exception):
         self.code = code
 
 
-def encode(state: State) -> list[bytes]:
+def encode(state: FoldState) -> list[bytes]:
     """Return the snapshot of a state in pieces, without their seal."""
     curves, lines = state.curves, orjson.dumps(state.lines.state())
     filled, row, wafers = curves.cells()
@@ -63,7 +63,7 @@ def encode(state: State) -> list[bytes]:
         "position": curves.position,
         "head": curves.head,
         "postings": curves.postings,
-        "said": curves.said,
+        "said": curves.wafers_total,
         "last_day": curves.last_day,
         "watermarks": curves.watermarks,
         "sources": sorted(curves.sources),
@@ -86,7 +86,7 @@ def seal(pieces: list[bytes]) -> bytes:
     return digest.digest()
 
 
-def decode(content: bytes, start: int, days: int, catalogue: str) -> State:
+def decode(content: bytes, start: int, days: int, catalogue: str) -> FoldState:
     """Return the state that a snapshot holds; raise `Unusable` where it is not whole, or of other settings.
 
     `damaged`: a byte is not as it was written, or the state hash not that of what was read; `foreign_format`,
@@ -107,14 +107,14 @@ def decode(content: bytes, start: int, days: int, catalogue: str) -> State:
             raise Unusable("foreign_catalogue", f"its catalogue is {header['catalogue']}, not {catalogue}")
         pieces = _cut(sealed, end, [*header["sections"], header["lines"]])
         arrays = {name: np.frombuffer(next(pieces), dtype=dtype) for name, dtype in _SECTIONS.items()}
-        lines = Lines.read(orjson.loads(next(pieces)))
-        sites = Sites.read(header["sites"])
+        lines = LineBook.read(orjson.loads(next(pieces)))
+        sites = SiteBook.read(header["sites"])
         curves = _restore(header, arrays, Curves.of(start, days, catalogue))
     except (LookupError, TypeError, ValueError, OverflowError, StopIteration) as why:
         raise Unusable("damaged", f"what it holds does not fit together: {why!r}") from why
     if curves.state_hash() != header["state"]:
         raise Unusable("damaged", f"its state is {curves.state_hash()}, and {header['state']} was written")
-    return State(curves, lines, sites)
+    return FoldState(curves, lines, sites)
 
 
 def _cut(content: memoryview, at: int, lengths: list[int]) -> Iterator[memoryview]:
@@ -129,7 +129,7 @@ def _cut(content: memoryview, at: int, lengths: list[int]) -> Iterator[memoryvie
 
 def _restore(header: dict[str, Any], arrays: dict[str, Index], curves: Curves) -> Curves:
     """Fold the cells as if they had been posted."""
-    standing = Standing(
+    standing = FoldPosition(
         header["epoch"], header["position"], header["head"], header["watermarks"], header["sources"],
         header["postings"], header["said"],
     )  # fmt: skip

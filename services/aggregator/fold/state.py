@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Sequence
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import Lines
-from services.aggregator.fold.sites import Sites
+from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.sites import SiteBook
 from services.aggregator.kernels.curves import Index
 from shared.wire.postings import PostingBatch
 
 
-class State:
+class FoldState:
     """The fold of all postings up to a position: a function of the log, whatever the order or the batches."""
 
-    def __init__(self, curves: Curves, lines: Lines | None = None, sites: Sites | None = None) -> None:
+    def __init__(self, curves: Curves, lines: LineBook | None = None, sites: SiteBook | None = None) -> None:
         self.curves = curves
-        self.lines = Lines() if lines is None else lines
-        self.sites = Sites() if sites is None else sites
+        self.lines = LineBook() if lines is None else lines
+        self.sites = SiteBook() if sites is None else sites
 
     @classmethod
-    def of(cls, curves: Curves, said: Iterable[Sequence[str]]) -> "State":
+    def of(cls, curves: Curves, said: Iterable[Sequence[str]]) -> "FoldState":
         """Return the state of some curves and of what was said beside them, in batches."""
         state = cls(curves)
         for bodies in said:

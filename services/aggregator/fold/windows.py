@@ -20,7 +20,7 @@ OPENING_MAX = 2**62
 MILLISECONDS = 86_400_000  # of a day
 
 
-class History(NamedTuple):
+class WindowHistory(NamedTuple):
     """What every window held on every day; days count from the history's start."""
 
     sums: Wafers  # [window, supply or demand or net, day, key] wafers in the window that ends on that day
@@ -36,7 +36,7 @@ class Sums(NamedTuple):
     windows: Wafers  # [window, supply or demand or net, touched] wafers
 
 
-class Rolled(NamedTuple):
+class TouchedWindows(NamedTuple):
     """The windows that end today of the keys that a batch touched: views that the next batch writes over."""
 
     keys: Index  # [touched]
@@ -58,8 +58,8 @@ def roll_history(
     windows: Sequence[int] = (7, 30, 90),
     opening: int | Wafers = 0,
     ticks: int = MILLISECONDS,
-    out: History | None = None,
-) -> History:
+    out: WindowHistory | None = None,
+) -> WindowHistory:
     """Return the windows, the balance and the first short day of each key over some days from the start.
 
     Row n says that `wafers[n]` (signed: a reversal is negative) were supplied (side 0) or demanded (1) at `time[n]`,
@@ -79,7 +79,7 @@ def roll_history(
     if out is None:
         shape = (len(windows), 3, days, keys)
         balance, first_short = (np.empty(shape[at:], dtype=np.int64) for at in (2, 3))
-        out = History(_aligned(shape), balance, first_short, np.empty((days, 2, keys), dtype=np.int32))
+        out = WindowHistory(_aligned(shape), balance, first_short, np.empty((days, 2, keys), dtype=np.int32))
     elif out.sums.shape != (len(windows), 3, days, keys):
         raise ValueError(f"out has the shape {out.sums.shape}, not {(len(windows), 3, days, keys)}")
     begin = day_number(start) * ticks
@@ -235,7 +235,7 @@ class RollingSums(_Windows):
         super()._make_buffers(rows)
 
 
-class Rolling(_Windows):
+class LiveWindows(_Windows):
     """The windows that end today, kept up with batch by batch: sums, lowest balance, unmet demand, cover.
 
     Today, lateness and the horizon's edges are as with `RollingSums`; what lies before the horizon is in the balance.
@@ -246,7 +246,7 @@ class Rolling(_Windows):
     doubling, from `keys`. Rows after today, and keys not in use, cost address space only.
     """
 
-    def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> Rolled:
+    def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> TouchedWindows:
         """Return the windows of the keys that a batch touches, each once, in the order of their first row.
 
         Row n moves `wafers[n]` (signed: a reversal is negative) of `key[n]` to hand (side 0) or from it (1) on
@@ -260,7 +260,7 @@ class Rolling(_Windows):
             self._refuse_or_make_room(day, key, side, wafers)
             return self.add(day, key, side, wafers)
         balance, first_short, cover = self._standing[:, :found]
-        return Rolled(self._touched[:found], self._rolled[:, :, :found], balance, first_short, cover)
+        return TouchedWindows(self._touched[:found], self._rolled[:, :, :found], balance, first_short, cover)
 
     @property
     def nbytes(self) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import httpx
 
 from services.aggregator.alerts.thresholds import AlertThresholds
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.live.view import Reading
 from shared.http.peers import Caller, expect_let_in
 from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, Problem
@@ -38,7 +38,7 @@ class History:
     def __init__(
         self,
         service: Service,
-        begin: Callable[[], State],
+        begin: Callable[[], FoldState],
         ledger_url: str,
         caller: Caller,
         thresholds: AlertThresholds,
@@ -138,7 +138,7 @@ class History:
             raise self._missed(failure) from failure
         if state.curves.position < past.position:
             raise self._missed(f"it told {state.curves.position} of {past.position} batches")
-        state.curves.keep_windows()
+        state.curves.precompute_windows()
         reading = Reading(state, self.thresholds)
         self.service.log.info(
             "past_folded",

@@ -11,7 +11,7 @@ import httpx
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.live.view import Reading
 from shared.http.peers import NOBODY, Caller, expect_let_in
 from shared.service.service import Service
@@ -84,7 +84,7 @@ class Snapshots:
         self.ledger_url, self.caller = ledger_url, caller
         self.keeper = Keeper(path)
 
-    def begin(self, adopt: Callable[[State], None]) -> None:
+    def begin(self, adopt: Callable[[FoldState], None]) -> None:
         """Have the service begin with the snapshot, if it is whole, of the same settings, and of this ledger."""
 
         async def restore() -> None:

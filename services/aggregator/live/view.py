@@ -9,7 +9,7 @@ import numpy as np
 
 from services.aggregator.alerts.finding import Alert, Promised, explain, find_alerts, promised_by
 from services.aggregator.alerts.thresholds import AlertThresholds
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.curves import Index
 from services.aggregator.plan.overviews import SitesThen, sites_then
 from services.aggregator.plan.projection import Plan, plan_ahead
@@ -25,13 +25,13 @@ class Reading:
     long runs in a thread, in compiled code that lets the loop answer others meanwhile; only the fold waits for it.
     """
 
-    def __init__(self, state: State, thresholds: AlertThresholds = AlertThresholds()) -> None:  # noqa: B008
+    def __init__(self, state: FoldState, thresholds: AlertThresholds = AlertThresholds()) -> None:  # noqa: B008
         self.thresholds = thresholds
         self.replace(state)
         self.still = asyncio.Lock()  # whoever holds it has the state stand still
         self.moved = asyncio.Event()
 
-    def replace(self, state: State) -> None:
+    def replace(self, state: FoldState) -> None:
         """Begin with another state."""
         self.state, self._changed = state, list[Index]()
         self.plan = plan_ahead(state.curves)
@@ -73,7 +73,7 @@ class Reading:
 
     def _look(self, changed: Index) -> tuple[Plan, Promised | None, dict[Cause, Alert]]:
         curves = self.state.curves
-        curves.keep_windows()
+        curves.precompute_windows()
         plan = plan_ahead(curves, before=self.plan, changed=changed)
         promised = promised_by(curves, plan, self.thresholds, before=self._promised, changed=changed)
         return plan, promised, find_alerts(self.state, plan, self.thresholds, promised)

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
 from services.aggregator.fold.curves import Curves, Grouping, Only
-from services.aggregator.fold.sites import Declared, Planned
-from services.aggregator.fold.state import State
+from services.aggregator.fold.sites import PhaseStatement, SiteStatement
+from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.performance import Performance, perform
 from services.aggregator.plan.projection import MonthOnReceipt, Plan, month_table, next_month
 from services.aggregator.plan.wip import AGES, age_wip, yielded
@@ -35,7 +35,7 @@ def ratio(numerator: int, denominator: int) -> Row:
 # ---------------------------------------------------------------- sites
 
 
-def known_sites(state: State) -> list[str]:
+def known_sites(state: FoldState) -> list[str]:
     """Return the sites that were declared, or are spoken of, sorted."""
     spoken = {key[1] for key in state.curves.keys} | state.sites.phases().keys() | state.sites.declared().keys()
     return sorted(spoken - {UNALLOCATED})
@@ -45,12 +45,12 @@ class SitesThen(NamedTuple):
     """What there was to say of the sites at the position of a plan, besides what the plan says; none of it changes."""
 
     names: list[str]
-    declared: dict[str, list[Declared]]
-    phases: dict[str, list[list[Planned]]]
+    declared: dict[str, list[SiteStatement]]
+    phases: dict[str, list[list[PhaseStatement]]]
     needs: dict[str, Row]
 
 
-def sites_then(state: State, today: int | None) -> SitesThen:
+def sites_then(state: FoldState, today: int | None) -> SitesThen:
     """Return what there is to say of the sites now, to be kept with the plan, as the state goes on."""
     return SitesThen(known_sites(state), state.sites.declared(), state.sites.phases(), _needs(state.curves, today))
 
@@ -80,7 +80,7 @@ def site_rows(then: SitesThen, plan: Plan, firmness: Firmness) -> list[Row]:
     return rows
 
 
-def _described(said: Declared | None) -> Row:
+def _described(said: SiteStatement | None) -> Row:
     """Return what a site was declared to be, nothing of one that nobody declared."""
     if said is None:
         return dict.fromkeys((*_OF_SITE, "event", "co2_tonnes_a_year"))
@@ -91,7 +91,7 @@ def _described(said: Declared | None) -> Row:
     }
 
 
-def _energised(phases: list[Planned], today: int | None) -> Row:
+def _energised(phases: list[PhaseStatement], today: int | None) -> Row:
     """Return the megawatts that are on, to come, and stopped: paused, cancelled or transferred."""
     standing = [phase for phase in phases if phase.status == "planned"]
     on = None if today is None else sum(phase.mw for phase in standing if phase.energise_on < today)
@@ -102,7 +102,7 @@ def _energised(phases: list[Planned], today: int | None) -> Row:
     }
 
 
-def _phase(phase: Planned) -> Row:
+def _phase(phase: PhaseStatement) -> Row:
     return {
         "phase": phase.phase,
         "mw": phase.mw,
@@ -174,7 +174,7 @@ def _covered(plan: Plan, group: int | None) -> Row:
 # ---------------------------------------------------------------- a site's time line
 
 
-def timeline_entries(state: State, site: str) -> list[Row]:
+def timeline_entries(state: FoldState, site: str) -> list[Row]:
     """Return what was said of a site and its phases and when they are energised, by day."""
     return [
         {
@@ -197,7 +197,7 @@ def _told(name: str, value: Any) -> Any:
     return iso(value) if name == "energise_on" else value
 
 
-def timeline_months(state: State, site: str, product: str | None = None) -> list[Row]:
+def timeline_months(state: FoldState, site: str, product: str | None = None) -> list[Row]:
     """Return the months of a site from the first to the last in which anything is on, due, moved or at hand there.
 
     Receipt basis. On hand is at the month's end, or on the last complete day in it; nothing where it is yet to come.
@@ -244,7 +244,7 @@ def _whole_months(curves: Curves) -> tuple[date, date]:
 # ---------------------------------------------------------------- suppliers
 
 
-def supplier_rows(state: State, lag: int, **only: Unpack[Only]) -> list[Row]:
+def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]:
     """Return a row for each product of each supplier: what is in process, the yield, and how commits were kept.
 
     Bias and slip are against what had been committed `lag` days before it was due, one of `LAGS`. All is of the last

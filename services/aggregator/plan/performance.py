@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import TOLERANCES, Lines
+from services.aggregator.fold.lines import TOLERANCES, LineBook
 from services.aggregator.kernels import planning as planning_kernels
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.plan.checks import Ratio, whole_wafers
@@ -44,7 +44,7 @@ class Performance(NamedTuple):
     lags: list[AtLag]
 
 
-def perform(curves: Curves, lines: Lines, supplier: str, product: str | None = None) -> dict[str, Performance]:
+def perform(curves: Curves, lines: LineBook, supplier: str, product: str | None = None) -> dict[str, Performance]:
     """Return the performance of a supplier by product, of all or of one; of nothing that was never committed.
 
     Received is all that came of the supplier's, with a commit or without. The curves of `slip` begin with the
@@ -84,7 +84,7 @@ def bias(received: ArrayLike, committed: ArrayLike) -> Ratio:
     """Return Σ (R − C_L) and Σ C_L over the buckets for each group: below zero where less came than was committed.
 
     received and committed are wafers in each bucket, `[group, bucket]` or `[bucket]`; committed as it was some days
-    before (`Lines.record`). ValueError: see `whole_wafers`; exact. Source: forecast bias, as in Silver, Pyke and
+    before (`LineBook.record`). ValueError: see `whole_wafers`; exact. Source: forecast bias, as in Silver, Pyke and
     Thomas, with the commit for the forecast.
     """
     received = whole_wafers("received", received)
@@ -95,7 +95,7 @@ def bias(received: ArrayLike, committed: ArrayLike) -> Ratio:
 def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slip:
     """Return how many days the curve of receipts lies behind the curve of commits, measured level with each commit.
 
-    Both are wafers up to and on each day, `[group, day]`; committed as it was some days before (`Lines.record`).
+    Both are wafers up to and on each day, `[group, day]`; committed as it was some days before (`LineBook.record`).
     For each day t up to `through` on which c = C(t) − C(t−1) > 0 wafers were committed, the days are s − t, where s is
     the first day with R(s) ≥ C(t): below zero for early, though never before day 0. A level not reached by `through`
     counts as through − t, the least it can be, and its wafers are open: max(0, C(through) − R(through)).

@@ -256,7 +256,7 @@ def _project(
     begins, series, part = _terms(curves, grouping)
     project_groups(
         balance, first_short, first_shortage, shortage, overdue, standing, chosen,
-        curves.cumulative, int(curves.rolled[0]), curves.plans, curves.blocks, curves.ends, begins,
+        curves.cumulative, int(curves.last_filled[0]), curves.plans, curves.blocks, curves.ends, begins,
         series, part, today - curves.start + 1,
     )  # fmt: skip
 

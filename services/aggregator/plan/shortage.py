@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.fold.curves import Curves, Grouping
-from services.aggregator.fold.lines import Cause, LineDue, LineName, Lines
+from services.aggregator.fold.lines import LineBook, LineDue, LineName, ShortageCause
 from services.aggregator.plan.pegging import peg
 from shared.wire.events import Firmness
 
@@ -40,13 +40,13 @@ class Explanation(NamedTuple):
     orders: list[ShortOrder]  # by due day
     orders_count: int
     overdue: list[LineDue]  # supply that was to come before today, and stands apart
-    causes: list[Cause]  # the greatest first
+    causes: list[ShortageCause]  # the greatest first
     causes_count: int
     overdrawn: int  # wafers gone from hand beyond all that ever came to it: what comes makes up for them first
 
 
 def explain(
-    curves: Curves, lines: Lines, group: tuple[str, str], firmness: Firmness, through: int, *, past_due: bool = False
+    curves: Curves, lines: LineBook, group: tuple[str, str], firmness: Firmness, through: int, *, past_due: bool = False
 ) -> Explanation:
     """Return what is behind the shortage of a product at a site on the day `through`, as of the curves' today.
 

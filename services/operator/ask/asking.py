@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import Reading
 from services.aggregator.settings import AggregatorSettings
@@ -77,5 +77,5 @@ async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str,
 def _read(store: Store, as_of: str | None) -> Reading:
     thresholds = AggregatorSettings().alert_thresholds()
     if as_of is None:
-        return Reading(State.of(fold(store), store.said()), thresholds)
-    return Reading(State.of(fold_as_of(store, as_of), said_as_of(store, as_of)), thresholds)
+        return Reading(FoldState.of(fold(store), store.said()), thresholds)
+    return Reading(FoldState.of(fold_as_of(store, as_of), said_as_of(store, as_of)), thresholds)

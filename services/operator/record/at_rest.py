@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
 from services.ledger.app import LedgerSettings
 from services.ledger.store.as_of import Known, NeverKnown, known_as_of, told_then
@@ -89,7 +89,7 @@ def fold(store: Store, *, until: int | None = None) -> Curves:
     if until > 0:
         spoken = store.watermarks(until)
         watermarks = {source: day for source, day in spoken.items() if day is not None}
-        standing = Standing(store.epoch, until, store.hash_of(until).hex(), watermarks, spoken)
+        standing = FoldPosition(store.epoch, until, store.hash_of(until).hex(), watermarks, spoken)
         curves.load(_columns(store, until), standing)
     return curves
 

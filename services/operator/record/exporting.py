@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import numpy as np
 
 from services.aggregator.fold.curves import SLOTS, Curves
-from services.aggregator.fold.lines import Lines
+from services.aggregator.fold.lines import LineBook
 from services.aggregator.terms import PARTS
 from services.ledger.books.posting import Key, Memory, post_events
 from services.ledger.store.store import Store
@@ -295,13 +295,13 @@ class _Table:
             self.rows.clear()
 
 
-def read_lines(folder: Path) -> Lines:
+def read_lines(folder: Path) -> LineBook:
     """Return the lines that the events of a Parquet export come to."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.compute as pc  # type: ignore[import-untyped] # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    lines, numbers = Lines(), {"time": pa.int64(), "day": pa.int32()}
+    lines, numbers = LineBook(), {"time": pa.int64(), "day": pa.int32()}
     for group in pq.ParquetFile(folder / "events.parquet").iter_batches(_ROW_GROUP, columns=Row._fields):
         said = group.filter(pc.is_in(group["name"], value_set=pa.array(OF_LINES)))
         columns = [said[name].cast(numbers.get(name, said[name].type)).to_pylist() for name in Row._fields]

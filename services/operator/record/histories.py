@@ -9,7 +9,7 @@ import orjson
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.instants import net_at_instants
-from services.aggregator.fold.windows import DEMAND, SUPPLY, History, roll_history
+from services.aggregator.fold.windows import DEMAND, SUPPLY, WindowHistory, roll_history
 from services.aggregator.terms import PARTS, Basis
 from services.operator.record.rebuilding import read_postings
 from services.operator.stack.finding import StackError
@@ -116,7 +116,7 @@ def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dic
     }  # fmt: skip
 
 
-def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[str, ...]], History, int]:
+def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[str, ...]], WindowHistory, int]:
     """Return the keys, their history, and its first day; what lies before the horizon opens the balance."""
     horizon = Curves()
     sides = np.full(64, -1)

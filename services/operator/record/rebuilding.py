@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
 from services.operator.stack.finding import StackError
 from shared.wire.catalog import digest
@@ -56,12 +56,12 @@ def read_postings(folder: Path) -> Iterator[Columns]:
         raise StackError(f"{path} is no table of postings that `waferline export` wrote: {why}") from why
 
 
-def _standing(metadata: dict[bytes, bytes]) -> tuple[Standing, str]:
+def _standing(metadata: dict[bytes, bytes]) -> tuple[FoldPosition, str]:
     said = {name: metadata[name.encode()].decode() for name in ("epoch", "position", "head", "state")}
     days: dict[str, str] = json.loads(metadata[b"watermarks"])
     watermarks = {source: day_number(date.fromisoformat(day)) for source, day in days.items()}
     sources: list[str] = json.loads(metadata[b"sources"])
-    return Standing(int(said["epoch"]), int(said["position"]), said["head"], watermarks, sources), said["state"]
+    return FoldPosition(int(said["epoch"]), int(said["position"]), said["head"], watermarks, sources), said["state"]
 
 
 def _columns(file: Any) -> Iterator[Columns]:

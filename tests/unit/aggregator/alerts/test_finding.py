@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.aggregator.alerts.finding import Alert, Told, diff, explain, find_alerts, promised_by
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import plan_ahead
 from shared.play.voice import Voice
 from shared.wire.alerts import SUBJECTS, AlertBatch, Cause
@@ -84,15 +84,15 @@ class Story:
         return found(state_of(self.events), **thresholds)
 
 
-def state_of(events: list[Event], horizon: Horizon = Horizon(), batches: Any = 1_000) -> State:  # noqa: B008
+def state_of(events: list[Event], horizon: Horizon = Horizon(), batches: Any = 1_000) -> FoldState:  # noqa: B008
     """What the aggregator folds of what the ledger tells of some events."""
-    state = State(Curves(*horizon))
+    state = FoldState(Curves(*horizon))
     for told in fold(events, horizon=horizon, batches=batches).store.told_batches(0, 1_000_000):
         state.add(told.postings)
     return state
 
 
-def found(state: State, **thresholds: Any) -> dict[Cause, Alert]:
+def found(state: FoldState, **thresholds: Any) -> dict[Cause, Alert]:
     return find_alerts(state, plan_ahead(state.curves), AlertThresholds(**thresholds))
 
 
@@ -341,7 +341,7 @@ def test_before_any_watermark_nothing_is_found():
 @given(logs, st.integers(START, START + DAYS - 1), st.integers(0, 60), st.integers(0, 20))
 @quick
 def test_the_alerts_of_products_at_sites_are_those_of_the_naive_twin(log, today, short_days, cover_days):
-    state = State(Curves(date(2025, 1, 1), DAYS))
+    state = FoldState(Curves(date(2025, 1, 1), DAYS))
     state.add(batch_of(1, log, {"samsung": today - 1}, ["samsung"]))
     naive = NaiveCurves(START, DAYS)
     naive.add(log, {}, [])

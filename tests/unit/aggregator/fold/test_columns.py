@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.fold import columns as loading
-from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import WAFERS_SUM_MAX
 from shared.wire.postings import Measure
 from testing.twins.curves import PARTS, batch_of
 from tests.unit.aggregator.fold.test_curves import DAYS, KEY, START, empty, fold, logs, watermarks
 
 quick = settings(max_examples=60, deadline=None)
-STANDING = Standing(7, 1, "head-1", {}, ["samsung"])
+STANDING = FoldPosition(7, 1, "head-1", {}, ["samsung"])
 
 
 def columns(log, dtype=np.int64):
@@ -38,7 +38,7 @@ def test_postings_loaded_at_once_are_those_folded_in_batches(log, marks, size, d
         newest[source] = max(day, newest.get(source, day))
     pages = [columns(log[at : at + size], dtype) for at in range(0, len(log), size)]
 
-    loaded = load(pages, Standing(7, folded.position, folded.head, newest, ["samsung"]))
+    loaded = load(pages, FoldPosition(7, folded.position, folded.head, newest, ["samsung"]))
 
     assert loaded.state_hash() == folded.state_hash()
     for facts in ("epoch", "position", "head", "postings", "watermarks", "sources", "last_day"):

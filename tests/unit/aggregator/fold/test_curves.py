@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.fold.columns import Columns, Standing
+from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves, Gap
 from shared.wire.postings import Measure
 from testing.twins.curves import GRADES, PARTS, NaiveCurves, batch_of
@@ -161,7 +161,7 @@ def test_the_window_to_the_last_complete_day_is_kept_up(parts, window, firmness,
         log, complete = log + part, complete + days_on
         curves.add(batch_of(number, part, {"samsung": complete}, ["samsung"]))
         if number != 2:  # then it is asked for a day that was completed since
-            curves.keep_windows()
+            curves.precompute_windows()
 
         naive = NaiveCurves(START, 200, "")
         naive.add(log, {}, ["samsung"])
@@ -360,7 +360,9 @@ def test_memory_is_that_of_all_arrays_and_no_more_than_is_stated():
 
     for curves in (empty(), fold(log)):
         arrays = [
-            value for value in vars(curves).values() if isinstance(value, np.ndarray) and value is not curves.rolled
+            value
+            for value in vars(curves).values()
+            if isinstance(value, np.ndarray) and value is not curves.last_filled
         ]
         room = curves.beyond.size + curves.ends.size
         memory_bytes = curves.memory_bytes - curves.windows.nbytes
@@ -407,7 +409,7 @@ def test_loading_brings_the_same_windows_as_folding():
     log = [(KEY, Measure.RECEIVED, START + n, n % 7) for n in range(60)]
     log += [(KEY, Measure.CONSUMED, START + n, 4) for n in range(0, 60, 2)] + [(OTHER, Measure.OPENED, START - 3, 9)]
     folded, again = fold(log), empty()
-    again.load([Columns.of(batch_of(1, log))], Standing(7, 1, "head-1", {}, []))
+    again.load([Columns.of(batch_of(1, log))], FoldPosition(7, 1, "head-1", {}, []))
 
     keys = np.arange(2)
     assert again.balances(keys).model_dump(exclude={"told"}) == folded.balances(keys).model_dump(exclude={"told"})

@@ -1,14 +1,14 @@
-"""Room for a table: it grows with what lies in it."""
+"""GrowingTable for a table: it grows with what lies in it."""
 
 import numpy as np
 import pytest
 
-from services.aggregator.fold.growing_table import Room
+from services.aggregator.fold.growing_table import GrowingTable
 
 
 @pytest.mark.parametrize("held", [False, True])
 def test_a_table_grows_with_what_lies_in_it(held):
-    room = Room(5, 3)
+    room = GrowingTable(5, 3)
     room.table()[:] = np.arange(15).reshape(5, 3)
     holder = room.table() if held else None
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import OPEN, Curves
-from services.aggregator.fold.lines import FORECAST, LAGS, TOLERANCES, Cause, Lines
+from services.aggregator.fold.lines import FORECAST, LAGS, TOLERANCES, LineBook, ShortageCause
 from shared.play.voice import Voice
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import (
@@ -41,14 +41,14 @@ def said(log: list[Event]) -> list[str]:
     return canonical_bodies([Row.of(event) for event in log if event.data.type in OF_LINES])
 
 
-def lines_of(*parts: list[Event]) -> Lines:
-    lines = Lines()
+def lines_of(*parts: list[Event]) -> LineBook:
+    lines = LineBook()
     for part in parts:
         lines.add(said(part))
     return lines
 
 
-def everything(lines: Lines) -> list[Any]:
+def everything(lines: LineBook) -> list[Any]:
     """All that lines are asked for."""
     columns = [lines.supplies(firmness) for firmness in FIRMNESS] + [lines.demands(), lines.demands(FORECAST)]
     listed = [[part.tolist() if hasattr(part, "tolist") else part for part in each] for each in columns]
@@ -56,7 +56,7 @@ def everything(lines: Lines) -> list[Any]:
     return [lines.digest(), listed, records(lines), causes]
 
 
-def records(lines: Lines) -> dict[tuple[Any, int], list[int]]:
+def records(lines: LineBook) -> dict[tuple[Any, int], list[int]]:
     """What is recorded of commits: by supplier and product, and due day: a number a lag, then the others in order."""
     return {
         ((supplier, product), due): [*record.committed[:, n].tolist(), int(record.standing[n]), int(record.churned[n]),
@@ -67,7 +67,7 @@ def records(lines: Lines) -> dict[tuple[Any, int], list[int]]:
     }  # fmt: skip
 
 
-def column(lines: Lines, place: int) -> dict[tuple[Any, int], int]:
+def column(lines: LineBook, place: int) -> dict[tuple[Any, int], int]:
     return {cell: columns[place] for cell, columns in records(lines).items() if columns[place]}
 
 
@@ -90,7 +90,7 @@ def test_neither_order_nor_batches_nor_repetition_alter_anything(log, random, cu
 @quick
 @given(about_lines, st.integers(0, 30))
 def test_lines_that_are_read_again_are_the_same_and_go_on_the_same(log, cut):
-    again = Lines.read(orjson.loads(orjson.dumps(lines_of(log[:cut]).state())))
+    again = LineBook.read(orjson.loads(orjson.dumps(lines_of(log[:cut]).state())))
 
     assert everything(again) == everything(lines_of(log[:cut]))
     again.add(said(log[cut:]))
@@ -111,7 +111,7 @@ def plans_of(curves: Curves) -> dict[tuple[Any, ...], int]:
     return found
 
 
-def lined_plans(lines: Lines, curves: Curves) -> dict[tuple[Any, ...], int]:
+def lined_plans(lines: LineBook, curves: Curves) -> dict[tuple[Any, ...], int]:
     measures = {rank: OPEN[-rank] for rank in range(1, 6)} | {0: Measure.TRANSIT_DUE}
     found: Counter[tuple[Any, ...]] = Counter()
     for columns, fixed in (
@@ -125,9 +125,9 @@ def lined_plans(lines: Lines, curves: Curves) -> dict[tuple[Any, ...], int]:
     return dict(found)
 
 
-def told(folded: Folded) -> Lines:
+def told(folded: Folded) -> LineBook:
     """The lines that are told with the postings."""
-    lines = Lines()
+    lines = LineBook()
     for stored in folded.store.told_batches(0, 1_000_000):
         lines.add(stored.postings.said)
     return lines
@@ -144,7 +144,7 @@ def test_what_stands_of_all_lines_is_what_is_planned(log, size):
 def test_what_stands_of_the_tape_is_what_is_planned_all_along():
     """At its end little is still to come: it is compared on the way, too."""
     horizon = Horizon(date(2026, 1, 1), 1461)
-    curves, lines, seen = Curves(*horizon), Lines(), Counter[Measure]()
+    curves, lines, seen = Curves(*horizon), LineBook(), Counter[Measure]()
     for n, stored in enumerate(fold(SAID, horizon=horizon).store.told_batches(0, 1_000_000), start=1):
         curves.add(stored.postings)
         lines.add(stored.postings.said)
@@ -155,7 +155,7 @@ def test_what_stands_of_the_tape_is_what_is_planned_all_along():
 
     assert lined_plans(lines, curves) == plans_of(curves)
     assert seen.keys() >= {*OPEN, Measure.TRANSIT_DUE, Measure.REQUIRED, Measure.FORECAST}
-    assert everything(Lines.read(orjson.loads(orjson.dumps(lines.state())))) == everything(lines)
+    assert everything(LineBook.read(orjson.loads(orjson.dumps(lines.state())))) == everything(lines)
 
 
 # ---------------------------------------------------------------- the naive twin
@@ -453,7 +453,7 @@ def test_causes_name_their_line_and_who_said_so(story):
     event = story.commit(2, 60, 10, 1)
 
     assert lines_of(story.log).causes("HBM4-12H", "abilene", number(date(2026, 4, 10))) == [
-        Cause(40, "lowered", ("samsung", "supply.committed", "c"), "samsung", event.id)
+        ShortageCause(40, "lowered", ("samsung", "supply.committed", "c"), "samsung", event.id)
     ]
 
 
@@ -483,7 +483,7 @@ def test_columns_go_by_group_day_rank_and_name(story):
 
 
 def test_no_lines_have_columns_of_no_rows():
-    assert everything(Lines())[1] == [[[], [], [], [], [], [], [], []]] * 7
+    assert everything(LineBook())[1] == [[[], [], [], [], [], [], [], []]] * 7
 
 
 def test_two_shipments_of_a_commit_are_counted_with_what_came_of_them(story):

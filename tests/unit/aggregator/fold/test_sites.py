@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.fold.lines import Lines
-from services.aggregator.fold.sites import Planned, Sites
+from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.sites import PhaseStatement, SiteBook
 from shared.play.scenario import load_scenario
 from shared.play.voice import Voice
 from shared.wire.batch import Row, canonical_bodies
@@ -56,14 +56,14 @@ def logs(draw):
     return log
 
 
-def sites_of(*parts: list[Event]) -> Sites:
-    sites = Sites()
+def sites_of(*parts: list[Event]) -> SiteBook:
+    sites = SiteBook()
     for part in parts:
         sites.add(canonical_bodies([Row.of(event) for event in part]))
     return sites
 
 
-def everything(sites: Sites) -> list[Any]:
+def everything(sites: SiteBook) -> list[Any]:
     return [sites.declared(), sites.phases(), *(sites.timeline(site) for site in ("abilene", "narvik")), sites.state()]
 
 
@@ -81,7 +81,7 @@ def test_neither_order_nor_batches_nor_repetition_alter_anything(log, random, cu
 @settings(max_examples=100, deadline=None)
 @given(logs(), st.integers(0, 12))
 def test_sites_that_are_read_again_are_the_same_and_go_on_the_same(log, cut):
-    again = Sites.read(orjson.loads(orjson.dumps(sites_of(log[:cut]).state())))
+    again = SiteBook.read(orjson.loads(orjson.dumps(sites_of(log[:cut]).state())))
 
     assert everything(again) == everything(sites_of(log[:cut]))
     again.add(canonical_bodies([Row.of(event) for event in log[cut:]]))
@@ -156,7 +156,7 @@ def test_a_time_line_tells_each_change_on_its_day_and_what_is_still_to_happen(st
 
 
 def test_lines_leave_out_what_is_said_of_sites(story):
-    lines = Lines()
+    lines = LineBook()
     lines.add(canonical_bodies([Row.of(event) for event in story]))
 
     assert lines.state()[:2] == [[], []]
@@ -179,4 +179,6 @@ def test_the_programme_declares_its_sites_with_the_megawatts_of_its_phases():
     assert {site: status for site, status in stopped.items() if status} == {
         "TX-ABILENE": {"cancelled"}, "GB-STARGATE": {"paused"}, "NO-NARVIK": {"transferred"},
     }  # fmt: skip
-    assert all(isinstance(said, Planned) for histories in planned.values() for history in histories for said in history)
+    assert all(
+        isinstance(said, PhaseStatement) for histories in planned.values() for history in histories for said in history
+    )

@@ -19,7 +19,7 @@ from services.aggregator.fold import snapshot
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.live import snapshots as keeping
 from services.aggregator.live.snapshots import Keeper, expect_held
 from services.aggregator.plan.projection import month_table, plan_ahead
@@ -41,7 +41,7 @@ LOG = [
 
 
 def whole(curves, lines=None):
-    pieces = encode(State(curves, lines))
+    pieces = encode(FoldState(curves, lines))
     return b"".join([*pieces, seal(pieces)])
 
 
@@ -73,7 +73,17 @@ def test_a_restored_state_is_the_one_that_was_kept_and_goes_on(log, marks, later
 
     assert restored.state_hash() == curves.state_hash()
     for each in (0, 1):
-        for facts in ("keys", "epoch", "position", "head", "postings", "watermarks", "sources", "last_day", "said"):
+        for facts in (
+            "keys",
+            "epoch",
+            "position",
+            "head",
+            "postings",
+            "watermarks",
+            "sources",
+            "last_day",
+            "wafers_total",
+        ):
             assert getattr(restored, facts) == getattr(curves, facts)
         grouping = curves.group(PARTS)
         for mine, theirs in zip(restored.stages(grouping), curves.stages(grouping), strict=True):
@@ -172,7 +182,7 @@ def test_a_file_is_written_whole_in_the_place_of_the_last_one(tmp_path):
     assert why.value.code == "missing"
     (tmp_path / "kept.part").write_bytes(b"torn by a kill")
 
-    size = keeper.write(encode(State(curves)), (7, 1))
+    size = keeper.write(encode(FoldState(curves)), (7, 1))
 
     assert size == len(keeper.read())
     assert restore(keeper.read()).state_hash() == curves.state_hash()
@@ -206,14 +216,14 @@ import sys
 from pathlib import Path
 from services.aggregator.live.snapshots import Keeper
 from services.aggregator.fold.snapshot import encode
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from testing.twins.curves import batch_of
 from tests.unit.aggregator.fold.test_curves import empty
 from tests.unit.aggregator.fold.test_snapshot import LOG
 curves, keeper = empty(), Keeper(Path(sys.argv[1]))
 for number in range(1, 1_000_000):
     curves.add(batch_of(number, LOG, {}, ["samsung"]))
-    keeper.write(encode(State(curves)), (7, number))
+    keeper.write(encode(FoldState(curves)), (7, number))
 """
 
 

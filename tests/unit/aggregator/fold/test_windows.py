@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.fold.windows import KEYS_MAX, Rolling, RollingSums, roll_history
+from services.aggregator.fold.windows import KEYS_MAX, LiveWindows, RollingSums, roll_history
 from testing.twins.windows import naive_history, naive_windows
 
 FIRST_DAY, START, DAYS = date(2025, 1, 1), 20_089, 40
@@ -33,7 +33,7 @@ def batches(log, cuts):
 
 
 def told(rolled, n):
-    """What `Rolling.add` says of the n-th touched key, as the naive twin says it."""
+    """What `LiveWindows.add` says of the n-th touched key, as the naive twin says it."""
     return rolled.windows[..., n].tolist(), [int(part[n]) for part in rolled[2:]]
 
 
@@ -144,7 +144,7 @@ def test_columns_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="key has 2 rows, time has 3"):
         roll_history(day, *short, keys=5, start=FIRST_DAY, days=DAYS, ticks=1)
     with pytest.raises(ValueError, match="key has 2 rows, day has 3"):
-        Rolling(FIRST_DAY, DAYS).add(day, key[:2], side, wafers)
+        LiveWindows(FIRST_DAY, DAYS).add(day, key[:2], side, wafers)
 
 
 # ---------------------------------------------------------------- live windows
@@ -154,7 +154,7 @@ def test_columns_of_different_lengths_are_refused():
 @given(movements, spans, cuts)
 @example([(START, 0, 1, 5), (LAST, 0, 0, 9), (START - 1, 0, 1, 5), (LAST + 1, 0, 1, 5)], [1, DAYS], [1, 2, 3])
 def test_live_windows_agree_with_their_naive_twin_under_any_kernel(log, windows, cuts):
-    rolling, sums = Rolling(FIRST_DAY, DAYS, windows, keys=1), RollingSums(FIRST_DAY, DAYS, windows, keys=1)
+    rolling, sums = LiveWindows(FIRST_DAY, DAYS, windows, keys=1), RollingSums(FIRST_DAY, DAYS, windows, keys=1)
     so_far = []
     for batch in batches(log, cuts):
         so_far += batch
@@ -170,7 +170,7 @@ def test_live_windows_agree_with_their_naive_twin_under_any_kernel(log, windows,
 @quick
 @given(movements, cuts, st.randoms())
 def test_neither_order_nor_batches_matter_in_the_end(log, cuts, random):
-    one, other = (Rolling(FIRST_DAY, DAYS, (1, 7, 30), keys=1) for _ in range(2))
+    one, other = (LiveWindows(FIRST_DAY, DAYS, (1, 7, 30), keys=1) for _ in range(2))
     one.add(*columns(log))
     for batch in batches(random.sample(log, len(log)), cuts):
         other.add(*columns(batch))
@@ -190,7 +190,7 @@ def test_two_years_with_lateness_of_300_days_agree_with_their_naive_twin_under_a
     day -= np.where(late < 0.005, random.integers(0, 300, count), 0)
     given = [START + day, random.integers(0, 6, count), random.integers(0, 2, count), random.integers(-2, 26, count)]
     log = list(zip(*(column.tolist() for column in given), strict=True))
-    rolling, sums = (kind(FIRST_DAY, days, windows, keys=2) for kind in (Rolling, RollingSums))
+    rolling, sums = (kind(FIRST_DAY, days, windows, keys=2) for kind in (LiveWindows, RollingSums))
     checked = 0
     for since in range(0, count, 40):
         batch = [np.ascontiguousarray(column[since : since + 40]) for column in given]
@@ -210,10 +210,10 @@ def test_a_batch_may_be_read_only():
     for column in batch:
         column.flags.writeable = False
 
-    assert Rolling(FIRST_DAY, DAYS).add(*batch).balance.tolist() == [5]
+    assert LiveWindows(FIRST_DAY, DAYS).add(*batch).balance.tolist() == [5]
 
 
-@pytest.mark.parametrize("kind", [Rolling, RollingSums])
+@pytest.mark.parametrize("kind", [LiveWindows, RollingSums])
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -238,7 +238,7 @@ def test_a_batch_with_a_wrong_row_is_refused_whole(kind, wrong, message):
     assert rolling.add(*good).windows.tolist() == other.add(*good).windows.tolist()
 
 
-@pytest.mark.parametrize("kind", [Rolling, RollingSums])
+@pytest.mark.parametrize("kind", [LiveWindows, RollingSums])
 def test_no_sum_can_leave_int64(kind):
     rolling = kind(FIRST_DAY, DAYS, (1, DAYS))
     batch = columns([(START, 0, 0, 2**40 - 1)] * 4_096)
@@ -252,7 +252,7 @@ def test_no_sum_can_leave_int64(kind):
 
 
 def test_cover_is_exact_at_the_greatest_balance():
-    rolling = Rolling(FIRST_DAY, DAYS, (1, 7))
+    rolling = LiveWindows(FIRST_DAY, DAYS, (1, 7))
     rolled = rolling.add(*columns([(START, 0, 0, 2**40 - 2), (START, 0, 1, 1)]))
 
     assert rolled.cover.tolist() == [(2**40 - 3) * 700]
@@ -261,11 +261,11 @@ def test_cover_is_exact_at_the_greatest_balance():
 @pytest.mark.parametrize("windows", [(7,), (7, 7), (30, 7), (0, 7), (1, 40_001)])
 def test_windows_that_make_no_sense_are_refused(windows):
     with pytest.raises(ValueError, match="windows"):
-        Rolling(FIRST_DAY, DAYS, windows)
+        LiveWindows(FIRST_DAY, DAYS, windows)
 
 
 def test_memory_is_as_the_docstrings_say():
     windows, keys = (1, 7, 30), 128
 
-    assert Rolling(FIRST_DAY, DAYS, windows, keys=keys).nbytes == keys * (24 * (DAYS + 1) + 8 * (3 + 3 + 4))
+    assert LiveWindows(FIRST_DAY, DAYS, windows, keys=keys).nbytes == keys * (24 * (DAYS + 1) + 8 * (3 + 3 + 4))
     assert RollingSums(FIRST_DAY, DAYS, windows, keys=keys).nbytes == keys * (16 * (DAYS + 1) + 16 * 3 + 24)

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
 from services.aggregator.live.view import Reading
 from shared.wire.events import StockOpened
@@ -26,7 +26,7 @@ PATHS = ["/cover", "/atp", "/shortages?why=true", "/suppliers/samsung/performanc
 class Asked:
     """A reading, and the answers of the routes over it."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: FoldState) -> None:
         self.reading = Reading(state)
 
     def __call__(self, path: str) -> httpx.Response:
@@ -39,7 +39,7 @@ class Asked:
 
 
 def asked(log, today):
-    return Asked(State(*stand_at(fold(sorted(log, key=lambda event: event.source), horizon=APRIL), april(today))))
+    return Asked(FoldState(*stand_at(fold(sorted(log, key=lambda event: event.source), horizon=APRIL), april(today))))
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def many():
     ]
     curves = Curves(*APRIL)
     curves.add(batch_of(1, log, {"samsung": april(5)}, ["samsung"]))
-    return Asked(State(curves))
+    return Asked(FoldState(curves))
 
 
 @pytest.mark.parametrize("path", ["/cover?", "/cover?limit=7&", "/shortages?limit=7&", "/shortages?why=true&"])
@@ -204,7 +204,7 @@ def test_those_covered_alike_come_with_what_is_owed_most_first(story):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_answer_before_the_first_posting_has_no_rows(path):
-    answer = Asked(State(Curves(*APRIL)))(path)
+    answer = Asked(FoldState(Curves(*APRIL)))(path)
 
     assert (answer.status_code, answer.json()["rows"], answer.json().get("next")) == (200, [], None)
 
@@ -216,7 +216,7 @@ def test_an_answer_before_a_today_or_after_the_horizon_has_no_rows_and_no_next_p
     marks = {} if watermark is None else {"samsung": watermark}
     log = [((f"P{n}", "abilene", "samsung"), Measure.REQUIRED, april(9), 5) for n in range(30)]
     curves.add(batch_of(1, log, marks, ["samsung"]))
-    answer = Asked(State(curves))(path).json()
+    answer = Asked(FoldState(curves))(path).json()
 
     assert (answer["rows"], answer["next"]) == ([], None)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.live.view import Reading
 from services.aggregator.plan.projection import plan_ahead
 from shared.wire.postings import Measure
@@ -42,7 +42,7 @@ def tables(plan):
 @pytest.mark.parametrize("seed", range(3))
 def test_no_plan_is_torn_while_the_fold_goes_on(seed):
     """Each plan is that of its position, worked out from what had changed since the one before."""
-    reading = Reading(State(Curves(date(2025, 1, 1), 90)))
+    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
     plans, seen = [], []
 
     async def fold():
@@ -82,19 +82,19 @@ def test_no_plan_is_torn_while_the_fold_goes_on(seed):
 
 
 def test_another_state_begins_with_its_own_plan():
-    reading = Reading(State(Curves(date(2025, 1, 1), 90)))
+    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
     for batch in batches(1, 5):
         reading.note(reading.state.add(batch))
     other = Curves(date(2025, 1, 1), 90)
     other.add(next(batches(2, 1)))
-    reading.replace(State(other))
+    reading.replace(FoldState(other))
 
     assert tables(reading.plan) == tables(plan_ahead(other))
     assert tables(asyncio.run(reading.refresh())) == tables(plan_ahead(other))
 
 
 def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
-    reading = Reading(State(Curves(date(2025, 1, 1), 90)))
+    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
     told: list[str] = []
 
     async def fold():
@@ -123,7 +123,7 @@ def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
 
 
 async def test_the_sites_are_of_the_plan_that_comes_with_them_and_whoever_tells_alerts_is_still_woken():
-    reading = Reading(State(Curves(date(2025, 1, 1), 90)))
+    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
     for batch in batches(0, 5):
         reading.note(reading.state.add(batch))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.state import State
+from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
 from services.aggregator.live.view import Reading
 from services.aggregator.plan.wip import AGES, age_wip, yielded
@@ -118,7 +118,7 @@ class Asked:
 
     def __init__(self, log: list[Event], today: date | None) -> None:
         folded = fold(sorted(log, key=lambda event: event.source), horizon=Horizon(date(2026, 4, 1), 183))
-        self.state = State(Curves(*Horizon(date(2026, 4, 1), 183)))
+        self.state = FoldState(Curves(*Horizon(date(2026, 4, 1), 183)))
         for batch in folded.store.told_batches(0, 1_000_000):
             self.state.add(batch.postings)
         if today is not None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import Lines
+from services.aggregator.fold.lines import LineBook
 from services.aggregator.plan.projection import project
 from services.aggregator.plan.shortage import CAUSES_MAX, ORDERS_MAX, Explanation, Peg, explain
 from shared.wire.events import FIRMNESS, StockCounted, StockOpened, StockTransferred
@@ -25,7 +25,7 @@ LATE = 10**6  # a day after all others
 short_logs = logs(themes=("plans", "plans", "shipments", "stock"))
 
 
-def stand_at(folded: Folded, today: int) -> tuple[Curves, Lines]:
+def stand_at(folded: Folded, today: int) -> tuple[Curves, LineBook]:
     """The state when all sources have said what they know of the days before today."""
     curves, sources = folded.curves, {"samsung", *folded.curves.sources}
     curves.add(batch_of(curves.position + 1, [], dict.fromkeys(sources, today - 1), epoch=EPOCH))
