@@ -96,10 +96,8 @@ format: .venv/ready  ## Format the code, and repair what lint can repair.
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-contracts: .venv/ready  ## Write what describes the wire, the API, the commands and the settings anew; a diff is a change of contract.
-	@$(BIN)/waferline schemas --write
-	@$(BIN)/python -m tests.contracts.api
-	@$(BIN)/python -m services.operator.docs.reference
+contracts: .venv/ready  ## Write contracts/ and the generated pages in docs/ anew from the code; a diff is a change of contract.
+	@$(BIN)/python -m services.operator.docs
 
 tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.
 	@$(BIN)/python -m tests.replay.tape

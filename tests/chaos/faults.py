@@ -25,10 +25,10 @@ from shared.service.service import SILENT_MAX_S
 from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.events import Event
 from shared.wire.streams import BALANCES, DATA, POSTINGS, recorded, said
+from testing.bad_events import BAD_ENTRIES, BAD_EVENTS, good_events
 from tests.chaos.failpoints import POINTS
 from tests.chaos.proxy import Cut, Proxy
 from tests.chaos.rig import DOORS, Broken, Rig, wait
-from tests.contracts.bad_events import BAD_ENTRIES, BAD_EVENTS, good_events
 
 ALARM_WITHIN_S = 60.0
 RESENT_WITHIN_S = 18.0  # the ledger looks back every 5 s, and a party sends again 10 s after it was last heard

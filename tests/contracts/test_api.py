@@ -1,5 +1,6 @@
 """Is the HTTP API described as it answers, and is what is kept of it up to date?"""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,12 +11,13 @@ from services.aggregator.app import build_app as build_aggregator
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
+from services.operator.docs.api_examples import EXAMPLES, QUERIES, api_files
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe, plain_path
 from shared.service.service import Service
-from tests.contracts.api import ASKED, KEPT, api_files
 
-FILES = api_files()
+ROOT = Path(__file__).parents[2]
+FILES = api_files(ROOT)
 
 
 @pytest.fixture(params=["aggregator", "ledger"])
@@ -31,19 +33,21 @@ def described(service: Service) -> list[DescribedRoute]:
 
 
 @pytest.mark.parametrize("place", FILES, ids=str)
-def test_what_is_kept_is_what_the_code_says(place: Any) -> None:
-    assert place.read_text() == FILES[place], f"{place} has changed: `make contracts`, and say so in the CHANGELOG"
+def test_what_is_kept_is_what_the_code_says(place: Path) -> None:
+    assert (ROOT / place).read_text() == FILES[place], (
+        f"{place} has changed: `make contracts`, and say so in the CHANGELOG"
+    )
 
 
 def test_every_route_is_described_and_every_view_has_an_example(service: Service) -> None:
     paths = {plain_path(route) for route in described(service)}
 
     assert len(described(service)) == len(service.routes)
-    assert paths - ASKED[service.name].keys() <= {"/health", "/metrics", "/openapi.json", "/postings"}
+    assert paths - QUERIES[service.name].keys() <= {"/health", "/metrics", "/openapi.json", "/postings"}
 
 
 def test_what_was_really_answered_is_as_it_is_described(service: Service) -> None:
-    examples = orjson.loads(KEPT[service.name].read_bytes())
+    examples = orjson.loads((ROOT / EXAMPLES[service.name]).read_bytes())
     document = describe(service.name, described(service), examples)
 
     for path, asked in examples.items():

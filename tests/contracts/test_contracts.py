@@ -11,21 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from services.operator.contracts.schemas import (
-    BATCHES,
-    KEPT_IN,
-    REASONS,
-    asyncapi,
-    contract_files,
-    example_events,
-    example_payloads,
-    json_schemas,
-    write_contracts,
-)
+from services.operator.contracts.alerts_page import ALERT_CODES
+from services.operator.contracts.asyncapi import asyncapi
+from services.operator.contracts.documents import CONTRACTS, contract_files, write_contracts
+from services.operator.contracts.events_page import REASONS
+from services.operator.contracts.examples import example_events, example_payloads
+from services.operator.contracts.schemas import BATCHES, json_schemas
+from shared.wire.alerts import AlertCode
 from shared.wire.batch import EventBatch
 from shared.wire.events import EVENTS, VERSION, Event, ReasonCode
+from testing.bad_events import BAD_ENTRIES, BAD_EVENTS, Bad, BadEntry
 from testing.strategies import Said, events, said
-from tests.contracts.bad_events import BAD_ENTRIES, BAD_EVENTS, Bad, BadEntry
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = json_schemas()
@@ -51,7 +47,7 @@ def test_a_contract_is_as_it_was_kept(place: Path) -> None:
 
 
 def test_no_contract_is_kept_that_is_none_any_more() -> None:
-    kept = {file.relative_to(ROOT) for file in (ROOT / KEPT_IN).glob("*.json")}
+    kept = {file.relative_to(ROOT) for file in (ROOT / CONTRACTS).glob("*.json")}
 
     assert kept <= contract_files().keys(), CHANGED
 
@@ -165,7 +161,8 @@ def test_every_event_is_on_the_stream_of_whoever_says_it() -> None:
 # ---------------------------------------------------------------- the page
 
 
-def test_every_event_has_an_example_and_every_reason_a_meaning() -> None:
+def test_every_event_has_an_example_and_every_code_a_meaning() -> None:
     assert list(example_events()) == list(EVENTS)
     assert list(REASONS) == list(get_args(ReasonCode))
+    assert list(ALERT_CODES) == list(get_args(AlertCode))
     assert not BATCHES.keys() & EVENTS.keys()

@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.ledger.store.checkpoint import Checkpoint, Signer, sign_checkpoint
 from services.ledger.store.recording import record_entries
 from services.ledger.store.store import open_store
-from services.operator.contracts.schemas import PROOF, example_events, proof_page
+from services.operator.contracts.documents import PROOF_PAGE
+from services.operator.contracts.examples import example_events
+from services.operator.contracts.layouts_table import proof_page
 from services.operator.record.exporting import export
 from shared.wire.batch import EventBatch, Row
 from shared.wire.events import canonical, microseconds
@@ -24,7 +26,7 @@ from testing.fold import fold
 from testing.simulate import simulate
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / PROOF).read_text(encoding="utf-8")
+PAGE = (ROOT / PROOF_PAGE).read_text(encoding="utf-8")
 SECRET = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")  # RFC 8032, 7.1, the first
 SIGNER = Signer("waferline.example/ledger", Ed25519PrivateKey.from_private_bytes(SECRET))
 NOW = microseconds(datetime(2026, 3, 2, 7, tzinfo=UTC))

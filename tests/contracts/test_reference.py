@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.operator.docs.reference import SETTINGS, all_commands, reference_pages
+from services.operator.docs.__main__ import reference_pages
+from services.operator.docs.commands_page import all_commands
+from services.operator.docs.settings_page import SETTINGS
 from shared.process.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ ROOT = DOCS.parent
 def project(tmp_path: Path) -> Path:
     """A copy of the pages, and of what they link to."""
     ignored = shutil.ignore_patterns("__pycache__", "wheels", "secrets")
-    for path in (ROOT / name for name in ("docs", "deploy", "scenarios", "services", "shared", "tests")):
+    for path in (ROOT / name for name in ("contracts", "docs", "deploy", "scenarios", "services", "shared", "tests")):
         shutil.copytree(path, tmp_path / path.name, ignore=ignored)
     for path in [ROOT / "mkdocs.yml", *ROOT.glob("*.md")]:
         shutil.copy(path, tmp_path)

@@ -11,7 +11,9 @@ import typer
 
 from services.operator.commands import demo as demo_
 from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, errors_told, last_day
-from services.operator.contracts import schemas as contracts
+from services.operator.contracts.asyncapi import asyncapi
+from services.operator.contracts.documents import contract_files, write_contracts
+from services.operator.contracts.schemas import json_schemas
 from services.operator.record import taping
 from services.operator.show.printing import print_answer, print_json
 from services.operator.show.tables import open_console, save_picture, table
@@ -249,12 +251,12 @@ def schemas(
     Example: waferline schemas
     """
     if write:
-        for path in contracts.write_contracts(Path()):
+        for path in write_contracts(Path()):
             typer.echo(path)
     elif json_:
-        print_json(contracts.json_schemas() | {"asyncapi": contracts.asyncapi()})
+        print_json(json_schemas() | {"asyncapi": asyncapi()})
     else:
-        for path in contracts.contract_files():
+        for path in contract_files():
             typer.echo(path)
 
 

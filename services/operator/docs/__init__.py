@@ -1,1 +1,1 @@
-"""Reference pages generated from the code."""
+"""The generator of every kept document: contracts, API examples, and the reference pages."""

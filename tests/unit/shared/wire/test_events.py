@@ -21,8 +21,7 @@ from shared.wire.events import (
     event_id,
     microseconds,
 )
-from testing.strategies import Said, contents, events, said, times
-from tests.contracts.bad_events import (
+from testing.bad_events import (
     BAD_ENTRIES,
     BAD_EVENTS,
     SOURCE,
@@ -31,6 +30,7 @@ from tests.contracts.bad_events import (
     good_columns,
     good_events,
 )
+from testing.strategies import Said, contents, events, said, times
 
 slow = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 

@@ -1,0 +1,142 @@
+"""One valid example of each event and each batch, for the documents."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from services.operator.contracts.schemas import BATCHES
+from shared.play.voice import Voice
+from shared.wire.alerts import AlertBatch, AlertChange, change_id
+from shared.wire.batch import EventBatch, Row, canonical_bodies
+from shared.wire.events import (
+    UNALLOCATED,
+    UNATTRIBUTED,
+    DemandForecast,
+    DemandRequired,
+    Event,
+    EventData,
+    EventReversed,
+    LotFinished,
+    LotScrapped,
+    LotStarted,
+    PhasePlanned,
+    ShipmentDispatched,
+    ShipmentLost,
+    ShipmentReceived,
+    ShipmentRevised,
+    SiteDeclared,
+    SourceAdvanced,
+    StockCounted,
+    StockOpened,
+    StockTransferred,
+    SupplyAgreed,
+    SupplyCommitted,
+    WafersConsumed,
+)
+from shared.wire.postings import BalanceBatch, Measure, PostingBatch, Recorded, Refusal
+from shared.wire.streams import Role
+
+
+def example_events() -> dict[str, Event]:
+    """Return one valid event of each type, by its name."""
+    supplier, datacenter = Voice("samsung"), Voice("stargate-americas")
+    start, first = datetime(2026, 3, 2, 6, 30, tzinfo=UTC), date(2026, 3, 2)
+    key = {"product": "HBM4-12H", "site": "abilene", "supplier": supplier.source}
+    examples: tuple[EventData, ...] = (
+        SupplyAgreed(
+            product="HBM4-12H", site=UNALLOCATED, supplier=supplier.source, agreement="LOI-2025-10-01",
+            instrument="LOI",
+            wafers_per_month=450_000, starts_on=date(2026, 1, 1), ends_on=date(2029, 12, 31), revision=0,
+        ),
+        SupplyCommitted(
+            **key, line="C-2026-07-A", due=date(2026, 7, 15), firmness="firm", wafers=12_000, revision=2,
+            reason="pull-in",
+        ),
+        LotStarted(**key, lot="P4L-26090417", fab="P4L", wafers=25, due_out=first + timedelta(days=120)),
+        LotScrapped(**key, lot="P4L-26090417", wafers=1, cause="edge chip"),
+        LotFinished(**key, lot="P4L-26090417", wafers=23, yield_variance=1),
+        ShipmentDispatched(
+            **key, shipment="S-000871", commit="C-2026-07-A", wafers=48, eta=first + timedelta(days=9),
+            lots=["P4L-26090417", "P4L-26090418"],
+        ),
+        ShipmentRevised(**key, shipment="S-000871", eta=first + timedelta(days=12), revision=1),
+        ShipmentLost(**key, shipment="S-000870", owner=supplier.source, wafers=3),
+        SiteDeclared(
+            site="abilene", name="Abilene", country="US", mooring="onshore", mw=1200, pue_percent=120, land_ha=445,
+            waterplane_m2=None, kg_co2_per_mwh=380, evidence="press release of 21 January 2025", confidence="sourced",
+            revision=0,
+        ),
+        PhasePlanned(
+            site="abilene", phase="abilene-3", mw=200, platform="GB300", energise_on=date(2026, 9, 1), status="planned",
+            revision=1,
+        ),
+        DemandForecast(
+            product="HBM4-12H", site="abilene", supplier=UNATTRIBUTED, line="F-abilene-3", due=date(2026, 8, 1),
+            wafers=9_000, revision=0,
+        ),
+        DemandRequired(
+            **key, line="O-abilene-3-1", due=date(2026, 8, 1), start_by=date(2026, 3, 15), priority=3, wafers=6_000,
+            revision=0,
+        ),
+        ShipmentReceived(**key, shipment="S-000871", owner=supplier.source, wafers=47, wafers_damaged=1),
+        WafersConsumed(**key, phase="abilene-2", wafers=40),
+        StockOpened(**key, wafers=1_500),
+        StockTransferred(**key, to_site="shackelford", wafers=100),
+        StockCounted(**key, counted=1_406),
+        EventReversed(reversed="019cacc2-7b40-7a69-9d19-3fc4e9c1b2d7", reason="entered twice"),
+        SourceAdvanced(through=first),
+    )  # fmt: skip
+    voices: dict[Role, Voice] = {"supplier": supplier, "datacenter": datacenter}
+    return {
+        data.type: voices["supplier" if "supplier" in data.said_by else "datacenter"].say(
+            start + timedelta(minutes=n), data
+        )
+        for n, data in enumerate(examples)
+    }
+
+
+def example_payloads() -> dict[str, dict[str, Any]]:
+    """Return one valid payload of each message, by its name."""
+    events = example_events()
+    of_supplier = [event for event in events.values() if event.source == "samsung"][2:4]
+    batches: tuple[EventBatch | PostingBatch | Recorded | BalanceBatch | AlertBatch, ...] = (
+        EventBatch.of(of_supplier),
+        PostingBatch(
+            epoch=1, batch=7, previous=6, events=3, head="9f" * 32, names=["HBM4-12H", "abilene", "samsung"],
+            products=[0, 0, 0, 0], sites=[1, 1, 1, 1], suppliers=[2, 2, 2, 2],
+            measures=[Measure.STARTED, Measure.SCRAPPED, Measure.DISPATCHED, Measure.TRANSIT_DUE],
+            days=[20_514, 20_514, 20_514, 20_523], wafers=[25, 1, 48, 48], watermarks={"samsung": 20_513},
+            sources=["samsung"], said=canonical_bodies([Row.of(events["shipment.dispatched"])]),
+        ),
+        Recorded(
+            batch=7, source="samsung", through=5, recorded=3, duplicates=1,
+            refusals=[
+                Refusal(
+                    sequence=5, id=events["lot.finished"].id, code="fraction", path="data.wafers",
+                    message="should be a valid integer, not 23.5",
+                )
+            ],
+        ),
+        BalanceBatch(
+            epoch=1, position=7, day=20_513, products=["HBM4-12H"], sites=["abilene"], suppliers=["samsung"], wip=[24],
+            finished=[0], in_transit=[0], on_hand=[1_406], open_commit=[12_000],
+        ),
+        AlertBatch(
+            epoch=1, number=2, position=7, complete_through=20_513,
+            changes=[
+                AlertChange(
+                    id=change_id(1, 2, "cleared", "source_silent", ("skhynix",)), code="source_silent",
+                    status="cleared", subject={"source": "skhynix"}, day=None, detail={}, causes=[],
+                ),
+                AlertChange(
+                    id=change_id(1, 2, "raised", "short_within", ("HBM4-12H", "abilene")), code="short_within",
+                    status="raised", subject={"product": "HBM4-12H", "site": "abilene"}, day=20_530,
+                    detail={"first_short_day": 20_530, "wafers": 120, "wafers_at_worst": 3_400},
+                    causes=[f"samsung/{events['supply.committed'].id}"],
+                ),
+            ],
+        ),
+    )  # fmt: skip
+    payloads = {name: event.cloud_event() for name, event in events.items()}
+    return payloads | {name: orjson.loads(batch.encode()) for name, batch in zip(BATCHES, batches, strict=True)}

@@ -1,0 +1,27 @@
+"""python -m services.operator.docs
+
+Writes every generated document of this checkout anew, from the code, and prints the files that changed. It is no
+command of `waferline`: it loads every service, to know all settings and routes, and an image holds only one.
+"""
+
+from pathlib import Path
+
+import typer
+
+from services.operator.contracts.documents import write_contracts, write_texts
+from services.operator.docs.api_examples import api_files
+from services.operator.docs.commands_page import commands_page
+from services.operator.docs.settings_page import settings_page
+
+COMMANDS_PAGE, SETTINGS_PAGE = Path("docs/reference/commands.md"), Path("docs/reference/settings.md")
+
+
+def reference_pages() -> dict[Path, str]:
+    """Return the text of the pages of commands and settings, by their place in the project."""
+    return {COMMANDS_PAGE: commands_page(), SETTINGS_PAGE: settings_page()}
+
+
+if __name__ == "__main__":
+    root = Path()
+    for path in (*write_contracts(root), *write_texts(root, api_files(root) | reference_pages())):
+        typer.echo(path)

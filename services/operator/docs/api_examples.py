@@ -1,0 +1,129 @@
+"""Examples of the HTTP API, answered over the recorded tape, and docs/api.md made of them.
+
+The services serve the examples in their OpenAPI documents, so the files lie in their `http` rooms and come with them
+into their images.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from starlette.applications import Starlette
+
+from services.aggregator.fold.state import FoldState
+from services.aggregator.http.routes import routes as aggregator_routes
+from services.aggregator.live.view import Reading
+from services.ledger.http.routes import routes as ledger_routes
+from services.ledger.store.recording import record_entries
+from services.ledger.store.store import Store, open_store
+from services.operator.contracts.markdown import pretty_json
+from services.operator.docs.api_page import api_page
+from services.operator.record.at_rest import fold
+from services.operator.record.taping import roles
+from shared.http.answering import DescribedRoute
+from shared.http.openapi import describe
+from shared.wire.batch import BATCH_MAX, EventBatch
+from shared.wire.events import PREFIX, VERSION, Event, Refused, microseconds
+from shared.wire.streams import said
+
+API_PAGE = Path("docs/api.md")
+EXAMPLES = {name: Path("services") / name / "http" / "examples.json" for name in ("aggregator", "ledger")}
+QUERIES = {
+    "aggregator": {
+        "/balances": "/balances?by=site,supplier&window=90&limit=2",
+        "/shortages": "/shortages?limit=1",
+        "/cover": "/cover?fill_rate=true&limit=1",
+        "/atp": "/atp?buckets=2&limit=2",
+        "/suppliers/{supplier}/performance": "/suppliers/samsung/performance?product=HBM4-12H",
+        "/sites": "/sites?mooring=floating&limit=1",
+        "/sites/{site}/timeline": "/sites/GB-STARGATE/timeline?product=HBM4-12H",
+        "/suppliers": "/suppliers?limit=1",
+        "/alerts": "/alerts?limit=1",
+        "/months": "/months?from=2026-06&to=2026-07",
+        "/state": "/state",
+    },
+    "ledger": {
+        "/events/{source}/{id}": "/events/{source}/{id}",
+        "/batches/{batch}": "/batches/1",
+        "/related/{id}": "/related/{id}",
+        "/known": "/known?as_of=1",
+        "/head": "/head",
+        "/refusals": "/refusals",
+        "/counts": "/counts",
+    },
+}
+"""The example query of each path; `{source}` and `{id}` are those of the tape's first commit."""
+
+_TAPE = Path("tests/replay/tape.ndjson.gz")
+_EPOCH = 7
+_RECORDED = microseconds(datetime(2028, 1, 1, tzinfo=UTC))
+
+
+def api_files(root: Path) -> dict[Path, str]:
+    """Return the examples of each service and the page of the API, by their place in the project at `root`."""
+    lines = gzip.decompress((root / _TAPE).read_bytes()).splitlines()
+    store = _record(lines)
+    view = Reading(FoldState.of(fold(store), store.said()))
+    services = {
+        "aggregator": aggregator_routes(lambda: view, _past),
+        "ledger": ledger_routes(store, lambda: store),
+    }
+    commit = next(event for event in map(orjson.loads, lines) if event["type"] == f"{PREFIX}supply.committed{VERSION}")
+    files, documents = {}, {}
+    for name, routes in services.items():
+        app = Starlette(routes=routes)
+        queries = {path: query.format_map(commit) for path, query in QUERIES[name].items()}
+        examples = {path: {query: asyncio.run(_answer(app, query))} for path, query in queries.items()}
+        described = [route for route in routes if isinstance(route, DescribedRoute)]
+        documents[name] = describe(name, described, examples)
+        files[EXAMPLES[name]] = pretty_json(examples)
+    return files | {API_PAGE: api_page(documents)}
+
+
+def _record(lines: list[bytes]) -> Store:
+    """Return a store in memory that holds a tape, a batch for each run of one source."""
+    store = open_store(":memory:", epoch=_EPOCH)
+    role_by_source, _ = roles(lines)
+    for batch, (source, run) in enumerate(_runs(lines), 1):
+        entries = [(f"{batch}-{n}", body) for n, body in enumerate(_entries(run))]
+        role = role_by_source[source]
+        record_entries(store, said(role, source), source, role, entries, now=_RECORDED)
+    return store
+
+
+def _runs(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    for source, run in groupby(lines, lambda line: str(orjson.loads(line)["source"])):
+        rest = list(run)
+        yield from ((source, rest[start : start + BATCH_MAX]) for start in range(0, len(rest), BATCH_MAX))
+
+
+def _entries(lines: list[bytes]) -> Iterator[bytes]:
+    """Yield the stream entries of some lines: a run of valid events as one batch, any other line alone."""
+    for is_valid, group in groupby(lines, lambda line: _read(line) is not None):
+        run = list(group)
+        events = [event for event in map(_read, run) if event is not None]
+        yield from [EventBatch.of(events).encode()] if is_valid and len(run) > 1 else run
+
+
+def _read(line: bytes) -> Event | None:
+    try:
+        return Event.read(line)
+    except Refused:
+        return None
+
+
+async def _past(as_of: str) -> Any:
+    raise NotImplementedError(f"no example asks as of {as_of}")
+
+
+async def _answer(app: Starlette, query: str) -> Any:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        answer = await client.get(query)
+        answer.raise_for_status()
+        return answer.json()
