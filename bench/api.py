@@ -25,7 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -39,7 +39,8 @@ from bench.path import fresh_redis
 from services.ledger.books.posting import Memory, post_events
 from shared.wire.batch import BATCH_MAX, Row, canonical_bodies
 from shared.wire.catalog import PRODUCTS
-from shared.wire.events import EPOCH, FIRMNESS, day_number
+from shared.wire.days import DAY_US, date_of, day_number
+from shared.wire.events import FIRMNESS
 from shared.wire.postings import OF_LINES, PostingBatch
 from shared.wire.streams import BALANCES, DATA, POSTINGS
 
@@ -49,7 +50,6 @@ HISTORY_DAYS, PLAN_DAYS, EVERY_DAYS = 500, 730, 30
 TODAY = day_number(date(2027, 1, 1))
 CONNECTIONS = 8
 PAGE_MAX = 200
-_DAY_US = 86_400_000_000
 _STARTED_WITHIN_S, _FOLDED_WITHIN_S, _ANSWERED_WITHIN_S = 60, 300, 60
 
 PAGES = (
@@ -119,7 +119,7 @@ class World:
             sequence=self.said,
             id=f"00000000-0000-4000-8000-{self.said:012x}",
             name=name,
-            time=day * _DAY_US + _DAY_US // 2,
+            time=day * DAY_US + DAY_US // 2,
             rest=None if rest is None else orjson.dumps(rest, option=orjson.OPT_SORT_KEYS).decode(),
             cause=None,
             correlation=None,
@@ -136,7 +136,7 @@ class World:
         if kind == "supply.committed":
             rest = {"firmness": FIRMNESS[max(0, min(4, 4 - (due - TODAY) // 120))], "reason": "as agreed"}
         elif kind == "demand.required":
-            rest = {"start_by": (EPOCH + timedelta(days=due - 120)).isoformat(), "priority": 3}
+            rest = {"start_by": date_of(due - 120).isoformat(), "priority": 3}
         source = supplier if kind == "supply.committed" else self._buyer(site)
         return self.row(source, kind, said, line=line, on=due, wafers=wafers, revision=revision, key=key, rest=rest)
 

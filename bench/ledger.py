@@ -55,6 +55,7 @@ from services.ledger.store.store import Store, open_store
 from services.operator.record.proof import Proof, verify, verify_chain
 from shared.service.service import calm_collector
 from shared.wire.batch import BATCH_MAX, canonical_bodies, read_entry
+from shared.wire.days import DAY_US
 from shared.wire.streams import Role, said
 from testing.servers import postgres
 
@@ -475,7 +476,7 @@ class Tape:
                 self.said[portion.source] = self.said.get(portion.source, 0) + len(batch["ids"])
                 self.lines.update(filter(None, batch.get("lines", ())))
                 times += (min(batch["times"]), max(batch["times"]))
-        self.days = (max(times) - min(times)) // 86_400_000_000 + 1
+        self.days = (max(times) - min(times)) // DAY_US + 1
 
     def play(self, events: int) -> Iterator[Portion]:
         """Yield portions of so many events, the tape said again and again."""
@@ -507,7 +508,7 @@ class Tape:
             "ids": move_id,
             "causes": move_id,
             "correlations": move_id,
-            "times": lambda time_us: time_us + days * 86_400_000_000,
+            "times": lambda time_us: time_us + days * DAY_US,
             "days": lambda day: day + days,
             "lines": lambda line: f"{again}.{line}",
             "rests": lambda rest: re.sub(r'"([^"]*)"', move_text, rest),

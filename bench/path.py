@@ -32,7 +32,8 @@ from services.operator.stack.stack import Stack, started
 from shared.party.outbox import Outbox, Said
 from shared.service.service import calm_collector
 from shared.wire.batch import BATCH_MAX, EventBatch, Row, canonical_bodies, read_entry
-from shared.wire.events import Event, microseconds
+from shared.wire.days import microseconds
+from shared.wire.events import Event
 from shared.wire.streams import BALANCES, DATA, Role, recorded, said
 from testing.simulate import simulate
 

@@ -29,7 +29,7 @@ from bench.peers import ours
 from bench.workloads import BATCH, DAYS, LATE, LATE_DAYS, SUPPLY, Events, make_events
 from services.aggregator.fold import windows as rolling
 from services.aggregator.fold.curves import Curves
-from shared.wire.events import day_number
+from shared.wire.days import day_number
 from shared.wire.postings import Measure, PostingBatch
 
 MARK = "make bench-scale ARGS=--write"

@@ -10,15 +10,8 @@ from services.ledger.store.sqlite import SqliteDatabase
 from services.ledger.store.store import Store
 from shared.play.voice import Voice
 from shared.wire.batch import EventBatch
-from shared.wire.events import (
-    Event,
-    EventReversed,
-    ShipmentReceived,
-    SourceAdvanced,
-    StockCounted,
-    StockOpened,
-    microseconds,
-)
+from shared.wire.days import microseconds
+from shared.wire.events import Event, EventReversed, ShipmentReceived, SourceAdvanced, StockCounted, StockOpened
 from testing.fold import TABLES
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}

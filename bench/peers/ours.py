@@ -9,7 +9,7 @@ import numpy as np
 from bench.workloads import INSTANT_MS, OPENING, START_MS, SUPPLY, WINDOWS, Events, History, Ints, Touched
 from services.aggregator.fold import windows as rolling
 from services.aggregator.fold.instants import Scratch, net_at_instants
-from shared.wire.events import day_number
+from shared.wire.days import day_number
 
 _START: date = datetime.fromtimestamp(START_MS / 1000, UTC).date()
 _FIRST = day_number(_START)

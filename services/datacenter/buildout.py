@@ -16,10 +16,10 @@ from shared.play.scenario import (
     derive_plan,
     last_of_month,
 )
-from shared.play.speech import DAY, Speech
+from shared.play.speech import Speech
 from shared.wire.batch import Row
+from shared.wire.days import DAY, date_of
 from shared.wire.events import (
-    EPOCH,
     UNATTRIBUTED,
     WAFERS_MAX,
     DemandForecast,
@@ -269,7 +269,7 @@ class Buildout:
         """Take note of a shipment: where it goes, when it comes, whether it is lost."""
         key = (row.source, str(row.line))
         if row.name == "shipment.dispatched" and row.site in self._sites:
-            eta = EPOCH + (row.day or 0) * DAY
+            eta = date_of(row.day or 0)
             shipment = Shipment(key[1], key[0], str(row.product), row.site, row.wafers or 0, eta, row.id)
             self._shipments[key] = shipment
             self._expect(shipment, eta)
@@ -277,7 +277,7 @@ class Buildout:
             shipment = self._shipments[key]
             if row.site in self._sites:
                 shipment.site = row.site
-                self._expect(shipment, EPOCH + (row.day or 0) * DAY)
+                self._expect(shipment, date_of(row.day or 0))
             else:  # it goes to another group
                 del self._shipments[key]
         elif row.name == "shipment.lost":

@@ -35,13 +35,13 @@ from shared.process.credentials import postgres_login
 from shared.process.log import REFUSALS_SAID_MAX
 from shared.process.settings import ServiceSettings
 from shared.service.service import TIMES_S, Entry, Reader, Service, entry_order, publish_entries
+from shared.wire.days import DAY_US
 from shared.wire.events import ReasonCode
 from shared.wire.streams import DATA, POSTINGS, Role, recorded, said
 
 _TOLD_AT_ONCE = 16  # batches in one round trip
 _LOOKED_EVERY_S = 5.0
 _FLAGGED_EVERY_S = 60.0
-_DAY_US = 86_400_000_000
 _RECORDED = re.compile(rb'"recorded":([0-9]{1,18})|"recordedtime":"([0-9-]{10})').search  # read well enough to cut by
 _TIME_MS_MAX = 1 << 42  # the year 2109
 _TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
@@ -299,7 +299,7 @@ def _portions(entries: list[Entry], *, by_day: bool = False) -> Iterator[list[En
 def _day_recorded(body: bytes) -> bytes:
     """Return the day that an entry says it was recorded on, in its way of saying it; nothing if it says none."""
     said = _RECORDED(body)
-    return b"" if said is None else said[2] or b"%d" % (int(said[1]) // _DAY_US)
+    return b"" if said is None else said[2] or b"%d" % (int(said[1]) // DAY_US)
 
 
 def _log_refusals(service: Service, source: str, outcome: Outcome) -> None:

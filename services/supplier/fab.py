@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shared.play.scenario import Based, Scenario, Variant, first_of_month, latest, split_headline
-from shared.play.speech import DAY, Speech
+from shared.play.speech import Speech
 from shared.wire.batch import Row
 from shared.wire.catalog import CATALOG
+from shared.wire.days import DAY, date_of
 from shared.wire.events import (
-    EPOCH,
     FIRMNESS,
     LOT_WAFERS_MAX,
     UNALLOCATED,
@@ -461,4 +461,4 @@ def _route(scenario: Scenario, product: str) -> Route:
 
 def _read_demand(row: Row) -> tuple[str, str, str, date, int]:
     """Return the line, product, site, due day and wafers of a forecast or an order: a good row has them all."""
-    return str(row.line), str(row.product), str(row.site), EPOCH + (row.day or 0) * DAY, row.wafers or 0
+    return str(row.line), str(row.product), str(row.site), date_of(row.day or 0), row.wafers or 0

@@ -24,7 +24,8 @@ from shared.process.log import REFUSALS_SAID_MAX
 from shared.process.settings import ServiceSettings
 from shared.service.service import Entry, Service, publish_entries
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch, Row, read_entry
-from shared.wire.events import Event, day_number, microseconds
+from shared.wire.days import DAY_US, day_number, microseconds
+from shared.wire.events import Event
 from shared.wire.postings import Recorded, Refusal
 from shared.wire.streams import Role, recorded, said
 
@@ -267,7 +268,7 @@ class _Hearing:
 
     def take(self, day: date) -> list[Row]:
         """Return what was said up to the end of a day and not taken before, by (time, source, sequence)."""
-        end = (day_number(day) + 1) * 86_400_000_000
+        end = (day_number(day) + 1) * DAY_US
         taken = [row for rows in self.rows.values() for row in rows if row.time < end]
         self.rows = {source: [row for row in rows if row.time >= end] for source, rows in self.rows.items()}
         return sorted(taken, key=lambda row: (row.time, row.source, row.sequence))

@@ -1,4 +1,4 @@
-"""python -m shared.process.healthcheck: whether the service here is well. A container runs it often: it loads little."""
+"""python -m shared.process.healthcheck: ask this container's service for its health. It loads little: it runs often."""
 
 import os
 import ssl

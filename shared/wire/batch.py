@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from itertools import count, repeat
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -11,10 +11,10 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from shared.wire.days import DAY_US, day_number, iso_day, iso_time, microseconds
 from shared.wire.events import (
     DAY_MAX,
     DAY_MIN,
-    EPOCH,
     EVENTS,
     PREFIX,
     SEQUENCE_MAX,
@@ -29,8 +29,6 @@ from shared.wire.events import (
     Revision,
     WafersOrNone,
     canonical,
-    day_number,
-    microseconds,
     parse_strictly,
     validate_strictly,
 )
@@ -40,8 +38,7 @@ BATCH_MAX = 1000
 ENTRY_BYTES_MAX = 1 << 20  # a longer entry is refused whole
 _COLUMNS = ("line", "day", "wafers", "revision", "product", "site", "supplier")
 _DAY_MIN, _DAY_MAX = day_number(DAY_MIN), day_number(DAY_MAX)
-_US_A_DAY = 86_400_000_000
-_TIME_MIN, _TIME_MAX = _DAY_MIN * _US_A_DAY, (_DAY_MAX + 1) * _US_A_DAY - 1
+_TIME_MIN, _TIME_MAX = _DAY_MIN * DAY_US, (_DAY_MAX + 1) * DAY_US - 1
 _SAYABLE_MIN, _SAYABLE_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
 _CACHED_REST_MAX = 512  # characters: what a thousand lots take would fill the memory
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
@@ -148,7 +145,7 @@ class Row(NamedTuple):
         layout = LAYOUTS[self.name]
         data = {field: self[index] for index, field in layout.cells}
         if layout.day_field is not None:
-            data[layout.day_field] = _iso_day(self.day)
+            data[layout.day_field] = iso_day(self.day)
         if self.rest is not None:
             data.update(orjson.loads(self.rest))
         content = {
@@ -156,7 +153,7 @@ class Row(NamedTuple):
             "id": self.id,
             "source": self.source,
             "type": layout.cloud_type,
-            "time": _iso_time(self.time),
+            "time": iso_time(self.time),
             "sequence": str(self.sequence),
             "datacontenttype": "application/json",
             "data": data,
@@ -180,7 +177,7 @@ class Row(NamedTuple):
         """Return the event of this row."""
         content = self.content()
         if recorded is not None:
-            content["recordedtime"] = _iso_time(recorded)
+            content["recordedtime"] = iso_time(recorded)
         return Event.read(content)
 
 
@@ -443,7 +440,7 @@ def _tell(source: str, sequence: int, cells: dict[str, Any]) -> tuple[dict[str, 
         "id": cells["id"],
         "source": source,
         "type": f"{PREFIX}{name}{VERSION}" if isinstance(name, str) else name,
-        "time": _iso_time(time) if _is_within(time, _SAYABLE_MIN, _SAYABLE_MAX) else time,
+        "time": iso_time(time) if _is_within(time, _SAYABLE_MIN, _SAYABLE_MAX) else time,
         "sequence": str(sequence),
         "data": data,
     }
@@ -458,8 +455,8 @@ def _tell(source: str, sequence: int, cells: dict[str, Any]) -> tuple[dict[str, 
         if cells[column] is not None:
             data[layout.fields.get(column, f"{column}s")] = cells[column]
     if day is not None and layout.day_field is not None:
-        if _is_within(day, _SAYABLE_MIN // _US_A_DAY, _SAYABLE_MAX // _US_A_DAY):
-            data[layout.day_field] = _iso_day(day)
+        if _is_within(day, _SAYABLE_MIN // DAY_US, _SAYABLE_MAX // DAY_US):
+            data[layout.day_field] = iso_day(day)
         else:
             wrong = Refused("malformed", f"data.{layout.day_field}", "is not a number of days since 1970")
     if type(time) is not int:
@@ -491,19 +488,5 @@ def _refuse(cloud_event: dict[str, Any], source: str, why: Refused, body: bytes)
     )
 
 
-# ---------------------------------------------------------------- days and times as text
-
-
 def _is_within(value: object, low: int, high: int) -> bool:
     return type(value) is int and low <= value <= high
-
-
-@lru_cache(maxsize=65_536)
-def _iso_day(day: int) -> str:
-    return (EPOCH + timedelta(days=day)).isoformat()
-
-
-def _iso_time(us: int) -> str:
-    seconds, rest = divmod(us, 1_000_000)
-    day, second = divmod(seconds, 86_400)
-    return f"{_iso_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{rest:06d}Z"

@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from shared.wire.catalog import PRODUCTS
+from shared.wire.days import iso_time, microseconds
 from shared.wire.streams import Role
 
 WAFERS_MAX = 1_000_000
@@ -35,7 +36,6 @@ DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
 SEQUENCE_MAX = 10**18 - 1
 NESTING_MAX = 8  # an event needs 3
-EPOCH = date(1970, 1, 1)
 UNALLOCATED = "unallocated"  # no site yet
 UNATTRIBUTED = "unattributed"  # no supplier yet
 PREFIX = "waferline."
@@ -520,7 +520,7 @@ class Event(BaseModel):
             "id": self.id,
             "source": self.source,
             "type": PREFIX + self.data.type + VERSION,
-            "time": write_time(microseconds(self.time)),
+            "time": iso_time(microseconds(self.time)),
             "sequence": str(self.sequence),
             "datacontenttype": "application/json",
             "data": self.data.model_dump(mode="json", exclude_defaults=True),
@@ -535,7 +535,7 @@ class Event(BaseModel):
         """Return the CloudEvents JSON object, `recordedtime` included where the ledger gave one."""
         content = self.content()
         if self.recordedtime is not None:
-            content["recordedtime"] = write_time(microseconds(self.recordedtime))
+            content["recordedtime"] = iso_time(microseconds(self.recordedtime))
         return content
 
 
@@ -566,23 +566,6 @@ def event_id(time: datetime, source: str, cause: str, n: int = 0) -> str:
     number = (microseconds(time) // 1000) << 80 | int.from_bytes(tail[:10])
     number = number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
     return str(UUID(int=number))
-
-
-def microseconds(time: datetime) -> int:
-    """Return whole microseconds since 1970, UTC."""
-    since = time - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def write_time(us: int) -> str:
-    """Return microseconds since 1970 the one way we write them: UTC, six decimals, Z."""
-    seconds, rest = divmod(us, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
-
-
-def day_number(day: date) -> int:
-    """Return days since 1970-01-01, as they stand in the columns."""
-    return (day - EPOCH).days
 
 
 # ---------------------------------------------------------------- strict reading

@@ -11,7 +11,8 @@ from services.ledger.store.store import Store
 from services.operator.record.proof import verify
 from shared.play.voice import Voice
 from shared.wire.batch import EventBatch
-from shared.wire.events import Event, EventReversed, StockCounted, StockOpened, SupplyCommitted, microseconds
+from shared.wire.days import microseconds
+from shared.wire.events import Event, EventReversed, StockCounted, StockOpened, SupplyCommitted
 from testing.fold import Folded, fresh_store
 from testing.twins.ledger import sum_up
 

@@ -21,7 +21,8 @@ from services.operator.contracts.examples import example_events
 from services.operator.contracts.layouts_table import proof_page
 from services.operator.record.exporting import export
 from shared.wire.batch import EventBatch, Row
-from shared.wire.events import canonical, microseconds
+from shared.wire.days import microseconds
+from shared.wire.events import canonical
 from testing.fold import fold
 from testing.simulate import simulate
 

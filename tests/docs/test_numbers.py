@@ -12,6 +12,7 @@ from services.aggregator.plan.performance import bias, perform, slip
 from services.aggregator.plan.projection import month_table, plan_ahead, project
 from shared.play.voice import Voice
 from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
+from shared.wire.days import day_number
 from shared.wire.events import (
     EventData,
     ShipmentDispatched,
@@ -19,7 +20,6 @@ from shared.wire.events import (
     SourceAdvanced,
     SupplyCommitted,
     WafersConsumed,
-    day_number,
 )
 from shared.wire.postings import Measure
 from testing.fold import Folded, Horizon, fold

@@ -10,6 +10,7 @@ import pytest
 from services.operator.ask.asking import ask
 from services.operator.stack.stack import Play, Stack, started
 from shared.http.access import digest_of
+from shared.wire.days import day_number
 from tests.e2e.test_stack import PARTIES, wait_until
 
 UNTIL = date(2026, 3, 31)
@@ -39,7 +40,7 @@ def is_played(folder: Path) -> bool:
     shortages = ask(folder, "aggregator", "/shortages")
     return (
         len(days) == PARTIES
-        and min(days) >= (UNTIL - date(1970, 1, 1)).days
+        and min(days) >= day_number(UNTIL)
         and state["position"] == shortages["position"] == head["position"]
     )
 

@@ -17,7 +17,7 @@ from redis import Redis
 from services.operator.ask.asking import ask
 from services.operator.stack.provisioning import provision
 from services.operator.stack.stack import Play, Stack, started
-from shared.wire.events import day_number
+from shared.wire.days import day_number
 from testing.servers.redis import deployed_redis
 from testing.simulate import simulate
 from tests.replay.tape import state_hash

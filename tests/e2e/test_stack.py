@@ -21,7 +21,8 @@ from services.operator.record.at_rest import fold, open_store
 from services.operator.record.proof import verify
 from services.operator.stack.stack import Play, Stack, started
 from shared.play.voice import Voice
-from shared.wire.events import LotFinished, LotStarted, SourceAdvanced, day_number
+from shared.wire.days import day_number
+from shared.wire.events import LotFinished, LotStarted, SourceAdvanced
 from shared.wire.streams import POSTINGS
 from testing.simulate import simulate
 from tests.replay.tape import KEPT, TAPE, state_hash

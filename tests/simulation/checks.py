@@ -7,7 +7,8 @@ from services.aggregator.fold.curves import Curves
 from services.operator.record.proof import verify
 from shared.service.service import entry_order
 from shared.wire.batch import Row
-from shared.wire.events import Event, SourceAdvanced, day_number
+from shared.wire.days import day_number
+from shared.wire.events import Event, SourceAdvanced
 from shared.wire.postings import PostingBatch
 from testing.fold import cells_of, fold
 from testing.twins.ledger import sum_up

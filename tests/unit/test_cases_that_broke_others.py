@@ -8,6 +8,7 @@ import pytest
 
 from services.aggregator.fold.curves import Curves, Gap
 from shared.play.voice import Voice
+from shared.wire.days import day_number
 from shared.wire.events import (
     DemandForecast,
     DemandRequired,
@@ -28,7 +29,6 @@ from shared.wire.events import (
     SupplyAgreed,
     SupplyCommitted,
     WafersConsumed,
-    day_number,
 )
 from shared.wire.postings import Measure, PostingBatch
 from testing.fold import Folded, Horizon, catch_up, fold, record

@@ -1,8 +1,7 @@
 """What goes into one transaction of the ledger."""
 
 from services.ledger.app import _TRANSACTION_BYTES_MAX, _portions
-
-DAY = 86_400_000_000
+from shared.wire.days import DAY_US as DAY
 
 
 def bodies(portions: list[list[tuple[str, bytes]]]) -> list[list[bytes]]:

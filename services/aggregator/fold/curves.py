@@ -1,7 +1,7 @@
 """The curves: what every key has moved and planned on each day, and the balances read off them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from hashlib import sha256
 from itertools import starmap
@@ -15,7 +15,8 @@ from services.aggregator.fold.windows import DEMAND, SUPPLY, LiveWindows
 from services.aggregator.kernels import curves as kernels
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.terms import PARTS, Basis, Part
-from shared.wire.events import EPOCH, FIRMNESS, Firmness, day_number
+from shared.wire.days import date_of, day_number
+from shared.wire.events import FIRMNESS, Firmness
 from shared.wire.postings import MOVEMENTS, PLANS, STAGES, BalanceBatch, Measure, PostingBatch
 
 WAFERS_SUM_MAX = 2**60  # of all postings, signs left out: so no sum of sums can leave int64
@@ -151,7 +152,7 @@ class Curves:
     @classmethod
     def of(cls, start: int, days: int, catalogue: str) -> Self:
         """Return empty curves of a horizon that starts on a day since 1970."""
-        return cls(EPOCH + timedelta(days=start), days, catalogue)
+        return cls(date_of(start), days, catalogue)
 
     @property
     def memory_bytes(self) -> int:

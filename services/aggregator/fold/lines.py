@@ -17,12 +17,12 @@ import orjson
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.terms import LAGS
 from shared.wire.batch import Row
-from shared.wire.events import FIRMNESS, Firmness, day_number
+from shared.wire.days import DAY_US, day_number
+from shared.wire.events import FIRMNESS, Firmness
 from shared.wire.postings import OF_LINES
 
 TOLERANCES = ((0, 0), (7, 5))  # days after the due day, percent of the wafers: in full and on time, and nearly so
 COMMIT, ORDER, FORECAST = "supply.committed", "demand.required", "demand.forecast"
-_DAY_US = 86_400_000_000
 _RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}
 _STANDING, _COLUMNS = len(LAGS), len(LAGS) + 3 + len(TOLERANCES)  # of a record's day
 _NEVER = 1 << 62
@@ -532,7 +532,7 @@ def _statement(row: Row) -> Statement:
     others = row.others
     start_by = others.get("start_by")
     return Statement(
-        cast(int, row.revision), row.id, row.time // _DAY_US, cast(int, row.day), cast(int, row.wafers), _key(row),
+        cast(int, row.revision), row.id, row.time // DAY_US, cast(int, row.day), cast(int, row.wafers), _key(row),
         others.get("firmness"), others.get("reason", ""),
         None if start_by is None else day_number(date.fromisoformat(start_by)), others.get("priority", 0),
     )  # fmt: skip
@@ -540,7 +540,7 @@ def _statement(row: Row) -> Statement:
 
 def _dispatch(row: Row) -> Dispatch:
     return Dispatch(
-        row.time // _DAY_US, cast(int, row.day), _key(row), row.id, cast(int, row.wafers), row.others["commit"]
+        row.time // DAY_US, cast(int, row.day), _key(row), row.id, cast(int, row.wafers), row.others["commit"]
     )
 
 
@@ -550,11 +550,11 @@ def _revision(row: Row) -> Revision:
 
 def _arrival(row: Row) -> End:
     wafers, damaged = cast(int, row.wafers), row.others["wafers_damaged"]
-    return End(row.time // _DAY_US, row.source, row.id, str(row.site), wafers, damaged, 0)
+    return End(row.time // DAY_US, row.source, row.id, str(row.site), wafers, damaged, 0)
 
 
 def _loss(row: Row) -> End:
-    return End(row.time // _DAY_US, row.source, row.id, str(row.site), 0, 0, cast(int, row.wafers))
+    return End(row.time // DAY_US, row.source, row.id, str(row.site), 0, 0, cast(int, row.wafers))
 
 
 def _key(row: Row) -> Key:

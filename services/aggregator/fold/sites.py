@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from shared.wire.batch import Row, event_name
+from shared.wire.days import DAY_US
 from shared.wire.postings import OF_SITES
 
 DECLARED, PLANNED = "site.declared", "phase.planned"
@@ -183,7 +184,7 @@ def _planned(row: Row) -> PhaseStatement:
 
 
 def _identity(row: Row) -> tuple[int, str, str, int]:
-    return cast(int, row.revision), row.id, row.source, row.time // 86_400_000_000
+    return cast(int, row.revision), row.id, row.source, row.time // DAY_US
 
 
 _FACTS: dict[str, Callable[[Row], Fact]] = {DECLARED: _declared, PLANNED: _planned}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.aggregator.kernels import windows as kernels
 from services.aggregator.kernels.windows import Daily, Index, Wafers
-from shared.wire.events import day_number
+from shared.wire.days import day_number
 
 SUPPLY, DEMAND = 0, 1
 DAYS_MAX = 40_000

@@ -36,7 +36,8 @@ from shared.http.access import READ, ScopedRoute
 from shared.http.answering import View, serve
 from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Kind, Problem
 from shared.wire.alerts import SUBJECTS
-from shared.wire.events import DAY_MAX, DAY_MIN, EPOCH, FIRMNESS, day_number
+from shared.wire.days import date_of, day_number, next_month
+from shared.wire.events import DAY_MAX, DAY_MIN, FIRMNESS
 
 _NAMED_MAX = 30  # names in an error
 
@@ -388,8 +389,8 @@ def _alert(alert: Alert) -> Answer:
 async def _months(reading: Reading, query: questions.AskMonths) -> Answer:
     """The programme month by month, on both bases."""
     curves = reading.state.curves
-    begin, end = _date(curves.start), _date(curves.start + curves.days)
-    first = query.from_ or (begin if begin.day == 1 else _month_after(begin))
+    begin, end = date_of(curves.start), date_of(curves.start + curves.days)
+    first = query.from_ or (begin if begin.day == 1 else next_month(begin))
     last = query.to or (end.replace(day=1) - timedelta(days=1))
     only = _only(curves, product=query.product, site=query.site, supplier=query.supplier)
     try:
@@ -490,11 +491,3 @@ def _day(day: date) -> int:
     if not DAY_MIN <= day <= DAY_MAX:
         raise Problem(UNFIT, f"day is {day}, not {DAY_MIN} to {DAY_MAX}", parameter="day")
     return day_number(day)
-
-
-def _month_after(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def _date(day: int) -> date:
-    return EPOCH + timedelta(days=day)

@@ -7,10 +7,11 @@ from services.aggregator.fold.curves import Curves, Grouping, Only
 from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.performance import Performance, perform
-from services.aggregator.plan.projection import MonthOnReceipt, Plan, month_table, next_month
+from services.aggregator.plan.projection import MonthOnReceipt, Plan, month_table
 from services.aggregator.plan.wip import AGES, age_wip, yielded
 from services.aggregator.terms import LAGS
-from shared.wire.events import EPOCH, UNALLOCATED, UNATTRIBUTED, Firmness, day_number
+from shared.wire.days import date_of, day_number, iso_day, next_month
+from shared.wire.events import UNALLOCATED, UNATTRIBUTED, Firmness
 from shared.wire.postings import Measure
 
 YIELD_MONTHS = 12
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 
 def iso(day: int | None) -> str | None:
     """Return a day since 1970 as it is told."""
-    return None if day is None else (EPOCH + timedelta(days=day)).isoformat()
+    return None if day is None else iso_day(day)
 
 
 def ratio(numerator: int, denominator: int) -> Row:
@@ -236,7 +237,7 @@ def _site_month(curves: Curves, receipt: MonthOnReceipt, begin: int, end: int, o
 
 def _whole_months(curves: Curves) -> tuple[date, date]:
     """Return the first and the last month that lies in the horizon as a whole."""
-    begin, end = (EPOCH + timedelta(days=day) for day in (curves.start, curves.start + curves.days))
+    begin, end = (date_of(day) for day in (curves.start, curves.start + curves.days))
     first = begin if begin.day == 1 else next_month(begin)
     return first, (end.replace(day=1) - timedelta(days=1)).replace(day=1)
 
@@ -297,13 +298,13 @@ def _made_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...
 def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
     """Return the last months up to a day, its own included: month, the day before it, its last day or this one."""
     found = []
-    last = EPOCH + timedelta(days=day)
+    last = date_of(day)
     for _ in range(YIELD_MONTHS):
         begin = day_number(last.replace(day=1))
         if begin < curves.start:
             break
         found.append((f"{last:%Y-%m}", begin - 1, day_number(last)))
-        last = EPOCH + timedelta(days=begin - 1)
+        last = date_of(begin - 1)
     return found[::-1]
 
 

@@ -28,7 +28,8 @@ from services.aggregator.kernels.projection import (
     project_groups,
 )
 from shared.wire.catalog import share_percent
-from shared.wire.events import FIRMNESS, Firmness, day_number
+from shared.wire.days import day_number, next_month
+from shared.wire.events import FIRMNESS, Firmness
 from shared.wire.postings import STAGES, Measure
 
 _PARTS: dict[Measure, int] = {
@@ -343,8 +344,3 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
             )
         )
     return table
-
-
-def next_month(month: date) -> date:
-    """Return the first day of the month after a day."""
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

@@ -3,15 +3,14 @@
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
 from shared.wire.batch import Row
-from shared.wire.events import EPOCH, FIRMNESS, day_number
+from shared.wire.days import DAY_US, date_of, day_number
+from shared.wire.events import FIRMNESS
 from shared.wire.postings import Measure
-
-_DAY_US = 86_400_000_000
 
 Key = tuple[str, str, str]  # product, site, supplier
 Cell = tuple[Measure, int, Key]  # what a posting adds to: a measure, on a day, of a key
@@ -210,7 +209,7 @@ class _Books:
 
     def move_lot(self, row: Row, sign: int) -> None:
         _, _, _, name, time, _, _, wafers, _, product, site, supplier, _, _, _ = row
-        day, key = time // _DAY_US, (product, site, supplier)
+        day, key = time // DAY_US, (product, site, supplier)
         cells, cell = self.cells, (_LOTS[name], day, key)
         cells[cell] = cells.get(cell, 0) + sign * wafers  # type: ignore[index, arg-type, operator]
         if name == "lot.finished":
@@ -233,7 +232,7 @@ class _Books:
         self.cells[cell] = self.cells.get(cell, 0) + wafers
 
     def _move(self, measure: Measure, row: Row, wafers: int, key: Key) -> None:
-        day = row.time // _DAY_US
+        day = row.time // DAY_US
         self._post(measure, day, key, wafers)
         on_hand = _ON_HAND.get(measure)
         if on_hand is not None:
@@ -267,7 +266,7 @@ class _Books:
     def _dispatch(self, row: Row, sign: int) -> None:
         def send(line: Line) -> None:
             if sign > 0:
-                line.dispatches[row.id] = (_wafers(row), row.time // _DAY_US, cast(int, row.day), _key(row))
+                line.dispatches[row.id] = (_wafers(row), row.time // DAY_US, cast(int, row.day), _key(row))
             else:
                 del line.dispatches[row.id]
 
@@ -311,7 +310,7 @@ class _Books:
 
     def _count(self, row: Row, sign: int) -> None:
         """A count fixes what is on hand at the end of its day; what the movements do not explain is an adjustment."""
-        key, day = _key(row), row.time // _DAY_US
+        key, day = _key(row), row.time // DAY_US
         name = f"{row.id}/{row.source}"  # ids are of one length: this sorts by id, then by source
         stock = self.memory.stock(key)
         before = stock.adjustment(day)
@@ -431,7 +430,7 @@ def _parse_day(text: str) -> int:
 
 
 def _first_of_month(day: int) -> int:
-    return day_number((EPOCH + timedelta(days=day)).replace(day=1))
+    return day_number((date_of(day)).replace(day=1))
 
 
 _GRADES: dict[str, tuple[Measure, Measure]] = {

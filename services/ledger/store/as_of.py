@@ -9,10 +9,10 @@ from typing import NamedTuple
 from services.ledger.books.posting import Memory, post_events
 from services.ledger.store.store import Store, told_of
 from shared.wire.batch import Row
-from shared.wire.events import DAY_MAX, DAY_MIN, EPOCH, day_number
+from shared.wire.days import DAY_US, date_of, day_number
+from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch
 
-_DAY_US = 86_400_000_000
 _TOLD_AT_ONCE = 50
 
 _is_position = re.compile(r"[0-9]{1,18}").fullmatch
@@ -43,17 +43,13 @@ def known_as_of(store: Store, text: str) -> Known:
         day = None
     if day is None or not DAY_MIN <= day <= DAY_MAX:
         raise NeverKnown(f"{text[:80]!r} is neither a position (1234) nor a day (2026-12-31)")
-    time = (day_number(day) + 1) * _DAY_US - 1
+    time = (day_number(day) + 1) * DAY_US - 1
     position = store.last_recorded_by(time)
     if position == 0:
         first = store.first_recorded()
-        begun = "nothing is recorded yet" if first is None else f"the first day is {_day_of(first)}"
+        begun = "nothing is recorded yet" if first is None else f"the first day is {date_of(first // DAY_US)}"
         raise NeverKnown(f"nothing had been recorded by the end of {text}: {begun}")
     return Known(position, None if store.position_at(time) == position else time)
-
-
-def _day_of(time: int) -> date:
-    return date.fromordinal(EPOCH.toordinal() + time // _DAY_US)
 
 
 def told_then(store: Store, known: Known) -> Iterator[PostingBatch]:

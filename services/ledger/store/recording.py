@@ -9,11 +9,11 @@ import orjson
 from services.ledger.books.posting import Decision, post_events
 from services.ledger.store.store import Batch, Fenced, Head, Progress, Store
 from shared.wire.batch import ENTRY_BYTES_MAX, LAYOUTS, RefusedRow, Row, canonical_bodies, read_entry
-from shared.wire.events import ReasonCode, canonical, write_time
+from shared.wire.days import DAY_US, iso_time
+from shared.wire.events import ReasonCode, canonical
 from shared.wire.streams import Role
 
 _KEPT_BYTES = 1 << 16  # of an entry too long to be read
-_DAY_US = 86_400_000_000
 
 
 class Outcome(NamedTuple):
@@ -131,7 +131,7 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
             duplicates += (
                 1  # also where what was wrong then, a day yet to come, is right by now: one event, one verdict
             )
-        elif row.time > at + _DAY_US and LAYOUTS[row.name].data.movement:
+        elif row.time > at + DAY_US and LAYOUTS[row.name].data.movement:
             refused.append(_refuse(row, "movement_in_future", "time", "is more than a day after it was recorded", at))
         else:
             known[row.id] = body
@@ -168,12 +168,12 @@ def _are_new(rows: Sequence[Row], recorded: list[int]) -> bool:
     """Return whether none of some rows says what another does, nor what is yet to come: nearly always."""
     if not rows:
         return True
-    return len({row.id for row in rows}) == len(rows) and max(row.time for row in rows) <= min(recorded) + _DAY_US
+    return len({row.id for row in rows}) == len(rows) and max(row.time for row in rows) <= min(recorded) + DAY_US
 
 
 def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedRow:
     """Return the refusal of a row; where the time it was recorded is the reason, the body names it, for a replay."""
     body = row.content()
     if recorded is not None:
-        body["recordedtime"] = write_time(recorded)
+        body["recordedtime"] = iso_time(recorded)
     return RefusedRow(row.source, row.sequence, row.id, code, path, message, canonical(body))

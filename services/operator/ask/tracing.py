@@ -13,7 +13,7 @@ from services.operator.ask.asking import ask
 from services.operator.logs.logs import PARTIES, Line
 from services.operator.record.at_rest import fold, open_store
 from services.operator.stack.finding import StackError
-from shared.wire.events import EPOCH
+from shared.wire.days import iso_day
 from shared.wire.postings import STAGES, Measure
 
 Key = tuple[str, str, str]  # product, site, supplier
@@ -87,7 +87,7 @@ def _postings_of(batch: Mapping[str, Any], event: Mapping[str, Any]) -> list[dic
     rows = [
         {
             "measure": Measure(measure).name,
-            "day": (EPOCH + timedelta(days=day)).isoformat(),
+            "day": iso_day(day),
             "product": names[product],
             "site": names[site],
             "supplier": names[supplier],

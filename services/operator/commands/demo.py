@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from typing import Any
 
 import httpx
@@ -24,7 +23,7 @@ from services.operator.stack.calling import call
 from services.operator.stack.finding import StackError
 from services.operator.stack.stack import Elsewhere, Play, Stack
 from shared.play.scenario import Scenario, add_months
-from shared.wire.events import EPOCH
+from shared.wire.days import date_of
 
 _LOOKED_EVERY_S = 0.5
 _MONTHS_AHEAD = 9
@@ -61,7 +60,7 @@ def live_through(stack: Stack | Elsewhere, play: Play, console: Console) -> floa
                 continue  # it is being started again
             advanced = [source["advanced"] for source in head["sources"].values() if source["advanced"] is not None]
             if len(advanced) == parties:
-                day = date.fromordinal(EPOCH.toordinal() + min(advanced))
+                day = date_of(min(advanced))
             if head["events"] > events:
                 moved = time.monotonic()
             elif time.monotonic() - moved > _STALLED_AFTER_S:

@@ -29,7 +29,8 @@ from services.operator.record.taping import roles
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe
 from shared.wire.batch import BATCH_MAX, EventBatch
-from shared.wire.events import PREFIX, VERSION, Event, Refused, microseconds
+from shared.wire.days import microseconds
+from shared.wire.events import PREFIX, VERSION, Event, Refused
 from shared.wire.streams import said
 
 API_PAGE = Path("docs/api.md")

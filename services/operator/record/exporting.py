@@ -6,7 +6,6 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -23,7 +22,7 @@ from services.operator.record.at_rest import fold
 from services.operator.record.proof import expect_sealed
 from services.operator.stack.finding import StackError
 from shared.wire.batch import Row
-from shared.wire.events import EPOCH, write_time
+from shared.wire.days import iso_day, iso_time
 from shared.wire.postings import OF_LINES, STAGES, Measure
 
 Format = Literal["hledger", "jsonl", "parquet"]
@@ -160,17 +159,17 @@ def _write_journal(store: Store, file: BinaryIO, advance: Advance) -> None:
             for account, product in sorted(cells)
         ]
         last = max(days, default=curves.last_day)
-        file.write("\n".join([f"\n{_iso_day(last)} {_CLOSING} | balances", *closing, ""]).encode())
+        file.write("\n".join([f"\n{iso_day(last)} {_CLOSING} | balances", *closing, ""]).encode())
 
 
 def _transaction(day: int, posted: _Posted, entries: Iterable[tuple[str, str, int]]) -> bytes:
     row = posted.row
     line = "" if row.line is None else f" {row.line}"
-    tags = f"id:{row.id}, source:{row.source}, batch:{posted.batch}, recorded:{write_time(posted.recorded)}"
+    tags = f"id:{row.id}, source:{row.source}, batch:{posted.batch}, recorded:{iso_time(posted.recorded)}"
     if row.name == "event.reversed":
         tags += f", reverses:{row.others['reversed']}"
     lines = [f'    {account}  {wafers} "{product}"' for account, product, wafers in entries]
-    return "\n".join([f"\n{_iso_day(day)} {row.source} | {row.name}{line}  ; {tags}", *lines, ""]).encode()
+    return "\n".join([f"\n{iso_day(day)} {row.source} | {row.name}{line}  ; {tags}", *lines, ""]).encode()
 
 
 def _entries(measure: Measure, key: Key, wafers: int) -> Iterator[tuple[str, str, int]]:
@@ -200,11 +199,6 @@ def _balances(curves: Curves) -> dict[tuple[str, str], int]:
     return {cell: wafers for cell, wafers in balances.items() if wafers}
 
 
-@lru_cache(maxsize=65_536)
-def _iso_day(day: int) -> str:
-    return (EPOCH + timedelta(days=day)).isoformat()
-
-
 # ---------------------------------------------------------------- parquet
 
 _DICTIONARIES = ("measure", "source", "name", "product", "site", "supplier")
@@ -218,7 +212,7 @@ def _write_parquet(store: Store, folder: Path, advance: Advance) -> None:
     said = {
         "epoch": str(store.epoch), "position": str(store.head.batch), "head": store.head.hash.hex(),
         "state": curves.state_hash(), "sources": _json(sorted(curves.sources)),
-        "watermarks": _json({source: _iso_day(day) for source, day in curves.watermarks.items()}),
+        "watermarks": _json({source: iso_day(day) for source, day in curves.watermarks.items()}),
     }  # fmt: skip
     part = folder.with_name(folder.name + ".part")
     part.mkdir()

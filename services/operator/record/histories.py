@@ -1,6 +1,5 @@
 """Histories: rolling balances of an export, of every key on every day or at each event, written as a table."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from services.aggregator.fold.windows import DEMAND, SUPPLY, WindowHistory, roll
 from services.aggregator.terms import PARTS, Basis
 from services.operator.record.rebuilding import read_postings
 from services.operator.stack.finding import StackError
-from shared.wire.events import EPOCH
+from shared.wire.days import DAY_US, date_of, iso_day
 from shared.wire.postings import Measure
 
 _SIDES: dict[Basis, dict[Measure, int]] = {
@@ -25,7 +24,6 @@ _MOVED: dict[Basis, dict[str, int]] = {
     "receipt": {"shipment.received": 1, "wafers.consumed": -1},
     "start": {"lot.started": 1},
 }
-_DAY_US = 86_400_000_000
 
 
 def write_history(export: Path, basis: Basis, windows: list[int], target: Path) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def write_history(export: Path, basis: Basis, windows: list[int], target: Path) 
     return {
         "to": str(target), "basis": basis, "keys": len(keys), "days": days, "rows": len(keys) * days,
         "first_short": [
-            {**dict(zip(PARTS, keys[n], strict=True)), "day": _iso(first_day + int(history.first_short[n]))}
+            {**dict(zip(PARTS, keys[n], strict=True)), "day": iso_day(first_day + int(history.first_short[n]))}
             for n in short
         ],
     }  # fmt: skip
@@ -95,7 +93,7 @@ def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dic
     wafers = (sign * table["wafers"].to_numpy()).astype(np.int32)
     time = table["time"].cast(pa.int64()).to_numpy()
     try:
-        net = net_at_instants(time, key, wafers, window * _DAY_US, keys=len(found))
+        net = net_at_instants(time, key, wafers, window * DAY_US, keys=len(found))
     except ValueError as why:
         raise StackError(str(why)) from why
     _write(table.append_column(f"net_{window}", pa.array(net)), target)
@@ -141,7 +139,7 @@ def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[st
     try:
         history = roll_history(
             day[inside].copy(), key[inside].astype(np.int32), side[inside].astype(np.uint8),
-            wafers[inside].astype(np.int32), keys=len(found), start=EPOCH + timedelta(days=first),
+            wafers[inside].astype(np.int32), keys=len(found), start=date_of(first),
             days=last - first + 1, windows=windows, opening=opening, ticks=1,
         )  # fmt: skip
     except ValueError as why:
@@ -167,7 +165,3 @@ def _write(table: Any, target: Path) -> None:
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _iso(day: int) -> str:
-    return (EPOCH + timedelta(days=day)).isoformat()

@@ -12,7 +12,7 @@ from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
 from services.operator.stack.finding import StackError
 from shared.wire.catalog import digest
-from shared.wire.events import day_number
+from shared.wire.days import day_number
 from shared.wire.postings import Measure
 
 _PARTS = ("product", "site", "supplier")

@@ -17,7 +17,8 @@ from services.operator.stack.calling import call
 from services.operator.stack.finding import StackError
 from services.operator.stack.stack import Elsewhere, Stack
 from shared.wire.batch import BATCH_MAX, EventBatch, Row
-from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, microseconds, parse_strictly
+from shared.wire.days import microseconds
+from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, parse_strictly
 from shared.wire.streams import DATA, Role, said
 
 MORE_IS_TOLD = "more is told to whoever has a token with read, audit or metrics, named in WAFERLINE_TOKEN_FILE"

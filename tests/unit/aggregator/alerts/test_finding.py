@@ -14,6 +14,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import plan_ahead
 from shared.play.voice import Voice
 from shared.wire.alerts import SUBJECTS, AlertBatch, Cause
+from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
     Event,
@@ -26,7 +27,6 @@ from shared.wire.events import (
     StockOpened,
     SupplyCommitted,
     WafersConsumed,
-    day_number,
     event_id,
 )
 from testing.fold import Horizon, fold

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from services.operator.cli import app
-from shared.wire.events import PhasePlanned, SiteDeclared, SourceAdvanced, StockOpened, StockTransferred, microseconds
+from shared.wire.days import microseconds
+from shared.wire.events import PhasePlanned, SiteDeclared, SourceAdvanced, StockOpened, StockTransferred
 from testing.fold import fold
 from tests.unit.aggregator.fold.test_lines import KEY, Story
 

@@ -14,7 +14,8 @@ from services.ledger.store.recording import record_entries
 from services.ledger.store.store import open_store
 from shared.play.voice import Voice
 from shared.wire.batch import EventBatch
-from shared.wire.events import StockOpened, microseconds
+from shared.wire.days import microseconds
+from shared.wire.events import StockOpened
 from shared.wire.postings import PostingBatch
 from testing.fold import EPOCH, fresh_store
 

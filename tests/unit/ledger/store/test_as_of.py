@@ -11,15 +11,8 @@ from services.operator.record.at_rest import fold, fold_as_of, said_as_of
 from services.operator.stack.finding import StackError
 from shared.play.voice import Voice
 from shared.wire.catalog import digest
-from shared.wire.events import (
-    Event,
-    EventReversed,
-    ShipmentReceived,
-    StockCounted,
-    StockOpened,
-    SupplyCommitted,
-    microseconds,
-)
+from shared.wire.days import microseconds
+from shared.wire.events import Event, EventReversed, ShipmentReceived, StockCounted, StockOpened, SupplyCommitted
 from testing.fold import Folded, fresh_store, record
 
 KEY: dict[str, Any] = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}

@@ -30,6 +30,7 @@ from services.operator.stack.finding import StackError
 from shared.play.voice import Voice
 from shared.wire.batch import Row
 from shared.wire.catalog import digest as catalogue_digest
+from shared.wire.days import day_number, microseconds
 from shared.wire.events import (
     Event,
     EventReversed,
@@ -43,8 +44,6 @@ from shared.wire.events import (
     StockTransferred,
     SupplyCommitted,
     WafersConsumed,
-    day_number,
-    microseconds,
 )
 from shared.wire.postings import STAGES
 from testing.fold import Folded, cells_of, fold, fresh_store

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from services.operator.cli import app
 from services.operator.record.exporting import export
-from shared.wire.events import Event, day_number
+from shared.wire.days import day_number
+from shared.wire.events import Event
 from testing.fold import fold
 from tests.replay.test_tape import SAID
 

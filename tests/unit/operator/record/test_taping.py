@@ -9,7 +9,8 @@ import pytest
 from services.operator.record import taping
 from services.operator.stack.finding import StackError
 from shared.wire.batch import read_entry
-from shared.wire.events import Event, microseconds
+from shared.wire.days import microseconds
+from shared.wire.events import Event
 from testing.fold import fold
 from testing.simulate import simulate
 

@@ -12,15 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.wire.batch import EventBatch, RefusedRow, Row, read_entry
-from shared.wire.events import (
-    EVENTS,
-    Event,
-    Refused,
-    SupplyCommitted,
-    canonical,
-    event_id,
-    microseconds,
-)
+from shared.wire.days import microseconds
+from shared.wire.events import EVENTS, Event, Refused, SupplyCommitted, canonical, event_id
 from testing.bad_events import (
     BAD_ENTRIES,
     BAD_EVENTS,
