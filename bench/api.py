@@ -41,7 +41,7 @@ from shared.wire.batch import BATCH_MAX, Row, canonical_bodies
 from shared.wire.catalog import PRODUCTS
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import FIRMNESS
-from shared.wire.postings import OF_LINES, PostingBatch
+from shared.wire.postings import LINE_EVENTS, PostingBatch
 from shared.wire.streams import BALANCES, DATA, POSTINGS
 
 SITES, SUPPLIERS = 500, 4
@@ -166,7 +166,7 @@ class World:
         decision = post_events(rows, self.memory)
         postings = [(measure, day, key, wafers) for (measure, day, key), wafers in decision.postings()]
         self.batch += 1
-        said = [body for row, body in zip(rows, canonical_bodies(rows), strict=True) if row.name in OF_LINES]
+        said = [body for row, body in zip(rows, canonical_bodies(rows), strict=True) if row.name in LINE_EVENTS]
         source = rows[0].source
         batch = PostingBatch.of(
             postings,

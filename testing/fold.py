@@ -21,7 +21,8 @@ from services.ledger.store.store import Store, open_store
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import day_number, microseconds
 from shared.wire.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event
-from shared.wire.postings import Measure, PostingBatch, Recorded, Refusal
+from shared.wire.postings import Measure, PostingBatch, Recorded
+from shared.wire.refusal import Refusal
 from shared.wire.streams import Role, said
 
 Spoken = Event | dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from shared.party.outbox import Outbox, Said
 from shared.wire.events import Refused, parse_strictly
-from shared.wire.postings import Refusal
+from shared.wire.refusal import Refusal
 
 INTAKE_BYTES_MAX = 1 << 20  # of a body handed in, and of one entry: the ledger reads no longer one
 _SHOWN_MAX = 200  # characters

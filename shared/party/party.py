@@ -26,7 +26,8 @@ from shared.service.service import Entry, Service, publish_entries
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch, Row, read_entry
 from shared.wire.days import DAY_US, day_number, microseconds
 from shared.wire.events import Event
-from shared.wire.postings import Recorded, Refusal
+from shared.wire.postings import Recorded
+from shared.wire.refusal import Refusal
 from shared.wire.streams import Role, recorded, said
 
 _RESEND_AFTER_S = 10.0

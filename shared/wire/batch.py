@@ -24,7 +24,6 @@ from shared.wire.events import (
     EventId,
     Name,
     Product,
-    ReasonCode,
     Refused,
     Revision,
     WafersOrNone,
@@ -32,6 +31,7 @@ from shared.wire.events import (
     parse_strictly,
     validate_strictly,
 )
+from shared.wire.refusal import RefusedEvent
 from shared.wire.streams import Role
 
 BATCH_MAX = 1000
@@ -195,19 +195,7 @@ def event_name(body: str) -> str:
     return body.split('"', 6)[5]
 
 
-class RefusedRow(NamedTuple):
-    """An event that was not taken: as much of its identity as could be read, why, and what was said."""
-
-    source: str
-    sequence: int | None
-    id: str | None
-    code: ReasonCode
-    path: str
-    message: str
-    body: bytes
-
-
-def read_entry(body: bytes, source: str, role: Role) -> tuple[list[Row], list[RefusedRow], int | None]:
+def read_entry(body: bytes, source: str, role: Role) -> tuple[list[Row], list[RefusedEvent], int | None]:
     """Return the good rows of an entry on a party's stream, the refused ones, and the time its sender recorded.
 
     An entry is an `EventBatch` or one CloudEvent; a row that is wrong is refused alone, an entry that is neither whole.
@@ -222,9 +210,9 @@ def read_entry(body: bytes, source: str, role: Role) -> tuple[list[Row], list[Re
         folded = "ids" in raw or "types" in raw
         said = list(_unfold(raw, source)) if folded else [(raw, None)]
     except Refused as why:
-        return [], [RefusedRow(source, None, None, why.code, why.path, why.message, body)], None
+        return [], [RefusedEvent(None, None, why.code, why.path, why.message, source, body)], None
     rows: list[Row] = []
-    refused: list[RefusedRow] = []
+    refused: list[RefusedEvent] = []
     recorded: int | None = raw.get("recorded") if folded else None
     for cloud_event, wrong in said:
         try:
@@ -473,17 +461,17 @@ def _tell(source: str, sequence: int, cells: dict[str, Any]) -> tuple[dict[str, 
     return cloud_event, wrong
 
 
-def _refuse(cloud_event: dict[str, Any], source: str, why: Refused, body: bytes) -> RefusedRow:
+def _refuse(cloud_event: dict[str, Any], source: str, why: Refused, body: bytes) -> RefusedEvent:
     id_, sequence = cloud_event.get("id"), cloud_event.get("sequence")
     own = cloud_event.get("source") == source  # the number of another's event says nothing about ours
     numbered = own and isinstance(sequence, str) and re.fullmatch(r"[1-9][0-9]{0,17}", sequence)
-    return RefusedRow(
-        source=source,
+    return RefusedEvent(
         sequence=int(str(sequence)) if numbered else None,
         id=id_ if isinstance(id_, str) and _ID(id_) else None,
         code=why.code,
         path=why.path,
         message=why.message,
+        source=source,
         body=body,
     )
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.wire.refusal import Refusal
+
 
 class Measure(IntEnum):
     """What a posting counts. The numbers are on the wire and in stores: they are never given anew.
@@ -71,19 +73,19 @@ STAGES: dict[Measure, tuple[str, str]] = {
 """Double entry: the stage that each movement takes wafers from, and the one it brings them to."""
 
 
-OF_LINES: frozenset[str] = frozenset(
+LINE_EVENTS: frozenset[str] = frozenset(
     {
         "supply.committed", "demand.required", "demand.forecast", "shipment.dispatched", "shipment.revised",
         "shipment.received", "shipment.lost", "event.reversed",
     }
 )  # fmt: skip
-"""The names of the events that speak of commits, orders, forecasts and shipments, or take back what did."""
+"""The events about commits, orders, forecasts and shipments, and those that reverse them."""
 
-OF_SITES: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
-"""The names of the events that speak of sites and their phases, or take back what did."""
+SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
+"""The events about sites and their phases, and those that reverse them."""
 
-TOLD: frozenset[str] = OF_LINES | OF_SITES
-"""The names of the events that are told with the postings, as postings do not say what they say."""
+PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS
+"""The events that the ledger publishes with the postings, as postings name no line and no site."""
 
 
 class PostingBatch(BaseModel):
@@ -91,8 +93,8 @@ class PostingBatch(BaseModel):
 
     `products`, `sites` and `suppliers` are indices into `names`; days are days since 1970.
     `previous` is the batch before it: a reader that has not seen that one has missed something.
-    `said` are those of its events that are `TOLD`, in the order of the log: postings are net by key, and do not say
-    which line they are of, nor what a site is.
+    `said` holds its events of `PUBLISHED_EVENTS`, in the order of the log: postings are net by key, and name no line
+    and no site.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -133,18 +135,6 @@ class PostingBatch(BaseModel):
     def encode(self) -> bytes:
         """Return the JSON that an entry carries."""
         return orjson.dumps(dict(self))
-
-
-class Refusal(BaseModel):
-    """One event that the ledger did not take."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    sequence: int | None
-    id: str | None
-    code: str
-    path: str
-    message: str
 
 
 class Recorded(BaseModel):

@@ -52,7 +52,7 @@ def _counted(rig: Rig, source: str) -> Counter[str]:
         counted = Counter(
             {"duplicates": sum(b.header.duplicates for b in store.batches() if b.header.source == source)}
         )
-        counted.update(r.code for r in store.refused() if r.source == source and r.code == "identity_conflict")
+        counted.update(r.code for r in store.refusals() if r.source == source and r.code == "identity_conflict")
     return counted
 
 

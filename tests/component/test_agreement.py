@@ -31,7 +31,7 @@ def outcome(folded: Folded) -> tuple[Any, ...]:
     at_once = fold_store(store)
     return (
         store.head, store.progress, store.tallies, store.offsets(), store.rows_held(), store.memory.reversed,
-        [*store.sealed_batches()], store.told_batches(0, 1000), store.refused(),
+        [*store.sealed_batches()], store.told_batches(0, 1000), store.refusals(),
         {name: line.state() for name, line in store.lines()}, dict(store.stocks()), folded.outcomes, folded.state_hash,
         at_once.state_hash(), at_once.watermarks, at_once.postings,
     )  # fmt: skip

@@ -67,7 +67,7 @@ def test_an_id_said_again_with_other_content_is_refused_and_kept(fold_here, voic
 
     (refusal,) = folded.refusals
     assert (refusal.code, refusal.path, refusal.sequence, refusal.id) == ("identity_conflict", "id", 2, first.id)
-    assert orjson.loads(folded.store.refused()[0].body) == other.cloud_event()
+    assert orjson.loads(folded.store.refusals()[0].body) == other.cloud_event()
     assert folded.stages()["on_hand"] == 10
     assert folded.told[-1].through == 2
 
@@ -160,7 +160,7 @@ def test_a_refused_movement_that_is_replayed_is_refused_again(store, voice):
     record(store, one(opened(voice, time=NOON + 5 * DAY)))
     replayed = fresh_store()
 
-    (refusal,) = store.refused()
+    (refusal,) = store.refusals()
     assert [row.code for row in record(replayed, refusal.body, now=NOON + 99 * DAY, trust_recorded=True).refused] == [
         "movement_in_future"
     ]
@@ -180,7 +180,7 @@ def test_a_row_that_is_wrong_is_refused_alone_and_told_to_its_source(store, voic
                           "message": outcome.refused[0].message}],
         }
     ]  # fmt: skip
-    assert b"-4" in store.refused(1)[0].body
+    assert b"-4" in store.refusals(1)[0].body
 
 
 def test_what_was_refused_and_is_said_again_is_a_duplicate(store, voice):
@@ -188,7 +188,7 @@ def test_what_was_refused_and_is_said_again_is_a_duplicate(store, voice):
     record(store, *wrong[:40])
     again = record(store, *wrong)
 
-    assert (again.duplicates, len(again.refused), len(store.refused())) == (40, 20, 60)
+    assert (again.duplicates, len(again.refused), len(store.refusals())) == (40, 20, 60)
     assert record(store, *wrong).duplicates == 60
 
 
@@ -217,7 +217,7 @@ def test_of_an_entry_too_long_to_be_read_only_its_beginning_is_kept(store, voice
     body = one(opened(voice).cloud_event() | {"note": "x" * ENTRY_BYTES_MAX})
     outcome = record(store, body)
 
-    (refusal,) = store.refused()
+    (refusal,) = store.refusals()
     assert refusal.code == outcome.refused[0].code == "out_of_bounds"
     assert refusal.body == body[: 1 << 16]
     assert store.offsets() == {"demand": "1-0"}

@@ -37,7 +37,7 @@ def test_the_offset_is_stored_with_what_was_read_there(open_here, voice):
 
     again = open_here()
     assert again.offsets() == {"demand": "1-1"}
-    assert (again.last_event, len(again.refused()), again.epoch) == (1, 1, EPOCH)
+    assert (again.last_event, len(again.refusals()), again.epoch) == (1, 1, EPOCH)
 
 
 def test_an_error_while_deciding_leaves_nothing_and_forgets_it(place, open_here, voice, monkeypatch):
@@ -330,9 +330,9 @@ def test_refusals_are_told_of_a_batch_of_all_and_the_latest_in_order(store, voic
     for bodies in ((b"1", b"2"), (), (b"3",)):
         record(store, say(voice), *bodies)
 
-    assert [[refusal.body for refusal in store.refused(batch)] for batch in (1, 2, 3)] == [[b"1", b"2"], [], [b"3"]]
-    assert [refusal.body for refusal in store.refused()] == [b"1", b"2", b"3"]
-    assert [refusal.body for refusal in store.refused(latest=2)] == [b"2", b"3"]
+    assert [[refusal.body for refusal in store.refusals(batch)] for batch in (1, 2, 3)] == [[b"1", b"2"], [], [b"3"]]
+    assert [refusal.body for refusal in store.refusals()] == [b"1", b"2", b"3"]
+    assert [refusal.body for refusal in store.refusals(latest=2)] == [b"2", b"3"]
 
 
 def test_told_batches_are_told_in_pages_each_naming_its_predecessor(store, voice):

@@ -102,7 +102,7 @@ def recorded_rows(store: Store) -> list[Row]:
 
 def refused_sequences(store: Store) -> set[tuple[str, int | None, str]]:
     """Return (source, sequence, code) of all that was refused."""
-    return {(refusal.source, refusal.sequence, refusal.code) for refusal in store.refused()}
+    return {(refusal.source, refusal.sequence, refusal.code) for refusal in store.refusals()}
 
 
 def judged_runs(store: Store, source: str) -> list[tuple[int, int]]:

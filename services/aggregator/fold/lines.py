@@ -19,15 +19,15 @@ from services.aggregator.terms import LAGS
 from shared.wire.batch import Row
 from shared.wire.days import DAY_US, day_number
 from shared.wire.events import FIRMNESS, Firmness
-from shared.wire.postings import OF_LINES
+from shared.wire.lines import COMMIT, LineName, commit_line, line_of
+from shared.wire.postings import LINE_EVENTS
 
 TOLERANCES = ((0, 0), (7, 5))  # days after the due day, percent of the wafers: in full and on time, and nearly so
-COMMIT, ORDER, FORECAST = "supply.committed", "demand.required", "demand.forecast"
+ORDER, FORECAST = "demand.required", "demand.forecast"
 _RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}
 _STANDING, _COLUMNS = len(LAGS), len(LAGS) + 3 + len(TOLERANCES)  # of a record's day
 _NEVER = 1 << 62
 
-LineName = tuple[str, str, str]  # owner, kind, id: as the ledger names it
 Entry = tuple[tuple[str, str, int], int, int]  # supplier, product and due day; column of its record; value
 Key = tuple[str, str, str]  # product, site, supplier
 Group = tuple[str, str]  # product, site
@@ -273,15 +273,15 @@ class LineBook:
     def add(self, said: Sequence[str]) -> None:
         """Fold what a batch says of lines: `PostingBatch.said`, of which all else is left out, or any events."""
         rows = map(Row._make, orjson.loads(f"[{','.join(said)}]"))
-        self.add_rows(row for row in rows if row.name in OF_LINES)
+        self.add_rows(row for row in rows if row.name in LINE_EVENTS)
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """Fold events of `OF_LINES`, and none else."""
+        """Fold events of `LINE_EVENTS`, and none else."""
         for row in rows:
             if row.name == "event.reversed":
                 self._reverse(row.source, row.others["reversed"])
             elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
-                self._put(row.source, _name(row), _FACTS[row.name](row))
+                self._put(row.source, line_of(row), _FACTS[row.name](row))
         self._settle()
 
     def _put(self, source: str, name: LineName, fact: Fact) -> None:
@@ -320,7 +320,7 @@ class LineBook:
             line.dispatches = _altered(line.dispatches, fact, sign)
             self._of[fact.key[:2]][line.name] = None
             if fact.commit is not None:
-                commit = self._plan((line.name[0], COMMIT, fact.commit))
+                commit = self._plan(commit_line(line.name[0], fact.commit))
                 _add(commit.sent, line.name, sign * fact.wafers)
                 self._plans_altered[commit.name] = commit
         elif isinstance(fact, Revision):
@@ -349,7 +349,7 @@ class LineBook:
         before, shipment.given = shipment.given, tuple(shipment.receipts())
         for given, sign in ((before, -1), (shipment.given, +1)):
             for commit, day, wafers in given:
-                plan = self._plan((shipment.name[0], COMMIT, commit))
+                plan = self._plan(commit_line(shipment.name[0], commit))
                 _add(plan.receipts, day, sign * wafers)
                 self._plans_altered[plan.name] = plan
 
@@ -460,7 +460,7 @@ class LineBook:
         arrived, fates = _fates(shipment, group, through)
         missing = -arrived
         for dispatch in shipment.dispatches:
-            commit = self.plans.get((shipment.name[0], COMMIT, dispatch.commit or ""))
+            commit = self.plans.get(commit_line(shipment.name[0], dispatch.commit or ""))
             first = shipment.dispatches[0]
             due, key = (commit.said[-1].due, commit.said[-1].key) if commit and commit.said else (first.eta, first.key)
             if due <= through and key[:2] == group:
@@ -516,13 +516,6 @@ def fold_lines(said: Iterable[Sequence[str]]) -> LineBook:
 
 
 # ---------------------------------------------------------------- an event as a fact of a line
-
-
-def _name(row: Row) -> LineName:
-    """Return the line that an event is about: of a shipment each product is a line of its own, as in the ledger."""
-    if row.name.startswith("shipment."):
-        return (row.others.get("owner", row.source), f"shipment/{row.product}", str(row.line))
-    return (row.source, row.name, str(row.line))
 
 
 # The columns of a row may be empty, but not those that its type needs: the ledger saw to it.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from shared.wire.batch import Row, event_name
 from shared.wire.days import DAY_US
-from shared.wire.postings import OF_SITES
+from shared.wire.postings import SITE_EVENTS
 
 DECLARED, PLANNED = "site.declared", "phase.planned"
 
@@ -76,7 +76,7 @@ class SiteBook:
     def add(self, said: Sequence[str]) -> None:
         """Fold what a batch says of sites: `PostingBatch.said`, of which all else is left out."""
         for body in said:
-            if event_name(body) in OF_SITES:
+            if event_name(body) in SITE_EVENTS:
                 self._add(Row.read(body))
 
     def _add(self, row: Row) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from services.aggregator.alerts.finding import Alert
 from services.aggregator.fold.curves import Curves, Grouping, Only
-from services.aggregator.fold.lines import TOLERANCES, LineName
+from services.aggregator.fold.lines import TOLERANCES
 from services.aggregator.http import models as answers
 from services.aggregator.http import queries as questions
 from services.aggregator.http.queries import BUCKETS, DETAILED_MAX, PAGE_MAX
@@ -38,6 +38,7 @@ from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Ki
 from shared.wire.alerts import SUBJECTS
 from shared.wire.days import date_of, day_number, next_month
 from shared.wire.events import DAY_MAX, DAY_MIN, FIRMNESS
+from shared.wire.lines import LineName
 
 _NAMED_MAX = 30  # names in an error
 

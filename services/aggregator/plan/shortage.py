@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.fold.curves import Curves, Grouping
-from services.aggregator.fold.lines import LineBook, LineDue, LineName, ShortageCause
+from services.aggregator.fold.lines import LineBook, LineDue, ShortageCause
 from services.aggregator.plan.pegging import peg
 from shared.wire.events import Firmness
+from shared.wire.lines import LineName
 
 CAUSES_MAX = ORDERS_MAX = 20
 _LONG_AGO = -(2**31)  # a day before every due day: what is at hand is late for nobody

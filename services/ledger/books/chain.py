@@ -1,10 +1,12 @@
 """The chain: the document that says a whole batch, and the hash that seals it to the batch before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
 import orjson
+
+from shared.wire.refusal import RefusedEvent
 
 GENESIS = bytes(32)
 
@@ -24,28 +26,23 @@ class Header(NamedTuple):
     previous: bytes  # the head before
 
 
-class SealedRefusal(NamedTuple):
-    """What the chain holds of a refused event: its body by hash, as it may be long, and hold what no JSON can."""
-
-    source: str
-    sequence: int | None
-    id: str | None
-    code: str
-    path: str
-    message: str
-    body_sha256: str
-
-
-def document(header: Header, bodies: Iterable[str], refusals: Sequence[SealedRefusal]) -> bytes:
+def document(header: Header, bodies: Iterable[str], refusals: Iterable[RefusedEvent]) -> bytes:
     """Return the lines of canonical JSON that say a batch: its header, its events, its refusals."""
     fields = header._asdict() | {"previous": header.previous.hex()}
     lines = [
         orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode(),
         *bodies,
-        *(orjson.dumps(tuple(refusal)).decode() for refusal in refusals),
+        *map(_refusal_line, refusals),
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _refusal_line(refused: RefusedEvent) -> str:
+    """Return the line of a refusal: the body by its hash, as it may be long and need not be JSON."""
+    body = sha256(refused.body).hexdigest()
+    fields = (refused.source, refused.sequence, refused.id, refused.code, refused.path, refused.message, body)
+    return orjson.dumps(fields).decode()
 
 
 def seal(document: bytes) -> bytes:

@@ -10,11 +10,11 @@ from typing import Any, TypeAlias, cast
 from shared.wire.batch import Row
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import FIRMNESS
+from shared.wire.lines import LineName, line_of, lines_of
 from shared.wire.postings import Measure
 
 Key = tuple[str, str, str]  # product, site, supplier
 Cell = tuple[Measure, int, Key]  # what a posting adds to: a measure, on a day, of a key
-LineName = tuple[str, str, str]  # owner, kind, id: lines of two parties never clash
 
 
 Said = tuple[int, int, int, Key, str | int | None]  # revision, day, wafers, key, and what else its type is posted by
@@ -175,7 +175,7 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
     decision = Decision()
     books = _Books(memory, decision)
     memory.recalled.clear()
-    memory.recall([name for row in rows if row.name in _LINED for name in _lines(row)])
+    memory.recall([name for row in rows if row.name in _LINED for name in lines_of(row)])
     placed: dict[str, int] = {}  # id -> index, made for the first reversal
     for index, row in enumerate(rows):
         if row.name in _LOTS and not memory.reversed:  # most of them: these need no line and touch no stock
@@ -260,8 +260,7 @@ class _Books:
             else:
                 del line.said[row.id]
 
-        [name] = _lines(row)
-        self._alter(name, _DERIVED[row.name], change)
+        self._alter(line_of(row), _DERIVED[row.name], change)
 
     def _dispatch(self, row: Row, sign: int) -> None:
         def send(line: Line) -> None:
@@ -273,7 +272,7 @@ class _Books:
         def release(line: Line) -> None:
             line.dispatched += sign * _wafers(row)
 
-        shipment, *commits = _lines(row)
+        shipment, *commits = lines_of(row)
         self._alter(shipment, _derive_shipment, send)
         for commit in commits:
             self._alter(commit, _derive_commit, release)
@@ -288,8 +287,7 @@ class _Books:
             line.gone[site] = line.gone.get(site, 0) + sign * (_wafers(row) + damaged)
 
         self._move(Measure.DAMAGED, row, sign * damaged, _key(row))
-        [shipment] = _lines(row)
-        self._alter(shipment, _derive_shipment, end)
+        self._alter(line_of(row), _derive_shipment, end)
 
     # -- stock
 
@@ -343,18 +341,6 @@ def _term(row: Row) -> str | int | None:
         return cast(str, row.others["firmness"])
     field_ = _DAY_TERMS.get(row.name)
     return None if field_ is None else _parse_day(row.others[field_])
-
-
-def _lines(row: Row) -> list[LineName]:
-    """Return the lines that an event is about: its own, and the commit that it dispatches of.
-
-    A shipment may carry several products: each is a line of its own, as what meets in a formula has one product.
-    """
-    if not row.name.startswith("shipment."):
-        return [(row.source, row.name, str(row.line))]
-    shipment = (row.others.get("owner", row.source), f"shipment/{row.product}", str(row.line))
-    commit = row.others.get("commit")
-    return [shipment] if commit is None else [shipment, (row.source, "supply.committed", commit)]
 
 
 # ---------------------------------------------------------------- what a line comes to

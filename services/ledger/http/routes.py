@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
@@ -190,7 +190,7 @@ async def _head(books: Books, _: Query) -> dict[str, Any]:
 
 async def _refusals(books: Books, _: AskRefusals) -> list[dict[str, Any]]:
     """The latest events that were refused, and why: the last 200."""
-    return [_said_of(refused) for refused in books.store.refused(latest=_PAGE_MAX, bodies=False)]
+    return [_said_of(refused) for refused in books.store.refusals(latest=_PAGE_MAX, bodies=False)]
 
 
 async def _counts(books: Books, _: Query) -> dict[str, int]:
@@ -221,6 +221,6 @@ async def _in_turn(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 def _said_of(refused: StoredRefusal) -> dict[str, Any]:
     """Return a refusal without its body, which may be long and is no JSON."""
-    fields = refused._asdict()
+    fields = asdict(refused)
     del fields["body"]
-    return fields
+    return {"batch": fields.pop("batch"), "source": fields.pop("source"), **fields}

@@ -8,9 +8,10 @@ import orjson
 
 from services.ledger.books.posting import Decision, post_events
 from services.ledger.store.store import Batch, Fenced, Head, Progress, Store
-from shared.wire.batch import ENTRY_BYTES_MAX, LAYOUTS, RefusedRow, Row, canonical_bodies, read_entry
+from shared.wire.batch import ENTRY_BYTES_MAX, LAYOUTS, Row, canonical_bodies, read_entry
 from shared.wire.days import DAY_US, iso_time
 from shared.wire.events import ReasonCode, canonical
+from shared.wire.refusal import RefusedEvent
 from shared.wire.streams import Role
 
 _KEPT_BYTES = 1 << 16  # of an entry too long to be read
@@ -23,7 +24,7 @@ class Outcome(NamedTuple):
     events: int
     postings: int
     duplicates: int
-    refused: list[RefusedRow]
+    refused: list[RefusedEvent]
 
 
 def record_entries(
@@ -70,7 +71,7 @@ class _Said(NamedTuple):
 
     rows: list[Row]
     recorded: list[int]
-    refused: list[RefusedRow]
+    refused: list[RefusedEvent]
     at: int
 
 
@@ -78,11 +79,11 @@ def _read(entries: Sequence[tuple[str, bytes]], source: str, role: Role, now: in
     rows: list[Row] = []
     recorded: list[int] = []  # of each row: it must not depend on which entries share a batch
     times: list[int] = []
-    refused: list[RefusedRow] = []
+    refused: list[RefusedEvent] = []
     for _, body in entries:
         if len(body) > ENTRY_BYTES_MAX:
             why = f"the entry has {len(body)} bytes, more than {ENTRY_BYTES_MAX}"
-            refused.append(RefusedRow(source, None, None, "out_of_bounds", "", why, body[:_KEPT_BYTES]))
+            refused.append(RefusedEvent(None, None, "out_of_bounds", "", why, source, body[:_KEPT_BYTES]))
             continue
         good, bad, said_recorded = read_entry(body, source, role)
         rows += good
@@ -119,7 +120,7 @@ def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bo
     turned_down = {_content(body) for body in store.refused_bodies(source, again)}
     rows: list[Row] = []
     bodies: list[str] = []
-    refused: list[RefusedRow] = []
+    refused: list[RefusedEvent] = []
     duplicates = 0
     for row, body, at in zip(batch.rows, batch.bodies, recorded, strict=True):
         before = known.get(row.id)
@@ -171,9 +172,9 @@ def _are_new(rows: Sequence[Row], recorded: list[int]) -> bool:
     return len({row.id for row in rows}) == len(rows) and max(row.time for row in rows) <= min(recorded) + DAY_US
 
 
-def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedRow:
+def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedEvent:
     """Return the refusal of a row; where the time it was recorded is the reason, the body names it, for a replay."""
     body = row.content()
     if recorded is not None:
         body["recordedtime"] = iso_time(recorded)
-    return RefusedRow(row.source, row.sequence, row.id, code, path, message, canonical(body))
+    return RefusedEvent(row.sequence, row.id, code, path, message, row.source, canonical(body))

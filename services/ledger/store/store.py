@@ -4,8 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass, field, replace
 from itertools import count, repeat
 from operator import itemgetter
 from pathlib import Path
@@ -13,13 +12,15 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
-from services.ledger.books.chain import GENESIS, Header, SealedRefusal, document, seal
-from services.ledger.books.posting import Decision, Key, Line, LineName, Memory, Stock
+from services.ledger.books.chain import GENESIS, Header, document, seal
+from services.ledger.books.posting import Decision, Key, Line, Memory, Stock
 from services.ledger.store.database import Database
 from services.ledger.store.migrating import StrangeStore, expect_newest, migrate
 from services.ledger.store.sqlite import SqliteDatabase
-from shared.wire.batch import RefusedRow, Row, event_name
-from shared.wire.postings import TOLD, PostingBatch, Recorded, Refusal
+from shared.wire.batch import Row, event_name
+from shared.wire.lines import LineName
+from shared.wire.postings import PUBLISHED_EVENTS, PostingBatch, Recorded
+from shared.wire.refusal import RefusedEvent
 
 _LINES_MAX = 50_000  # remembered; what is not is read from the store
 _BATCHES_AT_ONCE, _ROWS_AT_ONCE, _POSTINGS_AT_ONCE = 256, 16_384, 65_536  # in one query
@@ -95,7 +96,7 @@ class Batch(NamedTuple):
     told: int | None  # when the first of its entries was said, likewise
     rows: Sequence[Row]
     bodies: Sequence[str]  # the canonical text of each
-    refused: Sequence[RefusedRow]
+    refused: Sequence[RefusedEvent]
     duplicates: int
     decision: Decision
 
@@ -113,17 +114,11 @@ class StoredBatch(NamedTuple):
     hash: bytes
 
 
-class StoredRefusal(NamedTuple):
-    """A refused event as it stands in the store."""
+@dataclass(frozen=True, slots=True)
+class StoredRefusal(RefusedEvent):
+    """A refused event with the batch that recorded the refusal."""
 
     batch: int
-    source: str
-    sequence: int | None
-    id: str | None
-    code: str
-    path: str
-    message: str
-    body: bytes
 
 
 class SealedBatch(NamedTuple):
@@ -131,7 +126,7 @@ class SealedBatch(NamedTuple):
 
     batch: StoredBatch
     bodies: list[str]
-    refusals: list[SealedRefusal]
+    refusals: Sequence[RefusedEvent]
 
     def document(self) -> bytes:
         """Return the lines whose SHA-256 is the batch's hash."""
@@ -332,7 +327,7 @@ class Store:
                 for seq, ((measure, day, key), wafers) in enumerate(postings, first_posting)
             ],
         )
-        refused = [r._replace(path=_printable(r.path), message=_printable(r.message)) for r in batch.refused]
+        refused = [replace(r, path=_printable(r.path), message=_printable(r.message)) for r in batch.refused]
         if refused:
             self._write_refused(number, refused)
         names = self._names
@@ -359,7 +354,7 @@ class Store:
             number, self.epoch, batch.source, batch.stream, batch.entry, batch.recorded, len(batch.rows),
             batch.duplicates, len(batch.refused), self.head.hash,
         )  # fmt: skip
-        hash_ = seal(document(header, batch.bodies, [*map(_sealed, refused)]))
+        hash_ = seal(document(header, batch.bodies, refused))
         append(
             "batches",
             (
@@ -376,13 +371,15 @@ class Store:
         self.head = Head(number, hash_)
         self.last_event += len(batch.rows)
         self.last_posting += len(postings)
-        self._said[number] = [body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in TOLD]
+        self._said[number] = [
+            body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in PUBLISHED_EVENTS
+        ]
         self._said.pop(number - _SAID_BATCHES, None)
         if len(self.memory.lines) > _LINES_MAX:
             self.memory.lines.clear()
         return self.head
 
-    def _write_refused(self, number: int, refused: Sequence[RefusedRow]) -> None:
+    def _write_refused(self, number: int, refused: Sequence[RefusedEvent]) -> None:
         before = self._one("SELECT coalesce(max(seq), 0) FROM refusals")[0]
         self.database.append(
             "refusals",
@@ -526,8 +523,8 @@ class Store:
         """Yield up to `limit` batches after a position with all that their hashes seal, in order."""
         for page in _pages(self.batches(after, limit), lambda batch: batch.header.events):
             for batch, bodies in zip(page, self._bodies(page), strict=True):
-                refusals = self.refused(batch.header.batch) if batch.header.refusals else []
-                yield SealedBatch(batch, bodies, [*map(_sealed, refusals)])
+                refusals = self.refusals(batch.header.batch) if batch.header.refusals else []
+                yield SealedBatch(batch, bodies, refusals)
 
     def _bodies(self, page: Sequence[StoredBatch]) -> Iterator[list[str]]:
         """Yield the canonical events of each of some batches that follow each other, all read at once."""
@@ -550,7 +547,7 @@ class Store:
         sources = [self._names.texts[source] for source, _ in found]
         return sources == [row.source for row in rows] and [id_ for _, id_ in found] == _keys_of(row.id for row in rows)
 
-    def refused(self, batch: int | None = None, *, latest: int = 1 << 62, bodies: bool = True) -> list[StoredRefusal]:
+    def refusals(self, batch: int | None = None, *, latest: int = 1 << 62, bodies: bool = True) -> list[StoredRefusal]:
         """Return the refusals of a batch, or the latest of all of them, or all, in order; `bodies` may be long."""
         body = "body" if bodies else "substr(body, 1, 0)"
         found = self.database.query(
@@ -559,7 +556,7 @@ class Store:
             (*((0, self.head.batch) if batch is None else (batch, batch)), latest),
         )
         return [
-            StoredRefusal(number, self._names.texts[source], sequence, id_, code, path, message, bytes(body))
+            StoredRefusal(sequence, id_, code, path, message, self._names.texts[source], bytes(body), number)
             for number, source, sequence, id_, code, path, message, body in reversed(found)
         ]
 
@@ -620,7 +617,7 @@ class Store:
         return [told_of(bodies) for bodies in self._bodies(page)]
 
     def said(self, until: int | None = None, known_by: int | None = None) -> Iterator[list[str]]:
-        """Yield what the events say of lines and sites (`TOLD`), batch by batch, whatever was told.
+        """Yield what the events say of lines and sites (`PUBLISHED_EVENTS`), batch by batch, whatever was told.
 
         All of it, or that of the batches up to a position, or that which was recorded by a time.
         """
@@ -671,10 +668,7 @@ class Store:
             through=batch.through,
             recorded=header.events,
             duplicates=header.duplicates,
-            refusals=[
-                Refusal(sequence=r.sequence, id=r.id, code=r.code, path=r.path, message=r.message)
-                for r in (self.refused(header.batch) if header.refusals else ())
-            ],
+            refusals=[*self.refusals(header.batch, bodies=False)] if header.refusals else [],
         )
         return ToldBatch(postings, verdict)
 
@@ -700,15 +694,8 @@ class Store:
 
 
 def told_of(bodies: list[str]) -> list[str]:
-    """Return those of some events that say something of lines and sites (`TOLD`)."""
-    return [body for body in bodies if event_name(body) in TOLD]
-
-
-def _sealed(refused: RefusedRow | StoredRefusal) -> SealedRefusal:
-    return SealedRefusal(
-        refused.source, refused.sequence, refused.id, refused.code, refused.path, refused.message,
-        sha256(refused.body).hexdigest(),
-    )  # fmt: skip
+    """Return those of some events that say something of lines and sites (`PUBLISHED_EVENTS`)."""
+    return [body for body in bodies if event_name(body) in PUBLISHED_EVENTS]
 
 
 def _printable(text: str) -> str:

@@ -34,7 +34,8 @@ from shared.wire.events import (
     SupplyCommitted,
     WafersConsumed,
 )
-from shared.wire.postings import BalanceBatch, Measure, PostingBatch, Recorded, Refusal
+from shared.wire.postings import BalanceBatch, Measure, PostingBatch, Recorded
+from shared.wire.refusal import Refusal
 from shared.wire.streams import Role
 
 

@@ -23,7 +23,7 @@ from services.operator.record.proof import expect_sealed
 from services.operator.stack.finding import StackError
 from shared.wire.batch import Row
 from shared.wire.days import iso_day, iso_time
-from shared.wire.postings import OF_LINES, STAGES, Measure
+from shared.wire.postings import LINE_EVENTS, STAGES, Measure
 
 Format = Literal["hledger", "jsonl", "parquet"]
 Advance = Callable[[int], None]
@@ -297,7 +297,7 @@ def read_lines(folder: Path) -> LineBook:
 
     lines, numbers = LineBook(), {"time": pa.int64(), "day": pa.int32()}
     for group in pq.ParquetFile(folder / "events.parquet").iter_batches(_ROW_GROUP, columns=Row._fields):
-        said = group.filter(pc.is_in(group["name"], value_set=pa.array(OF_LINES)))
+        said = group.filter(pc.is_in(group["name"], value_set=pa.array(LINE_EVENTS)))
         columns = [said[name].cast(numbers.get(name, said[name].type)).to_pylist() for name in Row._fields]
         lines.add_rows(map(Row._make, zip(*columns, strict=True)))
     return lines

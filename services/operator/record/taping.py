@@ -50,7 +50,7 @@ def record(store: Store, after: int = 0, until: int | None = None) -> Iterator[t
         if until is not None and header.batch > until:
             return
         lines = [orjson.dumps(Row.read(body).event(header.recorded).cloud_event()) for body in sealed.bodies]
-        for refusal in store.refused(header.batch) if header.refusals else ():
+        for refusal in store.refusals(header.batch) if header.refusals else ():
             body = refusal.body.replace(b"\n", b" ").replace(b"\r", b" ")
             if _source_of(body) == refusal.source:
                 lines.append(body)

@@ -26,7 +26,7 @@ from shared.wire.events import (
     ShipmentRevised,
     SupplyCommitted,
 )
-from shared.wire.postings import OF_LINES, Measure
+from shared.wire.postings import LINE_EVENTS, Measure
 from testing.fold import Folded, Horizon, fold
 from testing.twins.ledger import in_force, number
 from tests.replay.test_tape import SAID
@@ -38,7 +38,7 @@ about_lines = logs(themes=LINED)
 
 
 def said(log: list[Event]) -> list[str]:
-    return canonical_bodies([Row.of(event) for event in log if event.data.type in OF_LINES])
+    return canonical_bodies([Row.of(event) for event in log if event.data.type in LINE_EVENTS])
 
 
 def lines_of(*parts: list[Event]) -> LineBook:

@@ -27,7 +27,7 @@ from shared.http.peers import Caller
 from shared.process.credentials import CredentialsError
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
-from shared.wire.postings import OF_LINES, Measure
+from shared.wire.postings import LINE_EVENTS, Measure
 from testing.twins.curves import PARTS, batch_of
 from tests.replay.test_tape import SAID
 from tests.unit.aggregator.fold.test_curves import DAYS, FIRST_DAY, KEY, OTHER, START, empty, fold, logs, watermarks
@@ -105,7 +105,7 @@ def test_a_cell_may_hold_more_than_one_posting_may():
 
 
 def test_the_lines_come_back_with_the_curves():
-    rows = [Row.of(event) for event in SAID if isinstance(event, Event) and event.data.type in OF_LINES]
+    rows = [Row.of(event) for event in SAID if isinstance(event, Event) and event.data.type in LINE_EVENTS]
     lines = fold_lines([canonical_bodies(rows)])
 
     restored = decode(whole(fold(LOG), lines), START, DAYS, "catalogue-1").lines

@@ -222,7 +222,7 @@ def test_what_another_python_could_print_is_proved_here(
         newer.setattr("services.ledger.store.store._printable", lambda text: text)
         store = fold([refused]).store
 
-    assert later in store.refused()[0].path
+    assert later in store.refusals()[0].path
     assert verify(store).wrong is None
 
 

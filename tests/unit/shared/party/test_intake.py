@@ -15,7 +15,7 @@ from shared.party.outbox import Outbox
 from shared.play.voice import Voice
 from shared.wire.batch import read_entry
 from shared.wire.events import StockOpened, SupplyCommitted
-from shared.wire.postings import Refusal
+from shared.wire.refusal import Refusal
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
 

@@ -11,9 +11,10 @@ import rfc8785
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.wire.batch import EventBatch, RefusedRow, Row, read_entry
+from shared.wire.batch import EventBatch, Row, read_entry
 from shared.wire.days import microseconds
 from shared.wire.events import EVENTS, Event, Refused, SupplyCommitted, canonical, event_id
+from shared.wire.refusal import RefusedEvent
 from testing.bad_events import (
     BAD_ENTRIES,
     BAD_EVENTS,
@@ -143,7 +144,7 @@ def test_an_event_said_again_has_the_same_id_and_another_has_not(time: datetime,
 # ---------------------------------------------------------------- what is wrong
 
 
-def verdict(refused: list[RefusedRow]) -> list[tuple[str, str]]:
+def verdict(refused: list[RefusedEvent]) -> list[tuple[str, str]]:
     return [(row.code, row.path) for row in refused]
 
 
@@ -281,11 +282,11 @@ def test_what_is_taken_quickly_is_taken_strictly(case: tuple[Said, dict[str, Any
 
     assert rows == [row for row in strictly if isinstance(row, Row)]
     assert [(r.sequence, r.code, r.path) for r in refused] == [
-        (r.sequence, r.code, r.path) for r in strictly if isinstance(r, RefusedRow)
+        (r.sequence, r.code, r.path) for r in strictly if isinstance(r, RefusedEvent)
     ]
 
 
-def _strict(body: bytes, party: Said) -> Row | RefusedRow:
+def _strict(body: bytes, party: Said) -> Row | RefusedEvent:
     """Return the verdict of the strict reading, which an entry with a wrong row beside ours gets."""
     columns = json.loads(body)
     beside = {name: [*cells, None] if isinstance(cells, list) else cells for name, cells in columns.items()}
