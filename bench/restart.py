@@ -25,7 +25,7 @@ from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.snapshot import decode, encode
 from services.aggregator.fold.state import FoldState
-from services.aggregator.live.snapshots import Keeper
+from services.aggregator.live.snapshots import SnapshotFile
 from services.operator.record.rebuilding import rebuild_export
 from shared.service.service import calm_collector
 from shared.wire.catalog import digest
@@ -71,12 +71,12 @@ def measure(postings: Columns, export: Path | None, rounds: int) -> dict[str, An
             began = time.perf_counter()
             state = curves.state_hash()
             lap("hash_s", began)
-            keeper = Keeper(Path(folder) / "snapshot")
+            file = SnapshotFile(Path(folder) / "snapshot")
             began = time.perf_counter()
             pieces = encode(FoldState(curves))
             lap("encode_s", began)
             began = time.perf_counter()
-            size = keeper.write(pieces, (1, number + 1))
+            size = file.write(pieces, (1, number + 1))
             lap("write_s", began)
             del pieces
             facts |= {
@@ -87,7 +87,7 @@ def measure(postings: Columns, export: Path | None, rounds: int) -> dict[str, An
             start, days, catalogue = curves.start, curves.days, curves.catalogue
             del curves
             began = time.perf_counter()
-            restored = decode(keeper.read(), start, days, catalogue).curves  # which compares the state hash, too
+            restored = decode(file.read(), start, days, catalogue).curves  # which compares the state hash, too
             lap("restore_s", began)
             if restored.state_hash() != state:
                 raise RuntimeError("the restored state is another")

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
-from services.aggregator.live.view import Reading
+from services.aggregator.live.view import LiveView
 from services.console.http.pages import routes
 from services.console.live.feed import Live
 from services.console.live.upstream import Peers
@@ -193,19 +193,19 @@ def test_five_hundred_changed_balances_are_on_the_page_within_200_ms(browser: Br
     keys = [(product, site, "samsung") for site in sites for product in products]
     curves.add(batch_of(1, [(key, Measure.REQUIRED, began + 90, 10) for key in keys], *ended))
     live.begin(b'{"position": 1}', 0)
-    reading = Reading(FoldState(curves))
+    view = LiveView(FoldState(curves))
 
     async def move(_: Request) -> Response:
         position = curves.position + 1
         changed = [(key, Measure.RECEIVED, began + 50, 7) for key in keys[::4]]  # of every site some
-        reading.note(reading.state.add(batch_of(position, changed, *ended)))
-        await reading.refresh()
+        view.note_changes(view.state.add(batch_of(position, changed, *ended)))
+        await view.refresh()
         live.hear([(f"{position}-0", b'{"position": %d}' % position)])
         return Response()
 
     def build() -> Service:
         service = Service("console", ServiceSettings(http_port=free_port()))
-        asked = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: reading, no_past)))
+        asked = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: view, no_past)))
         peers = Peers(NOBODY, "http://aggregator", "http://ledger", asked)
         service.routes += [*routes(peers, live, {}), ScopedRoute("/move", move, scope=READ)]
         return service

@@ -8,8 +8,8 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.fill_rate import fill_rate
-from services.aggregator.plan.performance import bias, perform, slip
-from services.aggregator.plan.projection import month_table, plan_ahead, project
+from services.aggregator.plan.performance import bias, measure_performance, slip
+from services.aggregator.plan.projection import make_plan, month_table, project
 from shared.play.voice import Voice
 from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
 from shared.wire.days import day_number
@@ -92,7 +92,7 @@ class Story:
     def perform(self):
         folded = self.fold()
         lines = fold_lines(stored.postings.said for stored in folded.store.told_batches(0, 100))
-        return perform(folded.curves, lines, "samsung")["HBM4-12H"]
+        return measure_performance(folded.curves, lines, "samsung")["HBM4-12H"]
 
 
 def percent(numerator: int, denominator: int) -> str:
@@ -197,7 +197,7 @@ def test_backorder():
     table = the_table("Backorder")
     curves = posted(required=table["due"], consumed=table["consumed"])
 
-    assert [plan_ahead(curves, DAY_1 + day).backorder(0) for day in table["day"]] == table["backorder"]
+    assert [make_plan(curves, DAY_1 + day).backorder(0) for day in table["day"]] == table["backorder"]
 
 
 def test_fill_rate():
@@ -245,7 +245,7 @@ def test_shortages():
 
 def test_cover():
     section, table = NUMBERS["Days of cover"], the_table("Days of cover")
-    cover = plan_ahead(posted_with_stock(table, required=table["required"]), DAY_1).cover(0)
+    cover = make_plan(posted_with_stock(table, required=table["required"]), DAY_1).cover(0)
 
     (stock,) = table["on hand before"]
     assert [stock - sum(table["required"][: n + 1]) for n in range(cover.days)] == table["left"]

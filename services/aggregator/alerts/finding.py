@@ -1,6 +1,6 @@
 """Alerts: what a planner should look at, found in what is folded, and what of it has been told already."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,11 @@ from services.aggregator.fold.curves import COMMITTED, SLOTS, Curves, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.curves import Index, Wafers
 from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
-from services.aggregator.plan.projection import Plan
-from shared.wire.alerts import SUBJECTS, AlertBatch, AlertChange, AlertCode, Cause, Status, change_id
+from services.aggregator.plan.projection import SupplyPlan
+from shared.wire.alerts import SUBJECTS, AlertCode, Cause
 from shared.wire.events import FIRMNESS
 from shared.wire.postings import Measure
 
-CHANGES_MAX = 1_000  # of one entry
 _CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
@@ -29,7 +28,7 @@ class Alert(NamedTuple):
     subject: tuple[str, ...]
     day: int  # since when it is so, or when it will be; since 1970
     detail: dict[str, int]
-    causes: tuple[str, ...] = ()  # events, each as source/id; see `explain`
+    causes: tuple[str, ...] = ()  # events, each as source/id; see `explain_alert`
 
     @property
     def cause(self) -> Cause:
@@ -37,21 +36,21 @@ class Alert(NamedTuple):
         return self.code, self.subject
 
 
-class Promised(NamedTuple):
+class DueCommits(NamedTuple):
     """What is committed of each key up to a day, as in force now: what the slips are measured with."""
 
     day: int  # since 1970
     wafers: Wafers  # [key]
 
 
-def promised_by(
+def sum_due_commits(
     curves: Curves,
-    plan: Plan,
+    plan: SupplyPlan,
     thresholds: AlertThresholds,
     *,
-    before: Promised | None = None,
+    before: DueCommits | None = None,
     changed: Index | None = None,
-) -> Promised | None:
+) -> DueCommits | None:
     """Return what is to have come if no slip is beyond the threshold; None before a day is complete.
 
     With what was so `before`, and the keys that `changed` since, only those are counted anew, unless a day has passed.
@@ -68,11 +67,11 @@ def promised_by(
     of_key[chosen] = np.arange(chosen.size)
     grouping = Grouping([()] * chosen.size, of_key)
     wafers[chosen] = curves.planned_by(grouping, _counted(thresholds), day)
-    return Promised(day, wafers)
+    return DueCommits(day, wafers)
 
 
 def find_alerts(
-    state: FoldState, plan: Plan, thresholds: AlertThresholds, promised: Promised | None = None
+    state: FoldState, plan: SupplyPlan, thresholds: AlertThresholds, promised: DueCommits | None = None
 ) -> dict[Cause, Alert]:
     """Return what is the matter as of the last complete day, the most urgent first.
 
@@ -104,7 +103,7 @@ def find_alerts(
             *_overrun_shipments(state, plan.today - 1),
             *_shortages(plan, thresholds),
             *_thin_covers(plan, thresholds),
-            *_slips(state, plan.today - 1, thresholds, promised or promised_by(state.curves, plan, thresholds)),
+            *_slips(state, plan.today - 1, thresholds, promised or sum_due_commits(state.curves, plan, thresholds)),
         ]
     found.sort(key=lambda alert: (_urgency(alert), alert.cause))
     return {alert.cause: alert for alert in found}
@@ -129,7 +128,7 @@ def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[A
             yield Alert("source_silent", (source,), through, {"days": latest - through})
 
 
-def _negative_stocks(plan: Plan) -> Iterator[Alert]:
+def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:
     assert plan.today is not None
     for group in np.flatnonzero(plan.standing[ON_HAND] < 0).tolist():
         yield Alert("stock_negative", plan.grouping.labels[group], plan.today - 1, {"wafers": -plan.on_hand(group)})
@@ -147,7 +146,7 @@ def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
             yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
 
 
-def _short_ones(plan: Plan, thresholds: AlertThresholds) -> Index:
+def _short_ones(plan: SupplyPlan, thresholds: AlertThresholds) -> Index:
     """Return whether each group is short within the days."""
     assert plan.today is not None
     first = plan.first_short[0, FIRMNESS.index(thresholds.firmness)]
@@ -155,7 +154,7 @@ def _short_ones(plan: Plan, thresholds: AlertThresholds) -> Index:
     return short
 
 
-def _shortages(plan: Plan, thresholds: AlertThresholds) -> Iterator[Alert]:
+def _shortages(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]:
     for group in np.flatnonzero(_short_ones(plan, thresholds)).tolist():
         short, since = plan.short(group, thresholds.firmness), plan.short_since(group)
         assert short.first_short_day is not None
@@ -167,7 +166,7 @@ def _shortages(plan: Plan, thresholds: AlertThresholds) -> Iterator[Alert]:
         yield Alert("short_within", plan.grouping.labels[group], since or short.first_short_day, detail)
 
 
-def _thin_covers(plan: Plan, thresholds: AlertThresholds) -> Iterator[Alert]:
+def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]:
     assert plan.today is not None
     days = plan.standing[COVER_DAYS]
     for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_ones(plan, thresholds)).tolist():
@@ -178,7 +177,7 @@ def _thin_covers(plan: Plan, thresholds: AlertThresholds) -> Iterator[Alert]:
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 
-def _slips(state: FoldState, through: int, thresholds: AlertThresholds, promised: Promised | None) -> Iterator[Alert]:
+def _slips(state: FoldState, through: int, thresholds: AlertThresholds, promised: DueCommits | None) -> Iterator[Alert]:
     assert promised is not None
     curves = state.curves
     pairs = curves.group(("supplier", "product"))
@@ -198,7 +197,7 @@ def _counted(thresholds: AlertThresholds) -> tuple[Measure, ...]:
     return COMMITTED[FIRMNESS.index(thresholds.firmness) :]
 
 
-def explain(state: FoldState, alert: Alert) -> Alert:
+def explain_alert(state: FoldState, alert: Alert) -> Alert:
     """Return an alert with the events that it comes from, as the lines tell it now, where they can.
 
     Of what is short: why less supply, or more demand, stands by the first short day than was first said, the greatest
@@ -217,68 +216,3 @@ def explain(state: FoldState, alert: Alert) -> Alert:
         )
         events = dict.fromkeys(f"{line.name[0]}/{line.event}" for line in due)
     return alert._replace(causes=tuple(events)[:_CAUSES_MAX]) if events else alert
-
-
-# ---------------------------------------------------------------- what has been told
-
-
-def diff(open_: Collection[Cause], found: Mapping[Cause, Alert]) -> tuple[list[Alert], list[Cause]]:
-    """Return what is to be raised, the most urgent first, and what is to be cleared, sorted."""
-    return [alert for cause, alert in found.items() if cause not in open_], sorted(set(open_) - found.keys())
-
-
-class Told:
-    """The fold of the stream of alerts: what was raised and is not cleared yet."""
-
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.number = 0
-        self.open: set[Cause] = set()
-
-    def add(self, batch: AlertBatch) -> None:
-        """Fold one entry."""
-        self.epoch, self.number = batch.epoch, batch.number
-        for change in batch.changes:
-            if change.status == "raised":
-                self.open.add(change.cause)
-            else:
-                self.open.discard(change.cause)
-
-    def changes(self, epoch: int, found: Mapping[Cause, Alert]) -> tuple[list[Alert], list[Cause]]:
-        """Return what is to be raised and to be cleared; a new store clears all that the one before it has raised."""
-        if epoch == self.epoch:
-            return diff(self.open, found)
-        return list(found.values()), sorted(self.open)
-
-    def batches(
-        self, epoch: int, plan: Plan, raised: Collection[Alert], cleared: Collection[Cause]
-    ) -> Iterator[AlertBatch]:
-        """Yield the entries that tell what is cleared and raised as of a plan."""
-        number = self.number if epoch == self.epoch else 0
-        changes: list[tuple[Status, Alert | None, Cause]] = [
-            *(("cleared", None, cause) for cause in cleared),
-            *(("raised", alert, alert.cause) for alert in raised),
-        ]
-        for first in range(0, len(changes), CHANGES_MAX):
-            number += 1
-            said = [_change(epoch, number, *change) for change in changes[first : first + CHANGES_MAX]]
-            yield AlertBatch(
-                epoch=epoch,
-                number=number,
-                position=plan.position,
-                complete_through=plan.complete_through,
-                changes=said,
-            )
-
-
-def _change(epoch: int, number: int, status: Status, alert: Alert | None, cause: Cause) -> AlertChange:
-    code, subject = cause
-    return AlertChange(
-        id=change_id(epoch, number, status, code, subject),
-        code=code,
-        status=status,
-        subject=dict(zip(SUBJECTS[code], subject, strict=True)),
-        day=None if alert is None else alert.day,
-        detail={} if alert is None else alert.detail,
-        causes=[] if alert is None else list(alert.causes),
-    )

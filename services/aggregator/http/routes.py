@@ -14,23 +14,23 @@ from services.aggregator.http import models as answers
 from services.aggregator.http import queries as questions
 from services.aggregator.http.queries import BUCKETS, DETAILED_MAX, PAGE_MAX
 from services.aggregator.kernels.curves import Index
-from services.aggregator.live.view import Reading
-from services.aggregator.plan.fill_rate import served
+from services.aggregator.live.view import LiveView
+from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import (
     Row,
-    known_sites,
+    iso_or_none,
+    ratio,
+    site_names,
     site_rows,
     supplier_rows,
     timeline_entries,
     timeline_months,
 )
-from services.aggregator.plan.overviews import iso as _iso
-from services.aggregator.plan.overviews import ratio as _ratio
-from services.aggregator.plan.performance import perform
-from services.aggregator.plan.projection import Plan, month_table, plan_ahead
+from services.aggregator.plan.performance import measure_performance
+from services.aggregator.plan.projection import SupplyPlan, make_plan, month_table
 from services.aggregator.plan.schedule import schedule
-from services.aggregator.plan.shortage import Explanation, explain
+from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.terms import PARTS, Part
 from shared.http.access import READ, ScopedRoute
 from shared.http.answering import View, serve
@@ -43,23 +43,23 @@ from shared.wire.lines import LineName
 _NAMED_MAX = 30  # names in an error
 
 Answer = dict[str, Any]
-ReadThen = Callable[[str], Awaitable[Reading]]
+ReadThen = Callable[[str], Awaitable[LiveView]]
 
 
-def routes(read: Callable[[], Reading], read_then: ReadThen) -> list[ScopedRoute]:
+def routes(read: Callable[[], LiveView], read_then: ReadThen) -> list[ScopedRoute]:
     """Return the routes over what `read` gives; asked `as_of` a position or a day, over what `read_then` does.
 
     A page is worked out without a pause in the loop that also folds, so it is of one position and never torn; what
     ranks all groups comes from the plan, which is worked out beside the fold.
     """
 
-    async def find(query: questions.AsOf) -> Reading:
+    async def find(query: questions.AsOf) -> LiveView:
         return read() if query.as_of is None else await read_then(query.as_of)
 
     return [serve(view, find, _stand, scope=READ) for view in views()]
 
 
-def views() -> list[View[Reading]]:
+def views() -> list[View[LiveView]]:
     """Return what there is to be asked."""
     past: tuple[Kind, ...] = (NEVER_KNOWN, AWAY, BUSY)
     named = (*past, UNKNOWN_NAME)
@@ -80,21 +80,21 @@ def views() -> list[View[Reading]]:
     ]  # fmt: skip
 
 
-def _stand(reading: Reading) -> tuple[int | None, int, int]:
+def _stand(view: LiveView) -> tuple[int | None, int, int]:
     """Return where the state and the plan stand: all that an answer follows from."""
-    curves = reading.state.curves
-    return curves.epoch, curves.position, reading.plan.position
+    curves = view.state.curves
+    return curves.epoch, curves.position, view.plan.position
 
 
 # ---------------------------------------------------------------- the answers
 
 
-async def _balances(reading: Reading, query: questions.AskBalances) -> Answer:
+async def _balances(view: LiveView, query: questions.AskBalances) -> Answer:
     """What came and went in a window of days, and what stands in each stage at its end.
 
     A row for each of what `by` names, sorted; in total without it.
     """
-    curves = reading.state.curves
+    curves = view.state.curves
     by, basis, firmness = query.by, query.basis, query.firmness
     if firmness is not None and basis != "receipt":
         detail = "firmness is of commits, which are due at the dock: ask for basis=receipt with it"
@@ -122,7 +122,7 @@ async def _balances(reading: Reading, query: questions.AskBalances) -> Answer:
         for n, each in enumerate(rolled)
     ]
     return _standing(curves) | {
-        "day": _iso(day),
+        "day": iso_or_none(day),
         "window_days": query.window,
         "basis": basis,
         "firmness": firmness,
@@ -139,15 +139,15 @@ def _cut(whole: Grouping, first: int, end: int) -> Grouping:
     return Grouping(whole.labels[first:end], of_key)
 
 
-async def _shortages(reading: Reading, query: questions.AskShortages) -> Answer:
+async def _shortages(view: LiveView, query: questions.AskShortages) -> Answer:
     """Which product runs short at which site, when, and by how many wafers: the first one first.
 
     With `why=true` also which orders lack supply, which supply was meant for them, and the events that are to blame.
     """
-    state = reading.state
+    state = view.state
     firmness, past_due = query.firmness, query.past_due
-    ranked = reading.plan.shortages(firmness, past_due=past_due)
-    plan, groups, turn = _page(reading, query, ranked, detailed=query.why)
+    ranked = view.plan.shortages(firmness, past_due=past_due)
+    plan, groups, turn = _page(view, query, ranked, detailed=query.why)
     rows = []
     for group in groups:
         product, site = plan.grouping.labels[group]
@@ -156,13 +156,13 @@ async def _shortages(reading: Reading, query: questions.AskShortages) -> Answer:
             "product": product,
             "site": site,
             "on_hand": plan.on_hand(group),
-            "short_since": _iso(plan.short_since(group)),
-            "first_short_day": _iso(at[firmness].first_short_day),
+            "short_since": iso_or_none(plan.short_since(group)),
+            "first_short_day": iso_or_none(at[firmness].first_short_day),
             "first_shortage": at[firmness].first_shortage,
             "shortage": at[firmness].shortage,
             "by_firmness": {
                 grade: {
-                    "first_short_day": _iso(short.first_short_day),
+                    "first_short_day": iso_or_none(short.first_short_day),
                     "first_shortage": short.first_shortage,
                     "shortage": short.shortage,
                     "past_due_supply": plan.past_due(group, grade),
@@ -172,24 +172,24 @@ async def _shortages(reading: Reading, query: questions.AskShortages) -> Answer:
         }
         first = at[firmness].first_short_day
         if query.why and first is not None:
-            behind = explain(state.curves, state.lines, (product, site), firmness, first, past_due=past_due)
+            behind = explain_shortage(state.curves, state.lines, (product, site), firmness, first, past_due=past_due)
             row["why"] = _why(behind)
         rows.append(row)
     return _planned(plan) | {"firmness": firmness, "past_due": past_due, "rows": rows, **turn}
 
 
-def _why(behind: Explanation) -> Answer:
+def _why(behind: ShortageExplanation) -> Answer:
     return {
         "orders": [
             {
                 **_line(order.line, order.event),
-                "due": _iso(order.due),
+                "due": iso_or_none(order.due),
                 "wafers": order.wafers,
                 "short": order.short,
                 "pegs": [
                     {
                         **({"kind": "on_hand"} if peg.line is None else _line(peg.line, peg.event)),
-                        "day": _iso(peg.day),
+                        "day": iso_or_none(peg.day),
                         "wafers": peg.wafers,
                         "days_late": peg.days_late,
                     }
@@ -200,7 +200,7 @@ def _why(behind: Explanation) -> Answer:
         ],
         "orders_count": behind.orders_count,
         "overdue": [
-            {**_line(supply.name, supply.event), "day": _iso(supply.day), "wafers": supply.wafers}
+            {**_line(supply.name, supply.event), "day": iso_or_none(supply.day), "wafers": supply.wafers}
             for supply in behind.overdue
         ],
         "causes": [
@@ -218,10 +218,10 @@ def _line(name: LineName, event: str | None) -> Answer:
     return {"kind": kind.partition("/")[0], "source": source, "line": line, "event": event}
 
 
-async def _cover(reading: Reading, query: questions.AskCover) -> Answer:
+async def _cover(view: LiveView, query: questions.AskCover) -> Answer:
     """For how long what is on hand lasts at each site, the least covered first."""
-    plan, groups, turn = _page(reading, query, reading.plan.least_covered(), detailed=query.fill_rate)
-    fill = served(reading.state.curves, plan.grouping) if query.fill_rate else None
+    plan, groups, turn = _page(view, query, view.plan.least_covered(), detailed=query.fill_rate)
+    fill = order_fill_rate(view.state.curves, plan.grouping) if query.fill_rate else None
     rows = []
     for group in groups:
         product, site = plan.grouping.labels[group]
@@ -234,17 +234,17 @@ async def _cover(reading: Reading, query: questions.AskCover) -> Answer:
             "backorder": plan.backorder(group),
             "cover": cover._asdict(),
             "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
-            "first_uncovered_day": None if cover.days is None else _iso(plan.today + cover.days),
+            "first_uncovered_day": None if cover.days is None else iso_or_none(plan.today + cover.days),
         }
         if fill is not None:
-            row["fill_rate"] = _ratio(int(fill.numerator[group]), int(fill.denominator[group]))
+            row["fill_rate"] = ratio(int(fill.numerator[group]), int(fill.denominator[group]))
         rows.append(row)
     return _planned(plan) | {"rows": rows, **turn}
 
 
-async def _performance(reading: Reading, query: questions.AskPerformance) -> Answer:
+async def _performance(view: LiveView, query: questions.AskPerformance) -> Answer:
     """How a supplier keeps its word on each product: bias, slip, churn, and what came on time and in full."""
-    curves, lines = reading.state.curves, reading.state.lines
+    curves, lines = view.state.curves, view.state.lines
     supplier, product = query.supplier, query.product
     # what was said and withdrawn in one batch has moved nothing: the lines know of it, the curves do not
     _check_known("supplier", supplier, {*lines.suppliers(), *(key[2] for key in curves.keys)})
@@ -255,9 +255,9 @@ async def _performance(reading: Reading, query: questions.AskPerformance) -> Ans
             "product": name,
             "wafers_due": each.committed,
             "wafers_received": each.received,
-            "churn": _ratio(each.churned, each.committed),
+            "churn": ratio(each.churned, each.committed),
             "otif": {
-                grace: {"days_of_grace": days, "percent_of_grace": percent, **_ratio(kept, due)}
+                grace: {"days_of_grace": days, "percent_of_grace": percent, **ratio(kept, due)}
                 for grace, (days, percent), kept, due in zip(
                     ("strict", "tolerant"), TOLERANCES, each.kept, each.lines, strict=True
                 )
@@ -266,7 +266,7 @@ async def _performance(reading: Reading, query: questions.AskPerformance) -> Ans
                 {
                     "lag_days": at.lag,
                     "committed": at.committed,
-                    "bias": _ratio(at.missing, at.committed),
+                    "bias": ratio(at.missing, at.committed),
                     "slip": {
                         "wafer_days": at.slip_wafer_days,
                         "mean_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,
@@ -277,7 +277,7 @@ async def _performance(reading: Reading, query: questions.AskPerformance) -> Ans
                 for at in each.lags
             ],
         }
-        for name, each in perform(curves, lines, supplier, product).items()
+        for name, each in measure_performance(curves, lines, supplier, product).items()
     ]
     return _standing(curves) | {"supplier": supplier, "rows": rows}
 
@@ -286,9 +286,9 @@ async def _performance(reading: Reading, query: questions.AskPerformance) -> Ans
 _SCHEDULED = ("orders", "forecast", "net_forecast", "receipts", "projected", "atp", "atp_cumulative")
 
 
-async def _atp(reading: Reading, query: questions.AskPromise) -> Answer:
+async def _atp(view: LiveView, query: questions.AskPromise) -> Answer:
     """What can still be promised of each product at each site, by day or by week."""
-    curves, today = reading.state.curves, reading.state.curves.today
+    curves, today = view.state.curves, view.state.curves.today
     bucket_days, buckets = BUCKETS[query.bucket], query.buckets
     rows: list[Answer] = []
     whole = curves.group(("product", "site"), **_only(curves, product=query.product, site=query.site))
@@ -306,13 +306,13 @@ async def _atp(reading: Reading, query: questions.AskPromise) -> Answer:
                     {
                         "product": product,
                         "site": site,
-                        "from": _iso(day),
+                        "from": iso_or_none(day),
                         "zone": zone_of(day, today, query.frozen_days, query.tradeoff_days),
                         **dict(zip(_SCHEDULED, cells, strict=True)),
                     }
                 )
     return _standing(curves) | {
-        "today": _iso(today),
+        "today": iso_or_none(today),
         "firmness": query.firmness,
         "bucket": query.bucket,
         "rows": rows,
@@ -320,9 +320,9 @@ async def _atp(reading: Reading, query: questions.AskPromise) -> Answer:
     }
 
 
-async def _sites(reading: Reading, query: questions.AskSites) -> Answer:
+async def _sites(view: LiveView, query: questions.AskSites) -> Answer:
     """Each site: what it is, its phases, what is due there, how long it is covered, and what is short first."""
-    plan, sites = await reading.look_at_sites()
+    plan, sites = await view.read_sites()
     if query.site is not None:
         _check_known("site", query.site, sites.names)
     rows = await asyncio.to_thread(site_rows, sites, plan, query.firmness)  # neither changes any more
@@ -330,10 +330,10 @@ async def _sites(reading: Reading, query: questions.AskSites) -> Answer:
     return _planned(plan) | {"firmness": query.firmness} | _part_of(rows, ("site",), query.after, query.limit)
 
 
-async def _timeline(reading: Reading, query: questions.AskTimeline) -> Answer:
+async def _timeline(view: LiveView, query: questions.AskTimeline) -> Answer:
     """What was said of a site, when its phases are energised, and what is due and comes month by month."""
-    state, site = reading.state, query.site
-    _check_known("site", site, known_sites(state))
+    state, site = view.state, query.site
+    _check_known("site", site, site_names(state))
     if query.product is not None:
         _check_known("product", query.product, {key[0] for key in state.curves.keys})
 
@@ -341,17 +341,17 @@ async def _timeline(reading: Reading, query: questions.AskTimeline) -> Answer:
         months = timeline_months(state, site, query.product)
         return _standing(state.curves) | {"entries": timeline_entries(state, site), "months": months}
 
-    return {"site": site} | await reading.aside(told)
+    return {"site": site} | await view.run_paused(told)
 
 
-async def _suppliers(reading: Reading, query: questions.AskSuppliers) -> Answer:
+async def _suppliers(view: LiveView, query: questions.AskSuppliers) -> Answer:
     """Each product of each supplier: what is in process and how old it is, the yield, and how commits were kept."""
-    only = _only(reading.state.curves, product=query.product, supplier=query.supplier)
+    only = _only(view.state.curves, product=query.product, supplier=query.supplier)
 
     def told() -> tuple[Answer, list[Row]]:
-        return _standing(reading.state.curves), supplier_rows(reading.state, query.lag, **only)
+        return _standing(view.state.curves), supplier_rows(view.state, query.lag, **only)
 
-    standing, rows = await reading.aside(told)
+    standing, rows = await view.run_paused(told)
     return standing | {"lag_days": query.lag} | _part_of(rows, ("supplier", "product"), query.after, query.limit)
 
 
@@ -362,15 +362,15 @@ def _part_of(rows: list[Row], by: Sequence[str], after: str | None, limit: int) 
     return {"rows": page, "next": "/".join(page[-1][part] for part in by) if len(rest) > limit else None}
 
 
-async def _alerts(reading: Reading, query: questions.AskAlerts) -> Answer:
+async def _alerts(view: LiveView, query: questions.AskAlerts) -> Answer:
     """What a planner should look at, the most urgent first (docs/alerts.md)."""
-    plan, found = reading.plan, list(reading.alerts.values())
+    plan, found = view.plan, list(view.alerts.values())
     counts = Counter(alert.code for alert in found)
     chosen = [alert for alert in found if query.code in (None, alert.code)]
-    page = await reading.explained(chosen[query.offset : query.offset + query.limit])
+    page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
     end = query.offset + len(page)
     return _planned(plan) | {
-        "limits": reading.thresholds._asdict(),
+        "limits": view.thresholds._asdict(),
         "open": {code: counts[code] for code in SUBJECTS},
         "rows": [_alert(alert) for alert in page],
         "next": end if end < len(chosen) else None,
@@ -381,21 +381,23 @@ def _alert(alert: Alert) -> Answer:
     return {
         "code": alert.code,
         "subject": dict(zip(SUBJECTS[alert.code], alert.subject, strict=True)),
-        "day": _iso(alert.day),
-        "detail": {name: _iso(value) if name.endswith("_day") else value for name, value in alert.detail.items()},
+        "day": iso_or_none(alert.day),
+        "detail": {
+            name: iso_or_none(value) if name.endswith("_day") else value for name, value in alert.detail.items()
+        },
         "causes": alert.causes,
     }
 
 
-async def _months(reading: Reading, query: questions.AskMonths) -> Answer:
+async def _months(view: LiveView, query: questions.AskMonths) -> Answer:
     """The programme month by month, on both bases."""
-    curves = reading.state.curves
+    curves = view.state.curves
     begin, end = date_of(curves.start), date_of(curves.start + curves.days)
     first = query.from_ or (begin if begin.day == 1 else next_month(begin))
     last = query.to or (end.replace(day=1) - timedelta(days=1))
     only = _only(curves, product=query.product, site=query.site, supplier=query.supplier)
     try:
-        table, standing = await reading.aside(lambda: (month_table(curves, first, last, **only), _standing(curves)))
+        table, standing = await view.run_paused(lambda: (month_table(curves, first, last, **only), _standing(curves)))
     except ValueError as why:
         raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
     rows = [
@@ -404,9 +406,9 @@ async def _months(reading: Reading, query: questions.AskMonths) -> Answer:
     return standing | {"rows": rows}
 
 
-async def _state(reading: Reading, _: questions.AsOf) -> Answer:
+async def _state(view: LiveView, _: questions.AsOf) -> Answer:
     """The state that all numbers follow from, its hash, and how far each source is."""
-    curves = reading.state.curves
+    curves = view.state.curves
 
     def told() -> Answer:
         return _standing(curves) | {
@@ -414,38 +416,38 @@ async def _state(reading: Reading, _: questions.AsOf) -> Answer:
             "state_hash": curves.state_hash(),
             "keys": len(curves.keys),
             "postings": curves.postings,
-            "horizon": {"start": _iso(curves.start), "days": curves.days},
-            "watermarks": {source: _iso(curves.watermarks.get(source)) for source in sorted(curves.sources)},
+            "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
+            "watermarks": {source: iso_or_none(curves.watermarks.get(source)) for source in sorted(curves.sources)},
         }
 
-    return await reading.aside(told)
+    return await view.run_paused(told)
 
 
 def _standing(curves: Curves) -> Answer:
     return {
-        "complete_through": _iso(curves.complete_through),
+        "complete_through": iso_or_none(curves.complete_through),
         "position": curves.position,
         "head": curves.head,
     }
 
 
-def _planned(plan: Plan) -> Answer:
+def _planned(plan: SupplyPlan) -> Answer:
     return {
-        "complete_through": _iso(plan.complete_through),
+        "complete_through": iso_or_none(plan.complete_through),
         "position": plan.position,
         "head": plan.head,
-        "today": _iso(plan.today),
+        "today": iso_or_none(plan.today),
     }
 
 
 def _page(
-    reading: Reading, query: questions.AskShortages | questions.AskCover, ranked: Index, *, detailed: bool
-) -> tuple[Plan, Sequence[int], Answer]:
+    view: LiveView, query: questions.AskShortages | questions.AskCover, ranked: Index, *, detailed: bool
+) -> tuple[SupplyPlan, Sequence[int], Answer]:
     """Return a plan, those of its groups that are on the page asked for, how many there are, and the next page.
 
     What is detailed is looked up in the state, so its page is planned anew: all of an answer is of one position.
     """
-    plan, only = reading.plan, _only(reading.state.curves, product=query.product, site=query.site)
+    plan, only = view.plan, _only(view.state.curves, product=query.product, site=query.site)
     wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
     groups: list[int] = ranked.tolist()
     if wanted:
@@ -458,7 +460,7 @@ def _page(
         raise Problem(UNFIT, detail, parameter="limit")
     page: Sequence[int] = groups[offset : offset + limit]
     if detailed:
-        plan = plan_ahead(reading.state.curves, labels=[plan.grouping.labels[group] for group in page])
+        plan = make_plan(view.state.curves, labels=[plan.grouping.labels[group] for group in page])
         page = range(len(plan.grouping.labels))
         if plan.today is None:  # a source that had not spoken does since the plan, and has yet to say how far it is
             groups = []

@@ -1,4 +1,4 @@
-"""How the state is read while it is folded: the plan is worked out beside the fold, and so is what takes long."""
+"""Live view of the fold: its state, the plan and the alerts, readable while the fold goes on."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -7,73 +7,74 @@ from typing import TypeVar
 
 import numpy as np
 
-from services.aggregator.alerts.finding import Alert, Promised, explain, find_alerts, promised_by
+from services.aggregator.alerts.finding import Alert, DueCommits, explain_alert, find_alerts, sum_due_commits
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.curves import Index
-from services.aggregator.plan.overviews import SitesThen, sites_then
-from services.aggregator.plan.projection import Plan, plan_ahead
+from services.aggregator.plan.overviews import SiteFacts, collect_site_facts
+from services.aggregator.plan.projection import SupplyPlan, make_plan
 from shared.wire.alerts import Cause
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Reading:
-    """A state, and the plan and the alerts of a position that it has been at.
+class LiveView:
+    """A state, with the plan and the alerts of one of its positions.
 
-    The fold and what is short run in the loop, one after the other: whoever reads there reads one position. What takes
-    long runs in a thread, in compiled code that lets the loop answer others meanwhile; only the fold waits for it.
+    The fold and short queries run in the event loop one after the other, so each query reads one position. Long work
+    runs in a thread, in compiled code that releases the interpreter: the loop answers other queries meanwhile, and only
+    the fold waits.
     """
 
     def __init__(self, state: FoldState, thresholds: AlertThresholds = AlertThresholds()) -> None:  # noqa: B008
         self.thresholds = thresholds
         self.replace(state)
-        self.still = asyncio.Lock()  # whoever holds it has the state stand still
-        self.moved = asyncio.Event()
+        self.fold_lock = asyncio.Lock()  # the state does not change while a task holds it
+        self.moved = asyncio.Event()  # set when the fold has changed keys since the last plan
 
     def replace(self, state: FoldState) -> None:
         """Begin with another state."""
         self.state, self._changed = state, list[Index]()
-        self.plan = plan_ahead(state.curves)
-        self._sites: SitesThen | None = None  # of the plan's position, once somebody has asked
-        self._promised = promised_by(state.curves, self.plan, self.thresholds)
-        self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._promised)
+        self.plan = make_plan(state.curves)
+        self._sites: SiteFacts | None = None  # at the plan's position, after the first query
+        self._due_commits = sum_due_commits(state.curves, self.plan, self.thresholds)
+        self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._due_commits)
 
-    def note(self, changed: Index) -> None:
+    def note_changes(self, keys: Index) -> None:
         """Remember keys that the fold has changed, for the next plan."""
-        self._changed.append(changed)
+        self._changed.append(keys)
         self.moved.set()
 
-    async def aside(self, work: Callable[[], Answer]) -> Answer:
-        """Return what some work reads in a thread, while the state stands still."""
-        async with self.still:
+    async def run_paused(self, work: Callable[[], Result]) -> Result:
+        """Return the result of a function run in a thread while the fold is paused."""
+        async with self.fold_lock:
             return await asyncio.to_thread(work)
 
-    async def explained(self, alerts: Iterable[Alert]) -> list[Alert]:
-        """Return some alerts with their causes; the fold goes on between two of them."""
-        return [await self.aside(partial(explain, self.state, alert)) for alert in alerts]
+    async def explain_alerts(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """Return alerts with their causes; the fold goes on between two of them."""
+        return [await self.run_paused(partial(explain_alert, self.state, alert)) for alert in alerts]
 
-    async def look_at_sites(self) -> tuple[Plan, SitesThen]:
-        """Return the plan, and what there is to say of the sites at its position; it is brought up to date for that."""
+    async def read_sites(self) -> tuple[SupplyPlan, SiteFacts]:
+        """Return the plan and the facts of the sites at its position; the first call refreshes the plan."""
         if self._sites is None:
             await self.refresh(sites=True)
         assert self._sites is not None
         return self.plan, self._sites
 
-    async def refresh(self, *, sites: bool = False) -> Plan:
-        """Bring the plan and the alerts up to date, and the sites where they are asked for, and return the plan."""
-        async with self.still:
-            if not sites:  # else whoever tells the alerts is still to be woken
+    async def refresh(self, *, sites: bool = False) -> SupplyPlan:
+        """Bring the plan and the alerts up to date, with `sites` also the facts of the sites; return the plan."""
+        async with self.fold_lock:
+            if not sites:  # else the alerts of this plan are still to be published: the plan loop has to wake
                 self.moved.clear()
             changed, self._changed = np.unique(np.concatenate([*self._changed, np.empty(0, np.int64)])), []
-            plan, promised, alerts = await asyncio.to_thread(partial(self._look, changed))
-            found = await asyncio.to_thread(sites_then, self.state, plan.today) if sites else None
-            self.plan, self._promised, self.alerts, self._sites = plan, promised, alerts, found
+            plan, due_commits, alerts = await asyncio.to_thread(partial(self._make_plan, changed))
+            facts = await asyncio.to_thread(collect_site_facts, self.state, plan.today) if sites else None
+            self.plan, self._due_commits, self.alerts, self._sites = plan, due_commits, alerts, facts
         return self.plan
 
-    def _look(self, changed: Index) -> tuple[Plan, Promised | None, dict[Cause, Alert]]:
+    def _make_plan(self, changed: Index) -> tuple[SupplyPlan, DueCommits | None, dict[Cause, Alert]]:
         curves = self.state.curves
         curves.precompute_windows()
-        plan = plan_ahead(curves, before=self.plan, changed=changed)
-        promised = promised_by(curves, plan, self.thresholds, before=self._promised, changed=changed)
-        return plan, promised, find_alerts(self.state, plan, self.thresholds, promised)
+        plan = make_plan(curves, before=self.plan, changed=changed)
+        due_commits = sum_due_commits(curves, plan, self.thresholds, before=self._due_commits, changed=changed)
+        return plan, due_commits, find_alerts(self.state, plan, self.thresholds, due_commits)

@@ -11,7 +11,7 @@ WAFERS_SUM_MAX = 2**60  # of an array's greatest value over its length: sums of 
 DAYS = (-(2**31), 2**31)
 
 
-class Ratio(NamedTuple):
+class RatioColumns(NamedTuple):
     """Two whole numbers, divided only where they are shown; of 0 to divide by, nothing is said."""
 
     numerator: Wafers  # [group]

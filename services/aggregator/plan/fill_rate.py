@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.aggregator.fold.curves import Curves, Grouping
-from services.aggregator.plan.checks import Ratio, whole_wafers
+from services.aggregator.plan.checks import RatioColumns, whole_wafers
 from shared.wire.postings import Measure
 
 
-def fill_rate(due: ArrayLike, received: ArrayLike) -> Ratio:
+def fill_rate(due: ArrayLike, received: ArrayLike) -> RatioColumns:
     """Return how many of the wafers due had come by their due day, and how many were due, for each group.
 
     due is wafers on each day, `[group, day]`; received all that came up to and on each day, `[group, day]`. Raise
@@ -22,10 +22,10 @@ def fill_rate(due: ArrayLike, received: ArrayLike) -> Ratio:
     due = whole_wafers("due", due, low=0)
     received = whole_wafers("received", received, due.shape)
     earlier = due.cumsum(axis=-1) - due
-    return Ratio(np.clip(received - earlier, 0, due).sum(axis=-1), due.sum(axis=-1))
+    return RatioColumns(np.clip(received - earlier, 0, due).sum(axis=-1), due.sum(axis=-1))
 
 
-def served(curves: Curves, grouping: Grouping) -> Ratio:
+def order_fill_rate(curves: Curves, grouping: Grouping) -> RatioColumns:
     """Return the fill rate of some groups up to the last complete day, from the horizon's first day on.
 
     What came to hand by any way counts as received. Nothing is due before there is a complete day.

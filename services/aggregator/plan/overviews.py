@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Unpack
 from services.aggregator.fold.curves import Curves, Grouping, Only
 from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
-from services.aggregator.plan.performance import Performance, perform
-from services.aggregator.plan.projection import MonthOnReceipt, Plan, month_table
-from services.aggregator.plan.wip import AGES, age_wip, yielded
+from services.aggregator.plan.performance import ProductPerformance, measure_performance
+from services.aggregator.plan.projection import MonthOnReceipt, SupplyPlan, month_table
+from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from services.aggregator.terms import LAGS
 from shared.wire.days import date_of, day_number, iso_day, next_month
 from shared.wire.events import UNALLOCATED, UNATTRIBUTED, Firmness
@@ -22,7 +22,7 @@ _OF_SITE = ("name", "country", "mooring", "mw", "pue_percent", "land_ha", "water
 Row = dict[str, Any]
 
 
-def iso(day: int | None) -> str | None:
+def iso_or_none(day: int | None) -> str | None:
     """Return a day since 1970 as it is told."""
     return None if day is None else iso_day(day)
 
@@ -36,13 +36,13 @@ def ratio(numerator: int, denominator: int) -> Row:
 # ---------------------------------------------------------------- sites
 
 
-def known_sites(state: FoldState) -> list[str]:
+def site_names(state: FoldState) -> list[str]:
     """Return the sites that were declared, or are spoken of, sorted."""
     spoken = {key[1] for key in state.curves.keys} | state.sites.phases().keys() | state.sites.declared().keys()
     return sorted(spoken - {UNALLOCATED})
 
 
-class SitesThen(NamedTuple):
+class SiteFacts(NamedTuple):
     """What there was to say of the sites at the position of a plan, besides what the plan says; none of it changes."""
 
     names: list[str]
@@ -51,12 +51,12 @@ class SitesThen(NamedTuple):
     needs: dict[str, Row]
 
 
-def sites_then(state: FoldState, today: int | None) -> SitesThen:
+def collect_site_facts(state: FoldState, today: int | None) -> SiteFacts:
     """Return what there is to say of the sites now, to be kept with the plan, as the state goes on."""
-    return SitesThen(known_sites(state), state.sites.declared(), state.sites.phases(), _needs(state.curves, today))
+    return SiteFacts(site_names(state), state.sites.declared(), state.sites.phases(), _needs(state.curves, today))
 
 
-def site_rows(then: SitesThen, plan: Plan, firmness: Firmness) -> list[Row]:
+def site_rows(then: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Row]:
     """Return a row for each site, by name: what it is, its phases, what is due there, cover, and what is short first.
 
     The sites are those of the plan's position.
@@ -108,7 +108,7 @@ def _phase(phase: PhaseStatement) -> Row:
         "phase": phase.phase,
         "mw": phase.mw,
         "platform": phase.platform,
-        "energise_on": iso(phase.energise_on),
+        "energise_on": iso_or_none(phase.energise_on),
         "status": phase.status,
         "source": phase.source,
         "event": phase.id,
@@ -129,19 +129,19 @@ def _needs(curves: Curves, today: int | None) -> dict[str, Row]:
         days = daily[first:].nonzero()[0]
         if days.size:
             found[site] = {
-                "next_due_day": iso(today + int(days[0])),
+                "next_due_day": iso_or_none(today + int(days[0])),
                 "next_due": int(daily[first + days[0]]),
-                "last_due_day": iso(today + int(days[-1])),
+                "last_due_day": iso_or_none(today + int(days[-1])),
                 "due": int(daily[first:].sum()),
             }
     return found
 
 
-def _on_hand(plan: Plan, site: str) -> int:
+def _on_hand(plan: SupplyPlan, site: str) -> int:
     return sum(plan.on_hand(group) for group, label in enumerate(plan.grouping.labels) if label[1] == site)
 
 
-def _first_of_site(plan: Plan, ranked: list[int] | None = None) -> dict[str, int]:
+def _first_of_site(plan: SupplyPlan, ranked: list[int] | None = None) -> dict[str, int]:
     """Return the first group of each site in a ranking, that of the least covered by default."""
     found: dict[str, int] = {}
     for group in plan.least_covered().tolist() if ranked is None else ranked:
@@ -149,25 +149,25 @@ def _first_of_site(plan: Plan, ranked: list[int] | None = None) -> dict[str, int
     return found
 
 
-def _short(plan: Plan, group: int | None, firmness: Firmness) -> Row:
+def _short(plan: SupplyPlan, group: int | None, firmness: Firmness) -> Row:
     if group is None:
         return dict.fromkeys(("short_since", "first_short_day", "first_short_product", "shortage"))
     short = plan.short(group, firmness)
     return {
-        "short_since": iso(plan.short_since(group)),
-        "first_short_day": iso(short.first_short_day),
+        "short_since": iso_or_none(plan.short_since(group)),
+        "first_short_day": iso_or_none(short.first_short_day),
         "first_short_product": plan.grouping.labels[group][0],
         "shortage": short.shortage,
     }
 
 
-def _covered(plan: Plan, group: int | None) -> Row:
+def _covered(plan: SupplyPlan, group: int | None) -> Row:
     if group is None or plan.today is None:
         return dict.fromkeys(("cover_days", "first_uncovered_day", "least_covered_product"))
     cover = plan.cover(group)
     return {
         "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
-        "first_uncovered_day": None if cover.days is None else iso(plan.today + cover.days),
+        "first_uncovered_day": None if cover.days is None else iso_or_none(plan.today + cover.days),
         "least_covered_product": plan.grouping.labels[group][0],
     }
 
@@ -179,7 +179,7 @@ def timeline_entries(state: FoldState, site: str) -> list[Row]:
     """Return what was said of a site and its phases and when they are energised, by day."""
     return [
         {
-            "day": iso(entry.day),
+            "day": iso_or_none(entry.day),
             "what": entry.what,
             "phase": entry.phase,
             "mw": entry.mw,
@@ -195,7 +195,7 @@ def timeline_entries(state: FoldState, site: str) -> list[Row]:
 
 
 def _told(name: str, value: Any) -> Any:
-    return iso(value) if name == "energise_on" else value
+    return iso_or_none(value) if name == "energise_on" else value
 
 
 def timeline_months(state: FoldState, site: str, product: str | None = None) -> list[Row]:
@@ -258,10 +258,10 @@ def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]
     kept = {
         (supplier, product): each
         for supplier in suppliers
-        for product, each in perform(curves, lines, supplier, only.get("product")).items()
+        for product, each in measure_performance(curves, lines, supplier, only.get("product")).items()
     }
     return [
-        {"supplier": supplier, "product": product, "day": iso(day)}
+        {"supplier": supplier, "product": product, "day": iso_or_none(day)}
         | made.get((supplier, product), _NOTHING_MADE)
         | _kept(kept.get((supplier, product)), LAGS.index(lag))
         for supplier, product in sorted({*made, *kept})
@@ -274,8 +274,8 @@ _NOTHING_MADE: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", 
 def _made_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
     """Return what was started, what came out and what is in process, by supplier and product."""
     started = curves.moved(pairs, day, measures=(Measure.STARTED,))[0]
-    wip, aged, total = curves.stages(pairs, day).wip, age_wip(curves, pairs, day), yielded(curves, pairs, day)
-    months = [(month, yielded(curves, pairs, end, since)) for month, since, end in _months_before(curves, day)]
+    wip, aged, total = curves.stages(pairs, day).wip, age_wip(curves, pairs, day), measure_yield(curves, pairs, day)
+    months = [(month, measure_yield(curves, pairs, end, since)) for month, since, end in _months_before(curves, day)]
     return {
         label: {
             "started": int(started[n]),
@@ -308,7 +308,7 @@ def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
     return found[::-1]
 
 
-def _kept(each: Performance | None, lag: int) -> Row:
+def _kept(each: ProductPerformance | None, lag: int) -> Row:
     """Return how what was committed was kept, nothing where nothing ever was."""
     if each is None:
         return dict.fromkeys(("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest",

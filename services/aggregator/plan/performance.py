@@ -9,11 +9,11 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import TOLERANCES, LineBook
 from services.aggregator.kernels import planning as planning_kernels
 from services.aggregator.kernels.curves import Index, Wafers
-from services.aggregator.plan.checks import Ratio, whole_wafers
+from services.aggregator.plan.checks import RatioColumns, whole_wafers
 from services.aggregator.terms import LAGS
 
 
-class Slip(NamedTuple):
+class Slips(NamedTuple):
     """How many days receipts lie behind commits; the mean is wafer_days / wafers, at least so where wafers are open."""
 
     wafer_days: Index  # [group] Σ days × wafers, below zero where more came early
@@ -22,7 +22,7 @@ class Slip(NamedTuple):
     open_wafers: Wafers  # [group] committed up to `through` and not received by then
 
 
-class AtLag(NamedTuple):
+class LagPerformance(NamedTuple):
     """What had been committed some days before it was due, up to the last complete day, and how it was kept."""
 
     lag: int  # days
@@ -33,7 +33,7 @@ class AtLag(NamedTuple):
     open_wafers: int
 
 
-class Performance(NamedTuple):
+class ProductPerformance(NamedTuple):
     """How a supplier has kept what it committed of a product, up to the last complete day."""
 
     committed: int  # due by then, as it stands now
@@ -41,10 +41,12 @@ class Performance(NamedTuple):
     churned: int  # wafers by which these commits were altered
     lines: list[int]  # [tolerance] commits whose days of grace are over
     kept: list[int]  # [tolerance] of them, those that were kept
-    lags: list[AtLag]
+    lags: list[LagPerformance]
 
 
-def perform(curves: Curves, lines: LineBook, supplier: str, product: str | None = None) -> dict[str, Performance]:
+def measure_performance(
+    curves: Curves, lines: LineBook, supplier: str, product: str | None = None
+) -> dict[str, ProductPerformance]:
     """Return the performance of a supplier by product, of all or of one; of nothing that was never committed.
 
     Received is all that came of the supplier's, with a commit or without. The curves of `slip` begin with the
@@ -69,18 +71,18 @@ def perform(curves: Curves, lines: LineBook, supplier: str, product: str | None 
         biases = bias(np.diff(each_lag, axis=1, prepend=0), committed)
         columns = (biases.denominator, biases.numerator, slips.wafer_days, slips.greatest, slips.open_wafers)
         judged = [record.due + grace <= through for grace, _ in TOLERANCES]
-        found[name] = Performance(
+        found[name] = ProductPerformance(
             int(record.standing[is_due].sum()),
             int(of_product[-1]),
             int(record.churned[is_due].sum()),
             [int(record.lines[each].sum()) for each in judged],
             [int(kept[each].sum()) for kept, each in zip(record.kept, judged, strict=True)],
-            [AtLag(lag, *(int(column[n]) for column in columns)) for n, lag in enumerate(LAGS)],
+            [LagPerformance(lag, *(int(column[n]) for column in columns)) for n, lag in enumerate(LAGS)],
         )
     return found
 
 
-def bias(received: ArrayLike, committed: ArrayLike) -> Ratio:
+def bias(received: ArrayLike, committed: ArrayLike) -> RatioColumns:
     """Return Σ (R − C_L) and Σ C_L over the buckets for each group: below zero where less came than was committed.
 
     received and committed are wafers in each bucket, `[group, bucket]` or `[bucket]`; committed as it was some days
@@ -89,10 +91,10 @@ def bias(received: ArrayLike, committed: ArrayLike) -> Ratio:
     """
     received = whole_wafers("received", received)
     committed = whole_wafers("committed", committed, received.shape)
-    return Ratio((received - committed).sum(axis=-1), committed.sum(axis=-1))
+    return RatioColumns((received - committed).sum(axis=-1), committed.sum(axis=-1))
 
 
-def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slip:
+def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slips:
     """Return how many days the curve of receipts lies behind the curve of commits, measured level with each commit.
 
     Both are wafers up to and on each day, `[group, day]`; committed as it was some days before (`LineBook.record`).
@@ -116,4 +118,4 @@ def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slip:
     planning_kernels.measure_slips(wafer_days, wafers, greatest, committed, received, through)
     if through >= 0:
         open_wafers = np.maximum(committed[:, through] - received[:, through], 0)
-    return Slip(wafer_days, wafers, greatest, open_wafers)
+    return Slips(wafer_days, wafers, greatest, open_wafers)

@@ -43,7 +43,7 @@ _PARTS: dict[Measure, int] = {
 _PART = np.array(list(_PARTS.values()), dtype=np.int64)
 
 
-class Short(NamedTuple):
+class Shortfall(NamedTuple):
     """When a product runs short at a site, and by how many wafers."""
 
     first_short_day: int | None  # days since 1970
@@ -60,7 +60,7 @@ class Cover(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class SupplyPlan:
     """The projection of every product at every site, worked out at one position; none of it changes afterwards.
 
     PAB(t) = brought to hand up to t + receipts(today..t) − required up to t. Receipts are what is in transit by its
@@ -80,10 +80,10 @@ class Plan:
     overdue: Wafers  # [grade, group]
     standing: Wafers  # [what, group]
 
-    def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Short:
+    def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Shortfall:
         """Return when a group runs short if commits of a firmness and above are kept."""
         at = int(past_due), FIRMNESS.index(firmness), group
-        return Short(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
+        return Shortfall(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
 
     def on_hand(self, group: int) -> int:
         """Return the wafers on hand at the end of yesterday."""
@@ -148,14 +148,14 @@ def _terms(curves: Curves, grouping: Grouping) -> _Terms:
     return _Terms(begins, series[order], _PART[place[order]])
 
 
-def plan_ahead(
+def make_plan(
     curves: Curves,
     today: int | None = None,
     *,
-    before: Plan | None = None,
+    before: SupplyPlan | None = None,
     changed: Index | None = None,
     labels: Sequence[tuple[str, ...]] | None = None,
-) -> Plan:
+) -> SupplyPlan:
     """Return the plan of what is folded; there are no groups in it before there is a today in the horizon.
 
     With the plan `before`, and the keys that `changed` since, only what they touch is worked out anew. With `labels`,
@@ -189,7 +189,7 @@ def plan_ahead(
         chosen = np.arange(groups)
     if today is not None:
         _project(curves, grouping, today, chosen, tables, np.empty((0, 0, 0), dtype=np.int64))
-    return Plan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+    return SupplyPlan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
 
 
 def _only_these(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping:
@@ -232,7 +232,7 @@ def project(
     tables = [np.empty(shape, dtype=np.int64) for shape in shapes]
     balance = np.empty((GRADES, groups, curves.start + curves.days - today), dtype=np.int64)
     _project(curves, grouping, today, np.arange(groups), tables, balance)
-    plan = Plan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+    plan = SupplyPlan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
     projected = []
     for group, (product, site) in enumerate(grouping.labels):
         overdue = plan.past_due(group, firmness)

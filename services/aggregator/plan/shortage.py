@@ -14,7 +14,7 @@ CAUSES_MAX = ORDERS_MAX = 20
 _LONG_AGO = -(2**31)  # a day before every due day: what is at hand is late for nobody
 
 
-class Peg(NamedTuple):
+class PeggedSupply(NamedTuple):
     """Wafers of a supply that are meant for an order."""
 
     line: LineName | None  # None: they are at hand already
@@ -24,7 +24,7 @@ class Peg(NamedTuple):
     days_late: int
 
 
-class ShortOrder(NamedTuple):
+class UncoveredOrder(NamedTuple):
     """An order that is not covered, or is covered late."""
 
     line: LineName
@@ -32,13 +32,13 @@ class ShortOrder(NamedTuple):
     due: int
     wafers: int
     short: int  # wafers that no supply is meant for
-    pegs: list[Peg]
+    pegs: list[PeggedSupply]
 
 
-class Explanation(NamedTuple):
+class ShortageExplanation(NamedTuple):
     """Why a product runs short at a site; of long lists the first, and how many there are."""
 
-    orders: list[ShortOrder]  # by due day
+    orders: list[UncoveredOrder]  # by due day
     orders_count: int
     overdue: list[LineDue]  # supply that was to come before today, and stands apart
     causes: list[ShortageCause]  # the greatest first
@@ -46,9 +46,9 @@ class Explanation(NamedTuple):
     overdrawn: int  # wafers gone from hand beyond all that ever came to it: what comes makes up for them first
 
 
-def explain(
+def explain_shortage(
     curves: Curves, lines: LineBook, group: tuple[str, str], firmness: Firmness, through: int, *, past_due: bool = False
-) -> Explanation:
+) -> ShortageExplanation:
     """Return what is behind the shortage of a product at a site on the day `through`, as of the curves' today.
 
     All that ever came to hand serves the orders that were due first; what is under way and what is open of commits of
@@ -73,24 +73,24 @@ def explain(
         [*days, *(max(supply.day, today) for supply in coming)],
         [*wafers, *(supply.wafers for supply in coming)],
     )
-    of_order: dict[int, list[Peg]] = {}
+    of_order: dict[int, list[PeggedSupply]] = {}
     for order, supply, taken, late in zip(
         *(column.tolist() for column in (pegs.demand, pegs.supply, pegs.wafers, pegs.days_late)), strict=True
     ):
         if supply >= len(days):
             source = coming[supply - len(days)]
-            meant = Peg(source.name, source.event, source.day, taken, late)
+            meant = PeggedSupply(source.name, source.event, source.day, taken, late)
         else:
-            meant = Peg(None, None, None if days[supply] == _LONG_AGO else days[supply], taken, late)
+            meant = PeggedSupply(None, None, None if days[supply] == _LONG_AGO else days[supply], taken, late)
         of_order.setdefault(order - 1, []).append(meant)
     short = pegs.shortage[1:].tolist()
     found = [
-        ShortOrder(order.name, order.event, order.day, order.wafers, short[n], of_order.get(n, []))
+        UncoveredOrder(order.name, order.event, order.day, order.wafers, short[n], of_order.get(n, []))
         for n, order in enumerate(orders)
         if short[n] or any(each.days_late for each in of_order.get(n, ()))
     ]
     causes = lines.causes(product, site, through)
-    return Explanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes), overdrawn)
+    return ShortageExplanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes), overdrawn)
 
 
 def _at_hand(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[int], list[int]]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from services.aggregator.fold.curves import Curves, Grouping
 from services.aggregator.kernels.curves import Wafers
-from services.aggregator.plan.checks import Ratio
+from services.aggregator.plan.checks import RatioColumns
 from shared.wire.postings import Measure
 
 AGES = (0, 28, 56, 91, 133, 182)  # days since the start; DRAM is planned to take 19 weeks, HBM 26
@@ -24,7 +24,7 @@ def age_wip(curves: Curves, grouping: Grouping, day: int) -> Wafers:
     return aged
 
 
-def yielded(curves: Curves, grouping: Grouping, day: int, since: int | None = None) -> Ratio:
+def measure_yield(curves: Curves, grouping: Grouping, day: int, since: int | None = None) -> RatioColumns:
     """Return what was finished in the days (since, day], and all that left the fabs in them, for each group.
 
     A lot is credited with what its real yield is worth at the planned one, so as much as was started is yield as
@@ -32,4 +32,4 @@ def yielded(curves: Curves, grouping: Grouping, day: int, since: int | None = No
     """
     measures = (Measure.FINISHED, Measure.YIELD_VARIANCE, Measure.SCRAPPED)
     left = curves.moved(grouping, day, since, measures)
-    return Ratio(left[0], left.sum(axis=0))
+    return RatioColumns(left[0], left.sum(axis=0))

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
-from services.aggregator.live.view import Reading
+from services.aggregator.live.view import LiveView
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.store import Head, Store
@@ -19,7 +19,7 @@ from services.operator.record.at_rest import fold, fold_as_of, open_store, said_
 from services.operator.stack.calling import call
 from services.operator.stack.finding import StackError, is_described, running, service_url
 
-_read_last: dict[tuple[Path, str | None, int, Head], Reading] = {}  # a command may have several questions: folded once
+_read_last: dict[tuple[Path, str | None, int, Head], LiveView] = {}  # a command may have several questions: folded once
 
 
 def ask(folder: Path, service: str, path: str, **query: str | int | None) -> Any:
@@ -55,14 +55,14 @@ def ask_all(folder: Path, path: str, **query: str | int | None) -> dict[str, Any
 async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str, str]) -> httpx.Response:
     store = open_store(folder)
 
-    def read(as_of: str | None = None) -> Reading:
+    def read(as_of: str | None = None) -> LiveView:
         key = (folder, as_of, store.epoch, store.head)
         if key not in _read_last:
             _read_last.clear()
             _read_last[key] = _read(store, as_of)
         return _read_last[key]
 
-    async def read_then(as_of: str) -> Reading:
+    async def read_then(as_of: str) -> LiveView:
         return read(as_of)
 
     if service == "ledger":
@@ -74,8 +74,8 @@ async def _ask_store(folder: Path, service: str, path: str, params: Mapping[str,
         return await client.get(path, params=params)
 
 
-def _read(store: Store, as_of: str | None) -> Reading:
+def _read(store: Store, as_of: str | None) -> LiveView:
     thresholds = AggregatorSettings().alert_thresholds()
     if as_of is None:
-        return Reading(FoldState.of(fold(store), store.said()), thresholds)
-    return Reading(FoldState.of(fold_as_of(store, as_of), said_as_of(store, as_of)), thresholds)
+        return LiveView(FoldState.of(fold(store), store.said()), thresholds)
+    return LiveView(FoldState.of(fold_as_of(store, as_of), said_as_of(store, as_of)), thresholds)

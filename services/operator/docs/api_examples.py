@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
-from services.aggregator.live.view import Reading
+from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.recording import record_entries
 from services.ledger.store.store import Store, open_store
@@ -70,7 +70,7 @@ def api_files(root: Path) -> dict[Path, str]:
     """Return the examples of each service and the page of the API, by their place in the project at `root`."""
     lines = gzip.decompress((root / _TAPE).read_bytes()).splitlines()
     store = _record(lines)
-    view = Reading(FoldState.of(fold(store), store.said()))
+    view = LiveView(FoldState.of(fold(store), store.said()))
     services = {
         "aggregator": aggregator_routes(lambda: view, _past),
         "ledger": ledger_routes(store, lambda: store),

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.alerts.finding import Alert, Told, diff, explain, find_alerts, promised_by
+from services.aggregator.alerts.finding import Alert, explain_alert, find_alerts, sum_due_commits
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
-from services.aggregator.plan.projection import plan_ahead
+from services.aggregator.plan.projection import make_plan
 from shared.play.voice import Voice
-from shared.wire.alerts import SUBJECTS, AlertBatch, Cause
+from shared.wire.alerts import SUBJECTS, Cause
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -93,7 +93,7 @@ def state_of(events: list[Event], horizon: Horizon = Horizon(), batches: Any = 1
 
 
 def found(state: FoldState, **thresholds: Any) -> dict[Cause, Alert]:
-    return find_alerts(state, plan_ahead(state.curves), AlertThresholds(**thresholds))
+    return find_alerts(state, make_plan(state.curves), AlertThresholds(**thresholds))
 
 
 def days(number: int) -> timedelta:
@@ -144,7 +144,7 @@ def test_a_shortage_is_cleared_by_a_commit_and_raised_again_by_what_lowers_it_wh
 
     assert ("short_within", (PRODUCT, SITE)) not in before
     assert alert.detail["wafers"] == 10
-    assert explain(state, alert).causes == (f"samsung/{lowered.id}",)
+    assert explain_alert(state, alert).causes == (f"samsung/{lowered.id}",)
 
 
 # ---------------------------------------------------------------- cover_below
@@ -202,7 +202,7 @@ def test_a_slip_is_an_alert_once_the_oldest_commit_is_late_beyond_the_limit(late
     due = day_number(DAY) - late
     detail = {"oldest_due_day": due, "days": late, "wafers": 40}
     assert alert == (Alert("slip_beyond", ("samsung", PRODUCT), due, detail) if is_open else None)
-    assert alert is None or explain(state, alert).causes == (f"samsung/{commit.id}",)
+    assert alert is None or explain_alert(state, alert).causes == (f"samsung/{commit.id}",)
 
 
 def test_what_is_under_way_is_as_late_as_its_commit_until_it_comes():
@@ -213,7 +213,7 @@ def test_what_is_under_way_is_as_late_as_its_commit_until_it_comes():
     alert = found(state)["slip_beyond", ("samsung", PRODUCT)]
     story.receive(39, damaged=1)
 
-    assert explain(state, alert).causes == (f"samsung/{sent.id}",)
+    assert explain_alert(state, alert).causes == (f"samsung/{sent.id}",)
     assert story.find() == {}
 
 
@@ -382,7 +382,9 @@ def test_neither_order_nor_batches_alter_what_is_open(log, shuffle, sizes):
     alerts = found(one, **thresholds)
 
     assert list(found(other, **thresholds).items()) == list(alerts.items())
-    assert [explain(other, alert) for alert in alerts.values()] == [explain(one, alert) for alert in alerts.values()]
+    assert [explain_alert(other, alert) for alert in alerts.values()] == [
+        explain_alert(one, alert) for alert in alerts.values()
+    ]
 
 
 @given(logs, logs, st.integers(START, START + DAYS - 1), st.integers(0, 1), st.integers(0, 30))
@@ -391,20 +393,20 @@ def test_what_is_promised_is_the_same_when_only_what_changed_is_counted_anew(fir
     thresholds = AlertThresholds(slip_days=slip_days)
     curves = Curves(date(2025, 1, 1), DAYS)
     curves.add(batch_of(1, first, {"samsung": today - 1}, ["samsung"]))
-    before = promised_by(curves, plan_ahead(curves), thresholds)
+    before = sum_due_commits(curves, make_plan(curves), thresholds)
     changed = curves.add(batch_of(2, then, {"samsung": today - 1 + passed}))
-    now = plan_ahead(curves)
+    now = make_plan(curves)
 
     whole, again = (
-        promised_by(curves, now, thresholds),
-        promised_by(curves, now, thresholds, before=before, changed=changed),
+        sum_due_commits(curves, now, thresholds),
+        sum_due_commits(curves, now, thresholds, before=before, changed=changed),
     )
 
     assert (whole is None) == (again is None) == (now.today is None)
     assert whole is None or again is None or whole.wafers.tolist() == again.wafers.tolist()
 
 
-# ---------------------------------------------------------------- each is told once
+# ---------------------------------------------------------------- their order
 
 
 def test_the_most_urgent_comes_first():
@@ -421,68 +423,6 @@ def test_the_most_urgent_comes_first():
         "received_beyond_dispatched",
         "short_within",
     ]
-
-
-def alert_of(name: str) -> Alert:
-    return Alert("short_within", (PRODUCT, name), 7, {"wafers": 1})
-
-
-def test_a_difference_is_what_is_new_and_what_is_gone():
-    open_: set[Cause] = {alert_of(name).cause for name in "dab"}
-    now = {alert_of(name).cause: alert_of(name) for name in "xbc"}
-
-    assert diff(open_, now) == ([alert_of("x"), alert_of("c")], [alert_of("a").cause, alert_of("d").cause])
-
-
-plan = plan_ahead(Curves(date(2025, 1, 1), DAYS))
-times = st.tuples(st.integers(1, 2), st.sets(st.sampled_from("abcdef")), st.booleans())
-
-
-@given(st.lists(times, max_size=12).map(lambda drawn: sorted(drawn, key=lambda each: each[0])))
-@quick
-def test_each_alert_is_raised_once_and_cleared_once_whoever_is_killed_when(seen):
-    stream: list[bytes] = []
-    told = Told()
-    for epoch, names, is_killed in seen:
-        now = {alert_of(name).cause: alert_of(name) for name in sorted(names)}
-        for batch in told.batches(epoch, plan, *told.changes(epoch, now)):
-            stream.append(batch.encode())
-            told.add(batch)
-        if is_killed:  # the next one knows what stands on the stream
-            told = Told()
-            for body in stream:
-                told.add(AlertBatch.model_validate_json(body))
-        assert told.open == now.keys()
-
-    batches = [AlertBatch.model_validate_json(body) for body in stream]
-    for name in "abcdef":
-        mine = [change for batch in batches for change in batch.changes if change.cause == alert_of(name).cause]
-        assert [change.status for change in mine] == [("raised", "cleared")[n % 2] for n in range(len(mine))]
-        assert len({change.id for change in mine}) == len(mine)
-    assert [(batch.epoch, batch.number) for batch in batches] == sorted({(b.epoch, b.number) for b in batches})
-
-
-def test_a_new_store_clears_what_the_old_one_raised():
-    told = Told()
-    now = {alert_of("a").cause: alert_of("a")}
-    for batch in told.batches(1, plan, *told.changes(1, now)):
-        told.add(batch)
-
-    (batch,) = told.batches(2, plan, *told.changes(2, now))
-
-    assert [(change.status, change.cause) for change in batch.changes] == [
-        ("cleared", alert_of("a").cause),
-        ("raised", alert_of("a").cause),
-    ]
-
-
-def test_many_changes_are_several_entries():
-    now = {alert_of(str(n)).cause: alert_of(str(n)) for n in range(2_500)}
-    told = Told()
-
-    batches = list(told.batches(1, plan, *told.changes(1, now)))
-
-    assert [(batch.number, len(batch.changes)) for batch in batches] == [(1, 1000), (2, 1000), (3, 500)]
 
 
 def test_every_code_names_its_subject():

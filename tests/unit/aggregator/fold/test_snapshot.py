@@ -1,14 +1,7 @@
 """A snapshot brings the same state back, and is refused where anything is not right."""
 
-import asyncio
-import os
-import subprocess
-import sys
-import time
 from datetime import date
-from pathlib import Path
 
-import httpx
 import numpy as np
 import orjson
 import pytest
@@ -20,17 +13,13 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
 from services.aggregator.fold.state import FoldState
-from services.aggregator.live import snapshots as keeping
-from services.aggregator.live.snapshots import Keeper, expect_held
-from services.aggregator.plan.projection import month_table, plan_ahead
-from shared.http.peers import Caller
-from shared.process.credentials import CredentialsError
+from services.aggregator.plan.projection import make_plan, month_table
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
 from shared.wire.postings import LINE_EVENTS, Measure
 from testing.twins.curves import PARTS, batch_of
 from tests.replay.test_tape import SAID
-from tests.unit.aggregator.fold.test_curves import DAYS, FIRST_DAY, KEY, OTHER, START, empty, fold, logs, watermarks
+from tests.unit.aggregator.fold.test_curves import DAYS, FIRST_DAY, KEY, OTHER, START, fold, logs, watermarks
 
 quick = settings(max_examples=60, deadline=None)
 LOG = [
@@ -90,7 +79,7 @@ def test_a_restored_state_is_the_one_that_was_kept_and_goes_on(log, marks, later
             assert (mine == theirs).all()
         assert restored.balances(np.arange(len(curves.keys))) == curves.balances(np.arange(len(curves.keys)))
         assert restored.rolling(START + 30, 30, "receipt", PARTS) == curves.rolling(START + 30, 30, "receipt", PARTS)
-        assert (plan_ahead(restored, START + 9).standing == plan_ahead(curves, START + 9).standing).all()
+        assert (make_plan(restored, START + 9).standing == make_plan(curves, START + 9).standing).all()
         assert month_table(restored, FIRST_DAY, FIRST_DAY) == month_table(curves, FIRST_DAY, FIRST_DAY)
         if each == 0:
             batch = batch_of(curves.position + 1, later, {}, ["skhynix"])
@@ -170,126 +159,3 @@ def test_what_was_sealed_and_does_not_fit_together_is_refused(changes, code):
     with pytest.raises(Unusable) as why:
         restore(resealed(content, **changes))
     assert why.value.code == code
-
-
-# ---------------------------------------------------------------- the file
-
-
-def test_a_file_is_written_whole_in_the_place_of_the_last_one(tmp_path):
-    keeper, curves = Keeper(tmp_path / "kept"), fold(LOG)
-    with pytest.raises(Unusable) as why:
-        keeper.read()
-    assert why.value.code == "missing"
-    (tmp_path / "kept.part").write_bytes(b"torn by a kill")
-
-    size = keeper.write(encode(FoldState(curves)), (7, 1))
-
-    assert size == len(keeper.read())
-    assert restore(keeper.read()).state_hash() == curves.state_hash()
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
-
-
-def test_an_older_snapshot_that_comes_late_is_left_out(tmp_path):
-    keeper = Keeper(tmp_path / "kept")
-    keeper.write([b"new"], (7, 9))
-
-    assert keeper.write([b"old"], (7, 8)) == 0
-    assert keeper.read().startswith(b"new")
-    assert keeper.write([b"another store"], (8, 1)) > 0
-
-
-def test_a_snapshot_that_cannot_be_written_leaves_the_last_one(tmp_path, monkeypatch):
-    keeper = Keeper(tmp_path / "kept")
-    keeper.write([b"first"], (7, 1))
-
-    def fail(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space"):
-        keeper.write([b"second"], (7, 2))
-    assert keeper.read().startswith(b"first")
-
-
-_WRITES = """
-import sys
-from pathlib import Path
-from services.aggregator.live.snapshots import Keeper
-from services.aggregator.fold.snapshot import encode
-from services.aggregator.fold.state import FoldState
-from testing.twins.curves import batch_of
-from tests.unit.aggregator.fold.test_curves import empty
-from tests.unit.aggregator.fold.test_snapshot import LOG
-curves, keeper = empty(), Keeper(Path(sys.argv[1]))
-for number in range(1, 1_000_000):
-    curves.add(batch_of(number, LOG, {}, ["samsung"]))
-    keeper.write(encode(FoldState(curves)), (7, number))
-"""
-
-
-@pytest.mark.parametrize("kill_after_s", [0.0, 0.003, 0.01])
-def test_whoever_is_killed_in_the_midst_leaves_a_whole_snapshot(tmp_path, kill_after_s):
-    path = tmp_path / "kept"
-    process = subprocess.Popen([sys.executable, "-c", _WRITES, str(path)], cwd=Path(__file__).parents[4])
-    while not path.exists() and process.poll() is None:
-        time.sleep(0.001)
-    time.sleep(kill_after_s)
-    process.kill()
-    process.wait()
-
-    restored = restore(path.read_bytes())
-
-    curves = empty()
-    for number in range(1, restored.position + 1):
-        curves.add(batch_of(number, LOG, {}, ["samsung"]))
-    assert restored.position > 0
-    assert restored.state_hash() == curves.state_hash()
-
-
-# ---------------------------------------------------------------- the ledger
-
-
-@pytest.mark.parametrize(
-    ("held", "code"),
-    [
-        (batch_of(1, LOG), None),
-        (batch_of(1, LOG, epoch=8), "foreign_ledger"),
-        (batch_of(1, LOG).model_copy(update={"head": "other"}), "foreign_ledger"),
-        (None, "ahead_of_ledger"),
-        (500, "ledger_missed"),
-    ],
-)
-def test_only_a_ledger_that_holds_its_last_batch_is_gone_on_with(held, code, monkeypatch):
-    def answer(request):
-        assert dict(request.url.params) == {"after": "0", "limit": "1"}
-        if isinstance(held, int):
-            return httpx.Response(held)
-        return httpx.Response(200, content=b"" if held is None else held.encode() + b"\n")
-
-    client = httpx.AsyncClient
-    monkeypatch.setattr(keeping.httpx, "AsyncClient", lambda **o: client(transport=httpx.MockTransport(answer), **o))
-    monkeypatch.setattr(keeping, "_ANSWERED_WITHIN_S", 0.2)
-    found = None
-    try:
-        asyncio.run(expect_held(fold(LOG), "http://ledger"))
-    except Unusable as why:
-        found = why.code
-
-    assert found == code
-
-
-def test_a_ledger_that_does_not_let_us_in_is_told_at_once_and_nothing_is_folded_anew(monkeypatch):
-    client, sent = httpx.AsyncClient, []
-
-    def answer(request):
-        sent.append(request.headers["Authorization"])
-        return httpx.Response(403, json={"detail": "the token of planner lacks the scope audit"})
-
-    monkeypatch.setattr(keeping.httpx, "AsyncClient", lambda **o: client(transport=httpx.MockTransport(answer), **o))
-
-    with pytest.raises(
-        CredentialsError, match="the ledger at http://ledger refuses: the token of planner lacks the scope"
-    ):
-        asyncio.run(expect_held(fold(LOG), "http://ledger", Caller({"Authorization": "Bearer planner"}, verify=True)))
-
-    assert sent == ["Bearer planner"]

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
-from services.aggregator.live.view import Reading
+from services.aggregator.live.view import LiveView
 from shared.wire.events import StockOpened
 from shared.wire.postings import Measure
 from testing.fold import EPOCH, Horizon, fold
@@ -24,14 +24,14 @@ PATHS = ["/cover", "/atp", "/shortages?why=true", "/suppliers/samsung/performanc
 
 
 class Asked:
-    """A reading, and the answers of the routes over it."""
+    """A view, and the answers of the routes over it."""
 
     def __init__(self, state: FoldState) -> None:
-        self.reading = Reading(state)
+        self.view = LiveView(state)
 
     def __call__(self, path: str) -> httpx.Response:
         async def get() -> httpx.Response:
-            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: self.reading, no_past)))
+            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: self.view, no_past)))
             async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
                 return await client.get(path)
 
@@ -262,12 +262,12 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, query, status, det
 
 
 def test_a_page_is_of_one_position_the_plans_or_where_it_is_looked_into_the_newest(ask):
-    curves = ask.reading.state.curves
+    curves = ask.view.state.curves
     late = batch_of(
         curves.position + 1, [(("HBM4-12H", "abilene", "samsung"), Measure.REQUIRED, april(9), 1000)], epoch=EPOCH
     )
-    ask.reading.state.add(late)
-    stale, newest = ask.reading, Asked(ask.reading.state)
+    ask.view.state.add(late)
+    stale, newest = ask.view, Asked(ask.view.state)
 
     assert stale.plan.position == late.batch - 1
     for path in ("/shortages?site=abilene", "/cover?site=abilene"):
@@ -282,9 +282,9 @@ def test_a_page_is_of_one_position_the_plans_or_where_it_is_looked_into_the_newe
 
 def test_a_page_that_is_looked_into_after_today_was_lost_has_no_rows(ask):
     """A source that never spoke does, and has yet to say how far it has said all."""
-    curves = ask.reading.state.curves
+    curves = ask.view.state.curves
     new = (("HBM4-12H", "abilene", "micron"), Measure.COMMITTED_FIRM, april(20), 1)
-    ask.reading.state.add(batch_of(curves.position + 1, [new], sources=["micron"], epoch=EPOCH))
+    ask.view.state.add(batch_of(curves.position + 1, [new], sources=["micron"], epoch=EPOCH))
 
     for path in ("/cover?fill_rate=true", "/shortages?why=true", "/cover?offset=1&fill_rate=true"):
         answer = ask(path).json()

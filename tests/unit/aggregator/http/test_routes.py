@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
-from services.aggregator.live.view import Reading
+from services.aggregator.live.view import LiveView
 from shared.wire.postings import Measure
 from testing.servers.served import no_past
 from testing.twins.curves import batch_of
@@ -32,7 +32,7 @@ def asker(curves):
     """Return a function that asks the routes over these curves."""
 
     async def get(path, query):
-        transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: Reading(FoldState(curves)), no_past)))
+        transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: LiveView(FoldState(curves)), no_past)))
         async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
             return await client.get(path, params=query or None)
 

@@ -1,4 +1,4 @@
-"""Reading while the fold goes on: a plan is of one position, and whoever looks aside has the state stand still."""
+"""Queries while the fold goes on: a plan is of one position, and the fold waits while a function reads the state."""
 
 import asyncio
 import random
@@ -9,8 +9,8 @@ import pytest
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
-from services.aggregator.live.view import Reading
-from services.aggregator.plan.projection import plan_ahead
+from services.aggregator.live.view import LiveView
+from services.aggregator.plan.projection import make_plan
 from shared.wire.postings import Measure
 from testing.twins.curves import batch_of
 
@@ -42,27 +42,27 @@ def tables(plan):
 @pytest.mark.parametrize("seed", range(3))
 def test_no_plan_is_torn_while_the_fold_goes_on(seed):
     """Each plan is that of its position, worked out from what had changed since the one before."""
-    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
+    view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)))
     plans, seen = [], []
 
     async def fold():
         for batch in batches(seed, 60):
-            async with reading.still:
-                changed = reading.state.add(batch)
-            reading.note(changed)
+            async with view.fold_lock:
+                changed = view.state.add(batch)
+            view.note_changes(changed)
             await asyncio.sleep(0)
             if batch.batch % 7 == 0:
                 await asyncio.sleep(0.002)
 
     async def plan(folding):
-        while not folding.done() or reading.moved.is_set():
-            plans.append(await reading.refresh())
+        while not folding.done() or view.moved.is_set():
+            plans.append(await view.refresh())
             await asyncio.sleep(0)
 
     async def look(folding):
-        curves = reading.state.curves
+        curves = view.state.curves
         while not folding.done():
-            seen.append(await reading.aside(lambda: (curves.position, curves.state_hash(), curves.position)))
+            seen.append(await view.run_paused(lambda: (curves.position, curves.state_hash(), curves.position)))
 
     async def all_at_once():
         folding = asyncio.create_task(fold())
@@ -74,31 +74,31 @@ def test_no_plan_is_torn_while_the_fold_goes_on(seed):
     for batch in [None, *batches(seed, 60)]:
         if batch is not None:
             curves.add(batch)
-        at[curves.position], hashes[curves.position] = tables(plan_ahead(curves)), curves.state_hash()
+        at[curves.position], hashes[curves.position] = tables(make_plan(curves)), curves.state_hash()
     assert len({plan.position for plan in plans}) > 3
     assert [tables(plan) for plan in plans] == [at[plan.position] for plan in plans]
-    assert tables(reading.plan) == at[60]
+    assert tables(view.plan) == at[60]
     assert all(before == after and hashed == hashes[before] for before, hashed, after in seen)
 
 
 def test_another_state_begins_with_its_own_plan():
-    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
+    view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)))
     for batch in batches(1, 5):
-        reading.note(reading.state.add(batch))
+        view.note_changes(view.state.add(batch))
     other = Curves(date(2025, 1, 1), 90)
     other.add(next(batches(2, 1)))
-    reading.replace(FoldState(other))
+    view.replace(FoldState(other))
 
-    assert tables(reading.plan) == tables(plan_ahead(other))
-    assert tables(asyncio.run(reading.refresh())) == tables(plan_ahead(other))
+    assert tables(view.plan) == tables(make_plan(other))
+    assert tables(asyncio.run(view.refresh())) == tables(make_plan(other))
 
 
 def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
-    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
+    view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)))
     told: list[str] = []
 
     async def fold():
-        async with reading.still:
+        async with view.fold_lock:
             told.append("folded")
 
     async def run():
@@ -110,7 +110,7 @@ def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
             asyncio.run_coroutine_threadsafe(may_end.wait(), loop).result(10)
             return np.arange(2)
 
-        looking = asyncio.create_task(reading.aside(work))
+        looking = asyncio.create_task(view.run_paused(work))
         await begun.wait()
         folding = asyncio.create_task(fold())
         await asyncio.sleep(0)  # the loop goes on, and the fold has begun to wait
@@ -123,16 +123,16 @@ def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
 
 
 async def test_the_sites_are_of_the_plan_that_comes_with_them_and_whoever_tells_alerts_is_still_woken():
-    reading = Reading(FoldState(Curves(date(2025, 1, 1), 90)))
+    view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)))
     for batch in batches(0, 5):
-        reading.note(reading.state.add(batch))
+        view.note_changes(view.state.add(batch))
 
-    (plan, sites), (again, same) = await reading.look_at_sites(), await reading.look_at_sites()
+    (plan, sites), (again, same) = await view.read_sites(), await view.read_sites()
 
-    assert plan.position == reading.state.curves.position == 5
+    assert plan.position == view.state.curves.position == 5
     assert sites.names == sorted({site for _, site in plan.grouping.labels})
     assert (again, same) == (plan, sites)
-    assert reading.moved.is_set()
-    reading.note(reading.state.add(list(batches(0, 6))[-1]))
-    await reading.refresh()
-    assert (await reading.look_at_sites())[0].position == 6
+    assert view.moved.is_set()
+    view.note_changes(view.state.add(list(batches(0, 6))[-1]))
+    await view.refresh()
+    assert (await view.read_sites())[0].position == 6

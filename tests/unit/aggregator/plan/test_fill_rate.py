@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.plan.checks import WAFERS_SUM_MAX
-from services.aggregator.plan.fill_rate import fill_rate, served
+from services.aggregator.plan.fill_rate import fill_rate, order_fill_rate
 from shared.wire.postings import Measure
 from testing.twins.curves import batch_of
 
@@ -71,11 +71,11 @@ def test_what_was_due_up_to_the_last_complete_day_is_counted_and_no_more():
     ]  # fmt: skip
     curves.add(batch_of(1, log, {"samsung": START + 4}))
 
-    assert pairs(served(curves, curves.group(("product",)))) == [(5 + 6, 14)]
+    assert pairs(order_fill_rate(curves, curves.group(("product",)))) == [(5 + 6, 14)]
 
 
 def test_nothing_is_due_before_there_is_a_complete_day():
     curves = Curves(date(2025, 1, 1), 90)
     curves.add(batch_of(1, [(KEY, Measure.REQUIRED, START + 1, 8)]))
 
-    assert pairs(served(curves, curves.group(("product",)))) == [(0, 0)]
+    assert pairs(order_fill_rate(curves, curves.group(("product",)))) == [(0, 0)]

@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
-from services.aggregator.live.view import Reading
-from services.aggregator.plan.wip import AGES, age_wip, yielded
+from services.aggregator.live.view import LiveView
+from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from shared.wire.events import Event, LotFinished, LotScrapped, LotStarted, PhasePlanned, SiteDeclared, StockOpened
 from shared.wire.postings import Measure
 from testing.fold import EPOCH, Horizon, fold
@@ -70,7 +70,7 @@ def test_age_and_yield_are_those_of_a_queue_of_wafers(log, day):
     curves = Curves(date(2025, 1, 1), DAYS)
     curves.add(batch_of(1, log))
     grouping, today = curves.group(("product",)), START + day
-    aged, total = age_wip(curves, grouping, today), yielded(curves, grouping, today)
+    aged, total = age_wip(curves, grouping, today), measure_yield(curves, grouping, today)
 
     for n, (product,) in enumerate(grouping.labels):
         inside, left = queue_up(log, HBM if product == HBM[0] else DDR, today)
@@ -98,7 +98,7 @@ def test_the_ages_of_the_programmes_lots_are_never_less_than_told():
             ratio[1] += data.wafers + lost
     folded, day = fold(said, horizon=Horizon(date(2025, 1, 1), 800)), number(until)
     grouping = folded.curves.group(("supplier", "product"))
-    aged, total = age_wip(folded.curves, grouping, day), yielded(folded.curves, grouping, day)
+    aged, total = age_wip(folded.curves, grouping, day), measure_yield(folded.curves, grouping, day)
 
     assert len(lots) > 1_000
     assert sum(ratio[1] for ratio in finished.values()) > 100
@@ -127,7 +127,7 @@ class Asked:
 
     def response(self, path: str) -> httpx.Response:
         async def get() -> httpx.Response:
-            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: Reading(self.state), no_past)))
+            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: LiveView(self.state), no_past)))
             async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
                 return await client.get(path)
 

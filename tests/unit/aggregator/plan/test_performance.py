@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold.lines import LAGS, TOLERANCES
 from services.aggregator.plan.checks import WAFERS_SUM_MAX
-from services.aggregator.plan.performance import AtLag, Performance, bias, perform, slip
+from services.aggregator.plan.performance import LagPerformance, ProductPerformance, bias, measure_performance, slip
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.twins.ledger import number, sum_up
@@ -173,10 +173,10 @@ def perform_naively(log, lines, supplier, through):
         for lag in LAGS:
             curve = list(accumulate(committed[product, lag, day] for day in span))
             wafer_days, wafers, greatest, left = naive_slip(curve, received, len(span) - 1)
-            lags.append(AtLag(lag, wafers, received[-1] - wafers, wafer_days, greatest, left))
+            lags.append(LagPerformance(lag, wafers, received[-1] - wafers, wafer_days, greatest, left))
         due, kept = ([total[product, what, n] for n in range(len(TOLERANCES))] for what in ("lines", "kept"))
         sums = total[product, "committed"], received[-1], total[product, "churned"]
-        found[product] = Performance(*sums, due, kept, lags)
+        found[product] = ProductPerformance(*sums, due, kept, lags)
     return found
 
 
@@ -189,8 +189,8 @@ def test_performance_is_that_of_the_naive_twin(log, later, day):
     curves, lines = stand_at(fold(log, horizon=HORIZON), today)
     expected = perform_naively(log, lines, "samsung", today - 1)
 
-    assert perform(curves, lines, "samsung") == expected
-    assert perform(curves, lines, "samsung", "HBM4-12H") == {
+    assert measure_performance(curves, lines, "samsung") == expected
+    assert measure_performance(curves, lines, "samsung", "HBM4-12H") == {
         product: each for product, each in expected.items() if product == "HBM4-12H"
     }
 
@@ -202,7 +202,7 @@ def story():
 
 def samsung(story, today, horizon=Horizon(date(2026, 4, 1), 60)):  # noqa: B008
     folded = fold(sorted(story.log, key=lambda event: event.source), horizon=horizon)
-    return perform(*stand_at(folded, april(today)), "samsung")
+    return measure_performance(*stand_at(folded, april(today)), "samsung")
 
 
 def test_performance_by_hand(story):
@@ -223,10 +223,10 @@ def test_performance_by_hand(story):
     assert (of.committed, of.received, of.churned) == (80 + 40, 118, 100 + 20)
     assert (of.lines, of.kept) == ([2, 1], [1, 1])  # 78 of 80 by the 19th are more than 95 %; the other has till May
     # 80 of the 12th are reached with the 29th's, 17 days late; the 40 never: 120 are more than 118
-    assert of.lags[0] == AtLag(0, 120, -2, 80 * 17 + 40 * 0, 17, 2)
+    assert of.lags[0] == LagPerformance(0, 120, -2, 80 * 17 + 40 * 0, 17, 2)
     # 28 days before only the 40 were promised, and came with the first 50, 18 days before their day
-    assert of.lags[1] == AtLag(28, 40, 78, 40 * -18, -18, 0)
-    assert of.lags[2:] == [AtLag(lag, 0, 118, 0, 0, 0) for lag in LAGS[2:]]
+    assert of.lags[1] == LagPerformance(28, 40, 78, 40 * -18, -18, 0)
+    assert of.lags[2:] == [LagPerformance(lag, 0, 118, 0, 0, 0) for lag in LAGS[2:]]
 
 
 def test_a_commit_is_not_judged_before_its_days_of_grace_are_over(story):
@@ -251,7 +251,7 @@ def test_nothing_is_told_of_what_was_never_committed(story):
 def test_nothing_is_judged_before_there_is_a_complete_day(story):
     story.commit(1, 100, 2)
     folded = fold(story.log, horizon=Horizon(date(2026, 4, 1), 60))
-    of = perform(folded.curves, told(folded), "samsung")["HBM4-12H"]
+    of = measure_performance(folded.curves, told(folded), "samsung")["HBM4-12H"]
 
     assert folded.curves.complete_through is None
     assert (of.committed, of.lines, of.lags[0].committed) == (0, [0, 0], 0)

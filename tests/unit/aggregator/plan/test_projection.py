@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.plan.projection import month_table, plan_ahead, project
+from services.aggregator.plan.projection import make_plan, month_table, project
 from shared.wire.postings import Measure
 from testing.twins.curves import GRADES, NaiveCurves, batch_of
 
@@ -61,7 +61,7 @@ def test_projections_are_those_of_the_naive_twin(log, firmness, today, past_due,
 @given(logs, st.sampled_from(GRADES), st.integers(START, START + DAYS - 1), st.booleans())
 @quick
 def test_shortages_are_the_projections_below_zero_the_first_to_run_short_first(log, firmness, today, past_due):
-    plan = plan_ahead(fold(log), today)
+    plan = make_plan(fold(log), today)
     short = plan.shortages(firmness, past_due=past_due)
 
     naive = fold_naively(log)
@@ -80,7 +80,7 @@ def test_shortages_are_the_projections_below_zero_the_first_to_run_short_first(l
 @given(logs, st.integers(START, START + DAYS - 1))
 @quick
 def test_cover_is_that_of_the_naive_twin(log, today):
-    plan, naive = plan_ahead(fold(log), today), fold_naively(log)
+    plan, naive = make_plan(fold(log), today), fold_naively(log)
 
     for group, label in enumerate(plan.grouping.labels):
         days, left, next_, backorder = naive.cover(label, today)
@@ -92,20 +92,20 @@ def test_cover_is_that_of_the_naive_twin(log, today):
 
 def test_a_plan_before_the_first_watermark_has_no_groups_whatever_changes():
     curves = Curves(date(2025, 1, 1), DAYS)
-    before = plan_ahead(curves)
+    before = make_plan(curves)
     changed = curves.add(batch_of(1, [(KEY, Measure.REQUIRED, START, 1)], sources=["stargate"]))
 
-    assert plan_ahead(curves, before=before, changed=changed).grouping.labels == []
+    assert make_plan(curves, before=before, changed=changed).grouping.labels == []
 
 
 @given(logs, logs, st.integers(START, START + DAYS - 1))
 @quick
 def test_a_plan_worked_out_for_what_has_changed_is_the_plan_worked_out_anew(log, later, today):
     curves = fold(log)
-    before = plan_ahead(curves, today)
+    before = make_plan(curves, today)
     changed = curves.add(batch_of(2, later))
 
-    after, anew = plan_ahead(curves, today, before=before, changed=changed), plan_ahead(curves, today)
+    after, anew = make_plan(curves, today, before=before, changed=changed), make_plan(curves, today)
 
     assert after.grouping.labels == anew.grouping.labels
     for name in ("first_short", "first_shortage", "shortage", "overdue", "standing"):
@@ -152,7 +152,7 @@ def test_first_short_day_and_both_shortages():
 def test_days_of_cover_of_the_golden_row():
     log = of(Measure.OPENED, 95, first=START) + of(Measure.REQUIRED, 30, 30, 30, 30)
 
-    plan = plan_ahead(fold(log), START + 10)
+    plan = make_plan(fold(log), START + 10)
 
     assert plan.cover(0) == (3, 5, 30)
 
@@ -160,13 +160,13 @@ def test_days_of_cover_of_the_golden_row():
 def test_cover_ends_with_no_demand_that_it_could_not_pay():
     log = of(Measure.OPENED, 95, first=START) + of(Measure.REQUIRED, 30, 30)
 
-    assert plan_ahead(fold(log), START + 10).cover(0) == (None, 35, 0)
+    assert make_plan(fold(log), START + 10).cover(0) == (None, 35, 0)
 
 
 def test_a_balance_of_exactly_nothing_is_not_short():
     log = of(Measure.OPENED, 100, first=START) + of(Measure.REQUIRED, 100)
 
-    assert plan_ahead(fold(log), START + 10).shortages().size == 0
+    assert make_plan(fold(log), START + 10).shortages().size == 0
 
 
 def test_a_commit_counts_at_its_grade_and_the_ones_below():
@@ -207,7 +207,7 @@ def test_of_two_that_run_short_on_one_day_the_greater_shortage_comes_first():
     narvik, oslo = (KEY[0], "narvik", KEY[2]), (KEY[0], "oslo", KEY[2])
     log = of(Measure.REQUIRED, 40) + of(Measure.REQUIRED, 50, key=narvik) + of(Measure.REQUIRED, 50, key=oslo)
 
-    plan = plan_ahead(fold(log), START)
+    plan = make_plan(fold(log), START)
 
     assert [plan.grouping.labels[group][1] for group in plan.shortages()] == ["narvik", "oslo", "abilene"]
 
@@ -231,12 +231,12 @@ def test_nothing_is_projected_before_there_is_a_today_nor_after_the_horizon():
 
 def test_a_plan_goes_on_from_one_that_had_no_today():
     curves = fold([])
-    before = plan_ahead(curves)
+    before = make_plan(curves)
     changed = curves.add(batch_of(2, of(Measure.REQUIRED, 40)))
 
-    assert plan_ahead(curves, before=before, changed=changed).grouping.labels == []
+    assert make_plan(curves, before=before, changed=changed).grouping.labels == []
     curves.add(batch_of(3, [], {"samsung": START}))
-    assert plan_ahead(curves, before=before, changed=changed).shortages().tolist() == [0]
+    assert make_plan(curves, before=before, changed=changed).shortages().tolist() == [0]
 
 
 # ---------------------------------------------------------------- cases that broke other systems

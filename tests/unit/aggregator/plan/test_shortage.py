@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import LineBook
 from services.aggregator.plan.projection import project
-from services.aggregator.plan.shortage import CAUSES_MAX, ORDERS_MAX, Explanation, Peg, explain
+from services.aggregator.plan.shortage import (
+    CAUSES_MAX,
+    ORDERS_MAX,
+    PeggedSupply,
+    ShortageExplanation,
+    explain_shortage,
+)
 from shared.wire.events import FIRMNESS, StockCounted, StockOpened, StockTransferred
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.twins.curves import batch_of
@@ -47,7 +53,7 @@ def test_what_orders_lack_on_a_day_is_what_the_projection_has_below_zero(log, da
     projection = projected(curves, firmness, past_due, group)
     if projection is None:
         return
-    behind = explain(curves, lines, group, firmness, LATE, past_due=past_due)
+    behind = explain_shortage(curves, lines, group, firmness, LATE, past_due=past_due)
     brought = curves.supplied(curves.group(product=group[0], site=group[1]), curves.start - 1)[0]
     last = curves.start + len(brought) - 3
 
@@ -62,7 +68,7 @@ def test_what_orders_lack_on_a_day_is_what_the_projection_has_below_zero(log, da
         assert lack == below_zero or (falls_later and on < last)
 
 
-def comes(peg: Peg, after: int) -> bool:
+def comes(peg: PeggedSupply, after: int) -> bool:
     """Whether it comes after a day: what is overdue comes today at the earliest, which is no later than that day."""
     return peg.day is not None and peg.day > after
 
@@ -74,7 +80,7 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
 ):
     curves, lines = stand_at(fold(log, horizon=HORIZON), number(START) + day)
     today = max(curves.today, curves.start)
-    behind = explain(curves, lines, group, firmness, LATE, past_due=past_due)
+    behind = explain_shortage(curves, lines, group, firmness, LATE, past_due=past_due)
     orders = {order.name: order for order in lines.orders_of(*group)}
     supplies = {supply.name: supply for supply in lines.supplies_of(*group, firmness)}
 
@@ -107,9 +113,9 @@ def story() -> Story:
     return Story()
 
 
-def behind(story: Story, today: int, through: int = 30, firmness: str = "planned", **how: bool) -> Explanation:
+def behind(story: Story, today: int, through: int = 30, firmness: str = "planned", **how: bool) -> ShortageExplanation:
     folded = fold(sorted(story.log, key=lambda event: event.source), horizon=Horizon(date(2026, 4, 1), 60))
-    return explain(*stand_at(folded, april(today)), ABILENE, firmness, april(through), **how)
+    return explain_shortage(*stand_at(folded, april(today)), ABILENE, firmness, april(through), **how)
 
 
 def april(day: int) -> int:
@@ -125,9 +131,9 @@ def test_an_order_is_covered_in_part_late_in_part_and_short_in_part(story):
 
     assert (short.event, short.due, short.wafers, short.short) == (order.id, april(12), 100, 10)
     assert short.pegs == [
-        Peg(None, None, None, 30, 0),
-        Peg(("samsung", "shipment/HBM4-12H", "s"), sent.id, april(11), 20, 0),
-        Peg(("samsung", "supply.committed", "c"), commit.id, april(15), 40, 3),
+        PeggedSupply(None, None, None, 30, 0),
+        PeggedSupply(("samsung", "shipment/HBM4-12H", "s"), sent.id, april(11), 20, 0),
+        PeggedSupply(("samsung", "supply.committed", "c"), commit.id, april(15), 40, 3),
     ]
 
 
@@ -154,7 +160,7 @@ def test_what_is_overdue_comes_today_at_the_earliest(story):
     commit = story.commit(1, 50, 4)
     (order,) = behind(story, today=8, past_due=True).orders
 
-    assert order.pegs == [Peg(("samsung", "supply.committed", "c"), commit.id, april(4), 50, 2)]
+    assert order.pegs == [PeggedSupply(("samsung", "supply.committed", "c"), commit.id, april(4), 50, 2)]
 
 
 @pytest.mark.parametrize(("firmness", "short"), [("planned", []), ("firm", []), ("immediate", [50])])
@@ -171,7 +177,7 @@ def test_what_came_ahead_of_the_slowest_source_is_at_hand_from_its_day(story):
     story.receive(7, 50)
     (order,) = behind(story, today=4).orders
 
-    assert (order.short, order.pegs) == (0, [Peg(None, None, april(7), 50, 2)])
+    assert (order.short, order.pegs) == (0, [PeggedSupply(None, None, april(7), 50, 2)])
     assert behind(story, today=8).orders == []
 
 
@@ -181,7 +187,7 @@ def test_what_is_counted_away_later_was_never_there_to_give(story):
     story.order(1, 50, 5)
     (order,) = behind(story, today=4).orders
 
-    assert (order.short, order.pegs) == (30, [Peg(None, None, None, 20, 0)])
+    assert (order.short, order.pegs) == (30, [PeggedSupply(None, None, None, 20, 0)])
 
 
 def test_what_comes_makes_up_for_what_is_overdrawn_before_it_serves_an_order(story):
@@ -193,7 +199,7 @@ def test_what_comes_makes_up_for_what_is_overdrawn_before_it_serves_an_order(sto
 
     assert found.overdrawn == 30
     assert [(order.short, order.pegs) for order in found.orders] == [
-        (10, [Peg(("samsung", "supply.committed", "c"), commit.id, april(10), 40, 0)])
+        (10, [PeggedSupply(("samsung", "supply.committed", "c"), commit.id, april(10), 40, 0)])
     ]
 
 
@@ -202,7 +208,7 @@ def test_a_today_before_the_horizon_is_its_first_day(story):
     story.order(1, 50, 12)
     commit = story.commit(1, 50, 1)
     folded = fold(sorted(story.log, key=lambda event: event.source), horizon=Horizon(date(2026, 4, 5), 60))
-    found = explain(*stand_at(folded, number(date(2026, 3, 20))), ABILENE, "planned", april(30))
+    found = explain_shortage(*stand_at(folded, number(date(2026, 3, 20))), ABILENE, "planned", april(30))
 
     assert [supply.event for supply in found.overdue] == [commit.id]
     assert [order.short for order in found.orders] == [50]
@@ -223,6 +229,6 @@ def test_of_long_lists_the_first_are_told_and_how_many_there_are(story):
 def test_a_product_that_nobody_ever_spoke_of_has_nothing_behind_it(story):
     story.order(1, 50, 12)
     folded = fold(story.log, horizon=HORIZON)
-    found = explain(*stand_at(folded, april(3)), ("HBM4-12H", "nowhere"), "planned", april(30))
+    found = explain_shortage(*stand_at(folded, april(3)), ("HBM4-12H", "nowhere"), "planned", april(30))
 
-    assert found == Explanation([], 0, [], [], 0, 0)
+    assert found == ShortageExplanation([], 0, [], [], 0, 0)

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
-from services.aggregator.live.view import Reading
+from services.aggregator.live.view import LiveView
 from services.console.http.pages import routes
 from services.console.live.feed import Live
 from services.console.live.upstream import Peers
@@ -93,7 +93,7 @@ def over(log: list[Any]) -> tuple[Get, Get]:
     curves = Curves(date(2025, 1, 1), DAYS)
     if log:
         curves.add(batch_of(1, log, {"samsung": TODAY - 1, "skhynix": TODAY - 1}, ["samsung", "skhynix"]))
-    aggregator = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: Reading(FoldState(curves)), no_past)))
+    aggregator = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: LiveView(FoldState(curves)), no_past)))
 
     async def ask(path: str, query: dict[str, str], transport: httpx.ASGITransport) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://asked") as client:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
-from services.aggregator.live.view import Reading
+from services.aggregator.live.view import LiveView
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
@@ -64,7 +64,7 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         service = Service("aggregator", AggregatorSettings(**settings()))
         curves = Curves()
         curves.add(batch_of(1, [], {"samsung": 20_500}, ["samsung"]))
-        service.routes += routes(lambda: Reading(FoldState(curves)), no_past)
+        service.routes += routes(lambda: LiveView(FoldState(curves)), no_past)
         return service
 
     stack = {

@@ -1,0 +1,102 @@
+"""Loop that folds the ledger's postings and publishes the balances of the keys they change."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from services.aggregator.fold.curves import Gap
+from services.aggregator.fold.state import FoldState
+from services.aggregator.kernels.curves import Index
+from services.aggregator.live.catch_up import fetch_missing
+from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
+from services.aggregator.live.view import LiveView
+from shared.http.peers import Caller
+from shared.service.service import Entry, Service, publish_entries
+from shared.wire.postings import PostingBatch
+from shared.wire.streams import BALANCES
+
+_NO_KEYS = np.empty(0, dtype=np.int64)
+
+
+class FoldLoop:
+    """Folds each batch of the stream once, in order; batches that the stream has lost come from the ledger."""
+
+    def __init__(
+        self, service: Service, view: LiveView, make_state: Callable[[], FoldState], ledger_url: str, caller: Caller
+    ) -> None:
+        self.service, self.view, self.make_state = service, view, make_state
+        self.ledger_url, self.caller = ledger_url, caller
+        self.meters = AggregatorMeters(service, view)
+        self.published_position = 0  # the batch whose balances are on their stream
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the balances of all that is folded are on their stream."""
+        return self.published_position == self.view.state.curves.position
+
+    def adopt(self, state: FoldState) -> None:
+        """Go on from a restored state, whose balances were published before it was written."""
+        self.view.replace(state)
+        self.published_position = state.curves.position
+        self.service.readers[0].begin_behind(f"{state.curves.epoch}-{self.published_position}")
+
+    async def roll_balances(self, entries: list[Entry]) -> None:
+        """Fold the batches of one read, then publish the balances of the keys that changed."""
+        began = time.perf_counter()
+        batches: list[PostingBatch] = []
+        changed: list[Index] = []
+        async with self.view.fold_lock:
+            for _, body in entries:
+                batches.append(PostingBatch.model_validate_json(body))
+                changed = await self._fold(batches[-1], changed)
+                await asyncio.sleep(0)  # between two batches the state is whole: HTTP queries get their turn
+        keys = np.unique(np.concatenate([_NO_KEYS, *changed]))
+        curves = self.view.state.curves
+        oldest = min((batch.told for batch in batches if batch.told is not None), default=None)
+        self.view.note_changes(keys)
+        if keys.size:
+            await publish_entries(self.service.redis, [(BALANCES, curves.balances(keys, oldest).encode(), "*")])
+        self.published_position = curves.position
+        count = sum(len(batch.wafers) for batch in batches)
+        ms = elapsed_ms(began)
+        lag_ms = None if oldest is None else max(0, time.time_ns() // 1_000_000 - oldest // 1000)
+        self.meters.count(count, ms, lag_ms)
+        self.service.tally.info(
+            "balances_rolled",
+            position=curves.position,
+            batches=len(batches),
+            postings=count,
+            balances=int(keys.size),
+            lag_ms_max=lag_ms or 0,
+            ms=ms,
+            ms_max=ms,
+        )
+
+    async def _fold(self, batch: PostingBatch, changed: list[Index]) -> list[Index]:
+        """Return the keys changed so far and by this batch; another store's batch replaces the state and its keys."""
+        epoch = self.view.state.curves.epoch
+        if epoch is not None and batch.epoch < epoch:
+            return changed  # an earlier store left it on the stream
+        if epoch is not None and batch.epoch > epoch:
+            self.service.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
+            self.view.replace(self.make_state())
+            changed = []
+        return changed + await self._fold_behind_gap(batch)
+
+    async def _fold_behind_gap(self, batch: PostingBatch) -> list[Index]:
+        """Fold one batch; where the stream has a gap before it, fold the missing batches of the ledger first."""
+        state, log = self.view.state, self.service.log
+        try:
+            return [state.add(batch)]
+        except Gap as gap:
+            log.warning("gap_found", reason=str(gap), position=state.curves.position)
+        began = time.perf_counter()
+        changed = []
+        async for missing in fetch_missing(state.curves, batch, self.ledger_url, self.caller):
+            if missing.epoch > batch.epoch:
+                return []  # an earlier store left this batch on the stream; those of the new store follow it
+            changed.append(state.add(missing))
+        log.info("gap_closed", position=state.curves.position, batches=len(changed), ms=elapsed_ms(began))
+        return [*changed, state.add(batch)]
