@@ -320,7 +320,7 @@ def test_churn():
 
 
 def test_each_number_says_where_it_comes_from_and_where_it_is_shown():
-    last = list(NUMBERS).index("Whether a word was kept")  # which says for all below it where they are shown
+    last = list(NUMBERS).index("Supplier performance")  # names the commands for all numbers below it
     numbers = {heading: text for heading, text in NUMBERS.items() if tables(text) or "*Source*" in text}
 
     for place, (heading, text) in enumerate(NUMBERS.items()):
