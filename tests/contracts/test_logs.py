@@ -80,7 +80,7 @@ def rows(heading: str) -> list[list[str]]:
 
 def said_by_the_page() -> Lines:
     page: Lines = {}
-    for name, who, level, fields, means, do in rows("What each line means, and what to do"):
+    for name, who, level, fields, means, do in rows("The lines"):
         key = (name.strip("`"), who, level)
         assert key not in page, f"{key} stands twice in {PAGE.name}"
         assert means, f"{key}: what does it mean?"

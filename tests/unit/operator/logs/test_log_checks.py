@@ -117,7 +117,7 @@ def test_who_is_expected_and_never_spoke_is_missing() -> None:
 
 
 def test_the_page_lists_every_sign_and_no_other() -> None:
-    part = PAGE.read_text().split("\n## What the log tells by itself\n")[1].split("\n## ")[0]
+    part = PAGE.read_text().split("\n## Signs that need a person\n")[1].split("\n## ")[0]
 
     assert set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) == {sign for sign, _, _ in TROUBLED} | {
         "silent",
