@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.aggregator.fold.curves import OPEN, Curves
-from services.aggregator.plan.projection import Projection, project
 from services.ledger.store.database import Database
 from services.ledger.store.migrating import migrate
 from services.ledger.store.postgres import PostgresDatabase
@@ -24,6 +23,7 @@ from shared.wire.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event
 from shared.wire.postings import Measure, PostingBatch, Recorded
 from shared.wire.refusal import Refusal
 from shared.wire.streams import Role, said
+from testing.projection import Projection, project
 
 Spoken = Event | dict[str, Any]
 """An event, or a CloudEvent that need not be one."""

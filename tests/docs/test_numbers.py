@@ -8,8 +8,9 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.fill_rate import fill_rate
+from services.aggregator.plan.months import month_table
 from services.aggregator.plan.performance import bias, measure_performance, slip
-from services.aggregator.plan.projection import make_plan, month_table, project
+from services.aggregator.plan.projection import make_plan
 from shared.play.voice import Voice
 from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
 from shared.wire.days import day_number
@@ -23,6 +24,7 @@ from shared.wire.events import (
 )
 from shared.wire.postings import Measure
 from testing.fold import Folded, Horizon, fold
+from testing.projection import project
 from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables
 

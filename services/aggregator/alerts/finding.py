@@ -130,7 +130,7 @@ def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[A
 
 def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:
     assert plan.today is not None
-    for group in np.flatnonzero(plan.standing[ON_HAND] < 0).tolist():
+    for group in np.flatnonzero(plan.figures[ON_HAND] < 0).tolist():
         yield Alert("stock_negative", plan.grouping.labels[group], plan.today - 1, {"wafers": -plan.on_hand(group)})
 
 
@@ -168,11 +168,11 @@ def _shortages(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]
 
 def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]:
     assert plan.today is not None
-    days = plan.standing[COVER_DAYS]
+    days = plan.figures[COVER_DAYS]
     for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_ones(plan, thresholds)).tolist():
         cover = plan.cover(group)
         assert cover.days is not None
-        owed = max(0, int(plan.standing[OUTSTANDING, group] - plan.standing[ON_HAND, group]))  # before today
+        owed = max(0, int(plan.figures[OUTSTANDING, group] - plan.figures[ON_HAND, group]))  # before today
         detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": owed + cover.next - cover.left}
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 

@@ -16,6 +16,7 @@ from services.aggregator.http.queries import BUCKETS, DETAILED_MAX, PAGE_MAX
 from services.aggregator.kernels.curves import Index
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.fill_rate import order_fill_rate
+from services.aggregator.plan.months import month_table
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import (
     Row,
@@ -28,7 +29,7 @@ from services.aggregator.plan.overviews import (
     timeline_months,
 )
 from services.aggregator.plan.performance import measure_performance
-from services.aggregator.plan.projection import SupplyPlan, make_plan, month_table
+from services.aggregator.plan.projection import SupplyPlan, make_plan
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.terms import PARTS, Part

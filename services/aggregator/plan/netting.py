@@ -1,7 +1,6 @@
 """Netting: what of a forecast the orders have not consumed yet, and which changes the time fences allow."""
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from numpy.typing import ArrayLike
 
@@ -10,27 +9,6 @@ from services.aggregator.kernels.curves import Wafers
 from services.aggregator.plan.checks import whole_wafers
 
 Zone = Literal["frozen", "tradeoff", "free"]
-
-
-class Change(NamedTuple):
-    """A revision of a line; days are days since 1970."""
-
-    line: str
-    said: int  # day on which it was said: the zones are counted from it
-    due_before: int
-    due_after: int
-    wafers_before: int
-    wafers_after: int
-    reason: str = ""
-    automatic: bool = False  # nobody has decided it
-
-
-class Violation(NamedTuple):
-    """A change that the time fences do not allow."""
-
-    change: Change
-    zone: Zone
-    rule: Literal["automatic_in_frozen", "reason_missing"]
 
 
 def net_forecast(gross: ArrayLike, orders: ArrayLike, early: int, late: int, frozen: int = 0) -> Wafers:
@@ -68,21 +46,3 @@ def zone_of(day: int, today: int, frozen_days: int, tradeoff_days: int) -> Zone:
     if day < today + frozen_days:
         return "frozen"
     return "tradeoff" if day < today + frozen_days + tradeoff_days else "free"
-
-
-def violations(changes: Iterable[Change], frozen_days: int, tradeoff_days: int) -> list[Violation]:
-    """Return the changes that break a rule, in their order, each with the first rule it breaks.
-
-    In the frozen zone nothing changes automatically; there and in the trade-off zone a change needs a reason. A change
-    lies in the zone of the earlier of its two due days, as of the day it was said. What says the same again is none.
-    """
-    found = []
-    for change in changes:
-        if (change.due_before, change.wafers_before) == (change.due_after, change.wafers_after):
-            continue
-        zone = zone_of(min(change.due_before, change.due_after), change.said, frozen_days, tradeoff_days)
-        if zone == "frozen" and change.automatic:
-            found.append(Violation(change, zone, "automatic_in_frozen"))
-        elif zone != "free" and not change.reason:
-            found.append(Violation(change, zone, "reason_missing"))
-    return found

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple, Unpack
 from services.aggregator.fold.curves import Curves, Grouping, Only
 from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
+from services.aggregator.plan.months import MonthOnReceipt, month_table
 from services.aggregator.plan.performance import ProductPerformance, measure_performance
-from services.aggregator.plan.projection import MonthOnReceipt, SupplyPlan, month_table
+from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from services.aggregator.terms import LAGS
 from shared.wire.days import date_of, day_number, iso_day, next_month

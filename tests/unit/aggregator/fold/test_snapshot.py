@@ -13,7 +13,8 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
 from services.aggregator.fold.state import FoldState
-from services.aggregator.plan.projection import make_plan, month_table
+from services.aggregator.plan.months import month_table
+from services.aggregator.plan.projection import make_plan
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
 from shared.wire.postings import LINE_EVENTS, Measure
@@ -79,7 +80,7 @@ def test_a_restored_state_is_the_one_that_was_kept_and_goes_on(log, marks, later
             assert (mine == theirs).all()
         assert restored.balances(np.arange(len(curves.keys))) == curves.balances(np.arange(len(curves.keys)))
         assert restored.rolling(START + 30, 30, "receipt", PARTS) == curves.rolling(START + 30, 30, "receipt", PARTS)
-        assert (make_plan(restored, START + 9).standing == make_plan(curves, START + 9).standing).all()
+        assert (make_plan(restored, START + 9).figures == make_plan(curves, START + 9).figures).all()
         assert month_table(restored, FIRST_DAY, FIRST_DAY) == month_table(curves, FIRST_DAY, FIRST_DAY)
         if each == 0:
             batch = batch_of(curves.position + 1, later, {}, ["skhynix"])

@@ -23,7 +23,7 @@ MEASURES = [
     Measure.OPEN_FIRM,
     Measure.TRANSIT_DUE,
 ]
-TABLES = ("first_short", "first_shortage", "shortage", "overdue", "standing")
+TABLES = ("first_short", "first_shortage", "shortage", "overdue", "figures")
 
 
 def batches(seed: int, count: int):

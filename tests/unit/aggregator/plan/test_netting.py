@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.plan.checks import WAFERS_SUM_MAX
-from services.aggregator.plan.netting import Change, net_forecast, violations, zone_of
+from services.aggregator.plan.netting import net_forecast, zone_of
 
 quick = settings(max_examples=150, deadline=None)
 TODAY = 20_000
@@ -30,10 +30,6 @@ def naive_net(gross, orders, early, late, frozen):
                     net[other] -= 1
                     break
     return [0 if bucket < frozen else wafers for bucket, wafers in enumerate(net)]
-
-
-def changed(due_before=TODAY, due_after=TODAY, before=100, after=90, **rest):
-    return Change("C-1", TODAY, due_before, due_after, before, after, **rest)
 
 
 @pytest.mark.parametrize(("early", "late"), [(1, 1), (2, 2), (4, 4)])
@@ -133,27 +129,3 @@ def test_without_fences_only_the_past_is_frozen():
 def test_a_zone_of_less_than_no_days_is_refused(fences):
     with pytest.raises(ValueError, match="zone"):
         zone_of(TODAY, TODAY, *fences)
-
-
-@pytest.mark.parametrize(
-    ("change", "rules"),
-    [
-        (changed(automatic=True, reason="yield"), [("frozen", "automatic_in_frozen")]),
-        (changed(reason="yield"), []),
-        (changed(), [("frozen", "reason_missing")]),
-        (changed(TODAY + 9, TODAY + 9), [("tradeoff", "reason_missing")]),
-        (changed(TODAY + 9, TODAY + 9, reason="yield", automatic=True), []),
-        (changed(TODAY + 30, TODAY + 9), [("tradeoff", "reason_missing")]),  # moved into the zone
-        (changed(TODAY + 9, TODAY + 30), [("tradeoff", "reason_missing")]),  # and out of it
-        (changed(TODAY + 30, TODAY + 40), []),
-        (changed(after=100, automatic=True), []),  # says the same again
-    ],
-)
-def test_the_fences_forbid_what_is_automatic_first_and_then_what_has_no_reason(change, rules):
-    assert [(each.zone, each.rule) for each in violations([change], 7, 14)] == rules
-
-
-def test_violations_come_in_the_order_of_the_changes():
-    changes = [changed(automatic=True), changed(reason="yield"), changed(TODAY + 9, TODAY + 9)]
-
-    assert [each.change for each in violations(changes, 7, 14)] == [changes[0], changes[2]]

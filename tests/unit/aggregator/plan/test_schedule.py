@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.plan.projection import project
 from services.aggregator.plan.schedule import schedule
 from shared.wire.postings import Measure
+from testing.projection import project
 from testing.twins.curves import GRADES, batch_of
 
 START, DAYS = 20_089, 90  # 2025-01-01 to 2025-03-31

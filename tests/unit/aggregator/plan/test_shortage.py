@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import LineBook
-from services.aggregator.plan.projection import project
 from services.aggregator.plan.shortage import (
     CAUSES_MAX,
     ORDERS_MAX,
@@ -21,6 +20,7 @@ from services.aggregator.plan.shortage import (
 )
 from shared.wire.events import FIRMNESS, StockCounted, StockOpened, StockTransferred
 from testing.fold import EPOCH, Folded, Horizon, fold
+from testing.projection import project
 from testing.twins.curves import batch_of
 from testing.twins.ledger import number
 from tests.unit.aggregator.fold.test_lines import GROUPS, KEY, Story, told
