@@ -12,7 +12,8 @@ from services.console.live.feed import Live
 from services.console.live.upstream import Peers
 from shared.http.peers import read_caller
 from shared.process.settings import ServiceSettings
-from shared.service.service import Entry, Service, entry_order
+from shared.service.entries import Entry, entry_order
+from shared.service.service import Service
 from shared.wire.streams import ALERTS, BALANCES, DATA
 
 
@@ -50,7 +51,7 @@ def build_app(settings: ConsoleSettings) -> Service:
             last = await service.redis.xrevrange(reader.stream, count=1)
             if last:
                 number, fields = cast(tuple[bytes, dict[bytes, bytes]], last[0])
-                reader.begin_behind(number.decode())
+                reader.start_after(number.decode())
                 if reader.stream == BALANCES:  # whose ids are times
                     live.begin(fields[DATA.encode()], max(0.0, time.time() - entry_order(number.decode())[0] / 1000))
 

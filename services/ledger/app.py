@@ -34,7 +34,9 @@ from shared.http.access import AUDIT
 from shared.process.credentials import postgres_login
 from shared.process.log import REFUSALS_SAID_MAX
 from shared.process.settings import ServiceSettings
-from shared.service.service import TIMES_S, Entry, Reader, Service, entry_order, publish_entries
+from shared.service.entries import Entry, entry_order, publish_entries
+from shared.service.readers import Reader
+from shared.service.service import TIME_BUCKETS_S, Service
 from shared.wire.days import DAY_US
 from shared.wire.events import ReasonCode
 from shared.wire.streams import DATA, POSTINGS, Role, recorded, said
@@ -368,10 +370,13 @@ class _Meters:
         told = Gauge("waferline_ledger_told", "The last batch told on the streams", registry=service.registry)
         told.set_function(lambda: self.position)
         self.work = Histogram(
-            "waferline_recording_seconds", "Time a batch takes", registry=service.registry, buckets=TIMES_S
+            "waferline_recording_seconds", "Time a batch takes", registry=service.registry, buckets=TIME_BUCKETS_S
         )
         self.lag = Histogram(
-            "waferline_recording_lag_seconds", "From stream to store", registry=service.registry, buckets=TIMES_S
+            "waferline_recording_lag_seconds",
+            "From stream to store",
+            registry=service.registry,
+            buckets=TIME_BUCKETS_S,
         )
         for source in sources:  # a counter that begins at 1 is no rise to who watches it: all begin at 0
             self.events.labels(source)

@@ -22,7 +22,8 @@ from shared.party.outbox import Outbox, Said
 from shared.play.scenario import Variant
 from shared.process.log import REFUSALS_SAID_MAX
 from shared.process.settings import ServiceSettings
-from shared.service.service import Entry, Service, publish_entries
+from shared.service.entries import Entry, publish_entries
+from shared.service.service import Service
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch, Row, read_entry
 from shared.wire.days import DAY_US, day_number, microseconds
 from shared.wire.events import Event

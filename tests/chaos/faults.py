@@ -21,7 +21,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from shared.party.intake import INTAKE_BYTES_MAX
 from shared.process.acl import User, users
-from shared.service.service import SILENT_MAX_S
+from shared.service.readers import SOCKET_SILENCE_MAX_S
 from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.events import Event
 from shared.wire.streams import BALANCES, DATA, POSTINGS, recorded, said
@@ -251,7 +251,7 @@ def cut_network(rig: Rig, chance: random.Random, kills: int) -> Tried:
                 time.sleep(seconds)
                 proxy.heal()
                 # each service finds its own lost connection where it next speaks: the party, the ledger, the aggregator
-                due = (3 if way == "lost" else 1) * SILENT_MAX_S + 2
+                due = (3 if way == "lost" else 1) * SOCKET_SILENCE_MAX_S + 2
                 took = rig.until_heard(f"it goes on after the network was {way} for {seconds:.1f} s", due)
                 slowest[way] = max(slowest[way], took)
                 rig.advance(f"cuts: {way}, {n + 1} of {times}, {seconds:.1f} s, recovered after {took:.1f} s")

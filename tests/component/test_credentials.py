@@ -13,7 +13,8 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from services.operator.stack.provisioning import provision
 from shared.process.credentials import CredentialsError, redis_address
 from shared.process.settings import ServiceSettings
-from shared.service.service import Entry, Service, publish_entries
+from shared.service.entries import Entry, publish_entries
+from shared.service.service import Service
 from shared.wire.streams import POSTINGS, recorded, said
 from testing.servers.redis import deployed_redis
 

@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 
 from services.operator.stack.stack import Stack
 from shared.process.settings import ServiceSettings
-from shared.service.service import Entry, Service, entry_order, publish_entries
+from shared.service.entries import Entry, entry_order, publish_entries
+from shared.service.service import Service
 from shared.wire.streams import DATA
 
 STREAM = "wafers:{0}:tried"
@@ -152,14 +153,14 @@ async def test_health_says_no_while_an_entry_waits_and_yes_again_after(service: 
         await released.wait()
 
     async with running(service):
-        assert (await service.health()).well
+        assert (await service.health.check()).well
         say(service, b"waits")
-        assert (await service.health()).well  # it has only just come
+        assert (await service.health.check()).well  # it has only just come
         await asyncio.sleep(0.2)
-        waiting = await service.health()
+        waiting = await service.health.check()
         released.set()
         await until(lambda: service.readers[0].entries == 1)
-        after = await service.health()
+        after = await service.health.check()
 
     assert (waiting.well, waiting.detail["waiting"]) == (False, [STREAM])
     assert after.well

@@ -59,7 +59,7 @@ def said_by_the_code() -> Lines:
             fields = said[call.args[0].value, who_says(path), call.func.attr]
             for keyword in call.keywords:
                 if keyword.arg is None:
-                    assert ast.unparse(keyword.value) == "self.facts()", (
+                    assert ast.unparse(keyword.value) == "service.facts()", (
                         f"{where}: fields are named where they are said"
                     )
                 else:

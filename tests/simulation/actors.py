@@ -10,7 +10,7 @@ from services.aggregator.fold.curves import Curves, Gap
 from services.ledger.store.recording import record_entries
 from services.ledger.store.store import Fenced, Store
 from shared.party.outbox import Outbox
-from shared.service.service import entry_order
+from shared.service.entries import entry_order
 from shared.wire.postings import PostingBatch, Recorded
 from shared.wire.streams import POSTINGS, recorded, said
 from tests.simulation.faults import Crash

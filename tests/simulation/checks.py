@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from services.aggregator.fold.curves import Curves
 from services.operator.record.proof import verify
-from shared.service.service import entry_order
+from shared.service.entries import entry_order
 from shared.wire.batch import Row
 from shared.wire.days import day_number
 from shared.wire.events import Event, SourceAdvanced

@@ -10,7 +10,7 @@ from services.aggregator.fold.curves import Curves
 from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.sqlite import SqliteDatabase
 from services.ledger.store.store import Head, Store
-from shared.service.service import Entry
+from shared.service.entries import Entry
 from shared.wire.postings import PostingBatch
 from testing.fold import fresh_store
 from tests.simulation import actors, world

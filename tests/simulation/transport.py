@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from shared.service.service import Entry, entry_order
+from shared.service.entries import Entry, entry_order
 
 Order = tuple[int, int]
 

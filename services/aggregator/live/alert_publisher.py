@@ -10,7 +10,8 @@ from redis.exceptions import ResponseError
 from services.aggregator.alerts.published import PublishedAlerts
 from services.aggregator.live.view import LiveView
 from shared.process.log import REFUSALS_SAID_MAX
-from shared.service.service import Service, entry_order, publish_entries
+from shared.service.entries import entry_order, publish_entries
+from shared.service.service import Service
 from shared.wire.alerts import SUBJECTS, AlertBatch
 from shared.wire.streams import ALERTS, DATA, POSTINGS
 

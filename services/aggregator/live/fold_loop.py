@@ -13,7 +13,8 @@ from services.aggregator.live.catch_up import fetch_missing
 from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
 from services.aggregator.live.view import LiveView
 from shared.http.peers import Caller
-from shared.service.service import Entry, Service, publish_entries
+from shared.service.entries import Entry, publish_entries
+from shared.service.service import Service
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import BALANCES
 
@@ -40,7 +41,7 @@ class FoldLoop:
         """Go on from a restored state, whose balances were published before it was written."""
         self.view.replace(state)
         self.published_position = state.curves.position
-        self.service.readers[0].begin_behind(f"{state.curves.epoch}-{self.published_position}")
+        self.service.readers[0].start_after(f"{state.curves.epoch}-{self.published_position}")
 
     async def roll_balances(self, entries: list[Entry]) -> None:
         """Fold the batches of one read, then publish the balances of the keys that changed."""

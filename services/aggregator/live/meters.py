@@ -5,7 +5,7 @@ import time
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.aggregator.live.view import LiveView
-from shared.service.service import TIMES_S, Service
+from shared.service.service import TIME_BUCKETS_S, Service
 
 
 class AggregatorMeters:
@@ -18,10 +18,13 @@ class AggregatorMeters:
         planned = Gauge("waferline_plan_position", "The batch that the plan is of", registry=service.registry)
         planned.set_function(lambda: view.plan.position)
         self.work = Histogram(
-            "waferline_rolling_seconds", "Time a read takes", registry=service.registry, buckets=TIMES_S
+            "waferline_rolling_seconds", "Time a read takes", registry=service.registry, buckets=TIME_BUCKETS_S
         )
         self.lag = Histogram(
-            "waferline_rolling_lag_seconds", "From stream to balance", registry=service.registry, buckets=TIMES_S
+            "waferline_rolling_lag_seconds",
+            "From stream to balance",
+            registry=service.registry,
+            buckets=TIME_BUCKETS_S,
         )
 
     def count(self, postings: int, ms: float, lag_ms: float | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import orjson
 
-from shared.service.service import Entry
+from shared.service.entries import Entry
 
 _TOLD_EVERY_S = 0.25
 _STILL_HERE_S = 15.0

@@ -23,6 +23,7 @@ from services.supplier.app import build_app as build_supplier
 from shared.http.access import digest_of
 from shared.party import party
 from shared.play.voice import Voice
+from shared.service.health import HealthMonitor
 from shared.service.service import Service
 from shared.wire.events import SourceAdvanced
 from testing.servers.certificates import Authority
@@ -54,7 +55,7 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         return {}
 
     monkeypatch.setattr(party, "_VERDICT_WAIT_S", 0.01)  # no ledger hears it
-    monkeypatch.setattr(Service, "lags", no_lags)
+    monkeypatch.setattr(HealthMonitor, "lags", no_lags)
 
     def settings() -> dict[str, Any]:
         door = {"http_port": free_port(), "http_tokens_file": tmp_path / "tokens"}

@@ -26,6 +26,7 @@ from shared.http import access
 from shared.http.access import OPEN, ScopedRoute, digest_of, read_tokens
 from shared.process.credentials import CredentialsError
 from shared.process.settings import ServiceSettings
+from shared.service.health import HealthMonitor
 from shared.service.service import Service
 
 SERVICES = ("ledger", "aggregator", "console", "supplier", "datacenter")
@@ -93,7 +94,7 @@ def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_lags(self: Service) -> dict[str, Any]:
         return {}
 
-    monkeypatch.setattr(Service, "lags", no_lags)
+    monkeypatch.setattr(HealthMonitor, "lags", no_lags)
 
 
 async def request(built: Service, method: str, path: str, token: str | None = None, **headers: str) -> httpx.Response:

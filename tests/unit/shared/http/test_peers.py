@@ -15,6 +15,7 @@ from shared.http.access import digest_of
 from shared.http.peers import expect_let_in, read_caller
 from shared.process.credentials import CredentialsError
 from shared.process.settings import ServiceSettings
+from shared.service.health import HealthMonitor
 from shared.service.service import Service
 from testing.servers.certificates import Authority
 from testing.servers.served import free_port, served
@@ -36,7 +37,7 @@ def url(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     async def no_lags(self: Service) -> dict[str, Any]:
         return {}
 
-    monkeypatch.setattr(Service, "lags", no_lags)  # there is no Redis
+    monkeypatch.setattr(HealthMonitor, "lags", no_lags)  # there is no Redis
     settings = ServiceSettings(
         http_port=free_port(), http_tokens_file=tmp_path / "tokens", tls_cert_file=certificate, tls_key_file=key
     )

@@ -1,0 +1,31 @@
+"""Stream entries: their order, and the publication of many in one round trip."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from shared.wire.streams import DATA
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+Entry: TypeAlias = tuple[str, bytes]
+"""An entry's id and body."""
+
+
+def entry_order(entry_id: str) -> tuple[int, int]:
+    """Return an entry's id as a pair that sorts as Redis sorts."""
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+async def publish_entries(
+    redis: "Redis", entries: Sequence[tuple[str, bytes, str]], *, raise_on_error: bool = True
+) -> list[Any]:
+    """Add (stream, body, id or "*") to the streams in one round trip; return each id, or the error in its place.
+
+    Raises the first error by default: a caller that does not check every result would lose an entry.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    for stream, body, entry_id in entries:
+        pipeline.xadd(stream, {DATA: body}, id=entry_id)
+    return list(await pipeline.execute(raise_on_error=raise_on_error))
