@@ -1,1 +1,1 @@
-"""The console: the page on which a planner sees whether the programme is covered."""
+"""The console: a planner's page on whether the programme is covered, until when, and by which supply."""

@@ -2,7 +2,8 @@
 
 import sys
 
-from services.console.app import ConsoleSettings, build_app
+from services.console.app import build_app
+from services.console.settings import ConsoleSettings
 from shared.process.log import configure_log
 from shared.service.service import run_service
 

@@ -22,8 +22,8 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.console.http.pages import routes
-from services.console.live.feed import Live
-from services.console.live.upstream import Peers
+from services.console.live.feed import MoveFeed
+from services.console.live.upstream import Upstream
 from services.operator.ask.asking import ask
 from services.operator.stack.stack import Stack, started
 from shared.http.access import READ, ScopedRoute
@@ -82,7 +82,7 @@ def test_from_what_is_short_to_its_cause_and_to_the_event_is_a_click_each(page: 
 
     page.locator("#first-short").click()
     expect(page.locator("#why")).to_contain_text(
-        f"{row['product']} at {row['site']} lacks {told(row['first_shortage'])}"
+        f"{row['product']} at {row['site']} is short by {told(row['first_shortage'])}"
     )
     page.locator("a.cause").first.click()
     expect(page.locator("pre")).to_contain_text(cause["event"])
@@ -100,7 +100,7 @@ def test_the_whole_page_travels_to_a_day_of_the_past_and_back(page: Page, played
     page.get_by_role("button", name="Show").click()
 
     expect(page.locator("#supply")).to_have_text(supply(as_of=PAST))
-    expect(page.locator("#live")).to_have_text("of the past, stands still")
+    expect(page.locator("#live")).to_have_text("a past state")
     assert f"as_of={PAST}" in query_of(page)
     page.get_by_role("link", name="Sites").click()
     expect(page.locator("#standing")).to_contain_text(f"As of {PAST}")
@@ -187,12 +187,12 @@ def test_five_hundred_changed_balances_are_on_the_page_within_200_ms(browser: Br
     Measured in the page: from where the answer has been read to the second frame after it was put in, when it is
     painted. What the services need before is not in it. The best of three moves, as the machine may be busy.
     """
-    live, began = Live(), (date(2025, 1, 1) - date(1970, 1, 1)).days
+    feed, began = MoveFeed(), (date(2025, 1, 1) - date(1970, 1, 1)).days
     sites, products = [f"SITE-{n:03}" for n in range(200)], [f"PRODUCT-{n}" for n in range(10)]
     curves, ended = Curves(date(2025, 1, 1), 200), ({"samsung": began + 59}, ["samsung"])
     keys = [(product, site, "samsung") for site in sites for product in products]
     curves.add(batch_of(1, [(key, Measure.REQUIRED, began + 90, 10) for key in keys], *ended))
-    live.begin(b'{"position": 1}', 0)
+    feed.start_at(b'{"position": 1}', 0)
     view = LiveView(FoldState(curves))
 
     async def move(_: Request) -> Response:
@@ -200,14 +200,14 @@ def test_five_hundred_changed_balances_are_on_the_page_within_200_ms(browser: Br
         changed = [(key, Measure.RECEIVED, began + 50, 7) for key in keys[::4]]  # of every site some
         view.note_changes(view.state.add(batch_of(position, changed, *ended)))
         await view.refresh()
-        live.hear([(f"{position}-0", b'{"position": %d}' % position)])
+        feed.publish([(f"{position}-0", b'{"position": %d}' % position)])
         return Response()
 
     def build() -> Service:
         service = Service("console", ServiceSettings(http_port=free_port()))
         asked = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: view, no_past)))
-        peers = Peers(NOBODY, "http://aggregator", "http://ledger", asked)
-        service.routes += [*routes(peers, live, {}), ScopedRoute("/move", move, scope=READ)]
+        upstream = Upstream(NOBODY, "http://aggregator", "http://ledger", asked)
+        service.routes += [*routes(upstream, feed, {}), ScopedRoute("/move", move, scope=READ)]
         return service
 
     with served(build) as url, page_of(browser, url) as page:

@@ -1,1 +1,1 @@
-"""Pages, charts, login, and the address of a view."""
+"""Pages, charts, login, and the filters in a page's address."""

@@ -1,4 +1,4 @@
-"""What a page shows: read from its address, so that the address can be sent to a colleague."""
+"""Filters of a page, held in its address, so that the address can be sent to a colleague."""
 
 import re
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ _is_day = re.compile(r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])").fullmatch
 
 
 @dataclass(frozen=True)
-class View:
-    """The filters of a page; what is empty is not asked for."""
+class Filters:
+    """The filters of a page; an empty one is not set."""
 
     product: str = ""
     site: str = ""
@@ -25,33 +25,33 @@ class View:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
-        """Return the view of an address; what is no filter of ours is left out."""
+        """Return the filters of an address; other parameters are left out."""
         return cls(**{name: query[name].strip() for name in cls.__dataclass_fields__ if name in query})
 
     def params(self, *names: str) -> dict[str, str]:
-        """Return the filters that are set, of those that a route knows."""
+        """Return `as_of` and those of the named filters that are set, as parameters of a query."""
         return {name: value for name, value in asdict(self).items() if value and name in {*names, "as_of"}}
 
     def link(self, path: str, **changes: str) -> str:
-        """Return the address of a page with these filters, some of them changed; another page begins at its start."""
+        """Return the address of a page with these filters, some of them changed; `offset` starts anew."""
         query = urlencode({name: value for name, value in (asdict(self) | {"offset": ""} | changes).items() if value})
         return f"{path}?{query}" if query else path
 
     def day_beside(self, complete_through: str, days: int) -> str:
-        """Return the day some days before or after the one that is shown: that of the address, or the last complete."""
+        """Return the day some days before or after that of the address, else after the last complete day."""
         shown = self.as_of if _is_day(self.as_of) else complete_through
         return (date.fromisoformat(shown) + timedelta(days=days)).isoformat()
 
-    def download(self, path: str, **what: str) -> str:
-        """Return the address of what a page shows, in another format."""
-        return self.link(path, offset=self.offset, **what)
+    def download(self, path: str, **format_: str) -> str:
+        """Return the address of the same page in another format."""
+        return self.link(path, offset=self.offset, **format_)
 
     @property
     def grade(self) -> str:
-        """The firmness that commits must have to be counted on."""
+        """The least firmness at which commits count."""
         return self.firmness or FIRMNESS[0]
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything is left out."""
+        """Whether a product, site or supplier is set."""
         return bool(self.product or self.site or self.supplier)

@@ -1,18 +1,18 @@
-"""The charts: Vega-Lite specifications, drawn here as SVG and PNG, so that a page needs no program to show them.
+"""Charts: Vega-Lite specifications, drawn on the server as SVG and PNG, so that a page needs no script to show them.
 
-In a page colours are CSS variables, so that a chart is dark where the page is. What differs by colour differs by
-place, dash or label, too: the colours are those of Okabe and Ito, which the colour-blind tell apart.
+In a page colours are CSS variables, so that a chart is dark where the page is. A difference in colour is a difference
+in place, dash or label, too; the colours are those of Okabe and Ito, which the colour-blind can distinguish.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
 import orjson
 import vl_convert
 
+from services.console.http.months import committed_of, is_past
 from shared.wire.events import FIRMNESS
 
 Spec = dict[str, Any]
@@ -22,21 +22,21 @@ PAPER = {
     "planned": "#d5ecfa", "demand": "#d55e00", "headline": "#cc79a7", "gap": "#e69f00", "ink": "#1c1f23",
     "soft": "#5b6570", "line": "#d9dee3", "paper": "#ffffff",
 }  # fmt: skip
-"""The colours of a picture that leaves the page; the page has its own of the same names."""
+"""Colours of a downloaded picture; the page's style sheet has variables of the same names."""
 
 SUPPLY = ("received", *reversed(FIRMNESS))
 _DEMAND = ("required", "with forecasts", "letter of intent, no supply")
-_CAME = ("received", "committed")
+_RECEIPTS = ("received", "committed")
 _WIDTH, _HALF_WIDTH, _HEIGHT = 1_130, 520, 280
 
 
 async def draw_svg(spec: Spec) -> str:
-    """Return a chart as SVG whose colours are the page's."""
+    """Return a chart as SVG in the page's colours."""
     return await asyncio.to_thread(_svg, orjson.dumps(_coloured(spec, {name: f"var(--{name})" for name in PAPER})))
 
 
 async def draw_png(spec: Spec) -> bytes:
-    """Return a chart as a picture, two pixels a point."""
+    """Return a chart as PNG, two pixels a point."""
     text = orjson.dumps(_coloured(spec, PAPER)).decode()
     return await asyncio.to_thread(vl_convert.vegalite_to_png, text, scale=2)
 
@@ -48,7 +48,7 @@ def _svg(spec: bytes) -> str:
 
 
 def months_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return supply by firmness stacked against demand, a bar a month; what is past is what was received."""
+    """Return supply by firmness against demand, a stacked bar a month; a past month shows its receipts."""
     demand = []
     is_demanded = any(row["receipt"]["due"] + row["receipt"]["forecast"] for row in months)
     orders_end = max((row["month"] for row in months if row["receipt"]["due"]), default="")
@@ -56,7 +56,7 @@ def months_chart(months: Sequence[Mapping[str, Any]], complete_through: str | No
         month, receipt = row["month"], row["receipt"]
         if month <= orders_end:
             demand.append({"month": month, "wafers": receipt["due"], "of": _DEMAND[0]})
-        if is_demanded:  # orders name no supplier: of one alone nothing is required
+        if is_demanded:  # orders name no supplier, so one supplier alone has no demand
             demand.append({"month": month, "wafers": receipt["due"] + receipt["forecast"], "of": _DEMAND[1]})
         if row["start"]["agreed"]:
             demand.append({"month": month, "wafers": row["start"]["agreed"], "of": _DEMAND[2]})
@@ -66,15 +66,15 @@ def months_chart(months: Sequence[Mapping[str, Any]], complete_through: str | No
         "encoding": {
             "x": _month_axis(),
             "y": {"field": "wafers", "type": "quantitative"},
-            "stroke": _told_apart(["@demand", "@demand", "@headline"]),
-            "strokeDash": _told_apart([[1, 0], [6, 4], [2, 3]]),
+            "stroke": _demand_channel(["@demand", "@demand", "@headline"]),
+            "strokeDash": _demand_channel([[1, 0], [6, 4], [2, 3]]),
         },
     }
     return _chart([_supply_bars(months, complete_through), lines], _today_rule(months, complete_through))
 
 
 def _supply_bars(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return a stack of bars a month: what was received where the month is over, else what is committed, by grade."""
+    """Return a stacked bar a month: receipts of a past month, else commits by grade."""
     supply = []
     for row in months:
         past, receipt = is_past(row["month"], complete_through), row["receipt"]
@@ -97,15 +97,15 @@ def _supply_bars(months: Sequence[Mapping[str, Any]], complete_through: str | No
     }
 
 
-def _told_apart(range_: list[Any]) -> Spec:
+def _demand_channel(range_: list[Any]) -> Spec:
     return {
-        "field": "of", "type": "nominal", "title": "demand, and what was only announced",
+        "field": "of", "type": "nominal", "title": "demand, and letters of intent",
         "scale": {"domain": list(_DEMAND), "range": range_}, "legend": {"labelLimit": 300},
     }  # fmt: skip
 
 
 def gap_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return the cumulative gap: received less required, and from today on what would come less what is required."""
+    """Return the cumulative gap: receipts less requirements, from today on commits less requirements."""
     values = [{"month": row["month"], "wafers": row["gap"]} for row in months]
     area = {
         "data": {"values": values},
@@ -116,16 +116,16 @@ def gap_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None)
 
 
 def site_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return what comes to a site, received or committed, month by month, against what it requires."""
-    came = [
-        {"month": row["month"], "wafers": row["received" if past else "committed"], "grade": _CAME[not past]}
+    """Return receipts or commits of a site against its requirements, month by month."""
+    receipts = [
+        {"month": row["month"], "wafers": row["received" if past else "committed"], "grade": _RECEIPTS[not past]}
         for row in months
         for past in (is_past(row["month"], complete_through),)
     ]
     needed = [{"month": row["month"], "wafers": row["due"] + row["forecast"], "of": _DEMAND[1]} for row in months]
-    scale = {"domain": list(_CAME), "range": ["@received", "@manufacturing"]}
+    scale = {"domain": list(_RECEIPTS), "range": ["@received", "@manufacturing"]}
     bars = {
-        "data": {"values": came},
+        "data": {"values": receipts},
         "mark": {"type": "bar", "width": {"band": 0.86}},
         "encoding": {
             "x": _month_axis(),
@@ -141,11 +141,11 @@ def site_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None
     return _chart([bars, line], _today_rule(months, complete_through), height=180)
 
 
-def kept_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None, most: int) -> Spec:
-    """Return what a supplier committed for each month, as it stands, and what came; `most` wafers high."""
+def performance_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None, highest: int) -> Spec:
+    """Return a supplier's commits and receipts by month; the axis is `highest` wafers high."""
     committed = [{"month": row["month"], "wafers": committed_of(row)} for row in months]
     bars = _supply_bars(months, complete_through)
-    bars["encoding"]["y"] |= {"scale": {"domain": [0, most]}}
+    bars["encoding"]["y"] |= {"scale": {"domain": [0, highest]}}
     bars["encoding"]["color"] |= {"title": None, "legend": {"columns": 3}}
     line = {
         "data": {"values": committed},
@@ -159,23 +159,18 @@ def kept_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None
     return _chart([bars, line], _today_rule(months, complete_through), height=200, width=_HALF_WIDTH)
 
 
-def committed_of(month: Mapping[str, Any]) -> int:
-    """Return what is committed for a month, at whatever grade."""
-    return sum(month["receipt"]["committed"].values())
-
-
-def age_chart(ages: Sequence[Mapping[str, Any]], most: int) -> Spec:
-    """Return what is in the fabs by the days since it was started; `most` wafers wide."""
-    values = [{"age": _age(row), "wafers": row["wafers"], "said": f"{row['wafers']:,}"} for row in ages]
+def age_chart(ages: Sequence[Mapping[str, Any]], widest: int) -> Spec:
+    """Return WIP by the days since its start; the axis is `widest` wafers wide."""
+    values = [{"age": _age(row), "wafers": row["wafers"], "label": f"{row['wafers']:,}"} for row in ages]
     order = {"field": "age", "type": "ordinal", "sort": None, "title": None, "axis": {"grid": False}}
     wafers = {"field": "wafers", "type": "quantitative", "title": None, "axis": None}
     bars = {
         "data": {"values": values},
-        "encoding": {"y": order, "x": wafers | {"scale": {"domain": [0, max(1, most) * 1.15]}}},
+        "encoding": {"y": order, "x": wafers | {"scale": {"domain": [0, max(1, widest) * 1.15]}}},
         "layer": [
             {"mark": {"type": "bar", "color": "@manufacturing", "height": {"band": 0.8}}},
             {"mark": {"type": "text", "align": "left", "dx": 4, "color": "@ink", "fontSize": 12},
-             "encoding": {"text": {"field": "said"}}},
+             "encoding": {"text": {"field": "label"}}},
         ],
     }  # fmt: skip
     return _chart([bars], [], height=24 * max(1, len(ages)), width=_HALF_WIDTH)
@@ -186,9 +181,9 @@ def _age(row: Mapping[str, Any]) -> str:
 
 
 def projected_chart(weeks: Sequence[Mapping[str, Any]]) -> Spec:
-    """Return what will be at hand at the end of each week, if what is committed comes; below zero it is lacking."""
+    """Return the projected balance at the end of each week, if all commits come; below zero is a shortage."""
     values = [
-        {"week": row["from"], "wafers": row["projected"], "is": "lacking" if row["projected"] < 0 else "at hand"}
+        {"week": row["from"], "wafers": row["projected"], "sign": "short" if row["projected"] < 0 else "on hand"}
         for row in weeks
     ]
     bars = {
@@ -198,19 +193,11 @@ def projected_chart(weeks: Sequence[Mapping[str, Any]]) -> Spec:
             "x": {"field": "week", "type": "ordinal", "title": None,
                   "axis": {"labelAngle": 0, "labelOverlap": "greedy", "labelSeparation": 12, "grid": False}},
             "y": _wafers_axis("wafers at the week's end"),
-            "color": {"field": "is", "type": "nominal", "title": None,
-                      "scale": {"domain": ["at hand", "lacking"], "range": ["@manufacturing", "@demand"]}},
+            "color": {"field": "sign", "type": "nominal", "title": None,
+                      "scale": {"domain": ["on hand", "short"], "range": ["@manufacturing", "@demand"]}},
         },
     }  # fmt: skip
     return _chart([bars, _zero()], [], height=150)
-
-
-def is_past(month: str, complete_through: str | None) -> bool:
-    """Return whether a month, YYYY-MM, is complete: its days are over and all has been said of them."""
-    if complete_through is None:
-        return False
-    day_after = date.fromisoformat(complete_through) + timedelta(days=1)
-    return month < day_after.isoformat()[:7]
 
 
 def _zero() -> Spec:
@@ -222,7 +209,7 @@ def _chart(layers: list[Spec], rule: list[Spec], height: int = _HEIGHT, width: i
     return {
         "width": width,
         "height": height,
-        "padding": {"left": 14, "right": 8, "top": 4, "bottom": 4},  # a page's letters may be wider than those here
+        "padding": {"left": 14, "right": 8, "top": 4, "bottom": 4},  # the page's letters may be wider than the server's
         "background": "@paper",
         "layer": layers + rule,
         "config": {
@@ -257,20 +244,20 @@ def _colours(field: str, names: Sequence[str], title: str) -> Spec:
 
 
 def _today_rule(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> list[Spec]:
-    """Return the line between what has been and what is to come, where it lies among the months."""
+    """Return the line at the last complete day, if its month is among those shown."""
     shown = [row["month"] for row in months]
     if complete_through is None or complete_through[:7] not in shown:
         return []
-    is_left = shown.index(complete_through[:7]) * 3 < len(shown)  # where no text has room on that side
-    mark = {"data": {"values": [{"month": complete_through[:7], "said": "complete through " + complete_through}]},
-            "encoding": {"x": _month_axis(), "text": {"field": "said"}}}  # fmt: skip
+    is_left = shown.index(complete_through[:7]) * 3 < len(shown)  # a text has no room on that side
+    mark = {"data": {"values": [{"month": complete_through[:7], "label": "complete through " + complete_through}]},
+            "encoding": {"x": _month_axis(), "text": {"field": "label"}}}  # fmt: skip
     text = {"type": "text", "y": 8, "color": "@ink", "fontSize": 12}
     text |= {"align": "left", "dx": 6} if is_left else {"align": "right", "dx": -6}
     return [mark | {"mark": {"type": "rule", "color": "@ink", "strokeDash": [3, 3]}}, mark | {"mark": text}]
 
 
 def _coloured(spec: Any, colours: Mapping[str, str]) -> Any:
-    """Return a specification with the colours that it names by "@"."""
+    """Return a specification with a colour in place of each name that begins with "@"."""
     if isinstance(spec, dict):
         return {key: _coloured(value, colours) for key, value in spec.items()}
     if isinstance(spec, list):

@@ -1,4 +1,4 @@
-"""Letting a browser in: the token that every caller needs is typed once, and then comes as a cookie."""
+"""Login of a browser: the reader types the token once, and a cookie carries it from then on."""
 
 from urllib.parse import quote
 
@@ -11,12 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.http.access import Access
 
 COOKIE = "waferline-token"
-_KEPT_S = 12 * 3600
+_COOKIE_S = 12 * 3600
 _OPEN = ("/login", "/static/")
 
 
 class TokenCookie:
-    """Presents the token of the cookie as any other caller presents it, and sends who has none to the login page."""
+    """Passes the cookie's token on as a bearer token, and sends a browser without one to the login page."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self.app = app
@@ -24,12 +24,14 @@ class TokenCookie:
 
     @classmethod
     def middleware(cls, access: Access) -> Middleware:
-        """Return what an application wraps itself in."""
+        """Return it in the form that an application takes."""
         return Middleware(cls, access=access)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        is_open = scope["type"] != "http" or scope["path"].startswith(_OPEN)  # whatever token was kept
+        is_open = scope["type"] != "http" or scope["path"].startswith(
+            _OPEN
+        )  # even with a cookie whose token was replaced
         if is_open or self.access.tokens is None:
             await self.app(scope, receive, send)
             return
@@ -43,8 +45,8 @@ class TokenCookie:
         async def answer(message: Message) -> None:
             nonlocal has_moved
             if message["type"] == "http.response.start" and message["status"] in (401, 403) and wants_page:
-                asked = scope["path"] + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
-                moved = RedirectResponse(f"/login?next={quote(asked)}", status_code=303)
+                address = scope["path"] + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+                moved = RedirectResponse(f"/login?next={quote(address)}", status_code=303)
                 has_moved = True
                 await moved(scope, receive, send)
             elif not has_moved:
@@ -53,11 +55,11 @@ class TokenCookie:
         await self.app(scope, receive, answer)
 
 
-def remember(request: Request, token: str, to: str) -> Response:
-    """Return the way to where somebody wanted to go, with the token as a cookie that no script can read."""
-    here = to if to.startswith("/") and not to.startswith("//") else "/"
-    answer = RedirectResponse(here, status_code=303)
+def store_token(request: Request, token: str, to: str) -> Response:
+    """Return a redirect to an address of this host, with the token in a cookie that no script can read."""
+    address = to if to.startswith("/") and not to.startswith("//") else "/"
+    answer = RedirectResponse(address, status_code=303)
     answer.set_cookie(
-        COOKIE, token, max_age=_KEPT_S, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+        COOKIE, token, max_age=_COOKIE_S, httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )
     return answer

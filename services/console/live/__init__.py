@@ -1,1 +1,1 @@
-"""Calls to the other services, and the feed of changes to open pages."""
+"""Calls to the other services, and the feed of moves to open pages."""

@@ -1,4 +1,4 @@
-"""What pages that are open are told: that balances or alerts have moved, not more often than one can read."""
+"""The feed to open pages: a server-sent event for each move of balances or alerts, at most four a second."""
 
 import asyncio
 import time
@@ -8,57 +8,57 @@ import orjson
 
 from shared.service.entries import Entry
 
-_TOLD_EVERY_S = 0.25
-_STILL_HERE_S = 15.0
+_PAUSE_S = 0.25  # faster than this nobody reads
+_KEEP_ALIVE_S = 15.0
 
 
-class Live:
-    """The newest position heard of, and who waits for the next."""
+class MoveFeed:
+    """The newest position on the streams, and the open pages that wait for the next one."""
 
     def __init__(self) -> None:
         self.position = 0
         self.watching = 0
-        self._heard_at = time.monotonic()
+        self._last_move = time.monotonic()
         self._moves = 0
         self._moved = asyncio.Event()
 
     @property
     def quiet_s(self) -> int:
-        """For how long nothing has moved; before anything ever has, since the start."""
-        return int(time.monotonic() - self._heard_at)
+        """Seconds since the last move; before the first move, since the start."""
+        return int(time.monotonic() - self._last_move)
 
-    def begin(self, body: bytes, quiet_s: float) -> None:
-        """Take what was told before the start for the state of things."""
+    def start_at(self, body: bytes, quiet_s: float) -> None:
+        """Start at the position of an entry that was published `quiet_s` before."""
         self.position = int(orjson.loads(body)["position"])
-        self._heard_at = time.monotonic() - quiet_s
+        self._last_move = time.monotonic() - quiet_s
 
-    def hear(self, entries: Sequence[Entry]) -> None:
-        """Take the last of some entries for the state of things."""
+    def publish(self, entries: Sequence[Entry]) -> None:
+        """Move to the position of the last entry, and wake the open pages."""
         self.position = int(orjson.loads(entries[-1][1])["position"])
-        self._heard_at = time.monotonic()
+        self._last_move = time.monotonic()
         self._moves += 1
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield where things stand, then a server-sent event for each move, and a comment where nothing moves.
+        """Yield the position, then a server-sent event for each move, and a comment where nothing moves.
 
-        The comment finds out who has left. What moves while one is told is told next: none is left out.
+        The comment detects a page that has gone. A move during the pause after an event is sent next: none is lost.
         """
         self.watching += 1
-        told = self._moves
+        sent = self._moves
         try:
             yield b"retry: 2000\nevent: standing\ndata: %d\n\n" % self.position
             while True:
                 try:
-                    async with asyncio.timeout(_STILL_HERE_S):
-                        while self._moves == told:
+                    async with asyncio.timeout(_KEEP_ALIVE_S):
+                        while self._moves == sent:
                             await self._moved.wait()
                 except TimeoutError:
                     yield b": nothing moved\n\n"
                     continue
-                told = self._moves
+                sent = self._moves
                 yield b"event: moved\ndata: %d\n\n" % self.position
-                await asyncio.sleep(_TOLD_EVERY_S)
+                await asyncio.sleep(_PAUSE_S)
         finally:
             self.watching -= 1

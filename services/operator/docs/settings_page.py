@@ -4,7 +4,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
 from services.aggregator.settings import AggregatorSettings
-from services.console.app import ConsoleSettings
+from services.console.settings import ConsoleSettings
 from services.datacenter.app import DatacenterSettings
 from services.ledger.app import LedgerSettings
 from services.operator.contracts.markdown import table

@@ -1,4 +1,4 @@
-// What a page does beyond being read: it is told when balances move, and fetches itself anew. Nothing here works out a number.
+// The live part of a page: it fetches itself anew when balances move. No number is computed here.
 
 const root = document.documentElement;
 const stored = localStorage.getItem("theme");
@@ -6,8 +6,8 @@ if (stored) root.dataset.theme = stored;
 
 const isPast = new URLSearchParams(location.search).has("as_of") && new URLSearchParams(location.search).get("as_of") !== "";
 const QUIET_MS = 60_000, PLANNED_WITHIN = 20;
-let heard = Date.now() - 1000 * (document.getElementById("live")?.dataset.quietS ?? 0);
-let told = 0, open = false, fetching = false, again = false, behind = 0;
+let lastEvent = Date.now() - 1000 * (document.getElementById("live")?.dataset.quietS ?? 0);
+let newest = 0, open = false, fetching = false, again = false, behind = 0;
 
 // ---------------------------------------------------------------- how fresh the page is
 
@@ -16,23 +16,23 @@ function ago(ms) {
   return "just now";
 }
 
-function say() {
+function showFreshness() {
   const live = document.getElementById("live");
   if (!live || isPast) return;
-  const quiet = Date.now() - heard;
+  const quiet = Date.now() - lastEvent;
   const text = !open ? `no connection, tries again; last event ${ago(quiet)}` : quiet > QUIET_MS ? `live, last event ${ago(quiet)}` : "live";
   if (live.textContent !== text) live.textContent = text;
   live.className = open ? "on" : "off";
 }
 
-// ---------------------------------------------------------------- what has changed is put in the place of what was
+// ---------------------------------------------------------------- changed parts replace the old ones
 
 function flash(cell) {
   cell.classList.remove("changed");
   requestAnimationFrame(() => cell.classList.add("changed"));
 }
 
-// Rows and parts that have a name are known by it, so that one that comes or goes changes no other.
+// Rows and parts are matched by their name, so that one that comes or goes changes no other.
 function nameOf(node) {
   return node.id || node.dataset?.key || null;
 }
@@ -77,53 +77,53 @@ async function fetchAnew() {
     renew(document.getElementById("main"), page.getElementById("main"));
     const standing = document.getElementById("standing"), next = page.getElementById("standing");
     if (standing && next) { next.querySelector("#live").replaceWith(standing.querySelector("#live").cloneNode(true)); renew(standing, next); }
-    requestAnimationFrame(() => requestAnimationFrame(() => { // it is painted by then
+    requestAnimationFrame(() => requestAnimationFrame(() => { // painted by then
       root.dataset.putMs = String(Math.round(performance.now() - put));
       root.dataset.renewed = String(Date.now());
     }));
   } catch { open = false; }
-  say();
-  behind = shown() < told ? behind + 1 : 0; // the plan is worked out behind the balances
+  showFreshness();
+  behind = shown() < newest ? behind + 1 : 0; // the plan follows behind the balances
   const wanted = again || (behind > 0 && behind < PLANNED_WITHIN);
   again = false;
-  // an aggregator that is busy is asked less often
+  // a busy aggregator gets fewer queries
   setTimeout(() => { fetching = false; if (wanted || again) { again = false; fetchAnew(); } }, wanted ? Math.max(100, 2 * (performance.now() - began)) : 0);
 }
 
-// ---------------------------------------------------------------- who tells it
+// ---------------------------------------------------------------- the feed of moves
 
 let events = null;
 
 function listen() {
   if (events || document.hidden || isPast || !document.getElementById("live")) return;
   events = new EventSource("/live");
-  events.onerror = () => { open = false; say(); };
+  events.onerror = () => { open = false; showFreshness(); };
   events.addEventListener("standing", event => {
-    told = Number(event.data);
+    newest = Number(event.data);
     const wasLost = root.dataset.lost;
     open = true;
     delete root.dataset.lost;
-    say();
-    if (wasLost || shown() !== told) fetchAnew();
+    showFreshness();
+    if (wasLost || shown() !== newest) fetchAnew();
   });
-  events.addEventListener("moved", event => { heard = Date.now(); told = Number(event.data); fetchAnew(); });
+  events.addEventListener("moved", event => { lastEvent = Date.now(); newest = Number(event.data); fetchAnew(); });
 }
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) { listen(); return; }
-  events?.close(); // a page that nobody looks at asks for nothing
+  events?.close(); // a hidden page makes no requests
   events = null;
 });
 listen();
-setInterval(() => { if (!open) root.dataset.lost = "1"; say(); retry(); }, 5_000);
+setInterval(() => { if (!open) root.dataset.lost = "1"; showFreshness(); retry(); }, 5_000);
 
-// What could not be answered is asked for again, until it is.
+// A page without an answer tries again until it has one.
 async function retry() {
   if (document.hidden || !document.querySelector("[data-retry]")) return;
-  try { if ((await fetch(location.href, { headers: { Accept: "text/html" } })).ok) location.reload(); } catch { /* the console is away, too */ }
+  try { if ((await fetch(location.href, { headers: { Accept: "text/html" } })).ok) location.reload(); } catch { /* the console does not answer either */ }
 }
 
-// ---------------------------------------------------------------- loading: a past is folded before it is shown
+// ---------------------------------------------------------------- loading: the aggregator folds a past state before it answers
 
 let waiting = 0;
 addEventListener("submit", () => leave());

@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import time
 from collections.abc import Callable
 from datetime import date
 from html.parser import HTMLParser
@@ -18,8 +17,8 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.console.http.pages import routes
-from services.console.live.feed import Live
-from services.console.live.upstream import Peers
+from services.console.live.feed import MoveFeed
+from services.console.live.upstream import Upstream
 from shared.http.peers import NOBODY
 from shared.wire.postings import Measure
 from testing.servers.served import no_past
@@ -99,9 +98,9 @@ def over(log: list[Any]) -> tuple[Get, Get]:
         async with httpx.AsyncClient(transport=transport, base_url="http://asked") as client:
             return await client.get(path, params=query or None)
 
-    def get(path: str, live: Live | None = None, **query: str) -> httpx.Response:
-        peers = Peers(NOBODY, "http://aggregator", "http://ledger", aggregator)
-        console = httpx.ASGITransport(Starlette(routes=routes(peers, live or Live(), {})))
+    def get(path: str, feed: MoveFeed | None = None, **query: str) -> httpx.Response:
+        upstream = Upstream(NOBODY, "http://aggregator", "http://ledger", aggregator)
+        console = httpx.ASGITransport(Starlette(routes=routes(upstream, feed or MoveFeed(), {})))
         return asyncio.run(ask(path, query, console))
 
     return get, lambda path, **query: asyncio.run(ask(path, query, aggregator))
@@ -112,7 +111,7 @@ def both() -> tuple[Get, Get]:
     return over(LOG)
 
 
-def told(number: int | None) -> str:
+def shown(number: int | None) -> str:
     return "–" if number is None else f"{number:,}".replace("-", "−")
 
 
@@ -122,9 +121,9 @@ def test_the_suppliers_page_says_what_the_aggregator_says(both: tuple[Get, Get])
     [row] = ask("/suppliers", supplier="samsung", lag="56").json()["rows"]
 
     assert html.row("yield") == [f"{row['yield']['percent']} %"]
-    assert html.row("committed, due") == [told(row["wafers_due"])]
+    assert html.row("committed, due") == [shown(row["wafers_due"])]
     assert [html.row(f"{age['from_days']} ")[-1] for age in row["wip_by_age"]] == [
-        told(age["wafers"]) for age in row["wip_by_age"]
+        shown(age["wafers"]) for age in row["wip_by_age"]
     ]
 
 
@@ -142,7 +141,7 @@ def test_the_programme_as_csv_is_the_table_of_its_page(both: tuple[Get, Get]) ->
     rows = list(csv.DictReader(StringIO(answer.text)))
     assert [row["month"] for row in rows] == [row[0] for row in page.rows if row[0].startswith("2025-")]
     for row in rows:
-        assert page.row(row["month"])[-2:] == [told(int(row[name])) for name in ("cumulative_gap", "letter_of_intent")]
+        assert page.row(row["month"])[-2:] == [shown(int(row[name])) for name in ("cumulative_gap", "letter_of_intent")]
     assert answer.headers["content-disposition"] == 'attachment; filename="waferline-programme-1.csv"'
 
 
@@ -193,11 +192,11 @@ def test_of_one_supplier_alone_there_is_no_demand_and_no_gap(both: tuple[Get, Ge
 
 
 def test_a_page_says_how_old_it_is_and_one_of_the_past_that_it_stands_still(both: tuple[Get, Get]) -> None:
-    get, live = both[0], Live()
-    live.begin(b'{"position": 1}', quiet_s=250)
+    get, feed = both[0], MoveFeed()
+    feed.start_at(b'{"position": 1}', quiet_s=250)
 
-    assert Html(get("/", live).text).text["live"] == "last event 4 min ago"
-    assert Html(get("/", Live()).text).text["live"] == "last event just now"
+    assert Html(get("/", feed).text).text["live"] == "last event 4 min ago"
+    assert Html(get("/", MoveFeed()).text).text["live"] == "last event just now"
 
 
 @pytest.mark.parametrize("path", ["/", "/suppliers", "/sites", "/shortages"])
@@ -239,41 +238,3 @@ def test_before_the_first_event_a_page_says_how_to_begin(path: str) -> None:
 
     assert answer.status_code == 200
     assert "Nothing" in answer.text
-
-
-# ---------------------------------------------------------------- what open pages are told
-
-
-async def heard(live: Live, count: int) -> list[bytes]:
-    found: list[bytes] = []
-    async with asyncio.timeout(5):
-        async for said in live.events():
-            found.append(said)
-            if len(found) == count:
-                break
-    return found
-
-
-async def test_who_opens_a_page_is_told_where_things_stand_and_then_each_move() -> None:
-    live = Live()
-    live.begin(b'{"position": 7}', quiet_s=0)
-    listening = asyncio.create_task(heard(live, 2))
-    await asyncio.sleep(0)
-    began = time.monotonic()
-    live.hear([("1-0", b'{"position": 8}')])
-    standing, moved = await listening
-
-    assert standing.endswith(b"event: standing\ndata: 7\n\n")
-    assert moved == b"event: moved\ndata: 8\n\n"
-    assert time.monotonic() - began < 1
-
-
-async def test_what_moves_while_a_move_is_told_is_told_next() -> None:
-    live = Live()
-    listening = asyncio.create_task(heard(live, 3))
-    await asyncio.sleep(0)
-    live.hear([("1-0", b'{"position": 1}')])
-    await asyncio.sleep(0.05)  # the page has been told, and is left in peace for a moment
-    live.hear([("2-0", b'{"position": 2}')])
-
-    assert (await listening)[-1] == b"event: moved\ndata: 2\n\n"

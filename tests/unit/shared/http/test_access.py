@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from services.aggregator.app import build_app as build_aggregator
 from services.aggregator.settings import AggregatorSettings
-from services.console.app import ConsoleSettings
 from services.console.app import build_app as build_console
+from services.console.settings import ConsoleSettings
 from services.datacenter.app import DatacenterSettings
 from services.datacenter.app import build_app as build_datacenter
 from services.ledger.app import LedgerSettings

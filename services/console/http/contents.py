@@ -1,0 +1,183 @@
+"""Content of each page: queries to the aggregator and the ledger, all at once, and the numbers and charts of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from services.console.http.address import Filters
+from services.console.http.charts import (
+    Spec,
+    age_chart,
+    gap_chart,
+    months_chart,
+    performance_chart,
+    projected_chart,
+    site_chart,
+)
+from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
+from services.console.live.upstream import Upstream
+from shared.wire.catalog import share_percent
+from shared.wire.event_proof import check_event, proof_paths
+from shared.wire.events import FIRMNESS, UNATTRIBUTED
+
+_WEEKS_AHEAD = 26
+_LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
+
+
+class PageContent(NamedTuple):
+    """A template with its numbers, its charts by name, and the rows of its table.
+
+    `numbers["state"]` is the answer whose position, head and last complete day the page names.
+    """
+
+    template: str
+    numbers: Numbers
+    charts: Mapping[str, Spec] = {}
+    rows: Sequence[Mapping[str, Any]] = ()
+
+
+Page = Callable[[Request, Filters], Awaitable[PageContent]]
+
+
+class PageContents:
+    """The content of every page, from the answers of the aggregator and the ledger."""
+
+    def __init__(self, upstream: Upstream, service_urls: Mapping[str, str]) -> None:
+        self.upstream = upstream
+        self.service_urls = service_urls
+
+    async def programme(self, _: Request, filters: Filters) -> PageContent:
+        """Return whether the programme is covered and until when, by firmness, and the first shortage."""
+        ask, by_key = self.upstream.aggregator, filters.params("product", "site", "supplier")
+        by_group = filters.params("product", "site")
+        months, rolling, alerts, worst, *grades = await asyncio.gather(
+            ask("/months", by_key),
+            ask("/balances", by_key | {"window": "30", "basis": "start"}),
+            ask("/alerts", {"limit": "8"} | filters.params()),
+            ask("/shortages", by_group | {"limit": "1", "why": "true", "firmness": filters.grade}),
+            *(ask("/shortages", by_group | {"limit": "5", "firmness": grade}) for grade in FIRMNESS),
+        )
+        through = months["complete_through"]
+        shown = months_shown(months["rows"], through, filters.grade)
+        numbers = {
+            "state": months,
+            "rolling": rolling["rows"][0] if rolling["rows"] else None,
+            "share": share_percent(rolling["rows"][0]["supply"]) if rolling["rows"] else None,
+            "months": shown,
+            "short": worst["rows"][0] if worst["rows"] else None,
+            "today": worst["today"],
+            "by_grade": dict(zip(FIRMNESS, grades, strict=True)),
+            "alerts": alerts,
+            "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
+        }
+        charts = {"months": months_chart(shown, through)} if shown else {}
+        if shown and not filters.supplier:  # orders name no supplier, so one supplier alone has no gap
+            charts["gap"] = gap_chart(shown, through)
+        return PageContent("programme.html.j2", numbers, charts, [month_row(row) for row in shown])
+
+    async def shortages(self, _: Request, filters: Filters) -> PageContent:
+        """Return all shortages, the first to run short first; with its reasons where one is chosen."""
+        query = filters.params("product", "site", "offset") | {"firmness": filters.grade}
+        answer = await self.upstream.aggregator("/shortages", query | {"limit": "50"})
+        why, ahead, charts = None, [], dict[str, Spec]()
+        if filters.product and filters.site:
+            group = filters.params("product", "site") | {"firmness": filters.grade}
+            explained, promised = await asyncio.gather(
+                self.upstream.aggregator("/shortages", group | {"why": "true", "limit": 1}),
+                self.upstream.aggregator("/atp", group | {"bucket": "week", "buckets": _WEEKS_AHEAD}),
+            )
+            why, ahead = (explained["rows"] or [None])[0], promised["rows"]
+            charts = {"ahead": projected_chart(ahead)} if ahead else {}
+        numbers = {"state": answer, "answer": answer, "why": why, "ahead": ahead}
+        return PageContent("shortages.html.j2", numbers, charts, answer["rows"])
+
+    async def sites(self, _: Request, filters: Filters) -> PageContent:
+        """Return every site with its phases, needs and cover; announced sites apart from assumed ones."""
+        answer = await self.upstream.aggregator("/sites", filters.params("site") | {"firmness": filters.grade})
+        announced = [row for row in answer["rows"] if row["confidence"] == "sourced"]
+        parts = {"Announced": announced, "Assumed": [row for row in answer["rows"] if row not in announced]}
+        return PageContent("sites.html.j2", {"state": answer, "parts": parts}, rows=answer["rows"])
+
+    async def timeline(self, request: Request, filters: Filters) -> PageContent:
+        """Return a site's declarations, and its requirements and receipts by month."""
+        name = request.path_params["site"]
+        answer = await self.upstream.aggregator(f"/sites/{quote(name)}/timeline", filters.params("product"))
+        months = answer["months"]
+        charts = {"months": site_chart(months, answer["complete_through"])} if months else {}
+        return PageContent("site.html.j2", {"state": answer, "answer": answer, "name": name}, charts, months)
+
+    async def suppliers(self, _: Request, filters: Filters) -> PageContent:
+        """Return the suppliers side by side: commits against receipts, and WIP by age."""
+        ask, by_product = self.upstream.aggregator, filters.params("product")
+        by_key = filters.params("product", "site")
+        stages, made = await asyncio.gather(
+            ask("/balances", {"by": "supplier", "basis": "receipt"} | by_key),
+            ask("/suppliers", by_product | {"lag": _LAG_DAYS}),
+        )
+        names = [row["supplier"] for row in stages["rows"] if row["supplier"] != UNATTRIBUTED]
+        names = [name for name in names if filters.supplier in ("", name)]
+        found = await asyncio.gather(*(ask(f"/suppliers/{quote(name)}/performance", by_product) for name in names),
+                                     *(ask("/months", by_key | {"supplier": name}) for name in names))  # fmt: skip
+        performances, months = found[: len(names)], found[len(names) :]
+        rows = [row for row in made["rows"] if row["supplier"] in names]
+        suppliers = {
+            name: {
+                "stages": next(row for row in stages["rows"] if row["supplier"] == name),
+                "made": {row["product"]: row for row in rows if row["supplier"] == name},
+                "performance": {row["product"]: row for row in answer["rows"]},
+                "wip_by_age": wip_by_age(row for row in rows if row["supplier"] == name),
+            }
+            for name, answer in zip(names, performances, strict=True)
+        }
+        numbers = {"state": made, "suppliers": suppliers, "lag_weeks": _LAG_DAYS // 7}
+        return PageContent("suppliers.html.j2", numbers, _supplier_charts(suppliers, months), rows)
+
+    async def log(self, _: Request, filters: Filters) -> PageContent:
+        """Return the open alerts, the health of each service, and the refused events."""
+        alerts, refusals, head, *health = await asyncio.gather(
+            self.upstream.aggregator("/alerts", filters.params("offset") | {"limit": "50"}),
+            self.upstream.ledger("/refusals"),
+            self.upstream.ledger("/head"),
+            *(self.upstream.health(url) for url in self.service_urls.values()),
+        )
+        numbers = {
+            "state": alerts,
+            "alerts": alerts,
+            "refusals": list(reversed(refusals))[:20],
+            "refused": len(refusals),
+            "head": head,
+            "health": dict(zip(self.service_urls, health, strict=True)),
+        }
+        return PageContent("log.html.j2", numbers, rows=alerts["rows"])
+
+    async def event(self, request: Request, filters: Filters) -> PageContent:
+        """Return one event as its source published it, and the proof of its place in the chain."""
+        source, id_, ask = request.path_params["source"], request.path_params["id"], self.upstream.ledger
+        verdict, state = await asyncio.gather(
+            ask(f"/events/{quote(source)}/{quote(id_)}"),
+            self.upstream.aggregator("/months", filters.params()),
+        )
+        head = await ask("/head")  # asked after the event: an older head would end before the event's batch
+        batches = await asyncio.gather(*(ask(path) for path in proof_paths(verdict, head)))
+        proof = check_event(source, id_, verdict, head, batches)
+        numbers = {"verdict": verdict, "source": source, "id": id_, "head": batches[0]["head"], "proof": proof}
+        return PageContent("event.html.j2", {"state": state} | numbers)
+
+
+def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:
+    """Return for each supplier commits against receipts, and WIP by age; each kind on one scale for all suppliers."""
+    shown = [months_shown(each["rows"], each["complete_through"], FIRMNESS[0]) for each in months]
+    first = min((rows[0]["month"] for rows in shown if rows), default="")
+    last = max((rows[-1]["month"] for rows in shown if rows), default="")
+    common = [[row for row in each["rows"] if first <= row["month"] <= last] for each in months] if first else []
+    highest = max((max(committed_of(row), row["receipt"]["received"]) for rows in common for row in rows), default=0)
+    widest = max((age["wafers"] for each in suppliers.values() for age in each["wip_by_age"]), default=0)
+    charts = dict[str, Spec]()
+    for name, rows, answer in zip(suppliers, common, months, strict=False):
+        charts[f"kept-{name}"] = performance_chart(rows, answer["complete_through"], highest)
+    for name, each in suppliers.items():
+        charts[f"age-{name}"] = age_chart(each["wip_by_age"], widest)
+    return charts

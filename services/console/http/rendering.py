@@ -1,0 +1,45 @@
+"""Pages as HTML: the templates, and numbers, days and durations as people read them."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a template filled with values."""
+    return _environment.get_template(template).render(**values)
+
+
+def _signed(number: float) -> str:
+    """Return a number with a typographic minus."""
+    return str(number).replace("-", "−")
+
+
+def _wafers(count: int | None) -> str:
+    """Return a number with its thousands apart, a dash for none."""
+    return "–" if count is None else f"{count:,}".replace("-", "−")
+
+
+def _ago(seconds: int) -> str:
+    """Return a time ago in its largest whole unit."""
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit} {name} ago"
+    return "just now"
+
+
+def _day(day: str | None) -> str:
+    """Return a day in the form 27 May 2026, a dash for none."""
+    return "–" if day is None else f"{date.fromisoformat(day):%-d %b %Y}"
+
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(("html.j2",)),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= {"wafers": _wafers, "day": _day, "signed": _signed, "ago": _ago}
