@@ -56,7 +56,7 @@ from services.operator.record.proof import Proof, verify, verify_chain
 from shared.service.service import calm_collector
 from shared.wire.batch import BATCH_MAX, canonical_bodies, read_entry
 from shared.wire.days import DAY_US
-from shared.wire.streams import Role, said
+from shared.wire.streams import Role, party_stream
 from testing.servers import postgres
 
 TAPE = 300_000  # events: 1e5, 1e6 and 1e7 lie at the same place of it when it is said again and again
@@ -105,7 +105,7 @@ def post_portion(store: Store, portion: Portion) -> None:
     """Record a portion as the service does; raise if anything in it was not taken."""
     outcome = record_entries(
         store,
-        said(portion.role, portion.source),
+        party_stream(portion.role, portion.source),
         portion.source,
         portion.role,
         portion.entries,

@@ -34,7 +34,7 @@ from shared.service.service import calm_collector
 from shared.wire.batch import BATCH_MAX, EventBatch, Row, canonical_bodies, read_entry
 from shared.wire.days import microseconds
 from shared.wire.events import Event
-from shared.wire.streams import BALANCES, DATA, Role, recorded, said
+from shared.wire.streams import BALANCES, DATA, Role, party_stream, recorded_stream
 from testing.simulate import simulate
 
 EVENTS_PER_S = 1000
@@ -93,7 +93,7 @@ def say(redis: "Redis[bytes]", outboxes: dict[str, Outbox], load: Load) -> None:
     for source, events in load.batches:
         entry = enter(events)
         outboxes[source].put([entry])
-        redis.xadd(said(load.roles[source], source), {DATA: entry.body})
+        redis.xadd(party_stream(load.roles[source], source), {DATA: entry.body})
 
 
 def enter(events: list[Event]) -> Said:
@@ -104,7 +104,7 @@ def enter(events: list[Event]) -> Said:
 
 def until_balanced(redis: "Redis[bytes]", load: Load, batch_of: dict[str, int]) -> None:
     """Wait until the balances of the last batch are published, having heard from the ledger that all is recorded."""
-    last = dict.fromkeys((recorded(source) for source in load.roles), b"0")
+    last = dict.fromkeys((recorded_stream(source) for source in load.roles), b"0")
     due = {source: max((e[-1].sequence for s, e in load.batches if s == source), default=0) for source in load.roles}
     through = dict.fromkeys(load.roles, 0)
     while any(through[source] < due[source] for source in load.roles):
@@ -207,7 +207,7 @@ def measure_latency(load: Load, seconds: float) -> list[float]:
             entries = [enter([event]) for event in events[sent:due]]
             outbox.put(entries)
             for entry in entries:
-                pipeline.xadd(said(load.roles[source], source), {DATA: entry.body})
+                pipeline.xadd(party_stream(load.roles[source], source), {DATA: entry.body})
             pipeline.execute()
             sent = due
         listener.join(60)
@@ -222,7 +222,7 @@ class _Listener(threading.Thread):
     def __init__(self, redis_url: str, source: str, events: int) -> None:
         super().__init__(daemon=True)
         self.redis = Redis.from_url(redis_url)
-        self.verdicts, self.events = recorded(source), events
+        self.verdicts, self.events = recorded_stream(source), events
         self.balanced: list[float] = []
 
     def run(self) -> None:
@@ -262,7 +262,7 @@ def profile_ledger(load: Load) -> dict[str, float]:
             post_events(rows, memory)
             marks.append(time.perf_counter())
             role, entry = load.roles[source], (f"{n}-0", body)
-            record_entries(store, said(role, source), source, role, [entry], now=0, trust_recorded=True)
+            record_entries(store, party_stream(role, source), source, role, [entry], now=0, trust_recorded=True)
             marks.append(time.perf_counter())
             for name, start, end in zip(stages, marks, marks[1:], strict=False):
                 stages[name].append((end - start) / len(rows) * 1e6)

@@ -22,7 +22,7 @@ from shared.wire.days import day_number, microseconds
 from shared.wire.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event
 from shared.wire.postings import Measure, PostingBatch, Recorded
 from shared.wire.refusal import Refusal
-from shared.wire.streams import Role, said
+from shared.wire.streams import Role, party_stream
 from testing.projection import Projection, project
 
 Spoken = Event | dict[str, Any]
@@ -174,7 +174,7 @@ def record(
         bodies = list(enter(run))
         batch = folded.store.head.batch + 1
         entries = [(f"{batch}-{n}", body) for n, body in enumerate(bodies)]
-        stream = said(role[source], source)
+        stream = party_stream(role[source], source)
         folded.outcomes.append(record_entries(folded.store, stream, source, role[source], entries, now=now))
 
 

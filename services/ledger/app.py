@@ -39,7 +39,7 @@ from shared.service.readers import Reader
 from shared.service.service import TIME_BUCKETS_S, Service
 from shared.wire.days import DAY_US
 from shared.wire.events import ReasonCode
-from shared.wire.streams import DATA, POSTINGS, Role, recorded, said
+from shared.wire.streams import DATA, POSTINGS, Role, party_stream, recorded_stream
 
 _TOLD_AT_ONCE = 16  # batches in one round trip
 _LOOKED_EVERY_S = 5.0
@@ -98,7 +98,9 @@ def build_app(settings: LedgerSettings) -> Service:
     service.at_end.append(store.close)
 
     for role, source in settings.parties():
-        _read_party(service, settings, store, role, source, offsets.get(said(role, source), "0-0"), stored, meters)
+        _read_party(
+            service, settings, store, role, source, offsets.get(party_stream(role, source), "0-0"), stored, meters
+        )
 
     @service.run_beside
     async def watch_streams() -> None:
@@ -133,7 +135,7 @@ def build_app(settings: LedgerSettings) -> Service:
                 (stream, body, f"{store.epoch}-{batch.postings.batch}")
                 for batch in batches
                 for stream, body in (
-                    (recorded(batch.verdict.source), batch.verdict.encode()),
+                    (recorded_stream(batch.verdict.source), batch.verdict.encode()),
                     (POSTINGS, batch.postings.encode()),
                 )
             ]
@@ -161,7 +163,7 @@ def _read_party(
     stored: asyncio.Event,
     meters: "_Meters",
 ) -> None:
-    stream = said(role, source)
+    stream = party_stream(role, source)
     flagged, flagged_at = 0, float("-inf")  # up to which sequence it was told what is missing, and when
 
     def flag_gaps() -> None:

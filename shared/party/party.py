@@ -29,7 +29,7 @@ from shared.wire.days import DAY_US, day_number, microseconds
 from shared.wire.events import Event
 from shared.wire.postings import Recorded
 from shared.wire.refusal import Refusal
-from shared.wire.streams import Role, recorded, said
+from shared.wire.streams import Role, party_stream, recorded_stream
 
 _RESEND_AFTER_S = 10.0
 _SENT_AT_ONCE = 50  # entries in one round trip
@@ -63,7 +63,7 @@ class Party:
         self.service = service
         self.source = settings.source
         self.role = role
-        self.stream = said(role, settings.source)
+        self.stream = party_stream(role, settings.source)
         self.outbox = Outbox(settings.outbox_dir / f"{settings.source}.db")
         self.through = self.outbox.last - len(self.outbox)  # all up to here is recorded or refused, and forgotten
         self.sent = 0
@@ -84,7 +84,7 @@ class Party:
             lambda: len(self.outbox)
         )
         service.routes.append(ScopedRoute("/events", self._take, scope=publish_scope(self.source), methods=["POST"]))
-        service.reads(recorded(self.source), after="0-0")(self._hear_verdicts)
+        service.reads(recorded_stream(self.source), after="0-0")(self._hear_verdicts)
         service.run_beside(self._send)
         service.at_end.append(self.outbox.connection.close)
 
@@ -208,7 +208,7 @@ class Party:
         self.simulating = True
         hearing = _Hearing(others)
         for source, role in others.items():
-            self.service.reads(said(role, source), after="0-0", batch_max=50)(hearing.of(source, role))
+            self.service.reads(party_stream(role, source), after="0-0", batch_max=50)(hearing.of(source, role))
 
         @self.service.run_beside
         async def live() -> None:

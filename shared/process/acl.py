@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import Literal, NamedTuple
 
-from shared.wire.streams import ALERTS, BALANCES, POSTINGS, Role, recorded, said
+from shared.wire.streams import ALERTS, BALANCES, POSTINGS, Role, party_stream, recorded_stream
 
 # a name stands in a pattern of Redis, in a line and in a path: `*`, a blank or a slash would mean more there
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
@@ -52,9 +52,9 @@ def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool
     for name in (*suppliers, *datacenters):
         if not _NAME(name):
             raise ValueError(f"{name!r} cannot be a user of Redis: letters, digits, '.', '_' and '-', 64 at the most")
-    spoken = {role: [said(role, source) for source in sources] for role, sources in roles.items()}
+    spoken = {role: [party_stream(role, source) for source in sources] for role, sources in roles.items()}
     input_ = [*spoken["supplier"], *spoken["datacenter"]]
-    verdicts = [recorded(source) for sources in roles.values() for source in sources]
+    verdicts = [recorded_stream(source) for sources in roles.values() for source in sources]
     others = {"supplier": spoken["datacenter"], "datacenter": spoken["supplier"]}
     return [
         User(
@@ -79,8 +79,8 @@ def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool
             User(
                 f"{role}-{source}",
                 (
-                    Grant("R", [recorded(source), *(others[role] if playing else ())], _READ),
-                    Grant("W", [said(role, source)], ("xadd",)),
+                    Grant("R", [recorded_stream(source), *(others[role] if playing else ())], _READ),
+                    Grant("W", [party_stream(role, source)], ("xadd",)),
                 ),
             )
             for role, sources in roles.items()

@@ -1,4 +1,4 @@
-"""The names of the streams, and who may write on which."""
+"""Names of the streams."""
 
 from typing import Literal
 
@@ -13,11 +13,11 @@ ALERTS = f"wafers:{PARTITION}:alerts"
 DATA = "__data__"  # the field of an entry that carries its body, as FastStream reads it
 
 
-def said(role: Role, source: str) -> str:
-    """Return the one stream on which a party says its events: an ACL confines it there."""
+def party_stream(role: Role, source: str) -> str:
+    """Return the stream of a party's events, the only one that its ACL lets it write."""
     return f"wafers:{PARTITION}:{'supply' if role == 'supplier' else 'demand'}:{source}"
 
 
-def recorded(source: str) -> str:
-    """Return the stream on which the ledger tells a source what it recorded or refused."""
+def recorded_stream(source: str) -> str:
+    """Return the stream on which the ledger reports to a source: recorded up to a sequence, and refusals."""
     return f"wafers:{PARTITION}:recorded:{source}"

@@ -24,7 +24,7 @@ from shared.process.acl import User, users
 from shared.service.readers import SOCKET_SILENCE_MAX_S
 from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.events import Event
-from shared.wire.streams import BALANCES, DATA, POSTINGS, recorded, said
+from shared.wire.streams import BALANCES, DATA, POSTINGS, party_stream, recorded_stream
 from testing.bad_events import BAD_ENTRIES, BAD_EVENTS, good_events
 from tests.chaos.failpoints import POINTS
 from tests.chaos.proxy import Cut, Proxy
@@ -209,7 +209,7 @@ def lose_streams(rig: Rig, chance: random.Random, kills: int) -> Tried:
 
 
 def _delete_stream(rig: Rig) -> None:
-    rig.redis.delete(said("supplier", "skhynix"))
+    rig.redis.delete(party_stream("supplier", "skhynix"))
 
 
 def _flush(rig: Rig) -> None:
@@ -225,7 +225,7 @@ def _start_empty(rig: Rig) -> None:
 
 def _come_from_the_future(rig: Rig) -> None:
     """Have the ledger read an id that Redis's clock will only reach tomorrow, then empty Redis."""
-    stream = said("supplier", "skhynix")
+    stream = party_stream("supplier", "skhynix")
     rig.signal("ledger", signal.SIGCONT)
     [(_, fields)] = wait("an entry", lambda: rig.redis.xrevrange(stream, count=1))
     tomorrow = f"{int(time.time() + 86_400) * 1000}-0"
@@ -429,7 +429,9 @@ def _refusals(rig: Rig, source: str, after: str, through: int) -> tuple[str, lis
     codes: list[str] = []
     duplicates = 0
     while True:
-        for _, entries in wait("a verdict", lambda at=after: rig.redis.xread({recorded(source): at}, block=1000)):
+        for _, entries in wait(
+            "a verdict", lambda at=after: rig.redis.xread({recorded_stream(source): at}, block=1000)
+        ):
             for entry_id, fields in entries:
                 after, verdict = entry_id.decode(), json.loads(fields[DATA.encode()])
                 codes += [refusal["code"] for refusal in verdict["refusals"]]
@@ -485,7 +487,7 @@ def _put_huge(rig: Rig, body: bytes) -> str:
     before = len(rig.get("ledger", "/refusals"))
     try:
         with Redis.from_url(rig.server.url, retry=None) as redis:
-            redis.xadd(said("supplier", "micron"), {DATA: body})
+            redis.xadd(party_stream("supplier", "micron"), {DATA: body})
     except (RedisError, OSError):
         return "Redis refused it"
     wait("it is refused", lambda: len(rig.get("ledger", "/refusals") or ()) > before)
@@ -615,19 +617,19 @@ def _forbidden(*, directed: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
         )
     for name in ("aggregator", *PARTIES.values()):
         for stream in (
-            said("supplier", "samsung"),
-            recorded("samsung"),
+            party_stream("supplier", "samsung"),
+            recorded_stream("samsung"),
             *(() if name == "aggregator" else (POSTINGS,)),
         ):
             yield name, ("XADD", stream, "*", "x", "x")
-    yield PARTIES["skhynix"], ("XADD", said("datacenter", "stargate-americas"), "*", "x", "x")
-    yield PARTIES["stargate-americas"], ("XADD", said("supplier", "skhynix"), "*", "x", "x")
+    yield PARTIES["skhynix"], ("XADD", party_stream("datacenter", "stargate-americas"), "*", "x", "x")
+    yield PARTIES["stargate-americas"], ("XADD", party_stream("supplier", "skhynix"), "*", "x", "x")
     yield "ledger", ("XADD", BALANCES, "*", "x", "x")
     if directed:
-        yield "ledger", ("XADD", said("supplier", "skhynix"), "*", "x", "x")
+        yield "ledger", ("XADD", party_stream("supplier", "skhynix"), "*", "x", "x")
         yield "aggregator", ("XADD", POSTINGS, "*", "x", "x")
-        yield PARTIES["skhynix"], ("XADD", recorded("skhynix"), "*", "x", "x")
-        yield PARTIES["skhynix"], ("XREVRANGE", said("supplier", "skhynix"), "+", "-")
+        yield PARTIES["skhynix"], ("XADD", recorded_stream("skhynix"), "*", "x", "x")
+        yield PARTIES["skhynix"], ("XREVRANGE", party_stream("supplier", "skhynix"), "+", "-")
 
 
 def _is_refused(url: str, order: tuple[str, ...]) -> bool:

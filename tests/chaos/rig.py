@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from services.operator.stack.stack import Stack, _free_ports, redis_command
 from shared.wire.events import Event
-from shared.wire.streams import DATA, Role, said
+from shared.wire.streams import DATA, Role, party_stream
 from tests.chaos.load import Load, speak
 
 ROOT = Path(__file__).parents[2]
@@ -297,7 +297,7 @@ class Rig:
     def write(self, source: str, body: bytes, *events: Event, id_: str = "*") -> None:
         """Put an entry on the stream of a supplier that has no process, and note the good events in it."""
         self.put |= {(source, event.id): event for event in events}
-        self.redis.xadd(said("supplier", source), {DATA: body}, id=id_)
+        self.redis.xadd(party_stream("supplier", source), {DATA: body}, id=id_)
 
     def say(self, event: Event) -> None:
         """Put one event on the stream of its source."""

@@ -15,10 +15,10 @@ from shared.process.credentials import CredentialsError, redis_address
 from shared.process.settings import ServiceSettings
 from shared.service.entries import Entry, publish_entries
 from shared.service.service import Service
-from shared.wire.streams import POSTINGS, recorded, said
+from shared.wire.streams import POSTINGS, party_stream, recorded_stream
 from testing.servers.redis import deployed_redis
 
-OURS = said("supplier", "samsung")
+OURS = party_stream("supplier", "samsung")
 
 
 class Deployed(NamedTuple):
@@ -77,7 +77,7 @@ async def outcome(settings: ServiceSettings, *reads: str) -> BaseException | Non
 async def test_a_service_speaks_under_its_user(clear: Deployed, encrypted: Deployed, *, tls: bool) -> None:
     settings = (encrypted if tls else clear).settings(tls=tls)
 
-    assert await outcome(settings, recorded("samsung")) is None
+    assert await outcome(settings, recorded_stream("samsung")) is None
 
 
 def test_over_tls_nothing_is_said_in_the_clear(encrypted: Deployed) -> None:

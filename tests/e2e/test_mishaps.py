@@ -21,7 +21,7 @@ from services.operator.stack.finding import StackError, running
 from services.operator.stack.stack import Play, Stack, started
 from shared.play.voice import Voice
 from shared.wire.events import LotStarted, SourceAdvanced
-from shared.wire.streams import DATA, POSTINGS, said
+from shared.wire.streams import DATA, POSTINGS, party_stream
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -88,7 +88,7 @@ def test_a_stack_in_full_play_stops_in_time(folder: Path, redis_url: str) -> Non
 
 def test_an_entry_with_an_id_that_is_no_time_is_refused_and_the_next_one_recorded(folder: Path, redis_url: str) -> None:
     with started(Stack(folder, redis_url=redis_url)) as stack, Redis.from_url(stack.redis_url) as redis:
-        redis.xadd(said("supplier", "samsung"), {DATA: b"x"}, id="10000000000000000000-0")
+        redis.xadd(party_stream("supplier", "samsung"), {DATA: b"x"}, id="10000000000000000000-0")
         until("it is refused", lambda: ask(folder, "ledger", "/refusals"))
 
         assert set(hand_in(stack, Voice("samsung"), 1)) == {"recorded"}

@@ -12,7 +12,7 @@ from services.ledger.store.store import Fenced, Store
 from shared.party.outbox import Outbox
 from shared.service.entries import entry_order
 from shared.wire.postings import PostingBatch, Recorded
-from shared.wire.streams import POSTINGS, recorded, said
+from shared.wire.streams import POSTINGS, party_stream, recorded_stream
 from tests.simulation.faults import Crash
 from tests.simulation.script import HORIZON, Part
 from tests.simulation.stores import drop, open_outbox, open_store
@@ -99,7 +99,7 @@ class Party(Actor):
     def __init__(self, world: "World", part: Part) -> None:
         super().__init__(world, part.source)
         self.part = part
-        self.stream = said(part.role, part.source)
+        self.stream = party_stream(part.role, part.source)
 
     def start(self) -> None:
         self.outbox = open_outbox(self.world.folder / f"{self.name}.db", self.visit)
@@ -140,7 +140,7 @@ class Party(Actor):
 
     def hear(self) -> None:
         assert self.outbox is not None
-        for entry_id, body in self.world.streams.read(recorded(self.name), self.heard, 5):
+        for entry_id, body in self.world.streams.read(recorded_stream(self.name), self.heard, 5):
             verdict = Recorded.model_validate_json(body)
             if verdict.through > self.outbox.last:
                 raise Broken(f"the ledger has {verdict.through} of {self.name}, which said {self.outbox.last}")
@@ -199,7 +199,7 @@ class Ledger(Actor):
         if not batches and self.world.now_ms - self.looked > _LOOKED_EVERY_MS:
             self.read_told()
         for batch in batches:
-            verdict = (recorded(batch.verdict.source), batch.verdict.encode())
+            verdict = (recorded_stream(batch.verdict.source), batch.verdict.encode())
             for stream, body in (verdict, (POSTINGS, batch.postings.encode())):
                 self.world.tell(stream, body, (self.store.epoch, batch.postings.batch))
                 self.visit("after publish")

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from services.ledger.store.store import ToldBatch
-from shared.wire.streams import POSTINGS, recorded, said
+from shared.wire.streams import POSTINGS, party_stream, recorded_stream
 from tests.simulation.actors import Actor, Aggregator, Broken, ConnectionLost, Ledger, Party
 from tests.simulation.checks import check_world
 from tests.simulation.faults import Faults
@@ -49,7 +49,7 @@ class World:
         self._flying: list[tuple[int, str, bytes]] = []  # sent, and not yet on its stream
         self._asleep: Actor | None = None
         script = write_script(_random("script", seed))
-        self.parts = {said(part.role, part.source): part for part in script}
+        self.parts = {party_stream(part.role, part.source): part for part in script}
         make_store(self.store_path)
         self.observer = Observer(self.store_path)
         self.heads = [self.observer.head()]
@@ -134,7 +134,7 @@ class World:
                 self.random.choice(list(self.parts)), self.random.choice((b"", b"{", b"[1]", b'{"ids":[]}', b"\xff"))
             )
         if self.faults.strikes("stream deleted"):
-            spoken = [recorded(party.name) for party in self.parties]
+            spoken = [recorded_stream(party.name) for party in self.parties]
             stream = self.random.choice([*self.parts, *spoken, POSTINGS])
             self.happened(f"{stream} deleted")
             self.streams.delete(stream)

@@ -8,7 +8,7 @@ from services.operator.contracts.examples import example_payloads
 from services.operator.contracts.schemas import BATCHES
 from shared.wire.batch import BATCH_MAX
 from shared.wire.events import EVENTS, VERSION
-from shared.wire.streams import ALERTS, BALANCES, DATA, PARTITION, POSTINGS, Role, recorded, said
+from shared.wire.streams import ALERTS, BALANCES, DATA, PARTITION, POSTINGS, Role, party_stream, recorded_stream
 
 
 def asyncapi() -> dict[str, Any]:
@@ -44,13 +44,15 @@ def asyncapi() -> dict[str, Any]:
 def _channels() -> dict[str, Any]:
     supplies, demands = ([name for name, data in EVENTS.items() if role in data.said_by] for role in get_args(Role)[:2])
     return {
-        "supply": _channel(said("supplier", "{supplier}"), "The events of a supplier.", ["event_batch", *supplies]),
+        "supply": _channel(
+            party_stream("supplier", "{supplier}"), "The events of a supplier.", ["event_batch", *supplies]
+        ),
         "demand": _channel(
-            said("datacenter", "{datacenter}"), "The events of a datacenter.", ["event_batch", *demands]
+            party_stream("datacenter", "{datacenter}"), "The events of a datacenter.", ["event_batch", *demands]
         ),
         "postings": _channel(POSTINGS, "The ledger's postings of the events, batch by batch.", ["posting_batch"]),
         "recorded": _channel(
-            recorded("{source}"), "The events of a source that the ledger recorded or refused.", ["recorded"]
+            recorded_stream("{source}"), "The events of a source that the ledger recorded or refused.", ["recorded"]
         ),
         "balances": _channel(BALANCES, "The balances that a batch of postings changed.", ["balance_batch"]),
         "alerts": _channel(ALERTS, "The alerts that are raised and cleared, each once.", ["alert_batch"]),

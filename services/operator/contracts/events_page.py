@@ -22,7 +22,7 @@ from shared.wire.events import (
     Event,
     ReasonCode,
 )
-from shared.wire.streams import Role, recorded
+from shared.wire.streams import Role, recorded_stream
 
 REASONS: dict[ReasonCode, tuple[str, str]] = {
     "malformed": (
@@ -189,7 +189,7 @@ def _reasons() -> Iterator[str]:
     yield "## Why an event is refused"
     yield prose(
         "A refusal has one of these codes, the path of the field (`data.wafers`), and a message. The ledger publishes "
-        f"it on `{recorded('{source}')}`. Codes are stable: a program may act on them."
+        f"it on `{recorded_stream('{source}')}`. Codes are stable: a program may act on them."
     )
     rows = ((f"`{code}`", meaning, action) for code, (meaning, action) in REASONS.items())
     yield table(("code", "meaning", "what to do"), rows)

@@ -31,7 +31,7 @@ from shared.http.openapi import describe
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import PREFIX, VERSION, Event, Refused
-from shared.wire.streams import said
+from shared.wire.streams import party_stream
 
 API_PAGE = Path("docs/api.md")
 EXAMPLES = {name: Path("services") / name / "http" / "examples.json" for name in ("aggregator", "ledger")}
@@ -94,7 +94,7 @@ def _record(lines: list[bytes]) -> Store:
     for batch, (source, run) in enumerate(_runs(lines), 1):
         entries = [(f"{batch}-{n}", body) for n, body in enumerate(_entries(run))]
         role = role_by_source[source]
-        record_entries(store, said(role, source), source, role, entries, now=_RECORDED)
+        record_entries(store, party_stream(role, source), source, role, entries, now=_RECORDED)
     return store
 
 

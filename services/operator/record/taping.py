@@ -19,7 +19,7 @@ from services.operator.stack.stack import Elsewhere, Stack
 from shared.wire.batch import BATCH_MAX, EventBatch, Row
 from shared.wire.days import microseconds
 from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, parse_strictly
-from shared.wire.streams import DATA, Role, said
+from shared.wire.streams import DATA, Role, party_stream
 
 MORE_IS_TOLD = "more is told to whoever has a token with read, audit or metrics, named in WAFERLINE_TOKEN_FILE"
 _SENT_AT_ONCE = 50
@@ -152,7 +152,7 @@ def play(stack: Stack, tape: Iterable[Entry], speed: float | None, advance: Call
                 first = entry.recorded if first is None else first
                 pipeline.execute()
                 time.sleep(max(0.0, began + (entry.recorded - first) / 1e6 / speed - time.monotonic()))
-            pipeline.xadd(said(role[entry.source], entry.source), {DATA: entry.body})
+            pipeline.xadd(party_stream(role[entry.source], entry.source), {DATA: entry.body})
             advance(entry.events)
             if len(pipeline) >= _SENT_AT_ONCE:
                 pipeline.execute()

@@ -12,7 +12,7 @@ from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.store import Fenced, Store
 from shared.play.voice import Voice
 from shared.wire.events import Event, EventReversed, StockOpened
-from shared.wire.streams import said
+from shared.wire.streams import party_stream
 from testing.fold import NOW, cells_of
 from testing.twins.ledger import sum_up
 from tests.simulation.stores import make_store, open_store, recorded_rows
@@ -23,7 +23,7 @@ _STATEMENTS = 40  # more than opening a store and recording a batch take
 
 
 def _record(store: Store, entry: str, event: Event) -> Outcome:
-    stream, body = said("datacenter", event.source), orjson.dumps(event.cloud_event())
+    stream, body = party_stream("datacenter", event.source), orjson.dumps(event.cloud_event())
     return record_entries(store, stream, event.source, "datacenter", [(entry, body)], now=NOW)
 
 
