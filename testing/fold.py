@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.aggregator.fold.curves import OPEN, Curves
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import BalanceRow, planned_by_day, sum_stages, window_balance
+from services.aggregator.fold.series import OPEN
+from services.aggregator.terms import Basis, Part
 from services.ledger.store.database import Database
 from services.ledger.store.migrating import migrate
 from services.ledger.store.postgres import PostgresDatabase
@@ -19,7 +22,7 @@ from services.ledger.store.sqlite import SqliteDatabase
 from services.ledger.store.store import Store, open_store
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import day_number, microseconds
-from shared.wire.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event
+from shared.wire.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event, Firmness
 from shared.wire.postings import Measure, PostingBatch, Recorded
 from shared.wire.refusal import Refusal
 from shared.wire.streams import Role, party_stream
@@ -68,13 +71,13 @@ class Folded:
     def stages(self, day: date | None = None, **only: str) -> dict[str, int]:
         """The wafers in each stage of all keys that have the parts named, at the end of a day or of all days."""
         grouping = self.curves.group(**only)
-        stages = self.curves.stages(grouping, None if day is None else day_number(day))
+        stages = sum_stages(self.curves, grouping, None if day is None else day_number(day))
         found = {name: int(getattr(stages, name).sum()) for name in ("wip", "finished", "in_transit", "on_hand")}
         return found | {"open_commit": int(stages.open_commit.sum())}
 
     def planned(self, *measures: Measure, **only: str) -> dict[date, int]:
         """The wafers of some plans by day, zeros left out, inside the horizon."""
-        daily = self.curves.planned(self.curves.group(**only), measures).sum(axis=0)
+        daily = planned_by_day(self.curves, self.curves.group(**only), measures).sum(axis=0)
         first = self.curves.start - 1
         return {date.fromordinal(719_163 + first + int(row)): int(daily[row]) for row in daily.nonzero()[0]}
 
@@ -91,6 +94,19 @@ class Folded:
     def cells(self) -> dict[Cell, int]:
         """The sum of all postings by cell, zeros left out."""
         return cells_of(self.store)
+
+
+def rolling(
+    curves: Curves,
+    day: int,
+    window_days: int,
+    basis: Basis,
+    by: Sequence[Part] = (),
+    firmness: Firmness | None = None,
+    **only: Any,
+) -> list[BalanceRow]:
+    """The window balances of the groups that some parts of the key make."""
+    return window_balance(curves, curves.group(by, **only), day, window_days, basis, firmness)
 
 
 def cells_of(store: Store) -> dict[Cell, int]:

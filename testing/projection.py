@@ -4,8 +4,9 @@ from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from services.aggregator.fold.curves import Curves, Only
-from services.aggregator.kernels.curves import Wafers
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.series import Only
+from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.projection import SupplyPlan, empty_tables, project_into
 from shared.wire.events import FIRMNESS, Firmness
 

@@ -6,6 +6,7 @@ from itertools import permutations
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
+from services.aggregator.fold.queries import sum_stages, window_balance
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.fill_rate import fill_rate
 from services.aggregator.plan.months import month_table
@@ -138,7 +139,7 @@ def test_the_state_hash_is_the_one_shown_whatever_the_order():
         for stored in folded.store.told_batches(0, 100):
             curves.add(stored.postings)
         assert f"\n    {curves.state_hash()}\n" in section
-        assert f"leave {curves.stages(curves.group()).on_hand[0]:,} wafers" in section
+        assert f"leave {sum_stages(curves, curves.group()).on_hand[0]:,} wafers" in section
 
 
 # ---------------------------------------------------------------- what has been
@@ -169,7 +170,7 @@ def test_rolling_balance():
     curves = posted(started=table["started"], required_start=table["to be started"])
 
     for n, day in enumerate(table["day"]):
-        (rolled,) = curves.roll(curves.group(), DAY_1 + day - 1, 7, "start")
+        (rolled,) = window_balance(curves, curves.group(), DAY_1 + day - 1, 7, "start")
         assert rolled[1:] == (table["supply"][n], table["demand"][n], table["net"][n])
 
 

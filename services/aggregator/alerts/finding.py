@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.alerts.thresholds import AlertThresholds
-from services.aggregator.fold.curves import COMMITTED, SLOTS, Curves, Grouping
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_planned
+from services.aggregator.fold.series import COMMITTED, SLOTS, Grouping
 from services.aggregator.fold.state import FoldState
-from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
@@ -66,7 +68,7 @@ def sum_due_commits(
     of_key = np.full(keys, -1, dtype=np.int64)
     of_key[chosen] = np.arange(chosen.size)
     grouping = Grouping([()] * chosen.size, of_key)
-    wafers[chosen] = curves.planned_by(grouping, _counted(thresholds), day)
+    wafers[chosen] = sum_planned(curves, grouping, _counted(thresholds), day)
     return DueCommits(day, wafers)
 
 
@@ -181,13 +183,13 @@ def _slips(state: FoldState, through: int, thresholds: AlertThresholds, promised
     assert promised is not None
     curves = state.curves
     pairs = curves.group(("supplier", "product"))
-    ended = curves.moved(pairs, through)[_ENDED].sum(axis=0)
+    ended = sum_moved(curves, pairs, through)[_ENDED].sum(axis=0)
     late = -ended
     np.add.at(late, pairs.of_key, promised.wafers)
     for pair in np.flatnonzero(late > 0).tolist():
         supplier, product = pairs.labels[pair]
         only = curves.group(supplier=supplier, product=product)
-        due = curves.planned(only, _counted(thresholds)).sum(axis=0).cumsum()
+        due = planned_by_day(curves, only, _counted(thresholds)).sum(axis=0).cumsum()
         oldest = curves.start - 1 + int((due > ended[pair]).argmax())
         detail = {"oldest_due_day": oldest, "days": through - oldest, "wafers": int(late[pair])}
         yield Alert("slip_beyond", (supplier, product), oldest, detail)

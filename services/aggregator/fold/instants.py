@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.aggregator.kernels import windows as kernels
-from services.aggregator.kernels.windows import Index, Wafers
+from services.aggregator.kernels.arrays import Index, Wafers
 
 EVENTS_MAX = 2**31 - 1
 TIME_MAX = 2**61  # ticks, either way, so that no time less a window can leave int64

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 import numpy as np
 import orjson
 
-from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS
 from shared.wire.batch import Row
 from shared.wire.days import DAY_US, day_number

@@ -17,7 +17,7 @@ from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
 from services.aggregator.fold.lines import LineBook
 from services.aggregator.fold.sites import SiteBook
 from services.aggregator.fold.state import FoldState
-from services.aggregator.kernels.curves import Index
+from services.aggregator.kernels.arrays import Index
 from services.aggregator.terms import PARTS
 
 FORMAT = 2
@@ -47,9 +47,9 @@ def encode(state: FoldState) -> list[bytes]:
     curves, lines = state.curves, orjson.dumps(state.lines.state())
     filled, row, wafers = curves.cells()
     arrays = {
-        "key": np.array(curves.numbered_keys(), dtype="<i4").reshape(-1, len(PARTS)),
-        "series_key": np.concatenate((curves.movement_key, curves.plan_key)),
-        "series_measure": curves.measures(),
+        "key": np.array(curves.index.numbered_keys(), dtype="<i4").reshape(-1, len(PARTS)),
+        "series_key": np.concatenate((curves.index.movement_key, curves.index.plan_key)),
+        "series_measure": curves.index.measures(),
         "filled": filled,
         "row": row,
         "wafers": wafers,
@@ -67,7 +67,7 @@ def encode(state: FoldState) -> list[bytes]:
         "last_day": curves.last_day,
         "watermarks": curves.watermarks,
         "sources": sorted(curves.sources),
-        "names": curves.names(),
+        "names": curves.index.names(),
         "state": curves.state_hash(),
         "sections": [len(section) for section in sections],
         "lines": len(lines),

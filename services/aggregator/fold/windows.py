@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.aggregator.kernels import windows as kernels
-from services.aggregator.kernels.windows import Daily, Index, Wafers
+from services.aggregator.kernels.arrays import Daily, Index, Wafers
 from shared.wire.days import day_number
 
 SUPPLY, DEMAND = 0, 1

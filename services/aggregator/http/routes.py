@@ -8,12 +8,14 @@ from datetime import date, timedelta
 from typing import Any, cast
 
 from services.aggregator.alerts.finding import Alert
-from services.aggregator.fold.curves import Curves, Grouping, Only
+from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import TOLERANCES
+from services.aggregator.fold.queries import sum_stages, window_balance
+from services.aggregator.fold.series import Grouping, Only
 from services.aggregator.http import models as answers
 from services.aggregator.http import queries as questions
 from services.aggregator.http.queries import BUCKETS, DETAILED_MAX, PAGE_MAX
-from services.aggregator.kernels.curves import Index
+from services.aggregator.kernels.arrays import Index
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.months import month_table
@@ -106,8 +108,8 @@ async def _balances(view: LiveView, query: questions.AskBalances) -> Answer:
     whole = curves.group(by, **_only(curves, product=query.product, site=query.site, supplier=query.supplier))
     first = _first_behind(whole.labels, query.after)
     page = _cut(whole, first, first + query.limit)
-    rolled = curves.roll(page, day, query.window, basis, firmness)
-    stages = curves.stages(page, day)
+    rolled = window_balance(curves, page, day, query.window, basis, firmness)
+    stages = sum_stages(curves, page, day)
     rows = [
         {
             **dict(zip(by, each.group, strict=True)),

@@ -11,10 +11,8 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-Wafers = NDArray[np.int64]
-Index = NDArray[np.int64]
+from services.aggregator.kernels.arrays import Index, Wafers
 
 _LINE, _TABLE = types.int64[::1], types.int64[:, ::1]
 _INTERN = types.int64(_LINE, _LINE, types.int64, _LINE, _LINE, _LINE)

@@ -2,7 +2,7 @@
 
 from numba import njit, types
 
-from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.kernels.arrays import Index, Wafers
 
 _LINE, _TABLE = types.int64[::1], types.int64[:, ::1]
 _CONSUME_FORECASTS = types.void(_TABLE, _TABLE, types.int64, types.int64)

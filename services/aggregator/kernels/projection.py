@@ -6,10 +6,8 @@ are its days, H + 1 is beyond. A term is one series that a group's projection is
 
 import numpy as np
 from numba import njit, types
-from numpy.typing import NDArray
 
-Wafers = NDArray[np.int64]
-Index = NDArray[np.int64]
+from services.aggregator.kernels.arrays import Index, Wafers
 
 GRADES = 5  # parts 0 to 4: what of commits is open, by firmness, the lowest first
 TRANSIT, REQUIRED, BROUGHT, TAKEN, CONSUMED = 5, 6, 7, 8, 9  # plans before BROUGHT, movements from there on

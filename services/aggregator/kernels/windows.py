@@ -15,9 +15,7 @@ from numba import int64, njit, types, uint64
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-Wafers = NDArray[np.int64]
-Index = NDArray[np.int64]
-Daily = NDArray[np.int32] | NDArray[np.int64]
+from services.aggregator.kernels.arrays import Daily, Index, Wafers
 
 SURVEYED = 2048  # events that are looked at several times while they are in the cache
 KEYS_IN_L1 = 256  # keys whose windows stay in the first cache

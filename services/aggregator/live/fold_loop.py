@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from services.aggregator.fold.curves import Gap
+from services.aggregator.fold.queries import balance_batch
 from services.aggregator.fold.state import FoldState
-from services.aggregator.kernels.curves import Index
+from services.aggregator.kernels.arrays import Index
 from services.aggregator.live.catch_up import fetch_missing
 from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
 from services.aggregator.live.view import LiveView
@@ -58,7 +59,7 @@ class FoldLoop:
         oldest = min((batch.told for batch in batches if batch.told is not None), default=None)
         self.view.note_changes(keys)
         if keys.size:
-            await publish_entries(self.service.redis, [(BALANCES, curves.balances(keys, oldest).encode(), "*")])
+            await publish_entries(self.service.redis, [(BALANCES, balance_batch(curves, keys, oldest).encode(), "*")])
         self.published_position = curves.position
         count = sum(len(batch.wafers) for batch in batches)
         ms = elapsed_ms(began)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.aggregator.kernels.curves import Wafers
+from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.checks import whole_wafers
 
 

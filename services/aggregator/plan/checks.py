@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.kernels.arrays import Index, Wafers
 
 WAFERS_SUM_MAX = 2**60  # of an array's greatest value over its length: sums of a few such sums stay inside int64
 DAYS = (-(2**31), 2**31)

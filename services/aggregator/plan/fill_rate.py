@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.aggregator.fold.curves import Curves, Grouping
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import planned_by_day, supplied_by_day
+from services.aggregator.fold.series import Grouping
 from services.aggregator.plan.checks import RatioColumns, whole_wafers
 from shared.wire.postings import Measure
 
@@ -32,5 +34,5 @@ def order_fill_rate(curves: Curves, grouping: Grouping) -> RatioColumns:
     """
     days = 0 if curves.complete_through is None else max(0, curves.complete_through - curves.start + 1)
     rows = slice(0, min(days, curves.days) + 1)  # what lies before the horizon was due, and came, on the day before it
-    due = np.maximum(curves.planned(grouping, (Measure.REQUIRED,))[:, rows], 0)
-    return fill_rate(due, curves.supplied(grouping, curves.start - 1)[:, rows])
+    due = np.maximum(planned_by_day(curves, grouping, (Measure.REQUIRED,))[:, rows], 0)
+    return fill_rate(due, supplied_by_day(curves, grouping, curves.start - 1)[:, rows])

@@ -3,7 +3,9 @@
 from datetime import date
 from typing import NamedTuple, Unpack
 
-from services.aggregator.fold.curves import COMMITTED, SLOTS, Curves, Only
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import planned_by_day, sum_moved
+from services.aggregator.fold.series import COMMITTED, SLOTS, Only
 from shared.wire.catalog import share_percent
 from shared.wire.days import day_number, next_month
 from shared.wire.events import FIRMNESS, Firmness
@@ -53,9 +55,9 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
     def cumulative(measure: Measure) -> list[int]:
         """Return the wafers before each month's first day, then those up to the last month's end."""
         if measure < Measure.FORECAST:
-            sums = [curves.moved(grouping, day - 1)[SLOTS[measure]].sum() for day in days]
+            sums = [sum_moved(curves, grouping, day - 1)[SLOTS[measure]].sum() for day in days]
         else:
-            daily = curves.planned(grouping, (measure,)).sum(axis=0).cumsum()
+            daily = planned_by_day(curves, grouping, (measure,)).sum(axis=0).cumsum()
             sums = [daily[day - curves.start] for day in days]
         return [int(wafers) for wafers in sums]
 

@@ -5,7 +5,7 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from services.aggregator.kernels import planning as planning_kernels
-from services.aggregator.kernels.curves import Wafers
+from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.checks import whole_wafers
 
 Zone = Literal["frozen", "tradeoff", "free"]

@@ -3,7 +3,9 @@
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
-from services.aggregator.fold.curves import Curves, Grouping, Only
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_stages
+from services.aggregator.fold.series import Grouping, Only
 from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import MonthOnReceipt, month_table
@@ -126,7 +128,7 @@ def _needs(curves: Curves, today: int | None) -> dict[str, Row]:
     grouping = curves.group(("site",))
     first = max(0, today - curves.start + 1)
     found = {}
-    for (site,), daily in zip(grouping.labels, curves.planned(grouping, (Measure.REQUIRED,)), strict=True):
+    for (site,), daily in zip(grouping.labels, planned_by_day(curves, grouping, (Measure.REQUIRED,)), strict=True):
         days = daily[first:].nonzero()[0]
         if days.size:
             found[site] = {
@@ -225,13 +227,13 @@ def _site_month(curves: Curves, receipt: MonthOnReceipt, begin: int, end: int, o
     grouping, through = curves.group(**only), curves.complete_through
     on_hand = None
     if through is not None and begin <= through:
-        on_hand = int(curves.stages(grouping, min(end, through)).on_hand.sum())
+        on_hand = int(sum_stages(curves, grouping, min(end, through)).on_hand.sum())
     return {
         "due": receipt.due,
         "forecast": receipt.forecast,
         "committed": sum(receipt.committed.values()),
         "received": receipt.received,
-        "consumed": int(curves.moved(grouping, end, begin - 1, (Measure.CONSUMED,)).sum()),
+        "consumed": int(sum_moved(curves, grouping, end, begin - 1, (Measure.CONSUMED,)).sum()),
         "on_hand": on_hand,
     }
 
@@ -274,8 +276,12 @@ _NOTHING_MADE: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", 
 
 def _made_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
     """Return what was started, what came out and what is in process, by supplier and product."""
-    started = curves.moved(pairs, day, measures=(Measure.STARTED,))[0]
-    wip, aged, total = curves.stages(pairs, day).wip, age_wip(curves, pairs, day), measure_yield(curves, pairs, day)
+    started = sum_moved(curves, pairs, day, measures=(Measure.STARTED,))[0]
+    wip, aged, total = (
+        sum_stages(curves, pairs, day).wip,
+        age_wip(curves, pairs, day),
+        measure_yield(curves, pairs, day),
+    )
     months = [(month, measure_yield(curves, pairs, end, since)) for month, since, end in _months_before(curves, day)]
     return {
         label: {

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.aggregator.kernels import planning as planning_kernels
-from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.plan.checks import DAYS, whole_numbers, whole_wafers
 
 

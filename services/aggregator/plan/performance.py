@@ -7,8 +7,9 @@ from numpy.typing import ArrayLike
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import TOLERANCES, LineBook
+from services.aggregator.fold.queries import received_by_day
 from services.aggregator.kernels import planning as planning_kernels
-from services.aggregator.kernels.curves import Index, Wafers
+from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.plan.checks import RatioColumns, whole_wafers
 from services.aggregator.terms import LAGS
 
@@ -55,7 +56,7 @@ def measure_performance(
     last = curves.start + curves.days - 1
     through = curves.start - 1 if curves.complete_through is None else min(curves.complete_through, last)
     days = max(0, through - curves.start + 1) + 1
-    received, nothing = curves.received_by_day(supplier), np.zeros(curves.days + 2, dtype=np.int64)
+    received, nothing = received_by_day(curves, supplier), np.zeros(curves.days + 2, dtype=np.int64)
     found = {}
     for name, record in lines.record(supplier).items():
         if product is not None and name != product:
@@ -63,7 +64,7 @@ def measure_performance(
         of_product = received.get(name, nothing)[:days]
         is_due = record.due <= through
         committed = np.zeros((len(LAGS), days), dtype=np.int64)
-        rows = curves.row(record.due[is_due])
+        rows = curves.rows_of(record.due[is_due])
         for n in range(len(LAGS)):
             np.add.at(committed[n], rows, record.committed[n, is_due])
         each_lag = np.tile(of_product, (len(LAGS), 1))

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.aggregator.fold.curves import OPEN, Curves, Grouping
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.series import OPEN, Grouping
+from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import (
     BROUGHT,
     CONSUMED,
@@ -22,8 +24,6 @@ from services.aggregator.kernels.projection import (
     STANDING,
     TAKEN,
     TRANSIT,
-    Index,
-    Wafers,
     project_groups,
 )
 from shared.wire.events import FIRMNESS, Firmness
@@ -193,11 +193,11 @@ def project_into(
 ) -> None:
     """Project the chosen groups into tables; `balance`, if given, is `[grade, chosen, day from today]`."""
     first_short, first_shortage, shortage, overdue, figures = tables
-    series, place, group = curves.series_of(grouping, tuple(_PART_OF))
+    series, place, group = curves.index.choose(grouping, tuple(_PART_OF))
     order = group.argsort(kind="stable")
     begins = group[order].searchsorted(np.arange(len(grouping.labels) + 1))
     project_groups(
         balance, first_short, first_shortage, shortage, overdue, figures, chosen,
-        curves.cumulative, int(curves.last_filled[0]), curves.plans, curves.blocks, curves.ends, begins,
+        curves.cumulative, curves.last_row, curves.plans, curves.blocks, curves.ends, begins,
         series[order], _PARTS[place[order]], today - curves.start + 1,
     )  # fmt: skip

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.aggregator.fold.curves import OPEN, SLOTS, Curves, Grouping
-from services.aggregator.kernels.curves import Wafers
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_stages, supplied_by_day
+from services.aggregator.fold.series import OPEN, SLOTS, Grouping
+from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.netting import net_forecast
 from shared.wire.events import FIRMNESS, Firmness
@@ -50,13 +52,15 @@ def schedule(
     def bucketed(daily: Wafers) -> Wafers:
         return np.add.reduceat(daily[:, first:end], np.arange(0, end - first, bucket_days), axis=1)
 
-    required = curves.planned(grouping, (Measure.REQUIRED,))
-    orders, forecast = bucketed(required), bucketed(curves.planned(grouping, (Measure.FORECAST,)))
-    expected = curves.planned(grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
-    came = np.diff(curves.supplied(grouping, today - 1), axis=1, prepend=0)  # today or later, and no longer expected
+    required = planned_by_day(curves, grouping, (Measure.REQUIRED,))
+    orders, forecast = bucketed(required), bucketed(planned_by_day(curves, grouping, (Measure.FORECAST,)))
+    expected = planned_by_day(curves, grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
+    came = np.diff(
+        supplied_by_day(curves, grouping, today - 1), axis=1, prepend=0
+    )  # today or later, and no longer expected
     receipts = bucketed(expected + came)
-    consumed = curves.moved(grouping, today - 1)[SLOTS[Measure.CONSUMED]]
-    available = curves.stages(grouping, today - 1).on_hand - (required[:, :first].sum(axis=1) - consumed)
+    consumed = sum_moved(curves, grouping, today - 1)[SLOTS[Measure.CONSUMED]]
+    available = sum_stages(curves, grouping, today - 1).on_hand - (required[:, :first].sum(axis=1) - consumed)
     return Schedule(
         available,
         orders,

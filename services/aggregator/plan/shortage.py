@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.aggregator.fold.curves import Curves, Grouping
+from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import LineBook, LineDue, ShortageCause
+from services.aggregator.fold.queries import supplied_by_day
+from services.aggregator.fold.series import Grouping
 from services.aggregator.plan.pegging import peg
 from shared.wire.events import Firmness
 from shared.wire.lines import LineName
@@ -100,7 +102,7 @@ def _at_hand(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[
     """
     if not grouping.labels:
         return 0, [], []
-    brought = curves.supplied(grouping, today - 1)[0, today - curves.start :]
+    brought = supplied_by_day(curves, grouping, today - 1)[0, today - curves.start :]
     kept = np.minimum.accumulate(brought[::-1])[::-1]
     came = np.diff(kept, prepend=0)
     found = np.flatnonzero(came > 0)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from services.aggregator.fold.curves import Curves, Grouping
-from services.aggregator.kernels.curves import Wafers
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import sum_moved, sum_stages
+from services.aggregator.fold.series import Grouping
+from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.checks import RatioColumns
 from shared.wire.postings import Measure
 
@@ -17,8 +19,8 @@ def age_wip(curves: Curves, grouping: Grouping, day: int) -> Wafers:
     or older. It is the least there can be, as no more than S(a) of what is in process was started since; which lots
     they are the postings do not say. What was started before the horizon is of the last age.
     """
-    wip = np.maximum(curves.stages(grouping, day).wip, 0)
-    started = [curves.moved(grouping, day, day - age, (Measure.STARTED,))[0] for age in AGES]
+    wip = np.maximum(sum_stages(curves, grouping, day).wip, 0)
+    started = [sum_moved(curves, grouping, day, day - age, (Measure.STARTED,))[0] for age in AGES]
     older = np.maximum(wip - np.array(started), 0)
     aged: Wafers = older - np.vstack((older[1:], np.zeros_like(wip)))
     return aged
@@ -31,5 +33,5 @@ def measure_yield(curves: Curves, grouping: Grouping, day: int, since: int | Non
     planned; what it falls short by is yield variance, and what was scrapped was lost before.
     """
     measures = (Measure.FINISHED, Measure.YIELD_VARIANCE, Measure.SCRAPPED)
-    left = curves.moved(grouping, day, since, measures)
+    left = sum_moved(curves, grouping, day, since, measures)
     return RatioColumns(left[0], left.sum(axis=0))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from services.aggregator.fold.queries import balance_batch
 from services.operator.ask.asking import ask
 from services.operator.logs.logs import PARTIES, Line
 from services.operator.record.at_rest import fold, open_store
@@ -135,7 +136,7 @@ def _balances_after(
     with suppress(StackError):
         curves = fold(open_store(folder, store_url), until=position)
         at = {key: n for n, key in enumerate(curves.keys)}
-        found = curves.balances(np.array([at[key] for key in keys], dtype=np.int64))
+        found = balance_batch(curves, np.array([at[key] for key in keys], dtype=np.int64))
         columns = zip(*(getattr(found, name) for name in _COLUMNS), strict=True)
         return {key: dict(zip(_COLUMNS, row, strict=True)) for key, row in zip(keys, columns, strict=True)}
     return {}

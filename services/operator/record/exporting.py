@@ -13,8 +13,10 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from services.aggregator.fold.curves import SLOTS, Curves
+from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.queries import sum_moved, sum_moved_beyond
+from services.aggregator.fold.series import SLOTS
 from services.aggregator.terms import PARTS
 from services.ledger.books.posting import Key, Memory, post_events
 from services.ledger.store.store import Store
@@ -189,7 +191,7 @@ def _account(stage: str, supplier: str, site: str) -> str:
 def _balances(curves: Curves) -> dict[tuple[str, str], int]:
     """Return what each account holds of each product by the aggregator's sums, zeros left out."""
     grouping = curves.group(PARTS)
-    moved = curves.moved(grouping, curves.last_day) + curves.moved_beyond(grouping)
+    moved = sum_moved(curves, grouping, curves.last_day) + sum_moved_beyond(curves, grouping)
     balances: dict[tuple[str, str], int] = {}
     for column, (product, site, supplier) in enumerate(grouping.labels):
         for measure in STAGES:

@@ -9,6 +9,7 @@ from services.aggregator.fold import columns as loading
 from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import WAFERS_SUM_MAX
 from shared.wire.postings import Measure
+from testing.fold import rolling
 from testing.twins.curves import PARTS, batch_of
 from tests.unit.aggregator.fold.test_curves import DAYS, KEY, START, empty, fold, logs, watermarks
 
@@ -43,7 +44,7 @@ def test_postings_loaded_at_once_are_those_folded_in_batches(log, marks, size, d
     assert loaded.state_hash() == folded.state_hash()
     for facts in ("epoch", "position", "head", "postings", "watermarks", "sources", "last_day"):
         assert getattr(loaded, facts) == getattr(folded, facts)
-    assert loaded.rolling(START + 30, 30, "receipt", PARTS) == folded.rolling(START + 30, 30, "receipt", PARTS)
+    assert rolling(loaded, START + 30, 30, "receipt", PARTS) == rolling(folded, START + 30, 30, "receipt", PARTS)
 
 
 @given(logs, logs)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves, Gap
+from services.aggregator.fold.queries import balance_batch, received_by_day, sum_stages
 from shared.wire.postings import Measure
+from testing.fold import rolling
 from testing.twins.curves import GRADES, PARTS, NaiveCurves, batch_of
 
 START, DAYS = 20_089, 40  # 2025-01-01
@@ -97,7 +99,7 @@ def test_stages_and_open_commits_are_those_of_the_naive_twin(log, day, by, only)
     curves, naive = fold(log), fold_naively(log)
 
     grouping = curves.group(by, **only)
-    stages = curves.stages(grouping, day)
+    stages = sum_stages(curves, grouping, day)
 
     expected = naive.groups(by, only)
     assert grouping.labels == list(expected)
@@ -116,7 +118,7 @@ def test_rolling_balances_are_those_of_the_naive_twin(log, day, window, basis, b
     curves, naive = fold(log), fold_naively(log)
     basis = basis if firmness is None else "receipt"
 
-    assert curves.rolling(day, window, basis, by, firmness, **only) == naive.rolling(
+    assert rolling(curves, day, window, basis, by, firmness, **only) == naive.rolling(
         day, window, basis, by, firmness, only
     )
 
@@ -126,7 +128,7 @@ def test_rolling_balances_are_those_of_the_naive_twin(log, day, window, basis, b
 def test_published_balances_are_the_latest_of_the_keys_that_changed(log, cuts):
     curves, naive = fold(log, cuts=cuts), fold_naively(log)
 
-    balances = curves.balances(np.arange(len(curves.keys)), told=5)
+    balances = balance_batch(curves, np.arange(len(curves.keys)), told=5)
 
     assert balances.position == curves.position
     for n, key in enumerate(zip(balances.products, balances.sites, balances.suppliers, strict=True)):
@@ -139,14 +141,14 @@ def test_published_balances_are_the_latest_of_the_keys_that_changed(log, cuts):
 @quick
 def test_what_is_received_by_day_is_kept_up(first, second):
     curves = fold(first)
-    curves.received_by_day("samsung")
+    received_by_day(curves, "samsung")
     curves.add(batch_of(2, second, {}, ["samsung"]))
 
     received = {key[0]: np.zeros(DAYS + 1, dtype=np.int64) for key, *_ in first + second if key[2] == "samsung"}
     for (product, _, supplier), measure, day, wafers in first + second:
         if supplier == "samsung" and measure is Measure.RECEIVED:
             received[product][max(0, day - START + 1) :] += wafers
-    found = {product: each[: DAYS + 1].tolist() for product, each in curves.received_by_day("samsung").items()}
+    found = {product: each[: DAYS + 1].tolist() for product, each in received_by_day(curves, "samsung").items()}
     assert found == {product: each.tolist() for product, each in received.items()}
 
 
@@ -166,7 +168,7 @@ def test_the_window_to_the_last_complete_day_is_kept_up(parts, window, firmness,
         naive = NaiveCurves(START, 200, "")
         naive.add(log, {}, ["samsung"])
         asked = complete, window, "receipt", by, firmness
-        assert curves.rolling(*asked, **only) == naive.rolling(*asked, only)
+        assert rolling(curves, *asked, **only) == naive.rolling(*asked, only)
 
 
 @given(logs)
@@ -194,7 +196,7 @@ def test_the_blocks_that_are_hashed_do_not_matter(log):
     whole = fold(log).state_hash()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("services.aggregator.fold.curves._PACKED_AT_ONCE", 4)
+        patch.setattr("services.aggregator.fold.state_hash.PACKED_MAX", 4)
         assert fold(log).state_hash() == whole
 
 
@@ -313,13 +315,13 @@ def test_a_window_counts_only_days_inside_the_horizon(day, supply):
     ]
 
     for firmness in (None, "firm"):
-        ((_, rolled, _, _),) = fold(log).rolling(day, 365, "receipt", firmness=firmness)
+        ((_, rolled, _, _),) = rolling(fold(log), day, 365, "receipt", firmness=firmness)
         assert rolled == supply
 
 
 def test_firmness_has_no_basis_start():
     with pytest.raises(ValueError, match="receipt"):
-        empty().rolling(START, 30, "start", firmness="firm")
+        rolling(empty(), START, 30, "start", firmness="firm")
 
 
 # ---------------------------------------------------------------- the proof
@@ -359,15 +361,12 @@ def test_memory_is_that_of_all_arrays_and_no_more_than_is_stated():
     ]
 
     for curves in (empty(), fold(log)):
-        arrays = [
-            value
-            for value in vars(curves).values()
-            if isinstance(value, np.ndarray) and value is not curves.last_filled
-        ]
+        values = [*vars(curves).values(), *vars(curves.index).values()]
+        arrays = [value for value in values if isinstance(value, np.ndarray) and value is not curves._last_row]
         room = curves.beyond.size + curves.ends.size
         memory_bytes = curves.memory_bytes - curves.windows.nbytes
         assert memory_bytes == sum(array.nbytes for array in arrays)
-        assert memory_bytes <= room * 8 * (DAYS + 8 + DAYS / 32) + (240 + 128) * curves.series.shape[0]
+        assert memory_bytes <= room * 8 * (DAYS + 8 + DAYS / 32) + (240 + 128) * curves.index.numbers.shape[0]
 
 
 # ---------------------------------------------------------------- what is told of the windows to today
@@ -377,7 +376,7 @@ def test_memory_is_that_of_all_arrays_and_no_more_than_is_stated():
 @quick
 def test_the_windows_that_are_told_are_those_of_the_naive_twin(log):
     curves = fold(log)
-    told = curves.balances(np.arange(len(curves.keys)))
+    told = balance_batch(curves, np.arange(len(curves.keys)))
 
     for n, key in enumerate(curves.keys):
         brought, taken, balance = naive_hand(log, key, told.today)
@@ -412,4 +411,5 @@ def test_loading_brings_the_same_windows_as_folding():
     again.load([Columns.of(batch_of(1, log))], FoldPosition(7, 1, "head-1", {}, []))
 
     keys = np.arange(2)
-    assert again.balances(keys).model_dump(exclude={"told"}) == folded.balances(keys).model_dump(exclude={"told"})
+    loaded, added = (balance_batch(each, keys).model_dump(exclude={"told"}) for each in (again, folded))
+    assert loaded == added

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.fold.curves import OPEN, Curves
+from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import FORECAST, LAGS, TOLERANCES, LineBook, ShortageCause
+from services.aggregator.fold.queries import planned_by_day
+from services.aggregator.fold.series import OPEN
 from shared.play.voice import Voice
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import (
@@ -105,7 +107,7 @@ def plans_of(curves: Curves) -> dict[tuple[Any, ...], int]:
     grouping = curves.group(("product", "site", "supplier"))
     found = {}
     for measure in (*OPEN, Measure.TRANSIT_DUE, Measure.REQUIRED, Measure.FORECAST):
-        daily = curves.planned(grouping, [measure])
+        daily = planned_by_day(curves, grouping, [measure])
         for group, row in zip(*daily.nonzero(), strict=True):
             found[(measure, *grouping.labels[group], int(row))] = int(daily[group, row])
     return found
@@ -117,7 +119,7 @@ def lined_plans(lines: LineBook, curves: Curves) -> dict[tuple[Any, ...], int]:
     for columns, fixed in (
         (lines.supplies(), None), (lines.demands(), Measure.REQUIRED), (lines.demands(FORECAST), Measure.FORECAST)
     ):  # fmt: skip
-        rows = curves.row(columns.day).tolist()
+        rows = curves.rows_of(columns.day).tolist()
         for group, row, wafers, rank, supplier in zip(
             columns.group, rows, columns.wafers.tolist(), columns.rank, columns.suppliers, strict=True
         ):

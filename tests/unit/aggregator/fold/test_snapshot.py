@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.aggregator.fold import snapshot
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
+from services.aggregator.fold.queries import balance_batch, sum_stages
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import month_table
@@ -18,6 +19,7 @@ from services.aggregator.plan.projection import make_plan
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
 from shared.wire.postings import LINE_EVENTS, Measure
+from testing.fold import rolling
 from testing.twins.curves import PARTS, batch_of
 from tests.replay.test_tape import SAID
 from tests.unit.aggregator.fold.test_curves import DAYS, FIRST_DAY, KEY, OTHER, START, fold, logs, watermarks
@@ -76,10 +78,12 @@ def test_a_restored_state_is_the_one_that_was_kept_and_goes_on(log, marks, later
         ):
             assert getattr(restored, facts) == getattr(curves, facts)
         grouping = curves.group(PARTS)
-        for mine, theirs in zip(restored.stages(grouping), curves.stages(grouping), strict=True):
+        for mine, theirs in zip(sum_stages(restored, grouping), sum_stages(curves, grouping), strict=True):
             assert (mine == theirs).all()
-        assert restored.balances(np.arange(len(curves.keys))) == curves.balances(np.arange(len(curves.keys)))
-        assert restored.rolling(START + 30, 30, "receipt", PARTS) == curves.rolling(START + 30, 30, "receipt", PARTS)
+        assert balance_batch(restored, np.arange(len(curves.keys))) == balance_batch(
+            curves, np.arange(len(curves.keys))
+        )
+        assert rolling(restored, START + 30, 30, "receipt", PARTS) == rolling(curves, START + 30, 30, "receipt", PARTS)
         assert (make_plan(restored, START + 9).figures == make_plan(curves, START + 9).figures).all()
         assert month_table(restored, FIRST_DAY, FIRST_DAY) == month_table(curves, FIRST_DAY, FIRST_DAY)
         if each == 0:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.queries import supplied_by_day
 from services.aggregator.plan.shortage import (
     CAUSES_MAX,
     ORDERS_MAX,
@@ -54,7 +55,7 @@ def test_what_orders_lack_on_a_day_is_what_the_projection_has_below_zero(log, da
     if projection is None:
         return
     behind = explain_shortage(curves, lines, group, firmness, LATE, past_due=past_due)
-    brought = curves.supplied(curves.group(product=group[0], site=group[1]), curves.start - 1)[0]
+    brought = supplied_by_day(curves, curves.group(product=group[0], site=group[1]), curves.start - 1)[0]
     last = curves.start + len(brought) - 3
 
     for n, balance in enumerate(projection.balance.tolist()):
@@ -98,7 +99,7 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
                 assert past_due or supply.day >= today
             assert peg.wafers > 0
             assert peg.days_late == (0 if peg.day is None else max(0, max(peg.day, today) - order.due))
-    brought = int(curves.supplied(curves.group(product=group[0], site=group[1]), curves.start - 1)[:, -1].sum())
+    brought = int(supplied_by_day(curves, curves.group(product=group[0], site=group[1]), curves.start - 1)[:, -1].sum())
     assert meant.pop(None, 0) <= max(0, brought)
     assert all(wafers <= supplies[name].wafers for name, wafers in meant.items())
     assert behind.overdue == [supply for supply in lines.supplies_of(*group, firmness) if supply.day < today]

@@ -11,7 +11,7 @@ from services.operator.cli import app
 from services.operator.record.exporting import export
 from shared.wire.days import day_number
 from shared.wire.events import Event
-from testing.fold import fold
+from testing.fold import fold, rolling
 from tests.replay.test_tape import SAID
 
 
@@ -36,7 +36,7 @@ def test_a_history_has_what_the_curves_roll(exported, tmp_path, basis):
     compared = 0
     for day in (date(2026, 6, 30), date(2026, 12, 15)):  # inside the horizon of the curves
         for window in (7, 90):
-            rolled = {each.group: each[1:] for each in curves.rolling(
+            rolled = {each.group: each[1:] for each in rolling(curves,
                 day_number(day), window, basis, ("product", "site", "supplier")
             )}  # fmt: skip
             for row in (row for row in rows if row["day"] == day):

@@ -1,0 +1,190 @@
+"""Balances read off the curves: wafers moved and planned, stages, windows, and the batch that is published."""
+
+from collections.abc import Sequence
+from itertools import starmap
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.series import COMMITTED, ON_HAND_SIGNS, OPEN, SLOTS, STAGE_SIGNS, Grouping
+from services.aggregator.kernels import curves as kernels
+from services.aggregator.kernels.arrays import Index, Wafers
+from services.aggregator.terms import Basis
+from shared.wire.events import FIRMNESS, Firmness
+from shared.wire.postings import MOVEMENTS, BalanceBatch, Measure
+
+_OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
+
+
+class Stages(NamedTuple):
+    """Wafers in each stage, for each key or group asked for."""
+
+    wip: Wafers
+    finished: Wafers
+    in_transit: Wafers
+    on_hand: Wafers
+    open_commit: Wafers  # [grade, key or group]
+
+
+class BalanceRow(NamedTuple):
+    """Supply, demand and net of one group over a window."""
+
+    group: tuple[str, ...]
+    supply: int
+    demand: int
+    net: int
+
+
+# ---------------------------------------------------------------- movements
+
+
+def sum_moved(
+    curves: Curves, grouping: Grouping, until: int, since: int | None = None, measures: Sequence[Measure] = MOVEMENTS
+) -> Wafers:
+    """Return the wafers of some movements in the days (since, until], `[movement, group]`; `since` None: ever."""
+    sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
+    first = -1 if since is None else min(curves.row_of(since), curves.last_row)
+    chosen = curves.index.choose(grouping, measures)
+    kernels.sum_movements(sums, curves.cumulative, *chosen, first, min(curves.row_of(until), curves.last_row))
+    return sums
+
+
+def sum_moved_beyond(curves: Curves, grouping: Grouping) -> Wafers:
+    """Return the wafers of each movement after the horizon, `[movement, group]`."""
+    sums = np.zeros((len(MOVEMENTS), len(grouping.labels)), dtype=np.int64)
+    kernels.sum_movements(sums, curves.beyond[np.newaxis], *curves.index.choose(grouping, MOVEMENTS), -1, 0)
+    return sums
+
+
+def supplied_by_day(curves: Curves, grouping: Grouping, since: int) -> Wafers:
+    """Return all that ever came to hand up to and on each day from `since`, consumed or not, `[group, row]`."""
+    supplied = np.zeros((len(grouping.labels), curves.days + 2), dtype=np.int64)
+    measures = [each for each in MOVEMENTS if ON_HAND_SIGNS[SLOTS[each]] and each != Measure.CONSUMED]
+    series, place, group = curves.index.choose(grouping, measures)
+    of_place = ON_HAND_SIGNS[[SLOTS[each] for each in measures]]
+    first = min(curves.row_of(since), curves.last_row)
+    kernels.sum_movement_curves(supplied, curves.cumulative, first, curves.last_row, series, of_place[place], group)
+    return supplied
+
+
+def received_by_day(curves: Curves, supplier: str) -> dict[str, Wafers]:
+    """Return the wafers received of a supplier up to and on each day, `[row]`, by product."""
+    return curves.receipts.of_supplier(supplier, curves.index, curves.cumulative, curves.last_row, curves.days + 2)
+
+
+# ---------------------------------------------------------------- plans
+
+
+def planned_by_day(curves: Curves, grouping: Grouping, measures: Sequence[Measure]) -> Wafers:
+    """Return the sum of some plans as one daily curve for each group, `[group, row]`."""
+    daily = np.zeros((len(grouping.labels), curves.days + 2), dtype=np.int64)
+    series, _, group = curves.index.choose(grouping, measures)
+    kernels.sum_plan_curves(daily, curves.plans, curves.ends, series, group)
+    return daily
+
+
+def sum_planned(curves: Curves, grouping: Grouping, measures: Sequence[Measure], day: int) -> Wafers:
+    """Return the sum of some plans up to and on a day, all days before the horizon included, `[group]`."""
+    sums = np.zeros((1, len(grouping.labels)), dtype=np.int64)
+    series, _, group = curves.index.choose(grouping, measures)
+    until = min(curves.row_of(day), curves.days)
+    kernels.sum_plans(sums, curves.plans, curves.blocks, series, np.zeros_like(series), group, -1, until)
+    summed: Wafers = sums[0]
+    return summed
+
+
+def window_balance(
+    curves: Curves, grouping: Grouping, day: int, window_days: int, basis: Basis, firmness: Firmness | None = None
+) -> list[BalanceRow]:
+    """Return supply, demand and net of the days (day - window_days, day] inside the horizon, for each group.
+
+    On the basis `start` supply is started and demand is required by its start day; on `receipt` supply is received
+    and demand is required by its due day. With a firmness, supply is what is committed due at that grade or above.
+    """
+    if firmness is not None and basis != "receipt":
+        raise ValueError("firmness is of commits, which are due on the basis receipt: it has no basis start")
+    required = Measure.REQUIRED_START if basis == "start" else Measure.REQUIRED
+    measures = (required,) if firmness is None else (required, *COMMITTED[FIRMNESS.index(firmness) :])
+    sums = _sum_window(curves, grouping, measures, day, window_days)
+    if firmness is None:
+        supplied = Measure.STARTED if basis == "start" else Measure.RECEIVED
+        supply = sum_moved(curves, grouping, day, day - window_days, (supplied,))[0]
+    else:
+        supply = sums[1:].sum(axis=0)
+    net = supply - sums[0]
+    columns = (grouping.labels, supply.tolist(), sums[0].tolist(), net.tolist())
+    return list(starmap(BalanceRow, zip(*columns, strict=True)))
+
+
+def _sum_window(curves: Curves, grouping: Grouping, measures: Sequence[Measure], day: int, window_days: int) -> Wafers:
+    """Return the sums of some plans in the window of days that ends on a day, `[measure, group]`."""
+    sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
+    chosen = curves.index.choose(grouping, measures)
+    since, until = curves.window_rows(day, window_days)
+    window = curves.plan_windows.near(window_days, since, until)
+    if window is None:
+        kernels.sum_plans(sums, curves.plans, curves.blocks, *chosen, since, until)
+        return sums
+    kernels.sum_movements(sums, window.sums[np.newaxis], *chosen, -1, 0)
+    if (since, until) != (window.since, window.until):  # a day was completed since
+        left = np.zeros_like(sums)
+        kernels.sum_plans(sums, curves.plans, curves.blocks, *chosen, window.until, until)
+        kernels.sum_plans(left, curves.plans, curves.blocks, *chosen, window.since, since)
+        sums -= left
+    return sums
+
+
+# ---------------------------------------------------------------- stages
+
+
+def sum_stages(curves: Curves, grouping: Grouping, day: int | None = None) -> Stages:
+    """Return the wafers in each stage at the end of a day, and the commits now open, for each group."""
+    open_commit = np.zeros((len(OPEN), len(grouping.labels)), dtype=np.int64)
+    series, grade, group = curves.index.choose(grouping, OPEN)
+    kernels.sum_movements(open_commit, curves.totals[np.newaxis], series, grade, group, -1, 0)
+    moved = sum_moved(curves, grouping, curves.last_day if day is None else day)
+    wip, finished, in_transit, on_hand = STAGE_SIGNS @ moved
+    return Stages(wip, finished, in_transit, on_hand, open_commit)
+
+
+def balance_batch(curves: Curves, keys: Index, told: int | None = None) -> BalanceBatch:
+    """Return the balances of some keys, all postings counted, as they are published."""
+    latest, numbers = curves.cumulative[curves.last_row], curves.index.numbers
+    stages = STAGE_SIGNS @ _at(latest, numbers[keys, : len(MOVEMENTS)]).T
+    parts = zip(*(curves.keys[key] for key in keys), strict=True) if keys.size else ((), (), ())
+    products, sites, suppliers = parts
+    return BalanceBatch(
+        epoch=curves.epoch or 0,
+        position=curves.position,
+        day=curves.complete_through,
+        products=list(products),
+        sites=list(sites),
+        suppliers=list(suppliers),
+        **dict(zip(("wip", "finished", "in_transit", "on_hand"), stages.tolist(), strict=True)),
+        window_days=list(curves.windows.windows),
+        **_window_columns(curves, keys),
+        open_commit=_at(curves.totals, numbers[keys][:, _OPEN_SLOTS]).sum(axis=1).tolist(),
+        told=told,
+    )
+
+
+def _window_columns(curves: Curves, keys: Index) -> dict[str, Any]:
+    """Return the columns of the windows that end today, of some sorted keys."""
+    nothing = np.zeros(keys.size, dtype=np.int64)
+    touched = curves.windows.add(np.full(keys.size, curves.windows.today), keys, nothing, nothing)
+    brought, taken, _, lowest, unmet = touched.windows.transpose(1, 0, 2).tolist()
+    return {
+        "today": curves.windows.today,
+        "brought": brought,
+        "taken": taken,
+        "lowest": lowest,
+        "unmet": unmet,
+        "short_since": [None if day < 0 else day for day in touched.first_short.tolist()],
+        "cover_hundredths": [None if cover < 0 else cover for cover in touched.cover.tolist()],
+    }
+
+
+def _at(values: Wafers, series: Index) -> Wafers:
+    """Return the values of some series, zero where there is none."""
+    return np.where(series >= 0, values[series], 0)
