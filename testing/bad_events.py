@@ -4,7 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import EventBatch
 from shared.wire.events import Event, LotStarted, ReasonCode
 
@@ -62,10 +62,10 @@ class BadEntry(NamedTuple):
 
 def good_events() -> list[Event]:
     """Return three good events of one source."""
-    voice = Voice(SOURCE)
+    numbering = Numbering(SOURCE)
     start = datetime(2026, 3, 1, tzinfo=UTC)
     return [
-        voice.say(
+        numbering.emit(
             start + timedelta(hours=n),
             LotStarted(
                 product="HBM4-12H", site="abilene", supplier=SOURCE, lot=f"L{n}", fab="P4", wafers=25,

@@ -8,7 +8,7 @@ from services.ledger.store.postgres import PostgresDatabase
 from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.sqlite import SqliteDatabase
 from services.ledger.store.store import Store
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import Event, EventReversed, ShipmentReceived, SourceAdvanced, StockCounted, StockOpened
@@ -25,19 +25,19 @@ def connect_to(address: str, *, read_only: bool = False) -> Database:
     return kind(address, read_only=read_only)
 
 
-def say(voice: Voice, count: int = 1, site: str = "abilene") -> list[Event]:
-    return [voice.say(NOON, StockOpened(wafers=10, **(KEY | {"site": site}))) for _ in range(count)]
+def say(numbering: Numbering, count: int = 1, site: str = "abilene") -> list[Event]:
+    return [numbering.emit(NOON, StockOpened(wafers=10, **(KEY | {"site": site}))) for _ in range(count)]
 
 
-def everything(voice: Voice) -> list[Event]:
+def everything(numbering: Numbering) -> list[Event]:
     """Events that touch every table."""
-    (opened,) = say(voice)
+    (opened,) = say(numbering)
     return [
         opened,
-        voice.say(NOON, ShipmentReceived(shipment="s", owner="samsung", wafers=5, wafers_damaged=1, **KEY)),
-        voice.say(NOON, StockCounted(counted=7, **KEY)),
-        voice.say(NOON, EventReversed(reversed=opened.id, reason="")),
-        voice.say(NOON, SourceAdvanced(through=NOON.date())),
+        numbering.emit(NOON, ShipmentReceived(shipment="s", owner="samsung", wafers=5, wafers_damaged=1, **KEY)),
+        numbering.emit(NOON, StockCounted(counted=7, **KEY)),
+        numbering.emit(NOON, EventReversed(reversed=opened.id, reason="")),
+        numbering.emit(NOON, SourceAdvanced(through=NOON.date())),
     ]
 
 

@@ -16,7 +16,7 @@ from shared.play.scenario import (
     derive_plan,
     last_of_month,
 )
-from shared.play.speech import Speech
+from shared.play.source_log import SourceLog
 from shared.wire.batch import Row
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
@@ -109,8 +109,8 @@ class Buildout:
         self._source = source
         self._start = self._today = start
         self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
-        self._speech = Speech(source, scenario.mistakes, start, until)
-        self._say = self._speech.say
+        self._log = SourceLog(source, scenario.mistakes, start, until)
+        self._emit = self._log.emit
         pools = scenario.variants[variant].pools
         self._sites = {s.id: s for s in scenario.datacenters[source].sites if pools or not s.pool}
         self._phases: dict[str, Phase] = {}
@@ -131,7 +131,7 @@ class Buildout:
 
         Days follow each other; `heard` is what the suppliers said up to the lag before, each event once.
         """
-        self._speech.begin(day)
+        self._log.begin(day)
         self._today = day
         if day == self._start:
             self._declare_sites()
@@ -145,7 +145,7 @@ class Buildout:
         self._consume_stock()
         if day == last_of_month(day):
             self._count_stock()
-        return self._speech.end()
+        return self._log.end()
 
     # ------------------------------------------------------------ plans
 
@@ -194,7 +194,7 @@ class Buildout:
             self._say_phase(phase, None)
 
     def _declare(self, site: Site, evidence: str, revision: int) -> None:
-        self._say(
+        self._emit(
             SiteDeclared(
                 site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=site.mw.value,
                 pue_percent=site.pue_percent.value, land_ha=site.land_ha.value if site.land_ha else None,
@@ -206,7 +206,7 @@ class Buildout:
 
     def _say_phase(self, phase: Phase, cause: str | None) -> str:
         plan = phase.plan
-        return self._say(
+        return self._emit(
             PhasePlanned(
                 site=plan.site, phase=plan.name, mw=plan.mw, platform=plan.platform, energise_on=phase.energise_on,
                 status=phase.status, revision=phase.revision,
@@ -223,7 +223,7 @@ class Buildout:
     def _say_forecast(self, forecast: Forecast, wafers: int, cause: str | None) -> None:
         forecast.wafers, forecast.revision = wafers, forecast.revision + 1
         need = forecast.need
-        forecast.said = self._say(
+        forecast.said = self._emit(
             DemandForecast(
                 product=need.product, site=need.site, supplier=UNATTRIBUTED, line=forecast.line, due=forecast.due,
                 wafers=wafers, revision=forecast.revision,
@@ -248,7 +248,7 @@ class Buildout:
                 self._open_stock(order)
 
     def _say_order(self, order: Order, cause: str | None) -> None:
-        order.said = self._say(
+        order.said = self._emit(
             DemandRequired(
                 product=order.product, site=order.site, supplier=UNATTRIBUTED, line=order.line, due=order.due,
                 start_by=order.start_by, priority=self._sites[order.site].priority.value, wafers=order.wafers,
@@ -258,7 +258,7 @@ class Buildout:
         )  # fmt: skip
 
     def _open_stock(self, order: Order) -> None:
-        self._say(
+        self._emit(
             StockOpened(product=order.product, site=order.site, supplier=UNATTRIBUTED, wafers=order.wafers), order.said
         )
         self._store(order.product, order.site, UNATTRIBUTED, order.wafers)
@@ -306,12 +306,12 @@ class Buildout:
         if self._erring:
             self._erring = False
             wrong = self._say_received(shipment, shipment.wafers * 10, 0)
-            self._say(EventReversed(reversed=wrong, reason="typed a zero too many"), wrong)
+            self._emit(EventReversed(reversed=wrong, reason="typed a zero too many"), wrong)
         if good or damaged:
             self._say_received(shipment, good, damaged)
             self._store(shipment.product, shipment.site, shipment.owner, good)
         if missing:
-            self._say(
+            self._emit(
                 ShipmentLost(
                     product=shipment.product, site=shipment.site, supplier=shipment.owner, wafers=missing,
                     shipment=shipment.name, owner=shipment.owner,
@@ -320,7 +320,7 @@ class Buildout:
             )  # fmt: skip
 
     def _say_received(self, shipment: Shipment, wafers: int, damaged: int) -> str:
-        return self._say(
+        return self._emit(
             ShipmentReceived(
                 product=shipment.product, site=shipment.site, supplier=shipment.owner, wafers=wafers,
                 shipment=shipment.name, owner=shipment.owner, wafers_damaged=damaged,
@@ -356,7 +356,7 @@ class Buildout:
         for supplier in sorted(stock):
             wafers = min(stock[supplier], lacking - taken)
             if wafers:
-                self._say(
+                self._emit(
                     WafersConsumed(
                         product=product, site=phase.plan.site, supplier=supplier, wafers=wafers,
                         phase=phase.plan.name,
@@ -379,7 +379,7 @@ class Buildout:
                 self._say_counted(product, site, supplier, counted)
 
     def _say_counted(self, product: str, site: str, supplier: str, counted: int) -> None:
-        self._say(StockCounted(product=product, site=site, supplier=supplier, counted=counted))
+        self._emit(StockCounted(product=product, site=site, supplier=supplier, counted=counted))
         self._on_hand[site, product][supplier] = counted
 
     # ------------------------------------------------------------ the script
@@ -441,7 +441,7 @@ class Buildout:
         for (stored_at, product), stock in sorted(self._on_hand.items()):
             for supplier, wafers in sorted(stock.items()):
                 if stored_at == site and wafers:
-                    self._say(
+                    self._emit(
                         StockTransferred(product=product, site=site, supplier=supplier, wafers=wafers, to_site=to_site)
                     )
                     stock[supplier] = 0

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shared.play.scenario import Based, Scenario, Variant, first_of_month, latest, split_headline
-from shared.play.speech import Speech
+from shared.play.source_log import SourceLog
 from shared.wire.batch import Row
 from shared.wire.catalog import CATALOG
 from shared.wire.days import DAY, date_of
@@ -92,8 +92,8 @@ class Fab:
         self._known = scenario.suppliers[supplier]
         self._start = self._today = start
         self._random = random.Random(f"{seed}:{supplier}:{variant}").random  # noqa: S311 - a simulation
-        self._speech = Speech(supplier, scenario.mistakes, start, until)
-        self._say = self._speech.say
+        self._log = SourceLog(supplier, scenario.mistakes, start, until)
+        self._emit = self._log.emit
         self._routes = {product: _route(scenario, product) for product in CATALOG}
         self._shares: dict[tuple[str, date], Fraction] = {}
         self._diversions = {w.site: w.divert_to for w in scenario.events.withdrawals}
@@ -114,7 +114,7 @@ class Fab:
 
         Days follow each other; `heard` is what the sites said up to the lag before, each event once.
         """
-        self._speech.begin(day)
+        self._log.begin(day)
         self._today = day
         if day == self._start:
             self._agree_headline()
@@ -129,12 +129,12 @@ class Fab:
         self._finish_lots()
         self._ship_commits()
         self._revise_shipments()
-        return self._speech.end()
+        return self._log.end()
 
     # ------------------------------------------------------------ promises
 
     def _say_commit(self, commit: Commit, cause: str | None, reason: str = "") -> None:
-        commit.said = self._say(
+        commit.said = self._emit(
             SupplyCommitted(
                 product=commit.product, site=commit.site, supplier=self._source, line=commit.line, due=commit.due,
                 firmness=commit.firmness, wafers=commit.wafers, revision=commit.revision, reason=reason,
@@ -155,7 +155,7 @@ class Fab:
     def _agree_headline(self) -> None:
         headline = self._scenario.headline
         for product, wafers in split_headline(self._scenario, self._source).items():
-            self._say(
+            self._emit(
                 SupplyAgreed(
                     product=product, site=UNALLOCATED, supplier=self._source, instrument="LOI", revision=0,
                     agreement=f"{headline.agreement}:{product}", wafers_per_month=wafers,
@@ -181,7 +181,7 @@ class Fab:
         outlook = self._outlooks.get(line, Outlook(due, 0, -1))
         if (outlook.due, outlook.wafers) != (due, wafers):
             self._outlooks[line] = outlook = Outlook(due, wafers, outlook.revision + 1)
-            self._say(
+            self._emit(
                 SupplyCommitted(
                     product=product, site=site, supplier=self._source, line=line, due=due, firmness="planned",
                     wafers=wafers, revision=outlook.revision, reason="" if wafers else "nothing forecast any more",
@@ -253,7 +253,7 @@ class Fab:
         play, route = self._scenario.play, self._routes[commit.product]
         self._lots += 1
         name = f"L{self._lots:07d}"
-        said = self._say(
+        said = self._emit(
             LotStarted(
                 product=commit.product, site=commit.site, supplier=self._source, wafers=wafers, lot=name, fab=fab,
                 due_out=self._today + route.cycle,
@@ -279,7 +279,7 @@ class Fab:
     def _scrap(self, lot: Lot, wafers: int, cause: str) -> None:
         lot.wafers -= wafers
         commit = lot.commit
-        self._say(
+        self._emit(
             LotScrapped(
                 product=commit.product, site=commit.site, supplier=self._source, wafers=wafers, lot=lot.name,
                 cause=cause,
@@ -296,7 +296,7 @@ class Fab:
             if lot.wafers == 0:  # all scrapped: there is nothing left to finish
                 continue
             credit = self._credit(commit.product, lot.wafers, probed[commit.product])
-            said = self._say(
+            said = self._emit(
                 LotFinished(
                     product=commit.product, site=commit.site, supplier=self._source, wafers=credit, lot=lot.name,
                     yield_variance=lot.wafers - credit,
@@ -353,7 +353,7 @@ class Fab:
             shipment=f"S{self._shipments:06d}", commit=None if commit.withdrawn else commit.line,
             eta=self._today + self._routes[commit.product].transit, lots=[name for name, _ in lots],
         )  # fmt: skip
-        said = self._say(shipment, commit.said)
+        said = self._emit(shipment, commit.said)
         commit.dispatched += wafers
         divert_to = self._diversions.get(commit.site) if commit.withdrawn else None
         play, luck = self._scenario.play, int(self._random() * 1000)
@@ -375,7 +375,7 @@ class Fab:
         """Say which shipments on their way are late, and which are lost."""
         for shipment, said, lost in self._to_revise.pop(self._today, []):
             if lost:
-                self._say(
+                self._emit(
                     ShipmentLost(
                         product=shipment.product, site=shipment.site, supplier=self._source, wafers=shipment.wafers,
                         shipment=shipment.shipment, owner=self._source,
@@ -386,7 +386,7 @@ class Fab:
                 self._say_revised(shipment, shipment.eta + (1 + int(self._random() * 9)) * DAY, shipment.site, said)
 
     def _say_revised(self, shipment: ShipmentDispatched, eta: date, site: str, cause: str) -> None:
-        self._say(
+        self._emit(
             ShipmentRevised(
                 product=shipment.product, site=site, supplier=self._source, shipment=shipment.shipment, eta=eta,
                 revision=1,
@@ -401,7 +401,7 @@ class Fab:
         events = self._scenario.events
         for agreed in events.reported_agreements:
             if (agreed.day, agreed.supplier) == (self._today, self._source):
-                self._say(
+                self._emit(
                     SupplyAgreed(
                         product=agreed.product, site=UNALLOCATED, supplier=self._source, revision=0,
                         agreement=agreed.agreement, instrument=agreed.instrument, starts_on=agreed.starts_on,

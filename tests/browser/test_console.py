@@ -28,7 +28,7 @@ from services.operator.ask.asking import ask
 from services.operator.stack.stack import Stack, started
 from shared.http.access import READ, ScopedRoute
 from shared.http.peers import NOBODY
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.process.settings import ServiceSettings
 from shared.service.service import Service
 from shared.wire.events import LotStarted, SourceAdvanced
@@ -124,12 +124,12 @@ def test_what_is_chosen_stands_in_the_address_and_is_the_same_for_a_colleague(br
 
 def test_an_event_is_on_the_open_page_within_a_second(browser: Browser, tmp_path: Path) -> None:
     """Three are handed in, one after the other: a machine that is busy elsewhere is late for one, but not for all."""
-    voice, noon = Voice("samsung"), datetime(2026, 3, 1, 12, tzinfo=UTC)
+    numbering, noon = Numbering("samsung"), datetime(2026, 3, 1, 12, tzinfo=UTC)
     key: dict[str, Any] = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
 
     def started_(lot: str, wafers: int) -> str:
         lots = LotStarted(**key, lot=lot, fab="P3", wafers=wafers, due_out=date(2026, 9, 1))
-        return json.dumps(voice.say(noon, lots).cloud_event())
+        return json.dumps(numbering.emit(noon, lots).cloud_event())
 
     with started(Stack(tmp_path / "stack")) as stack, page_of(browser, stack.url("console")) as page:
 
@@ -137,7 +137,7 @@ def test_an_event_is_on_the_open_page_within_a_second(browser: Browser, tmp_path
             answer = httpx.post(stack.url("supplier-samsung") + "/events", content=line, timeout=30)
             assert [verdict["status"] for verdict in answer.json()] == ["recorded"]
 
-        hand_in(json.dumps(voice.say(noon, SourceAdvanced(through=noon.date())).cloud_event()))
+        hand_in(json.dumps(numbering.emit(noon, SourceAdvanced(through=noon.date())).cloud_event()))
         hand_in(started_("L0", 25))
         page.goto("/")
         expect(page.locator("#live")).to_have_class("on", timeout=20_000)

@@ -10,7 +10,7 @@ from itertools import count, islice
 
 import httpx
 
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import (
     FIRMNESS,
     DemandRequired,
@@ -36,10 +36,10 @@ _PAUSE_S = 0.05  # a party that starts again hears every verdict again: what is 
 
 def speak(source: str, role: Role, seed: int) -> Iterator[Event]:
     """Yield the events of one source without end, the same for the same seed; any order of them is valid."""
-    chance, voice = random.Random(f"{seed}:{source}"), Voice(source)  # noqa: S311
+    chance, numbering = random.Random(f"{seed}:{source}"), Numbering(source)  # noqa: S311
     for n in count():
         at = _START + timedelta(days=n // 200 % 360, seconds=n)
-        yield voice.say(at, (_supply if role == "supplier" else _demand)(n, source, at.date(), chance))
+        yield numbering.emit(at, (_supply if role == "supplier" else _demand)(n, source, at.date(), chance))
 
 
 def _supply(n: int, source: str, day: date, chance: random.Random) -> EventData:

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from services.supplier.app import SupplierSettings, build_app
 from shared.party import party
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import LotStarted
 
 KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
@@ -21,14 +21,14 @@ async def test_beyond_what_may_wait_the_door_sends_its_callers_away_and_loses_no
 ) -> None:
     monkeypatch.setattr(party, "_UNRECORDED_MAX", 3)
     monkeypatch.setattr(party, "_VERDICT_WAIT_S", 0.01)
-    voice = Voice("samsung")
+    numbering = Numbering("samsung")
     lot = LotStarted(**KEY, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))
     service = build_app(SupplierSettings(source="samsung", outbox_dir=tmp_path))  # no ledger hears it
     transport = httpx.ASGITransport(Starlette(routes=service.routes))
     answers = []
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as door:
         for _ in range(5):
-            event = voice.say(datetime(2026, 3, 1, tzinfo=UTC), lot)
+            event = numbering.emit(datetime(2026, 3, 1, tzinfo=UTC), lot)
             answers.append(await door.post("/events", content=orjson.dumps(event.cloud_event())))
 
     assert [answer.status_code for answer in answers] == [202, 202, 202, 429, 429]

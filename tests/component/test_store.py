@@ -15,7 +15,7 @@ from services.ledger.store.database import Database
 from services.ledger.store.recording import record_entries
 from services.ledger.store.store import Fenced, Store, open_store
 from services.operator.record.proof import verify
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import Row
 from shared.wire.events import DemandRequired, EventReversed, StockOpened, WafersConsumed
 from testing.books import KEY, NOON, NOW, connect_to, contents, everything, record, remembered, say
@@ -25,26 +25,26 @@ from testing.twins.ledger import sum_up
 
 
 @pytest.fixture
-def voice() -> Voice:
-    return Voice("americas")
+def numbering() -> Numbering:
+    return Numbering("americas")
 
 
 # ---------------------------------------------------------------- whole or not at all
 
 
-def test_the_offset_is_stored_with_what_was_read_there(open_here, voice):
-    record(open_here(epoch=9), say(voice), b"wrong")  # an epoch is of a new store, and this one is there
+def test_the_offset_is_stored_with_what_was_read_there(open_here, numbering):
+    record(open_here(epoch=9), say(numbering), b"wrong")  # an epoch is of a new store, and this one is there
 
     again = open_here()
     assert again.offsets() == {"demand": "1-1"}
     assert (again.last_event, len(again.refusals()), again.epoch) == (1, 1, EPOCH)
 
 
-def test_an_error_while_deciding_leaves_nothing_and_forgets_it(place, open_here, voice, monkeypatch):
+def test_an_error_while_deciding_leaves_nothing_and_forgets_it(place, open_here, numbering, monkeypatch):
     store = open_here()
-    record(store, everything(voice))
+    record(store, everything(numbering))
     before, knew = contents(place), remembered(store)
-    log = say(voice, 2, site="narvik")
+    log = say(numbering, 2, site="narvik")
 
     def fail(*_: Any) -> None:
         raise RuntimeError("a bug of ours")
@@ -59,11 +59,11 @@ def test_an_error_while_deciding_leaves_nothing_and_forgets_it(place, open_here,
     assert record(store, log).events == 2
 
 
-def test_a_store_opened_again_goes_on_as_the_first_one_would(open_here, voice):
-    log = everything(voice)
+def test_a_store_opened_again_goes_on_as_the_first_one_would(open_here, numbering):
+    log = everything(numbering)
     record(open_here(), log)
     again = open_here()
-    more = [voice.say(NOON - timedelta(days=1), StockOpened(wafers=3, **KEY)), *say(voice)]
+    more = [numbering.emit(NOON - timedelta(days=1), StockOpened(wafers=3, **KEY)), *say(numbering)]
     record(again, more)
 
     assert remembered(open_here()) == remembered(again)
@@ -71,9 +71,9 @@ def test_a_store_opened_again_goes_on_as_the_first_one_would(open_here, voice):
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_a_commit_that_fails_or_whose_answer_is_lost_counts_once(open_here, voice, monkeypatch, made):
-    store, log = open_here(), everything(voice)
-    record(store, say(voice))
+def test_a_commit_that_fails_or_whose_answer_is_lost_counts_once(open_here, numbering, monkeypatch, made):
+    store, log = open_here(), everything(numbering)
+    record(store, say(numbering))
     commit = store.database.commit
 
     def fail() -> None:
@@ -92,8 +92,8 @@ def test_a_commit_that_fails_or_whose_answer_is_lost_counts_once(open_here, voic
     assert verify(open_here(read_only=True)).wrong is None
 
 
-def test_a_store_that_could_not_be_read_again_is_read_before_the_next_batch(open_here, voice, monkeypatch):
-    store, log = open_here(), everything(voice)
+def test_a_store_that_could_not_be_read_again_is_read_before_the_next_batch(open_here, numbering, monkeypatch):
+    store, log = open_here(), everything(numbering)
 
     def fail(*_: Any) -> None:
         raise store.database.failure("the database is away")
@@ -109,8 +109,8 @@ def test_a_store_that_could_not_be_read_again_is_read_before_the_next_batch(open
     assert verify(open_here(read_only=True)).wrong is None
 
 
-def test_a_store_that_another_ledger_wrote_to_while_it_could_not_be_read_is_fenced(open_here, voice, monkeypatch):
-    store, log = open_here(), everything(voice)
+def test_a_store_that_another_ledger_wrote_to_while_it_could_not_be_read_is_fenced(open_here, numbering, monkeypatch):
+    store, log = open_here(), everything(numbering)
 
     def fail(*_: Any) -> None:
         raise store.database.failure("the database is away")
@@ -128,11 +128,11 @@ def test_a_store_that_another_ledger_wrote_to_while_it_could_not_be_read_is_fenc
 
 
 def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_comes_again(
-    postgres_store, voice, monkeypatch
+    postgres_store, numbering, monkeypatch
 ):
     store = open_store(postgres_store)
-    record(store, everything(voice))
-    before, knew, log = contents(postgres_store), remembered(store), say(voice, 900, site="narvik")
+    record(store, everything(numbering))
+    before, knew, log = contents(postgres_store), remembered(store), say(numbering, 900, site="narvik")
     advance = Store._advance
 
     def cut_and_advance(*arguments: Any) -> Any:
@@ -152,10 +152,10 @@ def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_com
 # ---------------------------------------------------------------- one writer
 
 
-def test_of_two_ledgers_on_one_store_the_slower_is_fenced_and_then_goes_on(place, open_here, voice):
+def test_of_two_ledgers_on_one_store_the_slower_is_fenced_and_then_goes_on(place, open_here, numbering):
     first, second = open_here(), open_here()
-    record(first, say(voice))
-    late = say(voice, site="narvik")
+    record(first, say(numbering))
+    late = say(numbering, site="narvik")
     with pytest.raises(Fenced, match="batch 1"):
         record(second, late)
 
@@ -167,21 +167,21 @@ def test_of_two_ledgers_on_one_store_the_slower_is_fenced_and_then_goes_on(place
     assert contents(place)["head"][0][1] == 3
 
 
-def test_a_ledger_sees_that_it_is_not_alone_before_it_records_anything(open_here, voice):
+def test_a_ledger_sees_that_it_is_not_alone_before_it_records_anything(open_here, numbering):
     first, second = open_here(), open_here()
     second.expect_alone()
-    record(first, say(voice))
+    record(first, say(numbering))
 
     first.expect_alone()
     with pytest.raises(Fenced, match="batch 1"):
         second.expect_alone()
 
 
-def test_a_fenced_ledger_leaves_no_transaction_open(open_here, voice):
+def test_a_fenced_ledger_leaves_no_transaction_open(open_here, numbering):
     first, second = open_here(), open_here()
-    record(first, say(voice))
+    record(first, say(numbering))
     with pytest.raises(Fenced):
-        record(second, say(voice))
+        record(second, say(numbering))
 
     assert not is_open(second)
 
@@ -215,9 +215,9 @@ class Interrupted:
 
 
 @pytest.mark.parametrize("at", range(1, 46, 2))
-def test_a_ledger_that_another_interrupts_at_any_moment_is_whole_or_fenced(place, open_here, voice, at):
-    opened, early = say(voice), say(voice, site="narvik")
-    undone = [voice.say(NOON, EventReversed(reversed=opened[0].id, reason="")), *say(voice, site="goodyear")]
+def test_a_ledger_that_another_interrupts_at_any_moment_is_whole_or_fenced(place, open_here, numbering, at):
+    opened, early = say(numbering), say(numbering, site="narvik")
+    undone = [numbering.emit(NOON, EventReversed(reversed=opened[0].id, reason="")), *say(numbering, site="goodyear")]
     other = open_here()
     impatient = {"sqlite": "PRAGMA busy_timeout = 0", "postgresql": "SET lock_timeout = '20ms'"}
     other.database.connection.execute(impatient[other.database.dialect])
@@ -239,29 +239,29 @@ def test_a_ledger_that_another_interrupts_at_any_moment_is_whole_or_fenced(place
     )
 
 
-def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(open_here, voice):
+def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(open_here, numbering):
     store = open_here()
-    record(store, say(voice))
+    record(store, say(numbering))
     reader = open_here(read_only=True)
-    record(store, say(voice, site="narvik"))
+    record(store, say(numbering, site="narvik"))
 
     assert [batch.header.batch for batch in reader.batches()] == [1]
     assert len(reader.told_batches(0, 10)) == 1
     assert len(open_here(read_only=True).told_batches(0, 10)) == 2
     with pytest.raises(reader.database.failure):
-        record(reader, say(voice))
+        record(reader, say(numbering))
 
 
 # ---------------------------------------------------------------- the chain
 
 
-def test_each_head_is_the_hash_of_what_the_format_says(open_here, voice):
+def test_each_head_is_the_hash_of_what_the_format_says(open_here, numbering):
     """As an auditor would write it, from docs/proof.md alone."""
     store = open_here()
-    said = everything(voice)
+    said = everything(numbering)
     record(store, said, b"wrong", now=NOW + 1)
-    record(store, say(voice, 3), now=NOW + 2)
-    record(store, say(voice), b"{", b"}", now=NOW + 3)
+    record(store, say(numbering, 3), now=NOW + 2)
+    record(store, say(numbering), b"{", b"}", now=NOW + 3)
     head, documents = "00" * 32, []
     for sealed in store.sealed_batches():
         document = sealed.document()
@@ -287,8 +287,8 @@ def test_each_head_is_the_hash_of_what_the_format_says(open_here, voice):
     assert [batch.header.recorded for batch in store.batches(after=1)] == [NOW + 2, NOW + 3]
 
 
-def test_the_chain_tells_the_order_of_arrival(store, voice):
-    log = say(voice, 2)
+def test_the_chain_tells_the_order_of_arrival(store, numbering):
+    log = say(numbering, 2)
     heads = []
     for each, order in ((store, log), (fresh_store(), log), (fresh_store(), log[::-1])):
         for event in order:
@@ -301,8 +301,8 @@ def test_the_chain_tells_the_order_of_arrival(store, voice):
 # ---------------------------------------------------------------- reading
 
 
-def test_a_row_comes_back_as_it_was_said(store, voice):
-    log = everything(voice)
+def test_a_row_comes_back_as_it_was_said(store, numbering):
+    log = everything(numbering)
     record(store, log)
 
     [sealed] = store.sealed_batches()
@@ -311,8 +311,8 @@ def test_a_row_comes_back_as_it_was_said(store, voice):
     assert store.event_row("emea", log[0].id) is None
 
 
-def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(store, voice):
-    log = say(voice, 3)
+def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(store, numbering):
+    log = say(numbering, 3)
     record(store, [log[0]])
     record(store, [log[1]], b'{"source":"americas","id":"%s"}' % log[2].id.encode())
     verdict = store.verdict("americas", log[1].id)
@@ -326,18 +326,18 @@ def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(store, voice):
     )
 
 
-def test_refusals_are_told_of_a_batch_of_all_and_the_latest_in_order(store, voice):
+def test_refusals_are_told_of_a_batch_of_all_and_the_latest_in_order(store, numbering):
     for bodies in ((b"1", b"2"), (), (b"3",)):
-        record(store, say(voice), *bodies)
+        record(store, say(numbering), *bodies)
 
     assert [[refusal.body for refusal in store.refusals(batch)] for batch in (1, 2, 3)] == [[b"1", b"2"], [], [b"3"]]
     assert [refusal.body for refusal in store.refusals()] == [b"1", b"2", b"3"]
     assert [refusal.body for refusal in store.refusals(latest=2)] == [b"2", b"3"]
 
 
-def test_told_batches_are_told_in_pages_each_naming_its_predecessor(store, voice):
+def test_told_batches_are_told_in_pages_each_naming_its_predecessor(store, numbering):
     for _ in range(5):
-        record(store, say(voice))
+        record(store, say(numbering))
     pages = [store.told_batches(after, 2) for after in (0, 2, 4, 5)]
     postings = [stored.postings for page in pages for stored in page]
 
@@ -348,15 +348,15 @@ def test_told_batches_are_told_in_pages_each_naming_its_predecessor(store, voice
 
 
 def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_store(open_here):
-    writer, voice = open_here(), Voice("americas")
+    writer, numbering = open_here(), Numbering("americas")
     order = DemandRequired(
         line="o", due=NOON.date(), start_by=NOON.date(), priority=1, wafers=7, revision=0, **KEY
     )  # fmt: skip
     logs = [
-        [voice.say(NOON, order), *everything(voice)],  # of its six events three speak of lines
-        say(voice, 3),
-        [voice.say(NOON, WafersConsumed(phase="demand.required", wafers=1, **KEY))],
-        [*say(voice), voice.say(NOON, order.model_copy(update={"revision": 1}))],
+        [numbering.emit(NOON, order), *everything(numbering)],  # of its six events three speak of lines
+        say(numbering, 3),
+        [numbering.emit(NOON, WafersConsumed(phase="demand.required", wafers=1, **KEY))],
+        [*say(numbering), numbering.emit(NOON, order.model_copy(update={"revision": 1}))],
     ]
     for log in logs:
         record(writer, log)
@@ -375,16 +375,16 @@ def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_stor
     assert not any(stored.postings.said for stored in writer.told_batches(0, 9, said=False))
 
 
-def test_what_was_forgotten_since_it_was_written_is_told_from_the_store(store, voice):
+def test_what_was_forgotten_since_it_was_written_is_told_from_the_store(store, numbering):
     for n in range(40):
-        record(store, everything(voice) if n % 2 else say(voice))
+        record(store, everything(numbering) if n % 2 else say(numbering))
     page = store.told_batches(0, 40)
 
     assert [len(stored.postings.said) for stored in page] == [0, 2] * 20
     assert [store.told_batches(n, 1)[0] for n in range(40)] == page
 
 
-def test_a_source_of_which_all_was_refused_is_told_so_but_has_not_spoken(store, voice):
+def test_a_source_of_which_all_was_refused_is_told_so_but_has_not_spoken(store, numbering):
     record_entries(store, "demand", "americas", "datacenter", [("1-0", b"?")], now=NOW)
 
     (stored,) = store.told_batches(0, 9)
@@ -393,8 +393,8 @@ def test_a_source_of_which_all_was_refused_is_told_so_but_has_not_spoken(store, 
     assert (told.source, told.recorded, len(told.refusals)) == ("americas", 0, 1)
 
 
-def test_counts_are_of_what_is_recorded(store, voice):
-    record(store, everything(voice), b"wrong")
+def test_counts_are_of_what_is_recorded(store, numbering):
+    record(store, everything(numbering), b"wrong")
 
     assert dict(store.tallies) == {
         "shipment.received": 1, "stock.opened": 1, "stock.counted": 1, "event.reversed": 1, "source.advanced": 1,
@@ -406,9 +406,9 @@ def test_counts_are_of_what_is_recorded(store, voice):
 
 def test_a_number_that_is_never_said_costs_one_run_for_ever(place, open_here):
     """A tape may lack the events that were refused; what lies beyond must not grow with the log."""
-    voice, store = Voice("americas"), open_here()
+    numbering, store = Numbering("americas"), open_here()
     for n in range(30):
-        log = say(voice, 40)
+        log = say(numbering, 40)
         record(store, log[1:] if n == 10 else log)
 
     assert store.progress["americas"].runs == open_here().progress["americas"].runs == [(1, 400), (402, 1200)]

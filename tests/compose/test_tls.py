@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import httpx
 import pytest
 
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import LotFinished, LotStarted
 from tests.compose.conftest import Start
 from tests.compose.stack import OURS, Failed, Stack, until
@@ -44,10 +44,10 @@ def test_redis_and_postgresql_answer_over_tls_only(stack: Stack) -> None:
 
 
 def test_events_handed_in_over_tls_become_a_balance_that_the_command_line_reads(stack: Stack) -> None:
-    voice = Voice("samsung")
+    numbering = Numbering("samsung")
     said = [
-        voice.say(NOON, LotStarted(**KEY, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))),
-        voice.say(NOON, LotFinished(**KEY, lot="L1", wafers=24, yield_variance=1)),
+        numbering.emit(NOON, LotStarted(**KEY, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))),
+        numbering.emit(NOON, LotFinished(**KEY, lot="L1", wafers=24, yield_variance=1)),
     ]
     with stack.http("token-samsung") as samsung:
         body = "\n".join(json.dumps(event.cloud_event()) for event in said)

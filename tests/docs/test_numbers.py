@@ -12,7 +12,7 @@ from services.aggregator.plan.fill_rate import fill_rate
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.performance import bias, measure_performance, slip
 from services.aggregator.plan.projection import make_plan
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
 from shared.wire.days import day_number
 from shared.wire.events import (
@@ -62,18 +62,18 @@ class Story:
     """What Samsung and a site say, on the days of a table."""
 
     def __init__(self) -> None:
-        self.voices = {"supplier": Voice("samsung"), "datacenter": Voice("stargate-americas")}
+        self.numberings = {"supplier": Numbering("samsung"), "datacenter": Numbering("stargate-americas")}
         self.said: dict[str, list] = {"supplier": [], "datacenter": []}
 
     def say(self, day: int, data: EventData) -> None:
         role = "datacenter" if "datacenter" in data.said_by and not isinstance(data, SourceAdvanced) else "supplier"
         time = datetime(2026, 4, day, 12, tzinfo=UTC)
-        self.said[role].append(self.voices[role].say(time, data))
+        self.said[role].append(self.numberings[role].emit(time, data))
 
     def advance(self, through: int) -> None:
-        for role, voice in self.voices.items():
+        for role, numbering in self.numberings.items():
             time = datetime(2026, 4, through, 23, tzinfo=UTC)
-            self.said[role].append(voice.say(time, SourceAdvanced(through=time.date())))
+            self.said[role].append(numbering.emit(time, SourceAdvanced(through=time.date())))
 
     def commit(self, day: int, wafers: int, due: int, revision: int = 0, line: str = "c") -> None:
         data = SupplyCommitted(

@@ -13,7 +13,7 @@ from redis import Redis
 from services.operator.ask.asking import ask
 from services.operator.record.taping import settle
 from services.operator.stack.stack import Stack, started
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.alerts import AlertBatch
 from shared.wire.events import DemandRequired, Event, EventData, ShipmentDispatched, ShipmentReceived, SourceAdvanced
 from shared.wire.events import SupplyCommitted as Commit
@@ -33,10 +33,10 @@ class Said:
     """The voices of all parties of a stack."""
 
     def __init__(self) -> None:
-        self.voices = {name: Voice(name) for name in PARTIES}
+        self.numberings = {name: Numbering(name) for name in PARTIES}
 
     def __call__(self, name: str, data: EventData) -> Event:
-        return self.voices[name].say(datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC), data)
+        return self.numberings[name].emit(datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC), data)
 
     def order(self, wafers: int, due: date, line: str) -> Event:
         start_by = due - timedelta(days=90)

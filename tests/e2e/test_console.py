@@ -14,7 +14,7 @@ import pytest
 
 from services.operator.ask.asking import ask
 from services.operator.stack.stack import Play, Stack, started
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import LotStarted, SourceAdvanced
 from tests.e2e.test_stack import is_played, wait_until
 
@@ -118,11 +118,11 @@ def test_a_chart_is_a_picture_too(played: Stack, name: str) -> None:
 
 
 def test_an_event_is_told_to_open_pages_within_a_second(tmp_path: Path, redis_url: str) -> None:
-    voice, noon = Voice("samsung"), datetime(2026, 3, 1, 12, tzinfo=UTC)
+    numbering, noon = Numbering("samsung"), datetime(2026, 3, 1, 12, tzinfo=UTC)
     key: dict[str, Any] = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
     said = [
-        voice.say(noon, LotStarted(**key, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))),
-        voice.say(noon, SourceAdvanced(through=noon.date())),
+        numbering.emit(noon, LotStarted(**key, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))),
+        numbering.emit(noon, SourceAdvanced(through=noon.date())),
     ]
     heard: list[float] = []
 

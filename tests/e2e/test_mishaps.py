@@ -19,7 +19,7 @@ from services.operator.ask.asking import ask
 from services.operator.record.at_rest import fold, open_store
 from services.operator.stack.finding import StackError, running
 from services.operator.stack.stack import Play, Stack, started
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import LotStarted, SourceAdvanced
 from shared.wire.streams import DATA, POSTINGS, party_stream
 
@@ -35,14 +35,16 @@ def until(what: str, holds: Callable[[], Any], within_s: float = 60) -> None:
         time.sleep(0.05)
 
 
-def hand_in(stack: Stack, voice: Voice, lots: int) -> list[str]:
+def hand_in(stack: Stack, numbering: Numbering, lots: int) -> list[str]:
     """Hand in some lots and a watermark; return what the ledger said of each."""
     key: dict[str, Any] = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
     events = [
-        voice.say(NOON, LotStarted(**key, lot=f"L{voice.sequence}", fab="P3", wafers=25, due_out=date(2026, 9, 1)))
+        numbering.emit(
+            NOON, LotStarted(**key, lot=f"L{numbering.sequence}", fab="P3", wafers=25, due_out=date(2026, 9, 1))
+        )
         for _ in range(lots)
     ]
-    events.append(voice.say(NOON, SourceAdvanced(through=NOON.date())))
+    events.append(numbering.emit(NOON, SourceAdvanced(through=NOON.date())))
     body = "\n".join(json.dumps(event.cloud_event()) for event in events)
     answer = httpx.post(stack.url("supplier-samsung") + "/events", content=body, timeout=30)
     return [verdict["status"] for verdict in answer.json()]
@@ -71,7 +73,7 @@ def test_a_second_stack_on_a_folder_is_refused_and_the_first_one_goes_on(folder:
 
         assert (done.returncode, "is running in" in done.stderr) == (1, True)
         assert running(folder) is not None
-        assert set(hand_in(stack, Voice("samsung"), 2)) == {"recorded"}
+        assert set(hand_in(stack, Numbering("samsung"), 2)) == {"recorded"}
 
 
 def test_a_stack_in_full_play_stops_in_time(folder: Path, redis_url: str) -> None:
@@ -91,12 +93,12 @@ def test_an_entry_with_an_id_that_is_no_time_is_refused_and_the_next_one_recorde
         redis.xadd(party_stream("supplier", "samsung"), {DATA: b"x"}, id="10000000000000000000-0")
         until("it is refused", lambda: ask(folder, "ledger", "/refusals"))
 
-        assert set(hand_in(stack, Voice("samsung"), 1)) == {"recorded"}
+        assert set(hand_in(stack, Numbering("samsung"), 1)) == {"recorded"}
 
 
 def test_an_emptied_redis_is_filled_again_from_the_store(folder: Path, redis_url: str) -> None:
     with started(Stack(folder, redis_url=redis_url)) as stack, Redis.from_url(stack.redis_url) as redis:
-        hand_in(stack, Voice("samsung"), 3)
+        hand_in(stack, Numbering("samsung"), 3)
         until("it is folded", lambda: is_folded(stack))
         redis.flushall()
         until("the postings are there again", lambda: redis.xlen(POSTINGS) > 0)
@@ -114,15 +116,15 @@ def said_by(stack: Stack, name: str, log: str) -> list[dict[str, Any]]:
 
 
 def test_a_restart_begins_with_the_snapshot_and_a_kill_costs_nothing(folder: Path, redis_url: str) -> None:
-    voice = Voice("samsung")
+    numbering = Numbering("samsung")
     with started(Stack(folder, redis_url=redis_url)) as stack:
-        hand_in(stack, voice, 3)
+        hand_in(stack, numbering, 3)
         until("it is folded", lambda: is_folded(stack))
     with started(Stack(folder, redis_url=redis_url)) as stack:
-        hand_in(stack, voice, 2)
+        hand_in(stack, numbering, 2)
         until("it is folded", lambda: is_folded(stack))
         stack.kill("aggregator")
-        hand_in(stack, voice, 1)
+        hand_in(stack, numbering, 1)
         stack.tend()
         until("the aggregator is back", lambda: stack._is_up("aggregator") and is_folded(stack))
         restored = said_by(stack, "aggregator", "snapshot_restored")
@@ -133,7 +135,7 @@ def test_a_restart_begins_with_the_snapshot_and_a_kill_costs_nothing(folder: Pat
 
 def test_a_snapshot_of_another_store_is_refused_and_all_is_folded_anew(folder: Path, redis_url: str) -> None:
     with started(Stack(folder, redis_url=redis_url)) as stack:
-        hand_in(stack, Voice("samsung"), 3)
+        hand_in(stack, Numbering("samsung"), 3)
         until("it is folded", lambda: is_folded(stack))
     for path in (*folder.glob("ledger.db*"), *folder.glob("outbox/*"), folder / "checkpoints.txt"):
         path.unlink(missing_ok=True)
@@ -143,7 +145,7 @@ def test_a_snapshot_of_another_store_is_refused_and_all_is_folded_anew(folder: P
             redis.flushall()
     with started(Stack(folder, redis_url=redis_url)) as stack:
         refused = said_by(stack, "aggregator", "snapshot_refused")
-        hand_in(stack, Voice("samsung"), 1)
+        hand_in(stack, Numbering("samsung"), 1)
         until("it is folded", lambda: is_folded(stack))
 
         assert [line["code"] for line in refused] == ["ahead_of_ledger"]
@@ -154,12 +156,12 @@ def test_a_snapshot_of_another_store_is_refused_and_all_is_folded_anew(folder: P
 def test_an_old_copy_of_the_store_is_refused(
     folder: Path, tmp_path: Path, redis_url: str, kept: bool, said: str
 ) -> None:
-    voice = Voice("samsung")
+    numbering = Numbering("samsung")
     with started(Stack(folder, redis_url=redis_url)) as stack:
-        hand_in(stack, voice, 1)
+        hand_in(stack, numbering, 1)
     shutil.copy(folder / "ledger.db", tmp_path / "old.db")
     with started(Stack(folder, redis_url=redis_url)) as stack:
-        hand_in(stack, voice, 1)
+        hand_in(stack, numbering, 1)
     shutil.copy(tmp_path / "old.db", folder / "ledger.db")
     if not kept:
         (folder / "checkpoints.txt").unlink()
@@ -169,7 +171,7 @@ def test_an_old_copy_of_the_store_is_refused(
 
 def test_a_party_whose_outbox_was_lost_says_so_and_takes_nothing(folder: Path, redis_url: str) -> None:
     with started(Stack(folder, redis_url=redis_url)) as stack:
-        hand_in(stack, Voice("samsung"), 2)
+        hand_in(stack, Numbering("samsung"), 2)
     (folder / "outbox" / "samsung.db").unlink()
 
     assert stops_and_says(Stack(folder, redis_url=redis_url), "supplier-samsung", "was the outbox lost")
@@ -177,7 +179,7 @@ def test_a_party_whose_outbox_was_lost_says_so_and_takes_nothing(folder: Path, r
 
 def test_a_demo_empties_no_stack_that_is_no_demos(folder: Path, redis_url: str) -> None:
     with started(Stack(folder, redis_url=redis_url)) as stack:
-        hand_in(stack, Voice("samsung"), 1)
+        hand_in(stack, Numbering("samsung"), 1)
     demo = [sys.executable, "-m", "services.operator", "demo", "--data", str(folder), "--until", "2026-01"]
     done = subprocess.run(demo, capture_output=True, text=True, check=False)
 

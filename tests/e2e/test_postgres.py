@@ -18,7 +18,7 @@ import pytest
 
 from services.ledger.store.store import open_store
 from services.operator.stack.stack import Play, Stack, started
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import Row
 from shared.wire.events import Event
 from testing.fold import Spoken
@@ -116,21 +116,21 @@ def another_ledger(stack: Stack) -> Iterator[Path]:
 def test_of_two_ledgers_on_one_postgresql_store_one_is_fenced_and_says_so(
     folder: Path, redis_url: str, postgres: str
 ) -> None:
-    voice, verdicts = Voice("samsung"), []
+    numbering, verdicts = Numbering("samsung"), []
     own = folder / "logs" / "ledger.log"
 
     with started(Stack(folder, redis_url=redis_url, store=postgres)) as stack:
-        verdicts += hand_in(stack, voice, 2)
+        verdicts += hand_in(stack, numbering, 2)
         with another_ledger(stack) as log:
 
             def one_is_fenced() -> bool:
                 stack.tend()
-                verdicts.extend(hand_in(stack, voice, 2))
+                verdicts.extend(hand_in(stack, numbering, 2))
                 return any(line["log"] == "ledger_fenced" for path in (own, log) for line in lines(path))
 
             until("one is fenced", one_is_fenced)
         stack.tend()
-        verdicts += hand_in(stack, voice, 2)
+        verdicts += hand_in(stack, numbering, 2)
 
     assert set(verdicts) == {"recorded"}
     assert verified(postgres)["events"] == len(verdicts)

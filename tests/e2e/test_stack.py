@@ -20,7 +20,7 @@ from services.operator.record import taping
 from services.operator.record.at_rest import fold, open_store
 from services.operator.record.proof import verify
 from services.operator.stack.stack import Play, Stack, started
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.days import day_number
 from shared.wire.events import LotFinished, LotStarted, SourceAdvanced
 from shared.wire.streams import POSTINGS
@@ -124,13 +124,15 @@ def test_a_recorded_run_replays_to_the_same_state(folder: Path, redis_url: str, 
 
 
 def test_events_come_in_over_http_and_the_wrong_one_is_told_why(folder: Path, redis_url: str) -> None:
-    voice = Voice("samsung")
+    numbering = Numbering("samsung")
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     key: dict[str, Any] = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
-    start = voice.say(noon, LotStarted(**key, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1)))
-    wrong = voice.misspeak(noon, LotStarted(**key, lot="L2", fab="P3", wafers=25, due_out=date(2026, 9, 1)), wafers=1.5)
-    finish = voice.say(noon, LotFinished(**key, lot="L1", wafers=24, yield_variance=1))
-    through = voice.say(noon, SourceAdvanced(through=noon.date()))
+    start = numbering.emit(noon, LotStarted(**key, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1)))
+    wrong = numbering.emit_malformed(
+        noon, LotStarted(**key, lot="L2", fab="P3", wafers=25, due_out=date(2026, 9, 1)), wafers=1.5
+    )
+    finish = numbering.emit(noon, LotFinished(**key, lot="L1", wafers=24, yield_variance=1))
+    through = numbering.emit(noon, SourceAdvanced(through=noon.date()))
     lines = [json.dumps(e if isinstance(e, dict) else e.cloud_event()) for e in (start, wrong, finish, through)]
 
     with started(Stack(folder, redis_url=redis_url)) as stack:

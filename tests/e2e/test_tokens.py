@@ -15,7 +15,7 @@ from services.operator.record.taping import settle
 from services.operator.stack.finding import StackError
 from services.operator.stack.stack import Stack, started
 from shared.http.access import digest_of
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import LotStarted, SourceAdvanced
 from shared.wire.streams import POSTINGS
 
@@ -42,11 +42,11 @@ def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def lines() -> Iterator[str]:
-    voice = Voice("samsung")
+    numbering = Numbering("samsung")
     started_ = LotStarted(**KEY, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))
     for n in range(3):
-        yield json.dumps(voice.say(NOON, started_.model_copy(update={"lot": f"L{n}"})).cloud_event())
-    yield json.dumps(voice.say(NOON, SourceAdvanced(through=NOON.date())).cloud_event())
+        yield json.dumps(numbering.emit(NOON, started_.model_copy(update={"lot": f"L{n}"})).cloud_event())
+    yield json.dumps(numbering.emit(NOON, SourceAdvanced(through=NOON.date())).cloud_event())
 
 
 def post(stack: Stack, name: str | None, body: str) -> httpx.Response:

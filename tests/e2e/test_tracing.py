@@ -12,7 +12,7 @@ import pytest
 
 from services.operator.ask.asking import ask
 from services.operator.stack.stack import Stack, started
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import Event, LotStarted
 
 COMMAND = [sys.executable, "-m", "services.operator"]
@@ -25,9 +25,9 @@ def run(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False, **options)
 
 
-def lot(voice: Voice, name: str, cause: Event | None = None) -> dict[str, Any]:
+def lot(numbering: Numbering, name: str, cause: Event | None = None) -> dict[str, Any]:
     data = LotStarted(**KEY, lot=name, fab="P3", wafers=25, due_out=date(2026, 9, 1))
-    return voice.say(NOON, data, cause=None if cause is None else cause.id).cloud_event()
+    return numbering.emit(NOON, data, cause=None if cause is None else cause.id).cloud_event()
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def said(stack: Stack) -> list[dict[str, Any]]:
     """Three events, each handed in by itself: one, one of the same lot's life, and one that is refused."""
-    voice = Voice("samsung")
-    first, second, wrong = (lot(voice, name) for name in ("L1", "L2", "L3"))
+    numbering = Numbering("samsung")
+    first, second, wrong = (lot(numbering, name) for name in ("L1", "L2", "L3"))
     second |= {"correlationid": first["id"], "causationid": first["id"]}
     wrong["data"]["wafers"] = 12.5
     for event in (first, second, wrong):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.aggregator.fold.curves import Curves, Gap
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandForecast,
@@ -44,10 +44,10 @@ class Party:
     """A voice, and the events that these cases are made of; `on` is (month, day)."""
 
     def __init__(self, source: str) -> None:
-        self.voice = Voice(source)
+        self.numbering = Numbering(source)
 
     def say(self, on: tuple[int, int], data: Any, hour: int = 12) -> Any:
-        return self.voice.say(datetime(2026, *on, hour, tzinfo=UTC), data)
+        return self.numbering.emit(datetime(2026, *on, hour, tzinfo=UTC), data)
 
     def commit(self, on, line, wafers, due, revision=0, firmness="firm", **key):
         said = SupplyCommitted(

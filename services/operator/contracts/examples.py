@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from services.operator.contracts.schemas import BATCHES
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.alerts import AlertBatch, AlertChange, change_id
 from shared.wire.batch import EventBatch, Row, canonical_bodies
 from shared.wire.events import (
@@ -41,7 +41,7 @@ from shared.wire.streams import Role
 
 def example_events() -> dict[str, Event]:
     """Return one valid event of each type, by its name."""
-    supplier, datacenter = Voice("samsung"), Voice("stargate-americas")
+    supplier, datacenter = Numbering("samsung"), Numbering("stargate-americas")
     start, first = datetime(2026, 3, 2, 6, 30, tzinfo=UTC), date(2026, 3, 2)
     key = {"product": "HBM4-12H", "site": "abilene", "supplier": supplier.source}
     examples: tuple[EventData, ...] = (
@@ -88,9 +88,9 @@ def example_events() -> dict[str, Event]:
         EventReversed(reversed="019cacc2-7b40-7a69-9d19-3fc4e9c1b2d7", reason="entered twice"),
         SourceAdvanced(through=first),
     )  # fmt: skip
-    voices: dict[Role, Voice] = {"supplier": supplier, "datacenter": datacenter}
+    numberings: dict[Role, Numbering] = {"supplier": supplier, "datacenter": datacenter}
     return {
-        data.type: voices["supplier" if "supplier" in data.said_by else "datacenter"].say(
+        data.type: numberings["supplier" if "supplier" in data.said_by else "datacenter"].emit(
             start + timedelta(minutes=n), data
         )
         for n, data in enumerate(examples)

@@ -12,7 +12,7 @@ from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import make_plan
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.alerts import SUBJECTS, Cause
 from shared.wire.days import day_number
 from shared.wire.events import (
@@ -45,13 +45,13 @@ class Story:
     """What two parties say, in order; each day up to `DAY` is complete."""
 
     def __init__(self) -> None:
-        self.voices = {name: Voice(name) for name in ("samsung", "stargate", "skhynix")}
+        self.numberings = {name: Numbering(name) for name in ("samsung", "stargate", "skhynix")}
         self.events: list[Event] = []
         for name in ("samsung", "stargate"):
             self.say(name, DAY, SourceAdvanced(through=DAY))
 
     def say(self, name: str, day: date, data: EventData) -> Event:
-        event = self.voices[name].say(datetime(day.year, day.month, day.day, 12, tzinfo=UTC), data)
+        event = self.numberings[name].emit(datetime(day.year, day.month, day.day, 12, tzinfo=UTC), data)
         self.events.append(event)
         return event
 

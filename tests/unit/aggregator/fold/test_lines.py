@@ -14,7 +14,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import FORECAST, LAGS, TOLERANCES, LineBook, ShortageCause
 from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import (
     FIRMNESS,
@@ -324,12 +324,12 @@ class Story:
     """What a supplier and a site say, on days of April 2026."""
 
     def __init__(self) -> None:
-        self.supplier, self.center = Voice("samsung"), Voice("americas")
+        self.supplier, self.center = Numbering("samsung"), Numbering("americas")
         self.log: list[Event] = []
 
     def say(self, day: int, data: EventData) -> Event:
-        voice = self.supplier if "supplier" in data.said_by and type(data) is not EventReversed else self.center
-        self.log.append(voice.say(datetime(2026, 4, day, 12, tzinfo=UTC), data))
+        numbering = self.supplier if "supplier" in data.said_by and type(data) is not EventReversed else self.center
+        self.log.append(numbering.emit(datetime(2026, 4, day, 12, tzinfo=UTC), data))
         return self.log[-1]
 
     def commit(self, day: int, wafers: int, due: int, revision: int = 0, **other: str) -> Event:
@@ -380,7 +380,7 @@ def test_a_cause_that_is_reversed_is_none(story):
     withdrawn = story.commit(2, 0, 10, 1)
     assert story.causes(10) == [(100, "withdrawn", withdrawn.id)]
 
-    story.log.append(story.supplier.say(withdrawn.time, EventReversed(reversed=withdrawn.id, reason="")))
+    story.log.append(story.supplier.emit(withdrawn.time, EventReversed(reversed=withdrawn.id, reason="")))
     assert story.causes(10) == []
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold.lines import LineBook
 from services.aggregator.fold.sites import PhaseStatement, SiteBook
+from shared.play.numbering import Numbering
 from shared.play.scenario import load_scenario
-from shared.play.voice import Voice
 from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event, EventReversed, PhasePlanned, SiteDeclared
 from testing.simulate import told
@@ -43,16 +43,16 @@ phases = st.builds(
 @st.composite
 def logs(draw):
     """What two sources say of sites and phases, some of it taken back."""
-    voices, log = [Voice("americas"), Voice("emea")], []
+    numberings, log = [Numbering("americas"), Numbering("emea")], []
     for _ in range(draw(st.integers(0, 12))):
         time = FIRST + timedelta(days=draw(days))
-        voice = draw(st.sampled_from(voices))
-        own = [event for event in log if event.source == voice.source]
+        numbering = draw(st.sampled_from(numberings))
+        own = [event for event in log if event.source == numbering.source]
         if own and draw(st.integers(0, 4)) == 0:
             data = EventReversed(reversed=draw(st.sampled_from(own)).id, reason="")
         else:
             data = draw(declarations | phases)
-        log.append(voice.say(time, data))
+        log.append(numbering.emit(time, data))
     return log
 
 
@@ -120,7 +120,7 @@ def test_what_holds_is_what_was_revised_last_and_not_taken_back(log):
 @pytest.fixture
 def story() -> list[Event]:
     """A site of two phases, of which the first slips, and then the second is paused; a word too many is taken back."""
-    voice, at = Voice("americas"), (FIRST + timedelta(days=day) for day in itertools.count())
+    numbering, at = Numbering("americas"), (FIRST + timedelta(days=day) for day in itertools.count())
     first = PhasePlanned(
         site="abilene", phase="a1", mw=200, platform="VR-NVL72", energise_on=date(2026, 6, 1), status="planned",
         revision=0,
@@ -129,13 +129,13 @@ def story() -> list[Event]:
     slipped = first.model_copy(update={"energise_on": date(2026, 7, 1), "revision": 1})
     wrong = first.model_copy(update={"mw": 2000, "revision": 2})
     log = [
-        voice.say(next(at), data)
+        numbering.emit(next(at), data)
         for data in (
             SiteDeclared(site="abilene", revision=0, **ABILENE), first, second, slipped,
             second.model_copy(update={"status": "paused", "revision": 1}), wrong,
         )
     ]  # fmt: skip
-    return [*log, voice.say(next(at), EventReversed(reversed=log[-1].id, reason="a zero too many"))]
+    return [*log, numbering.emit(next(at), EventReversed(reversed=log[-1].id, reason="a zero too many"))]
 
 
 def test_a_time_line_tells_each_change_on_its_day_and_what_is_still_to_happen(story):

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from services.ledger.http.routes import routes
 from services.ledger.store.recording import record_entries
 from services.ledger.store.store import open_store
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import StockOpened
@@ -21,9 +21,10 @@ from testing.fold import EPOCH, fresh_store
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNSAID = "00000000-0000-7000-8000-000000000000"
-voice = Voice("americas")
+numbering = Numbering("americas")
 LOG = [
-    voice.say(NOON, StockOpened(wafers=n, product="HBM4-12H", site="abilene", supplier="samsung")) for n in (1, 2, 3)
+    numbering.emit(NOON, StockOpened(wafers=n, product="HBM4-12H", site="abilene", supplier="samsung"))
+    for n in (1, 2, 3)
 ]
 CAUSED = LOG[2].cloud_event() | {"id": UNSAID[:-1] + "1", "sequence": "4", "causationid": LOG[0].id}
 BELONGING = LOG[2].cloud_event() | {"id": UNSAID[:-1] + "2", "sequence": "5", "correlationid": LOG[0].id}

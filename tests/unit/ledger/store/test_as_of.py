@@ -9,7 +9,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines import fold_lines
 from services.operator.record.at_rest import fold, fold_as_of, said_as_of
 from services.operator.stack.finding import StackError
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.catalog import digest
 from shared.wire.days import microseconds
 from shared.wire.events import Event, EventReversed, ShipmentReceived, StockCounted, StockOpened, SupplyCommitted
@@ -24,17 +24,17 @@ DAY = timedelta(days=1)
 def corrected() -> Folded:
     """Opened with 100 on 2 March; on the 3rd 40 more were received; on the 5th it is known that the 40 are not so and
     that 90 were there at the end of the 2nd; on the 7th that the count of 90 was none."""
-    voice = Voice("americas")
-    opened = voice.say(FIRST, StockOpened(wafers=100, **KEY))
-    received = voice.say(
+    numbering = Numbering("americas")
+    opened = numbering.emit(FIRST, StockOpened(wafers=100, **KEY))
+    received = numbering.emit(
         FIRST + DAY, ShipmentReceived(shipment="s", owner="samsung", wafers=40, wafers_damaged=0, **KEY)
     )
-    counted = voice.say(FIRST, StockCounted(counted=90, **KEY))
+    counted = numbering.emit(FIRST, StockCounted(counted=90, **KEY))
     said: list[tuple[int, list[Event]]] = [
         (0, [opened]),
         (1, [received]),
-        (3, [voice.say(FIRST + 3 * DAY, EventReversed(reversed=received.id, reason="another site's")), counted]),
-        (5, [voice.say(FIRST + 5 * DAY, EventReversed(reversed=counted.id, reason="the wrong shelf"))]),
+        (3, [numbering.emit(FIRST + 3 * DAY, EventReversed(reversed=received.id, reason="another site's")), counted]),
+        (5, [numbering.emit(FIRST + 5 * DAY, EventReversed(reversed=counted.id, reason="the wrong shelf"))]),
     ]
     folded = Folded(fresh_store(), fold(fresh_store()))
     for days, events in said:
@@ -73,10 +73,12 @@ def test_a_balance_is_told_as_it_was_known(corrected: Folded, known: str, on_the
     [("0", []), ("2026-03-02", [100]), ("2026-03-03", [80]), ("1", [100]), ("2", [80]), ("3", [])],
 )
 def test_a_commit_is_told_as_it_was_known(known: str, due: list[int]) -> None:
-    voice, folded = Voice("samsung"), Folded(fresh_store(), fold(fresh_store()))
+    numbering, folded = Numbering("samsung"), Folded(fresh_store(), fold(fresh_store()))
     promised = SupplyCommitted(line="c", due=date(2026, 5, 1), firmness="firm", wafers=100, revision=0, **KEY)
-    said = [voice.say(FIRST, promised.model_copy(update={"wafers": 100 - 20 * n, "revision": n})) for n in range(2)]
-    said += [voice.say(FIRST, EventReversed(reversed=event.id, reason="")) for event in said]
+    said = [
+        numbering.emit(FIRST, promised.model_copy(update={"wafers": 100 - 20 * n, "revision": n})) for n in range(2)
+    ]
+    said += [numbering.emit(FIRST, EventReversed(reversed=event.id, reason="")) for event in said]
     for days, events in enumerate([said[:1], said[1:2], said[2:]]):
         record(folded, events, now=microseconds(FIRST + days * DAY))
 
@@ -85,22 +87,22 @@ def test_a_commit_is_told_as_it_was_known(known: str, due: list[int]) -> None:
 
 def test_the_lines_of_a_simulated_day_are_those_recorded_by_then() -> None:
     """Where senders say when they recorded, a later batch may be of an earlier day."""
-    voice, folded = Voice("samsung"), Folded(fresh_store(), fold(fresh_store()))
+    numbering, folded = Numbering("samsung"), Folded(fresh_store(), fold(fresh_store()))
     for n in range(2):
         commit = SupplyCommitted(line=f"c{n}", due=date(2026, 5, 1), firmness="firm", wafers=n + 1, revision=0, **KEY)
-        record(folded, [voice.say(FIRST, commit)], now=microseconds(FIRST + (1 - n) * DAY))
+        record(folded, [numbering.emit(FIRST, commit)], now=microseconds(FIRST + (1 - n) * DAY))
 
     assert fold_lines(said_as_of(folded.store, "2026-03-02")).supplies().wafers.tolist() == [2]
 
 
 def test_the_state_hash_of_a_position_is_what_it_was_there() -> None:
-    voice, folded = Voice("samsung"), Folded(fresh_store(), fold(fresh_store()))
+    numbering, folded = Numbering("samsung"), Folded(fresh_store(), fold(fresh_store()))
     hashes = [folded.state_hash]
     for revision in range(3):
         commit = SupplyCommitted(
             line="c", due=date(2026, 4, 1), wafers=10 * revision, firmness="firm", revision=revision, **KEY
         )
-        record(folded, [voice.say(FIRST, commit)])
+        record(folded, [numbering.emit(FIRST, commit)])
         hashes.append(fold(folded.store).state_hash())
 
     assert [fold(folded.store, until=position).state_hash() for position in range(4)] == hashes
@@ -127,10 +129,10 @@ def test_a_day_before_the_first_is_refused(corrected: Folded) -> None:
 
 def test_what_was_recorded_by_a_day_is_known_whatever_came_before_it_in_the_log() -> None:
     """In a simulation one party is days ahead of another: the order of arrival must not say what was known."""
-    voice, other = Voice("americas"), Voice("emea")
-    opened = voice.say(FIRST, StockOpened(wafers=100, **KEY))
-    commit = [other.say(FIRST, StockCounted(counted=wafers, **(KEY | {"site": "narvik"}))) for wafers in (10, 20)]
-    undone = voice.say(FIRST + DAY, EventReversed(reversed=opened.id, reason=""))
+    numbering, other = Numbering("americas"), Numbering("emea")
+    opened = numbering.emit(FIRST, StockOpened(wafers=100, **KEY))
+    commit = [other.emit(FIRST, StockCounted(counted=wafers, **(KEY | {"site": "narvik"}))) for wafers in (10, 20)]
+    undone = numbering.emit(FIRST + DAY, EventReversed(reversed=opened.id, reason=""))
     said = [(3, commit[1]), (0, opened), (2, undone), (1, commit[0])]  # days on which each was recorded
     known = {}
     for order in (said, said[::-1], [said[1], said[3], said[2], said[0]]):

@@ -10,7 +10,7 @@ import pytest
 
 from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.store import Fenced, Store
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import Event, EventReversed, StockOpened
 from shared.wire.streams import party_stream
 from testing.fold import NOW, cells_of
@@ -42,10 +42,10 @@ class _Interruption:
 
 @pytest.mark.parametrize("at", range(1, _STATEMENTS))
 def test_a_store_opened_while_another_ledger_records_is_whole_or_fenced(tmp_path: Path, at: int):
-    voice = Voice("abilene")
-    first = voice.say(_BEGIN, _OPENED)
-    opened = voice.say(_BEGIN + timedelta(days=1), _OPENED)
-    undone = voice.say(_BEGIN + timedelta(days=2), EventReversed(reversed=opened.id, reason="said in error"))
+    numbering = Numbering("abilene")
+    first = numbering.emit(_BEGIN, _OPENED)
+    opened = numbering.emit(_BEGIN + timedelta(days=1), _OPENED)
+    undone = numbering.emit(_BEGIN + timedelta(days=2), EventReversed(reversed=opened.id, reason="said in error"))
     make_store(tmp_path / "ledger.db")
     other = open_store(tmp_path / "ledger.db")
     _record(other, "1-0", first)
@@ -60,9 +60,9 @@ def test_a_store_opened_while_another_ledger_records_is_whole_or_fenced(tmp_path
 
 @pytest.mark.parametrize("at", range(1, _STATEMENTS))
 def test_entries_are_not_recorded_behind_those_of_another_ledger(tmp_path: Path, at: int):
-    voice = Voice("abilene")
-    first, second = voice.say(_BEGIN, _OPENED), voice.say(_BEGIN, _OPENED)
-    conflict = voice.say(_BEGIN, _OPENED).model_copy(update={"id": first.id})  # found at the second look only
+    numbering = Numbering("abilene")
+    first, second = numbering.emit(_BEGIN, _OPENED), numbering.emit(_BEGIN, _OPENED)
+    conflict = numbering.emit(_BEGIN, _OPENED).model_copy(update={"id": first.id})  # found at the second look only
     make_store(tmp_path / "ledger.db")
     other, heads = open_store(tmp_path / "ledger.db"), []
     _record(other, "1-0", first)
@@ -78,10 +78,10 @@ def test_entries_are_not_recorded_behind_those_of_another_ledger(tmp_path: Path,
 def test_a_ledger_that_was_overtaken_tells_what_it_knows(tmp_path: Path):
     make_store(tmp_path / "ledger.db")
     other = open_store(tmp_path / "ledger.db")
-    _record(other, "1-0", Voice("abilene").say(_BEGIN, _OPENED))
+    _record(other, "1-0", Numbering("abilene").emit(_BEGIN, _OPENED))
     overtaken = open_store(tmp_path / "ledger.db")
     elsewhere = _OPENED.model_copy(update={"site": "shackelford"})
-    _record(other, "2-0", Voice("shackelford").say(_BEGIN, elsewhere))
+    _record(other, "2-0", Numbering("shackelford").emit(_BEGIN, elsewhere))
 
     assert [told.postings.batch for told in overtaken.told_batches(0, 16)] == [1]
     assert overtaken.told_batches(1, 16) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.ledger.store.migrating import StrangeStore
 from services.ledger.store.store import Progress, open_store
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import ShipmentReceived
 from testing.books import contents, everything, record, remembered, say
 
@@ -21,18 +21,18 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def voice() -> Voice:
-    return Voice("americas")
+def numbering() -> Numbering:
+    return Numbering("americas")
 
 
 @pytest.mark.parametrize("spare", [0, 1, 3, 6, 10, 15])
-def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_room(path, voice, spare):
+def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_room(path, numbering, spare):
     store = open_store(path)
-    record(store, everything(voice), b"wrong")
+    record(store, everything(numbering), b"wrong")
     before, knew = contents(path), remembered(store)
     pages = store.database.connection.execute("PRAGMA page_count").fetchone()[0]
     store.database.connection.execute(f"PRAGMA max_page_count = {pages + spare}")
-    log = say(voice, 900)
+    log = say(numbering, 900)
     with pytest.raises(sqlite3.OperationalError, match="full"):
         record(store, log)
 
@@ -44,10 +44,10 @@ def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_r
     assert store.progress["americas"].through == len(log) + 5
 
 
-def test_a_crash_between_begin_and_commit_leaves_nothing(path, voice, tmp_path):
+def test_a_crash_between_begin_and_commit_leaves_nothing(path, numbering, tmp_path):
     """The process dies with its transaction open: what it had written is not there when it starts again."""
     store = open_store(path)
-    record(store, everything(voice))
+    record(store, everything(numbering))
     before = contents(path)
     store.begin()
     store.database.connection.execute("INSERT INTO offsets VALUES (77, '9-9')")
@@ -87,24 +87,24 @@ def test_runs_are_the_set_of_sequences_that_were_heard(spans):
     assert progress.newest == max(heard, default=0)
 
 
-def test_names_are_numbered_in_an_order_that_no_hash_decides(voice):
+def test_names_are_numbered_in_an_order_that_no_hash_decides(numbering):
     owners = ["o4", "o1", "o7", "o3", "o6", "o2", "o5", "o8"]
     key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
     store = open_store(":memory:")
     received = [ShipmentReceived(shipment="s", owner=o, wafers=5, wafers_damaged=0, **key) for o in owners]
-    record(store, [voice.say(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
+    record(store, [numbering.emit(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
 
     assert [name for _, name in sorted(store._names.texts.items()) if name in owners] == owners
 
 
-def test_lines_are_read_in_pages_and_each_once(voice, monkeypatch):
+def test_lines_are_read_in_pages_and_each_once(numbering, monkeypatch):
     monkeypatch.setattr("services.ledger.store.store._ROWS_AT_ONCE", 3)
     store = open_store(":memory:")
     key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
     received = [
         ShipmentReceived(shipment=f"s{n}", owner=f"o{n % 3}", wafers=5, wafers_damaged=0, **key) for n in range(10)
     ]
-    record(store, [voice.say(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
+    record(store, [numbering.emit(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
 
     assert len(list(store.lines())) == 10
     assert dict(store.lines()) == store.memory.lines

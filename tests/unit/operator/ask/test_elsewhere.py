@@ -22,7 +22,7 @@ from services.supplier.app import SupplierSettings
 from services.supplier.app import build_app as build_supplier
 from shared.http.access import digest_of
 from shared.party import party
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.service.health import HealthMonitor
 from shared.service.service import Service
 from shared.wire.events import SourceAdvanced
@@ -114,7 +114,7 @@ def test_a_planner_asks_it_with_the_token_of_a_planner(command: list[str], descr
 
 def test_only_the_token_of_the_party_hands_in_its_events(described: Path, tmp_path: Path) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    said = Voice("samsung").say(noon, SourceAdvanced(through=noon.date()))
+    said = Numbering("samsung").emit(noon, SourceAdvanced(through=noon.date()))
     events = tmp_path / "events.ndjson"
     events.write_text(json.dumps(said.cloud_event()) + "\n")
     publish = ("publish", str(events), "--source", "samsung", "--json")

@@ -13,12 +13,12 @@ from services.ledger.store.store import Store, open_store
 from services.operator.cli import app
 from services.operator.commands import record as record_commands
 from services.operator.record.proof import Proof, verify
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.service.service import Service
 from shared.wire.events import StockOpened
 from testing.fold import Folded, fold, record
 
-VOICE = Voice("abilene")
+NUMBERING = Numbering("abilene")
 
 
 def open_ledger(folder: Path, checkpoints: Path | None = None) -> Service:
@@ -41,7 +41,7 @@ def opened() -> StockOpened:
 
 
 def fill(folder: Path, batches: int = 1) -> Folded:
-    events = [VOICE.say(datetime(2026, 3, 1, tzinfo=UTC), opened()) for _ in range(batches)]
+    events = [NUMBERING.emit(datetime(2026, 3, 1, tzinfo=UTC), opened()) for _ in range(batches)]
     return fold(events, batches=1, path=folder / "ledger.db")
 
 
@@ -84,7 +84,7 @@ def test_a_new_store_beside_the_checkpoints_of_another_is_refused_and_told_what_
 def test_a_ledger_that_another_one_has_overtaken_still_knows_what_it_has_seen(folder: Path) -> None:
     filled = fill(folder, 2)
     overtaken = open_store(folder / "ledger.db")
-    record(filled, [VOICE.say(datetime(2026, 3, 2, tzinfo=UTC), opened()) for _ in range(2)], batches=1)
+    record(filled, [NUMBERING.emit(datetime(2026, 3, 2, tzinfo=UTC), opened()) for _ in range(2)], batches=1)
 
     assert checkpoint_of(overtaken).batch == 2
 
@@ -96,7 +96,7 @@ def test_a_checkpoint_that_is_signed_while_a_store_is_verified_is_no_cut_tail(
     end(open_ledger(folder))
 
     def prove_slowly(store: Store, advance: Callable[[int], None]) -> Proof:
-        record(filled, [VOICE.say(datetime(2026, 3, 2, tzinfo=UTC), opened())], batches=1)
+        record(filled, [NUMBERING.emit(datetime(2026, 3, 2, tzinfo=UTC), opened())], batches=1)
         end(open_ledger(folder))
         return verify(store, advance)
 

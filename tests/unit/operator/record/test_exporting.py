@@ -27,7 +27,7 @@ from services.operator.record import exporting, taping
 from services.operator.record.exporting import Format, export, read_lines
 from services.operator.record.rebuilding import rebuild_export
 from services.operator.stack.finding import StackError
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import Row
 from shared.wire.catalog import digest as catalogue_digest
 from shared.wire.days import day_number, microseconds
@@ -63,7 +63,7 @@ needs_hledger = pytest.mark.skipif(
 
 def everything() -> list[Any]:
     """Every way to move wafers: also back, twice, late, elsewhere, and where a name holds a colon."""
-    samsung, texas = Voice("samsung"), Voice("americas")
+    samsung, texas = Numbering("samsung"), Numbering("americas")
 
     def on(day: int, hour: int = 12) -> datetime:
         return datetime(2026, 1, day, hour, tzinfo=UTC)
@@ -72,24 +72,26 @@ def everything() -> list[Any]:
     even = KEY | {"site": "a", "supplier": "b:c"}
     shipped = {"commit": None, "lots": [], "eta": date(2026, 1, 20)}
     milam = KEY | {"site": "milam"}
-    opened = texas.say(on(1), StockOpened(wafers=500, **KEY))
-    early = texas.say(on(3), StockOpened(wafers=7, **KEY))
+    opened = texas.emit(on(1), StockOpened(wafers=500, **KEY))
+    early = texas.emit(on(3), StockOpened(wafers=7, **KEY))
     return [
-        samsung.say(on(2), SupplyCommitted(line="c1", due=on(9).date(), firmness="firm", wafers=99, revision=0, **KEY)),
-        samsung.say(on(2), LotStarted(lot="l1", fab="P4L", due_out=date(2026, 5, 1), wafers=25, **KEY)),
+        samsung.emit(
+            on(2), SupplyCommitted(line="c1", due=on(9).date(), firmness="firm", wafers=99, revision=0, **KEY)
+        ),
+        samsung.emit(on(2), LotStarted(lot="l1", fab="P4L", due_out=date(2026, 5, 1), wafers=25, **KEY)),
         opened,
-        texas.say(on(4), StockOpened(wafers=30, **odd)),
-        texas.say(on(4), StockOpened(wafers=40, **even)),
-        texas.say(on(5), WafersConsumed(phase="p1", wafers=20, **KEY)),
-        texas.say(on(6), StockCounted(counted=470, **KEY)),
-        texas.say(on(3), StockTransferred(to_site="milam", wafers=10, **KEY)),  # before the count, told after it
-        samsung.say(on(5), ShipmentDispatched(shipment="s1", wafers=100, **shipped, **KEY)),
-        texas.say(on(9), ShipmentReceived(shipment="s1", owner="samsung", wafers=60, wafers_damaged=5, **milam)),
-        samsung.say(on(11), ShipmentLost(shipment="s1", owner="samsung", wafers=3, **KEY)),
-        texas.say(on(12), EventReversed(reversed=opened.id, reason="; twice = 3")),
-        texas.say(on(12), EventReversed(reversed=early.id, reason="before it is known")),
+        texas.emit(on(4), StockOpened(wafers=30, **odd)),
+        texas.emit(on(4), StockOpened(wafers=40, **even)),
+        texas.emit(on(5), WafersConsumed(phase="p1", wafers=20, **KEY)),
+        texas.emit(on(6), StockCounted(counted=470, **KEY)),
+        texas.emit(on(3), StockTransferred(to_site="milam", wafers=10, **KEY)),  # before the count, told after it
+        samsung.emit(on(5), ShipmentDispatched(shipment="s1", wafers=100, **shipped, **KEY)),
+        texas.emit(on(9), ShipmentReceived(shipment="s1", owner="samsung", wafers=60, wafers_damaged=5, **milam)),
+        samsung.emit(on(11), ShipmentLost(shipment="s1", owner="samsung", wafers=3, **KEY)),
+        texas.emit(on(12), EventReversed(reversed=opened.id, reason="; twice = 3")),
+        texas.emit(on(12), EventReversed(reversed=early.id, reason="before it is known")),
         early,
-        texas.say(on(13), SourceAdvanced(through=date(2026, 1, 13))),
+        texas.emit(on(13), SourceAdvanced(through=date(2026, 1, 13))),
     ]  # fmt: skip
 
 

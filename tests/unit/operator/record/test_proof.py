@@ -12,7 +12,7 @@ from services.ledger.store.store import open_store
 from services.operator.record.at_rest import open_store as open_stack_store
 from services.operator.record.proof import contradicted, kept_checkpoints, verify, verify_chain
 from services.operator.stack.finding import StackError
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.events import Event, EventReversed, StockCounted, event_id
 from shared.wire.postings import Measure
 from testing.fold import fold
@@ -204,9 +204,9 @@ def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
 
 
 def test_a_count_that_was_taken_back_is_no_change_to_the_store():
-    voice, time = Voice("abilene"), datetime(2026, 3, 1, tzinfo=UTC)
-    counted = voice.say(time, StockCounted(counted=9, product="HBM4-12H", site="abilene", supplier="samsung"))
-    undone = voice.say(time, EventReversed(reversed=counted.id, reason="said in error"))
+    numbering, time = Numbering("abilene"), datetime(2026, 3, 1, tzinfo=UTC)
+    counted = numbering.emit(time, StockCounted(counted=9, product="HBM4-12H", site="abilene", supplier="samsung"))
+    undone = numbering.emit(time, EventReversed(reversed=counted.id, reason="said in error"))
 
     assert verify(fold([counted, undone]).store).wrong is None
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.http.problem import TOO_LONG, problem
 from shared.party.intake import INTAKE_BYTES_MAX, Handed, hand_in
 from shared.party.outbox import Outbox
-from shared.play.voice import Voice
+from shared.play.numbering import Numbering
 from shared.wire.batch import read_entry
 from shared.wire.events import StockOpened, SupplyCommitted
 from shared.wire.refusal import Refusal
@@ -28,7 +28,7 @@ def outbox(tmp_path) -> Outbox:
 def commit(wafers: int = 100, **attributes: Any) -> dict[str, Any]:
     """A commit as a partner hands it in: without a sequence."""
     said = SupplyCommitted(line="c1", due=date(2026, 3, 1), firmness="firm", wafers=wafers, revision=0, **KEY)
-    event = Voice("samsung").say(datetime(2026, 1, 1, tzinfo=UTC), said).cloud_event()
+    event = Numbering("samsung").emit(datetime(2026, 1, 1, tzinfo=UTC), said).cloud_event()
     del event["sequence"]
     return event | attributes
 
@@ -162,7 +162,7 @@ def test_whatever_is_handed_in_nothing_is_sent_for_ever(changes, stray):
 
 
 def test_a_datacenter_hands_in_what_only_it_may_say(tmp_path):
-    opened = Voice("americas").say(datetime(2026, 1, 1, tzinfo=UTC), StockOpened(wafers=5, **KEY)).cloud_event()
+    opened = Numbering("americas").emit(datetime(2026, 1, 1, tzinfo=UTC), StockOpened(wafers=5, **KEY)).cloud_event()
     outbox = Outbox(tmp_path / "americas.db")
     hand_in(lines(opened), outbox)
 
