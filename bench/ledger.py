@@ -24,7 +24,6 @@ import re
 import sqlite3
 import statistics
 import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -46,6 +45,7 @@ from sqlalchemy import UniqueConstraint, create_engine
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from bench.docs import DOCS, cpu_name, write_docs
 from bench.path import enter, prepare
 from services.ledger.app import _portions
 from services.ledger.books.chain import seal
@@ -63,7 +63,6 @@ TAPE = 300_000  # events: 1e5, 1e6 and 1e7 lie at the same place of it when it i
 STRETCH = 50_000  # events to either side of where a growing store is looked at
 YOUNG = 100_000
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "wal_autocheckpoint=4000")  # as our store sets
-_DOCS = Path(__file__).parent.parent / "docs"
 
 
 class Portion(NamedTuple):
@@ -660,16 +659,6 @@ def draw_growth(growth: Growth) -> str:
     )
 
 
-def write_docs(page: Path, lines: Sequence[str]) -> None:
-    """Put some lines between the marks of a page."""
-    begin, end = "<!-- make bench-ledger ARGS=--write -->", "<!-- end -->"
-    before, mark, rest = page.read_text().partition(begin)
-    _, ended, after = rest.partition(end)
-    if not mark or not ended:
-        raise SystemExit(f"{page} has no {begin} ... {end}")
-    page.write_text("\n".join((f"{before}{begin}", "", *lines, "", f"{end}{after}")))
-
-
 def main() -> None:
     """Measure, tell what it means, and end with the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -707,11 +696,10 @@ def main() -> None:
     print("\n".join(["", *lines, ""]))
     result = _result(rounds, stages, growth, events)
     if arguments.plot:
-        (_DOCS / "ledger-cost.svg").write_text(draw_growth(growth))
+        (DOCS / "ledger-cost.svg").write_text(draw_growth(growth))
     if arguments.write:
-        figures = [f"    {line}" for line in textwrap.wrap(json.dumps(result), 140, break_on_hyphens=False)]
-        picture = ["![What an event costs as the store grows](ledger-cost.svg)", ""] if arguments.plot else []
-        write_docs(_DOCS / "performance.md", [*lines, "", *picture, *figures])
+        picture = ["", "![The cost of an event as the store grows](ledger-cost.svg)"] if arguments.plot else []
+        write_docs("make bench-ledger ARGS=--write", [*lines, *picture], result)
     print(json.dumps(result))
 
 
@@ -759,7 +747,7 @@ def _tables(
     rates = {what: _rate(rounds, what) for what in said_of}
     setting = (
         f"{events:,} events in {transactions} transactions, {len(rounds)} rounds in turn, medians, on one core "
-        f"({_cpu_name()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}); 4 KB to disk take "
+        f"({cpu_name()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}); 4 KB to disk take "
         f"{statistics.median(r.fdatasync_us for r in rounds):.0f} µs; {cpu:,.0f} events a second of processor."
     )
     return [
@@ -809,15 +797,9 @@ def _result(rounds: Sequence[Round], stages: dict[str, float], growth: Growth, e
         "events": events,
         "rounds": len(rounds),
         "python": platform.python_version(),
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "fdatasync_us": round(statistics.median(r.fdatasync_us for r in rounds)),
     }
-
-
-def _cpu_name() -> str:
-    """Return what the processor calls itself."""
-    named = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return named[1] if named else platform.machine()
 
 
 if __name__ == "__main__":

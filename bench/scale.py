@@ -13,7 +13,6 @@ import math
 import os
 import platform
 import statistics
-import textwrap
 import time
 from collections.abc import Callable
 from datetime import date
@@ -230,8 +229,7 @@ def main() -> None:
             for what, costs in sweeps.items()
         ]
         (DOCS / "scale.svg").write_text(draw_growth(panels))
-        figures = [f"    {line}" for line in textwrap.wrap(json.dumps(result), 140, break_on_hyphens=False)]
-        write_docs(MARK, [*lines, "", "![What an event costs as things grow](scale.svg)", "", *figures])
+        write_docs(MARK, [*lines, "", "![The cost of an event as things grow](scale.svg)"], result)
     print(json.dumps(result))
 
 
