@@ -11,14 +11,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from services.operator.ask.asking import ask
 from services.operator.record.taping import settle
-from services.operator.show.tables import (
-    ahead_table,
-    alerts_tables,
-    counts_table,
-    months_tables,
-    refusals_table,
-    shortages_tables,
-)
+from services.operator.show.events import counts_table, refusals_table
+from services.operator.show.months import ahead_table, months_tables
+from services.operator.show.programme import alerts_tables
+from services.operator.show.shortages import shortages_tables
 from services.operator.stack.calling import call
 from services.operator.stack.finding import StackError
 from services.operator.stack.stack import Elsewhere, Play, Stack

@@ -21,25 +21,14 @@ from services.operator.commands.options import (
     Supplier,
     errors_told,
 )
-from services.operator.show.overview_tables import (
-    months_bars,
-    programme_tables,
-    site_tables,
-    sites_tables,
-    suppliers_tables,
-)
+from services.operator.show.balances import atp_table, balances_table, cover_table
+from services.operator.show.months import months_bars, months_tables
 from services.operator.show.printing import print_answer
-from services.operator.show.tables import (
-    alerts_tables,
-    atp_table,
-    balances_table,
-    cover_table,
-    months_tables,
-    performance_tables,
-    shortages_tables,
-    standing,
-    why_tables,
-)
+from services.operator.show.programme import alerts_tables, programme_tables
+from services.operator.show.shortages import shortages_tables, why_tables
+from services.operator.show.sites import site_tables, sites_tables
+from services.operator.show.suppliers import performance_tables, suppliers_tables
+from services.operator.show.table import position_line
 from services.operator.stack.finding import find_stack
 from shared.wire.alerts import SUBJECTS
 from shared.wire.events import Firmness
@@ -55,7 +44,7 @@ def programme(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: 
     with errors_told():
         data = find_stack(data)
         found = ask_programme(data, as_of)
-    print_answer(found, found["months"], programme_tables(found, standing(data, found)), json_=json_, csv_=csv_)
+    print_answer(found, found["months"], programme_tables(found, position_line(data, found)), json_=json_, csv_=csv_)
 
 
 def months(
@@ -79,7 +68,7 @@ def months(
         answer = ask(data, "aggregator", "/months", as_of=as_of, **query)
     answer["rows"] = busy_months(answer["rows"])
     shown = [*months_tables(answer), months_bars(answer)] if answer["rows"] else ["Nothing is planned, nothing moved."]
-    print_answer(answer, answer["rows"], [*shown, standing(data, answer)], json_=json_, csv_=csv_)
+    print_answer(answer, answer["rows"], [*shown, position_line(data, answer)], json_=json_, csv_=csv_)
 
 
 def sites(
@@ -97,7 +86,7 @@ def sites(
     with errors_told():
         data = find_stack(data)
         answer = ask_all(data, "/sites", as_of=as_of, mooring=mooring, firmness=firmness)
-    print_answer(answer, answer["rows"], sites_tables(answer, standing(data, answer)), json_=json_, csv_=csv_)
+    print_answer(answer, answer["rows"], sites_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
 
 
 def site(
@@ -116,7 +105,7 @@ def site(
         data = find_stack(data)
         answer = ask(data, "aggregator", f"/sites/{quote(name, safe='')}/timeline", as_of=as_of, product=product)
         answer["described"] = ask(data, "aggregator", "/sites", as_of=as_of, site=name)["rows"][0]
-    print_answer(answer, answer["months"], site_tables(answer, standing(data, answer)), json_=json_, csv_=csv_)
+    print_answer(answer, answer["months"], site_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
 
 
 def suppliers(
@@ -139,7 +128,7 @@ def suppliers(
         row | {f"wip_from_{each['from_days']}_days": each["wafers"] for each in row["wip_by_age"] or ()}
         for row in answer["rows"]
     ]
-    print_answer(answer, rows, suppliers_tables(answer, standing(data, answer)), json_=json_, csv_=csv_)
+    print_answer(answer, rows, suppliers_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
 
 
 def balances(
@@ -173,7 +162,7 @@ def balances(
     with errors_told():
         data = find_stack(data)
         answer = ask_all(data, "/balances", as_of=as_of, **query)
-    shown = [balances_table(answer, standing(data, answer), then=as_of is not None)]
+    shown = [balances_table(answer, position_line(data, answer), as_of=as_of is not None)]
     print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
 
 
@@ -211,7 +200,7 @@ def shortages(
     shown: list[Any] = []
     if answer["today"] is not None:
         shown += why_tables(answer) if why else shortages_tables(answer, limit)
-    print_answer(answer, rows, [*shown, standing(data, answer)], json_=json_, csv_=csv_)
+    print_answer(answer, rows, [*shown, position_line(data, answer)], json_=json_, csv_=csv_)
 
 
 def performance(
@@ -235,7 +224,7 @@ def performance(
         for row in answer["rows"]
         for at in row["lags"]
     ]
-    print_answer(answer, rows, [*performance_tables(answer), standing(data, answer)], json_=json_, csv_=csv_)
+    print_answer(answer, rows, [*performance_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_)
 
 
 def alerts(
@@ -256,7 +245,7 @@ def alerts(
     with errors_told():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/alerts", as_of=as_of, code=code, limit=limit)
-    print_answer(answer, answer["rows"], [*alerts_tables(answer), standing(data, answer)], json_=json_, csv_=csv_)
+    print_answer(answer, answer["rows"], [*alerts_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_)
 
 
 def cover(
@@ -275,7 +264,7 @@ def cover(
     with errors_told():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/cover", as_of=as_of, product=product, site=site, limit=limit)
-    print_answer(answer, answer["rows"], [cover_table(answer, standing(data, answer))], json_=json_, csv_=csv_)
+    print_answer(answer, answer["rows"], [cover_table(answer, position_line(data, answer))], json_=json_, csv_=csv_)
 
 
 def atp(
@@ -300,4 +289,4 @@ def atp(
             data, "aggregator", "/atp", as_of=as_of, product=product, site=site, bucket=bucket, buckets=buckets,
             firmness=firmness, limit=limit,
         )  # fmt: skip
-    print_answer(answer, answer["rows"], [atp_table(answer, standing(data, answer))], json_=json_, csv_=csv_)
+    print_answer(answer, answer["rows"], [atp_table(answer, position_line(data, answer))], json_=json_, csv_=csv_)

@@ -24,8 +24,9 @@ from services.operator.record.histories import write_history, write_instants
 from services.operator.record.proof import contradicted, kept_checkpoints, verify_chain
 from services.operator.record.proof import verify as prove
 from services.operator.record.rebuilding import rebuild_export
+from services.operator.show.events import event_tables, trace_tables
 from services.operator.show.printing import print_json
-from services.operator.show.tables import event_tables, open_console, table, trace_tables
+from services.operator.show.table import open_console, table
 from services.operator.stack.finding import StackError, find_stack, running
 from services.operator.stack.stack import Stack, started
 

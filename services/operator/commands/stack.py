@@ -16,7 +16,7 @@ from services.operator.contracts.documents import contract_files, write_contract
 from services.operator.contracts.schemas import json_schemas
 from services.operator.record import taping
 from services.operator.show.printing import print_answer, print_json
-from services.operator.show.tables import open_console, save_picture, table
+from services.operator.show.table import open_console, save_picture, table
 from services.operator.stack.calling import call
 from services.operator.stack.finding import StackError, find_stack, refuse_running, running, service_url, strangers_in
 from services.operator.stack.provisioning import provision

@@ -14,7 +14,7 @@ import orjson
 import typer
 
 from services.operator.logs.checks import Limits, LogChecks
-from services.operator.show.tables import open_console, table
+from services.operator.show.table import open_console, table
 from services.operator.stack.finding import find_stack, is_described
 
 Level = Literal["info", "warning", "critical"]

@@ -1,1 +1,1 @@
-"""Answers as tables and characters on a terminal."""
+"""Answers as tables, bars and sparklines on a terminal."""

@@ -8,14 +8,14 @@ from typing import Any
 import typer
 from rich.console import RenderableType
 
-from services.operator.show.tables import open_console
+from services.operator.show.table import open_console
 from shared.http.tabular import write_csv
 
 
 def print_answer(
     answer: Any, rows: Sequence[Mapping[str, Any]], tables: Iterable[RenderableType], *, json_: bool, csv_: bool
 ) -> None:
-    """Print all of an answer as JSON, its rows as CSV, or the tables that show it, which are made only then."""
+    """Print an answer as JSON, its rows as CSV, or its tables, which are built only then."""
     if json_ and csv_:
         raise typer.BadParameter("choose one of them", param_hint="--json, --csv")
     if json_:
@@ -34,6 +34,6 @@ def print_json(value: Any) -> None:
 
 
 def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows as the HTTP API tells them as CSV; nothing of no rows."""
+    """Print rows as CSV in the form of the HTTP API; nothing for no rows."""
     if rows:
         sys.stdout.write(write_csv(rows))

@@ -1,0 +1,88 @@
+"""Tables and bars of supply against demand, month by month."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from services.operator.show.sparklines import SHADES, sparkline, stacked_bar
+from services.operator.show.table import table
+from shared.wire.catalog import PROGRAMME_WAFERS
+from shared.wire.events import FIRMNESS
+
+_BAR_WIDTH = 60
+
+
+def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+    """Return the months on the start basis and on the receipt basis, which are never mixed."""
+    rows = answer["rows"]
+    grades = list(rows[0]["receipt"]["committed"])
+    before = {basis: rows[0][basis]["cumulative_gap"] - rows[0][basis]["net"] for basis in ("start", "receipt")}
+    start = table(
+        "Months, start basis (300 mm wafer starts at planned yield)",
+        ("month", "demand", "started", "net", "cumulative gap", f"% of {PROGRAMME_WAFERS:,}", "letter of intent"),
+        [
+            (r["month"], s["demand"], s["started"], s["net"], s["cumulative_gap"], s["share_percent"], s["agreed"])
+            for r in rows
+            for s in (r["start"],)
+        ],
+        caption="demand: starts required in the month. A letter of intent enters no other number.\n"
+        f"The gap begins at {before['start']:+,}: the opening stock less the starts required before.\n"
+        "It nets all sites and products: a surplus of one does not cover another.",
+    )
+    receipt = table(
+        "Months, receipt basis (at the dock): the same wafers months later, never mixed with the above",
+        ("month", "due", *grades, "received", "net", "cumulative gap"),
+        [
+            (r["month"], s["due"], *s["committed"].values(), s["received"], s["net"], s["cumulative_gap"])
+            for r in rows
+            for s in (r["receipt"],)
+        ],
+        caption="planned to immediate: commits due in the month, each wafer once, by its present firmness.\n"
+        f"The gap begins at {before['receipt']:+,}: the opening stock less the orders due before.\n"
+        "The opening stock lasts until the first lots arrive. Lots that yield more than planned ship more.",
+    )
+    return start, receipt
+
+
+def ahead_table(answer: Mapping[str, Any]) -> Group:
+    """Return orders, forecasts and commits of the months to come."""
+    grades = list(answer["rows"][0]["receipt"]["committed"])
+    return table(
+        "Ahead, receipt basis: orders and forecasts, and commits by firmness",
+        ("month", "due on order", "forecast", *grades, "commits less both"),
+        [
+            (
+                row["month"],
+                r["due"],
+                r["forecast"],
+                *r["committed"].values(),
+                sum(r["committed"].values()) - r["due"] - r["forecast"],
+            )
+            for row in answer["rows"]
+            for r in (row["receipt"],)
+        ],
+        caption="an order replaces its forecast; planned and material commits are not yet started",
+    )
+
+
+def months_bars(answer: Mapping[str, Any]) -> Group:
+    """Return commits by firmness as a bar a month, with orders and forecasts as a mark on it, receipt basis."""
+    rows = answer["rows"]
+    receipts = [row["receipt"] for row in rows]
+    needs = [each["due"] + each["forecast"] for each in receipts]
+    supplies = [tuple(each["committed"][grade] for grade in FIRMNESS) for each in receipts]
+    longest = max([1, *needs, *map(sum, supplies)])
+    keys = "  ".join(f"{shade} {grade}" for shade, grade in zip(SHADES, FIRMNESS, strict=True))
+    lines = [
+        Text(f"{row['month']}  {stacked_bar(supply, need, longest, _BAR_WIDTH)}  {sum(supply) - need:+,}")
+        for row, supply, need in zip(rows, supplies, needs, strict=True)
+    ]
+    gaps = [sparkline([row[basis]["cumulative_gap"] for row in rows]) for basis in ("start", "receipt")]
+    return Group(
+        Text("Commits by firmness against orders and forecasts (┃), receipt basis", style="bold"),
+        Text(f"         {keys}, up to {longest:,} a month; on the right: commits less both\n", style="dim"),
+        *lines,
+        Text(f"\ncumulative gap  start basis {gaps[0]}  receipt basis {gaps[1]}\n"),
+    )

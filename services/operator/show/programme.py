@@ -1,0 +1,95 @@
+"""Tables of the programme at a glance, and of its open alerts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from services.operator.show.sparklines import sparkline
+from services.operator.show.table import table
+from shared.wire.catalog import PROGRAMME_WAFERS
+from shared.wire.events import FIRMNESS
+
+
+def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+    """Yield the headline numbers by kind of site, the first shortages, and the months as curves."""
+    yield table(
+        f"Programme, {found['window_days']} days to {found['day']}, start basis",
+        ("", "supply", "demand", "net", f"% of {PROGRAMME_WAFERS:,}"),
+        [
+            (name, each["supply"], each["demand"], each["net"], each.get("share_percent"))
+            for name, each in (
+                ("total", found), ("announced sites", found["sourced"]), ("assumed sites", found["assumed"]),
+            )
+        ],
+    )  # fmt: skip
+    yield table(
+        "First shortages",
+        ("commits counted", "products at sites short", "first short day", "site", "product", "wafers"),
+        [
+            (f"{firmness} or above", short["count"], *_first(short["first"]))
+            for firmness, short in found["short"].items()
+        ],
+        caption=", ".join(f"{count} {code.replace('_', ' ')}" for code, count in found["alerts"].items() if count)
+        or "no open alerts",
+    )
+    months = found["months"]
+    if months:
+        yield _curves(months)
+    yield caption
+
+
+def _first(short: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    names = ("first_short_day", "site", "product", "first_shortage")
+    return tuple(None if short is None else short[name] for name in names)
+
+
+def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
+    curves = [
+        ("demand, required starts", [row["start"]["demand"] for row in months]),
+        ("started", [row["start"]["started"] for row in months]),
+        ("letter of intent, never counted", [row["start"]["agreed"] for row in months]),
+        ("cumulative gap, start basis", [row["start"]["cumulative_gap"] for row in months]),
+        ("orders, at the dock", [row["receipt"]["due"] for row in months]),
+        ("forecasts beyond orders", [row["receipt"]["forecast"] for row in months]),
+        *((f"committed {grade}", [row["receipt"]["committed"][grade] for row in months]) for grade in FIRMNESS),
+        ("received", [row["receipt"]["received"] for row in months]),
+    ]
+    return table(
+        f"The months {months[0]['month']} to {months[-1]['month']}, each curve from its lowest, or 0, to its highest",
+        ("", "curve", "lowest", "highest", "total"),
+        [
+            (name, sparkline(values), min(values), max(values), None if "gap" in name else sum(values))
+            for name, values in curves
+        ],
+        caption="each month in a table, and as a bar: waferline months",
+    )
+
+
+def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+    """Return the number of open alerts of each code, and the alerts of the answer."""
+    counts = answer["open"]
+    open_ = table(
+        f"Alerts, as of {answer['today']}: {sum(counts.values())} are open", tuple(counts), [tuple(counts.values())]
+    )
+    rows = table(
+        f"The most urgent {len(answer['rows'])}",
+        ("alert", "subject", "day", "detail", "first cause"),
+        [
+            (
+                row["code"],
+                " ".join(row["subject"].values()),
+                row["day"],
+                ", ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in row["detail"].items()),
+                next(iter(row["causes"]), ""),
+            )
+            for row in answer["rows"]
+        ],
+        caption="meaning of each, and what to do: docs/alerts.md",
+    )
+    return open_, rows
+
+
+def _figure(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,118 @@
+"""Tables of sites: requirements, stock, shortages, phases, and the history of one site."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from services.operator.show.sparklines import sparkline
+from services.operator.show.table import table
+
+_PHASES_MAX = 12
+
+
+def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+    """Yield requirements, stock and shortage of each site, then its description and phases."""
+    rows = answer["rows"]
+    yield table(
+        f"Requirements of {len(rows)} sites, as of {answer['today']}, commits {answer['firmness']} or above",
+        ("site", "next due", "last due", "wafers", "on hand", "days of cover", "short since", "first short day",
+         "product", "at worst"),
+        [
+            (
+                row["site"], row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"], row["cover_days"],
+                row["short_since"], row["first_short_day"], row["first_short_product"], row["shortage"],
+            )
+            for row in rows
+        ],
+        caption="next due, last due, wafers: orders from today on; days of cover: of the product with the fewest",
+    )  # fmt: skip
+    yield table(
+        "Sites and phases",
+        ("site", "mooring", "country", "MW", "on", "to come", "stopped", "phases", "next on", "land or water",
+         "kt CO2 a year"),
+        [
+            (
+                row["site"], row["mooring"], row["country"], row["mw"], row["mw_energised"], row["mw_to_come"],
+                row["mw_stopped"], _phases(row), _next_on(row, answer["today"]), _area(row),
+                _kilotonnes(row["co2_tonnes_a_year"]),
+            )
+            for row in rows
+        ],
+        caption="MW: declared; on, to come and stopped: of the phases, each a bar in the order of their days; CO2: at "
+        "full load all year",
+    )  # fmt: skip
+    yield caption
+
+
+def _phases(row: Mapping[str, Any]) -> str:
+    megawatts = [phase["mw"] for phase in row["phases"]]
+    return sparkline(megawatts) if len(megawatts) <= _PHASES_MAX else f"{len(megawatts)} phases"
+
+
+def _next_on(row: Mapping[str, Any], today: str | None) -> str | None:
+    days = [phase["energise_on"] for phase in row["phases"] if phase["status"] == "planned"]
+    return next((day for day in days if today is None or day >= today), None)
+
+
+def _area(row: Mapping[str, Any]) -> str | None:
+    if row["waterplane_m2"] is not None:
+        return f"{row['waterplane_m2']:,} m² water"
+    return None if row["land_ha"] is None else f"{row['land_ha']:,} ha"
+
+
+def _kilotonnes(tonnes: int | None) -> float | None:
+    return None if tonnes is None else round(tonnes / 1000, 1)
+
+
+def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+    """Yield a site's description, its phases, their changes, and its months."""
+    site, months = answer["described"], answer["months"]
+    yield Text(f"{site['site']}: {site['name'] or 'not declared'}", style="bold underline")
+    if site["name"] is not None:
+        yield Text(
+            f"{site['mooring']}, {site['country']}, {site['mw']:,} MW at a PUE of {site['pue_percent'] / 100:.2f}, "
+            f"{_area(site) or 'area not declared'}, {site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: "
+            f"{site['evidence'] or '–'}\n"
+        )
+    if site["phases"]:
+        yield table(
+            "Phases",
+            ("phase", "MW", "platform", "energised on", "status", "event"),
+            [
+                (each["phase"], each["mw"], each["platform"], each["energise_on"], each["status"],
+                 f"{each['source']}/{each['event']}")
+                for each in site["phases"]
+            ],
+        )  # fmt: skip
+    changed = [entry for entry in answer["entries"] if entry["changes"]]
+    if changed:
+        yield table(
+            "Changes since the first declaration",
+            ("day", "of", "change", "event"),
+            [
+                (entry["day"], entry["phase"] or "the site", _changes(entry), f"{entry['source']}/{entry['event']}")
+                for entry in changed
+            ],
+        )
+    if months:
+        yield _site_months(months)
+    yield caption
+
+
+def _changes(entry: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{name.replace('_', ' ')} {change['before']} → {change['now']}" for name, change in entry["changes"].items()
+    )
+
+
+def _site_months(months: Sequence[Mapping[str, Any]]) -> Group:
+    columns = ("mw", "due", "forecast", "committed", "received", "consumed", "on_hand")
+    curves = "\n".join(f"{name.replace('_', ' '):>10} {sparkline([row[name] for row in months])}" for name in columns)
+    return table(
+        "Months, receipt basis",
+        ("month", "MW on", "due", "forecast", "committed", "received", "consumed", "on hand at the end"),
+        [(row["month"], *(row[name] for name in columns)) for row in months],
+        caption=curves,
+    )

@@ -1,0 +1,99 @@
+"""Tables of supplier performance: commits against receipts, WIP by age, and yield."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from services.operator.show.sparklines import sparkline
+from services.operator.show.table import table
+
+
+def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+    """Yield commit performance, WIP by age and yield, the suppliers side by side by product."""
+    rows = sorted(answer["rows"], key=lambda row: (row["product"], row["supplier"]))
+    yield table(
+        f"Commits against receipts; bias and slip against the commits {answer['lag_days']} days before the due day",
+        ("product", "supplier", "due", "received", "in full, on time %", "churn %", "bias %", "slip days", "at most",
+         "still open"),
+        [
+            (
+                row["product"], row["supplier"], row["wafers_due"], row["wafers_received"], _percent(row["otif"]),
+                _percent(row["churn"]), _percent(row["bias"]), row["slip_days"], row["slip_greatest"],
+                row["open_wafers"],
+            )
+            for row in rows
+        ],
+        caption="– : no commits, or none so early; more on each: waferline performance SUPPLIER",
+    )  # fmt: skip
+    made = [row for row in rows if row["wip_by_age"] is not None]
+    ages = [_age(each) for each in made[0]["wip_by_age"]] if made else []
+    yield table(
+        "WIP by age in days, first in first out, and yield against the planned yield",
+        ("product", "supplier", "WIP", *ages, "yield %", "by month", "last month %"),
+        [
+            (
+                row["product"], row["supplier"], row["wip"], *(each["wafers"] for each in row["wip_by_age"]),
+                row["yield"]["percent"], _yields(row),
+                row["yield_by_month"][-1]["percent"] if row["yield_by_month"] else None,
+            )
+            for row in made
+        ],
+        caption="the age is the least possible; 100 %: as planned; scrapped and written-off wafers are lost",
+    )  # fmt: skip
+    yield caption
+
+
+def _yields(row: Mapping[str, Any]) -> str:
+    return sparkline([each["percent"] for each in row["yield_by_month"]], from_zero=False)
+
+
+def _percent(ratio: Mapping[str, Any] | None) -> float | None:
+    return None if ratio is None else ratio["percent"]
+
+
+def _age(each: Mapping[str, Any]) -> str:
+    if each["before_days"] is None:
+        return f"{each['from_days']}+"
+    return f"{each['from_days']}–{each['before_days'] - 1}"
+
+
+def performance_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+    """Return a supplier's commit performance by product, and against its commits of some days before."""
+    kept = table(
+        f"Commits and receipts of {answer['supplier']}, due through {answer['complete_through'] or 'no day yet'}",
+        ("product", "due", "received", "churn %", "commits due", "in full, on time", "%", "nearly: due", "kept", "%"),
+        [
+            (
+                row["product"], row["wafers_due"], row["wafers_received"], row["churn"]["percent"],
+                *(row["otif"]["strict"][name] for name in ("denominator", "numerator", "percent")),
+                *(row["otif"]["tolerant"][name] for name in ("denominator", "numerator", "percent")),
+            )
+            for row in answer["rows"]
+        ],
+        caption="churn: wafers by which these commits were changed, over those due\n" + _grace(answer["rows"]),
+    )  # fmt: skip
+    lags = table(
+        "Against the commits of some days before the due day",
+        ("product", "days before", "committed", "received less committed", "bias %", "days behind", "at most",
+         "still open"),
+        [
+            (
+                row["product"], at["lag_days"], at["committed"], at["bias"]["numerator"], at["bias"]["percent"],
+                at["slip"]["mean_days"], at["slip"]["greatest_days"], at["slip"]["open_wafers"],
+            )
+            for row in answer["rows"]
+            for at in row["lags"]
+        ],
+        caption="days behind: from the committed day to the receipt, a mean over the wafers; below zero is early\n"
+        "– : no commits so early",
+    )  # fmt: skip
+    return kept, lags
+
+
+def _grace(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return "no commits"
+    grace = rows[0]["otif"]["tolerant"]
+    return f"nearly so: within {grace['days_of_grace']} days, at least {100 - grace['percent_of_grace']} %"
