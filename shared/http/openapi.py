@@ -44,13 +44,17 @@ def describe(name: str, routes: Iterable[DescribedRoute], examples: Examples) ->
     described = sorted(routes, key=lambda route: route.path)
     said = dict.fromkeys(route.about.says for route in described if route.about.says is not None)
     references, schemas = models_json_schema([(model, "validation") for model in said], ref_template=_REFERENCE)
-    of: dict[Any, Any] = {model: _plain(reference) for (model, _), reference in references.items()}
+    models = schemas.get("$defs", {})
+    # a model is published by its title: that of its class, unless the class sets another
+    titles = {_REFERENCE.format(model=key): _REFERENCE.format(model=model["title"]) for key, model in models.items()}
+    assert len(set(titles.values())) == len(titles), "two models are published by one title"
+    of: dict[Any, Any] = {model: _plain(reference, titles) for (model, _), reference in references.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Waferline: {name}", "version": VERSION, "summary": "All wafers are WSE, all days UTC."},
         "paths": {plain_path(route): {"get": _operation(route, of, examples)} for route in described},
         "components": {
-            "schemas": {"Problem": _PROBLEM} | {key: _plain(value) for key, value in schemas.get("$defs", {}).items()},
+            "schemas": {"Problem": _PROBLEM} | {model["title"]: _plain(model, titles) for model in models.values()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -61,11 +65,15 @@ def plain_path(route: DescribedRoute) -> str:
     return re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
 
 
-def _plain(schema: Any) -> Any:
-    """Return a schema without the titles that pydantic makes of names."""
+def _plain(schema: Any, titles: Mapping[str, str]) -> Any:
+    """Return a schema without titles, its references by the published names."""
     if isinstance(schema, dict):
-        return {key: _plain(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
-    return [_plain(each) for each in schema] if isinstance(schema, list) else schema
+        return {
+            key: titles[value] if key == "$ref" else _plain(value, titles)
+            for key, value in schema.items()
+            if key != "title" or not isinstance(value, str)
+        }
+    return [_plain(each, titles) for each in schema] if isinstance(schema, list) else schema
 
 
 def _operation(route: DescribedRoute, of: Mapping[Any, Any], examples: Examples) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from shared.service.health import HealthMonitor
 class _HealthAnswer(BaseModel):
     """Whether a service is well; with a token, the details too."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", title="_Told")  # its published name
 
     well: bool
 

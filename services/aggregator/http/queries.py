@@ -1,4 +1,4 @@
-"""What the aggregator is asked: the parameters of each view, with what is allowed and what each means."""
+"""Queries of the HTTP API: the parameters of each view, their allowed values and their meaning."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,46 +18,46 @@ BUCKETS = {"day": 1, "week": 7}
 _BUCKETS_MAX = 60
 _OFFSET_MAX = 10**9
 
-Graded = Annotated[Firmness, Choice(FIRMNESS), "Supply is what is committed at this grade or above."]
-Product = Annotated[str | None, Text(), "Of this product alone."]
-Site = Annotated[str | None, Text(), "Of this site alone."]
-Supplier = Annotated[str | None, Text(), "Of this supplier alone."]
-After = Annotated[str | None, Text(), "The page behind this one: `next` of the page before."]
-Offset = Annotated[int, Whole(0, _OFFSET_MAX), "The page that begins here: `next` of the page before."]
+Graded = Annotated[Firmness, Choice(FIRMNESS), "Supply: commits of this grade or above."]
+Product = Annotated[str | None, Text(), "Only this product."]
+Site = Annotated[str | None, Text(), "Only this site."]
+Supplier = Annotated[str | None, Text(), "Only this supplier."]
+After = Annotated[str | None, Text(), "The rows after this one: `next` of the page before."]
+Offset = Annotated[int, Whole(0, _OFFSET_MAX), "Index of the first row: `next` of the page before."]
 Limit = Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most."]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AsOf(Query):
-    """Any view can be asked as it was."""
+    """The parameter of every view."""
 
-    as_of: Annotated[
-        str | None, Moment(), "What was known after this batch, or at the end of this UTC day; now, if it is left out."
-    ] = None
+    as_of: Annotated[str | None, Moment(), "Answer as of this batch, or of the end of this UTC day; default: now."] = (
+        None
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows(AsOf):
-    """A view with rows is told as CSV, too."""
+    """The parameters of every view with rows, which CSV can hold."""
 
-    format: Annotated[
-        str | None, Choice(CSV_FORMATS), "`csv`: the rows alone, as `Accept: text/csv` asks for them, too."
-    ] = None
+    format: Annotated[str | None, Choice(CSV_FORMATS), "`csv`: only the rows, as with `Accept: text/csv`."] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AskBalances(Rows):
     """The parameters of `/balances`."""
 
-    by: Annotated[tuple[Part, ...], SomeOf(PARTS), "A row for each of these; in total, if it is left out."] = ()
+    by: Annotated[tuple[Part, ...], SomeOf(PARTS), "A row for each combination of these; default: one total row."] = ()
     window: Annotated[int, Choice(WINDOWS), "Days of the rolling window."] = 30
-    basis: Annotated[Basis, Choice(BASES), "`start`: started against to be started; `receipt`: at the dock."] = "start"
+    basis: Annotated[
+        Basis, Choice(BASES), "`start`: wafers started against those to be started; `receipt`: received against due."
+    ] = "start"
     firmness: Annotated[
         Firmness | None,
         Choice(FIRMNESS),
-        "Supply is what is committed due at this grade or above, which only `basis=receipt` has; else what has come.",
+        "Supply: commits due of this grade or above, with `basis=receipt` only; default: actual wafers.",
     ] = None
-    day: Annotated[date | None, Day(), "The last day of the window; the last complete one, if it is left out."] = None
+    day: Annotated[date | None, Day(), "The last day of the window; default: the last complete day."] = None
     product: Product = None
     site: Site = None
     supplier: Supplier = None
@@ -70,8 +70,8 @@ class AskShortages(Rows):
     """The parameters of `/shortages`."""
 
     firmness: Graded = "planned"
-    past_due: Annotated[bool, Yes(), "Whether supply that is overdue is taken to come today."] = False
-    why: Annotated[bool, Yes(), "Whether to say which orders run short, and what is to blame; two rows a page."] = False
+    past_due: Annotated[bool, Yes(), "Count overdue supply as received today."] = False
+    why: Annotated[bool, Yes(), "Add the orders that run short, and the causes; two rows a page."] = False
     product: Product = None
     site: Site = None
     offset: Offset = 0
@@ -82,7 +82,7 @@ class AskShortages(Rows):
 class AskCover(Rows):
     """The parameters of `/cover`."""
 
-    fill_rate: Annotated[bool, Yes(), "Whether to say how orders were served; two rows a page."] = False
+    fill_rate: Annotated[bool, Yes(), "Add the fill rate of the orders; two rows a page."] = False
     product: Product = None
     site: Site = None
     offset: Offset = 0
@@ -94,14 +94,14 @@ class AskPromise(Rows):
     """The parameters of `/atp`."""
 
     firmness: Graded = "planned"
-    bucket: Annotated[str, Choice(tuple(BUCKETS)), "What a row is of."] = "week"
+    bucket: Annotated[str, Choice(tuple(BUCKETS)), "The bucket of a row."] = "week"
     buckets: Annotated[int, Whole(1, _BUCKETS_MAX), "Rows of each product at each site."] = 13
-    frozen_days: Annotated[int, Whole(0, 400), "Days from today on in which only orders count."] = 28
-    tradeoff_days: Annotated[int, Whole(0, 800), "Days from today on in which forecasts give way to orders."] = 91
+    frozen_days: Annotated[int, Whole(0, 400), "Days from today in which only orders count."] = 28
+    tradeoff_days: Annotated[int, Whole(0, 800), "Length of the trade-off zone, after the frozen days."] = 91
     product: Product = None
     site: Site = None
     after: After = None
-    limit: Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most, but one product at one site in any case."] = (
+    limit: Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most, but at least one product at one site."] = (
         PAGE_MAX
     )
 
@@ -120,7 +120,7 @@ class AskSites(Rows):
 
     firmness: Graded = "planned"
     site: Site = None
-    mooring: Annotated[str | None, Choice(MOORINGS), "On land, or afloat; both, if it is left out."] = None
+    mooring: Annotated[str | None, Choice(MOORINGS), "On land, or afloat; default: both."] = None
     after: After = None
     limit: Limit = PAGE_MAX
 
@@ -139,7 +139,9 @@ class AskSuppliers(Rows):
 
     supplier: Supplier = None
     product: Product = None
-    lag: Annotated[int, Choice(LAGS), "Bias and slip are against what was committed these days before it was due."] = 28
+    lag: Annotated[
+        int, Choice(LAGS), "Bias and slip compare receipts with the commits of this many days before the due day."
+    ] = 28
     after: After = None
     limit: Limit = PAGE_MAX
 
@@ -148,7 +150,7 @@ class AskSuppliers(Rows):
 class AskAlerts(Rows):
     """The parameters of `/alerts`."""
 
-    code: Annotated[AlertCode | None, Choice(tuple(SUBJECTS)), "Those of this code alone."] = None
+    code: Annotated[AlertCode | None, Choice(tuple(SUBJECTS)), "Only this code."] = None
     offset: Offset = 0
     limit: Limit = PAGE_MAX
 
@@ -157,8 +159,8 @@ class AskAlerts(Rows):
 class AskMonths(Rows):
     """The parameters of `/months`."""
 
-    from_: Annotated[date | None, Month(), "The first month; that of the horizon, if it is left out."] = None
-    to: Annotated[date | None, Month(), "The last month; that of the horizon, if it is left out."] = None
+    from_: Annotated[date | None, Month(), "The first month; default: that of the horizon."] = None
+    to: Annotated[date | None, Month(), "The last month; default: that of the horizon."] = None
     product: Product = None
     site: Site = None
     supplier: Supplier = None

@@ -1,4 +1,4 @@
-"""The answers of which lines are a part: what is behind a shortage, performance, cover and what can be promised."""
+"""Answers about lines: why a product is short, performance, cover, and available to promise."""
 
 import asyncio
 from datetime import date

@@ -1,0 +1,96 @@
+"""Answers of `/balances`, `/months` and `/state`."""
+
+from datetime import date, timedelta
+
+from services.aggregator.fold.queries import sum_stages, window_balance
+from services.aggregator.http.pages import Answer, cut_groups, first_after, position_of, select_keys
+from services.aggregator.http.queries import AskBalances, AskMonths, AsOf
+from services.aggregator.live.view import LiveView
+from services.aggregator.plan.months import month_table
+from services.aggregator.plan.overviews import iso_or_none
+from shared.http.problem import UNFIT, Problem
+from shared.wire.days import date_of, day_number, next_month
+from shared.wire.events import DAY_MAX, DAY_MIN, FIRMNESS
+
+
+async def balances(view: LiveView, query: AskBalances) -> Answer:
+    """Supply, demand and net in a window of days, and the wafers in each stage at its end.
+
+    A row for each combination of the parts in `by`, sorted; one total row without `by`.
+    """
+    curves = view.state.curves
+    by, basis, firmness = query.by, query.basis, query.firmness
+    if firmness is not None and basis != "receipt":
+        detail = "firmness is of commits, which are due at the dock: ask for basis=receipt with it"
+        raise Problem(UNFIT, detail, parameter="firmness")
+    latest = curves.last_day if curves.complete_through is None else curves.complete_through
+    day = latest if query.day is None else _day(query.day)
+
+    whole = curves.group(by, **select_keys(curves, product=query.product, site=query.site, supplier=query.supplier))
+    first = first_after(whole.labels, query.after)
+    page = cut_groups(whole, first, first + query.limit)
+    sums = window_balance(curves, page, day, query.window, basis, firmness)
+    stages = sum_stages(curves, page, day)
+    rows = [
+        {
+            **dict(zip(by, each.group, strict=True)),
+            "supply": each.supply,
+            "demand": each.demand,
+            "net": each.net,
+            "wip": int(stages.wip[n]),
+            "finished": int(stages.finished[n]),
+            "in_transit": int(stages.in_transit[n]),
+            "on_hand": int(stages.on_hand[n]),
+            "open_commit": dict(zip(FIRMNESS, stages.open_commit[:, n].tolist(), strict=True)),
+        }
+        for n, each in enumerate(sums)
+    ]
+    return position_of(curves) | {
+        "day": iso_or_none(day),
+        "window_days": query.window,
+        "basis": basis,
+        "firmness": firmness,
+        "by": by,
+        "rows": rows,
+        "next": "/".join(page.labels[-1]) if 0 < first + len(rows) < len(whole.labels) else None,
+    }
+
+
+def _day(day: date) -> int:
+    if not DAY_MIN <= day <= DAY_MAX:
+        raise Problem(UNFIT, f"day is {day}, not {DAY_MIN} to {DAY_MAX}", parameter="day")
+    return day_number(day)
+
+
+async def months(view: LiveView, query: AskMonths) -> Answer:
+    """The programme month by month, on both bases."""
+    curves = view.state.curves
+    begin, end = date_of(curves.start), date_of(curves.start + curves.days)
+    first = query.from_ or (begin if begin.day == 1 else next_month(begin))
+    last = query.to or (end.replace(day=1) - timedelta(days=1))
+    only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+    try:
+        table, position = await view.run_paused(lambda: (month_table(curves, first, last, **only), position_of(curves)))
+    except ValueError as why:
+        raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
+    rows = [
+        {"month": f"{row.month:%Y-%m}", "start": row.start._asdict(), "receipt": row.receipt._asdict()} for row in table
+    ]
+    return position | {"rows": rows}
+
+
+async def state(view: LiveView, _: AsOf) -> Answer:
+    """The state from which every number follows: its hash, and the watermark of each source."""
+    curves = view.state.curves
+
+    def read() -> Answer:
+        return position_of(curves) | {
+            "epoch": curves.epoch,
+            "state_hash": curves.state_hash(),
+            "keys": len(curves.keys),
+            "postings": curves.postings,
+            "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
+            "watermarks": {source: iso_or_none(curves.watermarks.get(source)) for source in sorted(curves.sources)},
+        }
+
+    return await view.run_paused(read)

@@ -1,0 +1,99 @@
+"""Response models of `/balances`, `/months` and `/state`."""
+
+from datetime import date
+from typing import Literal
+
+from services.aggregator.http.models.elements import AtPosition, ByFirmness, YearMonth
+from shared.http.answering import Described, unasked
+from shared.wire.events import Firmness
+
+
+class Balance(Described):
+    """Supply, demand and net in the window, and the wafers in each stage at its end."""
+
+    product: str = unasked()
+    site: str = unasked()
+    supplier: str = unasked()
+    supply: int
+    demand: int
+    net: int
+    """Supply less demand."""
+    wip: int
+    finished: int
+    in_transit: int
+    on_hand: int
+    open_commit: ByFirmness
+    """Wafers committed and not yet dispatched, at the position."""
+
+
+class Balances(AtPosition):
+    """The rolling balance."""
+
+    day: date
+    """The last day of the window."""
+    window_days: int
+    basis: Literal["start", "receipt"]
+    firmness: Firmness | None
+    by: list[Literal["product", "site", "supplier"]]
+    rows: list[Balance]
+    next: str | None
+    """The `after` of the next page; null on the last."""
+
+
+class OnStart(Described):
+    """A month on the start basis."""
+
+    demand: int
+    started: int
+    net: int
+    cumulative_gap: int
+    agreed: int
+    """Wafers of letters of intent and contracts: a headline that enters no other number."""
+    share_percent: float
+    """Wafers started, of 900,000."""
+
+
+class OnReceipt(Described):
+    """A month on the receipt basis."""
+
+    forecast: int
+    due: int
+    committed: ByFirmness
+    received: int
+    net: int
+    cumulative_gap: int
+
+
+class MonthRow(Described):
+    """A month on both bases, which are never mixed."""
+
+    month: YearMonth
+    start: OnStart
+    receipt: OnReceipt
+
+
+class Months(AtPosition):
+    """The programme by month."""
+
+    rows: list[MonthRow]
+
+
+class Horizon(Described):
+    """The days that have a balance of their own."""
+
+    start: date
+    days: int
+
+
+class State(AtPosition):
+    """The state from which every number follows."""
+
+    epoch: int | None
+    """The ledger's store."""
+    state_hash: str
+    """The SHA-256 of all balances (docs/proof.md)."""
+    keys: int
+    postings: int
+    horizon: Horizon
+    watermarks: dict[str, date | None]
+    """The last day that each source has completed."""

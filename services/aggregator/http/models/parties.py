@@ -1,0 +1,210 @@
+"""Response models of `/suppliers`, `/suppliers/{supplier}/performance`, `/sites` and `/sites/{site}/timeline`."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from services.aggregator.http.models.elements import AtPlan, AtPosition, Ratio, YearMonth
+from shared.http.answering import Described
+from shared.wire.events import Firmness
+
+# ---------------------------------------------------------------- suppliers
+
+
+class OnTime(Ratio):
+    """Commits received on time and in full, of those that were due."""
+
+    days_of_grace: int
+    percent_of_grace: int
+
+
+class OnTimeInFull(Described):
+    """On time and in full (OTIF): to the day and wafer, and with some grace."""
+
+    strict: OnTime
+    tolerant: OnTime
+
+
+class Slip(Described):
+    """How many days receipts lie behind commits."""
+
+    wafer_days: int
+    mean_days: float | None
+    greatest_days: int
+    open_wafers: int
+    """Not yet received, and counted as if received today."""
+
+
+class Lag(Described):
+    """Receipts against the commits of some days before the due day."""
+
+    lag_days: int
+    committed: int
+    bias: Ratio
+    """Wafers received less wafers committed, of those committed."""
+    slip: Slip
+
+
+class ProductRecord(Described, title="Kept"):
+    """A supplier's performance on a product."""
+
+    product: str
+    wafers_due: int
+    wafers_received: int
+    churn: Ratio
+    """Wafers by which commits were revised, of those that were due."""
+    otif: OnTimeInFull
+    lags: list[Lag]
+
+
+class Performance(AtPosition):
+    """A supplier's performance against its commits."""
+
+    supplier: str
+    rows: list[ProductRecord]
+
+
+class Aged(Described):
+    """WIP by the days since its start."""
+
+    from_days: int
+    before_days: int | None
+    wafers: int
+
+
+class YieldOfMonth(Ratio):
+    """Yield of the lots that left the fabs in a month."""
+
+    month: YearMonth
+
+
+class SupplierRow(Described):
+    """A product of a supplier; numbers are null of a product that it never made, or never committed."""
+
+    supplier: str
+    product: str
+    day: date
+    started: int | None
+    finished: int | None
+    wip: int | None
+    wip_by_age: list[Aged] | None
+    yield_: Ratio | None = Field(alias="yield")
+    yield_by_month: list[YieldOfMonth] | None
+    wafers_due: int | None
+    wafers_received: int | None
+    otif: Ratio | None
+    churn: Ratio | None
+    bias: Ratio | None
+    slip_days: float | None
+    slip_greatest: int | None
+    open_wafers: int | None
+
+
+class Suppliers(AtPosition):
+    """WIP, yield and performance of each supplier."""
+
+    lag_days: int
+    rows: list[SupplierRow]
+    next: str | None
+
+
+# ---------------------------------------------------------------- sites
+
+
+class SitePhase(Described, title="Phase"):
+    """A phase of a site by its latest event."""
+
+    phase: str
+    mw: int
+    platform: str
+    energise_on: date
+    status: Literal["planned", "paused", "cancelled", "transferred"]
+    source: str
+    event: str
+
+
+class SiteRow(Described, title="Site"):
+    """A site: its declaration, phases, orders due, cover, and first shortage."""
+
+    site: str
+    name: str | None
+    country: str | None
+    mooring: Literal["onshore", "floating"] | None
+    mw: int | None
+    pue_percent: int | None
+    land_ha: int | None
+    waterplane_m2: int | None
+    kg_co2_per_mwh: int | None
+    evidence: str | None
+    confidence: Literal["sourced", "assumed"] | None
+    source: str | None
+    event: str | None
+    co2_tonnes_a_year: int | None
+    """At full load all year."""
+    mw_energised: int | None
+    mw_to_come: int | None
+    mw_stopped: int
+    phases: list[SitePhase]
+    next_due_day: date | None
+    next_due: int
+    last_due_day: date | None
+    due: int
+    on_hand: int
+    short_since: date | None
+    first_short_day: date | None
+    first_short_product: str | None
+    shortage: int | None
+    cover_days: float | None
+    first_uncovered_day: date | None
+    least_covered_product: str | None
+
+
+class Sites(AtPlan):
+    """The sites."""
+
+    firmness: Firmness
+    rows: list[SiteRow]
+    next: str | None
+
+
+class Change(Described):
+    """A field's values before and after an event."""
+
+    before: str | int | None
+    now: str | int | None
+
+
+class TimelineRow(Described, title="Entry"):
+    """An event on a site's time line."""
+
+    day: date
+    what: Literal["declared", "planned", "altered", "energises"]
+    phase: str | None
+    """Null: the site itself."""
+    mw: int
+    changes: dict[str, Change]
+    source: str
+    event: str
+
+
+class SiteMonth(Described):
+    """A month of a site on the receipt basis."""
+
+    month: YearMonth
+    mw: int
+    due: int
+    forecast: int
+    committed: int
+    received: int
+    consumed: int
+    on_hand: int | None
+    """At the end of the month, or of its last complete day; null in a future month."""
+
+
+class Timeline(AtPosition):
+    """Time line of a site: its events, and each month's demand and supply."""
+
+    site: str
+    entries: list[TimelineRow]
+    months: list[SiteMonth]

@@ -1,0 +1,221 @@
+"""Response models of `/shortages`, `/cover`, `/atp` and `/alerts`."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from services.aggregator.http.models.elements import AtPlan, AtPosition, LineEvent, Ratio
+from shared.http.answering import Described, unasked
+from shared.wire.alerts import AlertCode
+from shared.wire.events import Firmness
+
+# ---------------------------------------------------------------- /shortages
+
+
+class Short(Described):
+    """When a product runs short at a site, with supply of one grade of firmness or above."""
+
+    first_short_day: date | None
+    first_shortage: int
+    """Wafers short on that day."""
+    shortage: int
+    """Wafers short on the worst day."""
+    past_due_supply: int
+    """Open commits and wafers in transit that were due before today."""
+
+
+class ShortByFirmness(Described):
+    """When a product runs short at each grade of firmness."""
+
+    planned: Short
+    material: Short
+    manufacturing: Short
+    firm: Short
+    immediate: Short
+
+
+class Peg(Described):
+    """Wafers of a supply that are pegged to an order."""
+
+    kind: str
+    """`on_hand`, or the line of the supply with its source and event."""
+    source: str = unasked()
+    line: str = unasked()
+    event: str | None = unasked()
+    day: date | None
+    """Day of receipt; null if they were received by yesterday."""
+    wafers: int
+    days_late: int
+
+
+class ShortOrder(LineEvent):
+    """An order that is short, or is covered late."""
+
+    due: date
+    wafers: int
+    short: int
+    """Wafers to which no supply is pegged."""
+    pegs: list[Peg]
+
+
+class OverdueSupply(LineEvent):
+    """Supply that was due before today."""
+
+    day: date
+    wafers: int
+
+
+class ShortageCause(LineEvent, title="Cause"):
+    """An event that lowered supply or raised demand."""
+
+    said_by: str
+    """The source of the event."""
+    what: str
+    """The change, in a word."""
+    wafers: int
+
+
+class Why(Described):
+    """Explanation of a shortage; long lists hold the first twenty, and their count."""
+
+    orders: list[ShortOrder]
+    orders_count: int
+    overdue: list[OverdueSupply]
+    causes: list[ShortageCause]
+    """The greatest first."""
+    causes_count: int
+    overdrawn: int
+    """Wafers taken from stock beyond all that were ever brought to hand."""
+
+
+class Shortage(Described):
+    """A product that runs short at a site."""
+
+    product: str
+    site: str
+    on_hand: int
+    short_since: date | None
+    """The day since which the balance on hand has been below zero."""
+    first_short_day: date | None
+    first_shortage: int
+    shortage: int
+    by_firmness: ShortByFirmness
+    why: Why = unasked()
+
+
+class Shortages(AtPlan):
+    """Products that run short, the earliest first."""
+
+    firmness: Firmness
+    past_due: bool
+    rows: list[Shortage]
+    count: int
+    """Rows of all pages."""
+    next: int | None
+    """The `offset` of the next page; null on the last."""
+
+
+# ---------------------------------------------------------------- /cover
+
+
+class CoverDays(Described):
+    """How long the wafers on hand cover demand."""
+
+    days: int | None
+    """Whole days from today; null if the known demand ends first."""
+    left: int
+    """Wafers left after those days."""
+    next: int
+    """Wafers required on the day after them."""
+
+
+class CoverRow(Described):
+    """Cover of a product at a site."""
+
+    product: str
+    site: str
+    on_hand: int
+    backorder: int
+    """Wafers that were due before today and have not been consumed."""
+    cover: CoverDays
+    cover_days: float | None
+    """The same, to a tenth of a day."""
+    first_uncovered_day: date | None
+    fill_rate: Ratio = unasked()
+    """Wafers of orders that were received by their due day, of all that were due."""
+
+
+class CoverPage(AtPlan):
+    """Cover of each product at each site, the least covered first."""
+
+    rows: list[CoverRow]
+    count: int
+    next: int | None
+
+
+# ---------------------------------------------------------------- /atp
+
+
+class Promise(Described):
+    """A bucket of the master schedule of a product at a site: a day or a week."""
+
+    product: str
+    site: str
+    from_: date = Field(alias="from")
+    zone: Literal["frozen", "tradeoff", "free"]
+    orders: int
+    forecast: int
+    net_forecast: int
+    """Forecast that no order has consumed."""
+    receipts: int
+    projected: int
+    """The projected balance at the end of the bucket."""
+    atp: int
+    """Available to promise from the bucket's own receipts."""
+    atp_cumulative: int
+
+
+class Promises(AtPosition):
+    """Available to promise (ATP)."""
+
+    today: date | None
+    firmness: Firmness
+    bucket: Literal["day", "week"]
+    rows: list[Promise]
+    next: str | None
+
+
+# ---------------------------------------------------------------- /alerts
+
+
+class Thresholds(Described, title="Limits"):
+    """Thresholds above which an alert is raised (docs/alerts.md)."""
+
+    short_days: int
+    cover_days: int
+    slip_days: int
+    silent_days: int
+    firmness: Firmness
+    sources: list[str]
+
+
+class AlertRow(Described):
+    """A condition that needs a planner's attention."""
+
+    code: AlertCode
+    subject: dict[str, str]
+    day: date | None
+    detail: dict[str, int | str | None]
+    causes: list[str]
+    """Events as `source/id`, the most important first."""
+
+
+class Alerts(AtPlan):
+    """Open alerts, the most urgent first."""
+
+    limits: Thresholds
+    open: dict[AlertCode, int]
+    """The number of open alerts of each code."""
+    rows: list[AlertRow]
+    next: int | None

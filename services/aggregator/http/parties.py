@@ -1,0 +1,93 @@
+"""Answers of `/suppliers`, `/suppliers/{supplier}/performance`, `/sites` and `/sites/{site}/timeline`."""
+
+import asyncio
+
+from services.aggregator.fold.lines import TOLERANCES
+from services.aggregator.http.pages import Answer, check_name, cut_rows, plan_position_of, position_of, select_keys
+from services.aggregator.http.queries import AskPerformance, AskSites, AskSuppliers, AskTimeline
+from services.aggregator.live.view import LiveView
+from services.aggregator.plan.overviews import (
+    Row,
+    ratio,
+    site_names,
+    site_rows,
+    supplier_rows,
+    timeline_entries,
+    timeline_months,
+)
+from services.aggregator.plan.performance import measure_performance
+
+
+async def performance(view: LiveView, query: AskPerformance) -> Answer:
+    """A supplier's performance against its commits by product: bias, slip, churn, and OTIF."""
+    curves, lines = view.state.curves, view.state.lines
+    supplier, product = query.supplier, query.product
+    # a commit made and reversed in one batch makes no posting: the lines have its names, the curves do not
+    check_name("supplier", supplier, {*lines.suppliers(), *(key[2] for key in curves.keys)})
+    if product is not None:
+        check_name("product", product, {*lines.record(supplier), *(key[0] for key in curves.keys)})
+    rows = [
+        {
+            "product": name,
+            "wafers_due": each.committed,
+            "wafers_received": each.received,
+            "churn": ratio(each.churned, each.committed),
+            "otif": {
+                grace: {"days_of_grace": days, "percent_of_grace": percent, **ratio(kept, due)}
+                for grace, (days, percent), kept, due in zip(
+                    ("strict", "tolerant"), TOLERANCES, each.kept, each.lines, strict=True
+                )
+            },
+            "lags": [
+                {
+                    "lag_days": at.lag,
+                    "committed": at.committed,
+                    "bias": ratio(at.missing, at.committed),
+                    "slip": {
+                        "wafer_days": at.slip_wafer_days,
+                        "mean_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,
+                        "greatest_days": at.slip_greatest,
+                        "open_wafers": at.open_wafers,
+                    },
+                }
+                for at in each.lags
+            ],
+        }
+        for name, each in measure_performance(curves, lines, supplier, product).items()
+    ]
+    return position_of(curves) | {"supplier": supplier, "rows": rows}
+
+
+async def suppliers(view: LiveView, query: AskSuppliers) -> Answer:
+    """Each product of each supplier: WIP and its age, yield, and performance against commits."""
+    only = select_keys(view.state.curves, product=query.product, supplier=query.supplier)
+
+    def read() -> tuple[Answer, list[Row]]:
+        return position_of(view.state.curves), supplier_rows(view.state, query.lag, **only)
+
+    position, rows = await view.run_paused(read)
+    return position | {"lag_days": query.lag} | cut_rows(rows, ("supplier", "product"), query.after, query.limit)
+
+
+async def sites(view: LiveView, query: AskSites) -> Answer:
+    """Each site: its declaration, phases, orders due, cover, and first shortage."""
+    plan, facts = await view.read_sites()
+    if query.site is not None:
+        check_name("site", query.site, facts.names)
+    rows = await asyncio.to_thread(site_rows, facts, plan, query.firmness)  # both are immutable: no lock
+    rows = [row for row in rows if query.mooring in (None, row["mooring"]) and query.site in (None, row["site"])]
+    return plan_position_of(plan) | {"firmness": query.firmness} | cut_rows(rows, ("site",), query.after, query.limit)
+
+
+async def timeline(view: LiveView, query: AskTimeline) -> Answer:
+    """Declarations and phases of a site by day, and its demand and supply month by month."""
+    state, site = view.state, query.site
+    check_name("site", site, site_names(state))
+    if query.product is not None:
+        check_name("product", query.product, {key[0] for key in state.curves.keys})
+
+    def read() -> Answer:
+        months = timeline_months(state, site, query.product)
+        return position_of(state.curves) | {"entries": timeline_entries(state, site), "months": months}
+
+    return {"site": site} | await view.run_paused(read)

@@ -1,0 +1,238 @@
+"""Answers of `/shortages`, `/cover`, `/atp` and `/alerts`."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import cast
+
+from services.aggregator.alerts.finding import Alert
+from services.aggregator.http.pages import (
+    Answer,
+    cut_groups,
+    first_after,
+    plan_position_of,
+    position_of,
+    select_keys,
+)
+from services.aggregator.http.queries import (
+    BUCKETS,
+    DETAILED_MAX,
+    PAGE_MAX,
+    AskAlerts,
+    AskCover,
+    AskPromise,
+    AskShortages,
+)
+from services.aggregator.kernels.arrays import Index
+from services.aggregator.live.view import LiveView
+from services.aggregator.plan.fill_rate import order_fill_rate
+from services.aggregator.plan.netting import zone_of
+from services.aggregator.plan.overviews import iso_or_none, ratio
+from services.aggregator.plan.projection import SupplyPlan, make_plan
+from services.aggregator.plan.schedule import schedule
+from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
+from services.aggregator.terms import PARTS, Part
+from shared.http.problem import UNFIT, Problem
+from shared.wire.alerts import SUBJECTS
+from shared.wire.events import FIRMNESS
+from shared.wire.lines import LineName
+
+# the columns of a schedule that make a bucket's row
+_BUCKET_COLUMNS = ("orders", "forecast", "net_forecast", "receipts", "projected", "atp", "atp_cumulative")
+
+
+async def shortages(view: LiveView, query: AskShortages) -> Answer:
+    """Products that run short at a site, when, and by how many wafers: the earliest first.
+
+    With `why=true` also the orders without supply, the supply pegged to them, and the events that caused the shortage.
+    """
+    state = view.state
+    firmness, past_due = query.firmness, query.past_due
+    ranked = view.plan.shortages(firmness, past_due=past_due)
+    plan, groups, turn = _plan_page(view, query, ranked, detailed=query.why)
+    rows = []
+    for group in groups:
+        product, site = plan.grouping.labels[group]
+        at = {grade: plan.short(group, grade, past_due=past_due) for grade in FIRMNESS}
+        row = {
+            "product": product,
+            "site": site,
+            "on_hand": plan.on_hand(group),
+            "short_since": iso_or_none(plan.short_since(group)),
+            "first_short_day": iso_or_none(at[firmness].first_short_day),
+            "first_shortage": at[firmness].first_shortage,
+            "shortage": at[firmness].shortage,
+            "by_firmness": {
+                grade: {
+                    "first_short_day": iso_or_none(short.first_short_day),
+                    "first_shortage": short.first_shortage,
+                    "shortage": short.shortage,
+                    "past_due_supply": plan.past_due(group, grade),
+                }
+                for grade, short in at.items()
+            },
+        }
+        first = at[firmness].first_short_day
+        if query.why and first is not None:
+            explanation = explain_shortage(
+                state.curves, state.lines, (product, site), firmness, first, past_due=past_due
+            )
+            row["why"] = _why(explanation)
+        rows.append(row)
+    return plan_position_of(plan) | {"firmness": firmness, "past_due": past_due, "rows": rows, **turn}
+
+
+def _why(explanation: ShortageExplanation) -> Answer:
+    return {
+        "orders": [
+            {
+                **_line_event(order.line, order.event),
+                "due": iso_or_none(order.due),
+                "wafers": order.wafers,
+                "short": order.short,
+                "pegs": [
+                    {
+                        **({"kind": "on_hand"} if peg.line is None else _line_event(peg.line, peg.event)),
+                        "day": iso_or_none(peg.day),
+                        "wafers": peg.wafers,
+                        "days_late": peg.days_late,
+                    }
+                    for peg in order.pegs
+                ],
+            }
+            for order in explanation.orders
+        ],
+        "orders_count": explanation.orders_count,
+        "overdue": [
+            {**_line_event(supply.name, supply.event), "day": iso_or_none(supply.day), "wafers": supply.wafers}
+            for supply in explanation.overdue
+        ],
+        "causes": [
+            {
+                **_line_event(cause.name, cause.event),
+                "said_by": cause.source,
+                "what": cause.what,
+                "wafers": cause.wafers,
+            }
+            for cause in explanation.causes
+        ],
+        "causes_count": explanation.causes_count,
+        "overdrawn": explanation.overdrawn,
+    }
+
+
+def _line_event(name: LineName, event: str | None) -> Answer:
+    """Return a line and its event, which the ledger serves at `/events/{source}/{id}`."""
+    source, kind, line = name
+    return {"kind": kind.partition("/")[0], "source": source, "line": line, "event": event}
+
+
+async def cover(view: LiveView, query: AskCover) -> Answer:
+    """Days that the wafers on hand cover demand at each site, the least covered first."""
+    plan, groups, turn = _plan_page(view, query, view.plan.least_covered(), detailed=query.fill_rate)
+    fill = order_fill_rate(view.state.curves, plan.grouping) if query.fill_rate else None
+    rows = []
+    for group in groups:
+        product, site = plan.grouping.labels[group]
+        cover = plan.cover(group)
+        assert plan.today is not None
+        row = {
+            "product": product,
+            "site": site,
+            "on_hand": plan.on_hand(group),
+            "backorder": plan.backorder(group),
+            "cover": cover._asdict(),
+            "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
+            "first_uncovered_day": None if cover.days is None else iso_or_none(plan.today + cover.days),
+        }
+        if fill is not None:
+            row["fill_rate"] = ratio(int(fill.numerator[group]), int(fill.denominator[group]))
+        rows.append(row)
+    return plan_position_of(plan) | {"rows": rows, **turn}
+
+
+async def atp(view: LiveView, query: AskPromise) -> Answer:
+    """Available to promise of each product at each site, by day or by week."""
+    curves, today = view.state.curves, view.state.curves.today
+    bucket_days, buckets = BUCKETS[query.bucket], query.buckets
+    rows: list[Answer] = []
+    whole = curves.group(("product", "site"), **select_keys(curves, product=query.product, site=query.site))
+    first = first_after(whole.labels, query.after)
+    page = cut_groups(whole, first, first + max(1, query.limit // buckets))
+    if today is not None and today < curves.start + curves.days:
+        today = max(today, curves.start)
+        frozen = -(-query.frozen_days // bucket_days)
+        table = schedule(curves, page, today, bucket_days, buckets, query.firmness, frozen=frozen)
+        columns = [getattr(table, name).tolist() for name in _BUCKET_COLUMNS]
+        for n, (product, site) in enumerate(page.labels):
+            for bucket, cells in enumerate(zip(*(column[n] for column in columns), strict=True)):
+                day = today + bucket * bucket_days
+                rows.append(
+                    {
+                        "product": product,
+                        "site": site,
+                        "from": iso_or_none(day),
+                        "zone": zone_of(day, today, query.frozen_days, query.tradeoff_days),
+                        **dict(zip(_BUCKET_COLUMNS, cells, strict=True)),
+                    }
+                )
+    return position_of(curves) | {
+        "today": iso_or_none(today),
+        "firmness": query.firmness,
+        "bucket": query.bucket,
+        "rows": rows,
+        "next": "/".join(page.labels[-1]) if rows and first + len(page.labels) < len(whole.labels) else None,
+    }
+
+
+async def alerts(view: LiveView, query: AskAlerts) -> Answer:
+    """Open alerts, the most urgent first (docs/alerts.md)."""
+    plan, found = view.plan, list(view.alerts.values())
+    counts = Counter(alert.code for alert in found)
+    chosen = [alert for alert in found if query.code in (None, alert.code)]
+    page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
+    end = query.offset + len(page)
+    return plan_position_of(plan) | {
+        "limits": view.thresholds._asdict(),
+        "open": {code: counts[code] for code in SUBJECTS},
+        "rows": [_alert(alert) for alert in page],
+        "next": end if end < len(chosen) else None,
+    }
+
+
+def _alert(alert: Alert) -> Answer:
+    detail = {name: iso_or_none(value) if name.endswith("_day") else value for name, value in alert.detail.items()}
+    return {
+        "code": alert.code,
+        "subject": dict(zip(SUBJECTS[alert.code], alert.subject, strict=True)),
+        "day": iso_or_none(alert.day),
+        "detail": detail,
+        "causes": alert.causes,
+    }
+
+
+def _plan_page(
+    view: LiveView, query: AskShortages | AskCover, ranked: Index, *, detailed: bool
+) -> tuple[SupplyPlan, Sequence[int], Answer]:
+    """Return a plan, its groups on the queried page, and the count and next page.
+
+    Details come from the state, so a page with details is planned anew: all of an answer is of one position.
+    """
+    plan, only = view.plan, select_keys(view.state.curves, product=query.product, site=query.site)
+    wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
+    groups: list[int] = ranked.tolist()
+    if wanted:
+        labels = plan.grouping.labels
+        groups = [group for group in groups if all(labels[group][n] == value for n, value in wanted)]
+    most = DETAILED_MAX if detailed else PAGE_MAX
+    offset, limit = query.offset, query.limit or most
+    if limit > most:
+        detail = f"limit is {limit}, not 1 to {most}: the details of a row take long to compute"
+        raise Problem(UNFIT, detail, parameter="limit")
+    page: Sequence[int] = groups[offset : offset + limit]
+    if detailed:
+        plan = make_plan(view.state.curves, labels=[plan.grouping.labels[group] for group in page])
+        page = range(len(plan.grouping.labels))
+        if plan.today is None:  # since the plan, a new source has published that has no watermark yet
+            groups = []
+    turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
+    return plan, page, turn
