@@ -31,7 +31,7 @@ def story() -> Story:
 def ask(tmp_path, story, *arguments):
     for voice in (story.supplier, story.center):
         time = story.log[-1].time
-        story.log.append(voice.say(time, SourceAdvanced(through=date(2026, 4, 5))))
+        story.log.append(voice.emit(time, SourceAdvanced(through=date(2026, 4, 5))))
     path = tmp_path / "ledger.db"
     log = sorted(story.log, key=lambda event: (event.source, event.sequence))
     fold(log, path=path, now=microseconds(datetime(2026, 6, 1, tzinfo=UTC))).store.close()
