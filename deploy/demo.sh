@@ -1,6 +1,6 @@
 #!/bin/sh
-# Plays the reference programme in containers of a project of its own, prints what a planner asks, and takes all away
-# again: deploy/demo.sh docker compose. WAFERLINE_UNTIL, WAFERLINE_VARIANT and WAFERLINE_SEED say what is played.
+# Plays the reference programme in containers of a project of its own, prints its balances, and removes everything
+# again: deploy/demo.sh docker compose. WAFERLINE_UNTIL, WAFERLINE_VARIANT and WAFERLINE_SEED choose the run.
 set -eu
 
 folder=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Waits until each container of a compose project is well: deploy/healthy.sh docker compose --file docker-compose.yml
-# Names those that are not after five minutes, with their last words, and ends with 1.
+# After five minutes it prints those that are not, with their last log lines, and exits with 1.
 set -eu
 
 left_s=300
@@ -13,7 +13,7 @@ while :; do
     sleep 2
 done
 echo "$ill" | while read -r name state; do
-    echo "$name is $state; its last words:" >&2
+    echo "$name is $state; its last log lines:" >&2
     docker logs --tail 5 "$name" 2>&1 | sed 's/^/    /' >&2
 done
 exit 1

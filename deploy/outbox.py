@@ -17,8 +17,8 @@ def copy() -> bytes:
         return copied.serialize()
 
 
-def said(path: Path) -> int:
-    """Return the last sequence that an outbox has said, 0 where there is none."""
+def last_sequence(path: Path) -> int:
+    """Return the last sequence in an outbox, 0 if there is none."""
     if not path.exists():
         return 0
     with closing(sqlite3.connect(path)) as outbox:
@@ -27,23 +27,23 @@ def said(path: Path) -> int:
 
 
 def put(body: bytes, streams: str) -> str:
-    """Put a copy in the outbox's place if the streams were lost, too; return what became of it.
+    """Replace the outbox by a copy if the streams were lost, too, and return a line on the outcome.
 
-    Beside streams that were kept it must not have said less than the backup's, beside those of the backup not more.
+    Beside kept streams the outbox must not be behind the copy; beside restored streams it must not be ahead of it.
     """
     beside = OUTBOX.with_suffix(".restored")
     beside.write_bytes(body)
-    here, copied = said(OUTBOX), said(beside)
+    here, copied = last_sequence(OUTBOX), last_sequence(beside)
     if streams == "lost" and here <= copied:
         for part in ("", "-wal", "-shm"):
             OUTBOX.with_name(OUTBOX.name + part).unlink(missing_ok=True)
         beside.rename(OUTBOX)
-        return f"{OUTBOX.stem}: {copied} events said, put back"
+        return f"{OUTBOX.stem}: {copied} events, restored"
     beside.unlink()
     if streams == "kept" and here >= copied:
-        return f"{OUTBOX.stem}: {here} events said, stays; the copy has {copied}"
+        return f"{OUTBOX.stem}: {here} events, kept; the copy has {copied}"
     lost = "its volume" if streams == "lost" else "the volumes of Redis and of all parties"
-    sys.exit(f"restore: {OUTBOX.stem} has said {here} events, the copy {copied}, and Redis is {streams}: remove {lost}")
+    sys.exit(f"restore: {OUTBOX.stem} has {here} events, the copy {copied}, and Redis is {streams}: remove {lost}")
 
 
 if sys.argv[1] == "copy":

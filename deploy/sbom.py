@@ -1,4 +1,4 @@
-"""Write what is in an image, every Debian and Python package, as CycloneDX: python deploy/sbom.py IMAGE FILE."""
+"""Writes the Debian and Python packages of an image as CycloneDX: python deploy/sbom.py IMAGE FILE."""
 
 import json
 import subprocess
@@ -26,10 +26,10 @@ for found in importlib.metadata.distributions():
 
 
 def write_sbom(image: str, path: Path) -> int:
-    """Write the packages of an image to a file, and return how many there are; raises if the standard refuses it."""
+    """Write the packages of an image to a file, and return their number; raises if the document is not valid."""
     [facts] = json.loads(_docker("image", "inspect", image))
     name, _, version = image.rpartition(":")
-    # the same image is the same document: nothing in it is of the moment
+    # the same image gives the same document: no time or chance in it
     bom = Bom(components=_components(image), serial_number=uuid.uuid5(uuid.NAMESPACE_OID, facts["Id"]))
     bom.metadata.timestamp = datetime.fromisoformat(facts["Created"][:19] + "+00:00")
     bom.metadata.component = Component(name=name, version=version, type=ComponentType.CONTAINER, bom_ref=facts["Id"])

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds the base images from Debian's packages where no image registry is reached, under the names of the official ones.
+# Builds the base images from Debian's packages, under the names of the official ones, for use without an image registry.
 set -euo pipefail
 
 SUITE=${DEBIAN_SUITE:-trixie}
@@ -15,9 +15,9 @@ usage() {
 usage: deploy/airgap/build.sh [--again] [--monitoring] [--help]
 
 Builds $(listed), as root, by debootstrap and docker build.
-A few minutes in all; what docker has under these names already, official or not, is left as it is.
+A few minutes in all. An image that docker already has under these names, official or not, stays as it is.
 
-  --again        build anew what is there, from the packages of today
+  --again        build existing images anew, from the packages of today
   --monitoring   Prometheus, too
   --help         this
 
@@ -35,18 +35,18 @@ stop() { echo "airgap: $*" >&2; exit 1; }
 
 is_there() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# Say what is done and how long it took; what the command printed only if it fails.
+# Print a step and its duration; the output of its command only if it fails.
 step() {
-    local said=$1 began=$SECONDS
+    local title=$1 began=$SECONDS
     shift
-    printf '%s ... ' "$said"
-    "$@" >"$WORK/log" 2>&1 || { echo failed; tail -n 30 "$WORK/log" >&2; stop "$said failed, see above; then run this again"; }
+    printf '%s ... ' "$title"
+    "$@" >"$WORK/log" 2>&1 || { echo failed; tail -n 30 "$WORK/log" >&2; stop "$title failed, see above; then run this again"; }
     echo "$((SECONDS - began)) s"
 }
 
 make_base() {
     local root=$WORK/root sources=$WORK/root/etc/apt/sources.list.d/debian.sources
-    # a signature that does not hold, or no key to check it with, ends it: never without
+    # a wrong signature, or a missing key, ends the build
     debootstrap --variant=minbase --force-check-gpg --keyring="$KEYRING" "$SUITE" "$root" "$MIRROR"
     cp "$HERE/slim.cfg" "$root/etc/dpkg/dpkg.cfg.d/slim"
     rm "$root/etc/apt/sources.list"
@@ -55,7 +55,7 @@ make_base() {
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     chroot "$root" apt-get update
     chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get upgrade --yes
-    # what was installed before slim.cfg was there
+    # files installed before slim.cfg
     find "$root/usr/share/doc" -type f ! -name copyright -delete
     find "$root/usr/share/doc" -type d -empty -delete
     rm -rf "$root"/usr/share/{man,info,locale,lintian}/* "$root"/var/cache/{apt,debconf}/* "$root"/var/lib/apt/lists/* \
@@ -81,14 +81,14 @@ done
 
 missing=()
 for image in "${IMAGES[@]}"; do
-    if [ $AGAIN = no ] && is_there "$image"; then echo "$image is there"; else missing+=("$image"); fi
+    if [ $AGAIN = no ] && is_there "$image"; then echo "$image exists"; else missing+=("$image"); fi
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 [ "$(id -u)" = 0 ] || stop "debootstrap needs root: sudo $0"
-command -v debootstrap >/dev/null || stop "there is no debootstrap: apt-get install debootstrap"
+command -v debootstrap >/dev/null || stop "debootstrap is missing: apt-get install debootstrap"
 [ -r "$KEYRING" ] || stop "no keys at $KEYRING: apt-get install debian-archive-keyring, or name them with DEBIAN_KEYRING"
-docker info >/dev/null 2>&1 || stop "docker does not answer: start it, or see that you may use it"
+docker info >/dev/null 2>&1 || stop "docker does not answer: start it, or get the right to use it"
 
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes the cluster in PGDATA on the first start, as POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE (or
-# POSTGRES_PASSWORD) and POSTGRES_INITDB_ARGS say, runs /docker-entrypoint-initdb.d/*.sql and *.sh, and becomes the server.
+# On the first start makes the cluster in PGDATA from POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE (or
+# POSTGRES_PASSWORD) and POSTGRES_INITDB_ARGS, and runs /docker-entrypoint-initdb.d/*.sql and *.sh; then becomes the server.
 set -euo pipefail
 
 if [ "${1:-}" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -8,7 +8,7 @@ if [ "${1:-}" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
     database=${POSTGRES_DB:-$user}
     if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then POSTGRES_PASSWORD=$(<"$POSTGRES_PASSWORD_FILE"); fi
     [ -n "${POSTGRES_PASSWORD:-}" ] || { echo "postgres: set POSTGRES_PASSWORD_FILE, for $user has no password" >&2; exit 1; }
-    # made beside, moved when whole: a start that was cut off begins again
+    # made in a side folder, moved when whole: an interrupted start begins again
     making=$PGDATA/.making
     rm -rf "$making"
     # shellcheck disable=SC2086 # these are words
@@ -16,7 +16,7 @@ if [ "${1:-}" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
         --auth-local=trust --auth-host=scram-sha-256 ${POSTGRES_INITDB_ARGS:-}
     echo "host all all all scram-sha-256" >>"$making/pg_hba.conf"
 
-    # its own socket, no port: nobody else sees it half made
+    # a private socket, no port: no client sees it half made
     printf -v options '%q ' "${@:2}" -c listen_addresses= -c unix_socket_directories=/tmp
     export PGHOST=/tmp PGUSER=$user PGDATABASE=$database
     pg_ctl --pgdata="$making" --options="$options" --wait --silent start
@@ -30,7 +30,7 @@ if [ "${1:-}" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
     pg_ctl --pgdata="$making" --mode=fast --wait --silent stop
     unset PGHOST PGUSER PGDATABASE
     find "$making" -mindepth 1 -maxdepth 1 ! -name PG_VERSION -exec mv -t "$PGDATA" {} +
-    mv "$making/PG_VERSION" "$PGDATA" # last: it says that the cluster is whole
+    mv "$making/PG_VERSION" "$PGDATA" # last: it marks the cluster as whole
     rmdir "$making"
 fi
 

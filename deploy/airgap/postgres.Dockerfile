@@ -1,9 +1,9 @@
-# postgres:17 of Debian's packages; postgres-entrypoint.sh understands the official image's settings that we use.
-# It differs in that it never is root: a volume of another user's must be given to uid 999 before.
+# postgres:17 of Debian's packages; postgres-entrypoint.sh supports the official image's settings that we use.
+# Unlike the official image it never runs as root: a volume of another user must first be given to uid 999.
 ARG BASE
 FROM $BASE
 
-# before the package would choose the ids: a volume that the official image made belongs to the same user
+# before the package chooses the ids, so that a volume of the official image belongs to the same user
 RUN groupadd --system --gid 999 postgres \
     && useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql --shell /bin/bash postgres \
     && install -d /etc/postgresql-common \
@@ -23,7 +23,7 @@ LABEL org.opencontainers.image.title="PostgreSQL 17 of Debian's packages" \
 USER postgres
 VOLUME /var/lib/postgresql/data
 EXPOSE 5432
-# a smart stop would wait for its clients; INT ends their sessions and stops clean
+# a smart shutdown would wait for clients; INT ends their sessions and stops cleanly
 STOPSIGNAL SIGINT
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]

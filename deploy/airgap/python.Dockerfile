@@ -1,4 +1,4 @@
-# python:3.13-slim of Debian's packages: python and python3 stand where the official image has them.
+# python:3.13-slim of Debian's packages, with python and python3 at the paths of the official image.
 ARG BASE
 FROM $BASE
 

@@ -1,9 +1,9 @@
-# redis:8 of Debian's packages. It differs from the official image in that it never is root, and in Redis' own default
-# of protected-mode: without a password or ACL it answers to its own container only.
+# redis:8 of Debian's packages. Unlike the official image it never runs as root, and keeps Redis' own default of
+# protected-mode: without a password or an ACL it answers its own container only.
 ARG BASE
 FROM $BASE
 
-# before the package would choose the ids: a volume that the official image made belongs to the same user
+# before the package chooses the ids, so that a volume of the official image belongs to the same user
 RUN groupadd --system --gid 999 redis \
     && useradd --system --uid 999 --gid redis --home-dir /var/lib/redis --no-create-home redis \
     && apt-get update \

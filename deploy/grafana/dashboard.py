@@ -1,4 +1,4 @@
-"""The Grafana dashboard, a panel a line: `python deploy/grafana/dashboard.py` writes dashboards/waferline.json anew."""
+"""The Grafana dashboard, one panel a line: `python deploy/grafana/dashboard.py` writes dashboards/waferline.json."""
 
 import json
 from pathlib import Path
@@ -11,11 +11,11 @@ UP = [{"type": "value", "options": {"0": {"text": "DOWN", "color": "red"}, "1": 
 
 
 class Panel(NamedTuple):
-    """One panel: its width in 24ths, and for each line that it draws its legend and its query."""
+    """One panel: its width in 24ths, and the query of each legend."""
 
     title: str
     width: int
-    unit: str  # as Grafana calls it
+    unit: str  # Grafana's name
     queries: dict[str, str]
     kind: str = "timeseries"
     about: str = ""
@@ -35,13 +35,13 @@ PANELS = [
     Panel("Redis, as each service sees it", 6, "none", {"Redis": "min(waferline_redis_up)"}, "stat"),
     Panel(
         "PostgreSQL, as the ledger sees it", 6, "none", {"ledger": 'up{job="waferline", service="ledger"}'}, "stat",
-        about="The ledger stops where its store is away.",
+        about="The ledger stops if its store is away.",
     ),
     Panel("Events recorded", 8, "eps", {"{{source}}": _rate("waferline_events_recorded_total")}),
     Panel("Events refused", 8, "eps", {
         "{{source}} {{code}}": "sum by (source, code) (rate(waferline_events_refused_total[$__rate_interval])) > 0",
     }),
-    Panel("Events in, and of them those said again", 8, "eps", {
+    Panel("Events in, and duplicates among them", 8, "eps", {
         "in": "sum(rate(waferline_events_recorded_total[$__rate_interval]))"
         " + sum(rate(waferline_events_refused_total[$__rate_interval]))"
         " + sum(rate(waferline_events_duplicated_total[$__rate_interval]))",
@@ -61,11 +61,11 @@ PANELS = [
         "signed": "max(waferline_checkpoint_position)",
         "folded": "max(waferline_aggregator_position)",
         "planned": "max(waferline_plan_position)",
-    }, about="One line where all is well; the one that stays below is the one to look at."),
-    Panel("Outboxes: said and not yet judged", 6, "none", {"{{service}}": "waferline_outbox_events"}),
+    }, about="One line if all is well; look at the one that stays below."),
+    Panel("Outboxes: events not yet judged", 6, "none", {"{{service}}": "waferline_outbox_events"}),
     Panel("Sequences missing", 6, "none", {"{{source}}": "waferline_sequences_missing"}),
     Panel("Planning alerts open", 8, "none", {"{{code}}": "sum by (code) (waferline_alerts_open)"}),
-    Panel("Rules that call", 8, "none", {
+    Panel("Rules that fire", 8, "none", {
         "{{alertname}} {{service}}": 'sum by (alertname, service) (ALERTS{alertstate="firing"})',
     }),
     Panel("Memory", 8, "bytes", {"{{service}}": 'process_resident_memory_bytes{job="waferline"}'}),
@@ -73,7 +73,7 @@ PANELS = [
 
 
 def dashboard() -> dict[str, Any]:
-    """Return the dashboard as Grafana reads it."""
+    """Return the dashboard in the format of Grafana."""
     panels, x, y = [], 0, 0
     for number, panel in enumerate(PANELS, start=1):
         if x + panel.width > COLUMNS:

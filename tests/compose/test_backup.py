@@ -105,7 +105,7 @@ def test_a_copy_that_was_changed_is_refused_before_anything_is_touched(
         body[len(body) // 2] ^= 1
         (changed / file).write_bytes(body)
 
-        with pytest.raises(Failed, match="is not what was backed up"):
+        with pytest.raises(Failed, match="differs from its SHA256SUMS"):
             make(stack, "restore", f"FROM={changed}")
         shutil.rmtree(changed)
 
@@ -141,7 +141,7 @@ def test_an_older_copy_is_refused_by_the_ledger_unless_it_is_asked_for_and_what_
     stack.compose("rm", "--stop", "--force", "postgres")
     run("docker", "volume", "rm", f"{stack.project}_postgres")
 
-    with pytest.raises(Failed, match=r"(?s)was an old copy put back\?.*the ledger does not take it.*OLDER=1"):
+    with pytest.raises(Failed, match=r"(?s)was an old copy put back\?.*the ledger refuses it.*OLDER=1"):
         make(stack, "restore", f"FROM={copied.folder}")
     began = time.monotonic()
     told = make(stack, "restore", f"FROM={copied.folder}", "OLDER=1")
