@@ -1,0 +1,380 @@
+"""Cases in a few events of what was settled about each number, asked over HTTP; each test names the number."""
+
+from datetime import date
+
+import pytest
+
+from testing.cloud_events import Party
+from testing.played import Played, play
+from tests.cases.tapes import RECORDED, TODAY, wrong
+
+
+@pytest.fixture
+def samsung() -> Party:
+    return Party("samsung")
+
+
+@pytest.fixture
+def texas() -> Party:
+    return Party("stargate-americas")
+
+
+def played_through(*events, through="2026-10-31", **more) -> Played:
+    """Play the events of some parties, who all have completed a day."""
+    sources = {
+        event["source"]: int(event["sequence"]) for event in sorted(events, key=lambda each: int(each["sequence"]))
+    }
+    watermarks = []
+    for source, last in sources.items():
+        party = Party(source)
+        party.sequence = last
+        watermarks.append(party.advance(through))
+    return play([*events, *watermarks], **({"on": RECORDED} | more))
+
+
+def stock(played: Played, **query: str) -> dict[tuple[str, str], int]:
+    """Return what is on hand, by site and supplier."""
+    rows = played.rows("/balances", by="site,supplier", **query)
+    return {(row["site"], row["supplier"]): row["on_hand"] for row in rows if row["on_hand"]}
+
+
+# ---------------------------------------------------------------- 2: in transit
+
+
+@wrong("2", "a shipment has one eta, that of its first part")
+def test_each_part_of_a_shipment_comes_on_its_own_eta(samsung):
+    parts = played_through(
+        samsung.dispatch("2026-10-01", "s", 60, "2026-11-03"), samsung.dispatch("2026-10-02", "s", 40, "2026-11-20")
+    )
+
+    rows = parts.rows("/atp", bucket="day", buckets="25")
+    assert {row["from"]: row["receipts"] for row in rows if row["receipts"]} == {"2026-11-03": 60, "2026-11-20": 40}
+
+
+# ---------------------------------------------------------------- 3: the shipment's supplier
+
+
+@wrong("3", "it stays under the supplier that the receipt names")
+def test_a_receipt_under_another_supplier_stands_under_the_shipments(samsung, texas):
+    for order in ([0, 1], [1, 0]):
+        both = [
+            samsung.dispatch("2026-10-01", "s", 50, "2026-10-05"),
+            texas.receive("2026-10-05", "s", 50, supplier="unattributed"),
+        ]
+        received = played_through(*(both[n] for n in order))
+
+        assert stock(received) == {("TX-ABILENE", "samsung"): 50}
+        assert sum(row["in_transit"] for row in received.rows("/balances", by="supplier")) == 0
+
+
+@wrong("3", "it stays under the supplier that the loss names")
+def test_a_loss_under_another_supplier_is_taken_off_the_shipment(samsung, texas):
+    lost = played_through(
+        samsung.dispatch("2026-10-01", "s", 50, "2026-11-05"),
+        texas.lose("2026-10-05", "s", 20, supplier="unattributed"),
+    )
+
+    assert {row["supplier"]: row["in_transit"] for row in lost.rows("/balances", by="supplier")} == {"samsung": 30}
+
+
+@wrong("3", "there is no such alert")
+def test_a_supplier_that_contradicts_the_shipment_raises_an_alert(samsung, texas):
+    received = played_through(
+        samsung.dispatch("2026-10-01", "s", 50, "2026-10-05"),
+        texas.receive("2026-10-05", "s", 50, supplier="unattributed"),
+    )
+
+    assert received.ask("/alerts")["open"].get("supplier_contradicts_shipment") == 1
+
+
+def test_a_receipt_of_another_product_is_posted_as_published(samsung, texas):
+    other = played_through(
+        samsung.dispatch("2026-10-01", "s", 50, "2026-10-05"),
+        texas.receive("2026-10-05", "s", 50, product="DDR5-32G"),
+    )
+    rows = {row["product"]: row for row in other.rows("/balances", by="product")}
+
+    assert {product: row["on_hand"] for product, row in rows.items()} == {"HBM4-12H": 0, "DDR5-32G": 50}
+    assert rows["HBM4-12H"]["in_transit"] == 50
+
+
+# ---------------------------------------------------------------- 4: one promise at each lag
+
+
+@wrong("4", "it counts for each day that it was committed for")
+def test_a_commit_re_dated_after_it_was_due_is_one_promise_at_each_lag(samsung):
+    late = played_through(
+        samsung.commit("2026-06-01", "c", 100, "2026-09-10"),
+        samsung.commit("2026-09-12", "c", 100, "2026-10-20", revision=1),
+    )
+    (row,) = late.ask("/suppliers/samsung/performance")["rows"]
+
+    assert [lag["committed"] for lag in row["lags"] if lag["lag_days"] <= 91] == [100] * 4
+    assert row["wafers_due"] == 100
+
+
+@wrong("4", "it is judged by the day that it was moved to")
+def test_otif_is_measured_against_the_day_that_stood_when_it_was_due(samsung, texas):
+    late = played_through(
+        samsung.commit("2026-06-01", "c", 100, "2026-09-10"),
+        samsung.commit("2026-09-12", "c", 100, "2026-10-10", revision=1),
+        samsung.dispatch("2026-10-01", "s", 100, "2026-10-05", "c"),
+        texas.receive("2026-10-05", "s", 100),
+    )
+    (row,) = late.ask("/suppliers/samsung/performance")["rows"]
+
+    assert (row["otif"]["strict"]["numerator"], row["otif"]["strict"]["denominator"]) == (0, 1)
+
+
+@wrong("README", "the whole row's performance is null where no commit was due at the lag asked for")
+def test_what_a_supplier_delivered_is_counted_where_nothing_was_committed(samsung, texas):
+    nine = played_through(samsung.dispatch("2026-10-01", "s", 9, "2026-10-05"), texas.receive("2026-10-05", "s", 9))
+    row = nine.row("/suppliers", lag="91")
+
+    assert (row["wafers_received"], row["wafers_due"]) == (9, 0)
+    assert row["otif"] == {"numerator": 0, "denominator": 0, "percent": None}
+
+
+# ---------------------------------------------------------------- 5 and 17: watermarks
+
+
+@wrong("5", "a watermark cannot be taken back")
+def test_a_watermark_taken_back_holds_no_longer(samsung, texas):
+    typo = samsung.advance("2026-10-31", on="2026-10-20T12:00:00Z")
+    log = [
+        texas.open("2026-10-01", 5), texas.advance("2026-10-31"), samsung.commit("2026-10-01", "c", 5, "2026-12-01"),
+        samsung.advance("2026-10-19"), typo, samsung.reverse("2026-10-21", typo),
+    ]  # fmt: skip
+
+    assert play(log, on=RECORDED).ask("/shortages")["complete_through"] == "2026-10-19"
+
+
+@wrong("17", "the day is not known until all that have published have a watermark")
+def test_a_party_that_publishes_for_the_first_time_takes_no_day_back(samsung, texas):
+    log = [texas.order("2026-10-01", "o", 70, "2026-12-01"), texas.advance("2026-10-31")]
+    first = samsung.commit("2026-10-15", "c", 10, "2026-12-20")
+    before, after = play(log, on=RECORDED), play([*log, first], on=RECORDED)
+
+    assert after.ask("/shortages")["complete_through"] == before.ask("/shortages")["complete_through"] == "2026-10-31"
+    assert after.row("/shortages")["shortage"] == 70
+    assert after.ask("/alerts")["open"]["short_within"] == before.ask("/alerts")["open"]["short_within"]
+
+
+def test_nothing_is_complete_before_the_first_watermark(texas):
+    assert play([texas.open("2026-10-01", 5)], on=RECORDED).ask("/shortages")["complete_through"] is None
+
+
+# ---------------------------------------------------------------- 6: counts
+
+
+@wrong("6", "a count without a supplier counts the stock of none")
+def test_a_whole_shelf_counted_is_adjusted_without_a_supplier(texas):
+    log = [
+        texas.open("2026-10-01", 300), texas.open("2026-10-01", 200, supplier="skhynix"),
+        texas.count("2026-10-10", 440, supplier="unattributed"), texas.count("2026-10-10", 290),
+    ]  # fmt: skip
+    late = texas.consume("2026-10-09", 30, supplier="skhynix")
+
+    assert stock(played_through(*log)) == {
+        ("TX-ABILENE", "samsung"): 290, ("TX-ABILENE", "skhynix"): 200, ("TX-ABILENE", "unattributed"): -50,
+    }  # fmt: skip
+    assert stock(played_through(*log, late)) == {
+        ("TX-ABILENE", "samsung"): 290, ("TX-ABILENE", "skhynix"): 170, ("TX-ABILENE", "unattributed"): -20,
+    }  # fmt: skip
+
+
+@wrong("6", "a count has no revision")
+def test_a_count_of_a_greater_revision_holds(texas):
+    log = [
+        texas.open("2026-10-01", 300), texas.count("2026-10-10T08:00:00Z", 290, revision=1),
+        texas.count("2026-10-10T18:00:00Z", 280),
+    ]  # fmt: skip
+
+    assert stock(played_through(*log)) == {("TX-ABILENE", "samsung"): 290}
+
+
+# ---------------------------------------------------------------- 8: outside the horizon
+
+
+@wrong("8", "balances are answered for any day")
+@pytest.mark.parametrize("day", ["2025-12-31", "2029-01-01"])
+def test_no_view_answers_for_a_day_outside_the_horizon(texas, day):
+    played = played_through(texas.open("2026-10-01", 5))
+    answers = [played.get("/balances", day=day), played.get("/months", **{"from": day[:7], "to": day[:7]})]
+
+    assert [(answer.status_code, answer.json().get("type")) for answer in answers] == [
+        (422, "/problems/unfit-parameters")
+    ] * 2
+
+
+# ---------------------------------------------------------------- 11 and 18: the effect
+
+
+@wrong("11", "it is recorded, and that is all that is answered")
+def test_an_older_revision_is_answered_with_what_supersedes_it(samsung):
+    newer, older = (samsung.commit("2026-10-01", "c", 5, "2026-12-01", revision=n) for n in (2, 1))
+
+    assert played_through(newer, older).verdict(older).get("effect") == f"superseded by {newer['id']}"
+
+
+@wrong("18", "it is recorded, and that is all that is answered")
+def test_a_reversal_of_an_unknown_event_or_of_anothers_is_answered_with_its_effect(samsung, texas):
+    opened = texas.open("2026-10-01", 5)
+    others, nobodys = (
+        samsung.reverse("2026-10-02", opened),
+        samsung.reverse("2026-10-02", {"id": opened["id"][:-1] + "f"}),
+    )
+    played = played_through(opened, others, nobodys)
+
+    assert [played.verdict(event).get("effect") for event in (others, nobodys)] == ["none", "none"]
+    assert played.row("/balances")["on_hand"] == 5
+
+
+@wrong("18", "of equal revisions the greatest id holds")
+def test_of_equal_revisions_the_later_one_holds_whatever_its_id(samsung):
+    ids = ("f0000000-0000-4000-8000-000000000000", "00000000-0000-4000-8000-00000000000f")
+    first, correction = (
+        samsung.commit(f"2026-10-01T1{n}:00:00Z", "c", wafers, "2026-12-01", id_=id_)
+        for n, (wafers, id_) in enumerate(zip((300, 280), ids, strict=True))
+    )
+
+    assert played_through(correction, first).row("/balances")["open_commit"]["firm"] == 280
+
+
+# ---------------------------------------------------------------- 15: as of
+
+
+@wrong("15", "as of a day and as of a position bear one label and differ")
+def test_one_label_never_stands_on_two_answers(samsung, texas):
+    late, soon = (
+        texas.open("2026-03-01", wafers) | {"recordedtime": f"2026-03-0{day}T12:00:00Z"}
+        for wafers, day in ((100, 3), (20, 2))
+    )
+    played = play([late, samsung.advance("2026-03-01") | {"recordedtime": "2026-03-02T12:00:00Z"}, soon],
+                  on=date(2026, 3, 3), trust_recorded=True)  # fmt: skip
+    labels = {}
+    for as_of in ("1", "2", "3", "2026-03-02", "2026-03-03"):
+        answer = played.get("/balances", as_of=as_of, day="2026-03-01")
+        if answer.status_code == 200:
+            label = (answer.json()["position"], answer.json()["head"])
+            labels.setdefault(label, []).append([row["on_hand"] for row in answer.json()["rows"]])
+
+    assert all(len({str(rows) for rows in answers}) == 1 for answers in labels.values())
+
+
+# ---------------------------------------------------------------- 16 and 20: what is no place, and not reported
+
+
+@wrong("16", "cover has a row for it")
+def test_unallocated_is_no_site_in_cover(samsung):
+    assert played_through(samsung.commit("2026-10-01", "c", 5, "2026-12-01", site="unallocated")).rows("/cover") == []
+
+
+def test_yield_counts_lots_that_have_left(samsung):
+    lots = played_through(
+        samsung.start("2026-06-01", "a", 25),
+        samsung.finish("2026-09-01", "a", 20, 5),
+        samsung.start("2026-09-01", "b", 25),
+    )
+
+    assert lots.row("/suppliers")["yield"] == {"numerator": 20, "denominator": 25, "percent": 80.0}
+
+
+@wrong("20", "it is less than nothing")
+def test_stages_that_nobody_reports_are_not_below_zero(samsung, texas):
+    row = played_through(
+        samsung.dispatch("2026-10-01", "s", 9, "2026-10-05"), texas.receive("2026-10-05", "s", 9)
+    ).row("/balances")  # fmt: skip
+
+    assert row["finished"] in (0, None, "not reported")
+
+
+@wrong("20", "the first day that is not covered is told instead")
+def test_a_stock_is_covered_until_the_day_before_the_first_short_day(texas):
+    row = played_through(texas.open("2026-10-01", 5), texas.order("2026-10-01", "o", 6, "2026-11-20")).row("/cover")
+
+    assert row.get("covered_until") == "2026-11-19"
+
+
+# ---------------------------------------------------------------- 19: causes
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("stock.counted", "count"), ("wafers.consumed", "consume"), ("stock.transferred", "transfer")],
+)
+@wrong("19", "only commits, demand and shipments are causes")
+def test_what_takes_stock_away_is_a_cause(texas, name, what):
+    log = [
+        texas.open("2026-10-01", 100), texas.order("2026-10-02", "o", 100, "2026-11-20"),
+        *{
+            "count": lambda: [texas.count("2026-10-10", 60)],
+            "consume": lambda: [texas.consume("2026-10-10", 40)],
+            "transfer": lambda: [texas.transfer("2026-10-10", 40, "TX-MILAM")],
+        }[what](),
+    ]  # fmt: skip
+    (row,) = [row for row in played_through(*log).rows("/shortages", why="true") if row["site"] == "TX-ABILENE"] or [
+        None
+    ]
+
+    assert row is not None, "nothing is short"
+    assert log[2]["id"] in [cause["event"] for cause in row["why"]["causes"]], name
+
+
+# ---------------------------------------------------------------- 22: definitions
+
+
+@wrong("22b", "it takes the least of the buckets that are asked for")
+def test_cumulative_atp_looks_beyond_the_buckets_asked_for(texas):
+    short = played_through(texas.open("2026-10-01", 10), texas.order("2026-10-02", "o", 30, "2026-12-20"))
+    few, many = (short.rows("/atp", buckets=buckets) for buckets in ("2", "13"))
+
+    assert [row["atp_cumulative"] for row in few] == [row["atp_cumulative"] for row in many[:2]] == [-20, -20]
+
+
+def test_the_fill_rate_counts_all_that_came_to_hand(texas):
+    log = [
+        texas.open("2026-10-01", 10), texas.transfer("2026-10-02", 5, "TX-ABILENE", site="TX-MILAM"),
+        texas.count("2026-10-03", 17), texas.order("2026-10-01", "o", 20, "2026-10-05"),
+    ]  # fmt: skip
+    (row,) = played_through(*log).rows("/cover", fill_rate="true", site="TX-ABILENE")
+
+    assert (row["fill_rate"]["numerator"], row["fill_rate"]["denominator"]) == (17, 20)
+
+
+@wrong("22d", "it counts from the frozen zone's end")
+def test_the_tradeoff_zone_counts_from_today_as_the_frozen_zone_does(texas):
+    rows = played_through(texas.open("2026-10-01", 5)).rows(
+        "/atp", bucket="day", buckets="60", frozen_days="10", tradeoff_days="40"
+    )
+    zones = [row["zone"] for row in rows]
+
+    assert rows[0]["from"] == TODAY
+    assert [zones.count(zone) for zone in ("frozen", "tradeoff", "free")] == [10, 30, 20]
+
+
+@wrong("22e", "it falls on the day after the horizon")
+def test_an_order_due_beyond_the_horizon_has_no_day(texas):
+    site = played_through(texas.order("2026-10-01", "o", 30, "2031-06-15")).row("/sites")
+
+    assert (site["due"], site["last_due_day"]) in ((30, None), (30, "beyond"))
+
+
+@pytest.mark.parametrize(("started", "percent"), [(450, 0.1), (449, 0.0), (1350, 0.2), (1349, 0.1)])
+def test_a_share_of_the_target_is_rounded_half_up(samsung, started, percent):
+    lots = [samsung.start("2026-10-05", f"l{n}", min(25, started - n)) for n in range(0, started, 25)]
+    (row,) = played_through(*lots).ask("/months", **{"from": "2026-10", "to": "2026-10"})["rows"]
+
+    assert (row["start"]["started"], row["start"]["share_percent"]) == (started, percent)
+
+
+def test_of_two_deficits_the_earliest_is_paid_first_and_what_none_can_pay_stays(samsung, texas):
+    log = [
+        *(samsung.commit("2026-10-01", due, 10, due) for due in ("2026-11-02", "2026-11-09", "2026-11-16")),
+        *(
+            texas.order("2026-10-01", f"o{n}", wafers, due)
+            for n, (wafers, due) in enumerate([(5, "2026-11-03"), (12, "2026-11-10"), (25, "2026-11-17")])
+        ),
+    ]  # fmt: skip
+
+    assert [row["atp"] for row in played_through(*log).rows("/atp", buckets="4")] == [0, 0, -12, 0]
