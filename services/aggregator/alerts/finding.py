@@ -1,4 +1,4 @@
-"""Alerts: what a planner should look at, found in what is folded, and what of it has been told already."""
+"""Alerts of a plan: the conditions that need a planner's attention, most urgent first."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -24,22 +24,22 @@ _DOUBTFUL: frozenset[AlertCode] = frozenset({"source_silent", "stock_negative", 
 
 
 class Alert(NamedTuple):
-    """Something that a planner should look at, as it stands."""
+    """A condition that needs a planner's attention."""
 
     code: AlertCode
     subject: tuple[str, ...]
-    day: int  # since when it is so, or when it will be; since 1970
+    day: int  # of the first day on which it holds, past or future; days since 1970
     detail: dict[str, int]
     causes: tuple[str, ...] = ()  # events, each as source/id; see `explain_alert`
 
     @property
     def cause(self) -> Cause:
-        """What it is about."""
+        """The code and the subject, which identify the alert."""
         return self.code, self.subject
 
 
 class DueCommits(NamedTuple):
-    """What is committed of each key up to a day, as in force now: what the slips are measured with."""
+    """Wafers committed of each key up to a day, by the commits now in force: slips are measured against them."""
 
     day: int  # since 1970
     wafers: Wafers  # [key]
@@ -53,9 +53,9 @@ def sum_due_commits(
     before: DueCommits | None = None,
     changed: Index | None = None,
 ) -> DueCommits | None:
-    """Return what is to have come if no slip is beyond the threshold; None before a day is complete.
+    """Return the wafers due before the slip threshold; None before a day is complete.
 
-    With what was so `before`, and the keys that `changed` since, only those are counted anew, unless a day has passed.
+    With the sums of `before` and the keys `changed` since, only these keys are summed, unless a day has passed.
     """
     if plan.today is None:
         return None
@@ -68,35 +68,36 @@ def sum_due_commits(
     of_key = np.full(keys, -1, dtype=np.int64)
     of_key[chosen] = np.arange(chosen.size)
     grouping = Grouping([()] * chosen.size, of_key)
-    wafers[chosen] = sum_planned(curves, grouping, _counted(thresholds), day)
+    wafers[chosen] = sum_planned(curves, grouping, _counted_measures(thresholds), day)
     return DueCommits(day, wafers)
 
 
 def find_alerts(
-    state: FoldState, plan: SupplyPlan, thresholds: AlertThresholds, promised: DueCommits | None = None
+    state: FoldState, plan: SupplyPlan, thresholds: AlertThresholds, due_commits: DueCommits | None = None
 ) -> dict[Cause, Alert]:
-    """Return what is the matter as of the last complete day, the most urgent first.
+    """Return the alerts as of the last complete day, the most urgent first.
 
-    `plan` and `promised` are those of the state; the latter is worked out where it is not given.
+    `plan` and `due_commits` are those of the state; the latter are summed if they are not given.
 
-    It depends on what was folded only, not on its order or on what was found before. Before a day is complete, and
-    when a source has spoken that has completed none, there is nothing to be found but silent sources.
+    The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete, and
+    while a source has published events and no watermark, the only alerts are of silent sources.
 
-    - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest that
-      any source has; or none at all, while others have. It holds up the last complete day, and so all other alerts.
-    - `stock_negative`: more was taken from the product's stock at the site than ever came. It is looked for over all
-      suppliers: wafers are booked out under a supplier that nobody may know any more, so one supplier's may well be
-      below zero where nothing is wrong.
+    - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
+      any source has completed; or no day at all, while others have. It delays the last complete day, and so all other
+      alerts.
+    - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
+      suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
+      supplier's stock may be below zero without an error.
     - `received_beyond_dispatched`: more of a shipment's product was received, damaged or lost than was dispatched.
-    - `short_within`: the projected balance falls below zero within `short_days`, on `day`; or is so since `day`.
-    - `cover_below`: the wafers on hand last for less than `cover_days` of what is required, if nothing comes. Where
-      something comes in time, it is no alert: then the plan holds as long as the supply does. Where the product is
-      short within `short_days`, that is said instead.
-    - `slip_beyond`: what the supplier has committed of the product and what came of it, as two curves of all wafers up
-      to each day, lie more than `slip_days` apart. At the level of all that has come to its end (received good or
-      damaged, or lost) by the last complete day, the next committed wafer was due on `oldest_due_day`: it is at least
-      so late. `wafers` are those that are late beyond the threshold. Commits count by their due days as in force now,
-      from the firmness given. Source: the horizontal distance of `performance.slip`, of wafers that are still to come.
+    - `short_within`: the projected balance falls below zero within `short_days`, on `day`; or has been since `day`.
+    - `cover_below`: the wafers on hand cover less than `cover_days` of demand if nothing is received. A receipt in time
+      is no exception: the plan then holds only as long as the supply does. A product that is short within `short_days`
+      has that alert instead.
+    - `slip_beyond`: a supplier's commits of a product and their outcome, as two cumulative curves of wafers by day, lie
+      more than `slip_days` apart. At the level of all wafers with an outcome (received good or damaged, or lost) by the
+      last complete day, the next committed wafer was due on `oldest_due_day`: it is at least so late. `wafers` are late
+      beyond the threshold. Commits of the threshold's firmness or above count, by their due days now in force. Source:
+      the horizontal distance of `performance.slip`, for wafers still to be received.
     """
     found = [*_silent_sources(state, thresholds)]
     if plan.today is not None:
@@ -105,14 +106,14 @@ def find_alerts(
             *_overrun_shipments(state, plan.today - 1),
             *_shortages(plan, thresholds),
             *_thin_covers(plan, thresholds),
-            *_slips(state, plan.today - 1, thresholds, promised or sum_due_commits(state.curves, plan, thresholds)),
+            *_slips(state, plan.today - 1, thresholds, due_commits or sum_due_commits(state.curves, plan, thresholds)),
         ]
     found.sort(key=lambda alert: (_urgency(alert), alert.cause))
     return {alert.cause: alert for alert in found}
 
 
 def _urgency(alert: Alert) -> tuple[int, ...]:
-    """Return what sorts alerts: first what makes the others doubtful, by code; then the earliest, then most wafers."""
+    """Return the sort key: first the alerts that make others doubtful, by code; then by day, then most wafers first."""
     rank = _RANKS[alert.code] if alert.code in _DOUBTFUL else len(_RANKS)
     return rank, alert.day, -alert.detail.get("wafers", 0)
 
@@ -148,8 +149,8 @@ def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
             yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
 
 
-def _short_ones(plan: SupplyPlan, thresholds: AlertThresholds) -> Index:
-    """Return whether each group is short within the days."""
+def _short_soon(plan: SupplyPlan, thresholds: AlertThresholds) -> Index:
+    """Return for each group whether it is short within `short_days`."""
     assert plan.today is not None
     first = plan.first_short[0, FIRMNESS.index(thresholds.firmness)]
     short: Index = (first >= 0) & (plan.start + first < plan.today + thresholds.short_days)
@@ -157,7 +158,7 @@ def _short_ones(plan: SupplyPlan, thresholds: AlertThresholds) -> Index:
 
 
 def _shortages(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]:
-    for group in np.flatnonzero(_short_ones(plan, thresholds)).tolist():
+    for group in np.flatnonzero(_short_soon(plan, thresholds)).tolist():
         short, since = plan.short(group, thresholds.firmness), plan.short_since(group)
         assert short.first_short_day is not None
         detail = {
@@ -171,7 +172,7 @@ def _shortages(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]
 def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]:
     assert plan.today is not None
     days = plan.figures[COVER_DAYS]
-    for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_ones(plan, thresholds)).tolist():
+    for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_soon(plan, thresholds)).tolist():
         cover = plan.cover(group)
         assert cover.days is not None
         owed = max(0, int(plan.figures[OUTSTANDING, group] - plan.figures[ON_HAND, group]))  # before today
@@ -179,31 +180,33 @@ def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Aler
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 
-def _slips(state: FoldState, through: int, thresholds: AlertThresholds, promised: DueCommits | None) -> Iterator[Alert]:
-    assert promised is not None
+def _slips(
+    state: FoldState, through: int, thresholds: AlertThresholds, due_commits: DueCommits | None
+) -> Iterator[Alert]:
+    assert due_commits is not None
     curves = state.curves
     pairs = curves.group(("supplier", "product"))
     ended = sum_moved(curves, pairs, through)[_ENDED].sum(axis=0)
     late = -ended
-    np.add.at(late, pairs.of_key, promised.wafers)
+    np.add.at(late, pairs.of_key, due_commits.wafers)
     for pair in np.flatnonzero(late > 0).tolist():
         supplier, product = pairs.labels[pair]
         only = curves.group(supplier=supplier, product=product)
-        due = planned_by_day(curves, only, _counted(thresholds)).sum(axis=0).cumsum()
+        due = planned_by_day(curves, only, _counted_measures(thresholds)).sum(axis=0).cumsum()
         oldest = curves.start - 1 + int((due > ended[pair]).argmax())
         detail = {"oldest_due_day": oldest, "days": through - oldest, "wafers": int(late[pair])}
         yield Alert("slip_beyond", (supplier, product), oldest, detail)
 
 
-def _counted(thresholds: AlertThresholds) -> tuple[Measure, ...]:
+def _counted_measures(thresholds: AlertThresholds) -> tuple[Measure, ...]:
     return COMMITTED[FIRMNESS.index(thresholds.firmness) :]
 
 
 def explain_alert(state: FoldState, alert: Alert) -> Alert:
-    """Return an alert with the events that it comes from, as the lines tell it now, where they can.
+    """Return an alert with the events that caused it, where the lines have them.
 
-    Of what is short: why less supply, or more demand, stands by the first short day than was first said, the greatest
-    first. Of a slip: those by which stands what was to come first and has not.
+    For a shortage: the events that lowered supply or raised demand by the first short day, the greatest first. For a
+    slip: the events in force of the supplier's open lines, the earliest due first.
     """
     events: dict[str, None] = {}
     if alert.code == "short_within":

@@ -1,4 +1,4 @@
-"""What a planning number is made of: whole wafers whose sums stay inside int64, and ratios of them."""
+"""Checked inputs of the planning formulas: whole wafers whose sums stay inside int64, and ratios of them."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ DAYS = (-(2**31), 2**31)
 
 
 class RatioColumns(NamedTuple):
-    """Two whole numbers, divided only where they are shown; of 0 to divide by, nothing is said."""
+    """Numerators and denominators; they are divided only for display, and not by 0."""
 
     numerator: Wafers  # [group]
     denominator: Wafers  # [group]
@@ -27,8 +27,8 @@ def whole_wafers(
 ) -> Wafers:
     """Return wafers as int64 in one piece; raise ValueError as `whole_numbers` does, and where sums could overflow.
 
-    The greatest value, its sign left out, times the length of the last axis must not be beyond `sum_max`. Without a
-    shape to have, they must have an axis.
+    The greatest absolute value times the length of the last axis must not exceed `sum_max`. Without a required shape,
+    the values must have an axis.
     """
     if shape is None and not np.ndim(values):
         raise ValueError(f"{name} is one number, not an array of them")
@@ -58,5 +58,5 @@ def whole_numbers(
         least, greatest = int(numbers.min()), int(numbers.max())
         if not (low <= least and greatest < high):
             raise ValueError(f"{name} holds {least if least < low else greatest}, not {low} to {high - 1}")
-    # What is read-only or not aligned would be another type to compiled code.
+    # an array that is read-only or not aligned would be another type to compiled code
     return np.require(numbers, np.int64, ["C", "A", "W"])

@@ -1,4 +1,4 @@
-"""Netting: what of a forecast the orders have not consumed yet, and which changes the time fences allow."""
+"""Forecast netting, and the zones of the time fences."""
 
 from typing import Literal
 
@@ -12,12 +12,12 @@ Zone = Literal["frozen", "tradeoff", "free"]
 
 
 def net_forecast(gross: ArrayLike, orders: ArrayLike, early: int, late: int, frozen: int = 0) -> Wafers:
-    """Return the wafers forecast that no order has consumed, `[group, bucket]`; demand is orders + that.
+    """Return the forecast that no order has consumed, `[group, bucket]`; total demand is orders + net forecast.
 
     gross and orders are wafers in each bucket, `[group, bucket]` or `[bucket]`. Bucket by bucket in the order of time,
     orders consume their own bucket's forecast, then up to `early` buckets before it, then up to `late` after it, the
-    nearest first. Of the first `frozen` buckets no forecast is left: there demand is orders only, but what those
-    orders have consumed of later ones stays consumed. Orders that find no forecast leave it alone. Raise ValueError
+    nearest first. The first `frozen` buckets keep no forecast: demand there is orders only, but the forecast that these
+    orders have consumed in later buckets stays consumed. Orders beyond the forecast consume nothing. Raise ValueError
     as `whole_wafers` does, and for anything below zero; exact. Source: forecast netting as frePPLe documents it.
     """
     gross = whole_wafers("gross", gross, low=0)
@@ -38,7 +38,7 @@ def net_forecast(gross: ArrayLike, orders: ArrayLike, early: int, late: int, fro
 def zone_of(day: int, today: int, frozen_days: int, tradeoff_days: int) -> Zone:
     """Return the zone of a day: frozen for `frozen_days` from today, then trade-off for `tradeoff_days`, then free.
 
-    What is past is frozen. Raise ValueError for a zone of less than no days. Source: the demand and the planning time
+    Past days are frozen. Raise ValueError for a zone of negative length. Source: the demand and the planning time
     fence of the APICS dictionary.
     """
     if min(frozen_days, tradeoff_days) < 0:

@@ -1,4 +1,4 @@
-"""Overviews: what there is to know of each site, of its time line, and of each supplier, as rows for who asks."""
+"""Rows of the overviews: sites, the time line of a site, and suppliers."""
 
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
@@ -19,19 +19,21 @@ from shared.wire.postings import Measure
 
 YIELD_MONTHS = 12
 _HOURS_A_YEAR = 8_760
-_OF_SITE = ("name", "country", "mooring", "mw", "pue_percent", "land_ha", "waterplane_m2", "kg_co2_per_mwh", "evidence",
-            "confidence", "source")  # fmt: skip
+_SITE_FIELDS = (
+    "name", "country", "mooring", "mw", "pue_percent", "land_ha", "waterplane_m2",
+    "kg_co2_per_mwh", "evidence", "confidence", "source",
+)  # fmt: skip
 
 Row = dict[str, Any]
 
 
 def iso_or_none(day: int | None) -> str | None:
-    """Return a day since 1970 as it is told."""
+    """Return the date of a day number as YYYY-MM-DD."""
     return None if day is None else iso_day(day)
 
 
 def ratio(numerator: int, denominator: int) -> Row:
-    """Return a ratio with what it is made of; nothing divided by nothing is nothing."""
+    """Return a ratio with its numbers and its percentage, which is None where the denominator is 0."""
     percent = round(100 * numerator / denominator, 1) if denominator else None
     return {"numerator": numerator, "denominator": denominator, "percent": percent}
 
@@ -40,42 +42,42 @@ def ratio(numerator: int, denominator: int) -> Row:
 
 
 def site_names(state: FoldState) -> list[str]:
-    """Return the sites that were declared, or are spoken of, sorted."""
-    spoken = {key[1] for key in state.curves.keys} | state.sites.phases().keys() | state.sites.declared().keys()
-    return sorted(spoken - {UNALLOCATED})
+    """Return the sites that any event names, sorted."""
+    named = {key[1] for key in state.curves.keys} | state.sites.phases().keys() | state.sites.declared().keys()
+    return sorted(named - {UNALLOCATED})
 
 
 class SiteFacts(NamedTuple):
-    """What there was to say of the sites at the position of a plan, besides what the plan says; none of it changes."""
+    """Facts of the sites at the position of a plan, beside the plan itself; immutable."""
 
     names: list[str]
     declared: dict[str, list[SiteStatement]]
     phases: dict[str, list[list[PhaseStatement]]]
-    needs: dict[str, Row]
+    orders_due: dict[str, Row]
 
 
 def collect_site_facts(state: FoldState, today: int | None) -> SiteFacts:
-    """Return what there is to say of the sites now, to be kept with the plan, as the state goes on."""
-    return SiteFacts(site_names(state), state.sites.declared(), state.sites.phases(), _needs(state.curves, today))
+    """Return the facts of the sites now, to be kept with the plan while the state goes on."""
+    return SiteFacts(site_names(state), state.sites.declared(), state.sites.phases(), _orders_due(state.curves, today))
 
 
-def site_rows(then: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Row]:
-    """Return a row for each site, by name: what it is, its phases, what is due there, cover, and what is short first.
+def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Row]:
+    """Return a row for each site, by name: its declaration, phases, orders due, cover and first shortage.
 
-    The sites are those of the plan's position.
+    The facts are those of the plan's position.
     """
-    names, declared, phases, needs = then
+    names, declared, phases, orders_due = facts
     short, covered = _first_of_site(plan, plan.shortages(firmness).tolist()), _first_of_site(plan)
     rows = []
     for site in names:
-        said, held = declared.get(site), [history[-1] for history in phases.get(site, [])]
+        declarations, current = declared.get(site), [history[-1] for history in phases.get(site, [])]
         rows.append(
             {
                 "site": site,
-                **_described(said[-1] if said else None),
-                **_energised(held, plan.today),
-                "phases": [_phase(phase) for phase in held],
-                **needs.get(site, _NO_NEED),
+                **_declaration(declarations[-1] if declarations else None),
+                **_energised(current, plan.today),
+                "phases": [_phase(phase) for phase in current],
+                **orders_due.get(site, _NO_ORDERS_DUE),
                 "on_hand": _on_hand(plan, site),
                 **_short(plan, short.get(site), firmness),
                 **_covered(plan, covered.get(site)),
@@ -84,24 +86,24 @@ def site_rows(then: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Row
     return rows
 
 
-def _described(said: SiteStatement | None) -> Row:
-    """Return what a site was declared to be, nothing of one that nobody declared."""
-    if said is None:
-        return dict.fromkeys((*_OF_SITE, "event", "co2_tonnes_a_year"))
-    co2_kg = said.mw * said.kg_co2_per_mwh * _HOURS_A_YEAR
-    return {name: getattr(said, name) for name in _OF_SITE} | {
-        "event": said.id,
+def _declaration(site: SiteStatement | None) -> Row:
+    """Return the fields of a site's declaration; all None of a site without one."""
+    if site is None:
+        return dict.fromkeys((*_SITE_FIELDS, "event", "co2_tonnes_a_year"))
+    co2_kg = site.mw * site.kg_co2_per_mwh * _HOURS_A_YEAR
+    return {name: getattr(site, name) for name in _SITE_FIELDS} | {
+        "event": site.id,
         "co2_tonnes_a_year": co2_kg // 1000,  # at full load all year: mw is of the facility, cooling included
     }
 
 
 def _energised(phases: list[PhaseStatement], today: int | None) -> Row:
-    """Return the megawatts that are on, to come, and stopped: paused, cancelled or transferred."""
-    standing = [phase for phase in phases if phase.status == "planned"]
-    on = None if today is None else sum(phase.mw for phase in standing if phase.energise_on < today)
+    """Return the megawatts energised, to come, and stopped: paused, cancelled or transferred."""
+    planned = [phase for phase in phases if phase.status == "planned"]
+    on = None if today is None else sum(phase.mw for phase in planned if phase.energise_on < today)
     return {
         "mw_energised": on,
-        "mw_to_come": None if on is None else sum(phase.mw for phase in standing) - on,
+        "mw_to_come": None if on is None else sum(phase.mw for phase in planned) - on,
         "mw_stopped": sum(phase.mw for phase in phases if phase.status != "planned"),
     }
 
@@ -118,11 +120,11 @@ def _phase(phase: PhaseStatement) -> Row:
     }
 
 
-_NO_NEED: Row = {"next_due_day": None, "next_due": 0, "last_due_day": None, "due": 0}
+_NO_ORDERS_DUE: Row = {"next_due_day": None, "next_due": 0, "last_due_day": None, "due": 0}
 
 
-def _needs(curves: Curves, today: int | None) -> dict[str, Row]:
-    """Return on which days from today on wafers are ordered for each site, and how many."""
+def _orders_due(curves: Curves, today: int | None) -> dict[str, Row]:
+    """Return for each site the days and wafers of its orders due from today."""
     if today is None:
         return {}
     grouping = curves.group(("site",))
@@ -145,7 +147,7 @@ def _on_hand(plan: SupplyPlan, site: str) -> int:
 
 
 def _first_of_site(plan: SupplyPlan, ranked: list[int] | None = None) -> dict[str, int]:
-    """Return the first group of each site in a ranking, that of the least covered by default."""
+    """Return the first group of each site in a ranking, by default the least covered first."""
     found: dict[str, int] = {}
     for group in plan.least_covered().tolist() if ranked is None else ranked:
         found.setdefault(plan.grouping.labels[group][1], group)
@@ -179,7 +181,7 @@ def _covered(plan: SupplyPlan, group: int | None) -> Row:
 
 
 def timeline_entries(state: FoldState, site: str) -> list[Row]:
-    """Return what was said of a site and its phases and when they are energised, by day."""
+    """Return the declarations and phases of a site, and the days on which phases are energised, by day."""
     return [
         {
             "day": iso_or_none(entry.day),
@@ -187,7 +189,7 @@ def timeline_entries(state: FoldState, site: str) -> list[Row]:
             "phase": entry.phase,
             "mw": entry.mw,
             "changes": {
-                name: {"before": _told(name, before), "now": _told(name, now)}
+                name: {"before": _field(name, before), "now": _field(name, now)}
                 for name, (before, now) in entry.changes.items()
             },
             "source": entry.source,
@@ -197,27 +199,27 @@ def timeline_entries(state: FoldState, site: str) -> list[Row]:
     ]
 
 
-def _told(name: str, value: Any) -> Any:
+def _field(name: str, value: Any) -> Any:
     return iso_or_none(value) if name == "energise_on" else value
 
 
 def timeline_months(state: FoldState, site: str, product: str | None = None) -> list[Row]:
-    """Return the months of a site from the first to the last in which anything is on, due, moved or at hand there.
+    """Return the months of a site from the first to the last with any power, demand, movement or stock.
 
-    Receipt basis. On hand is at the month's end, or on the last complete day in it; nothing where it is yet to come.
+    Receipt basis. On hand is at the month's end, or at the end of its last complete day; None in a future month.
     """
     curves = state.curves
     only: Only = {"site": site} if product is None else {"site": site, "product": product}
     first, last = _whole_months(curves)
     if first > last:
         return []
-    standing = [history[-1] for history in state.sites.phases().get(site, []) if history[-1].status == "planned"]
+    planned = [history[-1] for history in state.sites.phases().get(site, []) if history[-1].status == "planned"]
     rows, busy = list[Row](), list[int]()
     for month, _, receipt in month_table(curves, first, last, **only):
         begin, end = day_number(month), day_number(next_month(month)) - 1
         row = _site_month(curves, receipt, begin, end, only)
-        mw = sum(phase.mw for phase in standing if phase.energise_on <= end)
-        if any(row.values()) or any(begin <= phase.energise_on <= end for phase in standing):
+        mw = sum(phase.mw for phase in planned if phase.energise_on <= end)
+        if any(row.values()) or any(begin <= phase.energise_on <= end for phase in planned):
             busy.append(len(rows))
         rows.append({"month": f"{month:%Y-%m}", "mw": mw, **row})
     return rows[busy[0] : busy[-1] + 1] if busy else []
@@ -239,7 +241,7 @@ def _site_month(curves: Curves, receipt: MonthOnReceipt, begin: int, end: int, o
 
 
 def _whole_months(curves: Curves) -> tuple[date, date]:
-    """Return the first and the last month that lies in the horizon as a whole."""
+    """Return the first and the last month that lie completely in the horizon."""
     begin, end = (date_of(day) for day in (curves.start, curves.start + curves.days))
     first = begin if begin.day == 1 else next_month(begin)
     return first, (end.replace(day=1) - timedelta(days=1)).replace(day=1)
@@ -249,33 +251,33 @@ def _whole_months(curves: Curves) -> tuple[date, date]:
 
 
 def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]:
-    """Return a row for each product of each supplier: what is in process, the yield, and how commits were kept.
+    """Return a row for each product of each supplier: WIP, yield, and performance against commits.
 
-    Bias and slip are against what had been committed `lag` days before it was due, one of `LAGS`. All is of the last
+    Bias and slip are against the commits of `lag` days before the due day, one of `LAGS`. Rows are as of the last
     complete day; before there is one, of the last day of any movement.
     """
     curves, lines = state.curves, state.lines
     day = curves.last_day if curves.complete_through is None else curves.complete_through
-    made = _made_rows(curves, curves.group(("supplier", "product"), **only), day)
-    suppliers = {only["supplier"]} if "supplier" in only else {*lines.suppliers(), *(supplier for supplier, _ in made)}
-    kept = {
+    wip = _wip_rows(curves, curves.group(("supplier", "product"), **only), day)
+    suppliers = {only["supplier"]} if "supplier" in only else {*lines.suppliers(), *(supplier for supplier, _ in wip)}
+    performances = {
         (supplier, product): each
         for supplier in suppliers
         for product, each in measure_performance(curves, lines, supplier, only.get("product")).items()
     }
     return [
         {"supplier": supplier, "product": product, "day": iso_or_none(day)}
-        | made.get((supplier, product), _NOTHING_MADE)
-        | _kept(kept.get((supplier, product)), LAGS.index(lag))
-        for supplier, product in sorted({*made, *kept})
+        | wip.get((supplier, product), _NO_WIP)
+        | _performance(performances.get((supplier, product)), LAGS.index(lag))
+        for supplier, product in sorted({*wip, *performances})
     ]
 
 
-_NOTHING_MADE: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
+_NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
 
 
-def _made_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
-    """Return what was started, what came out and what is in process, by supplier and product."""
+def _wip_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
+    """Return starts, output, WIP and yield by supplier and product."""
     started = sum_moved(curves, pairs, day, measures=(Measure.STARTED,))[0]
     wip, aged, total = (
         sum_stages(curves, pairs, day).wip,
@@ -303,7 +305,7 @@ def _made_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...
 
 
 def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
-    """Return the last months up to a day, its own included: month, the day before it, its last day or this one."""
+    """Return the last months up to that of a day: the month, the day before it, and its last day, or this day."""
     found = []
     last = date_of(day)
     for _ in range(YIELD_MONTHS):
@@ -315,8 +317,8 @@ def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
     return found[::-1]
 
 
-def _kept(each: ProductPerformance | None, lag: int) -> Row:
-    """Return how what was committed was kept, nothing where nothing ever was."""
+def _performance(each: ProductPerformance | None, lag: int) -> Row:
+    """Return the performance against commits; all None where the supplier never committed the product."""
     if each is None:
         return dict.fromkeys(("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest",
                               "open_wafers"))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pegging: which supply is meant for which demand, how late it will be, and what is left on either side."""
+"""Pegging: assigns supply to demand by due day, with the days late, the shortage and the surplus."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from services.aggregator.plan.checks import DAYS, whole_numbers, whole_wafers
 
 
 class Pegs(NamedTuple):
-    """Who takes what, by group and due day; and what is left, in the order of the lines that were given."""
+    """Pegs by group and due day; shortage and surplus in the order of the given lines."""
 
     demand: Index  # [peg] line of the demand
     supply: Index  # [peg] line of the supply
     wafers: Wafers  # [peg] at least 1
     days_late: Index  # [peg] 0 for on time or early
-    shortage: Wafers  # [demand] wafers that no supply is pegged to
-    surplus: Wafers  # [supply] wafers that are pegged to no demand
+    shortage: Wafers  # [demand] wafers without a peg
+    surplus: Wafers  # [supply] wafers without a peg
 
 
 def peg(
@@ -32,9 +32,9 @@ def peg(
     """Return the pegs of demands `[demand]` to supplies `[supply]`, given as columns in any order of group and day.
 
     Within a group the earliest due takes the earliest supply, in part where it must; of one day, the line given first
-    comes first: give the lines in the order of their ids. A supply may come after the due day, it is late then:
-    max(0, supply day − due). What is on hand is a supply of an early day. Σ wafers by supply ≤ supply, Σ by demand
-    ≤ demand; shortage = demand − Σ pegs. Nothing is left on both sides of a group. There are fewer pegs than lines.
+    comes first: give the lines in the order of their ids. A supply after the due day is max(0, supply day − due) days
+    late. Stock on hand is a supply of an early day. Σ wafers by supply ≤ supply, Σ by demand ≤ demand;
+    shortage = demand − Σ pegs. No group has both shortage and surplus. There are fewer pegs than lines.
 
     Raise ValueError as `whole_wafers` does, for wafers below zero, and for columns of unlike length; exact. Source:
     pegging in Orlicky's MRP, fixed to the order first due, first served.
@@ -50,20 +50,20 @@ def peg(
     demand, supply, wafers = (np.empty(shortage.size + surplus.size, dtype=np.int64) for _ in range(3))
     pegs = planning_kernels.peg_supplies(
         shortage, surplus, demand_group, supply_group,
-        _in_turn(demand_group, demand_due), _in_turn(supply_group, supply_day), demand, supply, wafers,
+        _line_order(demand_group, demand_due), _line_order(supply_group, supply_day), demand, supply, wafers,
     )  # fmt: skip
     demand, supply, wafers = demand[:pegs], supply[:pegs], wafers[:pegs]
     days_late = np.maximum(supply_day[supply] - demand_due[demand], 0)
     return Pegs(demand, supply, wafers, days_late, shortage, surplus)
 
 
-def _in_turn(group: Index, day: Index) -> Index:
-    """Return the lines by group, then by day, then as they were given."""
+def _line_order(group: Index, day: Index) -> Index:
+    """Return the order of the lines: by group, then by day, then as given."""
     if not group.size:
         return np.empty(0, dtype=np.int64)
     first_group, first_day = int(group.min()), int(day.min())
     days, lines = int(day.max()) - first_day + 1, group.size
     if (int(group.max()) - first_group + 1) * days * lines > 2**63:
         return np.lexsort((day, group))
-    # One number that says all three, no two alike, is sorted five times as fast, and needs no stable sort.
+    # one unique number of group, day and line sorts five times as fast, and needs no stable sort
     return np.argsort(((group - first_group) * days + (day - first_day)) * lines + np.arange(lines))

@@ -1,4 +1,4 @@
-"""Performance: what a supplier committed some days before it was due against what came, and how often it changed."""
+"""Supplier performance: commits against receipts (bias, slip, OTIF), and revisions of commits (churn)."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from services.aggregator.terms import LAGS
 
 
 class Slips(NamedTuple):
-    """How many days receipts lie behind commits; the mean is wafer_days / wafers, at least so where wafers are open."""
+    """Days that receipts lie behind commits; the mean is wafer_days / wafers, a lower bound where wafers are open."""
 
     wafer_days: Index  # [group] Σ days × wafers, below zero where more came early
     wafers: Wafers  # [group] committed up to `through`
@@ -24,34 +24,34 @@ class Slips(NamedTuple):
 
 
 class LagPerformance(NamedTuple):
-    """What had been committed some days before it was due, up to the last complete day, and how it was kept."""
+    """Commits as of some days before their due day against receipts, up to the last complete day."""
 
     lag: int  # days
     committed: int
-    missing: int  # received less committed: the bias, over committed; below zero where less came
+    missing: int  # received less committed, which over committed is the bias; below zero where less was received
     slip_wafer_days: int  # of the wafers committed: their mean is the slip in days
     slip_greatest: int
     open_wafers: int
 
 
 class ProductPerformance(NamedTuple):
-    """How a supplier has kept what it committed of a product, up to the last complete day."""
+    """A supplier's performance on a product, up to the last complete day."""
 
-    committed: int  # due by then, as it stands now
+    committed: int  # due by then, by the commits now in force
     received: int
-    churned: int  # wafers by which these commits were altered
-    lines: list[int]  # [tolerance] commits whose days of grace are over
-    kept: list[int]  # [tolerance] of them, those that were kept
+    churned: int  # wafers by which these commits were revised
+    lines: list[int]  # [tolerance] commits past their days of grace
+    kept: list[int]  # [tolerance] of them, commits that were kept
     lags: list[LagPerformance]
 
 
 def measure_performance(
     curves: Curves, lines: LineBook, supplier: str, product: str | None = None
 ) -> dict[str, ProductPerformance]:
-    """Return the performance of a supplier by product, of all or of one; of nothing that was never committed.
+    """Return the performance of a supplier by product, of one or of all that it has ever committed.
 
-    Received is all that came of the supplier's, with a commit or without. The curves of `slip` begin with the
-    horizon; what was due or came before it stands on the day before its first. They end with it at the latest.
+    Receipts count with a commit or without. The curves of `slip` begin with the day before the horizon, which has all
+    commits and receipts of earlier days; they end with the horizon at the latest.
     """
     last = curves.start + curves.days - 1
     through = curves.start - 1 if curves.complete_through is None else min(curves.complete_through, last)
@@ -84,9 +84,9 @@ def measure_performance(
 
 
 def bias(received: ArrayLike, committed: ArrayLike) -> RatioColumns:
-    """Return Σ (R − C_L) and Σ C_L over the buckets for each group: below zero where less came than was committed.
+    """Return Σ (R − C_L) and Σ C_L over the buckets for each group: below zero where less was received than committed.
 
-    received and committed are wafers in each bucket, `[group, bucket]` or `[bucket]`; committed as it was some days
+    received and committed are wafers in each bucket, `[group, bucket]` or `[bucket]`; committed as of some days
     before (`LineBook.record`). ValueError: see `whole_wafers`; exact. Source: forecast bias, as in Silver, Pyke and
     Thomas, with the commit for the forecast.
     """
@@ -98,10 +98,10 @@ def bias(received: ArrayLike, committed: ArrayLike) -> RatioColumns:
 def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slips:
     """Return how many days the curve of receipts lies behind the curve of commits, measured level with each commit.
 
-    Both are wafers up to and on each day, `[group, day]`; committed as it was some days before (`LineBook.record`).
-    For each day t up to `through` on which c = C(t) − C(t−1) > 0 wafers were committed, the days are s − t, where s is
-    the first day with R(s) ≥ C(t): below zero for early, though never before day 0. A level not reached by `through`
-    counts as through − t, the least it can be, and its wafers are open: max(0, C(through) − R(through)).
+    Both are cumulative wafers by day, `[group, day]`; committed as of some days before (`LineBook.record`). For each
+    day t up to `through` on which c = C(t) − C(t−1) > 0 wafers were committed, the days are s − t, where s is the first
+    day with R(s) ≥ C(t): below zero for early, though never before day 0. A level not reached by `through` counts as
+    through − t, the least it can be, and its wafers are open: max(0, C(through) − R(through)).
 
     By hand: C 10, 10, 30, 40, 40, 40 and R 0, 30, 30, 35, 35, 35 through day 5. The 10 of day 0 come on day 1, +1; the
     20 of day 2 on day 1, −1; the 10 of day 3 not yet, at least +2. So 10 × 1 − 20 × 1 + 10 × 2 = 10 wafer days over 40
@@ -114,7 +114,7 @@ def slip(committed: ArrayLike, received: ArrayLike, through: int) -> Slips:
     if committed.ndim != 2 or not -1 <= through < committed.shape[1]:
         raise ValueError(f"day {through} is not one of committed, which has the shape {committed.shape}")
     if (np.diff(committed, axis=1, prepend=0) < 0).any():
-        raise ValueError("committed falls: it is to be what was committed up to each day")
+        raise ValueError("committed falls: it must be the cumulative commits of each day")
     wafer_days, wafers, greatest, open_wafers = (np.zeros(committed.shape[0], dtype=np.int64) for _ in range(4))
     planning_kernels.measure_slips(wafer_days, wafers, greatest, committed, received, through)
     if through >= 0:

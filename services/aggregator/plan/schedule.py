@@ -1,4 +1,4 @@
-"""The master schedule: what of each product at each site is ordered, forecast, expected and still to be promised."""
+"""Master schedule: orders, forecast, receipts, projected balance and ATP of each product at each site by bucket."""
 
 from typing import NamedTuple
 
@@ -15,14 +15,14 @@ from shared.wire.postings import Measure
 
 
 class Schedule(NamedTuple):
-    """The record of some groups from today on; all arrays are wafers, `[group, bucket]` but the first."""
+    """The schedule of some groups from today; arrays are wafers, all `[group, bucket]` but the first."""
 
-    available: Wafers  # [group] on hand at the end of yesterday, less what was required by then and is not consumed yet
+    available: Wafers  # [group] on hand at the end of yesterday, less demand required and not consumed by then
     orders: Wafers
     forecast: Wafers
-    net_forecast: Wafers  # what of the forecast no order has consumed
-    receipts: Wafers  # in transit by eta, and open commits of the grade or above by due day; overdue ones left out
-    projected: Wafers  # available balance at the bucket's end, orders alone
+    net_forecast: Wafers  # forecast that no order has consumed
+    receipts: Wafers  # in transit by eta, and open commits of the grade or above by due day; without overdue ones
+    projected: Wafers  # available balance at the bucket's end, net of orders only
     atp: Wafers  # of the bucket's own receipts
     atp_cumulative: Wafers
 
@@ -57,7 +57,7 @@ def schedule(
     expected = planned_by_day(curves, grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
     came = np.diff(
         supplied_by_day(curves, grouping, today - 1), axis=1, prepend=0
-    )  # today or later, and no longer expected
+    )  # receipts of today or later, which are no longer in transit
     receipts = bucketed(expected + came)
     consumed = sum_moved(curves, grouping, today - 1)[SLOTS[Measure.CONSUMED]]
     available = sum_stages(curves, grouping, today - 1).on_hand - (required[:, :first].sum(axis=1) - consumed)

@@ -1,4 +1,4 @@
-"""What is behind a shortage: the orders that no supply is meant for, the late ones, and the events that caused it."""
+"""Explanation of a shortage: the orders that are short or late, the supply pegged to them, and the causes."""
 
 from typing import NamedTuple
 
@@ -13,61 +13,61 @@ from shared.wire.events import Firmness
 from shared.wire.lines import LineName
 
 CAUSES_MAX = ORDERS_MAX = 20
-_LONG_AGO = -(2**31)  # a day before every due day: what is at hand is late for nobody
+_LONG_AGO = -(2**31)  # a day before every due day: stock on hand is never late
 
 
 class PeggedSupply(NamedTuple):
-    """Wafers of a supply that are meant for an order."""
+    """Wafers of a supply that are pegged to an order."""
 
-    line: LineName | None  # None: they are at hand already
-    event: str | None  # the one that says so now
-    day: int | None  # when they come, or came; None: they came by yesterday
+    line: LineName | None  # None: they are on hand already
+    event: str | None  # of the line, now in force
+    day: int | None  # of receipt, expected or actual; None: received by yesterday
     wafers: int
     days_late: int
 
 
 class UncoveredOrder(NamedTuple):
-    """An order that is not covered, or is covered late."""
+    """An order that is short, or is covered late."""
 
     line: LineName
     event: str
     due: int
     wafers: int
-    short: int  # wafers that no supply is meant for
+    short: int  # wafers without a peg
     pegs: list[PeggedSupply]
 
 
 class ShortageExplanation(NamedTuple):
-    """Why a product runs short at a site; of long lists the first, and how many there are."""
+    """Why a product runs short at a site; long lists are cut, and counted."""
 
     orders: list[UncoveredOrder]  # by due day
     orders_count: int
-    overdue: list[LineDue]  # supply that was to come before today, and stands apart
+    overdue: list[LineDue]  # supply that was due before today, which is kept apart
     causes: list[ShortageCause]  # the greatest first
     causes_count: int
-    overdrawn: int  # wafers gone from hand beyond all that ever came to it: what comes makes up for them first
+    overdrawn: int  # wafers taken from stock beyond all ever brought to it: the next receipts make up for them first
 
 
 def explain_shortage(
     curves: Curves, lines: LineBook, group: tuple[str, str], firmness: Firmness, through: int, *, past_due: bool = False
 ) -> ShortageExplanation:
-    """Return what is behind the shortage of a product at a site on the day `through`, as of the curves' today.
+    """Return the explanation of the shortage of a product at a site on the day `through`, as of the curves' today.
 
-    All that ever came to hand serves the orders that were due first; what is under way and what is open of commits of
-    the firmness or above serves those after them, the earliest due from the earliest supply. What is overdue serves
-    none, or, with `past_due`, as if it came today. So what the orders due up to a day lack on that day, as it is short
-    or comes later, is what the projection has below zero then, as far as it is not overdrawn; and no less where what
-    has come after today is taken away again later.
+    All wafers ever brought to hand serve the orders due first. Shipments in transit and open commits of the firmness or
+    above serve the orders after them, the earliest due from the earliest supply. Overdue supply serves no order, or,
+    with `past_due`, serves as if received today. So the wafers that orders due up to a day lack on that day, short or
+    late, equal the projected balance below zero, except for overdrawn wafers; they are no fewer where wafers received
+    after today are taken again later.
     """
     product, site = group
     assert curves.today is not None
-    today = max(curves.today, curves.start)  # as the projection has it
+    today = max(curves.today, curves.start)  # as in the projection
     grouping = curves.group(("product", "site"), product=product, site=site)
     orders, supplies = lines.orders_of(*group), lines.supplies_of(*group, firmness)
     overdue = [supply for supply in supplies if supply.day < today]
     coming = [supply for supply in supplies if supply.day >= today or past_due]
-    overdrawn, days, wafers = _at_hand(curves, grouping, today)
-    pegs = peg(  # what is overdrawn is a demand before the first
+    overdrawn, days, wafers = _stock(curves, grouping, today)
+    pegs = peg(  # overdrawn wafers are a demand before the first
         np.zeros(1 + len(orders), dtype=np.int64),
         [_LONG_AGO, *(order.day for order in orders)],
         [overdrawn, *(order.wafers for order in orders)],
@@ -81,10 +81,10 @@ def explain_shortage(
     ):
         if supply >= len(days):
             source = coming[supply - len(days)]
-            meant = PeggedSupply(source.name, source.event, source.day, taken, late)
+            pegged = PeggedSupply(source.name, source.event, source.day, taken, late)
         else:
-            meant = PeggedSupply(None, None, None if days[supply] == _LONG_AGO else days[supply], taken, late)
-        of_order.setdefault(order - 1, []).append(meant)
+            pegged = PeggedSupply(None, None, None if days[supply] == _LONG_AGO else days[supply], taken, late)
+        of_order.setdefault(order - 1, []).append(pegged)
     short = pegs.shortage[1:].tolist()
     found = [
         UncoveredOrder(order.name, order.event, order.day, order.wafers, short[n], of_order.get(n, []))
@@ -95,10 +95,10 @@ def explain_shortage(
     return ShortageExplanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes), overdrawn)
 
 
-def _at_hand(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[int], list[int]]:
-    """Return what has come to hand, as days and wafers: all up to yesterday, then what came since; kept to the end.
+def _stock(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[int], list[int]]:
+    """Return the wafers overdrawn, and the days and wafers of the stock: all up to yesterday, then each later receipt.
 
-    And before them what is overdrawn: the wafers by which all up to yesterday is below zero.
+    Only wafers that stay until the horizon's end count. Overdrawn are the wafers by which yesterday's sum is below 0.
     """
     if not grouping.labels:
         return 0, [], []

@@ -1,4 +1,4 @@
-"""In process: what came of the wafers that left the fabs, and how old those are that have not."""
+"""WIP by age, and the yield of the wafers that left the fabs."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ AGES = (0, 28, 56, 91, 133, 182)  # days since the start; DRAM is planned to tak
 
 
 def age_wip(curves: Curves, grouping: Grouping, day: int) -> Wafers:
-    """Return the wafers in process at the end of a day by age, `[age, group]`: from each of `AGES` to the next.
+    """Return the WIP at the end of a day by age, `[age, group]`: from each of `AGES` to the next.
 
-    First in, first out: with W in process and S(a) started in the days (day − a, day], max(0, W − S(a)) are a days old
-    or older. It is the least there can be, as no more than S(a) of what is in process was started since; which lots
-    they are the postings do not say. What was started before the horizon is of the last age.
+    First in, first out: with WIP W, and S(a) wafers started in the days (day − a, day], max(0, W − S(a)) are a days old
+    or older. That is a lower bound, since at most S(a) of the WIP was started since; postings do not name lots. Wafers
+    started before the horizon have the last age.
     """
     wip = np.maximum(sum_stages(curves, grouping, day).wip, 0)
     started = [sum_moved(curves, grouping, day, day - age, (Measure.STARTED,))[0] for age in AGES]
@@ -27,10 +27,10 @@ def age_wip(curves: Curves, grouping: Grouping, day: int) -> Wafers:
 
 
 def measure_yield(curves: Curves, grouping: Grouping, day: int, since: int | None = None) -> RatioColumns:
-    """Return what was finished in the days (since, day], and all that left the fabs in them, for each group.
+    """Return for each group the wafers finished in the days (since, day], and all wafers that left the fabs in them.
 
-    A lot is credited with what its real yield is worth at the planned one, so as much as was started is yield as
-    planned; what it falls short by is yield variance, and what was scrapped was lost before.
+    A lot is credited with its real yield in wafers at planned yield: 100 % is yield as planned. The difference to the
+    wafers started is yield variance; scrapped wafers left the fab before the last test.
     """
     measures = (Measure.FINISHED, Measure.YIELD_VARIANCE, Measure.SCRAPPED)
     left = sum_moved(curves, grouping, day, since, measures)
