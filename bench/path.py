@@ -29,7 +29,7 @@ from services.ledger.books.posting import Memory, post_events
 from services.ledger.store.recording import record_entries
 from services.ledger.store.store import open_store
 from services.operator.stack.stack import Stack, started
-from shared.party.outbox import Outbox, Said
+from shared.party.outbox import Outbox, OutboxEntry
 from shared.service.service import calm_collector
 from shared.wire.batch import BATCH_MAX, EventBatch, Row, canonical_bodies, read_entry
 from shared.wire.days import microseconds
@@ -96,10 +96,10 @@ def say(redis: "Redis[bytes]", outboxes: dict[str, Outbox], load: Load) -> None:
         redis.xadd(party_stream(load.roles[source], source), {DATA: entry.body})
 
 
-def enter(events: list[Event]) -> Said:
+def enter(events: list[Event]) -> OutboxEntry:
     """Return the entry that says some events, recorded when they happened: the programme's days are yet to come."""
     body = EventBatch.of(events, microseconds(max(event.time for event in events))).encode()
-    return Said(events[0].sequence, events[-1].sequence, body)
+    return OutboxEntry(events[0].sequence, events[-1].sequence, body)
 
 
 def until_balanced(redis: "Redis[bytes]", load: Load, batch_of: dict[str, int]) -> None:

@@ -2,7 +2,8 @@
 
 import sys
 
-from services.datacenter.app import DatacenterSettings, build_app
+from services.datacenter.app import build_app
+from services.datacenter.settings import DatacenterSettings
 from shared.process.log import configure_log
 from shared.service.service import run_service
 

@@ -126,7 +126,7 @@ class Buildout:
         self._erring = False  # a receipt is going to be said wrong
         self._make_plans(variant)
 
-    def act(self, day: date, heard: Sequence[Row]) -> list[Event | dict[str, Any]]:
+    def act(self, day: date, observed: Sequence[Row]) -> list[Event | dict[str, Any]]:
         """Return all that these sites say on a day, the last being that they have said all.
 
         Days follow each other; `heard` is what the suppliers said up to the lag before, each event once.
@@ -136,7 +136,7 @@ class Buildout:
         if day == self._start:
             self._declare_sites()
         self._play_script()
-        for row in heard:
+        for row in observed:
             self._hear(row)
         self._place_orders()
         self._forecast_needs()

@@ -2,7 +2,8 @@
 
 import sys
 
-from services.supplier.app import SupplierSettings, build_app
+from services.supplier.app import build_app
+from services.supplier.settings import SupplierSettings
 from shared.process.log import configure_log
 from shared.service.service import run_service
 

@@ -84,15 +84,13 @@ class Route(NamedTuple):
 class Fab:
     """A supplier that answers what it hears and says what its fabs do."""
 
-    def __init__(
-        self, scenario: Scenario, supplier: str, seed: int, start: date, until: date, variant: Variant
-    ) -> None:
+    def __init__(self, scenario: Scenario, source: str, seed: int, start: date, until: date, variant: Variant) -> None:
         self._scenario = scenario
-        self._source = supplier
-        self._known = scenario.suppliers[supplier]
+        self._source = source
+        self._known = scenario.suppliers[source]
         self._start = self._today = start
-        self._random = random.Random(f"{seed}:{supplier}:{variant}").random  # noqa: S311 - a simulation
-        self._log = SourceLog(supplier, scenario.mistakes, start, until)
+        self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
+        self._log = SourceLog(source, scenario.mistakes, start, until)
         self._emit = self._log.emit
         self._routes = {product: _route(scenario, product) for product in CATALOG}
         self._shares: dict[tuple[str, date], Fraction] = {}
@@ -109,17 +107,17 @@ class Fab:
         self._yield_carry = dict.fromkeys(CATALOG, 0)
         self._lots = self._shipments = 0
 
-    def act(self, day: date, heard: Sequence[Row]) -> list[Event | dict[str, Any]]:
+    def act(self, day: date, observed: Sequence[Row]) -> list[Event | dict[str, Any]]:
         """Return all that this supplier says on a day, the last being that it has said all.
 
-        Days follow each other; `heard` is what the sites said up to the lag before, each event once.
+        Days follow each other; `observed` are the sites' events up to the lag before it, each given once.
         """
         self._log.begin(day)
         self._today = day
         if day == self._start:
             self._agree_headline()
         self._play_script()
-        for row in heard:
+        for row in observed:
             if row.name == "demand.required":
                 self._answer_order(row)
             elif row.name == "demand.forecast":

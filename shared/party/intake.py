@@ -1,20 +1,33 @@
-"""The intake of a party: events that people and partners hand in, numbered and put into the outbox."""
+"""Intake of a party: CloudEvents that come in over HTTP, numbered and put into the outbox."""
 
+import asyncio
 import json
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from shared.party.outbox import Outbox, Said
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared.http.access import ScopedRoute, publish_scope
+from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_WAIT, problem
+from shared.party.outbox import Outbox, OutboxEntry
+from shared.party.sender import Sender
+from shared.party.verdicts import Verdicts
+from shared.service.service import Service
 from shared.wire.events import Refused, parse_strictly
 from shared.wire.refusal import Refusal
 
-INTAKE_BYTES_MAX = 1 << 20  # of a body handed in, and of one entry: the ledger reads no longer one
-_SHOWN_MAX = 200  # characters
+INTAKE_BYTES_MAX = 1 << 20  # of a body, and of one entry: the ledger reads no longer one
+UNRECORDED_MAX = 100_000  # events: with more in the outbox, the intake answers 429, and a simulation waits
+VERDICT_TIMEOUT_S = 10.0
+_ID_LENGTH_MAX = 200  # characters, in an answer
 
 
-class Handed(NamedTuple):
-    """One event handed in: the line it stood on, the sequence it got, or why the door did not take it."""
+class IntakeLine(NamedTuple):
+    """One line of a body: the sequence that its event got, or why the intake refused it."""
 
     line: int
     id: str | None
@@ -23,7 +36,7 @@ class Handed(NamedTuple):
     refused: Refused | None
 
     def answer(self, through: int, refusals: Mapping[int, Refusal]) -> dict[str, Any]:
-        """Return what became of it, given how far the ledger has come."""
+        """Return the line's status, given the ledger's verdicts up to a sequence."""
         answer: dict[str, Any] = {"line": self.line, "id": self.id, "sequence": self.sequence}
         why: Refused | Refusal | None = self.refused
         if self.sequence is not None:
@@ -35,44 +48,124 @@ class Handed(NamedTuple):
         return answer | {"status": "refused", "code": why.code, "path": why.path, "message": why.message}
 
 
-def hand_in(body: bytes, outbox: Outbox) -> list[Handed]:
-    """Put the CloudEvents in `body`, one a line, into the outbox; return what became of each line.
+class Intake:
+    """The route `/events` of a party: stores the events of a request, and answers with the ledger's verdicts."""
 
-    The door gives the sequence, so an event handed in has none of its own, or loses it. It refuses only what the ledger
-    could not name by that sequence, and would be sent for ever; whatever else is wrong, the ledger says, and keeps.
+    def __init__(
+        self,
+        service: Service,
+        outbox: Outbox,
+        sender: Sender,
+        verdicts: Verdicts,
+        *,
+        unrecorded_max: int = UNRECORDED_MAX,
+        verdict_timeout_s: float = VERDICT_TIMEOUT_S,
+    ) -> None:
+        self.service = service
+        self.outbox = outbox
+        self.sender = sender
+        self.verdicts = verdicts
+        self.unrecorded_max = unrecorded_max
+        self.verdict_timeout_s = verdict_timeout_s
+        self.simulated = False  # a simulated source takes no events
+        scope = publish_scope(outbox.source)
+        service.routes.append(ScopedRoute("/events", self._answer, scope=scope, methods=["POST"]))
+
+    async def _answer(self, request: Request) -> Response:
+        began = time.perf_counter()
+        refusal = self._refuse_early(request)
+        if refusal is not None:
+            return refusal
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > INTAKE_BYTES_MAX:
+                self.service.log.warning("request_refused", status=413, reason="too long", bytes=len(body))
+                detail = f"the body has more than {INTAKE_BYTES_MAX} bytes: hand it in in pieces"
+                return problem(TOO_LONG, detail, None, request)
+        lines = take_events(body, self.outbox)
+        self.sender.wake()
+        answers = await self._wait_for_verdicts(lines)
+        statuses = [answer["status"] for answer in answers]
+        ms = round((time.perf_counter() - began) * 1000, 2)
+        self.service.tally.info(
+            "events_taken",
+            position=self.outbox.last,
+            requests=1,
+            events=len(lines),
+            duplicates=statuses.count("duplicate"),
+            refused=statuses.count("refused"),
+            pending=statuses.count("pending"),
+            bytes=len(body),
+            ms=ms,
+            ms_max=ms,
+        )
+        return JSONResponse(answers, status_code=202 if "pending" in statuses else 200)
+
+    def _refuse_early(self, request: Request) -> Response | None:
+        """Return the answer to a request whose body need not be read."""
+        source, unrecorded = self.outbox.source, self.verdicts.unrecorded
+        if self.simulated:
+            self.service.log.warning("request_refused", status=409, reason="simulated")
+            return problem(
+                SIMULATED, f"{source} is simulated in this run and takes no events from outside", None, request
+            )
+        if unrecorded >= self.unrecorded_max:
+            self.service.log.warning("request_refused", status=429, reason="too many wait")
+            detail = f"{unrecorded} events of {source} wait for the ledger: hand in again when it goes on"
+            return problem(TOO_MANY_WAIT, detail, None, request)
+        return None
+
+    async def _wait_for_verdicts(self, lines: list[IntakeLine]) -> list[dict[str, Any]]:
+        """Return the status of each line, once the ledger has its verdicts or the time is up."""
+        verdicts = self.verdicts
+        last = max((line.sequence for line in lines if line.sequence is not None), default=0)
+        async with verdicts.changed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(
+                    verdicts.changed.wait_for(lambda: verdicts.through >= last), self.verdict_timeout_s
+                )
+        return [line.answer(verdicts.through, verdicts.refusals) for line in lines]
+
+
+def take_events(body: bytes, outbox: Outbox) -> list[IntakeLine]:
+    """Put the CloudEvents in `body`, one a line, into the outbox; return the outcome of each line.
+
+    The intake gives the sequence: an event's own is dropped. It refuses only an event that the ledger could not name by
+    its sequence, as the sender would resend that for ever. The ledger refuses any other, and keeps the refusal.
     """
-    handed: list[Handed] = []
-    entries: list[Said] = []
+    lines: list[IntakeLine] = []
+    entries: list[OutboxEntry] = []
     taken: dict[bytes, int] = {}
-    for line, text in enumerate(body.splitlines(), start=1):
+    for number, text in enumerate(body.splitlines(), start=1):
         if not text.strip():
             continue
         sequence = outbox.last + len(entries) + 1
         id_ = None
         try:
             event = parse_strictly(text)
-            id_ = _shown_id(event)
-            digest, entry = _number(event, outbox.source, sequence)
+            id_ = _printable_id(event)
+            digest, entry = _encode(event, outbox.source, sequence)
         except Refused as why:
-            handed.append(Handed(line, id_, None, False, why))
+            lines.append(IntakeLine(number, id_, None, False, why))
             continue
         before = taken.get(digest) or outbox.taken(digest)
         if before is None:
             taken[digest] = sequence
-            entries.append(Said(sequence, sequence, entry))
-        handed.append(Handed(line, id_, before or sequence, before is not None, None))
+            entries.append(OutboxEntry(sequence, sequence, entry))
+        lines.append(IntakeLine(number, id_, before or sequence, before is not None, None))
     outbox.put(entries, taken=[*taken.items()])
-    return handed
+    return lines
 
 
-def _shown_id(event: dict[str, Any]) -> str | None:
-    """Return the id as an answer may hold it: no JSON says a lone surrogate."""
+def _printable_id(event: dict[str, Any]) -> str | None:
+    """Return the id as an answer may hold it: JSON cannot carry a lone surrogate."""
     id_ = event.get("id")
-    return id_ if isinstance(id_, str) and id_.isprintable() and len(id_) <= _SHOWN_MAX else None
+    return id_ if isinstance(id_, str) and id_.isprintable() and len(id_) <= _ID_LENGTH_MAX else None
 
 
-def _number(event: dict[str, Any], source: str, sequence: int) -> tuple[bytes, bytes]:
-    """Return the digest of an event as it was handed in, and the entry that says it; raise `Refused` if none can."""
+def _encode(event: dict[str, Any], source: str, sequence: int) -> tuple[bytes, bytes]:
+    """Return the digest of an event as it came in, and its entry; raise `Refused` where it can have none."""
     if event.get("source") != source:
         raise Refused("foreign_source", "source", f"is not {source!r}, who takes this")
     for column in ("ids", "types"):

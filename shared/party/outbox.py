@@ -1,9 +1,14 @@
-"""The outbox: what a party says is stored here first, and kept until the ledger has recorded or refused it."""
+"""Outbox of a party: its events are stored here first, and kept until the ledger has recorded or refused them."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch
+from shared.wire.events import Event
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
@@ -13,8 +18,8 @@ INSERT OR IGNORE INTO said VALUES (0, 0);
 """
 
 
-class Said(NamedTuple):
-    """One entry that a party has said: the sequences it holds, and its body."""
+class OutboxEntry(NamedTuple):
+    """One entry for the party's stream: the first and the last sequence in it, and its body."""
 
     first: int
     last: int
@@ -36,11 +41,12 @@ class Outbox:
         self.connection.executescript(_SCHEMA)
         self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
 
-    def put(self, entries: Sequence[Said], *, taken: Sequence[tuple[bytes, int]] = ()) -> None:
-        """Store some entries, all or none; what a party that starts again says again is passed over.
+    def put(self, entries: Sequence[OutboxEntry], *, taken: Sequence[tuple[bytes, int]] = ()) -> None:
+        """Store some entries, all or none; skip those stored before, as a restarted party puts them again.
 
-        `taken` are digests of what somebody handed in, and the sequence that each got. Raises ValueError where an entry
-        does not follow the one before it: what lies beyond a hole would be sent for ever.
+        `taken` are the digests of events that the intake took, each with its sequence. Raises ValueError where an entry
+        does not follow the one before it: the ledger would refuse to go past the gap, and the sender would resend for
+        ever.
         """
         new = [entry for entry in entries if entry.last > self.last]
         last = self.last
@@ -62,19 +68,19 @@ class Outbox:
             raise
         self.last = last
 
-    def after(self, sequence: int, limit: int = 100) -> list[Said]:
-        """Return up to `limit` entries that hold something after a sequence, in order."""
+    def after(self, sequence: int, limit: int = 100) -> list[OutboxEntry]:
+        """Return up to `limit` entries with events after a sequence, in order."""
         found = self.connection.execute(
             "SELECT first, last, body FROM entries WHERE last > ? ORDER BY first LIMIT ?", (sequence, limit)
         )
-        return [Said(*cells) for cells in found]
+        return [OutboxEntry(*cells) for cells in found]
 
     def forget(self, through: int) -> None:
         """Drop the entries that the ledger has recorded or refused as a whole."""
         self.connection.execute("DELETE FROM entries WHERE last <= ?", (through,))
 
     def taken(self, digest: bytes) -> int | None:
-        """Return the sequence that something handed in got, None if it never was."""
+        """Return the sequence of an event that the intake took, by its digest; None if it took none such."""
         found = self.connection.execute("SELECT sequence FROM handed WHERE digest = ?", (digest,)).fetchone()
         return None if found is None else int(found[0])
 
@@ -82,3 +88,27 @@ class Outbox:
         """Return how many events are not yet recorded or refused."""
         count: int = self.connection.execute("SELECT coalesce(sum(last - first + 1), 0) FROM entries").fetchone()[0]
         return count
+
+
+def pack_events(events: Sequence[Event | dict[str, Any]], recorded_at: int | None) -> Iterator[OutboxEntry]:
+    """Yield the entries of some events: columns for the valid ones, a CloudEvent for each malformed one."""
+    run: list[Event] = []
+    for event in (*events, None):
+        if run and (not isinstance(event, Event) or len(run) == BATCH_MAX):
+            yield from _pack_run(run, recorded_at)
+            run = []
+        if isinstance(event, Event):
+            run.append(event)
+        elif event is not None:
+            yield OutboxEntry(int(event["sequence"]), int(event["sequence"]), orjson.dumps(event))
+
+
+def _pack_run(run: list[Event], recorded_at: int | None) -> Iterator[OutboxEntry]:
+    """Yield a run of events as one entry, or as halves of it where that is longer than the ledger takes."""
+    body = EventBatch.of(run, recorded_at).encode()
+    if len(body) <= ENTRY_BYTES_MAX or len(run) == 1:
+        yield OutboxEntry(run[0].sequence, run[-1].sequence, body)
+    else:
+        middle = len(run) // 2
+        yield from _pack_run(run[:middle], recorded_at)
+        yield from _pack_run(run[middle:], recorded_at)

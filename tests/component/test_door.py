@@ -5,25 +5,23 @@ from pathlib import Path
 
 import httpx
 import orjson
-import pytest
 from starlette.applications import Starlette
 
-from services.supplier.app import SupplierSettings, build_app
-from shared.party import party
+from services.supplier.settings import SupplierSettings
+from shared.party.party import Party
 from shared.play.numbering import Numbering
+from shared.service.service import Service
 from shared.wire.events import LotStarted
 
 KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
 
 
-async def test_beyond_what_may_wait_the_door_sends_its_callers_away_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(party, "_UNRECORDED_MAX", 3)
-    monkeypatch.setattr(party, "_VERDICT_WAIT_S", 0.01)
+async def test_beyond_what_may_wait_the_door_sends_its_callers_away_and_loses_nothing(tmp_path: Path) -> None:
     numbering = Numbering("samsung")
     lot = LotStarted(**KEY, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))
-    service = build_app(SupplierSettings(source="samsung", outbox_dir=tmp_path))  # no ledger hears it
+    settings = SupplierSettings(source="samsung", outbox_dir=tmp_path)
+    service = Service("supplier", settings)
+    Party(service, settings, "supplier", unrecorded_max=3, verdict_timeout_s=0.01)  # no ledger reads its events
     transport = httpx.ASGITransport(Starlette(routes=service.routes))
     answers = []
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as door:

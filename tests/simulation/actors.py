@@ -20,7 +20,7 @@ from tests.simulation.stores import drop, open_outbox, open_store
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_RESEND_AFTER_MS = 10_000  # as in shared/party/party.py
+_RESEND_AFTER_MS = 10_000  # as in shared/party/sender.py
 _LOOKED_EVERY_MS = 5_000  # as in services/ledger/app.py
 
 
@@ -92,7 +92,7 @@ class Actor:
 
 
 class Party(Actor):
-    """Says its part through the real outbox; sends and hears as `shared.party.party.Party` does."""
+    """Says its part through the real outbox; sends and hears as `shared.party` does."""
 
     outbox: Outbox | None = None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from shared.party.outbox import Said
+from shared.party.outbox import OutboxEntry
 from shared.wire.batch import EventBatch
 from shared.wire.catalog import PRODUCTS
 from shared.wire.events import EVENTS, FIRMNESS, Event, EventData, event_id
@@ -57,7 +57,7 @@ class Part:
 
     source: str
     role: Role
-    entries: list[Said] = field(default_factory=list)
+    entries: list[OutboxEntry] = field(default_factory=list)
     due_ms: list[int] = field(default_factory=list)
     good: dict[int, Event] = field(default_factory=dict)  # by sequence: of those that share an id, one is recorded
     bad: set[int] = field(default_factory=set)  # sequences of what is refused in any case
@@ -93,7 +93,7 @@ def _write_part(random: Random, source: str, role: Role, count: int) -> Part:
             part.good[sequence] = event
     cuts = sorted({0, count, *random.sample(range(count), random.randint(count // 3, count // 2))})
     for first, last in pairwise(cuts):
-        part.entries.append(Said(first + 1, last, _encode(random, events[first:last], part.bad)))
+        part.entries.append(OutboxEntry(first + 1, last, _encode(random, events[first:last], part.bad)))
         part.due_ms.append(
             random.randint(0, 60_000) + (part.due_ms[-1] if random.random() < 0.3 else 0) if part.due_ms else 0
         )

@@ -5,13 +5,13 @@ from pydantic.fields import FieldInfo
 
 from services.aggregator.settings import AggregatorSettings
 from services.console.settings import ConsoleSettings
-from services.datacenter.app import DatacenterSettings
+from services.datacenter.settings import DatacenterSettings
 from services.ledger.app import LedgerSettings
 from services.operator.contracts.markdown import table
 from services.operator.docs.cells import default_cell, text_cell, type_cell
 from services.operator.docs.commands_page import all_commands
-from services.supplier.app import SupplierSettings
-from shared.party.party import PartySettings
+from services.supplier.settings import SupplierSettings
+from shared.party.settings import PartySettings
 from shared.process.settings import ServiceSettings
 
 PREFIX = str(ServiceSettings.model_config["env_prefix"])

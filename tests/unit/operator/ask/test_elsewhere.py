@@ -18,10 +18,9 @@ from services.aggregator.settings import AggregatorSettings
 from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
 from services.operator.cli import app
-from services.supplier.app import SupplierSettings
-from services.supplier.app import build_app as build_supplier
+from services.supplier.settings import SupplierSettings
 from shared.http.access import digest_of
-from shared.party import party
+from shared.party.party import Party
 from shared.play.numbering import Numbering
 from shared.service.health import HealthMonitor
 from shared.service.service import Service
@@ -54,7 +53,6 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     async def no_lags(self: Service) -> dict[str, Any]:
         return {}
 
-    monkeypatch.setattr(party, "_VERDICT_WAIT_S", 0.01)  # no ledger hears it
     monkeypatch.setattr(HealthMonitor, "lags", no_lags)
 
     def settings() -> dict[str, Any]:
@@ -68,12 +66,16 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         service.routes += routes(lambda: LiveView(FoldState(curves)), no_past)
         return service
 
+    def supplier() -> Service:
+        chosen = SupplierSettings(source="samsung", outbox_dir=tmp_path, **settings())
+        service = Service("supplier", chosen)
+        Party(service, chosen, "supplier", verdict_timeout_s=0.01)  # no ledger reads its events
+        return service
+
     stack = {
         "ledger": lambda: build_ledger(LedgerSettings(ledger_store=str(tmp_path / "ledger.db"), **settings())),
         "aggregator": aggregator,
-        "supplier-samsung": lambda: build_supplier(
-            SupplierSettings(source="samsung", outbox_dir=tmp_path, **settings())
-        ),
+        "supplier-samsung": supplier,
     }
     with ExitStack() as until_the_end:
         services = {name: until_the_end.enter_context(served(build)) for name, build in stack.items()}

@@ -16,12 +16,12 @@ from services.aggregator.app import build_app as build_aggregator
 from services.aggregator.settings import AggregatorSettings
 from services.console.app import build_app as build_console
 from services.console.settings import ConsoleSettings
-from services.datacenter.app import DatacenterSettings
 from services.datacenter.app import build_app as build_datacenter
+from services.datacenter.settings import DatacenterSettings
 from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
-from services.supplier.app import SupplierSettings
 from services.supplier.app import build_app as build_supplier
+from services.supplier.settings import SupplierSettings
 from shared.http import access
 from shared.http.access import OPEN, ScopedRoute, digest_of, read_tokens
 from shared.process.credentials import CredentialsError

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.http.problem import TOO_LONG, problem
-from shared.party.intake import INTAKE_BYTES_MAX, Handed, hand_in
+from shared.party.intake import INTAKE_BYTES_MAX, IntakeLine, take_events
 from shared.party.outbox import Outbox
 from shared.play.numbering import Numbering
 from shared.wire.batch import read_entry
@@ -37,7 +37,7 @@ def lines(*events: Any) -> bytes:
     return b"\n".join(orjson.dumps(event) for event in events)
 
 
-def numbered(handed: list[Handed]) -> list[tuple[int | None, bool]]:
+def numbered(handed: list[IntakeLine]) -> list[tuple[int | None, bool]]:
     return [(each.sequence, each.duplicate) for each in handed]
 
 
@@ -52,7 +52,7 @@ def judge(outbox: Outbox) -> list[int]:
 
 def test_the_door_numbers_events_in_the_order_of_their_lines(outbox):
     other = commit(id="00000000-0000-7000-8000-000000000001")
-    handed = hand_in(lines(commit(), other) + b"\n\n", outbox)
+    handed = take_events(lines(commit(), other) + b"\n\n", outbox)
 
     assert numbered(handed) == [(1, False), (2, False)]
     assert judge(outbox) == [1, 2]
@@ -60,7 +60,7 @@ def test_the_door_numbers_events_in_the_order_of_their_lines(outbox):
 
 
 def test_a_sequence_that_was_handed_in_is_not_believed(outbox):
-    hand_in(lines(commit(sequence="77", recordedtime="2026-01-01T00:00:00Z")), outbox)
+    take_events(lines(commit(sequence="77", recordedtime="2026-01-01T00:00:00Z")), outbox)
 
     (entry,) = outbox.after(0)
     assert orjson.loads(entry.body)["sequence"] == "1"
@@ -68,9 +68,9 @@ def test_a_sequence_that_was_handed_in_is_not_believed(outbox):
 
 
 def test_an_event_handed_in_again_keeps_its_number(outbox, tmp_path):
-    hand_in(lines(commit()), outbox)
-    (again,) = hand_in(lines(commit(sequence="9")), Outbox(tmp_path / "samsung.db"))
-    twice = hand_in(lines(commit(7, time="2026-01-02T00:00:00Z"), commit(7, time="2026-01-02T00:00:00Z")), outbox)
+    take_events(lines(commit()), outbox)
+    (again,) = take_events(lines(commit(sequence="9")), Outbox(tmp_path / "samsung.db"))
+    twice = take_events(lines(commit(7, time="2026-01-02T00:00:00Z"), commit(7, time="2026-01-02T00:00:00Z")), outbox)
 
     assert numbered([again, *twice]) == [(1, True), (2, False), (2, True)]
     assert len(outbox) == 2
@@ -78,8 +78,8 @@ def test_an_event_handed_in_again_keeps_its_number(outbox, tmp_path):
 
 
 def test_another_event_of_the_same_id_is_for_the_ledger_to_refuse_and_the_first_stays_known(outbox):
-    first, other = hand_in(lines(commit(100), commit(200)), outbox)
-    again = hand_in(lines(commit(100), commit(200)), outbox)
+    first, other = take_events(lines(commit(100), commit(200)), outbox)
+    again = take_events(lines(commit(100), commit(200)), outbox)
 
     assert numbered([first, other]) == [(1, False), (2, False)]
     assert numbered(again) == [(1, True), (2, True)]
@@ -105,7 +105,7 @@ def test_another_event_of_the_same_id_is_for_the_ledger_to_refuse_and_the_first_
     ],
 )
 def test_what_the_ledger_could_not_name_is_refused_at_the_door(outbox, line, code, path):
-    refused, good = hand_in(line + b"\n" + lines(commit()), outbox)
+    refused, good = take_events(line + b"\n" + lines(commit()), outbox)
 
     assert refused.refused is not None
     assert (refused.sequence, refused.refused.code, refused.refused.path) == (None, code, path)
@@ -115,14 +115,14 @@ def test_what_the_ledger_could_not_name_is_refused_at_the_door(outbox, line, cod
 
 
 def test_no_entry_is_longer_than_the_ledger_reads(outbox):
-    hand_in(lines(commit(note="x" * (INTAKE_BYTES_MAX - 1000))), outbox)
+    take_events(lines(commit(note="x" * (INTAKE_BYTES_MAX - 1000))), outbox)
 
     assert all(len(entry.body) <= INTAKE_BYTES_MAX for entry in outbox.after(0))
     assert judge(outbox) == [1]
 
 
 def test_an_answer_says_what_became_of_a_line():
-    handed = Handed(3, "an id", 5, duplicate=False, refused=None)
+    handed = IntakeLine(3, "an id", 5, duplicate=False, refused=None)
 
     assert handed.answer(4, {}) == {"line": 3, "id": "an id", "sequence": 5, "status": "pending"}
     assert handed.answer(5, {})["status"] == "recorded"
@@ -153,7 +153,7 @@ def test_whatever_is_handed_in_nothing_is_sent_for_ever(changes, stray):
     outbox = Outbox(":memory:")
     outbox.source = "samsung"
     body = "\n".join(json.dumps(commit() | change) for change in changes) + ("\n\ud800" if stray else "")
-    handed = hand_in(body.encode("utf-8", "surrogatepass"), outbox)
+    handed = take_events(body.encode("utf-8", "surrogatepass"), outbox)
     answers = [each.answer(0, {}) for each in handed]
 
     assert judge(outbox) == [*range(1, outbox.last + 1)]
@@ -164,6 +164,6 @@ def test_whatever_is_handed_in_nothing_is_sent_for_ever(changes, stray):
 def test_a_datacenter_hands_in_what_only_it_may_say(tmp_path):
     opened = Numbering("americas").emit(datetime(2026, 1, 1, tzinfo=UTC), StockOpened(wafers=5, **KEY)).cloud_event()
     outbox = Outbox(tmp_path / "americas.db")
-    hand_in(lines(opened), outbox)
+    take_events(lines(opened), outbox)
 
     assert read_entry(outbox.after(0)[0].body, "americas", "datacenter")[1] == []

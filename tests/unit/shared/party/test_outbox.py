@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.party.outbox import Outbox, Said
+from shared.party.outbox import Outbox, OutboxEntry
 
 
-def entry(first: int, last: int) -> Said:
-    return Said(first, last, f"{first}-{last}".encode())
+def entry(first: int, last: int) -> OutboxEntry:
+    return OutboxEntry(first, last, f"{first}-{last}".encode())
 
 
 @pytest.fixture
@@ -74,12 +74,12 @@ def test_a_full_disk_stores_nothing_and_the_outbox_goes_on_when_there_is_room(ou
     pages = outbox.connection.execute("PRAGMA page_count").fetchone()[0]
     outbox.connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(sqlite3.OperationalError, match="full"):
-        outbox.put([Said(2, 2, b"x" * 100_000)])
+        outbox.put([OutboxEntry(2, 2, b"x" * 100_000)])
 
     assert (outbox.after(0), outbox.last) == ([entry(1, 1)], 1)
 
     outbox.connection.execute("PRAGMA max_page_count = 100000")
-    outbox.put([Said(2, 2, b"x" * 100_000)])
+    outbox.put([OutboxEntry(2, 2, b"x" * 100_000)])
 
     assert outbox.last == 2
 

@@ -1,0 +1,44 @@
+"""The wiring of a party: outbox and intake, and, given a scenario, the simulation of its domain."""
+
+from datetime import date
+from typing import Protocol
+
+from shared.party.party import Party
+from shared.party.settings import PartySettings
+from shared.party.simulation import SimulatedParty, Simulation
+from shared.play.scenario import Scenario, Variant, load_scenario
+from shared.service.service import Service
+from shared.wire.streams import Role
+
+
+class Domain(Protocol):
+    """Makes the simulated party of a source."""
+
+    def __call__(
+        self, scenario: Scenario, source: str, seed: int, start: date, until: date, variant: Variant
+    ) -> SimulatedParty:
+        """Return the party as it is before the first day."""
+
+
+def build_party(role: Role, settings: PartySettings, domain: Domain) -> Service:
+    """Return the service of a party; with a scenario in its settings, the domain simulates it."""
+    service = Service(role, settings)
+    party = Party(service, settings, role)
+    if settings.scenario is not None:
+        scenario = load_scenario(settings.scenario)
+        start = scenario.starts_on
+        others: dict[str, Role] = (
+            dict.fromkeys(scenario.datacenters, "datacenter")
+            if role == "supplier"
+            else dict.fromkeys(scenario.suppliers, "supplier")
+        )
+        Simulation(
+            party,
+            domain(scenario, settings.source, settings.seed, start, settings.until, settings.variant),
+            others,
+            start=start,
+            until=settings.until,
+            lag_days=scenario.play.lag_days,
+            pace_s=settings.pace_s,
+        )
+    return service

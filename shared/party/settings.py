@@ -1,0 +1,23 @@
+"""Settings of a party."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.play.scenario import Variant
+from shared.process.settings import ServiceSettings
+
+
+class PartySettings(ServiceSettings):
+    """Settings that a party reads once, when it starts."""
+
+    source: str = Field(description="the source of its events")
+    outbox_dir: Path = Field(default=Path("data/outbox"), description="the folder of its outbox; keep it")
+    scenario: Path | None = Field(
+        default=None, description="simulate this party of a scenario file; unset: take events over HTTP"
+    )
+    variant: Variant = Field(default="loi_headline", description="the scenario's variant")
+    seed: int = Field(default=2026, description="seed of the simulation's random draws")
+    until: date = Field(default=date(2027, 12, 31), description="the last day to simulate")
+    pace_s: float = Field(default=0, ge=0, description="seconds that a simulated day takes at least")

@@ -1,0 +1,68 @@
+"""Verdicts of the ledger on a party's events: recorded up to a sequence, and the refusals."""
+
+import asyncio
+import time
+from collections import Counter
+
+from shared.party.outbox import Outbox
+from shared.process.log import REFUSALS_SAID_MAX
+from shared.service.entries import Entry
+from shared.service.service import Service
+from shared.wire.postings import Recorded
+from shared.wire.refusal import Refusal
+from shared.wire.streams import recorded_stream
+
+
+class Verdicts:
+    """Reads the verdicts on one source's events, and drops from its outbox the events that have one."""
+
+    def __init__(self, service: Service, outbox: Outbox) -> None:
+        self.service = service
+        self.outbox = outbox
+        self.through = outbox.last - len(outbox)  # each event up to here has its verdict, and is out of the outbox
+        self.advanced_at = time.monotonic()  # when `through` grew last
+        self.refusals: dict[int, Refusal] = {}
+        self.changed = asyncio.Condition()
+        self._logged_through = self.through  # a restart reads all verdicts again, and logs no refusal twice
+        service.reads(recorded_stream(outbox.source), after="0-0")(self._read)
+
+    @property
+    def unrecorded(self) -> int:
+        """The events in the outbox that have no verdict yet."""
+        return self.outbox.last - self.through
+
+    async def _read(self, entries: list[Entry]) -> None:
+        for _, body in entries:
+            verdict = Recorded.model_validate_json(body)
+            if verdict.through > self.outbox.last:
+                raise RuntimeError(
+                    f"the ledger has {verdict.through} events of {self.outbox.source}, its outbox holds"
+                    f" {self.outbox.last}: was the outbox lost, or an old copy put back? Put the newer one back"
+                )
+            if verdict.through > self.through:
+                self.through, self.advanced_at = verdict.through, time.monotonic()
+            self._log_refusals(verdict)
+            for refusal in verdict.refusals:
+                if refusal.sequence is not None:
+                    self.refusals[refusal.sequence] = refusal
+        self.outbox.forget(self.through)
+        self.service.tally.info("verdicts_heard", position=self.through, batches=len(entries))
+        async with self.changed:
+            self.changed.notify_all()
+
+    def _log_refusals(self, verdict: Recorded) -> None:
+        new = [r for r in verdict.refusals if r.sequence is None or r.sequence > self._logged_through]
+        for refusal in new[:REFUSALS_SAID_MAX]:
+            self.service.log.warning(
+                "refusal_heard",
+                sequence=refusal.sequence,
+                id=refusal.id,
+                code=refusal.code,
+                path=refusal.path,
+                reason=refusal.message,
+                position=verdict.through,
+            )
+        more = new[REFUSALS_SAID_MAX:]
+        if more:
+            codes = Counter(refusal.code for refusal in more)
+            self.service.log.warning("refusals_left_out", refused=len(more), codes=codes, position=verdict.through)
