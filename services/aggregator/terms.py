@@ -9,3 +9,6 @@ BASES: tuple[Basis, ...] = get_args(Basis)
 
 LAGS = (0, 28, 56, 91, 182)
 """Days before the due day at which a commit is compared with its receipts: 0, 4, 8, 13 and 26 weeks."""
+
+TOLERANCES = ((0, 0), (7, 5))
+"""Days after the due day, and percent of the wafers: a commit kept in full and on time, and one nearly kept."""

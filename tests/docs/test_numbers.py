@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import fold_lines
 from services.aggregator.fold.queries import sum_stages, window_balance
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.fill_rate import fill_rate
@@ -25,6 +24,7 @@ from shared.wire.events import (
 )
 from shared.wire.postings import Measure
 from testing.fold import Folded, Horizon, fold
+from testing.lines import fold_lines
 from testing.projection import project
 from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables

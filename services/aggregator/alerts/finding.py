@@ -7,6 +7,7 @@ import numpy as np
 
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_planned
 from services.aggregator.fold.series import COMMITTED, SLOTS, Grouping
 from services.aggregator.fold.state import FoldState
@@ -211,7 +212,7 @@ def explain_alert(state: FoldState, alert: Alert) -> Alert:
     events: dict[str, None] = {}
     if alert.code == "short_within":
         product, site = alert.subject
-        causes = state.lines.causes(product, site, alert.detail["first_short_day"])
+        causes = find_causes(state.lines, product, site, alert.detail["first_short_day"])
         events = dict.fromkeys(f"{cause.source}/{cause.event}" for cause in causes)
     elif alert.code == "slip_beyond":
         supplier, product = alert.subject

@@ -14,7 +14,7 @@ import orjson
 
 from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
-from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
 from services.aggregator.kernels.arrays import Index
 from shared.wire.postings import PostingBatch

@@ -2,7 +2,6 @@
 
 import asyncio
 
-from services.aggregator.fold.lines import TOLERANCES
 from services.aggregator.http.pages import Answer, check_name, cut_rows, plan_position_of, position_of, select_keys
 from services.aggregator.http.queries import AskPerformance, AskSites, AskSuppliers, AskTimeline
 from services.aggregator.live.view import LiveView
@@ -16,6 +15,7 @@ from services.aggregator.plan.overviews import (
     timeline_months,
 )
 from services.aggregator.plan.performance import measure_performance
+from services.aggregator.terms import TOLERANCES
 
 
 async def performance(view: LiveView, query: AskPerformance) -> Answer:

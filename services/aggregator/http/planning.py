@@ -110,7 +110,7 @@ def _why(explanation: ShortageExplanation) -> Answer:
             {
                 **_line_event(cause.name, cause.event),
                 "said_by": cause.source,
-                "what": cause.what,
+                "what": cause.change,
                 "wafers": cause.wafers,
             }
             for cause in explanation.causes

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import TOLERANCES, LineBook
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.queries import received_by_day
 from services.aggregator.kernels import planning as planning_kernels
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.plan.checks import RatioColumns, whole_wafers
-from services.aggregator.terms import LAGS
+from services.aggregator.terms import LAGS, TOLERANCES
 
 
 class Slips(NamedTuple):
@@ -73,7 +73,7 @@ def measure_performance(
         columns = (biases.denominator, biases.numerator, slips.wafer_days, slips.greatest, slips.open_wafers)
         judged = [record.due + grace <= through for grace, _ in TOLERANCES]
         found[name] = ProductPerformance(
-            int(record.standing[is_due].sum()),
+            int(record.in_force[is_due].sum()),
             int(of_product[-1]),
             int(record.churned[is_due].sum()),
             [int(record.lines[each].sum()) for each in judged],

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import LineBook, LineDue, ShortageCause
+from services.aggregator.fold.lines.book import LineBook
+from services.aggregator.fold.lines.causes import ShortageCause, find_causes
+from services.aggregator.fold.lines.line import LineDue
 from services.aggregator.fold.queries import supplied_by_day
 from services.aggregator.fold.series import Grouping
 from services.aggregator.plan.pegging import peg
@@ -91,7 +93,7 @@ def explain_shortage(
         for n, order in enumerate(orders)
         if short[n] or any(each.days_late for each in of_order.get(n, ()))
     ]
-    causes = lines.causes(product, site, through)
+    causes = find_causes(lines, product, site, through)
     return ShortageExplanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes), overdrawn)
 
 

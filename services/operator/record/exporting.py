@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import numpy as np
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.queries import sum_moved, sum_moved_beyond
 from services.aggregator.fold.series import SLOTS
 from services.aggregator.terms import PARTS

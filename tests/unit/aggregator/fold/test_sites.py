@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import PhaseStatement, SiteBook
 from shared.play.numbering import Numbering
 from shared.play.scenario import load_scenario

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold import snapshot
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import fold_lines
 from services.aggregator.fold.queries import balance_batch, sum_stages
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
 from services.aggregator.fold.state import FoldState
@@ -20,6 +19,7 @@ from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
 from shared.wire.postings import LINE_EVENTS, Measure
 from testing.fold import rolling
+from testing.lines import fold_lines
 from testing.twins.curves import PARTS, batch_of
 from tests.replay.test_tape import SAID
 from tests.unit.aggregator.fold.test_curves import DAYS, FIRST_DAY, KEY, OTHER, START, fold, logs, watermarks

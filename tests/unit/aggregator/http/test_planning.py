@@ -14,9 +14,9 @@ from services.aggregator.live.view import LiveView
 from shared.wire.events import StockOpened
 from shared.wire.postings import Measure
 from testing.fold import EPOCH, Horizon, fold
+from testing.lines import KEY, Story
 from testing.servers.served import no_past
 from testing.twins.curves import batch_of
-from tests.unit.aggregator.fold.test_lines import KEY, Story
 from tests.unit.aggregator.plan.test_shortage import april, stand_at
 
 APRIL = Horizon(date(2026, 4, 1), 60)

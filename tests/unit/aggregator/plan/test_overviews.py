@@ -19,11 +19,11 @@ from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from shared.wire.events import Event, LotFinished, LotScrapped, LotStarted, PhasePlanned, SiteDeclared, StockOpened
 from shared.wire.postings import Measure
 from testing.fold import EPOCH, Horizon, fold
+from testing.lines import KEY, Story
 from testing.servers.served import no_past
 from testing.simulate import told
 from testing.twins.curves import batch_of
 from testing.twins.ledger import number
-from tests.unit.aggregator.fold.test_lines import KEY, Story
 
 START = 20_089  # 2025-01-01
 HBM, DDR = ("HBM4-12H", "unallocated", "samsung"), ("DDR5-32G", "unallocated", "samsung")

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.fold.lines import LAGS, TOLERANCES
 from services.aggregator.plan.checks import WAFERS_SUM_MAX
 from services.aggregator.plan.performance import LagPerformance, ProductPerformance, bias, measure_performance, slip
+from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
+from testing.lines import Story, lines_published
 from testing.twins.ledger import number, sum_up
-from tests.unit.aggregator.fold.test_lines import Story, about_lines, postponed, statements, told
+from testing.twins.lines import postponed, statements
+from tests.unit.aggregator.fold.lines.test_book import about_lines
 from tests.unit.aggregator.plan.test_shortage import april, stand_at
 from tests.unit.ledger.books.test_posting import HORIZON, START, thorough
 
@@ -251,7 +253,7 @@ def test_nothing_is_told_of_what_was_never_committed(story):
 def test_nothing_is_judged_before_there_is_a_complete_day(story):
     story.commit(1, 100, 2)
     folded = fold(story.log, horizon=Horizon(date(2026, 4, 1), 60))
-    of = measure_performance(folded.curves, told(folded), "samsung")["HBM4-12H"]
+    of = measure_performance(folded.curves, lines_published(folded), "samsung")["HBM4-12H"]
 
     assert folded.curves.complete_through is None
     assert (of.committed, of.lines, of.lags[0].committed) == (0, [0, 0], 0)

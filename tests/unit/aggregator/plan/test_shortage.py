@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines import LineBook
+from services.aggregator.fold.lines.book import LineBook
+from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.queries import supplied_by_day
 from services.aggregator.plan.shortage import (
     CAUSES_MAX,
@@ -21,10 +22,11 @@ from services.aggregator.plan.shortage import (
 )
 from shared.wire.events import FIRMNESS, StockCounted, StockOpened, StockTransferred
 from testing.fold import EPOCH, Folded, Horizon, fold
+from testing.lines import KEY, Story, lines_published
 from testing.projection import project
 from testing.twins.curves import batch_of
 from testing.twins.ledger import number
-from tests.unit.aggregator.fold.test_lines import GROUPS, KEY, Story, told
+from tests.unit.aggregator.fold.lines.test_book import GROUPS
 from tests.unit.ledger.books.test_posting import HORIZON, START, logs, thorough
 
 ABILENE = ("HBM4-12H", "abilene")
@@ -36,7 +38,7 @@ def stand_at(folded: Folded, today: int) -> tuple[Curves, LineBook]:
     """The state when all sources have said what they know of the days before today."""
     curves, sources = folded.curves, {"samsung", *folded.curves.sources}
     curves.add(batch_of(curves.position + 1, [], dict.fromkeys(sources, today - 1), epoch=EPOCH))
-    return curves, told(folded)
+    return curves, lines_published(folded)
 
 
 def projected(curves: Curves, firmness: Any, past_due: bool, group: tuple[str, str]) -> Any:
@@ -103,7 +105,7 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
     assert meant.pop(None, 0) <= max(0, brought)
     assert all(wafers <= supplies[name].wafers for name, wafers in meant.items())
     assert behind.overdue == [supply for supply in lines.supplies_of(*group, firmness) if supply.day < today]
-    assert behind.causes == lines.causes(*group, LATE)
+    assert behind.causes == find_causes(lines, *group, LATE)
 
 
 # ---------------------------------------------------------------- worked cases

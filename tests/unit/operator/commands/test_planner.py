@@ -12,7 +12,7 @@ from services.operator.cli import app
 from shared.wire.days import microseconds
 from shared.wire.events import PhasePlanned, SiteDeclared, SourceAdvanced, StockOpened, StockTransferred
 from testing.fold import fold
-from tests.unit.aggregator.fold.test_lines import KEY, Story
+from testing.lines import KEY, Story
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from services.aggregator.fold.lines import fold_lines
 from services.ledger.store.store import Store, open_store
 from services.operator.cli import app
 from services.operator.record import exporting, taping
@@ -47,6 +46,7 @@ from shared.wire.events import (
 )
 from shared.wire.postings import STAGES
 from testing.fold import Folded, cells_of, fold, fresh_store
+from testing.lines import fold_lines
 from testing.simulate import simulate
 from tests.unit.ledger.books.test_posting import logs
 

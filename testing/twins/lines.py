@@ -1,0 +1,71 @@
+"""The naive twin of the lines: what a log says of each, too plain to be wrong."""
+
+from collections import defaultdict
+from datetime import date, timedelta
+from typing import Any
+
+from shared.wire.events import (
+    Event,
+    EventReversed,
+    ShipmentDispatched,
+    ShipmentReceived,
+    ShipmentRevised,
+    SupplyCommitted,
+)
+from testing.twins.ledger import in_force
+
+
+def live(log: list[Event]) -> list[Event]:
+    undone = {(event.source, event.data.reversed) for event in log if isinstance(event.data, EventReversed)}
+    return [event for event in log if (event.source, event.id) not in undone]
+
+
+def statements(log: list[Event], kind: type = SupplyCommitted) -> dict[Any, list[Event]]:
+    """What was said of each line, the one in force last."""
+    of_line: dict[Any, list[Event]] = defaultdict(list)
+    for event in sorted(live(log), key=lambda e: (getattr(e.data, "revision", 0), e.id)):
+        if isinstance(event.data, kind):
+            of_line[event.source, event.data.line].append(event)
+    return of_line
+
+
+def in_order_of_dispatch(log: list[Event]) -> list[Any]:
+    sent = [event for event in live(log) if isinstance(event.data, ShipmentDispatched)]
+    return sorted(sent, key=lambda e: (e.time.date(), e.data.eta, e.data.site, e.id))
+
+
+def by_then(data: Any, group: tuple[str, str], through: date) -> bool:
+    return bool((data.product, data.site) == group and data.due <= through)
+
+
+def missing_of(name: Any, log: list[Event], commits: Any, group: tuple[str, str], through: date) -> int:
+    """What of a shipment was to be there by a day, less what was received or is to be there by it."""
+    owner, product, shipment = name[0], name[1].removeprefix("shipment/"), name[2]
+    own = [e for e in live(log) if getattr(e.data, "shipment", "") == shipment and e.data.product == product]
+    sent = [e for e in in_order_of_dispatch(own) if e.source == owner]
+    first = sent[0].data
+    missing = 0
+    for event in sent:
+        said_of_line = commits.get((owner, event.data.commit))
+        promised = said_of_line[-1].data if said_of_line else first.model_copy(update={"due": first.eta})
+        due = getattr(promised, "due", first.eta)
+        missing += event.data.wafers * ((promised.product, promised.site) == group and due <= through)
+    revised = in_force(live(log), ShipmentRevised, "shipment").get((owner, product, shipment))
+    plan = first if revised is None else revised.data
+    ends = [e for e in own if getattr(e.data, "owner", "") == owner]
+    gone = sum(e.data.wafers + getattr(e.data, "wafers_damaged", 0) for e in ends)
+    if (product, plan.site) == group and plan.eta <= through:
+        missing -= max(0, sum(e.data.wafers for e in sent) - gone)
+    return missing - sum(
+        e.data.wafers
+        for e in ends
+        if isinstance(e.data, ShipmentReceived) and (product, e.data.site) == group and e.time.date() <= through
+    )
+
+
+def postponed(event: Event, days: int) -> Event:
+    if not isinstance(event.data, SupplyCommitted):
+        return event
+    return event.model_copy(
+        update={"data": event.data.model_copy(update={"due": event.data.due + timedelta(days=days)})}
+    )

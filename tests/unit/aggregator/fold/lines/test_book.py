@@ -1,0 +1,276 @@
+"""The book of lines against its naive twin and the curves, and worked cases of commit records."""
+
+from collections import Counter, defaultdict
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines.book import LineBook
+from services.aggregator.fold.lines.causes import find_causes
+from services.aggregator.fold.lines.facts import FORECAST
+from services.aggregator.fold.queries import planned_by_day
+from services.aggregator.fold.series import OPEN
+from services.aggregator.terms import LAGS, TOLERANCES
+from shared.wire.days import day_number
+from shared.wire.events import FIRMNESS, ShipmentReceived
+from shared.wire.postings import Measure
+from testing.fold import Horizon, fold
+from testing.lines import Story, bodies_of, demands, lines_of, lines_published, supplies
+from testing.twins.lines import in_order_of_dispatch, live, postponed, statements
+from tests.replay.test_tape import SAID
+from tests.unit.ledger.books.test_posting import HORIZON, START, logs, quick, thorough
+
+LINED = ("plans", "shipments")
+GROUPS = [(product, site) for product in ("HBM4-12H", "DDR5-16G") for site in ("abilene", "narvik")]
+about_lines = logs(themes=LINED)
+
+
+def everything(lines: LineBook) -> list[Any]:
+    """All that lines are asked for."""
+    columns = [supplies(lines, firmness) for firmness in FIRMNESS] + [demands(lines), demands(lines, FORECAST)]
+    listed = [[part.tolist() if hasattr(part, "tolist") else part for part in each] for each in columns]
+    causes = [find_causes(lines, *group, day_number(START) + day) for group in GROUPS for day in range(0, 9, 2)]
+    return [lines.digest(), listed, records(lines), causes]
+
+
+def records(lines: LineBook) -> dict[tuple[Any, int], list[int]]:
+    """What is recorded of commits: by supplier and product, and due day: a number a lag, then the others in order."""
+    return {
+        ((supplier, product), due): [*record.committed[:, n].tolist(), int(record.in_force[n]), int(record.churned[n]),
+                                     int(record.lines[n]), *record.kept[:, n].tolist()]
+        for supplier in lines.suppliers()
+        for product, record in lines.record(supplier).items()
+        for n, due in enumerate(record.due.tolist())
+    }  # fmt: skip
+
+
+def column(lines: LineBook, place: int) -> dict[tuple[Any, int], int]:
+    return {cell: columns[place] for cell, columns in records(lines).items() if columns[place]}
+
+
+IN_FORCE, CHURNED, DUE_LINES, KEPT, NEARLY_KEPT = range(len(LAGS), len(LAGS) + 5)
+
+
+# ---------------------------------------------------------------- whatever is said
+
+
+@thorough
+@given(about_lines, st.randoms(use_true_random=False), st.lists(st.integers(0, 30), max_size=5))
+def test_neither_order_nor_batches_nor_repetition_alter_anything(log, random, cuts):
+    shuffled = random.sample(log, len(log)) + random.sample(log, len(log) // 4)
+    edges = [0, *sorted(cuts), len(shuffled)]
+    parts = [shuffled[a:b] for a, b in pairwise(edges)]
+
+    assert everything(lines_of(*parts)) == everything(lines_of(log))
+
+
+@quick
+@given(about_lines, st.integers(0, 30))
+def test_lines_that_are_read_again_are_the_same_and_go_on_the_same(log, cut):
+    again = LineBook.read(orjson.loads(orjson.dumps(lines_of(log[:cut]).state())))
+
+    assert everything(again) == everything(lines_of(log[:cut]))
+    again.add(bodies_of(log[cut:]))
+    assert everything(again) == everything(lines_of(log))
+
+
+# ---------------------------------------------------------------- the curves
+
+
+def plans_of(curves: Curves) -> dict[tuple[Any, ...], int]:
+    """The wafers of each plan that lines have, too, by measure, product, site, supplier and row."""
+    grouping = curves.group(("product", "site", "supplier"))
+    found = {}
+    for measure in (*OPEN, Measure.TRANSIT_DUE, Measure.REQUIRED, Measure.FORECAST):
+        daily = planned_by_day(curves, grouping, [measure])
+        for group, row in zip(*daily.nonzero(), strict=True):
+            found[(measure, *grouping.labels[group], int(row))] = int(daily[group, row])
+    return found
+
+
+def lined_plans(lines: LineBook, curves: Curves) -> dict[tuple[Any, ...], int]:
+    measures = {rank: OPEN[-rank] for rank in range(1, 6)} | {0: Measure.TRANSIT_DUE}
+    found: Counter[tuple[Any, ...]] = Counter()
+    for columns, fixed in (
+        (supplies(lines), None), (demands(lines), Measure.REQUIRED), (demands(lines, FORECAST), Measure.FORECAST)
+    ):  # fmt: skip
+        rows = curves.rows_of(columns.day).tolist()
+        for group, row, wafers, rank, supplier in zip(
+            columns.group, rows, columns.wafers.tolist(), columns.rank, columns.suppliers, strict=True
+        ):
+            found[(fixed or measures[rank], *columns.groups[group], supplier, row)] += wafers
+    return dict(found)
+
+
+@thorough
+@given(about_lines, st.integers(1, 9))
+def test_what_stands_of_all_lines_is_what_is_planned(log, size):
+    folded = fold(log, horizon=HORIZON, batches=size)
+
+    assert lined_plans(lines_published(folded), folded.curves) == plans_of(folded.curves)
+
+
+def test_what_stands_of_the_tape_is_what_is_planned_all_along():
+    """At its end little is still to come: it is compared on the way, too."""
+    horizon = Horizon(date(2026, 1, 1), 1461)
+    curves, lines, seen = Curves(*horizon), LineBook(), Counter[Measure]()
+    for n, stored in enumerate(fold(SAID, horizon=horizon).store.told_batches(0, 1_000_000), start=1):
+        curves.add(stored.postings)
+        lines.add(stored.postings.said)
+        if n % 50 == 0:
+            planned = plans_of(curves)
+            seen.update(measure for measure, *_ in planned)
+            assert lined_plans(lines, curves) == planned
+
+    assert lined_plans(lines, curves) == plans_of(curves)
+    assert seen.keys() >= {*OPEN, Measure.TRANSIT_DUE, Measure.REQUIRED, Measure.FORECAST}
+    assert everything(LineBook.read(orjson.loads(orjson.dumps(lines.state())))) == everything(lines)
+
+
+# ---------------------------------------------------------------- the naive twin
+
+
+@quick
+@given(about_lines, st.sampled_from(LAGS), st.integers(0, 30))
+def test_what_was_committed_at_a_lag_is_what_was_in_force_then(log, lag, later):
+    """The days of a log are few: commits are due later, so that the lag meets them."""
+    log = [postponed(event, later) for event in log]
+    expected: Counter[Any] = Counter()
+    for said_of_line in statements(log).values():
+        for due in {event.data.due for event in said_of_line}:
+            known = [event for event in said_of_line if event.time.date() <= due - timedelta(days=lag)]
+            if known and known[-1].data.due == due:
+                data = known[-1].data
+                expected[(data.supplier, data.product), day_number(due)] += data.wafers
+
+    assert column(lines_of(log), LAGS.index(lag)) == {cell: n for cell, n in expected.items() if n}
+
+
+@quick
+@given(about_lines)
+def test_churn_is_what_statements_differ_from_the_ones_before(log):
+    changed: Counter[Any] = Counter()
+    standing: Counter[Any] = Counter()
+    for said_of_line in statements(log).values():
+        said, now = [event.data for event in said_of_line], said_of_line[-1].data
+        cell = (now.supplier, now.product), day_number(now.due)
+        standing[cell] += now.wafers
+        for a, b in pairwise(said):
+            changed[cell] += abs(b.wafers - a.wafers) if a.due == b.due else max(a.wafers, b.wafers)
+
+    assert column(lines_of(log), CHURNED) == {cell: n for cell, n in changed.items() if n}
+    assert column(lines_of(log), IN_FORCE) == {cell: n for cell, n in standing.items() if n}
+
+
+@quick
+@given(about_lines)
+def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
+    sent, came = defaultdict(list), defaultdict(list)
+    for event in in_order_of_dispatch(log):
+        sent[event.source, event.data.product, event.data.shipment] += [event.data.commit] * event.data.wafers
+    for event in sorted(live(log), key=lambda e: (e.time.date(), e.source, e.id)):
+        if isinstance(event.data, ShipmentReceived):
+            data = event.data
+            came[data.owner, data.product, data.shipment] += [day_number(event.time.date())] * data.wafers
+    expected: Counter[Any] = Counter()
+    for (owner, *shipment), commits in sent.items():
+        days = came[(owner, *shipment)]
+        for n, day in enumerate(days):
+            expected[owner, commits[min(n, len(commits) - 1)], day] += 1
+
+    lines = lines_of(log)
+    receipts = {
+        (owner, line, day): wafers
+        for (owner, kind, line), plan in lines.plans.items()
+        for day, wafers in plan.receipts.items()
+        if kind == "supply.committed"
+    }
+    assert receipts == {cell: n for cell, n in expected.items() if cell[1] is not None}
+
+    due, kept = Counter[Any](), [Counter[Any](), Counter[Any]()]
+    for (source, line), said_of_line in statements(log).items():
+        now = said_of_line[-1].data
+        cell = (now.supplier, now.product), day_number(now.due)
+        due[cell] += now.wafers > 0
+        for place, (days, percent) in enumerate(TOLERANCES):
+            in_time = range(-(10**6), day_number(now.due) + days + 1)
+            got = sum(n for (*commit, day), n in expected.items() if commit == [source, line] and day in in_time)
+            kept[place][cell] += now.wafers > 0 and got >= now.wafers * (100 - percent) / 100
+    assert column(lines, DUE_LINES) == {cell: n for cell, n in due.items() if n}
+    assert [column(lines, KEPT), column(lines, NEARLY_KEPT)] == [{c: n for c, n in k.items() if n} for k in kept]
+
+
+# ---------------------------------------------------------------- worked cases
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def test_a_commit_counts_at_each_lag_as_it_stood_then(story):
+    story.commit(1, 100, 29)  # 28 days before
+    story.commit(20, 70, 29, 1)
+    lines = lines_of(story.log)
+    due = day_number(date(2026, 4, 29))
+
+    record = lines.record("samsung")["HBM4-12H"]
+    assert (record.due.tolist(), record.churned.tolist(), record.in_force.tolist()) == ([due], [30], [70])
+    assert record.committed.tolist() == [[70], [100], [0], [0], [0]]
+
+
+def test_columns_go_by_group_day_rank_and_name(story):
+    story.commit(1, 100, 10)
+    sent = story.send(2, 40, 10, "c")
+    order = story.order(1, 60, 12)
+    supply, demand = supplies(lines_of(story.log)), demands(lines_of(story.log))
+
+    assert (supply.groups, supply.group.tolist()) == ([("HBM4-12H", "abilene")], [0, 0])
+    assert (supply.wafers.tolist(), supply.rank.tolist()) == ([40, 60], [0, 2])  # 2: firm
+    assert supply.events[0] == sent.id
+    assert supply.names[1] == ("samsung", "supply.committed", "c")
+    assert supplies(lines_of(story.log), "immediate").wafers.tolist() == [40]
+    assert (demand.wafers.tolist(), demand.rank.tolist(), demand.events) == ([60], [2], [order.id])
+
+
+def test_no_lines_have_columns_of_no_rows():
+    assert everything(LineBook())[1] == [[[], [], [], [], [], [], [], []]] * 7
+
+
+def test_two_shipments_of_a_commit_are_counted_with_what_came_of_them(story):
+    story.commit(1, 100, 10)
+    story.send(2, 40, 10, "c")
+    story.send(3, 20, 10, "c")
+    story.receive(10, 38, damaged=2)
+    story.receive(12, 20)
+
+    plan = lines_of(story.log).plans["samsung", "supply.committed", "c"]
+    first = day_number(date(2026, 4, 10))
+    assert (plan.dispatched, plan.receipts) == (60, {first: 38, first + 2: 20})
+
+
+@pytest.mark.parametrize(
+    ("day", "wafers", "kept"),
+    [(10, 100, [1, 1]), (11, 100, [0, 1]), (17, 95, [0, 1]), (17, 94, [0, 0]), (18, 100, [0, 0])],
+)
+def test_a_commit_is_kept_when_all_came_in_time_and_nearly_kept_when_most_came_soon_after(story, day, wafers, kept):
+    story.commit(1, 100, 10)
+    story.send(2, 100, 10, "c")
+    story.receive(day, wafers)
+
+    record = lines_of(story.log).record("samsung")["HBM4-12H"]
+    assert (record.lines.tolist(), record.kept[:, 0].tolist()) == ([1], kept)
+
+
+def test_a_commit_that_was_withdrawn_is_not_due(story):
+    story.commit(1, 100, 10)
+    story.commit(2, 0, 10, 1)
+
+    record = lines_of(story.log).record("samsung")["HBM4-12H"]
+    assert (record.lines.tolist(), record.kept.tolist(), record.churned.tolist()) == ([0], [[0], [0]], [100])
