@@ -26,7 +26,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.snapshot import decode, encode
 from services.aggregator.fold.state import FoldState
 from services.aggregator.live.snapshots import SnapshotFile
-from services.operator.record.rebuilding import rebuild_export
+from services.operator.record.rebuild import rebuild_export
 from shared.service.service import calm_collector
 from shared.wire.catalog import digest
 from shared.wire.postings import Measure

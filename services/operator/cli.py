@@ -1,11 +1,13 @@
-"""The command line: all commands, by what they are for; each is a function that asks somebody else to do it."""
+"""The command line `waferline`: all commands, by panel of its help.
+
+A command imports the modules that it runs inside its function, so that --help and each query start quickly.
+"""
 
 from collections.abc import Callable
 
 import typer
 
-from services.operator.commands import planner, record, stack
-from services.operator.logs.logs import logs_command
+from services.operator.commands import logs, planner, proof, record, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,18 +16,18 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
-    "What a planner asks": [
+    "Planning": [
         planner.programme, planner.months, planner.sites, planner.site, planner.suppliers, planner.shortages,
         planner.alerts, planner.balances, planner.cover, planner.atp, planner.performance,
     ],
-    "The record, and its proof": [
-        record.event, record.trace, record.verify, record.checkpoint, record.record, record.replay, record.export,
+    "Record and proof": [
+        proof.event, proof.trace, proof.verify, proof.checkpoint, record.record, record.replay, record.export,
         record.rebuild, record.rolling,
     ],
-    "The stack": [
-        stack.demo, stack.up, stack.status, logs_command, stack.publish, stack.report, stack.secrets, stack.schemas,
+    "Stack": [
+        stack.demo, stack.up, stack.status, logs.logs, stack.publish, stack.report, stack.secrets, stack.schemas,
     ],
 }  # fmt: skip
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
-        app.command(_command.__name__.removesuffix("_command"), rich_help_panel=_panel)(_command)
+        app.command(_command.__name__, rich_help_panel=_panel)(_command)

@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from services.operator.ask.asking import ask
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.ask.client import ask
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from tests.browser.chromium import find_chromium
 from tests.e2e.test_stack import is_played, wait_until
 
@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack in which the programme was played to the end of August 2026."""
     folder = tmp_path_factory.mktemp("browser")
-    with started(Stack(folder, Play(until=UNTIL))) as stack:
+    with started(Stack(folder, ScenarioRun(until=UNTIL))) as stack:
         wait_until("the programme is played", lambda: is_played(stack, UNTIL), within_s=180)
         state = ask(folder, "aggregator", "/state")
         wait_until("planned", lambda: ask(folder, "aggregator", "/shortages")["position"] == state["position"])

@@ -8,8 +8,8 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from services.operator.ask.asking import ask
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.ask.client import ask
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from tests.browser.chromium import find_chromium
 from tests.e2e.test_stack import is_played, wait_until
 
@@ -33,7 +33,7 @@ def main() -> int:
     """Play the programme to the end of August 2026, and take a picture of each view."""
     to = Path("docs/pictures")
     to.mkdir(exist_ok=True)
-    with TemporaryDirectory() as folder, started(Stack(Path(folder), Play(until=UNTIL))) as stack:
+    with TemporaryDirectory() as folder, started(Stack(Path(folder), ScenarioRun(until=UNTIL))) as stack:
         print(f"The programme is played to {UNTIL} ...", file=sys.stderr)
         wait_until("the programme is played", lambda: is_played(stack, UNTIL), within_s=300)
         position = ask(stack.folder, "aggregator", "/state")["position"]

@@ -24,7 +24,7 @@ from services.aggregator.live.view import LiveView
 from services.console.http.pages import routes
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
-from services.operator.ask.asking import ask
+from services.operator.ask.client import ask
 from services.operator.stack.stack import Stack, started
 from shared.http.access import READ, ScopedRoute
 from shared.http.peers import NOBODY

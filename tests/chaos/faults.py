@@ -274,7 +274,7 @@ def _restart_all(rig: Rig, redis_url: str) -> None:
 
 def fill_disk(rig: Rig, chance: random.Random, kills: int) -> Tried:
     """Have the ledger's store on a file system of 24 MB, and fill it."""
-    small, path = rig.folder / "small", rig.stack.ledger_path
+    small, path = rig.folder / "small", rig.stack.files.ledger_store
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(small)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:

@@ -14,7 +14,8 @@ from pathlib import Path
 import orjson
 
 from services.ledger.store.store import open_store
-from services.operator.record.proof import contradicted, kept_checkpoints, verify
+from services.operator.record.checkpoints import find_contradiction, kept_checkpoints
+from services.operator.record.proof import verify
 from testing.forging import seal_again
 from tests.chaos.faults import Fault, Tried, _is_recorded
 from tests.chaos.rig import Broken, Rig, wait
@@ -48,7 +49,7 @@ def say_again(rig: Rig, chance: random.Random, kills: int) -> Tried:
 
 def _counted(rig: Rig, source: str) -> Counter[str]:
     """Return how many duplicates and conflicts of a source the ledger has met, by its store: it outlives a restart."""
-    with closing(open_store(rig.stack.ledger_path, read_only=True)) as store:
+    with closing(open_store(rig.stack.files.ledger_store, read_only=True)) as store:
         counted = Counter(
             {"duplicates": sum(b.header.duplicates for b in store.batches() if b.header.source == source)}
         )
@@ -113,7 +114,7 @@ def tamper(rig: Rig, chance: random.Random, kills: int) -> Tried:
     rig.settle()
     rig.end("ledger")  # which signs a last checkpoint
     kept, found = rig.folder / "kept.db", Counter[str]()
-    shutil.copy(rig.stack.ledger_path, kept)
+    shutil.copy(rig.stack.files.ledger_store, kept)
     rig.start("ledger")
     checkpoints = kept_checkpoints(rig.folder, None, None)
     for name, alter in ALTERATIONS.items():
@@ -129,7 +130,7 @@ def tamper(rig: Rig, chance: random.Random, kills: int) -> Tried:
                 store.commit()
             with closing(open_store(altered, read_only=True)) as store_:
                 wrong = verify(store_).wrong
-                signed = next((w for c in checkpoints if (w := contradicted(store_, c))), None)
+                signed = next((w for c in checkpoints if (w := find_contradiction(store_, c))), None)
             if wrong is None and signed is None:
                 raise Broken(f"{name} was not found: seed {rig.seed}, {name} {n}, {altered}")
             if alter in (_edit, _delete, _swap) and f"batch {place}:" not in str(wrong):
@@ -152,7 +153,7 @@ def tamper(rig: Rig, chance: random.Random, kills: int) -> Tried:
 
 def put_back(rig: Rig, chance: random.Random, kills: int) -> Tried:
     """Put an older copy of the store back, and see the ledger refuse it; then the newer one, and it goes on."""
-    times, path = max(1, kills // 20), rig.stack.ledger_path
+    times, path = max(1, kills // 20), rig.stack.files.ledger_store
     old, newer = rig.folder / "old.db", rig.folder / "newer.db"
     for n in range(times):
         rig.end("ledger")

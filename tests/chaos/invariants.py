@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from services.operator.record.at_rest import fold as fold_store
-from services.operator.record.at_rest import open_store
+from services.operator.record.curves import fold as fold_store
+from services.operator.record.store import open_store
 from shared.wire.postings import STAGES, Measure
 from testing.fold import Cell, cells_of, fold
 from tests.chaos.rig import ROOT, Rig, wait

@@ -18,7 +18,8 @@ import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
-from services.operator.stack.stack import Stack, _free_ports, redis_command
+from services.operator.stack.redis_server import free_ports, redis_command
+from services.operator.stack.stack import Stack
 from shared.wire.events import Event
 from shared.wire.streams import DATA, Role, party_stream
 from tests.chaos.load import Load, speak
@@ -52,7 +53,7 @@ class RedisServer:
         self.folder = folder
         self.executable = executable  # none: the one that comes with pip
         folder.mkdir(parents=True)
-        [self.port] = _free_ports(1)
+        [self.port] = free_ports(1)
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.options: tuple[str, ...] = ()  # more of them, for the next start
         self.environment: dict[str, str] = {}
@@ -114,14 +115,14 @@ class _Stack(Stack):
     def services(self) -> list[str]:
         return ["ledger", "aggregator", *(f"{role}-{source}" for source, role in DOORS.items())]
 
-    def _start(self, name: str) -> None:
+    def start_service(self, name: str) -> None:
         module, _, source = name.partition("-")
         otherwise = self.otherwise.get(name, {})
         patched = any(key.startswith("CHAOS_") for key in otherwise)
-        with self._log_path(name).open("ab") as log:
+        with self.files.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.failpoints" if patched else f"services.{module}"],
-                env=os.environ | self._environment(name, source) | {"CHAOS_SERVICE": module} | otherwise,
+                env=os.environ | self.environment(name, source) | {"CHAOS_SERVICE": module} | otherwise,
                 cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -194,8 +195,8 @@ class Rig:
         """Start a service, and have the platform look after it."""
         with self.lock:
             if name not in self.stack.ports:
-                [self.stack.ports[name]] = _free_ports(1)
-            self.stack._start(name)
+                [self.stack.ports[name]] = free_ports(1)
+            self.stack.start_service(name)
             self._started_at[name] = time.monotonic()
             self.starts[name] += 1
             self.held.discard(name)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.ledger.store.store import Store
-from services.operator.record.at_rest import fold as fold_store
+from services.operator.record.curves import fold as fold_store
 from services.operator.record.proof import verify
 from testing.fold import Folded, fold
 from testing.twins.ledger import sum_up

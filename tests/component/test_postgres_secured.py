@@ -12,7 +12,7 @@ import pytest
 
 from services.ledger.app import LedgerSettings
 from services.ledger.store.store import open_store
-from services.operator.stack.provisioning import provision
+from services.operator.stack.deployment_secrets import provision
 from shared.process.credentials import CredentialsError
 from testing.servers.postgres import Server
 from testing.servers.redis import ROOT, free_port

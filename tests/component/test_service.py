@@ -184,4 +184,4 @@ def test_entry_ids_sort_as_numbers() -> None:
 
 
 def test_the_folder_of_a_stack_is_where_its_data_lies(tmp_path: Path) -> None:
-    assert Stack(tmp_path / "a" / ".." / "b").ledger_path == tmp_path / "b" / "ledger.db"
+    assert Stack(tmp_path / "a" / ".." / "b").files.ledger_store == tmp_path / "b" / "ledger.db"

@@ -19,7 +19,7 @@ from services.ledger.store.store import open_store
 from services.operator.contracts.documents import PROOF_PAGE
 from services.operator.contracts.examples import example_events
 from services.operator.contracts.layouts_table import proof_page
-from services.operator.record.exporting import export
+from services.operator.record.exports import export
 from shared.wire.batch import EventBatch, Row
 from shared.wire.days import microseconds
 from shared.wire.events import canonical

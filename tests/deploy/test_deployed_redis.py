@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from services.operator.stack.stack import redis_command
+from services.operator.stack.redis_server import redis_command
 
 CONFIG = Path(__file__).parents[2] / "deploy/redis.conf"
 _OF_THE_PLACE = {"port", "bind", "dir"}

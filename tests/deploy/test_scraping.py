@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from tests.deploy.watched import PROMETHEUS, dashboard_queries, rules
 
 EMPTY_WHERE_ALL_IS_WELL = ("> 0", "ALERTS")
@@ -48,7 +48,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed: apt-get install prometheus, and a real one scrapes a real stack")
     folder = tmp_path_factory.mktemp("scraped")
-    with started(Stack(folder / "stack", Play(until=date(2026, 12, 31), pace_s=0.2))) as stack:
+    with started(Stack(folder / "stack", ScenarioRun(until=date(2026, 12, 31), pace_s=0.2))) as stack:
         port = free_port()
         command = [
             "prometheus", f"--config.file={settings_for(stack, folder)}", f"--storage.tsdb.path={folder / 'tsdb'}",

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.ask.asking import ask
-from services.operator.record.taping import settle
+from services.operator.ask.client import ask
+from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.alerts import AlertBatch

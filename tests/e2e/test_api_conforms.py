@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.operator.ask.asking import ask
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.ask.client import ask
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.http.access import digest_of
 from shared.wire.days import day_number
 from tests.e2e.test_stack import PARTIES, wait_until
@@ -49,7 +49,7 @@ def test_the_api_is_as_it_is_described(folder: Path, redis_url: str, token: str,
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(SETTINGS)
 
-    with started(Stack(folder, Play(until=UNTIL), redis_url=redis_url)) as stack:
+    with started(Stack(folder, ScenarioRun(until=UNTIL), redis_url=redis_url)) as stack:
         wait_until("the programme is played", lambda: is_played(folder), within_s=120)
         for service, of_it in {"aggregator": 10, "ledger": 8}.items():
             url = stack.url(service) + "/openapi.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.operator.stack.finding import running
+from services.operator.stack.folder import read_facts
 
 COMMAND = [sys.executable, "-m", "services.operator"]
 
@@ -43,7 +43,7 @@ def test_the_demo_ends_by_itself_with_the_same_state_hash_each_time(tmp_path: Pa
         "chain head",
     ):
         assert part in runs[0].stdout
-    assert running(tmp_path / "demo") is None
+    assert read_facts(tmp_path / "demo") is None
 
 
 def test_what_the_demo_left_can_be_asked_and_proved(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_stack_that_is_up_stops_cleanly_when_it_is_asked_to(tmp_path: Path, nu
     data = tmp_path / "up"
     up = subprocess.Popen([*COMMAND, "up", "--data", str(data)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 60
-    while (facts := running(data)) is None or run("status", "--data", str(data)).returncode != 0:
+    while (facts := read_facts(data)) is None or run("status", "--data", str(data)).returncode != 0:
         assert time.monotonic() < deadline, "the stack is not up within a minute"
         time.sleep(0.1)
 

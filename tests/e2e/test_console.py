@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.operator.ask.asking import ask
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.ask.client import ask
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.events import LotStarted, SourceAdvanced
 from tests.e2e.test_stack import is_played, wait_until
@@ -51,7 +51,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("console")
-    with started(Stack(folder, Play(until=UNTIL))) as stack:
+    with started(Stack(folder, ScenarioRun(until=UNTIL))) as stack:
         wait_until("the programme is played", lambda: is_played(stack, UNTIL))
         # the plan is worked out beside the fold
         state = ask(folder, "aggregator", "/state")

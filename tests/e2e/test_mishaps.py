@@ -15,10 +15,12 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.ask.asking import ask
-from services.operator.record.at_rest import fold, open_store
-from services.operator.stack.finding import StackError, running
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.ask.client import ask
+from services.operator.record.curves import fold
+from services.operator.record.store import open_store
+from services.operator.stack.errors import StackError
+from services.operator.stack.folder import read_facts
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.events import LotStarted, SourceAdvanced
 from shared.wire.streams import DATA, POSTINGS, party_stream
@@ -72,12 +74,12 @@ def test_a_second_stack_on_a_folder_is_refused_and_the_first_one_goes_on(folder:
         done = subprocess.run(demo, capture_output=True, text=True, check=False)
 
         assert (done.returncode, "is running in" in done.stderr) == (1, True)
-        assert running(folder) is not None
+        assert read_facts(folder) is not None
         assert set(hand_in(stack, Numbering("samsung"), 2)) == {"recorded"}
 
 
 def test_a_stack_in_full_play_stops_in_time(folder: Path, redis_url: str) -> None:
-    with started(Stack(folder, Play(until=date(2027, 12, 31)), redis_url=redis_url)) as stack:
+    with started(Stack(folder, ScenarioRun(until=date(2027, 12, 31)), redis_url=redis_url)) as stack:
         until("it plays", lambda: httpx.get(stack.url("ledger") + "/head").json()["events"] > 1000)
         processes = list(stack.processes.values())
         began = time.monotonic()

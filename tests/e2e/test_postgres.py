@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from services.ledger.store.store import open_store
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.batch import Row
 from shared.wire.events import Event
@@ -76,7 +76,7 @@ def test_a_ledger_on_postgresql_loses_and_doubles_nothing_whatever_is_killed(
     folder: Path, redis_url: str, own_postgres: Server, expected: list[Spoken]
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311
-    stack = Stack(folder, Play(until=UNTIL, seed=SEED, pace_s=0.2), redis_url=redis_url, store=own_postgres.url)
+    stack = Stack(folder, ScenarioRun(until=UNTIL, seed=SEED, pace_s=0.2), redis_url=redis_url, store=own_postgres.url)
     mishaps = [lambda: stack.kill("ledger"), lambda: kill_backend(own_postgres), lambda: restart(own_postgres)]
 
     with started(stack):

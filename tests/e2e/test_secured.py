@@ -14,9 +14,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.ask.asking import ask
-from services.operator.stack.provisioning import provision
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.ask.client import ask
+from services.operator.stack.deployment_secrets import provision
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.wire.days import day_number
 from testing.servers.redis import deployed_redis
 from testing.simulate import simulate
@@ -34,8 +34,8 @@ class Confined(Stack):
 
     secrets: Path
 
-    def _environment(self, name: str, source: str) -> Mapping[str, str]:
-        return {**super()._environment(name, source), **login(self.secrets, name)}
+    def environment(self, name: str, source: str) -> Mapping[str, str]:
+        return {**super().environment(name, source), **login(self.secrets, name)}
 
 
 def login(secrets: Path, user: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ def is_played(stack: Stack) -> bool:
 def test_the_programme_is_played_by_users_with_no_more_than_they_need_and_nothing_is_refused(
     folder: Path, secrets: Path, port: int
 ) -> None:
-    stack = Confined(folder, Play(until=UNTIL, seed=SEED), redis_url=f"redis://localhost:{port}/0")
+    stack = Confined(folder, ScenarioRun(until=UNTIL, seed=SEED), redis_url=f"redis://localhost:{port}/0")
     stack.secrets = secrets
     with started(stack):
         deadline = time.monotonic() + PLAYED_WITHIN_S

@@ -15,11 +15,12 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.ask.asking import ask
-from services.operator.record import taping
-from services.operator.record.at_rest import fold, open_store
+from services.operator.ask.client import ask
+from services.operator.record import tapes
+from services.operator.record.curves import fold
 from services.operator.record.proof import verify
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.record.store import open_store
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.days import day_number
 from shared.wire.events import LotFinished, LotStarted, SourceAdvanced
@@ -76,7 +77,7 @@ def expected_hash() -> str:
 
 
 def test_the_processes_come_to_the_state_of_the_replay(folder: Path, redis_url: str, expected_hash: str) -> None:
-    play = Play(until=UNTIL, seed=SEED)
+    play = ScenarioRun(until=UNTIL, seed=SEED)
 
     with started(Stack(folder, play, redis_url=redis_url)) as stack:
         wait_until("the programme is played", lambda: is_played(stack))
@@ -92,7 +93,7 @@ def test_a_kill_in_the_middle_changes_nothing(folder: Path, redis_url: str, expe
     chance = random.Random(f"{SEED}:{victim}")  # noqa: S311
     killed_on = []
 
-    with started(Stack(folder, Play(until=UNTIL, seed=SEED, pace_s=0.15), redis_url=redis_url)) as stack:
+    with started(Stack(folder, ScenarioRun(until=UNTIL, seed=SEED, pace_s=0.15), redis_url=redis_url)) as stack:
         for days in (3, 18, 33):
             wait_until(f"day {days} is played", lambda days=days: played_days(stack) >= days)
             time.sleep(chance.uniform(0, 0.3))
@@ -110,7 +111,7 @@ def test_a_kill_in_the_middle_changes_nothing(folder: Path, redis_url: str, expe
 def test_a_recorded_run_replays_to_the_same_state(folder: Path, redis_url: str, tmp_path: Path) -> None:
     tape = tmp_path / "tape.ndjson.gz"
     command = [sys.executable, "-m", "services.operator"]
-    with started(Stack(folder, Play(until=date(2026, 1, 20), seed=SEED), redis_url=redis_url)) as stack:
+    with started(Stack(folder, ScenarioRun(until=date(2026, 1, 20), seed=SEED), redis_url=redis_url)) as stack:
         wait_until("the programme is played", lambda: is_played(stack, date(2026, 1, 20)))
         live = state_of(stack)
         subprocess.run([*command, "record", str(tape), "--data", str(folder)], check=True, capture_output=True)
@@ -151,7 +152,7 @@ def test_events_come_in_over_http_and_the_wrong_one_is_told_why(folder: Path, re
 
 def test_an_aggregator_that_was_down_while_events_arrived_catches_up(folder: Path, redis_url: str) -> None:
     """Case 9 of those that broke other systems, with the stream trimmed meanwhile: the rest comes from the ledger."""
-    play = Play(until=UNTIL, seed=SEED)
+    play = ScenarioRun(until=UNTIL, seed=SEED)
 
     with started(Stack(folder, play, redis_url=redis_url)) as stack:
         aggregator = stack.processes.pop("aggregator")
@@ -177,7 +178,7 @@ def test_a_tape_shuffled_and_doubled_over_the_processes_comes_to_the_same_state(
 
     stack = Stack(folder, redis_url=redis_url, trust_recorded=True, parties=False)
     with started(stack):
-        taping.play(stack, taping.entries(shuffled), None, lambda _: None)
+        tapes.play(stack, tapes.entries(shuffled), None, lambda _: None)
         live = state_of(stack)
 
     assert live["state_hash"] == kept

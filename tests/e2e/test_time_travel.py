@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.operator.ask.asking import ask
-from services.operator.stack.finding import StackError
-from services.operator.stack.stack import Play, Stack, started
+from services.operator.ask.client import ask
+from services.operator.stack.errors import StackError
+from services.operator.stack.stack import ScenarioRun, Stack, started
 from tests.e2e.test_stack import is_played, wait_until
 
 UNTIL = date(2026, 1, 20)
@@ -45,7 +45,7 @@ def told(folder: Path, as_of: str | None = None) -> list[Any]:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("played") / "stack"
-    with started(Stack(folder, Play(until=UNTIL))) as stack:
+    with started(Stack(folder, ScenarioRun(until=UNTIL))) as stack:
         wait_until("the programme is played", lambda: is_played(stack, UNTIL))
         yield stack
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.operator.ask.asking import ask
-from services.operator.record.taping import settle
-from services.operator.stack.finding import StackError
+from services.operator.ask.client import ask
+from services.operator.stack.errors import StackError
+from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack, started
 from shared.http.access import digest_of
 from shared.play.numbering import Numbering

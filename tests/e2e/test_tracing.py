@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.operator.ask.asking import ask
+from services.operator.ask.client import ask
 from services.operator.stack.stack import Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.events import Event, LotStarted

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from services.operator.record.at_rest import fold as fold_store
+from services.operator.record.curves import fold as fold_store
 from shared.wire.events import EVENTS, Event, EventReversed, SourceAdvanced
 from testing.fold import fold
 from testing.simulate import simulate

@@ -1,1 +1,1 @@
-"""Questions to a stack, running or at rest."""
+"""Queries to a stack, running or at rest."""

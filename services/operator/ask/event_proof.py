@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from services.operator.ask.asking import ask
-from services.operator.record.proof import kept_checkpoints
-from services.operator.stack.finding import is_described
+from services.operator.ask.client import ask
+from services.operator.record.checkpoints import kept_checkpoints
+from services.operator.stack.location import is_described
 from shared.wire.event_proof import check_event, proof_paths
 
 

@@ -1,10 +1,10 @@
-"""The programme at a glance: the numbers that a planner looks at first, asked of a stack and put together."""
+"""Overview of the programme, computed from the aggregator's answers."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.operator.ask.asking import ask, ask_all
+from services.operator.ask.client import ask, ask_all
 from shared.wire.catalog import share_percent
 
 WINDOW_DAYS = 30
@@ -12,9 +12,9 @@ CONFIDENCES = ("sourced", "assumed")
 
 
 def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
-    """Return supply, demand and net of the last 30 days, who runs short first on which word, alerts, and the months.
+    """Return supply, demand and net of the last 30 days, the first shortage by firmness, the alerts, and the months.
 
-    What sites need that somebody announced stands apart from what is assumed, to reach the headline.
+    Demand of announced sites (`sourced`) is apart from that of sites assumed to reach the headline figure (`assumed`).
     """
     answer = ask_all(folder, "/balances", as_of=as_of, window=WINDOW_DAYS, by="site")
     shortages = {
@@ -24,13 +24,15 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     alerts = ask(folder, "aggregator", "/alerts", as_of=as_of, limit=1)
     months = ask(folder, "aggregator", "/months", as_of=as_of)
     confidence = {row["site"]: row["confidence"] for row in ask_all(folder, "/sites", as_of=as_of)["rows"]}
-    of = {what: [row for row in answer["rows"] if confidence.get(row["site"]) == what] for what in CONFIDENCES}
+    rows_by_confidence = {
+        each: [row for row in answer["rows"] if confidence.get(row["site"]) == each] for each in CONFIDENCES
+    }
     total = _sums(answer["rows"])
     return {
         **{name: answer[name] for name in ("complete_through", "position", "head", "day", "window_days")},
         **total,
         "share_percent": share_percent(total["supply"]),
-        **{what: _sums(rows) for what, rows in of.items()},
+        **{each: _sums(rows) for each, rows in rows_by_confidence.items()},
         "short": {
             firmness: {"count": found["count"], "first": (found["rows"] or [None])[0]}
             for firmness, found in shortages.items()
@@ -45,12 +47,12 @@ def _sums(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 
 def busy_months(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the months from the first to the last in which anything is planned or moved."""
+    """Return the months from the first to the last with a plan or a movement."""
     busy = [n for n, row in enumerate(rows) if _moves(row)]
     return list(rows[busy[0] : busy[-1] + 1]) if busy else []
 
 
 def _moves(row: dict[str, Any]) -> bool:
-    """Return whether a month has a number besides those that add up what was before."""
+    """Return whether a month has a number other than its running totals."""
     flat = {**row["start"], **row["receipt"], **row["receipt"]["committed"]}
     return any(value for name, value in flat.items() if name not in ("cumulative_gap", "committed"))

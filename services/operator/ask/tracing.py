@@ -1,4 +1,4 @@
-"""The way of one event, from its source's word to the balances it changed: what the services answer, and logged."""
+"""Trace of one event from its publication to the balances it changed, from the services' answers and their logs."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,44 +10,45 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.aggregator.fold.queries import balance_batch
-from services.operator.ask.asking import ask
-from services.operator.logs.logs import PARTIES, Line
-from services.operator.record.at_rest import fold, open_store
-from services.operator.stack.finding import StackError
+from services.operator.ask.client import ask
+from services.operator.logs.lines import PARTIES, Line, timestamp
+from services.operator.record.curves import fold
+from services.operator.record.store import open_store
+from services.operator.stack.errors import StackError
 from shared.wire.days import iso_day
 from shared.wire.postings import STAGES, Measure
 
 Key = tuple[str, str, str]  # product, site, supplier
 
-_BEFORE_S = 1.0  # clocks of two hosts differ
+_CLOCK_SKEW_S = 1.0  # between two hosts
 _BALANCES = {"wip": "wip", "finished": "finished", "transit": "in_transit", "on_hand": "on_hand"}
 _COLUMNS = (*_BALANCES.values(), "open_commit")
 
 
-class _Passed(NamedTuple):
-    """A line that says that all up to a position has passed: whose, and whether it counts batches or sequences."""
+class _Step(NamedTuple):
+    """A step of every event, and the log line that reports it up to a batch, or up to a sequence of the source."""
 
-    step: str
+    name: str
     log: str
     services: frozenset[str]
     by_sequence: bool = False
 
 
-_WAY = (
-    _Passed("sent", "events_sent", PARTIES, by_sequence=True),
-    _Passed("recorded", "batch_recorded", frozenset({"ledger"})),
-    _Passed("told", "batches_told", frozenset({"ledger"})),
-    _Passed("heard", "verdicts_heard", PARTIES, by_sequence=True),
-    _Passed("rolled", "balances_rolled", frozenset({"aggregator"})),
-    _Passed("planned", "plan_refreshed", frozenset({"aggregator"})),
+_STEPS = (
+    _Step("sent", "events_sent", PARTIES, by_sequence=True),
+    _Step("recorded", "batch_recorded", frozenset({"ledger"})),
+    _Step("told", "batches_told", frozenset({"ledger"})),
+    _Step("heard", "verdicts_heard", PARTIES, by_sequence=True),
+    _Step("rolled", "balances_rolled", frozenset({"aggregator"})),
+    _Step("planned", "plan_refreshed", frozenset({"aggregator"})),
 )
-"""What is said of every event; `recorded` and those by sequence are said of its source."""
+"""The steps of every event, in order; the lines of `recorded`, and those by sequence, name the event's source."""
 
 
 def trace_event(folder: Path, source: str, id_: str, store_url: str | None = None) -> dict[str, Any]:
-    """Return what became of an event: as it was said, its batch, postings, balances, and what belongs to it.
+    """Return an event as published, its batch, postings and balances, and its related events.
 
-    Raises `StackError` where the ledger has not judged any such event.
+    Raises `StackError` if the ledger has no such event.
     """
     verdict = ask(folder, "ledger", f"/events/{source}/{id_}")
     position = verdict["batch"]
@@ -70,19 +71,19 @@ def trace_event(folder: Path, source: str, id_: str, store_url: str | None = Non
 
 
 def _refused_sequence(folder: Path, source: str, id_: str) -> int | None:
-    """Return the sequence of a refused event, where it is among the latest refusals."""
+    """Return the sequence of a refused event, None if it is not among the latest refusals."""
     refused = [each for each in ask(folder, "ledger", "/refusals") if (each["source"], each["id"]) == (source, id_)]
     return refused[-1]["sequence"] if refused else None
 
 
 def _postings_of(batch: Mapping[str, Any], event: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the postings of a batch that an event can have had a part in: those of what it names."""
-    said = event["data"]
-    if "product" not in said and "reversed" not in said:
-        return []  # a site, a phase, a watermark: it moves nothing and plans nothing
-    sites = {said[name] for name in ("site", "to_site") if name in said}
-    if "shipment" in said:
-        sites = set()  # it may have been diverted: then it is posted where it was sent, too
+    """Return the postings of a batch that an event may have caused: those of its product, site and supplier."""
+    data = event["data"]
+    if "product" not in data and "reversed" not in data:
+        return []  # a site, a phase or a watermark has no postings
+    sites = {data[name] for name in ("site", "to_site") if name in data}
+    if "shipment" in data:
+        sites = set()  # a diverted shipment is also posted at the site it was sent to
     names = batch["names"]
     columns = (batch[name] for name in ("measures", "days", "products", "sites", "suppliers", "wafers"))
     rows = [
@@ -99,7 +100,7 @@ def _postings_of(batch: Mapping[str, Any], event: Mapping[str, Any]) -> list[dic
     return [
         row
         for row in rows
-        if all(row[name] == said.get(name, row[name]) for name in ("product", "supplier"))
+        if all(row[name] == data.get(name, row[name]) for name in ("product", "supplier"))
         and (not sites or row["site"] in sites)
     ]
 
@@ -107,16 +108,16 @@ def _postings_of(batch: Mapping[str, Any], event: Mapping[str, Any]) -> list[dic
 def _balances(
     folder: Path, postings: Sequence[Mapping[str, Any]], position: int, store_url: str | None
 ) -> list[dict[str, Any]]:
-    """Return what the postings changed of each key; before and after its batch where the store can be read here."""
+    """Return the change of each key's balances, and the balances before and after the batch if known."""
     changes: dict[Key, Counter[str]] = {}
     for posting in postings:
         change = changes.setdefault((posting["product"], posting["site"], posting["supplier"]), Counter())
         measure = Measure[posting["measure"]]
         if measure.name.startswith("OPEN_"):
             change["open_commit"] += posting["wafers"]
-        taken, brought = STAGES.get(measure, ("", ""))
-        change[_BALANCES.get(brought, "")] += posting["wafers"]
-        change[_BALANCES.get(taken, "")] -= posting["wafers"]
+        from_stage, to_stage = STAGES.get(measure, ("", ""))
+        change[_BALANCES.get(to_stage, "")] += posting["wafers"]
+        change[_BALANCES.get(from_stage, "")] -= posting["wafers"]
     after = _balances_after(folder, list(changes), position, store_url) if changes else {}
     return [
         {
@@ -132,7 +133,7 @@ def _balances(
 def _balances_after(
     folder: Path, keys: Sequence[Key], position: int, store_url: str | None
 ) -> dict[Key, dict[str, int]]:
-    """Return the balances of some keys as they were after a batch; none where the store is not at hand."""
+    """Return the balances of some keys after a batch; none if the store is not on this machine."""
     with suppress(StackError):
         curves = fold(open_store(folder, store_url), until=position)
         at = {key: n for n, key in enumerate(curves.keys)}
@@ -143,7 +144,7 @@ def _balances_after(
 
 
 def _related(folder: Path, event: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the events that belong with an event: its cause, what follows from it, and those of its correlation."""
+    """Return the related events of an event: its cause, its effects, and those of its correlation."""
     if event is None:
         return []
     ids = {event["id"], event.get("causationid"), event.get("correlationid")} - {None}
@@ -164,7 +165,7 @@ def _related(folder: Path, event: Mapping[str, Any] | None) -> list[dict[str, An
 
 
 def _kinship(event: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Return what another event is to an event; nothing for one that only has the same cause."""
+    """Return the relations of another event to an event; none for one that only has the same cause."""
     correlation = event.get("correlationid")
     kin = {
         "cause": other["id"] == event.get("causationid"),
@@ -178,29 +179,29 @@ def _kinship(event: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 # ---------------------------------------------------------------- by the logs
 
 
-def begin_of(found: Mapping[str, Any]) -> str:
-    """Return from when on the logs can speak of an event, as their lines say it; empty where nobody knows."""
-    arrived = found["batch"]["arrived"]
-    return "" if arrived is None else _timestamp(arrived - _BEFORE_S * 1_000_000)
+def earliest_line(trace: Mapping[str, Any]) -> str:
+    """Return the earliest timestamp of a log line about an event; empty if its arrival is unknown."""
+    arrived = trace["batch"]["arrived"]
+    return "" if arrived is None else _timestamp(arrived - _CLOCK_SKEW_S * 1_000_000)
 
 
-def steps_of(found: Mapping[str, Any], lines: Iterable[Line]) -> list[dict[str, Any]]:
-    """Return the steps of an event's way as they were logged, in time, each with its lag from the one before.
+def logged_steps(trace: Mapping[str, Any], lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """Return the steps of an event that the logs report, by time, each with its lag behind the step before.
 
-    A line that adds up what came fast is of a span: the step was taken `since` then and no later than `at`, so its lag
-    is `lag_ms_max` at the most; it is exactly that between steps whose `since` and `at` are one.
+    A line that aggregates a busy second covers a span: the step happened between `since` and `at`, so its lag is at
+    most `lag_ms_max`, and exactly that between steps whose `since` equals `at`.
     """
     ordered = sorted(lines, key=lambda line: line.order)
-    steps = [_arrival(found)] if found["batch"]["arrived"] is not None else []
+    steps = [_arrival(trace)] if trace["batch"]["arrived"] is not None else []
     begun = ""
-    for passed in _WAY:
-        line = next((line for line in ordered if _is_passed(passed, found, line.fields)), None)
+    for each in _STEPS:
+        line = next((line for line in ordered if _reports_step(each, trace, line.fields)), None)
         if line is not None:
-            step = _step(passed.step, line)
+            step = _step_facts(each.name, line)
             steps.append(step)
-            if not passed.by_sequence:  # each follows from the one before; its line may be written before that one's
+            if not each.by_sequence:  # each step follows the one before, whose line may be written later
                 begun = step["since"] = min(step["at"], max(begun, step["since"]))
-    steps += [_step(str(line.fields["log"]), line) for line in ordered if _is_named(found, line.fields)]
+    steps += [_step_facts(str(line.fields["log"]), line) for line in ordered if _is_named(trace, line.fields)]
     steps.sort(key=lambda step: step["at"])
     for before, step in zip([None, *steps], steps, strict=False):
         span = None if before is None else _moment(step["at"]) - _moment(before["since"])
@@ -208,37 +209,37 @@ def steps_of(found: Mapping[str, Any], lines: Iterable[Line]) -> list[dict[str, 
     return steps
 
 
-def unsaid(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the steps that no line has said."""
-    return [passed.step for passed in _WAY if passed.step not in {step["step"] for step in steps}]
+def missing_steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the steps that no line reports."""
+    return [each.name for each in _STEPS if each.name not in {step["step"] for step in steps}]
 
 
-def _arrival(found: Mapping[str, Any]) -> dict[str, Any]:
-    at = _timestamp(found["batch"]["arrived"])
+def _arrival(trace: Mapping[str, Any]) -> dict[str, Any]:
+    at = _timestamp(trace["batch"]["arrived"])
     return {"step": "arrived", "at": at, "since": at, "process": "redis", "line": None}
 
 
-def _step(name: str, line: Line) -> dict[str, Any]:
+def _step_facts(name: str, line: Line) -> dict[str, Any]:
     since = _timestamp(_moment(line.timestamp).timestamp() * 1e6 - line.fields.get("held_ms", 0) * 1000)
     return {"step": name, "at": line.timestamp, "since": since, "process": line.process, "line": dict(line.fields)}
 
 
-def _is_passed(passed: _Passed, found: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Return whether a line says that the event has passed a step."""
-    of = found["sequence"] if passed.by_sequence else found["batch"]["position"]
+def _reports_step(step: _Step, trace: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Return whether a line reports that the event has passed a step."""
+    own = trace["sequence"] if step.by_sequence else trace["batch"]["position"]
     return (
-        fields["log"] == passed.log
-        and fields.get("service") in passed.services
-        and fields.get("source", found["source"]) == found["source"]
-        and of is not None
-        and fields.get("position", 0) >= of
+        fields["log"] == step.log
+        and fields.get("service") in step.services
+        and fields.get("source", trace["source"]) == trace["source"]
+        and own is not None
+        and fields.get("position", 0) >= own
     )
 
 
-def _is_named(found: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+def _is_named(trace: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
     """Return whether a line names the event: a refusal by its id, an alert among its causes."""
-    is_its_own = fields.get("id") == found["id"] and fields.get("source") == found["source"]
-    return is_its_own or f"{found['source']}/{found['id']}" in fields.get("causes", ())
+    is_its_own = fields.get("id") == trace["id"] and fields.get("source") == trace["source"]
+    return is_its_own or f"{trace['source']}/{trace['id']}" in fields.get("causes", ())
 
 
 def _moment(text: str) -> datetime:
@@ -246,5 +247,4 @@ def _moment(text: str) -> datetime:
 
 
 def _timestamp(microseconds: float) -> str:
-    at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=round(microseconds))
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"
+    return timestamp(datetime.fromtimestamp(0, UTC) + timedelta(microseconds=round(microseconds)))

@@ -1,14 +1,12 @@
-"""What a planner asks: each command is a question to the aggregator, now or as of any position or day."""
+"""The planner's commands: each is a query to the aggregator, now or as of any batch or day."""
 
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import typer
 
-from services.aggregator.http.queries import DETAILED_MAX
 from services.aggregator.terms import LAGS, Basis
-from services.operator.ask.asking import ask, ask_all
-from services.operator.ask.programme import ask_programme, busy_months
+from services.operator.commands.errors import report_errors
 from services.operator.commands.options import (
     DATA,
     AsOf,
@@ -19,37 +17,39 @@ from services.operator.commands.options import (
     Product,
     Site,
     Supplier,
-    errors_told,
 )
-from services.operator.show.balances import atp_table, balances_table, cover_table
-from services.operator.show.months import months_bars, months_tables
-from services.operator.show.printing import print_answer
-from services.operator.show.programme import alerts_tables, programme_tables
-from services.operator.show.shortages import shortages_tables, why_tables
-from services.operator.show.sites import site_tables, sites_tables
-from services.operator.show.suppliers import performance_tables, suppliers_tables
-from services.operator.show.table import position_line
-from services.operator.stack.finding import find_stack
-from shared.wire.alerts import SUBJECTS
 from shared.wire.events import Firmness
 
-Limit = Annotated[int, typer.Option(help="How many rows.", min=1, max=200)]
+
+def _alert_codes() -> list[str]:
+    from shared.wire.alerts import SUBJECTS
+
+    return list(SUBJECTS)
+
+
+Limit = Annotated[int, typer.Option(help="Number of rows, at most.", min=1, max=200)]
 
 
 def programme(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: Csv = False) -> None:
-    """Print the programme at a glance: supply, demand and net of 30 days, who runs short first, and the months.
+    """Print an overview of the programme: supply, demand and net of 30 days, the first shortages, and the months.
 
     Example: waferline programme --as-of 2026-08-31
     """
-    with errors_told():
+    from services.operator.ask.programme import ask_programme
+    from services.operator.show.printing import print_answer
+    from services.operator.show.programme import programme_tables
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         found = ask_programme(data, as_of)
     print_answer(found, found["months"], programme_tables(found, position_line(data, found)), json_=json_, csv_=csv_)
 
 
 def months(
-    from_: Annotated[str | None, typer.Option("--from", help="The first month: 2026-01.")] = None,
-    to: Annotated[str | None, typer.Option(help="The last month: 2027-12.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First month: 2026-01.")] = None,
+    to: Annotated[str | None, typer.Option(help="Last month: 2027-12.")] = None,
     product: Product = None,
     site: Site = None,
     supplier: Supplier = None,
@@ -58,50 +58,69 @@ def months(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print the months: demand, what was started and received, supply by firmness as bars, the gap up to each.
+    """Print the months: demand, wafers started and received, supply by firmness as bars, the cumulative gap.
 
     Example: waferline months --from 2026-01 --to 2027-12 --product HBM4-12H
     """
-    with errors_told():
+    from services.operator.ask.client import ask
+    from services.operator.ask.programme import busy_months
+    from services.operator.show.months import months_bars, months_tables
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         query: dict[str, Any] = {"from_": from_, "to": to, "product": product, "site": site, "supplier": supplier}
         answer = ask(data, "aggregator", "/months", as_of=as_of, **query)
     answer["rows"] = busy_months(answer["rows"])
-    shown = [*months_tables(answer), months_bars(answer)] if answer["rows"] else ["Nothing is planned, nothing moved."]
+    shown = [*months_tables(answer), months_bars(answer)] if answer["rows"] else ["No month has a plan or a movement."]
     print_answer(answer, answer["rows"], [*shown, position_line(data, answer)], json_=json_, csv_=csv_)
 
 
 def sites(
-    mooring: Annotated[Literal["onshore", "floating"] | None, typer.Option(help="Only these.")] = None,
+    mooring: Annotated[Literal["onshore", "floating"] | None, typer.Option(help="Only sites of this mooring.")] = None,
     firmness: AtLeast = "planned",
     as_of: AsOf = None,
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print each site: onshore or floating, megawatts on and to come, what is due, cover, what runs short first.
+    """Print each site: onshore or floating, megawatts on and planned, wafers due, cover, the first shortage.
 
     Example: waferline sites --mooring floating
     """
-    with errors_told():
+    from services.operator.ask.client import ask_all
+    from services.operator.show.printing import print_answer
+    from services.operator.show.sites import sites_tables
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         answer = ask_all(data, "/sites", as_of=as_of, mooring=mooring, firmness=firmness)
     print_answer(answer, answer["rows"], sites_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
 
 
 def site(
-    name: Annotated[str, typer.Argument(help="Which site: `waferline sites` lists them.")],
+    name: Annotated[str, typer.Argument(help="Name of a site; `waferline sites` lists them.")],
     product: Product = None,
     as_of: AsOf = None,
     data: Data = DATA,
     json_: Json = False,
     csv_: Annotated[bool, typer.Option("--csv", help="Print the months as CSV for a spreadsheet instead.")] = False,
 ) -> None:
-    """Print one site: its phases, what was said of them and when, and month by month what is due, comes and is used.
+    """Print one site: its phases and their revisions, and for each month the wafers due, received and used.
 
     Example: waferline site TX-MILAM --product HBM4-12H
     """
-    with errors_told():
+    from services.operator.ask.client import ask
+    from services.operator.show.printing import print_answer
+    from services.operator.show.sites import site_tables
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         answer = ask(data, "aggregator", f"/sites/{quote(name, safe='')}/timeline", as_of=as_of, product=product)
         answer["described"] = ask(data, "aggregator", "/sites", as_of=as_of, site=name)["rows"][0]
@@ -111,17 +130,23 @@ def site(
 def suppliers(
     supplier: Supplier = None,
     product: Product = None,
-    lag: Annotated[int, typer.Option(help=f"Against what was committed so many days before: {LAGS}.")] = 28,
+    lag: Annotated[int, typer.Option(help=f"Compare receipts with the commits of this many days before: {LAGS}.")] = 28,
     as_of: AsOf = None,
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print the suppliers side by side: commits against receipts, slip, churn, yield, and what is in process by age.
+    """Print the suppliers side by side: commits against receipts, slip, churn, yield, and WIP by age.
 
     Example: waferline suppliers --product HBM4-12H
     """
-    with errors_told():
+    from services.operator.ask.client import ask_all
+    from services.operator.show.printing import print_answer
+    from services.operator.show.suppliers import suppliers_tables
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         answer = ask_all(data, "/suppliers", as_of=as_of, supplier=supplier, product=product, lag=lag)
     rows = [
@@ -133,16 +158,16 @@ def suppliers(
 
 def balances(
     by: Annotated[
-        str, typer.Option(help="product, site, supplier, or some of them with commas; empty: in total.")
+        str, typer.Option(help="Rows by product, site, supplier, or several of them with commas; empty: one total.")
     ] = "product",
     window: Annotated[int, typer.Option(help="Days of the rolling window: 1, 7, 30, 90 or 365.")] = 30,
-    basis: Annotated[Basis, typer.Option(help="start: started against to be started; receipt: at the dock.")] = "start",
+    basis: Annotated[
+        Basis, typer.Option(help="start: wafers started against starts required; receipt: received.")
+    ] = "start",
     firmness: Annotated[
-        Firmness | None, typer.Option(help="Supply is what is committed at this grade or above.")
+        Firmness | None, typer.Option(help="Count as supply the commits of this grade or above.")
     ] = None,
-    day: Annotated[
-        str | None, typer.Option(help="The last day of the window; the last complete one by default.")
-    ] = None,
+    day: Annotated[str | None, typer.Option(help="Last day of the window; default: the last complete day.")] = None,
     product: Product = None,
     site: Site = None,
     supplier: Supplier = None,
@@ -151,15 +176,21 @@ def balances(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print the rolling balance and what stands in each stage, as it is known now or was known then.
+    """Print the rolling balance and the wafers in each stage.
 
     Example: waferline balances --by site,product --basis receipt --firmness firm --as-of 2026-08-31
     """
+    from services.operator.ask.client import ask_all
+    from services.operator.show.balances import balances_table
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
     query: dict[str, Any] = {
         "by": by or None, "window": window, "basis": basis, "firmness": firmness, "day": day,
         "product": product, "site": site, "supplier": supplier,
     }  # fmt: skip
-    with errors_told():
+    with report_errors():
         data = find_stack(data)
         answer = ask_all(data, "/balances", as_of=as_of, **query)
     shown = [balances_table(answer, position_line(data, answer), as_of=as_of is not None)]
@@ -168,7 +199,7 @@ def balances(
 
 def shortages(
     firmness: AtLeast = "planned",
-    why: Annotated[bool, typer.Option("--why", help="And what is behind each: orders, supply, events.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Also print the cause of each: orders, supply, events.")] = False,
     product: Product = None,
     site: Site = None,
     limit: Limit = 20,
@@ -177,18 +208,26 @@ def shortages(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print which sites run short of what, first ones first, and with --why what is behind it.
+    """Print the shortages by site and product, the earliest first; with --why their causes.
 
-    That is: the orders that are short or late, which supply is meant for them, what is overdue, and the events that
-    caused it; `waferline event` shows each as it was said.
+    The causes are the short or late orders, the supply pegged to them, overdue commits, and the events behind them;
+    `waferline event` prints an event as published.
 
     Example: waferline shortages --why --site TX-MILAM --product HBM4-12H
     """
+    from services.operator.ask.client import ask
+    from services.operator.show.printing import print_answer
+    from services.operator.show.shortages import shortages_tables, why_tables
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
     query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "as_of": as_of}
-    page = DETAILED_MAX if why else limit
+    page = limit
     if why:
-        query["why"] = "true"
-    with errors_told():
+        from services.aggregator.http.queries import DETAILED_MAX
+
+        page, query["why"] = DETAILED_MAX, "true"
+    with report_errors():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/shortages", limit=min(page, limit), **query)
         rows = list(answer["rows"])
@@ -204,22 +243,28 @@ def shortages(
 
 
 def performance(
-    supplier: Annotated[str, typer.Argument(help="Whose word it is.")],
+    supplier: Annotated[str, typer.Argument(help="Name of a supplier.")],
     product: Product = None,
     as_of: AsOf = None,
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print how a supplier has kept what it committed, by product: in time, in full, and as first said.
+    """Print the delivery performance of a supplier by product: on time, in full, and against its first commits.
 
     Example: waferline performance samsung --product HBM4-12H
     """
-    with errors_told():
+    from services.operator.ask.client import ask
+    from services.operator.show.printing import print_answer
+    from services.operator.show.suppliers import performance_tables
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         path = f"/suppliers/{quote(supplier, safe='')}/performance"
         answer = ask(data, "aggregator", path, as_of=as_of, product=product)
-    rows = [  # a row a lag
+    rows = [  # one for each lag
         {name: value for name, value in row.items() if name != "lags"} | at
         for row in answer["rows"]
         for at in row["lags"]
@@ -230,7 +275,7 @@ def performance(
 def alerts(
     code: Annotated[
         str | None,
-        typer.Option(help="Only these: short_within, slip_beyond, ...", autocompletion=lambda: list(SUBJECTS)),
+        typer.Option(help="Only alerts of this code: short_within, slip_beyond, ...", autocompletion=_alert_codes),
     ] = None,
     limit: Limit = 20,
     as_of: AsOf = None,
@@ -238,11 +283,17 @@ def alerts(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print what a planner should look at, the most urgent first.
+    """Print the open alerts, the most urgent first.
 
     Example: waferline alerts --code short_within
     """
-    with errors_told():
+    from services.operator.ask.client import ask
+    from services.operator.show.printing import print_answer
+    from services.operator.show.programme import alerts_tables
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/alerts", as_of=as_of, code=code, limit=limit)
     print_answer(answer, answer["rows"], [*alerts_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_)
@@ -257,11 +308,17 @@ def cover(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print for how many days each site is covered with each product, the least covered first.
+    """Print the days of cover of each product at each site, the least first.
 
     Example: waferline cover --site TX-MILAM
     """
-    with errors_told():
+    from services.operator.ask.client import ask
+    from services.operator.show.balances import cover_table
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/cover", as_of=as_of, product=product, site=site, limit=limit)
     print_answer(answer, answer["rows"], [cover_table(answer, position_line(data, answer))], json_=json_, csv_=csv_)
@@ -270,8 +327,8 @@ def cover(
 def atp(
     product: Product = None,
     site: Site = None,
-    bucket: Annotated[str, typer.Option(help="day or week.")] = "week",
-    buckets: Annotated[int, typer.Option(help="How many.")] = 13,
+    bucket: Annotated[str, typer.Option(help="Length of a bucket: day or week.")] = "week",
+    buckets: Annotated[int, typer.Option(help="Number of buckets.")] = 13,
     firmness: AtLeast = "planned",
     limit: Limit = 26,
     as_of: AsOf = None,
@@ -279,11 +336,17 @@ def atp(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print what can still be promised of each product at each site, week by week from today.
+    """Print the wafers available to promise (ATP) of each product at each site, by week from today.
 
     Example: waferline atp --site TX-MILAM --product HBM4-12H
     """
-    with errors_told():
+    from services.operator.ask.client import ask
+    from services.operator.show.balances import atp_table
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
         data = find_stack(data)
         answer = ask(
             data, "aggregator", "/atp", as_of=as_of, product=product, site=site, bucket=bucket, buckets=buckets,

@@ -24,8 +24,8 @@ from services.ledger.store.recording import record_entries
 from services.ledger.store.store import Store, open_store
 from services.operator.contracts.markdown import pretty_json
 from services.operator.docs.api_page import api_page
-from services.operator.record.at_rest import fold
-from services.operator.record.taping import roles
+from services.operator.record.curves import fold
+from services.operator.record.tapes import source_roles
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe
 from shared.wire.batch import BATCH_MAX, EventBatch
@@ -90,7 +90,7 @@ def api_files(root: Path) -> dict[Path, str]:
 def _record(lines: list[bytes]) -> Store:
     """Return a store in memory that holds a tape, a batch for each run of one source."""
     store = open_store(":memory:", epoch=_EPOCH)
-    role_by_source, _ = roles(lines)
+    role_by_source, _ = source_roles(lines)
     for batch, (source, run) in enumerate(_runs(lines), 1):
         entries = [(f"{batch}-{n}", body) for n, body in enumerate(_entries(run))]
         role = role_by_source[source]

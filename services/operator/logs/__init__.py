@@ -1,1 +1,1 @@
-"""The logs of a stack: read, summed up, checked."""
+"""The log lines of a stack: reading, summary, following, checks."""

@@ -1,33 +1,35 @@
-"""What in the logs needs a person: each sign by its name, and from where on it is one; docs/logs.md lists them."""
+"""Checks of log lines: each sign of trouble by its name, and its threshold; docs/logs.md lists the signs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-_LIVES = {"service_started": True, "service_running": True, "service_stopped": False}
-_ALARMING = {"identity_conflict", "foreign_source"}  # refusals that are no mistake in a file
-_UNREAD = {"damaged", "unreadable", "ledger_missed"}  # snapshots that are not only of other settings
-_NOT_AWAY = {"uvicorn.error", "asyncio"}  # libraries whose errors are ours; those of redis say that it is away
+from services.operator.logs.lines import timestamp
+
+_ALIVE_AFTER = {"service_started": True, "service_running": True, "service_stopped": False}
+_ALARMING = {"identity_conflict", "foreign_source"}  # refusals that a mistake in a file does not explain
+_UNREADABLE = {"damaged", "unreadable", "ledger_missed"}  # not: a snapshot of other settings
+_OUR_LIBRARIES = {"uvicorn.error", "asyncio"}  # an error of redis only means that Redis is away
 _TOO_MANY_REQUESTS = 429
-_OFTEN = 3  # of what is nothing once, and of the looks at what should move
-_ONLY_OFTEN = {"resent", "redis_missed"}
+_REPEATS_MIN = 3  # of a sign that means nothing once, and of the reports of a position that should advance
+_REPEATED_SIGNS = {"resent", "redis_missed"}
 _OPENED = {"sequences_missed": "gap", "gap_found": "batches_missing"}
 _CLOSED = {"sequences_filled": "gap", "gap_closed": "batches_missing"}
 _OPEN_MAX_S = 60.0  # an outbox sends again after 10 s, and the ledger answers within 30 s
 
 
-class Limits(NamedTuple):
-    """From where on something is a sign."""
+class LogThresholds(NamedTuple):
+    """Thresholds above which a sign is reported."""
 
-    silent_s: float = 30.0  # three times what is between two `service_running`
+    silent_s: float = 30.0  # three times the interval of `service_running`
     refused_percent: float = 1.0  # of a source's events
-    expected: tuple[str, ...] = ()  # processes that must have said something
+    expected: tuple[str, ...] = ()  # processes that must have logged a line
 
 
 class Trouble(NamedTuple):
-    """One sign: whose, how often, when last, and what it says."""
+    """One sign: its process, count, last time, and reason."""
 
     process: str
     sign: str
@@ -42,35 +44,35 @@ class Trouble(NamedTuple):
 
 
 @dataclass
-class _Process:
-    """What is remembered of one process."""
+class _ProcessState:
+    """State of one process, as of its lines so far."""
 
     alive: bool = False
     last: str = ""
-    steps: list[tuple[int, int]] = field(default_factory=list)  # how far it was, and should have been, when it looked
+    steps: list[tuple[int, int]] = field(default_factory=list)  # positions reached and due, of its latest reports
 
 
 class LogChecks:
-    """Looks at lines, those of each process in their order, and finds the signs in them."""
+    """Finds the signs of trouble in lines; the lines of each process come in order."""
 
     def __init__(self) -> None:
         self.lines = 0
-        self.processes: dict[str, _Process] = defaultdict(_Process)
-        self.noted: Counter[tuple[str, str]] = Counter()  # process, sign
+        self.processes: dict[str, _ProcessState] = defaultdict(_ProcessState)
+        self.counts: Counter[tuple[str, str]] = Counter()  # process, sign
         self.latest: dict[tuple[str, str], tuple[str, str]] = {}  # process, sign -> when, why
-        self.open: dict[tuple[str, str], tuple[str, str, str]] = {}  # sign, whose -> process, since when, why
+        self.open: dict[tuple[str, str], tuple[str, str, str]] = {}  # sign, source or process -> process, since, why
         self.judged: dict[str, Counter[str]] = defaultdict(Counter)  # source -> events, refused
         self.heads: dict[int, str] = {}  # position -> head
 
     def add(self, process: str, fields: Mapping[str, Any]) -> None:
-        """Look at a line."""
-        name, at, seen = str(fields["log"]), str(fields["timestamp"]), self.processes[process]
-        if name == "service_started" and seen.alive:
+        """Check a line."""
+        name, at, state = str(fields["log"]), str(fields["timestamp"]), self.processes[process]
+        if name == "service_started" and state.alive:
             self._note(process, "killed", at, "it started again without having stopped: look at the host")
         for sign, why in _signs_in(name, fields):
             self._note(process, sign, at, why)
         if name == "service_running":
-            self._follow(process, at, fields, seen)
+            self._check_position(process, at, fields, state)
         elif name == "batch_recorded":
             self.judged[fields["source"]].update(events=fields.get("events", 0), refused=fields.get("refused", 0))
         elif name in _OPENED:
@@ -78,59 +80,61 @@ class LogChecks:
             self.open.setdefault((_OPENED[name], fields.get("source", process)), (process, at, why))
         elif name in _CLOSED:
             self.open.pop((_CLOSED[name], fields.get("source", process)), None)
-        seen.alive, seen.last = _LIVES.get(name, seen.alive), max(seen.last, at)
+        state.alive, state.last = _ALIVE_AFTER.get(name, state.alive), max(state.last, at)
         self.lines += 1
 
-    def _follow(self, process: str, at: str, fields: Mapping[str, Any], seen: _Process) -> None:
-        """Look at how far a process says it is."""
-        if fields.get("head"):  # before the first batch the aggregator has none
+    def _check_position(self, process: str, at: str, fields: Mapping[str, Any], state: _ProcessState) -> None:
+        """Check the position that a process reports."""
+        if fields.get("head"):  # the aggregator has no head before the first batch
             before = self.heads.setdefault(fields["position"], fields["head"])
             if before != fields["head"]:
-                why = f"{fields['head'][:16]} after batch {fields['position']}, and {before[:16]} was said before"
+                why = f"{fields['head'][:16]} after batch {fields['position']}, and {before[:16]} was reported before"
                 self._note(process, "heads_differ", at, why + ": waferline verify")
         for done, due in (("told", "position"), ("recorded", "said")):  # of the ledger, of a party
             if done in fields:
-                seen.steps = [*seen.steps[1 - _OFTEN :], (fields[done], fields[due])]
+                state.steps = [*state.steps[1 - _REPEATS_MIN :], (fields[done], fields[due])]
 
     def _note(self, process: str, sign: str, at: str, why: str) -> None:
-        self.noted[process, sign] += 1
+        self.counts[process, sign] += 1
         self.latest[process, sign] = (at, why)
 
-    def troubles(self, now: datetime, limits: Limits) -> list[Trouble]:
-        """Return what needs a person, by process and sign."""
-        return sorted((*self._noted(), *self._standing(now, limits), *self._refusing(limits)), key=lambda t: t[:2])
+    def troubles(self, now: datetime, thresholds: LogThresholds) -> list[Trouble]:
+        """Return the signs, sorted by process and sign."""
+        return sorted(
+            (*self._repeated(), *self._overdue(now, thresholds), *self._refusing(thresholds)), key=lambda t: t[:2]
+        )
 
-    def _noted(self) -> Iterator[Trouble]:
-        for (process, sign), times in self.noted.items():
-            if sign not in _ONLY_OFTEN or times >= _OFTEN:
+    def _repeated(self) -> Iterator[Trouble]:
+        for (process, sign), times in self.counts.items():
+            if sign not in _REPEATED_SIGNS or times >= _REPEATS_MIN:
                 yield Trouble(process, sign, times, *self.latest[process, sign])
 
-    def _standing(self, now: datetime, limits: Limits) -> Iterator[Trouble]:
-        """Yield what has not come though it should have by now."""
-        for (sign, whose), (process, at, why) in self.open.items():
+    def _overdue(self, now: datetime, thresholds: LogThresholds) -> Iterator[Trouble]:
+        """Yield the signs of lines that are overdue at `now`."""
+        for (sign, subject), (process, at, why) in self.open.items():
             if at < _before(now, _OPEN_MAX_S):
-                yield Trouble(process, sign, 1, at, f"{whose}: {why}")
-        for process, seen in self.processes.items():
-            if seen.alive and seen.last < _before(now, limits.silent_s):
-                yield Trouble(process, "silent", 1, seen.last, "it has not said that it stopped: it hangs, or is gone")
-            if len(seen.steps) == _OFTEN and len({done for done, _ in seen.steps}) == 1:
-                done, due = seen.steps[0]
+                yield Trouble(process, sign, 1, at, f"{subject}: {why}")
+        for process, state in self.processes.items():
+            if state.alive and state.last < _before(now, thresholds.silent_s):
+                yield Trouble(process, "silent", 1, state.last, "no line since, and no stop: it hangs, or is gone")
+            if len(state.steps) == _REPEATS_MIN and len({done for done, _ in state.steps}) == 1:
+                done, due = state.steps[0]
                 if done < due:
-                    yield Trouble(process, "stuck", 1, seen.last, f"it stands at {done}, and was to come to {due}")
-        for process in limits.expected:
+                    yield Trouble(process, "stuck", 1, state.last, f"it stays at {done}, and {due} is due")
+        for process in thresholds.expected:
             if process not in self.processes:
-                yield Trouble(process, "missing", 1, None, "there is no line of it")
+                yield Trouble(process, "missing", 1, None, "no line of it")
 
-    def _refusing(self, limits: Limits) -> Iterator[Trouble]:
+    def _refusing(self, thresholds: LogThresholds) -> Iterator[Trouble]:
         for source, judged in self.judged.items():
             total = judged.total()
-            if judged["refused"] * 100 > limits.refused_percent * total:
+            if judged["refused"] * 100 > thresholds.refused_percent * total:
                 why = f"{judged['refused']:,} of {total:,} events: waferline logs --name event_refused"
                 yield Trouble(source, "refused", 1, None, why)
 
 
 def _signs_in(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the signs that one line is by itself, and what it says."""
+    """Yield the signs that one line gives by itself, each with its reason."""
     reason = str(fields.get("reason", ""))
     code = fields.get("code")
     if "lines_lost" in fields:
@@ -145,11 +149,11 @@ def _signs_in(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         yield "waited", f"an entry of {fields['stream']} is not read"
     elif name == "event_refused" and code in _ALARMING:
         yield "alarming", f"{code}: {fields['source']}/{fields['id']}"
-    elif name == "snapshot_failed" or (name == "snapshot_refused" and code in _UNREAD):
+    elif name == "snapshot_failed" or (name == "snapshot_refused" and code in _UNREADABLE):
         yield "snapshot", reason
     elif name == "store_changed":
         yield "store_changed", f"epoch {fields['epoch_before']} before, {fields['epoch']} now"
-    elif name == "library_warned" and fields["library"] in _NOT_AWAY and fields["severity"] != "warning":
+    elif name == "library_warned" and fields["library"] in _OUR_LIBRARIES and fields["severity"] != "warning":
         yield "failed", f"{fields['library']}: {fields['message']}"
     elif name == "request_refused" and fields["status"] == _TOO_MANY_REQUESTS:
         yield "door_closed", reason
@@ -160,5 +164,5 @@ def _signs_in(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]
 
 
 def _before(now: datetime, seconds: float) -> str:
-    """Return a time as our lines say it; they sort as text."""
-    return (now - timedelta(seconds=seconds)).astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    """Return the timestamp `seconds` before `now`; timestamps sort as text."""
+    return timestamp(now - timedelta(seconds=seconds))

@@ -1,1 +1,1 @@
-"""The record taken elsewhere: tapes, exports, proofs, rebuilt states."""
+"""The record of a stack: its store, tapes, exports, checkpoints and proof."""

@@ -10,8 +10,8 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.instants import net_at_instants
 from services.aggregator.fold.windows import DEMAND, SUPPLY, WindowHistory, roll_history
 from services.aggregator.terms import PARTS, Basis
-from services.operator.record.rebuilding import read_postings
-from services.operator.stack.finding import StackError
+from services.operator.record.rebuild import read_postings
+from services.operator.stack.errors import StackError
 from shared.wire.days import DAY_US, date_of, iso_day
 from shared.wire.postings import Measure
 

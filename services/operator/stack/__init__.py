@@ -1,1 +1,1 @@
-"""A stack: its processes, its secrets, and calls to its services."""
+"""A stack: its folder, its processes, its secrets, and calls to its services."""

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.aggregator.fold.curves import Curves
-from services.operator.record.at_rest import fold, fold_as_of, said_as_of
-from services.operator.stack.finding import StackError
+from services.operator.record.curves import fold, fold_as_of, line_events_as_of
+from services.operator.stack.errors import StackError
 from shared.play.numbering import Numbering
 from shared.wire.catalog import digest
 from shared.wire.days import microseconds
@@ -82,7 +82,7 @@ def test_a_commit_is_told_as_it_was_known(known: str, due: list[int]) -> None:
     for days, events in enumerate([said[:1], said[1:2], said[2:]]):
         record(folded, events, now=microseconds(FIRST + days * DAY))
 
-    assert supplies(fold_lines(said_as_of(folded.store, known))).wafers.tolist() == due
+    assert supplies(fold_lines(line_events_as_of(folded.store, known))).wafers.tolist() == due
 
 
 def test_the_lines_of_a_simulated_day_are_those_recorded_by_then() -> None:
@@ -92,7 +92,7 @@ def test_the_lines_of_a_simulated_day_are_those_recorded_by_then() -> None:
         commit = SupplyCommitted(line=f"c{n}", due=date(2026, 5, 1), firmness="firm", wafers=n + 1, revision=0, **KEY)
         record(folded, [numbering.emit(FIRST, commit)], now=microseconds(FIRST + (1 - n) * DAY))
 
-    assert supplies(fold_lines(said_as_of(folded.store, "2026-03-02"))).wafers.tolist() == [2]
+    assert supplies(fold_lines(line_events_as_of(folded.store, "2026-03-02"))).wafers.tolist() == [2]
 
 
 def test_the_state_hash_of_a_position_is_what_it_was_there() -> None:

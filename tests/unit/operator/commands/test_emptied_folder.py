@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from services.operator.cli import app
-from services.operator.commands import stack as stack_commands
-from services.operator.stack.finding import StackError, strangers_in
+from services.operator.stack.errors import StackError
+from services.operator.stack.folder import foreign_files
 
 
 def test_a_folder_with_anything_that_is_no_stacks_is_left_alone(tmp_path: Path) -> None:
@@ -25,13 +25,13 @@ def test_an_earlier_demo_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def start(_: object) -> None:
         raise StackError("that far")
 
-    monkeypatch.setattr(stack_commands, "started", start)
+    monkeypatch.setattr("services.operator.stack.stack.started", start)
     for name in ("logs", "redis", "outbox"):
         (tmp_path / name).mkdir()
     (tmp_path / "ledger.db").touch()
     (tmp_path / "made-by-demo").touch()
 
-    assert strangers_in(tmp_path) == []
+    assert foreign_files(tmp_path) == []
     assert "that far" in CliRunner().invoke(app, ["demo", "--data", str(tmp_path)]).output
     assert not (tmp_path / "ledger.db").exists()
 
@@ -39,5 +39,5 @@ def test_an_earlier_demo_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_file_is_no_folder_of_a_stack(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    assert strangers_in(tmp_path / "file") == ["file"]
-    assert strangers_in(tmp_path / "nowhere") == []
+    assert foreign_files(tmp_path / "file") == ["file"]
+    assert foreign_files(tmp_path / "nowhere") == []

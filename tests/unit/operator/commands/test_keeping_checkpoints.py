@@ -11,7 +11,6 @@ from services.ledger.app import LedgerSettings, build_app
 from services.ledger.store.checkpoint import checkpoint_of, make_key, newest_checkpoint, read_signer
 from services.ledger.store.store import Store, open_store
 from services.operator.cli import app
-from services.operator.commands import record as record_commands
 from services.operator.record.proof import Proof, verify
 from shared.play.numbering import Numbering
 from shared.service.service import Service
@@ -100,7 +99,7 @@ def test_a_checkpoint_that_is_signed_while_a_store_is_verified_is_no_cut_tail(
         end(open_ledger(folder))
         return verify(store, advance)
 
-    monkeypatch.setattr(record_commands, "prove", prove_slowly)
+    monkeypatch.setattr("services.operator.record.proof.verify", prove_slowly)
     verified = CliRunner().invoke(app, ["verify", "--data", str(folder)])
 
     assert verified.exit_code == 0, verified.output

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.operator.cli import app
-from services.operator.record.exporting import export
+from services.operator.record.exports import export
 from shared.wire.days import day_number
 from shared.wire.events import Event
 from testing.fold import fold, rolling

@@ -9,9 +9,10 @@ import pytest
 
 from services.ledger.store.checkpoint import Checkpoint
 from services.ledger.store.store import open_store
-from services.operator.record.at_rest import open_store as open_stack_store
-from services.operator.record.proof import contradicted, kept_checkpoints, verify, verify_chain
-from services.operator.stack.finding import StackError
+from services.operator.record.checkpoints import find_contradiction, kept_checkpoints
+from services.operator.record.proof import verify, verify_chain
+from services.operator.record.store import open_store as open_stack_store
+from services.operator.stack.errors import StackError
 from shared.play.numbering import Numbering
 from shared.wire.events import Event, EventReversed, StockCounted, event_id
 from shared.wire.postings import Measure
@@ -178,7 +179,7 @@ def test_a_tail_that_was_sealed_again_is_found_by_posting_or_by_a_checkpoint_alo
     assert wrong(path, chain_only=True) == ""
     assert verify(open_store(path, read_only=True)).wrong
     forged = open_store(path, read_only=True)
-    assert contradicted(forged, Checkpoint(forged.epoch, signed.batch, signed.hash, 0, 0)) is not None
+    assert find_contradiction(forged, Checkpoint(forged.epoch, signed.batch, signed.hash, 0, 0)) is not None
 
 
 def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
@@ -198,9 +199,11 @@ def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
     )
 
     shorter = open_store(path, read_only=True)
-    assert contradicted(shorter, Checkpoint(shorter.epoch, cut, shorter.head.hash, 0, 0)) is None
-    assert "ends at batch" in str(contradicted(shorter, Checkpoint(shorter.epoch, signed.batch, signed.hash, 0, 0)))
-    assert "epoch" in str(contradicted(shorter, Checkpoint(shorter.epoch + 1, cut, shorter.head.hash, 0, 0)))
+    assert find_contradiction(shorter, Checkpoint(shorter.epoch, cut, shorter.head.hash, 0, 0)) is None
+    assert "ends at batch" in str(
+        find_contradiction(shorter, Checkpoint(shorter.epoch, signed.batch, signed.hash, 0, 0))
+    )
+    assert "epoch" in str(find_contradiction(shorter, Checkpoint(shorter.epoch + 1, cut, shorter.head.hash, 0, 0)))
 
 
 def test_a_count_that_was_taken_back_is_no_change_to_the_store():

@@ -6,8 +6,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.operator.record import taping
-from services.operator.stack.finding import StackError
+from services.operator.record import tapes
+from services.operator.stack.errors import StackError
 from shared.wire.batch import read_entry
 from shared.wire.days import microseconds
 from shared.wire.events import Event
@@ -25,7 +25,7 @@ def said() -> list[Event | dict[str, object]]:
 
 def test_a_tape_holds_each_event_once_the_refused_ones_among_them(said: list[Event | dict[str, object]]) -> None:
     folded = fold(said, now=NOW)
-    lines = [line for _, batch in taping.record(folded.store) for line in batch]
+    lines = [line for _, batch in tapes.record_lines(folded.store) for line in batch]
 
     ids = [orjson.loads(line)["id"] for line in lines]
     assert sorted(ids) == sorted(event.id if isinstance(event, Event) else event["id"] for event in said)
@@ -34,11 +34,11 @@ def test_a_tape_holds_each_event_once_the_refused_ones_among_them(said: list[Eve
 
 def test_the_entries_of_a_tape_come_to_the_state_that_was_recorded(said: list[Event | dict[str, object]]) -> None:
     folded = fold(said, now=NOW)
-    lines = [line for _, batch in taping.record(folded.store) for line in batch]
-    roles, count = taping.roles(lines)
+    lines = [line for _, batch in tapes.record_lines(folded.store) for line in batch]
+    roles, count = tapes.source_roles(lines)
 
     again: list[Event | dict[str, object]] = []
-    for entry in taping.entries(lines):
+    for entry in tapes.entries(lines):
         rows, refused, recorded = read_entry(entry.body, entry.source, roles[entry.source])
         again += [row.event() for row in rows]
         again += [orjson.loads(entry.body)] * len(refused)
@@ -51,7 +51,7 @@ def test_from_and_until_choose_by_the_day_of_the_event(said: list[Event | dict[s
     lines = [orjson.dumps(e.cloud_event() if isinstance(e, Event) else e) for e in said]
     first, last = date(2026, 1, 5), date(2026, 1, 7)
 
-    chosen = list(taping.entries(lines, first, last))
+    chosen = list(tapes.entries(lines, first, last))
 
     days = {event.time.date() for event in said if isinstance(event, Event) and first <= event.time.date() <= last}
     assert days == {date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)}
@@ -63,13 +63,13 @@ def test_from_and_until_choose_by_the_day_of_the_event(said: list[Event | dict[s
 @pytest.mark.parametrize("line", [b"not json", b"[1]", b'{"id": 1}'])
 def test_a_line_that_is_no_event_of_anybody_is_named(line: bytes) -> None:
     with pytest.raises(StackError, match="a line of the tape"):
-        list(taping.entries([line]))
+        list(tapes.entries([line]))
 
 
 def test_a_tape_named_gz_is_compressed(tmp_path: Path) -> None:
-    with taping.open_tape(tmp_path / "tape.gz", "wb") as out:
+    with tapes.open_tape(tmp_path / "tape.gz", "wb") as out:
         out.write(b"line\n" * 1000)
 
     assert (tmp_path / "tape.gz").stat().st_size < 200
-    with taping.open_tape(tmp_path / "tape.gz", "rb") as tape:
+    with tapes.open_tape(tmp_path / "tape.gz", "rb") as tape:
         assert len(list(tape)) == 1000

@@ -1,16 +1,19 @@
-"""Rebuilding: the aggregator's state from the tables of an export alone."""
+"""Rebuild of the aggregator's state from the Parquet tables of an export alone."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
-from services.operator.stack.finding import StackError
+from services.operator.stack.errors import StackError
 from shared.wire.catalog import digest
 from shared.wire.days import day_number
 from shared.wire.postings import Measure
@@ -20,52 +23,46 @@ _NUMBERS = {measure.name: int(measure) for measure in Measure}
 
 
 def rebuild_export(folder: Path) -> tuple[Curves, str]:
-    """Return the curves of the postings that an export holds, and the state hash that it says they have.
+    """Return the curves of an export's postings, and the state hash that the export records.
 
-    Raises `StackError` where the folder holds no such export.
+    Raises `StackError` if the folder holds no such export.
     """
-    # no other command is to wait for these
-    import pyarrow as pa  # type: ignore[import-untyped] # noqa: PLC0415
-    import pyarrow.parquet as pq  # type: ignore[import-untyped] # noqa: PLC0415
-
-    path = folder / "postings.parquet"
-    if not path.exists():
-        raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
     curves = Curves(catalogue=digest())
-    try:
-        with pq.ParquetFile(path, memory_map=True) as file:
-            standing, state = _standing(file.schema_arrow.metadata or {})
-            curves.load(_columns(file), standing)
-    except (KeyError, ValueError, TypeError, pa.ArrowException) as why:
-        raise StackError(f"{path} is no table of postings that `waferline export` wrote: {why}") from why
-    return curves, state
+    with _opened(folder) as file:
+        position, state_hash = _read_metadata(file.schema_arrow.metadata or {})
+        curves.load(_columns(file), position)
+    return curves, state_hash
 
 
 def read_postings(folder: Path) -> Iterator[Columns]:
-    """Yield the postings of an export, page by page; raise `StackError` where there are none."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    """Yield the postings of an export, a row group at a time; raise `StackError` if the folder holds no export."""
+    with _opened(folder) as file:
+        yield from _columns(file)
 
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[pq.ParquetFile]:
+    """Open the table of postings; raise `StackError` if it is missing, or `waferline export` did not write it."""
     path = folder / "postings.parquet"
     if not path.exists():
         raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
-            yield from _columns(file)
+            yield file
     except (KeyError, ValueError, TypeError, pa.ArrowException) as why:
         raise StackError(f"{path} is no table of postings that `waferline export` wrote: {why}") from why
 
 
-def _standing(metadata: dict[bytes, bytes]) -> tuple[FoldPosition, str]:
-    said = {name: metadata[name.encode()].decode() for name in ("epoch", "position", "head", "state")}
+def _read_metadata(metadata: dict[bytes, bytes]) -> tuple[FoldPosition, str]:
+    texts = {name: metadata[name.encode()].decode() for name in ("epoch", "position", "head", "state")}
     days: dict[str, str] = json.loads(metadata[b"watermarks"])
     watermarks = {source: day_number(date.fromisoformat(day)) for source, day in days.items()}
     sources: list[str] = json.loads(metadata[b"sources"])
-    return FoldPosition(int(said["epoch"]), int(said["position"]), said["head"], watermarks, sources), said["state"]
+    return FoldPosition(int(texts["epoch"]), int(texts["position"]), texts["head"], watermarks, sources), texts["state"]
 
 
 def _columns(file: Any) -> Iterator[Columns]:
-    """Yield the row groups of a table of postings."""
+    """Yield the row groups of a table of postings as columns."""
     for group in range(file.num_row_groups):
         table = file.read_row_group(group, columns=["measure", "day", *_PARTS, "wafers"])
         names: list[str] = []
@@ -82,8 +79,8 @@ def _columns(file: Any) -> Iterator[Columns]:
 
 
 def _dictionary(column: Any) -> tuple[list[str], Any]:
-    """Return the different texts of a column, and for each row the index of its own."""
+    """Return the distinct texts of a column, and for each row the index of its text."""
     encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
     if encoded.null_count:
-        raise ValueError("a row names nothing")
+        raise ValueError("a row has an empty name")
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()

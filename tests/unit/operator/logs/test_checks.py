@@ -1,17 +1,13 @@
-"""`waferline logs --check`: is each sign found where it is one, and nothing where all is well?"""
+"""The checks of `waferline logs --check` find each sign, and nothing in healthy logs."""
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from services.operator.logs.checks import Limits, LogChecks
-from services.operator.logs.logs import logs_command
+from services.operator.logs.checks import LogChecks, LogThresholds
 
 BEGIN = datetime(2026, 11, 23, 14, tzinfo=UTC)
 PAGE = Path(__file__).parents[4] / "docs" / "logs.md"
@@ -41,13 +37,13 @@ def warned(second: float, log: str, **fields: Any) -> Said:
     return said(second, log, level="warning", **fields)
 
 
-def signs(*lines: Said, after_s: float = 1, limits: Limits = Limits()) -> list[tuple[str, str]]:  # noqa: B008
+def signs(*lines: Said, after_s: float = 1, thresholds: LogThresholds = LogThresholds()) -> list[tuple[str, str]]:  # noqa: B008
     """Return (who, sign) of what is found in some lines a while after the last one."""
     checks = LogChecks()
     for fields in lines:
         checks.add("supplier-samsung" if "supplier" in fields["service"] else fields["service"], fields)
     now = datetime.fromisoformat(lines[-1]["timestamp"]) + timedelta(seconds=after_s)
-    return [(trouble.process, trouble.sign) for trouble in checks.troubles(now, limits)]
+    return [(trouble.process, trouble.sign) for trouble in checks.troubles(now, thresholds)]
 
 
 MISSED = warned(1, "sequences_missed", source="samsung", first=3, last=4)
@@ -109,11 +105,13 @@ def test_who_says_nothing_for_longer_than_allowed_is_silent_and_who_stopped_is_n
 
     assert signs(*lines, after_s=28) == []
     assert signs(*lines, after_s=40) == [("ledger", "silent")]
-    assert signs(*lines, after_s=40, limits=Limits(silent_s=60)) == []
+    assert signs(*lines, after_s=40, thresholds=LogThresholds(silent_s=60)) == []
 
 
 def test_who_is_expected_and_never_spoke_is_missing() -> None:
-    assert signs(runs(1, 5, 5), limits=Limits(expected=("ledger", "aggregator"))) == [("aggregator", "missing")]
+    assert signs(runs(1, 5, 5), thresholds=LogThresholds(expected=("ledger", "aggregator"))) == [
+        ("aggregator", "missing")
+    ]
 
 
 def test_the_page_lists_every_sign_and_no_other() -> None:
@@ -123,34 +121,3 @@ def test_the_page_lists_every_sign_and_no_other() -> None:
         "silent",
         "missing",
     }
-
-
-def check(text: str, *arguments: str) -> tuple[int, str]:
-    app = typer.Typer()
-    app.command()(logs_command)
-    result = CliRunner().invoke(app, ["-", "--check", *arguments], input=text)
-    return result.exit_code, result.output
-
-
-COMPOSED = (
-    "1:M 23 Nov 2026 14:06:37.135 * Ready to accept connections\n"
-    "postgres-1  | 2026-11-23 14:06:37.135 UTC [1] LOG:  database system is ready\n"
-    f"ledger-1  | {json.dumps(said(1, 'service_started'))}\n"
-)
-
-
-def test_what_compose_prints_is_checked_line_by_line() -> None:
-    stopped = json.dumps(said(3, "service_stopped", level="critical", reason="no Redis within 5 s"))
-
-    assert check(COMPOSED, "--silent-s", "1e9")[0] == 0
-    code, output = check(COMPOSED + stopped + "\n")
-    assert code == 1
-    assert output == "ledger: stopped, last at 2026-11-23T14:00:03Z: no Redis within 5 s\n"
-    assert json.loads(check(COMPOSED + stopped + "\n", "--json")[1])[0]["sign"] == "stopped"
-
-
-def test_where_no_service_says_anything_nothing_is_called_well() -> None:
-    code, output = check("1:M 23 Nov 2026 14:06:37.135 * Ready to accept connections\n")
-
-    assert code == 1
-    assert "not a line of a service in standard input" in output

@@ -12,15 +12,14 @@ from typer.testing import CliRunner
 
 from services.ledger.store.checkpoint import read_signer, read_verifier
 from services.operator.cli import app
-from services.operator.stack import provisioning
-from services.operator.stack.finding import StackError
-from services.operator.stack.provisioning import Made, provision
+from services.operator.stack.deployment_secrets import Provisioned, provision
+from services.operator.stack.errors import StackError
 
 SUPPLIERS, DATACENTERS = ("samsung", "skhynix"), ("emea",)
 PUBLIC = {"users.acl", "tokens", "ledger.key.pub"}
 
 
-def make(folder: Path, *renew: str, suppliers: tuple[str, ...] = SUPPLIERS, playing: bool = False) -> Made:
+def make(folder: Path, *renew: str, suppliers: tuple[str, ...] = SUPPLIERS, playing: bool = False) -> Provisioned:
     return provision(folder, suppliers, DATACENTERS, renew=renew, playing=playing)
 
 
@@ -134,10 +133,8 @@ def test_without_the_key_of_the_ca_what_is_there_stays_and_nothing_new_is_signed
         make(folder, suppliers=(*SUPPLIERS, "micron"))
 
 
-def test_a_certificate_that_ends_soon_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provisioning, "_DAYS", 20)
-    make(folder, "tls/redis")
-    monkeypatch.undo()
+def test_a_certificate_that_ends_soon_is_made_anew(folder: Path) -> None:
+    provision(folder, SUPPLIERS, DATACENTERS, renew=("tls/redis",), certificate_days=20)
 
     assert make(folder).made == ["tls/redis.crt", "tls/redis.key"]
 

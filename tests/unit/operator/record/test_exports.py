@@ -14,18 +14,24 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from services.aggregator.fold.lines.book import LineBook
 from services.ledger.store.store import Store, open_store
 from services.operator.cli import app
-from services.operator.record import exporting, taping
-from services.operator.record.exporting import Format, export, read_lines
-from services.operator.record.rebuilding import rebuild_export
-from services.operator.stack.finding import StackError
+from services.operator.record.curves import fold as fold_store
+from services.operator.record.exports import export
+from services.operator.record.formats import Format
+from services.operator.record.parquet import write_parquet
+from services.operator.record.rebuild import rebuild_export
+from services.operator.record.tapes import record_lines
+from services.operator.stack.errors import StackError
 from shared.play.numbering import Numbering
 from shared.wire.batch import Row
 from shared.wire.catalog import digest as catalogue_digest
@@ -44,7 +50,7 @@ from shared.wire.events import (
     SupplyCommitted,
     WafersConsumed,
 )
-from shared.wire.postings import STAGES
+from shared.wire.postings import LINE_EVENTS, STAGES
 from testing.fold import Folded, cells_of, fold, fresh_store
 from testing.lines import fold_lines
 from testing.simulate import simulate
@@ -310,6 +316,16 @@ def test_a_table_of_events_holds_the_rows(folded: Folded, tmp_path: Path) -> Non
     assert str(table["recorded"][0].as_py()) == "2026-02-01 12:00:00+00:00"
 
 
+def read_lines(folder: Path) -> LineBook:
+    """Return the lines that the events of a Parquet export come to."""
+    lines, numbers = LineBook(), {"time": pa.int64(), "day": pa.int32()}
+    for group in pq.ParquetFile(folder / "events.parquet").iter_batches(500, columns=Row._fields):
+        events = group.filter(pc.is_in(group["name"], value_set=pa.array(LINE_EVENTS)))
+        columns = [events[name].cast(numbers.get(name, events[name].type)).to_pylist() for name in Row._fields]
+        lines.add_rows(map(Row._make, zip(*columns, strict=True)))
+    return lines
+
+
 def test_the_lines_of_a_table_are_those_of_the_store(simulated: Path, tmp_path: Path) -> None:
     store = open_store(simulated / "ledger.db", read_only=True)
     export(store, "parquet", tmp_path / "parquet")
@@ -336,7 +352,7 @@ def test_a_table_says_what_it_was_read_from(folded: Folded, tmp_path: Path) -> N
 
 def folded_anew(store: Store) -> str:
     """The state hash as `waferline verify` prints it."""
-    return exporting.fold(store).state_hash()
+    return fold_store(store).state_hash()
 
 
 def test_the_state_hash_can_be_had_from_the_tables(simulated: Path, tmp_path: Path) -> None:
@@ -371,14 +387,13 @@ def test_the_state_hash_can_be_had_from_the_tables(simulated: Path, tmp_path: Pa
     assert sha256(b"".join(said)).hexdigest().encode() == postings.schema.metadata[b"state"]
 
 
-def test_the_state_is_rebuilt_from_the_tables(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "_ROW_GROUP", 500)
+def test_the_state_is_rebuilt_from_the_tables(simulated: Path, tmp_path: Path) -> None:
     store = open_store(simulated / "ledger.db", read_only=True)
-    export(store, "parquet", tmp_path / "parquet")
+    write_parquet(store, tmp_path / "parquet", lambda _: None, row_group=500)
 
     curves, state = rebuild_export(tmp_path / "parquet")
 
-    expected = exporting.fold(store)
+    expected = fold_store(store)
     assert curves.state_hash() == state == expected.state_hash()
     assert (curves.epoch, curves.position, curves.head) == (expected.epoch, expected.position, expected.head)
     assert (curves.postings, curves.last_day) == (expected.postings, expected.last_day)
@@ -418,11 +433,10 @@ def test_a_table_of_somebody_else_is_refused(folded: Folded, tmp_path: Path, cha
         rebuild_export(tmp_path / "parquet")
 
 
-def test_a_table_is_written_as_it_is_read(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_is_written_as_it_is_read(simulated: Path, tmp_path: Path) -> None:
     store = open_store(simulated / "ledger.db", read_only=True)
     export(store, "parquet", tmp_path / "whole")
-    monkeypatch.setattr(exporting, "_ROW_GROUP", 500)
-    export(store, "parquet", tmp_path / "pieces")
+    write_parquet(store, tmp_path / "pieces", lambda _: None, row_group=500)
 
     for name in ("postings.parquet", "events.parquet"):
         whole, pieces = (pq.ParquetFile(tmp_path / folder / name) for folder in ("whole", "pieces"))
@@ -510,4 +524,4 @@ def test_what_is_not_as_it_was_sealed_is_not_exported(folded: Folded, tmp_path: 
         export(folded.store, format_, tmp_path / "export")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(StackError, match="is not what was sealed"):
-        list(taping.record(folded.store))
+        list(record_lines(folded.store))

@@ -1,70 +1,58 @@
-"""The demo: the reference programme played through the real services, and what a planner sees at its end."""
+"""The played programme: waiting for its end, and its results as tables."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from services.operator.ask.asking import ask
-from services.operator.record.taping import settle
+from services.operator.ask.client import ask
+from services.operator.commands.progress import progress_bar
 from services.operator.show.events import counts_table, refusals_table
 from services.operator.show.months import ahead_table, months_tables
 from services.operator.show.programme import alerts_tables
 from services.operator.show.shortages import shortages_tables
-from services.operator.stack.calling import call
-from services.operator.stack.finding import StackError
-from services.operator.stack.stack import Elsewhere, Play, Stack
+from services.operator.stack.calls import call
+from services.operator.stack.errors import StackError
+from services.operator.stack.remote import RemoteStack
+from services.operator.stack.settling import settle
+from services.operator.stack.stack import ScenarioRun, Stack
 from shared.play.scenario import Scenario, add_months
 from shared.wire.days import date_of
 
-_LOOKED_EVERY_S = 0.5
+_POLL_S = 0.5
 _MONTHS_AHEAD = 9
 _STALLED_AFTER_S = 90.0
-_SHORT_SHOWN = 8
+_SHORTAGES_SHOWN = 8
 _ALERTS_SHOWN = 12
 
 
-@contextmanager
-def progress_bar(console: Console, what: str, total: float) -> Iterator[tuple[Progress, Any]]:
-    """Show how far a long work has come, where somebody looks on."""
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left:"),
-        TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
-    )  # fmt: skip
-    with progress:
-        yield progress, progress.add_task(what, total=total)
-
-
-def live_through(stack: Stack | Elsewhere, play: Play, console: Console) -> float:
-    """Wait until every party has lived through its last day and all of it is folded; return the seconds it took."""
+def wait_for_end(stack: Stack | RemoteStack, play: ScenarioRun, console: Console) -> float:
+    """Wait until every party has played its last day and the stack has settled; return the seconds it took."""
     began = time.monotonic()
     start, end = stack.scenario.starts_on, play.until
     parties = len(stack.suppliers) + len(stack.datacenters)
     with progress_bar(console, f"{start} to {end}", (end - start).days + 1) as (progress, task):
-        day, events, looked = start, 0, time.monotonic()
-        moved = looked
+        day, events, polled = start, 0, time.monotonic()
+        last_change = polled
         while day < end:
-            time.sleep(_LOOKED_EVERY_S)
+            time.sleep(_POLL_S)
             stack.tend()
             try:
                 head = call(stack.url("ledger") + "/head").json()
             except httpx.TransportError:
-                continue  # it is being started again
+                continue  # the ledger is being restarted
             advanced = [source["advanced"] for source in head["sources"].values() if source["advanced"] is not None]
             if len(advanced) == parties:
                 day = date_of(min(advanced))
             if head["events"] > events:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > _STALLED_AFTER_S:
+                last_change = time.monotonic()
+            elif time.monotonic() - last_change > _STALLED_AFTER_S:
                 raise StackError(
                     f"nothing was recorded for {_STALLED_AFTER_S:.0f} s; see the logs of the stack, {stack.folder}"
                 )
-            rate = (head["events"] - events) / (time.monotonic() - looked)
-            events, looked = head["events"], time.monotonic()
+            rate = (head["events"] - events) / (time.monotonic() - polled)
+            events, polled = head["events"], time.monotonic()
             progress.update(
                 task,
                 completed=(day - start).days + 1,
@@ -74,8 +62,8 @@ def live_through(stack: Stack | Elsewhere, play: Play, console: Console) -> floa
     return time.monotonic() - began
 
 
-def findings(stack: Stack | Elsewhere, scenario: Scenario, play: Play) -> dict[str, Any]:
-    """Return what there is to say at the end of a run."""
+def read_results(stack: Stack | RemoteStack, scenario: Scenario, play: ScenarioRun) -> dict[str, Any]:
+    """Return the results at the end of a run: counts, refusals, months, shortages, alerts, hashes."""
     folder = stack.folder
     last = min(play.until, scenario.ends_on)
     state = ask(folder, "aggregator", "/state")
@@ -101,16 +89,16 @@ def findings(stack: Stack | Elsewhere, scenario: Scenario, play: Play) -> dict[s
     }
 
 
-def show(found: dict[str, Any], console: Console) -> None:
-    """Print the findings for a person."""
-    console.print(counts_table(found["events_by_type"], len(found["refusals"])))
-    for months in months_tables(found["months"]):
+def print_results(results: dict[str, Any], console: Console) -> None:
+    """Print the results as tables."""
+    console.print(counts_table(results["events_by_type"], len(results["refusals"])))
+    for months in months_tables(results["months"]):
         console.print(months)
-    console.print(ahead_table(found["ahead"]))
-    for short in shortages_tables(found["shortages"], _SHORT_SHOWN):
+    console.print(ahead_table(results["ahead"]))
+    for short in shortages_tables(results["shortages"], _SHORTAGES_SHOWN):
         console.print(short)
-    for alerts in alerts_tables(found["alerts"]):
+    for alerts in alerts_tables(results["alerts"]):
         console.print(alerts)
-    console.print(refusals_table(found["refusals"]))
-    console.print(f"chain head: {found['chain_head']}", soft_wrap=True, highlight=False)
-    console.print(f"state hash: {found['state_hash']}", soft_wrap=True, highlight=False)
+    console.print(refusals_table(results["refusals"]))
+    console.print(f"chain head: {results['chain_head']}", soft_wrap=True, highlight=False)
+    console.print(f"state hash: {results['state_hash']}", soft_wrap=True, highlight=False)

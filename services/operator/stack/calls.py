@@ -1,4 +1,4 @@
-"""Calling a service: with the token and the CA that the environment names, and a refusal told in a line."""
+"""HTTP calls to a service, with the token and the CA that the environment names."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -18,10 +18,10 @@ def call(
     content: bytes | None = None,
     within_s: float = 60,
 ) -> httpx.Response:
-    """Return what a service answers; raise `CredentialsError` where it does not let us in."""
+    """Return the response of a service; raise `CredentialsError` if it refuses the token."""
     headers, verify = read_caller(ServiceSettings())
     with httpx.Client(headers=headers, verify=verify, timeout=within_s) as client:
-        answer = client.request(method, url, params=params, content=content)
+        response = client.request(method, url, params=params, content=content)
     place = urlsplit(url)
-    expect_let_in(answer, f"{place.scheme}://{place.netloc}")
-    return answer
+    expect_let_in(response, f"{place.scheme}://{place.netloc}")
+    return response

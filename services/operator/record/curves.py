@@ -1,0 +1,63 @@
+"""The aggregator's curves, folded from a store: now, or as of a batch or a day."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+
+from services.aggregator.fold.columns import Columns, FoldPosition
+from services.aggregator.fold.curves import Curves
+from services.ledger.store.as_of import Known, NeverKnown, known_as_of, told_then
+from services.ledger.store.store import Store
+from services.operator.stack.errors import StackError
+from shared.wire.catalog import digest
+
+
+def fold(store: Store, *, until: int | None = None) -> Curves:
+    """Return the curves of all stored postings, or of those up to a position: the state of an aggregator there."""
+    curves = Curves(catalogue=digest())
+    until = store.head.batch if until is None else until
+    if until > 0:
+        watermark_of = store.watermarks(until)
+        watermarks = {source: day for source, day in watermark_of.items() if day is not None}
+        position = FoldPosition(store.epoch, until, store.hash_of(until).hex(), watermarks, watermark_of)
+        curves.load(_columns(store, until), position)
+    return curves
+
+
+def fold_as_of(store: Store, as_of: str) -> Curves:
+    """Return the curves as of a batch (1234), or as of the end of a UTC day (2026-12-31)."""
+    point = _parse_as_of(store, as_of)
+    if point.time is None:
+        return fold(store, until=point.position)
+    curves = Curves(catalogue=digest())
+    for batch in told_then(store, point):
+        curves.add(batch)
+    return curves
+
+
+def line_events_as_of(store: Store, as_of: str) -> Iterator[list[str]]:
+    """Yield the events of lines and sites as of a batch or a day, batch by batch."""
+    point = _parse_as_of(store, as_of)
+    return store.said(point.position, point.time)
+
+
+def _parse_as_of(store: Store, as_of: str) -> Known:
+    """Return the point in the log; raise `StackError` if there is no such batch, or nothing was recorded by the day."""
+    try:
+        return known_as_of(store, as_of)
+    except NeverKnown as why:
+        raise StackError(str(why)) from why
+
+
+def _columns(store: Store, until: int) -> Iterator[Columns]:
+    """Yield the postings of a store up to a position; raise `LookupError` if one is of an unknown key."""
+    keys = store.keys()
+    names = list(dict.fromkeys(name for key in keys.values() for name in key))
+    number = {name: n for n, name in enumerate(names)}
+    parts = np.full((max(keys, default=0) + 1, 3), -1)
+    parts[list(keys)] = [[number[name] for name in key] for key in keys.values()] or np.empty((0, 3))
+    for page in store.posting_pages(until):
+        of_key, measure, day, wafers = np.fromiter(chain.from_iterable(page), np.int64, 4 * len(page)).reshape(-1, 4).T
+        product, site, supplier = parts[of_key].T
+        yield Columns(names, product, site, supplier, measure, day, wafers)

@@ -1,0 +1,53 @@
+"""Exports of a store for other tools: a journal for hledger, the sealed documents, Parquet tables."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from services.ledger.store.store import Store
+from services.operator.record.formats import Format
+from services.operator.record.journal import write_journal
+from services.operator.record.store import expect_sealed
+from services.operator.stack.errors import StackError
+
+
+def export(store: Store, format_: Format, target: Path | None, advance: Callable[[int], None] = lambda _: None) -> None:
+    """Write a store to a new file, to standard output (None), or for Parquet to a new folder.
+
+    `advance` is called with 1 for each batch. The target is complete, or absent. Raises `StackError` if it exists.
+    """
+    if target is not None and target.exists():
+        raise StackError(f"{target} is there already: remove it or name another")
+    if format_ == "parquet":
+        if target is None:
+            raise StackError("parquet takes a folder for its two files: name it with --to")
+        from services.operator.record.parquet import write_parquet  # noqa: PLC0415 (pyarrow loads slowly)
+
+        write_parquet(store, target, advance)
+        return
+    write = write_journal if format_ == "hledger" else _write_documents
+    with _opened(target) as file:
+        write(store, file, advance)
+
+
+@contextmanager
+def _opened(target: Path | None) -> Iterator[BinaryIO]:
+    if target is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = target.with_name(target.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_documents(store: Store, file: BinaryIO, advance: Callable[[int], None]) -> None:
+    for sealed in expect_sealed(store.sealed_batches()):
+        file.write(sealed.document())
+        advance(1)

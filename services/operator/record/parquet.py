@@ -1,0 +1,104 @@
+"""A store as two Parquet tables, postings and events."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from services.ledger.store.store import Store
+from services.operator.record.curves import fold
+from services.operator.record.store import expect_sealed
+from shared.wire.batch import Row
+from shared.wire.days import iso_day
+from shared.wire.postings import Measure
+
+ROW_GROUP = 65_536  # rows of a table in memory at once
+_DICTIONARIES = ("measure", "source", "name", "product", "site", "supplier")
+_POSTINGS = ("batch", "recorded", "measure", "day", "product", "site", "supplier", "wafers")
+_EVENTS = ("batch", "recorded", *Row._fields)
+_NUMBERS = ("batch", "sequence", "wafers", "revision")
+
+
+def write_parquet(store: Store, folder: Path, advance: Callable[[int], None], *, row_group: int = ROW_GROUP) -> None:
+    """Write the postings and events of a store as two tables in a new folder; the folder is complete, or absent."""
+    curves = fold(store)
+    metadata = {
+        "epoch": str(store.epoch), "position": str(store.head.batch), "head": store.head.hash.hex(),
+        "state": curves.state_hash(), "sources": _json(sorted(curves.sources)),
+        "watermarks": _json({source: iso_day(day) for source, day in curves.watermarks.items()}),
+    }  # fmt: skip
+    part = folder.with_name(folder.name + ".part")
+    part.mkdir()
+    try:
+        _write_tables(store, part, metadata, advance, row_group)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _write_tables(
+    store: Store, folder: Path, metadata: dict[str, str], advance: Callable[[int], None], row_group: int
+) -> None:
+    with (
+        _TableWriter(folder / "postings.parquet", _POSTINGS, metadata, row_group) as postings,
+        _TableWriter(folder / "events.parquet", _EVENTS, metadata, row_group) as events,
+    ):
+        for sealed in expect_sealed(store.sealed_batches()):
+            header = sealed.batch.header
+            [batch] = store.told_batches(header.batch - 1, 1, said=False)
+            cells, names = batch.postings, batch.postings.names
+            postings.add(
+                (header.batch, header.recorded, Measure(measure).name, day, names[product], names[site],
+                 names[supplier], wafers)
+                for measure, day, product, site, supplier, wafers in zip(
+                    cells.measures, cells.days, cells.products, cells.sites, cells.suppliers, cells.wafers, strict=True
+                )
+            )  # fmt: skip
+            events.add((header.batch, header.recorded, *Row.read(body)) for body in sealed.bodies)
+            advance(1)
+
+
+class _TableWriter:
+    """Writes rows to a Parquet file, a row group at a time."""
+
+    def __init__(self, path: Path, columns: Iterable[str], metadata: dict[str, str], row_group: int) -> None:
+        types = {
+            **dict.fromkeys(_DICTIONARIES, pa.dictionary(pa.int32(), pa.string())),
+            **dict.fromkeys(_NUMBERS, pa.int64()),
+            **dict.fromkeys(("recorded", "time"), pa.timestamp("us", tz="UTC")),
+            "day": pa.date32(),
+        }
+        fields = [(name, types.get(name, pa.string())) for name in columns]
+        self.schema = pa.schema(fields, metadata=metadata)
+        self.writer = pq.ParquetWriter(path, self.schema)
+        self.row_group = row_group
+        self.rows: list[tuple[Any, ...]] = []
+
+    def __enter__(self) -> "_TableWriter":
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        if failed is None:
+            self._flush()
+        self.writer.close()
+
+    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add rows; a full row group is written."""
+        self.rows += rows
+        if len(self.rows) >= self.row_group:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self.rows:
+            columns = zip(*self.rows, strict=True)
+            arrays = [pa.array(c, field.type) for c, field in zip(columns, self.schema, strict=True)]
+            self.writer.write_table(pa.table(arrays, schema=self.schema))
+            self.rows.clear()

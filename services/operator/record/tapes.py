@@ -1,0 +1,158 @@
+"""Tapes: one CloudEvent a line, as published, with its recording time; written from a store, played into a stack."""
+
+import gzip
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+import orjson
+from redis import Redis
+
+from services.ledger.store.store import Store
+from services.operator.record.store import expect_sealed
+from services.operator.stack.errors import StackError
+from services.operator.stack.settling import settle
+from services.operator.stack.stack import Stack
+from shared.wire.batch import BATCH_MAX, EventBatch, Row
+from shared.wire.days import microseconds
+from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, parse_strictly
+from shared.wire.streams import DATA, Role, party_stream
+
+_PIPELINE_MAX = 50  # entries sent to Redis at once
+
+
+class TapeEntry(NamedTuple):
+    """One stream entry of a tape: its source, recording time (microseconds since 1970), event count and body."""
+
+    source: str
+    recorded: int
+    events: int
+    body: bytes
+
+
+def open_tape(path: Path, mode: str) -> IO[bytes]:
+    """Open a tape for reading or writing; one named .gz is compressed."""
+    return cast(IO[bytes], gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode))
+
+
+def record_lines(store: Store, after: int = 0, until: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the number and the lines of each batch after a position: recorded events, then refused ones, as published.
+
+    A refused body that no replay could put on its source's stream is left out: no JSON, or of another source.
+    """
+    for sealed in expect_sealed(store.sealed_batches(after)):
+        header = sealed.batch.header
+        if until is not None and header.batch > until:
+            return
+        lines = [orjson.dumps(Row.read(body).event(header.recorded).cloud_event()) for body in sealed.bodies]
+        for refusal in store.refusals(header.batch) if header.refusals else ():
+            body = refusal.body.replace(b"\n", b" ").replace(b"\r", b" ")
+            if _source_of(body) == refusal.source:
+                lines.append(body)
+        yield header.batch, lines
+
+
+def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX) -> Iterator[TapeEntry]:
+    """Yield the stream entries that play a tape: events recorded together in one batch, a malformed one by itself.
+
+    `from_` and `until` select by the day of an event's time; a malformed event has none and is always included.
+    """
+    run: list[Event] = []
+    last = 0
+    for line in lines:
+        event = _read(line)
+        if isinstance(event, Event) and not from_ <= event.time.date() <= until:
+            continue
+        if run and not _follows(run, event):
+            yield _entry(run)
+            run = []
+        if isinstance(event, Event):
+            run.append(event)
+            last = _recorded(event)
+        elif event is not None:
+            yield TapeEntry(event, last, 1, line.strip())
+    if run:
+        yield _entry(run)
+
+
+def _read(line: bytes) -> Event | str | None:
+    """Return the event of a line, only its source if the event is malformed, None for an empty line."""
+    if not line.strip():
+        return None
+    try:
+        return Event.read(line)
+    except Refused:
+        source = _source_of(line)
+        if not isinstance(source, str):
+            raise StackError(f"a line of the tape is no event of any source: {line[:80]!r}") from None
+        return source
+
+
+def _source_of(body: bytes) -> object:
+    """Return the source that a JSON object names, even one with a duplicate key; None if it names none."""
+    try:
+        return parse_strictly(body).get("source")
+    except Refused as why:
+        return json.loads(body).get("source") if why.code == "duplicate_key" else None
+
+
+def _follows(run: list[Event], event: Event | str | None) -> bool:
+    last = run[-1]
+    return (
+        isinstance(event, Event)
+        and event.source == last.source
+        and event.sequence == last.sequence + 1
+        and event.recordedtime == last.recordedtime
+        and len(run) < BATCH_MAX
+    )
+
+
+def _recorded(event: Event) -> int:
+    return microseconds(event.recordedtime or event.time)
+
+
+def _entry(run: list[Event]) -> TapeEntry:
+    recorded = _recorded(run[0])
+    return TapeEntry(run[0].source, recorded, len(run), EventBatch.of(run, recorded).encode())
+
+
+def source_roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
+    """Return the role of each source on a tape, and its number of lines; events of every role tell no role."""
+    found: dict[str, Role] = {}
+    count = 0
+    by_type = {PREFIX + name + VERSION: data.said_by for name, data in EVENTS.items()}
+    for line in lines:
+        count += bool(line.strip())
+        try:
+            event = orjson.loads(line) if line.strip() else {}
+        except ValueError:
+            continue  # `entries` reports it
+        publishers = by_type.get(str(event.get("type")), frozenset()) if isinstance(event, dict) else frozenset()
+        if len(publishers) == 1 and isinstance(event.get("source"), str):
+            found.setdefault(event["source"], next(iter(publishers)))
+    return found, count
+
+
+def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: Callable[[int], None]) -> None:
+    """Play a tape to a running stack at `speed` times its pace, None: unpaced; wait until the stack has settled."""
+    role_of: dict[str, Role] = dict.fromkeys(stack.suppliers, "supplier")
+    role_of |= dict.fromkeys(stack.datacenters, "datacenter")
+    began, first_recorded = time.monotonic(), None
+    with Redis.from_url(stack.redis_url) as redis:
+        pipeline = redis.pipeline(transaction=False)
+        for entry in tape:
+            if entry.source not in role_of:
+                raise StackError(f"no event on the tape shows whether {entry.source!r} is a supplier or needs wafers")
+            if speed is not None:
+                first_recorded = entry.recorded if first_recorded is None else first_recorded
+                pipeline.execute()
+                time.sleep(max(0.0, began + (entry.recorded - first_recorded) / 1e6 / speed - time.monotonic()))
+            pipeline.xadd(party_stream(role_of[entry.source], entry.source), {DATA: entry.body})
+            advance(entry.events)
+            if len(pipeline) >= _PIPELINE_MAX:
+                pipeline.execute()
+        pipeline.execute()
+    settle(stack)

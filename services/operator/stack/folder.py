@@ -1,0 +1,107 @@
+"""The folder of a stack that runs on this machine: its files, its lock, and the facts of a running stack."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from services.operator.stack.errors import StackError
+
+_OWN_FILES = {
+    "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
+    "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
+    "stack.json", "made-by-demo",
+}  # fmt: skip
+
+
+class StackFolder(NamedTuple):
+    """Paths of the files in a stack's folder."""
+
+    path: Path
+
+    @property
+    def ledger_store(self) -> Path:
+        """The ledger's store, where it is a file."""
+        return self.path / "ledger.db"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The file of signed checkpoints; a copy that is kept elsewhere proves more."""
+        return self.path / "checkpoints.txt"
+
+    @property
+    def checkpoint_key(self) -> Path:
+        """The ledger's private key."""
+        return self.path / "ledger.key"
+
+    @property
+    def checkpoint_public_key(self) -> Path:
+        """The public key that verifies the checkpoints."""
+        return self.path / "ledger.key.pub"
+
+    @property
+    def snapshot(self) -> Path:
+        """The snapshot that the aggregator starts from."""
+        return self.path / "aggregator.snapshot"
+
+    @property
+    def facts(self) -> Path:
+        """The file that names the addresses and process ids of a running stack."""
+        return self.path / "stack.json"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the processes of a running stack hold locked."""
+        return self.path / "lock"
+
+    def log(self, process: str) -> Path:
+        """Return the log file of a process."""
+        return self.path / "logs" / f"{process}.log"
+
+
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """Return the facts of the stack that runs in a folder, None if none runs there."""
+    path = StackFolder(folder).facts
+    if not path.exists():
+        return None
+    facts: dict[str, Any] = json.loads(path.read_text())
+    return facts if _is_alive(facts["pid"]) else None
+
+
+def refuse_running(folder: Path) -> None:
+    """Raise `StackError` if a stack runs in a folder, or if processes of a killed one still do."""
+    path = StackFolder(folder).lock
+    if not path.is_file():
+        return
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StackError(explain_lock(folder)) from error
+
+
+def explain_lock(folder: Path) -> str:
+    """Return the reason why a folder is locked, and the next step."""
+    path = StackFolder(folder).facts
+    if read_facts(folder) or not path.exists():
+        return f"a stack is running in {folder}: stop it, or choose another folder with --data"
+    left = " ".join(str(pid) for pid in json.loads(path.read_text())["pids"].values() if _is_alive(pid))
+    return f"a stack in {folder} was killed and left processes: `kill {left}`, or choose another folder with --data"
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return the names in a folder that no stack has made, sorted; of a file in its place, its name."""
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        return [folder.name]
+    return sorted(path.name for path in folder.iterdir() if path.name not in _OWN_FILES)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

