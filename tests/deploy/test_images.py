@@ -95,7 +95,8 @@ def _within(path: str, folders: set[str]) -> bool:
 
 def _faults_at_start(service: str, image: str) -> set[str]:
     """What is wrong when a service is imported as it runs: nobody of note, on a root that takes no write."""
-    module = f"services.{service}." + ("cli" if service == "operator" else "app")
+    # the command line itself starts without the aggregator, which answers its queries to a stack at rest
+    module = f"services.{service}." + ("ask.offline" if service == "operator" else "app")
     options = ("--read-only", "--user", "10001:10001", "--env", "NUMBA_DEBUG_CACHE=1")
     done = _run(image, "-c", f"import {module}", options=options)
     if done.returncode:
