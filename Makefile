@@ -1,4 +1,4 @@
-# Everything one does with Waferline. `make` alone lists the targets.
+# The tasks of Waferline. `make` alone lists the targets.
 
 PYTHON ?= python3
 ARGS ?=
@@ -11,7 +11,7 @@ SERVICES := ledger aggregator console supplier datacenter operator
 IMAGES := $(SERVICES:%=image-%)
 PLATFORMS := $(patsubst %,manylinux_2_%_x86_64,17 27 28 34) manylinux2014_x86_64
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-COMPILED := kernel or curves or planning or netting or pegging or performance or rolling or instants
+COMPILED := $(patsubst %,tests/unit/aggregator/%,kernels fold plan alerts) tests/unit/test_bench_kernels.py
 BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 
 COMPOSE_COMMAND := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -31,114 +31,114 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## List the targets.
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/ready  ## Run the reference programme on this machine and show its balances; ARGS="..." is passed on.
+demo: .venv/ready  ## Play the reference programme on this machine and print its balances; ARGS="..." goes to `waferline demo`.
 	@$(BIN)/waferline demo $(ARGS)
 
-up: images deploy/secrets/users.acl  ## Run everything in containers, and return when all are well; TLS=1 encrypts, PROFILES="monitoring" adds.
+up: images deploy/secrets/users.acl  ## Start everything in containers and wait until all are well; TLS=1 encrypts, PROFILES=monitoring adds Prometheus.
 	@$(COMPOSE) up --detach
 	@deploy/healthy.sh $(COMPOSE)
 
-down:  ## Stop the containers; what they keep stays in their volumes. ARGS=--volumes takes it away, too.
+down:  ## Stop the containers and keep their data; ARGS=--volumes deletes it.
 	@$(COMPOSE) down $(ARGS)
 
-status:  ## Show each container, and how far each service is.
+status:  ## Show each container, and the position of each service.
 	@$(COMPOSE) ps
 	@$(ASK) status $(ARGS)
 
-logs:  ## Sum up what the containers have logged; ARGS="--follow", ARGS="--since 10m", ARGS=--check.
+logs:  ## Sum up the logs of the containers; ARGS=--follow, ARGS="--since 10m", ARGS=--check.
 	@$(COMPOSE) logs --no-log-prefix --no-color | $(ASK) logs $(ARGS) -
 
-ask:  ## Ask the running containers: ARGS="shortages --why".
+ask:  ## Query the running containers: ARGS="shortages --why".
 	@$(ASK) $(ARGS)
 
-demo-compose: images  ## Run the reference programme in containers, and show its balances: those of `make demo`.
+demo-compose: images  ## Play the reference programme in containers and print its balances: those of `make demo`.
 	@deploy/demo.sh $(COMPOSE_COMMAND)
 
-secrets: image-operator  ## Make the secrets of a deployment that are missing in deploy/secrets; ARGS="--renew NAME" makes one anew.
+secrets: image-operator  ## Make the missing secrets of a deployment in deploy/secrets; ARGS="--renew NAME" replaces one.
 	@$(SECRETS) $(ARGS)
 
 deploy/secrets/users.acl: | image-operator
 	@$(SECRETS)
 
-backup:  ## Copy the running store, streams, outboxes and checkpoints to TO=folder, backups/<UTC time> by default.
+backup:  ## Copy the running store, streams, outboxes and checkpoints to TO=folder (default: backups/<UTC time>).
 	@deploy/backup.sh "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%SZ))" $(COMPOSE)
 
-restore:  ## Put a backup back where the store is empty, and start all: FROM=folder; OLDER=1 gives up what came after it.
+restore:  ## Restore a backup into an empty store and start all: FROM=folder; OLDER=1 gives up the batches after it.
 	@deploy/restore.sh "$(FROM)" $(if $(OLDER),--older) $(COMPOSE)
 
-check: .venv/ready  ## Check format, lint, types, who imports whom, the domain and the wire: before every commit.
+check: .venv/ready  ## Check format, lint, types, imports, unit and contract tests: before every commit.
 	@$(BIN)/ruff format --quiet --check . || { echo "format: run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
 	@$(BIN)/pytest --quiet tests/unit tests/contracts
 
-test: .venv/ready  ## Run every test, and the kernels' once more with their array bounds checked; ARGS="..." goes to pytest.
+test: .venv/ready  ## Run every test, and those of the kernels again with array bounds checked; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet $(ARGS)
-	@$(BOUNDS) $(BIN)/pytest --quiet tests/unit -k "$(COMPILED)"
+	@$(BOUNDS) $(BIN)/pytest --quiet $(COMPILED)
 
-test-compose: .venv/ready images  ## Break the containers while they play, and try who is let in: 6 minutes; ARGS="..." goes to pytest.
+test-compose: .venv/ready images  ## Break the containers while they play, and test access: 6 minutes; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet tests/compose $(ARGS)
 
 test-containers: .venv/ready  ## Run the end-to-end tests on Redis and PostgreSQL in containers of the deployment's images.
 	@WAFERLINE_TEST_CONTAINERS=1 $(BIN)/pytest --quiet tests/e2e $(ARGS)
 
-test-browser: .venv/ready  ## Try the planner's page in Chromium (apt-get install chromium): 2 minutes; ARGS="..." goes to pytest.
+test-browser: .venv/ready  ## Test the planner's page in Chromium (apt-get install chromium): 2 minutes; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet tests/browser $(ARGS)
 
-screenshots: .venv/ready  ## Play the programme, and take pictures of the planner's page into docs/pictures.
+screenshots: .venv/ready  ## Play the programme and save pictures of the planner's page in docs/pictures.
 	@$(BIN)/python -m tests.browser.screenshots
 
-simulate: .venv/ready  ## Live through 10,000 worlds in which everything goes wrong by seed; ARGS="--seed 7" shows one.
+simulate: .venv/ready  ## Simulate 10,000 worlds with seeded faults; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
-format: .venv/ready  ## Format the code, and repair what lint can repair.
+format: .venv/ready  ## Format the code, and apply the fixes of the linter.
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
 contracts: .venv/ready  ## Write contracts/ and the generated pages in docs/ anew from the code; a diff is a change of contract.
 	@$(BIN)/python -m services.operator.docs
 
-tape: .venv/ready  ## Record the kept tape and its state hash anew; a diff means that a balance has changed.
+tape: .venv/ready  ## Record the kept tape and its state hash; a diff means that a balance has changed.
 	@$(BIN)/python -m tests.replay.tape
 
 bench-path: .venv/ready  ## Measure the whole path from an event to its balance.
 	@$(BIN)/python -m bench.path $(ARGS)
 
-bench-ledger: .venv/ready  ## Measure the ledger alone against others, and as it grows; ARGS=--quick to 1e6 events only.
+bench-ledger: .venv/ready  ## Measure the ledger against other stores, and its growth; ARGS=--quick to 1e6 events only.
 	@$(BIN)/python -m bench.ledger $(ARGS)
 
-bench-api: .venv/ready  ## Measure the aggregator's answers while 10,000 events a second come in.
+bench-api: .venv/ready  ## Measure the aggregator's answers at 10,000 events a second.
 	@$(BIN)/python -m bench.api $(ARGS)
 
-bench-restart: .venv/ready  ## Measure how soon the aggregator has its state again: 10 million postings, and the programme's.
+bench-restart: .venv/ready  ## Measure the aggregator's restart: 10 million postings, and the programme's.
 	@$(BIN)/python -m bench.restart $(ARGS)
 
-bench-kernels: .venv/ready  ## Measure the windows against others and one core's limits; ARGS=--quick is short, --write writes.
+bench-kernels: .venv/ready  ## Measure the windows against other libraries and one core's limits; ARGS=--quick is short, --write writes docs.
 	@$(BIN)/python -m bench.kernels $(ARGS)
 
-bench-scale: .venv/ready  ## Measure how cost grows with events, keys, windows and lateness; ARGS=--write writes it down.
+bench-scale: .venv/ready  ## Measure the cost by events, keys, windows and lateness; ARGS=--write writes docs.
 	@$(BIN)/python -m bench.scale $(ARGS)
 
-chaos: .venv/ready  ## Kill, stop, cut and fill up the real processes, and check what must hold; ARGS="--kills 3" is short.
+chaos: .venv/ready  ## Kill, stop, cut and fill up the real processes, and check the invariants; ARGS="--kills 3" is short.
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-lock: .venv/ready  ## Choose the newest of every package anew, on the oldest Python: PYTHON=python3.11 make lock.
+lock: .venv/ready  ## Lock the newest version of every package, on the oldest Python: PYTHON=python3.11 make lock.
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "lock: needs a .venv of Python 3.11: make clean; PYTHON=python3.11 make lock"; exit 1; }
-	@echo "lock: asking for the newest of every package, and which of them each service loads: about four minutes"
+	@echo "lock: resolving the newest versions, for all and for each service: about four minutes"
 	@$(COMPILE) --upgrade --all-extras --output-file requirements.txt pyproject.toml
 	@for service in $(SERVICES); do $(COMPILE) --extra $$service --constraint requirements.txt \
 		--output-file deploy/requirements/$$service.txt pyproject.toml || exit 1; done
 
-base-images:  ## Build the images that ours rest on from Debian's packages, where no registry is reached; needs root.
+base-images:  ## Build the base images from Debian's packages, for use without an image registry; needs root.
 	@deploy/airgap/build.sh $(ARGS)
 
-wheels:  ## Fetch the packages of the images into deploy/airgap/wheels, where a build does not reach them itself.
+wheels:  ## Fetch the packages of the images into deploy/airgap/wheels, for builds without a package index.
 	@$(PYTHON) -m pip download --quiet --no-deps --only-binary :all: --require-hashes --python-version 3.13 \
 		$(PLATFORMS:%=--platform %) --dest deploy/airgap/wheels $(SERVICES:%=--requirement deploy/requirements/%.txt)
 
-images: $(IMAGES)  ## Build the images of all services; see docs/deployment.md for where there is no registry.
+images: $(IMAGES)  ## Build the images of all services; without a registry see docs/deployment.md.
 
 $(IMAGES): image-%:
 	@echo "building: waferline/$*:$(VERSION), up to a minute"
@@ -146,18 +146,18 @@ $(IMAGES): image-%:
 		--build-arg SERVICE=$* --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		--tag waferline/$*:$(VERSION) . > /dev/null
 
-sbom: .venv/ready  ## Write what is in each image, every Debian and Python package, into build/sbom as CycloneDX.
+sbom: .venv/ready  ## List the Debian and Python packages of each image in build/sbom, as CycloneDX.
 	@for service in $(SERVICES); do \
 		$(BIN)/python deploy/sbom.py waferline/$$service:$(VERSION) build/sbom/$$service.json || exit 1; done
 
-docs: .venv/ready  ## Build the documentation site into build/docs, every link checked.
+docs: .venv/ready  ## Build the documentation site into build/docs, and check every link.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-clean:  ## Remove what was made here: .venv, caches, compiled kernels. Data stays.
+clean:  ## Remove .venv, caches and compiled kernels; data stays.
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Two stamps: a change of a lint rule in pyproject.toml does not install everything anew.
+# Two stamps, so that a change of a lint rule in pyproject.toml does not reinstall everything.
 
 .venv/installed: requirements.txt
 	@echo "installing: the packages of requirements.txt into .venv, about a minute"
