@@ -6,16 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from shared.play.scenario import (
-    Need,
-    PlannedPhase,
-    Scenario,
-    Site,
-    Variant,
-    add_months,
-    derive_plan,
-    last_of_month,
-)
+from shared.play.demand_plan import Need, PlannedPhase, derive_plan
+from shared.play.months import add_months, last_of_month
+from shared.play.scenario import Scenario, ScenarioSite, Variant
 from shared.play.source_log import SourceLog
 from shared.wire.batch import Row
 from shared.wire.days import DAY, date_of
@@ -193,7 +186,7 @@ class Buildout:
         for phase in self._phases.values():
             self._say_phase(phase, None)
 
-    def _declare(self, site: Site, evidence: str, revision: int) -> None:
+    def _declare(self, site: ScenarioSite, evidence: str, revision: int) -> None:
         self._emit(
             SiteDeclared(
                 site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=site.mw.value,

@@ -7,7 +7,9 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shared.play.scenario import Based, Scenario, Variant, first_of_month, latest, split_headline
+from shared.play.demand_plan import split_headline
+from shared.play.months import first_of_month, latest
+from shared.play.scenario import Based, Scenario, Variant
 from shared.play.source_log import SourceLog
 from shared.wire.batch import Row
 from shared.wire.catalog import CATALOG

@@ -17,7 +17,8 @@ from services.operator.stack.errors import StackError
 from services.operator.stack.remote import RemoteStack
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import ScenarioRun, Stack
-from shared.play.scenario import Scenario, add_months
+from shared.play.months import add_months
+from shared.play.scenario import Scenario
 from shared.wire.days import date_of
 
 _POLL_S = 0.5
