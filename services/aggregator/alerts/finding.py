@@ -100,17 +100,17 @@ def find_alerts(
       beyond the threshold. Commits of the threshold's firmness or above count, by their due days now in force. Source:
       the horizontal distance of `performance.slip`, for wafers still to be received.
     """
-    found = [*_silent_sources(state, thresholds)]
+    alerts = [*_silent_sources(state, thresholds)]
     if plan.today is not None:
-        found += [
+        alerts += [
             *_negative_stocks(plan),
             *_overrun_shipments(state, plan.today - 1),
             *_shortages(plan, thresholds),
             *_thin_covers(plan, thresholds),
             *_slips(state, plan.today - 1, thresholds, due_commits or sum_due_commits(state.curves, plan, thresholds)),
         ]
-    found.sort(key=lambda alert: (_urgency(alert), alert.cause))
-    return {alert.cause: alert for alert in found}
+    alerts.sort(key=lambda alert: (_urgency(alert), alert.cause))
+    return {alert.cause: alert for alert in alerts}
 
 
 def _urgency(alert: Alert) -> tuple[int, ...]:

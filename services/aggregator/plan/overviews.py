@@ -129,17 +129,17 @@ def _orders_due(curves: Curves, today: int | None) -> dict[str, Row]:
         return {}
     grouping = curves.group(("site",))
     first = max(0, today - curves.start + 1)
-    found = {}
+    orders_due = {}
     for (site,), daily in zip(grouping.labels, planned_by_day(curves, grouping, (Measure.REQUIRED,)), strict=True):
         days = daily[first:].nonzero()[0]
         if days.size:
-            found[site] = {
+            orders_due[site] = {
                 "next_due_day": iso_or_none(today + int(days[0])),
                 "next_due": int(daily[first + days[0]]),
                 "last_due_day": iso_or_none(today + int(days[-1])),
                 "due": int(daily[first:].sum()),
             }
-    return found
+    return orders_due
 
 
 def _on_hand(plan: SupplyPlan, site: str) -> int:
@@ -148,10 +148,10 @@ def _on_hand(plan: SupplyPlan, site: str) -> int:
 
 def _first_of_site(plan: SupplyPlan, ranked: list[int] | None = None) -> dict[str, int]:
     """Return the first group of each site in a ranking, by default the least covered first."""
-    found: dict[str, int] = {}
+    first: dict[str, int] = {}
     for group in plan.least_covered().tolist() if ranked is None else ranked:
-        found.setdefault(plan.grouping.labels[group][1], group)
-    return found
+        first.setdefault(plan.grouping.labels[group][1], group)
+    return first
 
 
 def _short(plan: SupplyPlan, group: int | None, firmness: Firmness) -> Row:
@@ -306,15 +306,15 @@ def _wip_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...]
 
 def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
     """Return the last months up to that of a day: the month, the day before it, and its last day, or this day."""
-    found = []
+    months = []
     last = date_of(day)
     for _ in range(YIELD_MONTHS):
         begin = day_number(last.replace(day=1))
         if begin < curves.start:
             break
-        found.append((f"{last:%Y-%m}", begin - 1, day_number(last)))
+        months.append((f"{last:%Y-%m}", begin - 1, day_number(last)))
         last = date_of(begin - 1)
-    return found[::-1]
+    return months[::-1]
 
 
 def _performance(each: ProductPerformance | None, lag: int) -> Row:

@@ -17,7 +17,7 @@ from services.aggregator.terms import LAGS, TOLERANCES
 class Slips(NamedTuple):
     """Days that receipts lie behind commits; the mean is wafer_days / wafers, a lower bound where wafers are open."""
 
-    wafer_days: Index  # [group] Σ days × wafers, below zero where more came early
+    wafer_days: Index  # [group] Σ days × wafers, below zero where more was received early
     wafers: Wafers  # [group] committed up to `through`
     greatest: Index  # [group] most days of any committed day, 0 where nothing was committed
     open_wafers: Wafers  # [group] committed up to `through` and not received by then
@@ -57,7 +57,7 @@ def measure_performance(
     through = curves.start - 1 if curves.complete_through is None else min(curves.complete_through, last)
     days = max(0, through - curves.start + 1) + 1
     received, nothing = received_by_day(curves, supplier), np.zeros(curves.days + 2, dtype=np.int64)
-    found = {}
+    performances = {}
     for name, record in lines.record(supplier).items():
         if product is not None and name != product:
             continue
@@ -72,7 +72,7 @@ def measure_performance(
         biases = bias(np.diff(each_lag, axis=1, prepend=0), committed)
         columns = (biases.denominator, biases.numerator, slips.wafer_days, slips.greatest, slips.open_wafers)
         judged = [record.due + grace <= through for grace, _ in TOLERANCES]
-        found[name] = ProductPerformance(
+        performances[name] = ProductPerformance(
             int(record.in_force[is_due].sum()),
             int(of_product[-1]),
             int(record.churned[is_due].sum()),
@@ -80,7 +80,7 @@ def measure_performance(
             [int(kept[each].sum()) for kept, each in zip(record.kept, judged, strict=True)],
             [LagPerformance(lag, *(int(column[n]) for column in columns)) for n, lag in enumerate(LAGS)],
         )
-    return found
+    return performances
 
 
 def bias(received: ArrayLike, committed: ArrayLike) -> RatioColumns:

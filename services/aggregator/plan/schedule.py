@@ -55,10 +55,9 @@ def schedule(
     required = planned_by_day(curves, grouping, (Measure.REQUIRED,))
     orders, forecast = bucketed(required), bucketed(planned_by_day(curves, grouping, (Measure.FORECAST,)))
     expected = planned_by_day(curves, grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
-    came = np.diff(
-        supplied_by_day(curves, grouping, today - 1), axis=1, prepend=0
-    )  # receipts of today or later, which are no longer in transit
-    receipts = bucketed(expected + came)
+    # receipts of today or later are no longer in transit
+    received = np.diff(supplied_by_day(curves, grouping, today - 1), axis=1, prepend=0)
+    receipts = bucketed(expected + received)
     consumed = sum_moved(curves, grouping, today - 1)[SLOTS[Measure.CONSUMED]]
     available = sum_stages(curves, grouping, today - 1).on_hand - (required[:, :first].sum(axis=1) - consumed)
     return Schedule(

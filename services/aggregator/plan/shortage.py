@@ -88,13 +88,15 @@ def explain_shortage(
             pegged = PeggedSupply(None, None, None if days[supply] == _LONG_AGO else days[supply], taken, late)
         of_order.setdefault(order - 1, []).append(pegged)
     short = pegs.shortage[1:].tolist()
-    found = [
+    uncovered = [
         UncoveredOrder(order.name, order.event, order.day, order.wafers, short[n], of_order.get(n, []))
         for n, order in enumerate(orders)
         if short[n] or any(each.days_late for each in of_order.get(n, ()))
     ]
     causes = find_causes(lines, product, site, through)
-    return ShortageExplanation(found[:ORDERS_MAX], len(found), overdue, causes[:CAUSES_MAX], len(causes), overdrawn)
+    return ShortageExplanation(
+        uncovered[:ORDERS_MAX], len(uncovered), overdue, causes[:CAUSES_MAX], len(causes), overdrawn
+    )
 
 
 def _stock(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[int], list[int]]:
@@ -106,7 +108,7 @@ def _stock(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[in
         return 0, [], []
     brought = supplied_by_day(curves, grouping, today - 1)[0, today - curves.start :]
     kept = np.minimum.accumulate(brought[::-1])[::-1]
-    came = np.diff(kept, prepend=0)
-    found = np.flatnonzero(came > 0)
-    days = np.where(found > 0, today - 1 + found, _LONG_AGO)
-    return max(0, -int(came[0])), days.tolist(), came[found].tolist()
+    receipts = np.diff(kept, prepend=0)
+    rows = np.flatnonzero(receipts > 0)
+    days = np.where(rows > 0, today - 1 + rows, _LONG_AGO)
+    return max(0, -int(receipts[0])), days.tolist(), receipts[rows].tolist()

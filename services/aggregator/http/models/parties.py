@@ -112,7 +112,7 @@ class Suppliers(AtPosition):
 # ---------------------------------------------------------------- sites
 
 
-class SitePhase(Described, title="Phase"):
+class PhaseRow(Described, title="Phase"):
     """A phase of a site by its latest event."""
 
     phase: str
@@ -145,7 +145,7 @@ class SiteRow(Described, title="Site"):
     mw_energised: int | None
     mw_to_come: int | None
     mw_stopped: int
-    phases: list[SitePhase]
+    phases: list[PhaseRow]
     next_due_day: date | None
     next_due: int
     last_due_day: date | None

@@ -66,7 +66,7 @@ class OverdueSupply(LineEvent):
     wafers: int
 
 
-class ShortageCause(LineEvent, title="Cause"):
+class CauseRow(LineEvent, title="Cause"):
     """An event that lowered supply or raised demand."""
 
     said_by: str
@@ -82,7 +82,7 @@ class Why(Described):
     orders: list[ShortOrder]
     orders_count: int
     overdue: list[OverdueSupply]
-    causes: list[ShortageCause]
+    causes: list[CauseRow]
     """The greatest first."""
     causes_count: int
     overdrawn: int
