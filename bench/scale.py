@@ -30,6 +30,7 @@ from services.aggregator.fold import windows as rolling
 from services.aggregator.fold.curves import Curves
 from shared.wire.days import day_number
 from shared.wire.postings import Measure, PostingBatch
+from testing.rolling_sums import RollingSums
 
 MARK = "make bench-scale ARGS=--write"
 START = date(2023, 1, 1)
@@ -78,7 +79,7 @@ def prepare(point: Point, rounds: int) -> dict[str, Callable[[], float]]:
     days = math.ceil(rounds * BATCHES * BATCH / A_DAY)
     live = make_events(days * A_DAY, point.keys, LIVE_FROM + days, point.late, point.late_days, LIVE_FROM, seed=8)
     measured = {"roll_history": _measure_history(history, point)}
-    for name, kind in (("RollingSums.add", rolling.RollingSums), ("LiveWindows.add", rolling.LiveWindows)):
+    for name, kind in (("RollingSums.add", RollingSums), ("LiveWindows.add", rolling.LiveWindows)):
         if point.windows > 1:  # they want two at least
             windows = kind(START, DAYS, point.spans, keys=point.keys)
             measured[name] = _measure_batches(lambda told, add=windows.add: add(*told), told_of, earlier, live)  # type: ignore[misc]

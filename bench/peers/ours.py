@@ -10,6 +10,7 @@ from bench.workloads import INSTANT_MS, OPENING, START_MS, SUPPLY, WINDOWS, Even
 from services.aggregator.fold import windows as rolling
 from services.aggregator.fold.instants import Scratch, net_at_instants
 from shared.wire.days import day_number
+from testing.rolling_sums import RollingSums, TouchedSums
 
 _START: date = datetime.fromtimestamp(START_MS / 1000, UTC).date()
 _FIRST = day_number(_START)
@@ -83,7 +84,7 @@ class SortedInstants(Instants):
 class _Streamed:
     """W3: the history is one batch a day, the opening balance a movement before it."""
 
-    kind: type[rolling.RollingSums] | type[rolling.LiveWindows]
+    kind: type[rolling.LiveWindows]
 
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
@@ -107,10 +108,10 @@ class _Streamed:
 class Streamed(_Streamed):
     """W3, sums alone."""
 
-    kind = rolling.RollingSums
+    kind = RollingSums
 
     @staticmethod
-    def answer(result: rolling.Sums) -> Touched:
+    def answer(result: TouchedSums) -> Touched:
         """Say it by key."""
         return Touched(result.keys, result.windows.reshape(result.keys.size, -1))
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.aggregator.kernels import windows as kernels
+from services.aggregator.kernels import instants as kernels
 from services.aggregator.kernels.arrays import Index, Wafers
 
 EVENTS_MAX = 2**31 - 1

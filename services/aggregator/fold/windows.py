@@ -1,4 +1,4 @@
-"""Rolling windows over days: a whole history at once, and the windows that end today, kept as movements come in."""
+"""Rolling windows over days: of a whole history at once, and those that end today batch by batch."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.aggregator.kernels import windows as kernels
+from services.aggregator.kernels import history as history_kernels
+from services.aggregator.kernels import live_windows as kernels
 from services.aggregator.kernels.arrays import Daily, Index, Wafers
 from shared.wire.days import day_number
 
@@ -21,19 +22,12 @@ MILLISECONDS = 86_400_000  # of a day
 
 
 class WindowHistory(NamedTuple):
-    """What every window held on every day; days count from the history's start."""
+    """The sums of every window on every day; days count from the history's start."""
 
     sums: Wafers  # [window, supply or demand or net, day, key] wafers in the window that ends on that day
     balance: Wafers  # [day, key] wafers at the end of the day
     first_short: Index  # [key] the first day whose balance is below zero, -1 for none
     daily: Daily  # [day, side, key] wafers on that day, in int32 where they fit
-
-
-class Sums(NamedTuple):
-    """The windows that end today of the keys that a batch touched: views that the next batch writes over."""
-
-    keys: Index  # [touched]
-    windows: Wafers  # [window, supply or demand or net, touched] wafers
 
 
 class TouchedWindows(NamedTuple):
@@ -83,7 +77,7 @@ def roll_history(
     elif out.sums.shape != (len(windows), 3, days, keys):
         raise ValueError(f"out has the shape {out.sums.shape}, not {(len(windows), 3, days, keys)}")
     begin = day_number(start) * ticks
-    added = int(kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks))
+    added = int(history_kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks))
     if added < time.size:
         _refuse_event(time, key, side, keys, begin, days * ticks, added)
         out = out._replace(daily=np.empty((days, 2, keys), dtype=np.int64))  # it is in bounds, but too much for int32
@@ -101,7 +95,7 @@ def roll_history(
             out=out,
         )
     span = np.array(windows, dtype=np.int64)
-    kernels.roll_days(out.sums, out.balance, out.first_short, out.daily, span, opened)
+    history_kernels.roll_days(out.sums, out.balance, out.first_short, out.daily, span, opened)
     return out
 
 
@@ -127,8 +121,18 @@ def _refuse_event(
             raise ValueError(f"{name}[{n}] is {value}, not {low} to {high}")
 
 
-class _Windows:
-    """What both kinds of live windows share: the horizon, what was counted, and the check of a batch."""
+class LiveWindows:
+    """The windows that end today, kept up to date batch by batch: sums, lowest balance, unmet demand, cover.
+
+    Today is the greatest day seen inside the horizon. A movement may come however late and in any order: a late one
+    is added to every day since its own. Movements before the horizon are in the balance and in no window; those beyond
+    it are kept apart in `beyond`, and never move today. Unmet demand is the growth of the running maximum of -balance,
+    by the end of each day, in the window: wafers that had to wait for the first time. All is a function of the
+    movements added, not of their order or their batches.
+
+    Memory: a key takes 24 × (H + 1) + 8 × (⌈H / 16⌉ + W + 4) bytes for H days and W windows; room for keys grows by
+    doubling, from `keys`. Rows after today, and keys not in use, cost address space only.
+    """
 
     def __init__(self, start: date, days: int, windows: Sequence[int] = (1, 7, 30, 90, 365), *, keys: int = 64) -> None:
         _check_horizon(start, days, windows, keys)
@@ -136,11 +140,11 @@ class _Windows:
             raise ValueError(f"windows are {list(windows)}, not two or more that grow")
         self.start, self.days, self.windows = day_number(start), days, tuple(windows)
         # so that neither a balance nor the product that its cover is divided from can leave int64
-        self.said_max = (2**63 - 1) // (100 * windows[1])
+        self.wafers_total_max = (2**63 - 1) // (100 * windows[1])
         self.beyond: Wafers = np.zeros((2, 0), dtype=np.int64)  # [side, key] wafers after the horizon
         self._state: Index = np.zeros(kernels.WINDOWS + len(windows), dtype=np.int64)
         self._state[kernels.TODAY], self._state[kernels.START] = 1, self.start
-        self._state[kernels.SAID_MAX], self._state[kernels.WINDOWS :] = self.said_max, windows
+        self._state[kernels.TOTAL_MAX], self._state[kernels.WINDOWS :] = self.wafers_total_max, windows
         self._stamp: Index = np.zeros(0, dtype=np.int64)
         self._touched: Index = np.zeros(0, dtype=np.int64)
         self._make_room(keys)
@@ -156,11 +160,27 @@ class _Windows:
         """How many keys are in use: one more than the greatest seen."""
         return int(self._state[kernels.KEYS])
 
-    def _make_room(self, keys: int) -> None:
-        self.beyond, self._stamp = _widened(self.beyond, keys), _widened(self._stamp, keys)
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that grow with the keys."""
+        arrays = (self._flow, self._balance, self._low, self._past, self._short, self.beyond, self._stamp)
+        return sum(each.nbytes for each in arrays)
 
-    def _make_buffers(self, rows: int) -> None:
-        self._touched = np.empty(rows, dtype=np.int64)
+    def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> TouchedWindows:
+        """Return the windows of the keys that a batch touches, each once, in the order of their first row.
+
+        Row n moves `wafers[n]` (signed: a reversal is negative) of `key[n]` to hand (side 0) or from it (1) on
+        `day[n]`, days since 1970. Raise ValueError, and add nothing, for a value out of bounds.
+        """
+        found = kernels.add_windows(
+            self._flow, self._balance, self._low, self._past, self._short, self.beyond, self._stamp, self._state,
+            day, key, side, wafers, self._touched, self._figures, self._outlook,
+        )  # fmt: skip
+        if found < 0:
+            self._refuse_or_make_room(day, key, side, wafers)
+            return self.add(day, key, side, wafers)
+        balance, first_short, cover = self._outlook[:, :found]
+        return TouchedWindows(self._touched[:found], self._figures[:, :, :found], balance, first_short, cover)
 
     def _refuse_or_make_room(self, day: Index, key: Index, side: Index, wafers: Wafers) -> None:
         """Raise ValueError for the first value that is out of bounds; otherwise make the room that was missing."""
@@ -177,96 +197,14 @@ class _Windows:
                 raise ValueError(f"{name} has {column.size} rows, day has {day.size}")
             for n in np.flatnonzero((column < low) | (column > high))[:1]:
                 raise ValueError(f"{name}[{n}] is {column[n]}, not {low} to {high}")
-        said = int(self._state[kernels.SAID]) + int(np.abs(wafers).sum())
-        if said > self.said_max:
-            raise ValueError(
-                f"wafers[0..{wafers.size - 1}] bring the sum of all movements to {said}, beyond {self.said_max}"
-            )
+        total = int(self._state[kernels.TOTAL]) + int(np.abs(wafers).sum())
+        if total > self.wafers_total_max:
+            rows, most = wafers.size, self.wafers_total_max
+            raise ValueError(f"wafers[0..{rows - 1}] bring the sum of all movements to {total}, beyond {most}")
         if day.size > self._touched.size:
             self._make_buffers(1 << (day.size - 1).bit_length())
         if key.max() >= self._stamp.size:
             self._make_room(1 << int(key.max()).bit_length())
-
-
-class RollingSums(_Windows):
-    """Supply, demand and net of the windows that end today, kept up with batch by batch.
-
-    Today is the greatest day seen inside the horizon. A movement may come however late and in any order: what comes
-    late is added to every day since its own. What lies before the horizon is in no window; what lies beyond it is kept
-    apart in `beyond`, and never moves today.
-
-    Memory: a key takes 16 × (H + 1 + W) + 24 bytes for H days and W windows; room for keys grows by doubling, from
-    `keys`. Rows after today, and keys not in use, cost address space only.
-    """
-
-    def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> Sums:
-        """Return the windows of the keys that a batch touches, each once, in the order of their first row.
-
-        Row n moves `wafers[n]` (signed: a reversal is negative) of `key[n]` to hand (side 0) or from it (1) on
-        `day[n]`, days since 1970. Raise ValueError, and add nothing, for what is out of bounds.
-        """
-        found = kernels.add_sums(
-            self._moved, self._before, self.beyond, self._stamp, self._state,
-            day, key, side, wafers, self._touched, self._sums,
-        )  # fmt: skip
-        if found < 0:
-            self._refuse_or_make_room(day, key, side, wafers)
-            return self.add(day, key, side, wafers)
-        return Sums(self._touched[:found], self._sums[:found])
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the arrays that grow with the keys."""
-        return sum(each.nbytes for each in (self._moved, self._before, self.beyond, self._stamp))
-
-    def _make_room(self, keys: int) -> None:
-        moved = np.zeros((self.days + 1, keys, 2), dtype=np.int64)
-        if self._stamp.size:
-            moved[: self._state[kernels.TODAY] + 1, : self._stamp.size] = self._moved[: self._state[kernels.TODAY] + 1]
-        before = np.zeros((keys, len(self.windows), 2), dtype=np.int64)
-        if self._stamp.size:
-            before[: self._stamp.size] = self._before
-        self._before: Wafers = before  # [key, window, side] wafers up to the day before the window
-        self._moved: Wafers = moved  # [row, key, side] wafers up to and on that day
-        super()._make_room(keys)
-
-    def _make_buffers(self, rows: int) -> None:
-        self._sums: Wafers = np.empty((rows, len(self.windows), 3), dtype=np.int64)
-        super()._make_buffers(rows)
-
-
-class LiveWindows(_Windows):
-    """The windows that end today, kept up with batch by batch: sums, lowest balance, unmet demand, cover.
-
-    Today, lateness and the horizon's edges are as with `RollingSums`; what lies before the horizon is in the balance.
-    Unmet demand is what the running maximum of -balance, by the end of each day, has grown by in the window: wafers
-    that had to wait for the first time. All is a function of what was added, not of its order or its batches.
-
-    Memory: a key takes 24 × (H + 1) + 8 × (⌈H / 16⌉ + W + 4) bytes for H days and W windows; room for keys grows by
-    doubling, from `keys`. Rows after today, and keys not in use, cost address space only.
-    """
-
-    def add(self, day: Index, key: Index, side: Index, wafers: Wafers) -> TouchedWindows:
-        """Return the windows of the keys that a batch touches, each once, in the order of their first row.
-
-        Row n moves `wafers[n]` (signed: a reversal is negative) of `key[n]` to hand (side 0) or from it (1) on
-        `day[n]`, days since 1970. Raise ValueError, and add nothing, for what is out of bounds.
-        """
-        found = kernels.add_windows(
-            self._flow, self._balance, self._low, self._past, self._short, self.beyond, self._stamp, self._state,
-            day, key, side, wafers, self._touched, self._rolled, self._standing,
-        )  # fmt: skip
-        if found < 0:
-            self._refuse_or_make_room(day, key, side, wafers)
-            return self.add(day, key, side, wafers)
-        balance, first_short, cover = self._standing[:, :found]
-        return TouchedWindows(self._touched[:found], self._rolled[:, :, :found], balance, first_short, cover)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the arrays that grow with the keys."""
-        arrays = (self._flow, self._balance, self._low, self._past, self._short, self.beyond, self._stamp)
-        return sum(each.nbytes for each in arrays)
 
     def _make_room(self, keys: int) -> None:
         rows, blocks = self.days + 1, -(-self.days // kernels.BLOCK)
@@ -284,19 +222,19 @@ class LiveWindows(_Windows):
         self._low: Wafers = low  # [block, key] lowest balance of a block's days before today
         self._past: Wafers = past  # [window, key] lowest balance of a window's days before today
         self._short: Index = short  # [key] first short row in the longest window, -1 for none
-        super()._make_room(keys)
+        self.beyond, self._stamp = _widened(self.beyond, keys), _widened(self._stamp, keys)
 
     def _make_buffers(self, rows: int) -> None:
-        self._rolled: Wafers = np.empty((len(self.windows), 5, rows), dtype=np.int64)
-        self._standing: Index = np.empty((3, rows), dtype=np.int64)
-        super()._make_buffers(rows)
+        self._touched = np.empty(rows, dtype=np.int64)
+        self._figures: Wafers = np.empty((len(self.windows), 5, rows), dtype=np.int64)
+        self._outlook: Index = np.empty((3, rows), dtype=np.int64)
 
 
 def _aligned(shape: tuple[int, ...]) -> Wafers:
     """Return an array, not filled, that begins where a line of the cache does."""
     size = math.prod(shape)
-    room = np.empty(size + kernels.LANES, dtype=np.int64)
-    first = -(room.ctypes.data // 8) % kernels.LANES
+    room = np.empty(size + history_kernels.LANES, dtype=np.int64)
+    first = -(room.ctypes.data // 8) % history_kernels.LANES
     return room[first : first + size].reshape(shape)
 
 

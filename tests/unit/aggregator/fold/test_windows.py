@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.fold.windows import KEYS_MAX, LiveWindows, RollingSums, roll_history
+from services.aggregator.fold.windows import KEYS_MAX, LiveWindows, roll_history
+from testing.rolling_sums import RollingSums
 from testing.twins.windows import naive_history, naive_windows
 
 FIRST_DAY, START, DAYS = date(2025, 1, 1), 20_089, 40
@@ -242,7 +243,7 @@ def test_a_batch_with_a_wrong_row_is_refused_whole(kind, wrong, message):
 def test_no_sum_can_leave_int64(kind):
     rolling = kind(FIRST_DAY, DAYS, (1, DAYS))
     batch = columns([(START, 0, 0, 2**40 - 1)] * 4_096)
-    fits = rolling.said_max // (4_096 * (2**40 - 1))
+    fits = rolling.wafers_total_max // (4_096 * (2**40 - 1))
     for _ in range(fits):
         rolling.add(*batch)
 

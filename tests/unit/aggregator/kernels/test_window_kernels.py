@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from services.aggregator.kernels import windows as kernels
+from services.aggregator.kernels import history as kernels
+from testing.rolling_sums import add_sums
 
 DAYS, KEYS = 12, 37  # no multiple of the lanes that are written at once
 
@@ -65,34 +66,6 @@ def test_roll_days_agrees_with_its_naive_twin(random, keys, offset, dtype):
     assert (first_short == np.where(short.any(axis=0), short.argmax(axis=0), -1)).all()
 
 
-def test_merge_late_sorts_and_put_back_undoes_it(random):
-    time, key, _, wafers = some_events(random)
-    survey, late, tied = np.empty(3, dtype=np.int64), *np.empty((2, time.size), dtype=np.int32)
-    by_time, (key_by_time, wafers_by_time) = np.empty_like(time), np.empty((2, time.size), dtype=np.int32)
-
-    kernels.survey_instants(survey, late, tied, time, key, KEYS, 10**6)
-    late = late[: survey[1]]
-    late_by_time = late[time[late].argsort()]
-    time_late, turn = np.append(time[late_by_time], kernels.EVER), np.full(late.size + 1, time.size)
-    count = kernels.merge_late(
-        by_time, key_by_time, wafers_by_time, turn, tied, time, key, wafers, late_by_time, time_late
-    )
-
-    assert survey[0] == time.size
-    assert late.tolist() == np.flatnonzero(time < np.maximum.accumulate(time)).tolist()
-    assert by_time.tolist() == sorted(time.tolist())
-    assert tied[:count].tolist() == (np.flatnonzero(np.diff(by_time) == 0) + 1).tolist()
-
-    for merged, given in (
-        (by_time, time),
-        (key_by_time.astype(np.int64), key),
-        (wafers_by_time.astype(np.int64), wafers),
-    ):
-        kernels.put_back(merged, np.empty(late.size, dtype=np.int64), turn, late, late_by_time)
-
-        assert (merged == given).all()
-
-
 def test_a_batch_that_is_refused_changes_nothing():
     moved, before = np.zeros((DAYS + 1, KEYS, 2), dtype=np.int64), np.zeros((KEYS, 2, 2), dtype=np.int64)
     beyond, stamp = np.zeros((2, KEYS), dtype=np.int64), np.zeros(KEYS, dtype=np.int64)
@@ -112,7 +85,7 @@ def test_a_batch_that_is_refused_changes_nothing():
         batch = list(right)
         batch[column] = np.array([wrong])
 
-        found = kernels.add_sums(moved, before, beyond, stamp, state, *batch, touched, sums)
+        found = add_sums(moved, before, beyond, stamp, state, *batch, touched, sums)
 
         assert found == -1
         assert state.tolist() == [1, 0, 0, 2**50, 0, 0, 1, 7]
