@@ -1,15 +1,15 @@
-"""The aggregator asked while it folds: latency of every route at 10,000 keys with 10,000 events a second coming in.
+"""Latency of every route of the aggregator at 10,000 keys, while it folds 10,000 events a second.
 
-The real process, on a Redis of its own. Its history comes as the ledger tells it: every key with 500 days of movements
-behind today and two years of plans before it, decided by the ledger's own `post_events`. Three things are measured:
+The real process runs on a Redis of its own. Its history has the form of the ledger's entries: every key with 500 days
+of movements behind today and two years of plans before it, posted by the ledger's own `post_events`. Three phases:
 
-- start: the whole history waits on the stream while the process starts, and it is asked meanwhile;
-- live: batches of 250 events keep coming, forty a second: movements of today, some late, revisions of plans, and a day
+- start: the whole history waits on the stream while the process starts and answers;
+- live: batches of 250 events arrive forty times a second: movements of today, some late, revisions of plans, and a day
   that ends every three seconds;
-- growth: with nothing folded, the same keys come for the first time at the same rate.
+- growth: with nothing folded, the same keys arrive for the first time at the same rate.
 
-Pages are asked 25 times a second, each counted from the moment it was due, over a few connections kept open. What is
-sent was encoded before, so that publisher and client leave the processor to those that are measured.
+The client requests 25 pages a second, each timed from the moment it was due, over a few open connections. All entries
+are encoded beforehand, so that publisher and client leave the processor to the measured process.
 """
 
 import argparse
@@ -45,7 +45,7 @@ from shared.wire.postings import LINE_EVENTS, PostingBatch
 from shared.wire.streams import BALANCES, DATA, POSTINGS
 
 SITES, SUPPLIERS = 500, 4
-EVENTS_PER_S, LIVE_MAX, ASKED_PER_S, DAY_LASTS_S = 10_000, 250, 25, 3
+EVENTS_PER_S, LIVE_MAX, PAGES_PER_S, DAY_LASTS_S = 10_000, 250, 25, 3
 HISTORY_DAYS, PLAN_DAYS, EVERY_DAYS = 500, 730, 30
 TODAY = day_number(date(2027, 1, 1))
 CONNECTIONS = 8
@@ -76,18 +76,18 @@ PAGES = (
 )
 
 
-# ---------------------------------------------------------------- what is told
+# ---------------------------------------------------------------- the ledger's entries
 
 
-class Told(NamedTuple):
-    """What the ledger tells of some batches: entries that lack the time of their telling only."""
+class Entries(NamedTuple):
+    """The ledger's entries of some batches, without the time of publication."""
 
     bodies: list[bytes]
     postings: int
 
 
 class World:
-    """Every key's events, one source a batch, decided and told as the ledger does; the same for the same seed."""
+    """The events of every key, one source a batch, posted as by the ledger; the same for the same seed."""
 
     def __init__(self, sites: int, seed: int = 2026) -> None:
         self.random = Random(seed)  # noqa: S311 (the same seed, the same world)
@@ -100,7 +100,7 @@ class World:
             self.keys_of.setdefault(self._buyer(key[1]), []).append(key)
         self.sources = sorted(self.keys_of)
         self.memory = Memory()
-        self.said = 0
+        self.sequence = 0
         self.batch = 0
         self.revisions: dict[str, int] = {}
         self.on_the_way: dict[str, list[tuple[tuple[str, str, str], str, int]]] = {s: [] for s in self.sources}
@@ -110,14 +110,14 @@ class World:
 
     def row(self, source: str, name: str, day: int, **cells: Any) -> Row:
         """Return one event at noon of a day."""
-        self.said += 1
+        self.sequence += 1
         rest = cells.pop("rest", None)
         key = dict(zip(("product", "site", "supplier"), cells.pop("key", (None,) * 3), strict=True))
         columns = dict.fromkeys(("line", "day", "wafers", "revision")) | {"day": cells.pop("on", None)} | cells
         return Row(
             source=source,
-            sequence=self.said,
-            id=f"00000000-0000-4000-8000-{self.said:012x}",
+            sequence=self.sequence,
+            id=f"00000000-0000-4000-8000-{self.sequence:012x}",
             name=name,
             time=day * DAY_US + DAY_US // 2,
             rest=None if rest is None else orjson.dumps(rest, option=orjson.OPT_SORT_KEYS).decode(),
@@ -127,8 +127,8 @@ class World:
             **key,
         )
 
-    def plan(self, key: tuple[str, str, str], due: int, said: int, wafers: int, kind: str) -> Row:
-        """Return what is said of a plan's line that is due on a day, each time with the next revision."""
+    def plan(self, key: tuple[str, str, str], due: int, day: int, wafers: int, kind: str) -> Row:
+        """Return the next revision of a plan's line that is due on a day."""
         product, site, supplier = key
         line = f"{kind[0]}-{product}-{site}-{supplier}-{due // EVERY_DAYS}"
         revision = self.revisions[line] = self.revisions.get(line, 0) + 1
@@ -138,19 +138,19 @@ class World:
         elif kind == "demand.required":
             rest = {"start_by": date_of(due - 120).isoformat(), "priority": 3}
         source = supplier if kind == "supply.committed" else self._buyer(site)
-        return self.row(source, kind, said, line=line, on=due, wafers=wafers, revision=revision, key=key, rest=rest)
+        return self.row(source, kind, day, line=line, on=due, wafers=wafers, revision=revision, key=key, rest=rest)
 
     def move(self, key: tuple[str, str, str], day: int, kind: str) -> Row:
         """Return a movement of a key on a day."""
         product, site, supplier = key
         wafers = self.random.randint(5, 25)
         if kind == "lot.started":
-            return self.row(supplier, kind, day, line=f"L{self.said}", on=day + 90, wafers=wafers, key=key)
+            return self.row(supplier, kind, day, line=f"L{self.sequence}", on=day + 90, wafers=wafers, key=key)
         if kind == "lot.finished":
             rest = {"yield_variance": self.random.randint(0, 1)}
-            return self.row(supplier, kind, day, line=f"L{self.said}", wafers=wafers, key=key, rest=rest)
+            return self.row(supplier, kind, day, line=f"L{self.sequence}", wafers=wafers, key=key, rest=rest)
         if kind == "shipment.dispatched":
-            shipment, due = f"S{self.said}", day + 10
+            shipment, due = f"S{self.sequence}", day + 10
             commit = f"s-{product}-{site}-{supplier}-{due // EVERY_DAYS}"
             self.on_the_way[self._buyer(site)].append((key, shipment, wafers))
             rest = {"commit": commit, "lots": []}
@@ -161,12 +161,12 @@ class World:
             return self.row(self._buyer(site), kind, day, line=shipment, wafers=wafers, key=key, rest=rest)
         return self.row(self._buyer(site), kind, day, line=f"phase-{site}", wafers=wafers, key=key)
 
-    def tell(self, rows: Sequence[Row]) -> tuple[bytes, int]:
-        """Return the entry of a batch of one source's events, and how many postings are in it."""
+    def encode(self, rows: Sequence[Row]) -> tuple[bytes, int]:
+        """Return the entry of a batch of one source's events, and the number of its postings."""
         decision = post_events(rows, self.memory)
         postings = [(measure, day, key, wafers) for (measure, day, key), wafers in decision.postings()]
         self.batch += 1
-        said = [body for row, body in zip(rows, canonical_bodies(rows), strict=True) if row.name in LINE_EVENTS]
+        line_events = [body for row, body in zip(rows, canonical_bodies(rows), strict=True) if row.name in LINE_EVENTS]
         source = rows[0].source
         batch = PostingBatch.of(
             postings,
@@ -178,14 +178,14 @@ class World:
             watermarks={} if decision.watermark is None else {source: decision.watermark},
             sources=[source],
             told=None,
-            said=said,
+            said=line_events,
         )
         return orjson.dumps({name: value for name, value in dict(batch).items() if name != "told"}), len(postings)
 
-    def history(self) -> Told:
-        """Return all up to yesterday: plans first, then month by month what moved, of one source after the other."""
+    def history(self) -> Entries:
+        """Return all entries up to yesterday: plans first, then movements day by day, of one source after the other."""
         rows: dict[str, list[Row]] = {source: [] for source in self.sources}
-        told: list[tuple[bytes, int]] = []
+        batches: list[tuple[bytes, int]] = []
         begin = TODAY - HISTORY_DAYS
 
         def say(row: Row) -> None:
@@ -195,7 +195,7 @@ class World:
 
         def flush(source: str) -> None:
             if rows[source]:
-                told.append(self.tell(rows[source]))
+                batches.append(self.encode(rows[source]))
                 rows[source] = []
 
         for month in range(PLAN_DAYS // EVERY_DAYS):
@@ -216,15 +216,15 @@ class World:
         for source in self.sources:
             say(self.row(source, "source.advanced", TODAY, on=TODAY - 1))
             flush(source)
-        return _sum(told)
+        return _sum(batches)
 
-    def live(self, seconds: float) -> Told:
+    def live(self, seconds: float) -> Entries:
         """Return batches of 250 events, source after source, from the first event of today on."""
-        told = []
-        batches = int(seconds * EVENTS_PER_S / LIVE_MAX)
+        batches = []
+        count = int(seconds * EVENTS_PER_S / LIVE_MAX)
         batches_a_day = DAY_LASTS_S * EVENTS_PER_S // LIVE_MAX
         through = dict.fromkeys(self.sources, TODAY - 1)
-        for n in range(batches):
+        for n in range(count):
             source, today = self.sources[n % len(self.sources)], TODAY + n // batches_a_day
             rows = []
             if through[source] < today - 1:
@@ -232,8 +232,8 @@ class World:
                 rows.append(self.row(source, "source.advanced", today, on=today - 1))
             while len(rows) < LIVE_MAX:
                 rows.append(self._happen(source, today))
-            told.append(self.tell(rows))
-        return _sum(told)
+            batches.append(self.encode(rows))
+        return _sum(batches)
 
     def _happen(self, source: str, today: int) -> Row:
         """Return one event of a source: mostly of today, one in twenty some days late, a third revises a plan."""
@@ -251,20 +251,20 @@ class World:
         return self.move(key, day, "wafers.consumed")
 
 
-def _sum(told: list[tuple[bytes, int]]) -> Told:
-    return Told([body for body, _ in told], sum(postings for _, postings in told))
+def _sum(batches: list[tuple[bytes, int]]) -> Entries:
+    return Entries([body for body, _ in batches], sum(postings for _, postings in batches))
 
 
 def stamp(body: bytes) -> bytes:
-    """Return an entry with the time of its telling: now."""
+    """Return an entry with the current time as its time of publication."""
     return b'{"told":%d,' % (time.time_ns() // 1000) + body[1:]
 
 
-# ---------------------------------------------------------------- who asks
+# ---------------------------------------------------------------- the client
 
 
 class Answered(NamedTuple):
-    """One page asked for, and what came."""
+    """The answer to one page."""
 
     page: str
     ms: float  # from the moment it was due
@@ -273,14 +273,14 @@ class Answered(NamedTuple):
 
 
 class Client:
-    """Asks over a few connections that stay open, and reads no more of an answer than its length."""
+    """An HTTP client with a few open connections that reads the length and the body of an answer, no more."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     async def open(self) -> None:
-        """Open all connections; raise OSError where nobody listens yet."""
+        """Open all connections; raise OSError if the port is closed."""
         for _ in range(CONNECTIONS):
             self.free.put_nowait(await asyncio.open_connection("127.0.0.1", self.port, limit=2**22))
 
@@ -297,18 +297,18 @@ class Client:
         return Answered(page, taken * 1000, int(head.split(b" ", 2)[1]), body)
 
     async def keep_asking(self, pages: Sequence[str], until: Callable[[], bool]) -> list[Answered]:
-        """Ask the pages in turn at the rate they are due, whether the last was answered or not."""
-        asked: list[asyncio.Task[Answered]] = []
+        """Request the pages in turn when they are due, whether or not earlier answers have come."""
+        requests: list[asyncio.Task[Answered]] = []
         began = time.perf_counter()
         while not until():
-            due = began + len(asked) / ASKED_PER_S
+            due = began + len(requests) / PAGES_PER_S
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            asked.append(asyncio.create_task(self.ask(pages[len(asked) % len(pages)], due)))
+            requests.append(asyncio.create_task(self.ask(pages[len(requests) % len(pages)], due)))
         async with asyncio.timeout(_ANSWERED_WITHIN_S):
-            return await asyncio.gather(*asked)
+            return await asyncio.gather(*requests)
 
     async def facts(self) -> dict[str, Any]:
-        """Return what the aggregator says of itself."""
+        """Return the facts of the aggregator's `/health`."""
         facts: dict[str, Any] = orjson.loads((await self.ask("/health", time.perf_counter())).body)
         return facts
 
@@ -370,11 +370,11 @@ def aggregator(redis_url: str) -> Iterator[Aggregator]:
                 print("the aggregator has failed:", started.log.read_text()[-4000:], flush=True)
 
 
-# ---------------------------------------------------------------- what is measured
+# ---------------------------------------------------------------- the measurements
 
 
 class Phase(NamedTuple):
-    """What one phase has shown."""
+    """The measurements of one phase."""
 
     seconds: float
     answers: list[Answered]
@@ -388,15 +388,15 @@ class Phase(NamedTuple):
         return {route: _percentile(taken, 99) for route, taken in _by(self.answers, _route).items()}
 
 
-async def measure_start(redis: "Redis[bytes]", asked: Aggregator, batches: int) -> Phase:
-    """Ask from the moment the process listens until the history is folded and planned."""
-    client = await asked.open()
-    print(f"  it answers {time.perf_counter() - asked.began:.1f} s after its start", flush=True)
+async def measure_start(redis: "Redis[bytes]", process: Aggregator, batches: int) -> Phase:
+    """Request pages from the moment the process listens until the history is folded and planned."""
+    client = await process.open()
+    print(f"  it answers {time.perf_counter() - process.began:.1f} s after its start", flush=True)
     folded = asyncio.create_task(_until_planned(client, batches))
     answers = await client.keep_asking(PAGES, folded.done)
-    seconds = time.perf_counter() - asked.began
+    seconds = time.perf_counter() - process.began
     await folded
-    return _phase(redis, asked, answers, seconds, "0-0", 0.0, 0)
+    return _phase(redis, process, answers, seconds, "0-0", 0.0, 0)
 
 
 async def _until_planned(client: Client, batch: int) -> None:
@@ -405,58 +405,58 @@ async def _until_planned(client: Client, batch: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def measure_live(redis: "Redis[bytes]", asked: Aggregator, told: Told) -> Phase:
-    """Ask while batches keep coming, and a tick longer."""
-    client = await asked.open()
+async def measure_live(redis: "Redis[bytes]", process: Aggregator, entries: Entries) -> Phase:
+    """Request pages while batches arrive, and a tick longer."""
+    client = await process.open()
     pages = [page for page in PAGES if (await client.ask(page, time.perf_counter())).status != 404]
     last = redis.xrevrange(BALANCES, count=1)
-    used, lines = asked.cpu_s(), len(asked.logged("plan_refreshed", "ms_max"))
+    used, lines = process.cpu_s(), len(process.logged("plan_refreshed", "ms_max"))
     began = time.perf_counter()
-    publishing = asyncio.create_task(_publish(redis.connection_pool.connection_kwargs["port"], told))
+    publishing = asyncio.create_task(_publish(redis.connection_pool.connection_kwargs["port"], entries))
     answers = await client.keep_asking(pages, publishing.done)
     await publishing
     seconds = time.perf_counter() - began
-    return _phase(redis, asked, answers, seconds, last[0][0].decode() if last else "0-0", used, lines)
+    return _phase(redis, process, answers, seconds, last[0][0].decode() if last else "0-0", used, lines)
 
 
-async def _publish(port: int, told: Told) -> None:
-    """Tell each batch when it is due."""
+async def _publish(port: int, entries: Entries) -> None:
+    """Publish each batch when it is due."""
     async with AsyncRedis(port=port) as redis:
         began = time.perf_counter()
-        for n, body in enumerate(told.bodies):
+        for n, body in enumerate(entries.bodies):
             await asyncio.sleep(max(0.0, began + n * LIVE_MAX / EVENTS_PER_S - time.perf_counter()))
             await redis.xadd(POSTINGS, {DATA: stamp(body)})
 
 
 def _phase(
     redis: "Redis[bytes]",
-    asked: Aggregator,
+    process: Aggregator,
     answers: list[Answered],
     seconds: float,
     after: str,
     used: float,
     line: int,
 ) -> Phase:
-    """Return what a phase has shown; balances after an entry, and the log from a line on, are of it."""
+    """Return the measurements of a phase, with the balances after an entry and the log from a line on."""
     lags = []
     for entry_id, fields in redis.xrange(BALANCES, min=f"({after}"):
-        told = orjson.loads(fields[DATA.encode()])["told"]
-        if told is not None:
-            lags.append(int(entry_id.partition(b"-")[0]) - told / 1000)
-    time.sleep(1.5)  # the log adds up what happens within a second
-    plans = asked.logged("plan_refreshed", "ms_max")[line:]
-    return Phase(seconds, answers, lags, plans, (asked.cpu_s() - used) / seconds, asked.rss_mb())
+        published_us = orjson.loads(fields[DATA.encode()])["told"]
+        if published_us is not None:
+            lags.append(int(entry_id.partition(b"-")[0]) - published_us / 1000)
+    time.sleep(1.5)  # the log sums up each second
+    plans = process.logged("plan_refreshed", "ms_max")[line:]
+    return Phase(seconds, answers, lags, plans, (process.cpu_s() - used) / seconds, process.rss_mb())
 
 
 def report(name: str, phase: Phase) -> None:
-    """Print what a phase has shown, page by page."""
+    """Print the measurements of a phase, page by page."""
     print(
         f"{name}: {phase.seconds:.1f} s, {phase.cpu_share:.0%} of a processor, {phase.rss_mb} MB; until balanced p50 "
         f"{_percentile(phase.lags_ms, 50):.0f} ms, p99 {_percentile(phase.lags_ms, 99):.0f} ms; plan p50 "
         f"{_percentile(phase.plan_ms, 50):.0f} ms, at most {max(phase.plan_ms, default=0):.0f} ms"
     )
     for kind in (_route, lambda page: page):
-        print(f"  {'':80} {'asked':>6} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8} {'rows':>5} {'KB':>5}")
+        print(f"  {'':80} {'pages':>6} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8} {'rows':>5} {'KB':>5}")
         for page, taken in _by(phase.answers, kind).items():
             bodies = [each for each in phase.answers if kind(each.page) == page and each.status == 200]
             rows = max((len(orjson.loads(each.body)["rows"]) for each in bodies), default=0)
@@ -493,7 +493,7 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 
 def main() -> None:
-    """Measure, tell what it means, and end with the line of JSON."""
+    """Measure, print tables, and end with the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--sites", type=int, default=SITES, help=f"a key is one of {len(PRODUCTS)} products and 4 suppliers"
@@ -512,14 +512,14 @@ def main() -> None:
             redis.xadd(POSTINGS, {DATA: stamp(body)})
         print(f"{len(history.bodies):,} batches with {history.postings:,} postings wait on the stream", flush=True)
         url = "redis://127.0.0.1:{port}/0".format(**redis.connection_pool.connection_kwargs)
-        with aggregator(url) as asked, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            report("start", runner.run(measure_start(redis, asked, len(history.bodies))))
-            measured = runner.run(measure_live(redis, asked, live))
+        with aggregator(url) as process, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report("start", runner.run(measure_start(redis, process, len(history.bodies))))
+            measured = runner.run(measure_live(redis, process, live))
             report("live", measured)
     with fresh_redis() as redis:
         url = "redis://127.0.0.1:{port}/0".format(**redis.connection_pool.connection_kwargs)
-        with aggregator(url) as asked, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            report("growth", runner.run(measure_live(redis, asked, growing)))
+        with aggregator(url) as process, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report("growth", runner.run(measure_live(redis, process, growing)))
     check(measured)
     p99_ms = measured.p99_ms()
     result: dict[str, Any] = {

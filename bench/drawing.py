@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by hand: what is drawn is in the text of the file, and no library is needed."""
+"""Plots as SVG, without a library; the figures are readable in the text of the file."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ COLOURS = ("#b03060", "#2060a0", "#408040", "#a06010")
 
 
 class Line(NamedTuple):
-    """A name, and what it has at each number of something."""
+    """A name, and its value at each point."""
 
     name: str
     points: Mapping[Any, float]

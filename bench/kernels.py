@@ -1,11 +1,11 @@
-"""The aggregator's windows beside what others make of the same events, and beside what one core can do at most.
+"""The aggregator's windows against other libraries on the same events, and against the limits of one core.
 
 The workloads W1, W2 and W3 are those of `bench.workloads`, at 1,000 and at 10,000 keys. Each contender has a process of
-its own, on one core, and the events in the form that it likes best, made before the clock runs. In turn each does its
-work once, then again, for some rounds; what counts is its time of the processor, user and system, all threads. Every
-answer is compared, value by value, with that of plain int64 numpy; who is wrong is not ranked.
+its own, on one core, and the events in its preferred form, made before the clock runs. In turn each runs once, then
+again, for some rounds; the measure is processor time, user and system, all threads. Every answer is compared, value by
+value, with that of plain int64 numpy; a contender with a wrong answer is not ranked.
 
-Some others have environments of their own, made here when they are missing; what cannot be installed is told.
+Some libraries have environments of their own, which this command makes; it reports those that cannot be installed.
 """
 
 import argparse
@@ -45,7 +45,7 @@ _WARMING = 20  # batches before the first round
 
 
 class Contender(NamedTuple):
-    """Who takes part in a workload."""
+    """A contender of a workload."""
 
     name: str
     module: str  # of bench.peers, unless it has a dot
@@ -110,13 +110,13 @@ class Settings(NamedTuple):
 
     events: int
     rounds: int
-    slow_s: float  # who takes longer takes part in fewer rounds
+    slow_s: float  # a contender that takes longer has fewer rounds
     slow_rounds: int
     streaming_s: float  # of a round of W3, for each
 
 
 class Measured:
-    """What a contender took in each round: seconds of processor, or for W3 microseconds of each batch."""
+    """A contender's processor time in each round: seconds, or for W3 microseconds of each batch."""
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -127,11 +127,11 @@ class Measured:
 
     @property
     def median(self) -> float:
-        """What it took."""
+        """Its processor time."""
         return statistics.median(self.rounds)
 
     def times(self, ours: "Measured") -> float | None:
-        """Return how many times as long as ours it took: the median of what the rounds of both say."""
+        """Return its time as a multiple of ours: the median over the rounds of both."""
         if self.failed or ours.failed or not self.rounds:
             return None
         return statistics.median(its / our for its, our in zip(self.rounds, ours.rounds, strict=False))
@@ -151,7 +151,7 @@ def measure(
     settings: Settings,
     places: dict[str, Environment],
 ) -> Table:
-    """Return what each contender took, in turn, for as many rounds as it takes part in."""
+    """Return the times of each contender, in turn, for its number of rounds."""
     table = {contender: Measured() for contender in contenders}
     running: dict[Contender, Process] = {}
     try:
@@ -209,7 +209,7 @@ def _run(
     costs: dict[Contender, float],
     settings: Settings,
 ) -> float:
-    """Let it work once, note what it took, and return the seconds that this will take again."""
+    """Run it once, note its time, and return the seconds that the next run will take."""
     if contender is LIMITS:
         rates = process.ask(_PATIENCE_S, "run")["rates"]
         if n:
@@ -256,11 +256,11 @@ def measure_keys(keys: int, folder: Path, settings: Settings, places: dict[str, 
     }
 
 
-# ---------------------------------------------------------------- what it means
+# ---------------------------------------------------------------- the report
 
 
 class Limit(NamedTuple):
-    """What no kernel of one core can be quicker than, in seconds."""
+    """The least time of any kernel on one core, in seconds."""
 
     w1: float
     w2: float
@@ -292,7 +292,7 @@ def best_of(table: Table, workload: str) -> tuple[str, float] | tuple[None, None
 
 
 def result_of(tables: dict[int, dict[str, Table]], settings: Settings) -> dict[str, Any]:
-    """Return the figures; where no number of keys is said, it is the greatest."""
+    """Return the figures; those without a number of keys are of the greatest."""
     limits = {keys: limit_of(table["limits"][LIMITS], keys, settings.events) for keys, table in tables.items()}
     result: dict[str, Any] = {"bench": "kernels"}
     for keys, table in tables.items():
@@ -424,7 +424,7 @@ def draw(tables: dict[int, dict[str, Table]]) -> str:
 
 
 def main() -> None:
-    """Measure, tell what it means, and end with the line of JSON."""
+    """Measure, print tables, and end with the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="2 million events, not 20, and fewer rounds")
     parser.add_argument("--events", type=int, help="in a history")

@@ -1,16 +1,16 @@
-"""The ledger alone, from the bytes of an entry to the commit: events a second, and what others make of the same.
+"""The ledger alone, from the bytes of an entry to the commit, against other stores: events a second.
 
 In turn, several rounds in one run, pinned to one core, each into a new file on the same disk, every commit durable
 (SQLite: WAL and synchronous=FULL for all), the same events of the reference programme in the same transactions:
 
 - ours: `record_entries`, entries and portions as the service makes them, on SQLite and on PostgreSQL;
-- bare: the rows that our store ended up with, inserted by sqlite3 alone, by executemany, nothing checked;
+- bare: the final rows of our store, inserted by sqlite3 alone, by executemany, nothing checked;
 - eventsourcing: from the same entry bytes to its recorder's commit, through its mapper, nothing checked; its recorder
   alone, given ready StoredEvents of our canonical bytes; and its application, given ready events;
-- ORM: the way of a tutorial, one SQLAlchemy object and one commit an event;
+- ORM: one SQLAlchemy object and one commit an event, as in a tutorial;
 - verifying the chain, and proving everything, over the store just made.
 
-Then one store grows, and what an event costs in it is compared, in turn, with what the same event costs in a young one.
+Then one store grows, and the cost of an event in it is compared, in turn, with that of the same event in a young one.
 """
 
 import argparse
@@ -59,14 +59,14 @@ from shared.wire.days import DAY_US
 from shared.wire.streams import Role, party_stream
 from testing.servers import postgres
 
-TAPE = 300_000  # events: 1e5, 1e6 and 1e7 lie at the same place of it when it is said again and again
+TAPE = 300_000  # events: 1e5, 1e6 and 1e7 lie at the same place of it when it is repeated
 STRETCH = 50_000  # events to either side of where a growing store is looked at
 YOUNG = 100_000
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "wal_autocheckpoint=4000")  # as our store sets
 
 
 class Portion(NamedTuple):
-    """What goes into one transaction."""
+    """The entries of one transaction."""
 
     source: str
     role: Role
@@ -75,7 +75,7 @@ class Portion(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What some events took."""
+    """The time of some events."""
 
     events: int
     wall_s: float
@@ -97,7 +97,7 @@ class Taken(NamedTuple):
         return self.cpu_s / self.events * 1e6
 
 
-# ---------------------------------------------------------------- our store: all that knows its ways
+# ---------------------------------------------------------------- our store
 
 
 def post_portion(store: Store, portion: Portion) -> None:
@@ -160,14 +160,14 @@ def profile_stages(portions: Sequence[Portion], folder: Path) -> dict[str, float
     return {name: round(statistics.median(shares), 2) for name, shares in stages.items()}
 
 
-# ---------------------------------------------------------------- what the others do
+# ---------------------------------------------------------------- the other stores
 
 
 class Bare:
     """The rows of a store, inserted by sqlite3 alone.
 
     Every table's rows in the order of its key, dealt evenly over as many transactions as the store took: each row once,
-    as it is in the end, so that nothing is ever replaced. That is kinder than what the store has to do.
+    as it is in the end, so that nothing is ever replaced. That is less work than the store has.
     """
 
     def __init__(self, path: Path, transactions: int) -> None:
@@ -187,7 +187,7 @@ class Bare:
                         transaction.append((f"INSERT INTO {table} VALUES ({cells})", dealt))  # noqa: S608
 
     def insert(self, path: Path) -> Callable[[], None]:
-        """Return what inserts them all into a new file."""
+        """Return a function that inserts them all into a new file."""
         connection = sqlite3.connect(path, isolation_level=None)
         for pragma in (f"page_size={self.page_size}", *PRAGMAS):
             connection.execute(f"PRAGMA {pragma}")
@@ -212,7 +212,7 @@ class Said(DomainEvent):
 
 
 class Peers:
-    """What the others are given: made once, before the clock runs."""
+    """The input of the other stores, made once, before the clock runs."""
 
     def __init__(self, portions: Sequence[Portion]) -> None:
         """Make the events of all portions; a source is an originator, so that its events stand in order."""
@@ -233,7 +233,7 @@ class Peers:
             ]
             for rows in read
         ]
-        self.said = [
+        self.ready = [
             [
                 Said(originator_id=ids[r.source], originator_version=r.sequence, timestamp=now, cells=list(r))
                 for r in rows
@@ -242,7 +242,7 @@ class Peers:
         ]
 
     def recorder(self, path: Path) -> Callable[[], None]:
-        """Return what records the ready bytes with the recorder of eventsourcing."""
+        """Return a function that records the ready bytes with the recorder of eventsourcing."""
         datastore = SQLiteDatastore(str(path), pool_size=1)
         _set_pragmas(datastore)
         recorder = SQLiteApplicationRecorder(datastore)
@@ -256,35 +256,35 @@ class Peers:
         return record
 
     def mapped(self, path: Path) -> Callable[[], None]:
-        """Return what takes entries as ours does, and records their events by the mapper and recorder of others."""
+        """Return a function that reads entries as ours does, and records their events with eventsourcing."""
         application = _application(path)
 
         def save() -> None:
             now = datetime.now(UTC)
             for portion in self.portions:
-                said = (
+                events = (
                     Said(originator_id=self.ids[portion.source], originator_version=n, timestamp=now, cells=cells)
                     for _, body in portion.entries
                     for n, cells in _cells(orjson.loads(body))
                 )
-                application.recorder.insert_events([application.mapper.to_stored_event(event) for event in said])
+                application.recorder.insert_events([application.mapper.to_stored_event(event) for event in events])
             application.close()
 
         return save
 
     def application(self, path: Path) -> Callable[[], None]:
-        """Return what saves the ready events with an application of eventsourcing."""
+        """Return a function that saves the ready events with an application of eventsourcing."""
         application = _application(path)
 
         def save() -> None:
-            for events in self.said:
+            for events in self.ready:
                 application.save(*events)
             application.close()
 
         return save
 
     def orm(self, path: Path, events: int) -> Callable[[], None]:
-        """Return what says each event to an ORM, a commit each."""
+        """Return a function that saves each event with an ORM, a commit each."""
         engine = create_engine(f"sqlite:///{path}")
 
         @sqlalchemy_event.listens_for(engine, "connect")
@@ -382,7 +382,7 @@ def prepare_portions(events: int) -> list[Portion]:
 
 
 def take(events: int, work: Callable[[], None]) -> Taken:
-    """Return what a piece of work took; what was written before it is on disk before it begins."""
+    """Return the time of a piece of work; earlier writes are on disk before it begins."""
     gc.collect()
     os.sync()
     wall, cpu = time.perf_counter(), time.process_time()
@@ -422,7 +422,7 @@ class Round(NamedTuple):
 def measure_round(
     portions: Sequence[Portion], peers: Peers, orm_events: int, folder: Path, server: str | None
 ) -> Round:
-    """Return what each takes, one after the other."""
+    """Return the time of each, one after the other."""
     events = sum(portion.events for portion in portions)
 
     def post(store: Store) -> None:
@@ -456,29 +456,29 @@ def measure_round(
 
 
 class Tape:
-    """Portions that can be said again and again, later each time: other ids, other lines, other days.
+    """Portions that can be repeated, later each time, with other ids, other lines and other days.
 
-    The names of a time stand together, as those of later months and higher numbers do. Were the time said at their end,
-    each would stand among all its elders, and a transaction would change more pages the longer the tape has played.
+    A name begins with its repetition, so the names of one repetition are neighbours in the index, as those of later
+    months and higher numbers are. At its end it would scatter them, and a transaction would change ever more pages.
     """
 
     def __init__(self, portions: list[Portion]) -> None:
-        """Look at what has to be moved."""
+        """Collect the sequences, lines and times of the portions."""
         self.portions = portions
         self.events = sum(portion.events for portion in portions)
-        self.said: dict[str, int] = {}
+        self.sequences: dict[str, int] = {}
         self.lines: set[str] = set()
         times: list[int] = []
         for portion in portions:
             for _, body in portion.entries:
                 batch = orjson.loads(body)
-                self.said[portion.source] = self.said.get(portion.source, 0) + len(batch["ids"])
+                self.sequences[portion.source] = self.sequences.get(portion.source, 0) + len(batch["ids"])
                 self.lines.update(filter(None, batch.get("lines", ())))
                 times += (min(batch["times"]), max(batch["times"]))
         self.days = (max(times) - min(times)) // DAY_US + 1
 
     def play(self, events: int) -> Iterator[Portion]:
-        """Yield portions of so many events, the tape said again and again."""
+        """Yield portions of so many events, repeating the tape."""
         for again in count():
             for portion in self.portions:
                 if events <= 0:
@@ -515,7 +515,7 @@ class Tape:
         entries = []
         for entry_id, body in portion.entries:
             batch = orjson.loads(body)
-            batch["sequence"] += self.said[portion.source] * again
+            batch["sequence"] += self.sequences[portion.source] * again
             batch["recorded"] = moves["times"](batch["recorded"])
             for column, move in moves.items():
                 if column in batch:
@@ -525,14 +525,14 @@ class Tape:
 
 
 class Stretch(NamedTuple):
-    """What the events around one size took, in the store of that size and in a young one."""
+    """The time of the events around one size, in the store of that size and in a young one."""
 
     grown: Taken
     young: Taken
 
 
 class Growth(NamedTuple):
-    """What an event costs in a store as it grows."""
+    """The cost of an event in a store as it grows."""
 
     curve: list[tuple[int, float]]  # events in the store, µs an event
     stretches: dict[int, Stretch]  # by the events in the store
@@ -542,14 +542,14 @@ class Growth(NamedTuple):
 def measure_growth(tape: Tape, until: int, folder: Path) -> Growth:
     """Grow one store; around 1e6 and 1e7 a young one, which holds 1e5, takes its own copy of the same events in turn.
 
-    So the two differ in nothing but what they hold: not in the events, and not in what the machine does meanwhile.
+    So the two differ only in their size: not in the events, and not in the machine's other work.
     """
     sizes = [10**n for n in range(5, round(math.log10(until)) + 1)]
     young = {size: _begin_young(tape, folder / f"young-{size}.db") for size in sizes if size != YOUNG}
     taken: dict[int, list[tuple[Taken, Taken]]] = {size: [] for size in sizes}
     curve: list[tuple[int, float]] = []
     since: list[Taken] = []
-    held, told = 0, time.monotonic()
+    held, reported_at = 0, time.monotonic()
     with opened(folder / "grown.db") as store:
         for portion in tape.play(until + STRETCH):
             near = next((size for size in sizes if size - STRETCH <= held < size + STRETCH), None)
@@ -562,17 +562,17 @@ def measure_growth(tape: Tape, until: int, folder: Path) -> Growth:
             if (latest := _sum(since)).events >= max(10_000, held // 12):
                 curve.append((held, latest.wall_us))
                 since = []
-            if time.monotonic() - told > 20:
-                told = time.monotonic()
+            if time.monotonic() - reported_at > 20:
+                reported_at = time.monotonic()
                 print(f"  {held:,} of {until:,} events, {curve[-1][1]:.1f} µs an event", flush=True)
     stretches = {size: Stretch(*map(_sum, zip(*pairs, strict=True))) for size, pairs in taken.items()}
     return Growth(curve, stretches, (folder / "grown.db").stat().st_size / held)
 
 
 def _begin_young(tape: Tape, path: Path) -> Iterator[Any]:
-    """Fork a process for a store of its own; yield None once that holds half of 1e5, then what each portion takes.
+    """Fork a process for a store of its own; yield None once that holds half of 1e5, then the time of each portion.
 
-    A process, as in one that the grown store shares, either would clear away what the other has left in memory.
+    A process of its own, as the two stores would otherwise evict each other's memory.
     """
     forking = multiprocessing.get_context("fork")
     ours, its = forking.Pipe()
@@ -660,7 +660,7 @@ def draw_growth(growth: Growth) -> str:
 
 
 def main() -> None:
-    """Measure, tell what it means, and end with the line of JSON."""
+    """Measure, print tables, and end with the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000, help="events in a round, at most 300,000")
     parser.add_argument("--orm-events", type=int, default=3_000, help="of them for the ORM")
@@ -710,7 +710,7 @@ def _rate(rounds: Sequence[Round], what: str) -> float | None:
 
 
 def _versus(rounds: Sequence[Round], what: str) -> float:
-    """Return how many times as fast as another we are: the median of what each round says."""
+    """Return our speed as a multiple of another's: the median over the rounds."""
     return statistics.median(r.ours.events_per_s / getattr(r, what).events_per_s for r in rounds)
 
 

@@ -1,4 +1,4 @@
-"""What one core of this machine can do at most: the loops that no kernel can do without, and nothing else."""
+"""The limits of one core of this machine: the loops that every kernel needs, and nothing else."""
 
 import statistics
 import time
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.workloads import BATCH, WINDOWS, Events, Ints
 
-_STREAM = 32_000_000  # int64: 256 MB, beyond what a core keeps close
+_STREAM = 32_000_000  # int64: 256 MB, beyond the caches of a core
 _ADDED = 4_000_000  # events
 _BATCHES = 400
 _LANES = 8  # int64 that one instruction writes

@@ -1,11 +1,11 @@
-"""The whole path, from an event's saying to its balance, all durable: events a second, latency, and their limits.
+"""The whole path, from an event's publication to its balance, all durable: events a second, latency, and their limits.
 
-Two things are measured, in turn, several rounds in one run, against what bare Redis does on this machine at the time:
+Two measurements, in turn, several rounds in one run, against bare Redis on this machine at the same time:
 
 - throughput: events of the reference programme, 1,000 an entry, through outbox, stream, ledger (SQLite, FULL),
   postings and fold, until the balances of the last one are published; against raw pipelined XADD of one event an entry.
-- latency: events said one by one at 1,000 a second, each from the moment it was due to be said until a balance that
-  contains it is read; against three bare Redis round trips.
+- latency: events published one by one at 1,000 a second, each from the moment it was due until a balance that contains
+  it is read; against three bare Redis round trips.
 """
 
 import argparse
@@ -54,7 +54,7 @@ class Load(NamedTuple):
 
 
 def prepare(events: int) -> Load:
-    """Return about so many events of the reference programme: those that are well said, numbered without a gap."""
+    """Return about so many valid events of the reference programme, numbered without a gap."""
     said_by: dict[str, list[Event]] = {}
     batches: list[tuple[str, list[Event]]] = []
     counts: dict[str, int] = {}
@@ -103,7 +103,7 @@ def enter(events: list[Event]) -> OutboxEntry:
 
 
 def until_balanced(redis: "Redis[bytes]", load: Load, batch_of: dict[str, int]) -> None:
-    """Wait until the balances of the last batch are published, having heard from the ledger that all is recorded."""
+    """Wait until the ledger has recorded all events, and the balances of the last batch are published."""
     last = dict.fromkeys((recorded_stream(source) for source in load.roles), b"0")
     due = {source: max((e[-1].sequence for s, e in load.batches if s == source), default=0) for source in load.roles}
     through = dict.fromkeys(load.roles, 0)
@@ -125,7 +125,7 @@ def until_balanced(redis: "Redis[bytes]", load: Load, batch_of: dict[str, int]) 
 
 
 class Round(NamedTuple):
-    """What one round of throughput took."""
+    """The times of one round of throughput."""
 
     events_per_s: float
     cpu_s: dict[str, float]
@@ -133,7 +133,7 @@ class Round(NamedTuple):
 
 
 def measure_throughput(load: Load) -> Round:
-    """Return events a second of a fresh stack, and what its processes used."""
+    """Return events a second of a fresh stack, and the processor time of its processes."""
     with fresh_stack(load) as stack, Redis.from_url(stack.redis_url) as redis:
         outboxes = {source: Outbox(stack.folder / "outbox" / f"{source}.db") for source in load.roles}
         before, own = _cpu(stack), time.process_time()
@@ -186,7 +186,7 @@ def measure_round_trips(rounds: int = 2000) -> float:
 
 
 def measure_latency(load: Load, seconds: float) -> list[float]:
-    """Return the latency of each event in milliseconds, said one by one at 1,000 a second, late ones not forgiven."""
+    """Return the latency of each event in milliseconds, published one by one at 1,000 a second; delays add up."""
     source = max(load.roles, key=lambda s: sum(len(events) for name, events in load.batches if name == s))
     moving = [e for name, events in load.batches if name == source for e in events if e.data.movement]
     events = [
@@ -203,7 +203,7 @@ def measure_latency(load: Load, seconds: float) -> list[float]:
             if due <= sent:
                 time.sleep(max(0.0, began + sent / EVENTS_PER_S - time.perf_counter()))
                 continue
-            # what is due by now shares one commit of the outbox; each event is an entry of its own all the same
+            # the events due by now share one commit of the outbox, but each is an entry of its own
             entries = [enter([event]) for event in events[sent:due]]
             outbox.put(entries)
             for entry in entries:
@@ -291,7 +291,7 @@ def _rss(stack: Stack) -> dict[str, int]:
 
 
 def main() -> None:
-    """Measure, tell what it means, and end with the line of JSON."""
+    """Measure, print tables, and end with the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000, help="events in a round of throughput")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each, in turn")

@@ -1,4 +1,4 @@
-"""How soon the aggregator has its state again: loaded from columns, from an export, and restored from a snapshot.
+"""The restart of the aggregator: its state loaded from columns, from an export, and restored from a snapshot.
 
 Ten million postings of 10,000 keys, four measures each, over 1,461 days; and the four years of the reference programme
 from the Parquet export of a stack that has played it:
@@ -55,7 +55,7 @@ def make_postings(count: int, keys: int, seed: int) -> Columns:
 
 
 def measure(postings: Columns, export: Path | None, rounds: int) -> dict[str, Any]:
-    """Return the medians, in seconds, and what the state takes."""
+    """Return the medians, in seconds, and the memory of the state."""
     took: dict[str, list[float]] = defaultdict(list)
     facts: dict[str, Any] = {}
 
@@ -112,10 +112,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export", type=Path, help="what `waferline export --format parquet` wrote of the programme")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     calm_collector()
-    postings = make_postings(asked.postings, asked.keys, asked.seed)
-    print(json.dumps({"postings": asked.postings} | measure(postings, asked.export, asked.rounds)))
+    postings = make_postings(arguments.postings, arguments.keys, arguments.seed)
+    print(json.dumps({"postings": arguments.postings} | measure(postings, arguments.export, arguments.rounds)))
 
 
 if __name__ == "__main__":

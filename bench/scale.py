@@ -1,8 +1,8 @@
-"""How what an event costs grows: with events, keys, windows, the share of late events, and how late they are.
+"""The cost of an event as a function of events, keys, windows, the share of late events, and their lateness.
 
 Four things are measured on one core, the values of each sweep in turn, some rounds: `roll_history` (W1 of
 `bench.workloads`, 1,096 days), `RollingSums.add` and `LiveWindows.add` (W3), and `Curves.add`, the fold of postings.
-The last three are told batches of 500 in the third year, 36 of them a day, after all events of a history; their mean is
+The last three add batches of 500 in the third year, 36 of them a day, after all events of a history; their mean is
 taken, with the ends of days and late events in it. Cost is time of the processor, in nanoseconds an event.
 """
 
@@ -34,7 +34,7 @@ from testing.rolling_sums import RollingSums
 
 MARK = "make bench-scale ARGS=--write"
 START = date(2023, 1, 1)
-LIVE_FROM = 730  # the day from which batches are told
+LIVE_FROM = 730  # the day of the first batch
 BATCHES = 100  # of a round
 A_DAY = 18_250  # events, as in 20 million over the days
 MORE_WINDOWS = (1, 7, 30, 90, 365, 14, 60, 180, 270, 545)
@@ -42,7 +42,7 @@ THINGS = ("roll_history", "RollingSums.add", "LiveWindows.add", "Curves.add")
 
 
 class Point(NamedTuple):
-    """What is measured at: one of them grows, the others stay."""
+    """The parameters of a measurement: one of them grows, the others stay."""
 
     events: int
     keys: int = 1_000
@@ -73,7 +73,7 @@ def sweeps_of(events: int, most: int) -> dict[str, dict[float, Point]]:
 
 
 def prepare(point: Point, rounds: int) -> dict[str, Callable[[], float]]:
-    """Return what measures each thing at a point, in nanoseconds an event; each call goes on where the last ended."""
+    """Return functions that measure each operation at a point, in nanoseconds an event; calls continue the last."""
     history = make_events(point.events, point.keys, late=point.late, late_days=point.late_days)
     earlier = make_events(point.events, point.keys, LIVE_FROM, point.late, point.late_days)
     days = math.ceil(rounds * BATCHES * BATCH / A_DAY)
@@ -82,12 +82,12 @@ def prepare(point: Point, rounds: int) -> dict[str, Callable[[], float]]:
     for name, kind in (("RollingSums.add", RollingSums), ("LiveWindows.add", rolling.LiveWindows)):
         if point.windows > 1:  # they want two at least
             windows = kind(START, DAYS, point.spans, keys=point.keys)
-            measured[name] = _measure_batches(lambda told, add=windows.add: add(*told), told_of, earlier, live)  # type: ignore[misc]
+            measured[name] = _measure_batches(lambda batch, add=windows.add: add(*batch), prepare_batch, earlier, live)  # type: ignore[misc]
     curves = Curves(START, DAYS, "catalogue")
     return measured | {"Curves.add": _measure_batches(curves.add, _Postings().batch_of, earlier, live)}
 
 
-told_of = ours.Streamed.told
+prepare_batch = ours.Streamed.prepare
 
 
 def _measure_history(events: Events, point: Point) -> Callable[[], float]:
@@ -114,14 +114,14 @@ def _measure_history(events: Events, point: Point) -> Callable[[], float]:
 
 
 def _measure_batches(
-    add: Callable[[Any], object], told_of: Callable[[Events], Any], earlier: Events, live: Events
+    add: Callable[[Any], object], prepare_batch: Callable[[Events], Any], earlier: Events, live: Events
 ) -> Callable[[], float]:
     for first in range(0, earlier.time.size, 100_000):
-        add(told_of(earlier.part(first, first + 100_000)))
-    told = (told_of(live.part(n, n + BATCH)) for n in range(0, live.time.size, BATCH))
+        add(prepare_batch(earlier.part(first, first + 100_000)))
+    batches = (prepare_batch(live.part(n, n + BATCH)) for n in range(0, live.time.size, BATCH))
 
     def measure() -> float:
-        ready = list(islice(told, BATCHES))
+        ready = list(islice(batches, BATCHES))
         gc.collect()
         began = time.process_time()
         for batch in ready:
@@ -160,11 +160,11 @@ class _Postings:
         )
 
 
-Costs = dict[str, dict[float, float]]  # by thing, then by what grows: nanoseconds an event
+Costs = dict[str, dict[float, float]]  # by operation, then by point: nanoseconds an event
 
 
 def measure_sweep(points: dict[float, Point], rounds: int) -> Costs:
-    """Return what an event costs at each point, medians of the rounds, in each of which every point has its turn."""
+    """Return the cost of an event at each point, the median of rounds in which every point has its turn."""
     prepared = {grown: prepare(point, rounds) for grown, point in points.items()}
     taken: dict[str, dict[float, list[float]]] = {name: {} for name in THINGS}
     for _ in range(rounds):
@@ -195,7 +195,7 @@ def tell(sweeps: dict[str, Costs], events: int, rounds: int) -> list[str]:
 
 
 def main() -> None:
-    """Measure, tell what it means, and end with the line of JSON."""
+    """Measure, print tables, and end with the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=2_000_000, help="where it is not they that grow")
     parser.add_argument("--most", type=int, default=10_000_000, help="events, where it is they that grow")

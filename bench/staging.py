@@ -38,7 +38,7 @@ def copy_staged(database: PostgresDatabase, rows: Sequence[Any]) -> None:
 
 
 def main() -> None:
-    """Measure both, and print what each reaches."""
+    """Measure both, and print their rates."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=60, help=f"of {SIZE:,} rows, each way")
     batches = parser.parse_args().batches

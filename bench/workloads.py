@@ -1,9 +1,9 @@
-"""The workloads that kernels are measured on, and what their answers are: int64 numpy, too plain to be wrong.
+"""The workloads of the kernel benchmark and their answers, in int64 numpy, too plain to be wrong.
 
-- W1 replays a history: for each key and day what was supplied, demanded and left over the last 7, 30 and 90 days, the
-  balance, and for each key its first short day.
-- W2 asks at each event what its key was left over the 30 days up to that instant, events at the same instant included.
-- W3 goes on from two years of history in batches of 500 events; after each it asks for all windows of the keys in it.
+- W1 replays a history: for each key and day supply, demand and net of the last 7, 30 and 90 days, the balance, and for
+  each key its first short day.
+- W2 returns at each event the net of its key over the 30 days up to that instant, events at the same instant included.
+- W3 goes on from two years of history in batches of 500 events; after each it returns all windows of the keys in it.
 
 This module needs numpy alone: it is loaded into the environment of every peer.
 """
@@ -24,7 +24,7 @@ OPENING = 60  # wafers of each key before the first day
 LATE = 0.02  # of the events
 LATE_DAYS = 10  # at most
 SUPPLY, DEMAND = 0, 1
-WINDOWS = (7, 30, 90)  # days, of W1, and of W3 when it asks for sums alone
+WINDOWS = (7, 30, 90)  # days, of W1, and of W3 for sums alone
 ALL_WINDOWS = (1, 7, 30, 90, 365)  # days, of W3 in full
 INSTANT_MS = 30 * DAY_MS  # the window of W2
 BATCH = 500  # events, of W3
@@ -32,7 +32,7 @@ HISTORY_SHARE = 0.6  # of the events are W3's history: the longest window is ful
 
 
 class Events(NamedTuple):
-    """What happened, in the order of arrival: the same columns for every contender."""
+    """Movements in the order of arrival: the same columns for every contender."""
 
     time: Ints  # [event] ms since 1970
     key: NDArray[np.int32]  # [event]
@@ -145,7 +145,7 @@ def save_history(folder: Path, history: History) -> None:
 
 
 def wrong_history(folder: Path, history: History, keys: int) -> str | None:
-    """Return what differs from the answer for the first keys that was put there, None when every value is right."""
+    """Return the first difference from the stored answer of the first keys, None if every value is right."""
     lies = "by-day" if history.by_day else "by-key"
     for name, array in _named(history):
         expected = np.load(folder / f"{name}-{lies}.npy", mmap_mode="r")
@@ -204,14 +204,14 @@ class Touched(NamedTuple):
 
 
 def columns_of(windows: Sequence[int], full: bool) -> list[str]:
-    """Return what the columns of W3's rows mean."""
+    """Return the names of the columns of W3's rows."""
     each = ("supply", "demand", "net", "least balance", "unmet") if full else ("supply", "demand", "net")
     rest = ("balance", "first short day", "cover") if full else ()
     return [f"{name} {window}" for window in windows for name in each] + list(rest)
 
 
 class Stream:
-    """W3's answers: every event is added to the sums of its day, and everything is summed anew when asked."""
+    """W3's answers: every event is added to the sums of its day, and a query sums everything anew."""
 
     def __init__(self, history: Events) -> None:
         """Take the history."""
@@ -247,7 +247,7 @@ class Stream:
 
 
 def wrong_rows(touched: Touched, batch: Events, rows: Ints) -> str | None:
-    """Return what differs from the rows of the batch's keys, sorted by key; None when every value is as it should."""
+    """Return the first difference from the rows of the batch's keys, sorted by key; None if every value is right."""
     order = np.argsort(touched.keys, kind="stable")
     return differs("keys", np.asarray(touched.keys)[order], np.unique(batch.key)) or differs(
         "rows", np.asarray(touched.rows)[order], rows

@@ -1,4 +1,4 @@
-"""What bottleneck makes of W1: days by numpy's `bincount`, windows by `move_sum`."""
+"""W1 with bottleneck: days by numpy's `bincount`, windows by `move_sum`."""
 
 import bottleneck
 

@@ -1,4 +1,4 @@
-"""What bytewax makes of W3: batches split by key, and a stateful step for each key."""
+"""W3 with bytewax: batches split by key, and a stateful step for each key."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from bench.workloads import Events
 
 
 class _KeySums:
-    """The running sums of one key, and its wafers of each day in the longest window; what leaves, leaves when asked."""
+    """The running sums of one key, and its wafers of each day in the longest window."""
 
     def __init__(self, windows: Sequence[int], sums: list[int], daily: dict[int, list[int]], today: int) -> None:
         self.windows, self.sums, self.daily, self.today = windows, sums, daily, today
@@ -84,10 +84,10 @@ class Streamed:
         for day, cells in sums.daily.items():
             for (key, side), wafers in cells.items():
                 self.of_key[key].daily.setdefault(day, [0, 0])[side] += wafers
-        self.told, self.answer = listed_by_day, _Streamed.answer
+        self.prepare, self.answer = listed_by_day, _Streamed.answer
 
     def run(self, batches: Sequence[list[Row]], mark: Callable[[Rows], None]) -> None:
-        """Add all batches; say each one's rows."""
+        """Add all batches and pass on the rows of each."""
         flow = Dataflow("stream")
         batch = op.input("batches", flow, _Batches(batches))
         by_key = op.flat_map("by_key", batch, self._split)
@@ -97,15 +97,15 @@ class Streamed:
         run_main(flow)
 
     def _split(self, batch: list[Row]) -> list[tuple[str, tuple[int, list[Row]]]]:
-        """Return the rows of each key, with what day it is."""
+        """Return the rows of each key, with the current day."""
         by_key: dict[int, list[Row]] = {}
         for row in batch:
             by_key.setdefault(row[1], []).append(row)
             self.today = max(self.today, row[0])
         return [(str(key), (self.today, rows)) for key, rows in by_key.items()]
 
-    def _roll(self, sums: _KeySums | None, said: tuple[int, list[Row]]) -> tuple[_KeySums, list[int]]:
+    def _roll(self, sums: _KeySums | None, day_rows: tuple[int, list[Row]]) -> tuple[_KeySums, list[int]]:
         """Return the key's state and row; a state outlives a flow, as a flow that was restarted would have it again."""
-        today, rows = said
+        today, rows = day_rows
         sums = sums or self.of_key[rows[0][1]]
         return sums, sums.add(today, rows)

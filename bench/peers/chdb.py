@@ -1,4 +1,4 @@
-"""What chdb, the ClickHouse within a process, makes of the workloads: in its SQL alone and with numpy's windows.
+"""The workloads with chdb, the ClickHouse within a process: in its SQL alone and with numpy's windows.
 
 It has no W2: its windows by RANGE reach back 2^31 - 1 at most, and 30 days have more milliseconds.
 """
@@ -36,7 +36,7 @@ class Database:
         self.session.query("INSERT INTO bench.events SELECT time, key, side, wafers FROM Python(given)")
 
     def ask(self, sql: str) -> pa.Table:
-        """Return what a query finds."""
+        """Return the result of a query."""
         return self.session.query(sql, "ArrowTable")
 
 
@@ -129,7 +129,7 @@ class Streamed:
         self.database.ask("DROP TABLE bench.events")
 
     @staticmethod
-    def told(batch: Events) -> pa.Table:
+    def prepare(batch: Events) -> pa.Table:
         """Make the table, with the day instead of the time."""
         return pa.table({"day": batch.day, "key": batch.key, "side": batch.side, "wafers": batch.wafers})
 

@@ -1,4 +1,4 @@
-"""What csp makes of W3: a node that is told batches and keeps its state in Python's lists and dicts."""
+"""W3 with csp: a node that takes batches and keeps its state in Python's lists and dicts."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ class Streamed:
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
         self.streamed = _Streamed(history, windows)
-        self.told, self.answer = self.streamed.told, self.streamed.answer
+        self.prepare, self.answer = self.streamed.prepare, self.streamed.answer
 
     def run(self, batches: Sequence[list[Row]], mark: Callable[[Rows], None]) -> None:
         """Add all batches; say each one's rows."""

@@ -1,4 +1,4 @@
-"""What DuckDB makes of the workloads, in SQL alone and with numpy's windows; its tables lie in memory."""
+"""The workloads with DuckDB, in SQL alone and with numpy's windows; its tables lie in memory."""
 
 from collections.abc import Sequence
 
@@ -129,13 +129,13 @@ class Instants:
 
 
 class Streamed:
-    """W3, sums alone: running sums of each key in a table, updated; what leaves, when a day ends."""
+    """W3, sums alone: running sums of each key in a table, updated; the end of a day subtracts leaving wafers."""
 
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
         self.windows, self.today = windows, int(history.day.max(initial=0))
         self.connection = duckdb.connect(config={"threads": 1})
-        self.connection.register("batch", self.told(history))
+        self.connection.register("batch", self.prepare(history))
         self.connection.execute(f"""
             CREATE TABLE daily AS
             SELECT key, day, sum({_SUPPLY})::BIGINT AS supply, sum({_DEMAND})::BIGINT AS demand
@@ -155,7 +155,7 @@ class Streamed:
         )
 
     @staticmethod
-    def told(batch: Events) -> pa.Table:
+    def prepare(batch: Events) -> pa.Table:
         """Make the table, with the day instead of the time."""
         return pa.table({"day": batch.day, "key": batch.key, "side": batch.side, "wafers": batch.wafers})
 
@@ -176,7 +176,7 @@ class Streamed:
         return self.connection.sql(rows).to_arrow_table()
 
     def _end_days(self, newest: int) -> None:
-        """Take away what leaves the windows."""
+        """Subtract the wafers that leave the windows."""
         for window in self.windows:
             self.connection.execute(f"""
                 UPDATE sums SET supply_{window} = supply_{window} - s, demand_{window} = demand_{window} - d

@@ -1,4 +1,4 @@
-"""What numbagg makes of W1: days by numpy's `bincount`, windows by its compiled `move_sum`."""
+"""W1 with numbagg: days by numpy's `bincount`, windows by its compiled `move_sum`."""
 
 import numbagg
 

@@ -1,4 +1,4 @@
-"""What numpy makes of the workloads, without a loop in Python over events, keys or days."""
+"""The workloads with numpy, without a loop in Python over events, keys or days."""
 
 from collections.abc import Callable, Sequence
 
@@ -43,7 +43,7 @@ class Bins:
     def sum(self) -> NDArray[np.float64]:
         """Return the wafers of each day, `[day, side, key]` or `[side, key, day]`."""
         events, cells = self.events, 2 * self.events.keys * self.events.days
-        for first in range(0, events.time.size, _AT_ONCE):  # what is between the steps stays in the cache
+        for first in range(0, events.time.size, _AT_ONCE):  # intermediate results stay in the cache
             part = slice(first, first + _AT_ONCE)
             cell = self.cell[part]
             if self.by_day:
@@ -153,7 +153,7 @@ class Streamed:
         self.today = int(history.day.max(initial=0))
 
     @staticmethod
-    def told(batch: Events) -> tuple[Ints, Ints, Ints, Ints]:
+    def prepare(batch: Events) -> tuple[Ints, Ints, Ints, Ints]:
         """Make columns of int64, with the day instead of the time."""
         return batch.day, batch.key.astype(np.int64), batch.side.astype(np.int64), batch.wafers.astype(np.int64)
 

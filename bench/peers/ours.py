@@ -1,4 +1,4 @@
-"""What the aggregator makes of the workloads."""
+"""The workloads with the aggregator's kernels."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -92,10 +92,10 @@ class _Streamed:
         keys = np.arange(history.keys)
         self.rolling.add(np.full_like(keys, _FIRST - 1), keys, np.full_like(keys, SUPPLY), np.full_like(keys, OPENING))
         for first in range(0, history.time.size, 100_000):
-            self.rolling.add(*self.told(history.part(first, first + 100_000)))
+            self.rolling.add(*self.prepare(history.part(first, first + 100_000)))
 
     @staticmethod
-    def told(batch: Events) -> tuple[Ints, ...]:
+    def prepare(batch: Events) -> tuple[Ints, ...]:
         """Make columns of int64, with the day instead of the time."""
         columns = (batch.day + _FIRST, batch.key, batch.side, batch.wafers)
         return tuple(column.astype(np.int64) for column in columns)

@@ -1,4 +1,4 @@
-"""What pandas makes of the workloads."""
+"""The workloads with pandas."""
 
 from collections.abc import Sequence
 
@@ -44,9 +44,9 @@ class Rolled:
 
 
 class Instants:
-    """W2: a rolling window of time over each key of what is sorted by time.
+    """W2: a rolling window of time over each key, sorted by time.
 
-    It knows no events at the same instant: each of those of one key gets what the last of them got.
+    It cannot group events at one instant: each event of a key at that instant gets the value of the last.
     """
 
     def __init__(self, events: Events) -> None:
@@ -73,16 +73,16 @@ class Instants:
 
 
 class Streamed:
-    """W3, sums alone: running sums of each key in a frame; what leaves, when a day ends."""
+    """W3, sums alone: running sums of each key in a frame; the end of a day subtracts the wafers that leave."""
 
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
         self.windows, self.today = windows, int(history.day.max(initial=0))
-        self.daily = [self.told(history)]
+        self.daily = [self.prepare(history)]
         self.sums = self._sum(self.daily[0]).reindex(range(history.keys), fill_value=0)
 
     @staticmethod
-    def told(batch: Events) -> pd.DataFrame:
+    def prepare(batch: Events) -> pd.DataFrame:
         """Make the frame, with the day instead of the time."""
         is_supply = batch.side == SUPPLY
         return pd.DataFrame(
@@ -117,7 +117,7 @@ class Streamed:
         return rows
 
     def _end_days(self, newest: int) -> None:
-        """Take away what leaves the windows."""
+        """Subtract the wafers that leave the windows."""
         self.daily = [pd.concat(self.daily)]
         for window in self.windows:
             leaving = self.daily[0]["day"].between(self.today - window + 1, newest - window)

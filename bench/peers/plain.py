@@ -1,4 +1,4 @@
-"""What Python alone makes of the workloads, in dicts, lists and loops: no library to install."""
+"""The workloads with Python alone, in dicts, lists and loops: no library to install."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
@@ -104,7 +104,7 @@ class Instants:
 
 
 class Sums:
-    """The running sums of each key in lists, and the wafers of each day in a dict of dicts: what leaves is in it."""
+    """The running sums of each key in lists, and the wafers of each day in a dict of dicts."""
 
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
@@ -142,7 +142,7 @@ class Sums:
                 self._add_to(key, side, day, wafers)
 
     def end_days(self, newest: int) -> None:
-        """Take away what leaves the windows."""
+        """Subtract the wafers that leave the windows."""
         for n, window in enumerate(self.windows):
             for day in range(self.today - window + 1, newest - window + 1):
                 for (key, side), wafers in self.daily.get(day, {}).items():
@@ -168,7 +168,7 @@ class Streamed:
         self.sums = Sums(history, windows)
 
     @staticmethod
-    def told(batch: Events) -> list[Row]:
+    def prepare(batch: Events) -> list[Row]:
         """Make the tuples."""
         return listed_by_day(batch)
 

@@ -1,4 +1,4 @@
-"""What polars makes of the workloads, in expressions alone and with numpy's windows."""
+"""The workloads with polars, in expressions alone and with numpy's windows."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ class Rolled:
         )
         dense = self.cells.lazy().join(daily, on="cell", how="left", maintain_order="left")
         day = pl.col("cell") % self.days
-        # one total runs through all keys, what it was before a key is taken away: five times as fast as `over`
+        # one running total over all keys, less its value before each key: five times as fast as `over`
         running = dense.select("cell", pl.col(both).fill_null(0).cast(pl.Int64).cum_sum()).with_columns(
             pl.col(name) - pl.when(day == 0).then(pl.col(name).shift(1, fill_value=0)).otherwise(None).forward_fill()
             for name in both
@@ -115,7 +115,7 @@ class Grouped:
 
 
 class Instants:
-    """W2: `rolling_sum_by` over each key of what is sorted by time."""
+    """W2: `rolling_sum_by` over each key, sorted by time."""
 
     def __init__(self, events: Events) -> None:
         """Make the frame."""
@@ -137,12 +137,12 @@ class Instants:
 
 
 class Streamed:
-    """W3, sums alone: running sums of each key, gathered, added to and scattered; what leaves, when a day ends."""
+    """W3, sums alone: running sums of each key, gathered, added to and scattered."""
 
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
         self.windows, self.today = windows, int(history.day.max(initial=0))
-        events = self.told(history).lazy()
+        events = self.prepare(history).lazy()
         self.daily = [events.group_by("key", "day").agg(pl.col("supply", "demand").sum()).collect()]
         keys = pl.LazyFrame({"key": np.arange(history.keys, dtype=np.int32)})
         sums = self.daily[0].lazy().group_by("key").agg(self._sums())
@@ -157,7 +157,7 @@ class Streamed:
         ]
 
     @staticmethod
-    def told(batch: Events) -> pl.DataFrame:
+    def prepare(batch: Events) -> pl.DataFrame:
         """Make the frame, with the day instead of the time."""
         both = {name: wafers.cast(pl.Int64) for name, wafers in _BOTH.items()}
         return _frame(batch).select("key", day=_DAY, **both)
@@ -181,7 +181,7 @@ class Streamed:
         )
 
     def _end_days(self, newest: int) -> None:
-        """Take away what leaves the windows."""
+        """Subtract the wafers that leave the windows."""
         self.daily = [pl.concat(self.daily)]
         for n, window in enumerate(self.windows):
             leaving = pl.col("day").is_between(self.today - window + 1, newest - window)

@@ -22,7 +22,7 @@ class Environment(NamedTuple):
 
 
 def make_environment(name: str, folder: Path) -> Environment:
-    """Install the packages of `NAME.txt` into a folder of their own, unless they are there: nothing is asked twice."""
+    """Install the packages of `NAME.txt` into a folder of their own, unless they are there."""
     pinned = _HERE / f"{name}.txt"
     python, stamp = folder / name / "bin" / "python", folder / name / "installed"
     digest = hashlib.sha256(pinned.read_bytes()).hexdigest()
@@ -39,8 +39,8 @@ def make_environment(name: str, folder: Path) -> Environment:
         except subprocess.TimeoutExpired:
             return Environment(str(python), "not installed: no answer in five minutes")
         if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
-            return Environment(str(python), f"not installed: {said[0].removeprefix('ERROR: ')[:120]}")
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
+            return Environment(str(python), f"not installed: {errors[0].removeprefix('ERROR: ')[:120]}")
     stamp.write_text(digest)
     return Environment(str(python), None)
 
@@ -50,7 +50,7 @@ class Failed(Exception):
 
 
 class Process:
-    """The process of one contender: it does as it is told, one thing at a time."""
+    """The process of one contender; it runs one command at a time."""
 
     def __init__(self, python: str, module: str, name: str, log: Path) -> None:
         """Start it."""
@@ -82,7 +82,7 @@ class Process:
         return answer
 
     def ask(self, seconds: float, do: str, **what: Any) -> dict[str, Any]:
-        """Tell it to do something, and return its answer."""
+        """Send it a command, and return its answer."""
         try:
             self._asked.write(json.dumps({"do": do, **what}) + "\n")
             self._asked.flush()
@@ -91,7 +91,7 @@ class Process:
         return self.expect(seconds)
 
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """Kill it."""
         self._process.kill()
         self._process.wait()
         self._answers.close()

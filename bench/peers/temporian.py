@@ -1,4 +1,4 @@
-"""What temporian makes of W2. It takes a whole history, so that it has no W3."""
+"""W2 with temporian. It takes a whole history, so that it has no W3."""
 
 import numpy as np
 import temporian as tp

@@ -1,9 +1,9 @@
-"""The process that one contender runs in: told by lines of JSON what to do, it tells what that took, and what is wrong.
+"""The process of one contender: it reads commands as lines of JSON, and answers with times and faults.
 
     python -m bench.peers.worker MODULE CLASS READ WRITE
 
-READ and WRITE are the numbers of the pipes' ends. This process compares each answer itself, value by value, with the
-one that lies in the folder; neither that nor the way to it counts as time of the contender.
+READ and WRITE are the numbers of the pipes' ends. This process compares each answer, value by value, with the
+one in the folder; the comparison does not count as time of the contender.
 """
 
 import gc
@@ -65,7 +65,7 @@ class Whole:
 
 
 class Streaming:
-    """A contender of W3, and the rows that it should tell."""
+    """A contender of W3, and the rows that it should return."""
 
     def __init__(self, contender: type, folder: Path, full: bool, size: int) -> None:
         """Let it take the history."""
@@ -77,12 +77,12 @@ class Streaming:
         self.contender = contender(history, self.windows)
 
     def run(self, batches: int) -> Answer:
-        """Let it take some batches; compare a few of what it told."""
+        """Run it on some batches, and compare a few of its answers."""
         left = (self.events.time.size - self.next) // self.size
         ends = range(self.next, self.next + min(batches, left) * self.size, self.size)
-        told = [self.events.part(first, first + self.size) for first in ends]
-        marks = _Marks(self.contender.answer, {len(told) * n // _CHECKED for n in range(_CHECKED)})
-        ready = [self.contender.told(batch) for batch in told]
+        parts = [self.events.part(first, first + self.size) for first in ends]
+        marks = _Marks(self.contender.answer, {len(parts) * n // _CHECKED for n in range(_CHECKED)})
+        ready = [self.contender.prepare(batch) for batch in parts]
         gc.collect()
         marks.began = time.process_time_ns()
         if hasattr(self.contender, "run"):
@@ -90,12 +90,12 @@ class Streaming:
         else:
             for batch in ready:
                 marks.mark(self.contender.add(batch))
-        self.next += len(told) * self.size
-        wrong = None if len(marks.taken) == len(told) else f"{len(marks.taken)} answers to {len(told)} batches"
-        return {"cpu_us": marks.taken, "wrong": wrong or self._wrong(told, marks.kept)}
+        self.next += len(parts) * self.size
+        wrong = None if len(marks.taken) == len(parts) else f"{len(marks.taken)} answers to {len(parts)} batches"
+        return {"cpu_us": marks.taken, "wrong": wrong or self._wrong(parts, marks.kept)}
 
-    def _wrong(self, told: Sequence[Events], kept: dict[int, Touched]) -> str | None:
-        for n, batch in enumerate(told):
+    def _wrong(self, batches: Sequence[Events], kept: dict[int, Touched]) -> str | None:
+        for n, batch in enumerate(batches):
             self.expected.add(batch)
             if n in kept:
                 rows = self.expected.rows(np.unique(batch.key), self.windows, self.full)
@@ -105,7 +105,7 @@ class Streaming:
 
 
 class Gauging:
-    """What the machine makes: nothing to compare."""
+    """The rates of the machine, without an answer to compare."""
 
     def __init__(self, contender: type, folder: Path) -> None:
         """Let it take the events."""
@@ -130,31 +130,31 @@ class _Marks:
         now = time.process_time_ns()
         self.taken.append((now - self.began) / 1000)
         if len(self.taken) - 1 in self.wanted:
-            said = self.answer(result)  # what it is a view of may be written over
-            self.kept[len(self.taken) - 1] = Touched(np.array(said.keys), np.array(said.rows))
+            answer = self.answer(result)  # a view of arrays that may be overwritten
+            self.kept[len(self.taken) - 1] = Touched(np.array(answer.keys), np.array(answer.rows))
         self.began = time.process_time_ns()
 
 
 def serve(contender: type, receive: Any, send: Callable[[Answer], None]) -> None:
-    """Do what is asked for, line by line, until there is no more."""
+    """Run the commands, line by line, to the end of the input."""
     running: Any = None
     for line in receive:
-        asked = json.loads(line)
-        task = asked.pop("do")
+        command = json.loads(line)
+        task = command.pop("do")
         try:
             if task == "load":
-                folder, workload = Path(asked["folder"]), asked["workload"]
+                folder, workload = Path(command["folder"]), command["workload"]
                 running = None
                 if workload == "w3":
-                    running = Streaming(contender, folder, asked["full"], asked["size"])
+                    running = Streaming(contender, folder, command["full"], command["size"])
                 elif workload == "limits":
                     running = Gauging(contender, folder)
                 else:
-                    running = Whole(contender, folder, workload, asked["keys"])
+                    running = Whole(contender, folder, workload, command["keys"])
                 send({})
             else:
-                send(running.run(**asked))
-        except Exception as error:  # noqa: BLE001 - whatever a library raises is the answer
+                send(running.run(**command))
+        except Exception as error:  # noqa: BLE001 - any error of a library is the answer
             send({"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]})
         gc.collect()
 
@@ -173,7 +173,7 @@ def main() -> None:
 
         try:
             contender = getattr(importlib.import_module(module), name)
-        except Exception as error:  # noqa: BLE001 - not every library loads wherever it installs
+        except Exception as error:  # noqa: BLE001 - some libraries install and do not load
             send({"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]})
             return
         send({})
