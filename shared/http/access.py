@@ -29,7 +29,6 @@ OPEN = "open"  # for whoever comes; no token has it, so none needs it
 _HEALTH_SCOPES = {READ, AUDIT, METRICS}  # any of them sees more than whether a service is well
 _SAID_EVERY_S = 1.0
 
-_is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*").fullmatch  # what a Bearer header can carry (RFC 6750)
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
 _is_scope = re.compile(r"read|audit|metrics|publish:[A-Za-z0-9][A-Za-z0-9._:-]*").fullmatch
 _is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -195,16 +194,6 @@ class _Refusals:
         if self._left:
             self.tally.log.warning("accesses_left_out", refused=self._left.total(), codes=dict(self._left))
             self._left.clear()
-
-
-def read_token(path: Path) -> str:
-    """Return the token of a file, to be sent."""
-    token = read_secret(path, "WAFERLINE_TOKEN_FILE")
-    if not _is_token(token):
-        raise CredentialsError(
-            f"{path} holds no token, a line of letters, digits and -._~+/: repair WAFERLINE_TOKEN_FILE"
-        )
-    return token
 
 
 def _presented(request: Request) -> str | None:

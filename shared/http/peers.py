@@ -5,8 +5,7 @@ from typing import NamedTuple, Protocol
 
 import orjson
 
-from shared.http.access import read_token
-from shared.process.credentials import CredentialsError, read_ca
+from shared.process.credentials import CredentialsError, read_ca, read_token
 from shared.process.settings import ServiceSettings
 
 _REFUSALS = (401, 403)

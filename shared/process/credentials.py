@@ -1,13 +1,17 @@
 """What a service shows to Redis and to PostgreSQL, and what it trusts: its user, its password, and their CA."""
 
+import re
 import ssl
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+if TYPE_CHECKING:  # a command reports the errors of this module before it knows whether it needs Redis or settings
+    from redis.exceptions import RedisError
 
-from shared.process.settings import ServiceSettings
+    from shared.process.settings import ServiceSettings
+
+_is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*").fullmatch  # what a Bearer header can carry (RFC 6750)
 
 
 class CredentialsError(Exception):
@@ -21,7 +25,7 @@ class RedisAddress(NamedTuple):
     options: dict[str, Any]
 
 
-def redis_address(settings: ServiceSettings) -> RedisAddress:
+def redis_address(settings: "ServiceSettings") -> RedisAddress:
     """Return where Redis is and what to connect with; raise `CredentialsError` where the settings do not fit together.
 
     With a CA it is asked over TLS, and believed only if that CA says that it is the host of the URL.
@@ -58,8 +62,10 @@ def postgres_login(password_file: Path | None, ca_file: Path | None) -> dict[str
     return login
 
 
-def refused(failure: RedisError, settings: ServiceSettings, place: str) -> CredentialsError | None:
+def refused(failure: "RedisError", settings: "ServiceSettings", place: str) -> CredentialsError | None:
     """Return what to say where Redis does not let in, or is not trusted; None where it is something else."""
+    from redis.exceptions import AuthenticationError, NoPermissionError  # noqa: PLC0415 (the caller has loaded it)
+
     who = settings.redis_user or urlsplit(settings.redis_url).username or "a client without a name"
     if isinstance(failure, (AuthenticationError, NoPermissionError)):
         return CredentialsError(
@@ -88,6 +94,16 @@ def read_secret(path: Path, setting: str) -> str:
     if not secret:
         raise CredentialsError(f"{path} is empty: remove it, and make it with `waferline secrets`, or repair {setting}")
     return secret
+
+
+def read_token(path: Path) -> str:
+    """Return the token of a file, to be sent; raise `CredentialsError` if it holds none."""
+    token = read_secret(path, "WAFERLINE_TOKEN_FILE")
+    if not _is_token(token):
+        raise CredentialsError(
+            f"{path} holds no token, a line of letters, digits and -._~+/: repair WAFERLINE_TOKEN_FILE"
+        )
+    return token
 
 
 def read_ca(path: Path) -> Path:
