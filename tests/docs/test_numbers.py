@@ -146,7 +146,7 @@ def test_the_state_hash_is_the_one_shown_whatever_the_order():
 
 
 def test_stages():
-    table = the_table("On hand, in transit, in process")
+    table = the_table("On hand, in transit, WIP")
     story = Story()
     found = []
     for day in table["day"]:
@@ -262,8 +262,8 @@ def test_available_to_promise():
     plan = (*total["on hand before"], total["receipts"], total["ordered"])
 
     promised = atp_discrete(*discrete["on hand before"], discrete["receipts"], discrete["ordered"])
-    assert promised.tolist() == discrete["to promise"]
-    assert atp_cumulative(*plan).tolist() == total["in all"]
+    assert promised.tolist() == discrete["ATP"]
+    assert atp_cumulative(*plan).tolist() == total["cumulative ATP"]
     u = [plan[0] + sum(plan[1][: n + 1]) - sum(plan[2][: n + 1]) for n in range(4)]
     assert u == total["u"]
 
