@@ -37,11 +37,12 @@ from redis.asyncio import Redis as AsyncRedis
 
 from bench.path import fresh_redis
 from services.ledger.books.posting import Memory, post_events
-from shared.wire.batch import BATCH_MAX, Row, canonical_bodies
+from shared.wire.batch import BATCH_MAX
 from shared.wire.catalog import PRODUCTS
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import FIRMNESS
 from shared.wire.postings import LINE_EVENTS, PostingBatch
+from shared.wire.rows import Row, canonical_bodies
 from shared.wire.streams import BALANCES, DATA, POSTINGS
 
 SITES, SUPPLIERS = 500, 4

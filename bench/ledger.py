@@ -54,8 +54,10 @@ from services.ledger.store.recording import record_entries
 from services.ledger.store.store import Store, open_store
 from services.operator.record.proof import Proof, verify, verify_chain
 from shared.service.service import calm_collector
-from shared.wire.batch import BATCH_MAX, canonical_bodies, read_entry
+from shared.wire.batch import BATCH_MAX
 from shared.wire.days import DAY_US
+from shared.wire.entry_reader import read_entry
+from shared.wire.rows import canonical_bodies
 from shared.wire.streams import Role, party_stream
 from testing.servers import postgres
 

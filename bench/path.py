@@ -31,9 +31,11 @@ from services.ledger.store.store import open_store
 from services.operator.stack.stack import Stack, started
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.service.service import calm_collector
-from shared.wire.batch import BATCH_MAX, EventBatch, Row, canonical_bodies, read_entry
+from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
+from shared.wire.entry_reader import read_entry
 from shared.wire.events import Event
+from shared.wire.rows import Row, canonical_bodies
 from shared.wire.streams import BALANCES, DATA, Role, party_stream, recorded_stream
 from testing.simulate import simulate
 

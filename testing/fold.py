@@ -239,7 +239,7 @@ def roles(events: Sequence[Spoken]) -> dict[str, Role]:
     found: dict[str, Role] = {}
     for event in events:
         name = event.data.type if isinstance(event, Event) else _name(event.get("type"))
-        said_by = EVENTS[name].said_by if name in EVENTS else frozenset[Role]()
+        said_by = EVENTS[name].roles if name in EVENTS else frozenset[Role]()
         if len(said_by) == 1:
             found.setdefault(source_of(event), next(iter(said_by)))
     return {source_of(event): found.get(source_of(event), "datacenter") for event in events}

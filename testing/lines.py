@@ -14,7 +14,6 @@ from services.aggregator.fold.lines.facts import FORECAST, ORDER, Group
 from services.aggregator.fold.lines.line import LineDue
 from services.aggregator.kernels.arrays import Index, Wafers
 from shared.play.numbering import Numbering
-from shared.wire.batch import Row, canonical_bodies
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -29,6 +28,7 @@ from shared.wire.events import (
 )
 from shared.wire.lines import LineName
 from shared.wire.postings import LINE_EVENTS
+from shared.wire.rows import Row, canonical_bodies
 from testing.fold import Folded
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
@@ -122,7 +122,7 @@ class Story:
         self.log: list[Event] = []
 
     def say(self, day: int, data: EventData) -> Event:
-        numbering = self.supplier if "supplier" in data.said_by and type(data) is not EventReversed else self.center
+        numbering = self.supplier if "supplier" in data.roles and type(data) is not EventReversed else self.center
         self.log.append(numbering.emit(datetime(2026, 4, day, 12, tzinfo=UTC), data))
         return self.log[-1]
 

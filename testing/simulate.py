@@ -9,8 +9,8 @@ from typing import Any
 from services.datacenter.buildout import Buildout
 from services.supplier.fab import Fab
 from shared.play.scenario import Scenario, Variant, load_scenario
-from shared.wire.batch import Row
 from shared.wire.events import Event
+from shared.wire.rows import Row
 
 SUPPLY_HEARD = ("supply.committed", "shipment.dispatched", "shipment.revised", "shipment.lost")
 DEMAND_HEARD = ("demand.forecast", "demand.required")

@@ -10,7 +10,6 @@ from shared.play.demand_plan import Need, PlannedPhase, derive_plan
 from shared.play.months import add_months, last_of_month
 from shared.play.scenario import Scenario, ScenarioSite, Variant
 from shared.play.source_log import SourceLog
-from shared.wire.batch import Row
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
     UNATTRIBUTED,
@@ -28,6 +27,7 @@ from shared.wire.events import (
     StockTransferred,
     WafersConsumed,
 )
+from shared.wire.rows import Row
 
 MIDMONTH = timedelta(days=14)
 REVIEWS = ((9, 50), (5, 0))  # months before the start, and percent of the first forecast error that is left

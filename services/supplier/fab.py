@@ -11,7 +11,6 @@ from shared.play.demand_plan import split_headline
 from shared.play.months import first_of_month, latest
 from shared.play.scenario import Based, Scenario, Variant
 from shared.play.source_log import SourceLog
-from shared.wire.batch import Row
 from shared.wire.catalog import CATALOG
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
@@ -29,6 +28,7 @@ from shared.wire.events import (
     SupplyAgreed,
     SupplyCommitted,
 )
+from shared.wire.rows import Row
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")
 

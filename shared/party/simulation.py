@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from shared.party.party import Party
 from shared.service.entries import Entry
 from shared.service.readers import Handler
-from shared.wire.batch import Row, read_entry
 from shared.wire.days import DAY, DAY_US, day_number, microseconds
+from shared.wire.entry_reader import read_entry
 from shared.wire.events import Event
+from shared.wire.rows import Row
 from shared.wire.streams import Role, party_stream
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
+from shared.wire.rows import Row, canonical_bodies
 
 Answer = Mapping[str, Any]  # JSON object that the ledger answers
 

@@ -160,7 +160,7 @@ class EventData(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     type: ClassVar[str]
-    said_by: ClassVar[frozenset[Role]]
+    roles: ClassVar[frozenset[Role]]
     movement: ClassVar[bool] = False
     columns: ClassVar[dict[str, str]] = {}
     """Which field stands in the columns `line`, `day` and `wafers` of a batch, where its name differs."""
@@ -190,7 +190,7 @@ class SupplyAgreed(Keyed):
     """A letter of intent or a contract names a rate: a headline, never counted as supply."""
 
     type = "supply.agreed"
-    said_by = SUPPLIER
+    roles = SUPPLIER
     columns = {"line": "agreement", "wafers": "wafers_per_month", "day": "starts_on"}
     agreement: Name
     instrument: Literal["LOI", "MOU", "LTA"]
@@ -204,7 +204,7 @@ class SupplyCommitted(Keyed):
     """A supplier promises wafers at the dock by a day; 0 withdraws."""
 
     type = "supply.committed"
-    said_by = SUPPLIER
+    roles = SUPPLIER
     columns = {"day": "due"}
     line: Name
     due: Day
@@ -218,7 +218,7 @@ class LotStarted(Movement):
     """A lot of up to 25 wafers has entered the fab."""
 
     type = "lot.started"
-    said_by = SUPPLIER
+    roles = SUPPLIER
     columns = {"line": "lot", "day": "due_out"}
     lot: Name
     fab: Name
@@ -230,7 +230,7 @@ class LotScrapped(Movement):
     """Wafers of a lot were lost in the fab."""
 
     type = "lot.scrapped"
-    said_by = SUPPLIER
+    roles = SUPPLIER
     columns = {"line": "lot"}
     lot: Name
     cause: Text
@@ -243,7 +243,7 @@ class LotFinished(Movement):
     """
 
     type = "lot.finished"
-    said_by = SUPPLIER
+    roles = SUPPLIER
     columns = {"line": "lot"}
     lot: Name
     wafers: WafersOrNone
@@ -254,7 +254,7 @@ class ShipmentDispatched(Movement):
     """Finished wafers have left for a site, on a commit line or on none."""
 
     type = "shipment.dispatched"
-    said_by = SUPPLIER
+    roles = SUPPLIER
     columns = {"line": "shipment", "day": "eta"}
     shipment: Name
     commit: Name | None
@@ -266,7 +266,7 @@ class ShipmentRevised(Keyed):
     """A shipment is expected on another day, or at another site."""
 
     type = "shipment.revised"
-    said_by = SUPPLIER
+    roles = SUPPLIER
     columns = {"line": "shipment", "day": "eta"}
     shipment: Name
     eta: Day
@@ -277,7 +277,7 @@ class ShipmentLost(Movement):
     """Wafers of a shipment will never arrive."""
 
     type = "shipment.lost"
-    said_by = EVERYONE
+    roles = EVERYONE
     columns = {"line": "shipment"}
     shipment: Name
     owner: Name
@@ -287,7 +287,7 @@ class SiteDeclared(EventData):
     """A site exists or is planned: where, how large, on what evidence."""
 
     type = "site.declared"
-    said_by = DATACENTER
+    roles = DATACENTER
     columns = {"line": "site"}
     site: Name
     name: Text
@@ -307,7 +307,7 @@ class PhasePlanned(EventData):
     """A site is to energise so many MW of a platform on a day. MW is a stock, wafers are a flow."""
 
     type = "phase.planned"
-    said_by = DATACENTER
+    roles = DATACENTER
     columns = {"line": "phase", "day": "energise_on"}
     site: Name
     phase: Name
@@ -322,7 +322,7 @@ class DemandForecast(Keyed):
     """A site expects to need wafers at its dock by a day; never enters available to promise."""
 
     type = "demand.forecast"
-    said_by = DATACENTER
+    roles = DATACENTER
     columns = {"day": "due"}
     line: Name
     due: Day
@@ -334,7 +334,7 @@ class DemandRequired(Keyed):
     """A site orders wafers: at its dock by `due`, hence started by `start_by`; 0 withdraws."""
 
     type = "demand.required"
-    said_by = DATACENTER
+    roles = DATACENTER
     columns = {"day": "due"}
     line: Name
     due: Day
@@ -348,7 +348,7 @@ class ShipmentReceived(Movement):
     """A shipment has come in: so many wafers good, so many damaged."""
 
     type = "shipment.received"
-    said_by = DATACENTER
+    roles = DATACENTER
     columns = {"line": "shipment"}
     shipment: Name
     owner: Name
@@ -366,7 +366,7 @@ class WafersConsumed(Movement):
     """Wafers of the stock were built into a phase."""
 
     type = "wafers.consumed"
-    said_by = DATACENTER
+    roles = DATACENTER
     columns = {"line": "phase"}
     phase: Name
 
@@ -375,14 +375,14 @@ class StockOpened(Movement):
     """Wafers that were on hand before the log began."""
 
     type = "stock.opened"
-    said_by = DATACENTER
+    roles = DATACENTER
 
 
 class StockTransferred(Movement):
     """Wafers of the stock went to another site."""
 
     type = "stock.transferred"
-    said_by = DATACENTER
+    roles = DATACENTER
     to_site: Name
 
 
@@ -390,7 +390,7 @@ class StockCounted(Keyed):
     """Somebody counted what is on hand at the end of the day; the ledger posts the adjustment."""
 
     type = "stock.counted"
-    said_by = DATACENTER
+    roles = DATACENTER
     movement = True
     columns = {"wafers": "counted"}
     counted: WafersOrNone
@@ -400,7 +400,7 @@ class EventReversed(EventData):
     """An event was said in error; whoever said it takes it back."""
 
     type = "event.reversed"
-    said_by = EVERYONE
+    roles = EVERYONE
     reversed: EventId
     reason: Text
 
@@ -409,7 +409,7 @@ class SourceAdvanced(EventData):
     """A watermark: this source has said all it knows up to and including a day."""
 
     type = "source.advanced"
-    said_by = EVERYONE
+    roles = EVERYONE
     columns = {"day": "through"}
     through: Day
 

@@ -1,6 +1,6 @@
 """The line of an event: the commit, order, forecast, agreement or shipment that it belongs to."""
 
-from shared.wire.batch import Row
+from shared.wire.rows import Row
 
 LineName = tuple[str, str, str]  # owner, kind, id: lines of two parties never clash
 COMMIT = "supply.committed"  # a line's kind is the name of the events that revise it, but for shipments

@@ -16,8 +16,8 @@ from services.ledger.store.recording import record_entries
 from services.ledger.store.store import Fenced, Store, open_store
 from services.operator.record.proof import verify
 from shared.play.numbering import Numbering
-from shared.wire.batch import Row
 from shared.wire.events import DemandRequired, EventReversed, StockOpened, WafersConsumed
+from shared.wire.rows import Row
 from testing.books import KEY, NOON, NOW, connect_to, contents, everything, record, remembered, say
 from testing.fold import EPOCH, cells_of, fresh_store
 from testing.servers.postgres import cut_off

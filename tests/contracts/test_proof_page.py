@@ -20,9 +20,10 @@ from services.operator.contracts.documents import PROOF_PAGE
 from services.operator.contracts.examples import example_events
 from services.operator.contracts.layouts_table import proof_page
 from services.operator.record.exports import export
-from shared.wire.batch import EventBatch, Row
+from shared.wire.batch import EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import canonical
+from shared.wire.rows import Row
 from testing.fold import fold
 from testing.simulate import simulate
 

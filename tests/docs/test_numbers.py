@@ -66,7 +66,7 @@ class Story:
         self.said: dict[str, list] = {"supplier": [], "datacenter": []}
 
     def say(self, day: int, data: EventData) -> None:
-        role = "datacenter" if "datacenter" in data.said_by and not isinstance(data, SourceAdvanced) else "supplier"
+        role = "datacenter" if "datacenter" in data.roles and not isinstance(data, SourceAdvanced) else "supplier"
         time = datetime(2026, 4, day, 12, tzinfo=UTC)
         self.said[role].append(self.numberings[role].emit(time, data))
 

@@ -19,8 +19,8 @@ import pytest
 from services.ledger.store.store import open_store
 from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.play.numbering import Numbering
-from shared.wire.batch import Row
 from shared.wire.events import Event
+from shared.wire.rows import Row
 from testing.fold import Spoken
 from testing.servers.postgres import Server
 from testing.simulate import simulate

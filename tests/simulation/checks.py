@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from services.aggregator.fold.curves import Curves
 from services.operator.record.proof import verify
 from shared.service.entries import entry_order
-from shared.wire.batch import Row
 from shared.wire.days import day_number
 from shared.wire.events import Event, SourceAdvanced
 from shared.wire.postings import PostingBatch
+from shared.wire.rows import Row
 from testing.fold import cells_of, fold
 from testing.twins.ledger import sum_up
 from tests.simulation.script import HORIZON

@@ -73,7 +73,7 @@ def write_script(random: Random) -> list[Part]:
 
 def _write_part(random: Random, source: str, role: Role, count: int) -> Part:
     part = Part(source, role)
-    kinds = [kind for kind in EVENTS.values() if role in kind.said_by]
+    kinds = [kind for kind in EVENTS.values() if role in kind.roles]
     events = []
     for sequence in range(1, count + 1):
         time = datetime.combine(_day(random), datetime.min.time(), UTC) + timedelta(seconds=random.randrange(86_400))

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from services.ledger.store.sqlite import SqliteDatabase
 from services.ledger.store.store import Store
 from shared.party.outbox import Outbox
-from shared.wire.batch import Row
+from shared.wire.rows import Row
 from testing.fold import fresh_store
 
 Visit = Callable[[str], None]  # told where a process stands; it may raise, or let others go on meanwhile

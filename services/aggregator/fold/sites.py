@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from shared.wire.batch import Row, event_name
 from shared.wire.days import DAY_US
 from shared.wire.postings import SITE_EVENTS
+from shared.wire.rows import Row, event_name
 
 DECLARED, PLANNED = "site.declared", "phase.planned"
 

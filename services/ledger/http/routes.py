@@ -17,7 +17,7 @@ from shared.http.access import AUDIT, ScopedRoute
 from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
 from shared.http.problem import NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
-from shared.wire.batch import Row
+from shared.wire.rows import Row
 
 _PAGE_MAX = 200
 _POSITION_MAX = 10**18 - 1

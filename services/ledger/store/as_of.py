@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from services.ledger.books.posting import Memory, post_events
 from services.ledger.store.store import Store, told_of
-from shared.wire.batch import Row
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch
+from shared.wire.rows import Row
 
 _TOLD_AT_ONCE = 50
 

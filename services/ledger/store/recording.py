@@ -8,10 +8,12 @@ import orjson
 
 from services.ledger.books.posting import Decision, post_events
 from services.ledger.store.store import Batch, Fenced, Head, Progress, Store
-from shared.wire.batch import ENTRY_BYTES_MAX, LAYOUTS, Row, canonical_bodies, read_entry
+from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.days import DAY_US, iso_time
+from shared.wire.entry_reader import read_entry
 from shared.wire.events import ReasonCode, canonical
 from shared.wire.refusal import RefusedEvent
+from shared.wire.rows import LAYOUTS, Row, canonical_bodies
 from shared.wire.streams import Role
 
 _KEPT_BYTES = 1 << 16  # of an entry too long to be read

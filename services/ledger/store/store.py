@@ -17,10 +17,10 @@ from services.ledger.books.posting import Decision, Key, Line, Memory, Stock
 from services.ledger.store.database import Database
 from services.ledger.store.migrating import StrangeStore, expect_newest, migrate
 from services.ledger.store.sqlite import SqliteDatabase
-from shared.wire.batch import Row, event_name
 from shared.wire.lines import LineName
 from shared.wire.postings import PUBLISHED_EVENTS, PostingBatch, Recorded
 from shared.wire.refusal import RefusedEvent
+from shared.wire.rows import Row, event_name
 
 _LINES_MAX = 50_000  # remembered; what is not is read from the store
 _BATCHES_AT_ONCE, _ROWS_AT_ONCE, _POSTINGS_AT_ONCE = 256, 16_384, 65_536  # in one query

@@ -42,7 +42,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _channels() -> dict[str, Any]:
-    supplies, demands = ([name for name, data in EVENTS.items() if role in data.said_by] for role in get_args(Role)[:2])
+    supplies, demands = ([name for name, data in EVENTS.items() if role in data.roles] for role in get_args(Role)[:2])
     return {
         "supply": _channel(
             party_stream("supplier", "{supplier}"), "The events of a supplier.", ["event_batch", *supplies]

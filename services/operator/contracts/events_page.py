@@ -10,7 +10,7 @@ from services.operator.contracts.examples import example_events, example_payload
 from services.operator.contracts.layouts_table import COLUMN_NAMES
 from services.operator.contracts.markdown import json_block, prose, table
 from services.operator.contracts.schemas import schema_of
-from shared.wire.batch import BATCH_MAX, LAYOUTS
+from shared.wire.batch import BATCH_MAX
 from shared.wire.events import (
     EVENTS,
     NESTING_MAX,
@@ -22,6 +22,7 @@ from shared.wire.events import (
     Event,
     ReasonCode,
 )
+from shared.wire.rows import LAYOUTS
 from shared.wire.streams import Role, recorded_stream
 
 REASONS: dict[ReasonCode, tuple[str, str]] = {
@@ -202,7 +203,7 @@ def _event(name: str, event: Event) -> Iterator[str]:
     kind = "A movement. " if data.movement else ""
     yield f"### {name}"
     yield prose(str(getdoc(data)))
-    yield f"{kind}Published by: {' or '.join(role for role in get_args(Role) if role in data.said_by)}."
+    yield f"{kind}Published by: {' or '.join(role for role in get_args(Role) if role in data.roles)}."
     rows = (
         (f"`{field}`", _shape(value) + _default(value), _UNITS.get(field, ""), columns.get(field, "`rests`"))
         for field, value in schema_of(data)["properties"].items()

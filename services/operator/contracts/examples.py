@@ -8,7 +8,7 @@ import orjson
 from services.operator.contracts.schemas import BATCHES
 from shared.play.numbering import Numbering
 from shared.wire.alerts import AlertBatch, AlertChange, change_id
-from shared.wire.batch import EventBatch, Row, canonical_bodies
+from shared.wire.batch import EventBatch
 from shared.wire.events import (
     UNALLOCATED,
     UNATTRIBUTED,
@@ -36,6 +36,7 @@ from shared.wire.events import (
 )
 from shared.wire.postings import BalanceBatch, Measure, PostingBatch, Recorded
 from shared.wire.refusal import Refusal
+from shared.wire.rows import Row, canonical_bodies
 from shared.wire.streams import Role
 
 
@@ -90,7 +91,7 @@ def example_events() -> dict[str, Event]:
     )  # fmt: skip
     numberings: dict[Role, Numbering] = {"supplier": supplier, "datacenter": datacenter}
     return {
-        data.type: numberings["supplier" if "supplier" in data.said_by else "datacenter"].emit(
+        data.type: numberings["supplier" if "supplier" in data.roles else "datacenter"].emit(
             start + timedelta(minutes=n), data
         )
         for n, data in enumerate(examples)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from services.operator.contracts.markdown import table
-from shared.wire.batch import LAYOUTS
+from shared.wire.rows import LAYOUTS
 
 COLUMN_NAMES = {
     "line": "lines", "day": "days", "wafers": "wafers", "revision": "revisions", "product": "products", "site": "sites",

@@ -16,9 +16,9 @@ from services.ledger.books.posting import Key, Memory, post_events
 from services.ledger.store.store import Store
 from services.operator.record.curves import fold
 from services.operator.record.store import expect_sealed
-from shared.wire.batch import Row
 from shared.wire.days import iso_day, iso_time
 from shared.wire.postings import STAGES, Measure
+from shared.wire.rows import Row
 
 _CLOSING_PAYEE = "waferline"  # of the last transaction
 _HEADER = """\

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from services.ledger.store.store import Store
 from services.operator.record.curves import fold
 from services.operator.record.store import expect_sealed
-from shared.wire.batch import Row
 from shared.wire.days import iso_day
 from shared.wire.postings import Measure
+from shared.wire.rows import Row
 
 ROW_GROUP = 65_536  # rows of a table in memory at once
 _DICTIONARIES = ("measure", "source", "name", "product", "site", "supplier")

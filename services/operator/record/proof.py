@@ -8,9 +8,9 @@ from services.aggregator.fold.curves import Curves
 from services.ledger.books.chain import GENESIS, seal
 from services.ledger.books.posting import Cell, Decision, Memory, post_events
 from services.ledger.store.store import Progress, SealedBatch, Store, runs_of
-from shared.wire.batch import Row
 from shared.wire.catalog import digest
 from shared.wire.postings import Measure, PostingBatch
+from shared.wire.rows import Row
 
 _READ_BATCHES = 200  # at once
 

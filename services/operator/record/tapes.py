@@ -16,9 +16,10 @@ from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack
-from shared.wire.batch import BATCH_MAX, EventBatch, Row
+from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, parse_strictly
+from shared.wire.rows import Row
 from shared.wire.streams import DATA, Role, party_stream
 
 _PIPELINE_MAX = 50  # entries sent to Redis at once
@@ -123,7 +124,7 @@ def source_roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
     """Return the role of each source on a tape, and its number of lines; events of every role tell no role."""
     found: dict[str, Role] = {}
     count = 0
-    by_type = {PREFIX + name + VERSION: data.said_by for name, data in EVENTS.items()}
+    by_type = {PREFIX + name + VERSION: data.roles for name, data in EVENTS.items()}
     for line in lines:
         count += bool(line.strip())
         try:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from shared.play.scenario import load_scenario
-from shared.wire.batch import read_entry
+from shared.wire.entry_reader import read_entry
 from shared.wire.events import EVENTS, Event
 from testing.simulate import simulate, told
 

@@ -14,8 +14,8 @@ from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import PhaseStatement, SiteBook
 from shared.play.numbering import Numbering
 from shared.play.scenario import load_scenario
-from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event, EventReversed, PhasePlanned, SiteDeclared
+from shared.wire.rows import Row, canonical_bodies
 from testing.simulate import told
 from testing.twins.ledger import number
 

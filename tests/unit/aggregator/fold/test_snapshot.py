@@ -15,9 +15,9 @@ from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.projection import make_plan
-from shared.wire.batch import Row, canonical_bodies
 from shared.wire.events import Event
 from shared.wire.postings import LINE_EVENTS, Measure
+from shared.wire.rows import Row, canonical_bodies
 from testing.fold import rolling
 from testing.lines import fold_lines
 from testing.twins.curves import PARTS, batch_of

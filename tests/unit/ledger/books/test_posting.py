@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.ledger.books.posting import Memory, Stock, post_events
-from shared.wire.batch import Row
 from shared.wire.events import (
     FIRMNESS,
     DemandForecast,
@@ -35,6 +34,7 @@ from shared.wire.events import (
     event_id,
 )
 from shared.wire.postings import STAGES, Measure
+from shared.wire.rows import Row
 from testing.fold import Folded, Horizon, cells_of, fold
 from testing.twins.ledger import number, sum_up
 

@@ -33,7 +33,6 @@ from services.operator.record.rebuild import rebuild_export
 from services.operator.record.tapes import record_lines
 from services.operator.stack.errors import StackError
 from shared.play.numbering import Numbering
-from shared.wire.batch import Row
 from shared.wire.catalog import digest as catalogue_digest
 from shared.wire.days import day_number, microseconds
 from shared.wire.events import (
@@ -51,6 +50,7 @@ from shared.wire.events import (
     WafersConsumed,
 )
 from shared.wire.postings import LINE_EVENTS, STAGES
+from shared.wire.rows import Row
 from testing.fold import Folded, cells_of, fold, fresh_store
 from testing.lines import fold_lines
 from testing.simulate import simulate

@@ -8,8 +8,8 @@ import pytest
 
 from services.operator.record import tapes
 from services.operator.stack.errors import StackError
-from shared.wire.batch import read_entry
 from shared.wire.days import microseconds
+from shared.wire.entry_reader import read_entry
 from shared.wire.events import Event
 from testing.fold import fold
 from testing.simulate import simulate

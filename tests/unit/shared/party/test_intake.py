@@ -13,7 +13,7 @@ from shared.http.problem import TOO_LONG, problem
 from shared.party.intake import INTAKE_BYTES_MAX, IntakeLine, take_events
 from shared.party.outbox import Outbox
 from shared.play.numbering import Numbering
-from shared.wire.batch import read_entry
+from shared.wire.entry_reader import read_entry
 from shared.wire.events import StockOpened, SupplyCommitted
 from shared.wire.refusal import Refusal
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.wire.batch import Row
 from shared.wire.event_proof import check_event, proof_paths
+from shared.wire.rows import Row
 from testing.fold import fold
 from tests.replay.test_tape import SAID
 

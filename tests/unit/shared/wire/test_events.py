@@ -11,10 +11,12 @@ import rfc8785
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.wire.batch import EventBatch, Row, read_entry
+from shared.wire.batch import EventBatch
 from shared.wire.days import microseconds
+from shared.wire.entry_reader import read_entry
 from shared.wire.events import EVENTS, Event, Refused, SupplyCommitted, canonical, event_id
 from shared.wire.refusal import RefusedEvent
+from shared.wire.rows import Row
 from testing.bad_events import (
     BAD_ENTRIES,
     BAD_EVENTS,
