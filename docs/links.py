@@ -1,7 +1,7 @@
-"""What the pages link to: the pages beside README.md, and a page of each file of the project that one of them names.
+"""MkDocs hook: adds the pages beside README.md, and a page for each project file that a page links to.
 
-MkDocs knows what lies in docs/. This adds the rest, so that one link is right in a checkout and on the site, and has
-every link checked: what is not there, and an address that cannot be one, ends the build (`mkdocs build --strict`).
+MkDocs itself knows only docs/. With this hook the same link works in a checkout and on the site, and the build checks
+it: a missing target or an impossible address fails the build (`mkdocs build --strict`).
 """
 
 import logging
@@ -14,7 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-log = logging.getLogger("mkdocs.hooks.links")  # MkDocs counts the warnings below its own name
+log = logging.getLogger("mkdocs.hooks.links")  # MkDocs counts warnings of loggers below its own name
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -25,7 +25,7 @@ _LANGUAGES = {".py": "python", ".sh": "bash", ".yml": "yaml", ".yaml": "yaml", "
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that lie beside README.md, and those of the files that any page links to."""
+    """Add the pages beside README.md, and those of the linked project files."""
     for name in BESIDE:
         files.append(File(name, str(ROOT), config.site_dir, config.use_directory_urls))
     for page in list(files.documentation_pages()):
@@ -38,7 +38,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Return a page whose links lead to where their targets are on the site."""
+    """Return a page with its links rewritten to their targets on the site."""
     if page.file.generated_by is not None:
         return markdown
     return _LINK.sub(lambda link: _on_site(page.file, link[0]), markdown)
@@ -49,13 +49,13 @@ def _on_site(page: File, target: str) -> str:
     uri = _uri(place) if place else None
     if uri is None:
         _expect_address(page, target)
-        return target  # an address, an anchor of the page itself, or nothing: MkDocs says so
+        return target  # an address, an anchor of the page itself, or a missing target, which MkDocs reports
     anchor = urlsplit(target).fragment
     return relpath(uri, Path(page.src_uri).parent) + (f"#{anchor}" if anchor else "")
 
 
 def _place(page: File, target: str) -> Path | None:
-    """Return the file in the project that a link leads to, there or not; None if it leads to no file."""
+    """Return the project file that a link names, existing or not; None if it names no file."""
     url = urlsplit(target)
     if url.scheme or url.netloc or not url.path or page.abs_src_path is None:
         return None
@@ -63,7 +63,7 @@ def _place(page: File, target: str) -> Path | None:
 
 
 def _uri(place: Path) -> str | None:
-    """Return where a file of the project is on the site; None if it is not there, or not of the project."""
+    """Return the place of a project file on the site; None if it is missing or outside the project."""
     if not place.exists() or not place.is_relative_to(ROOT):
         return None
     if place.is_relative_to(DOCS):
@@ -73,7 +73,7 @@ def _uri(place: Path) -> str | None:
 
 
 def _page_of(place: Path) -> str:
-    """Return the page of a file or folder of the project; whoever searches is to find what was written for them."""
+    """Return the page of a project file or folder, excluded from the search."""
     if place.is_dir():
         text, language = "\n".join(sorted(each.name for each in place.iterdir() if each.is_file())), "text"
     else:
@@ -83,6 +83,6 @@ def _page_of(place: Path) -> str:
 
 
 def _expect_address(page: File, target: str) -> None:
-    """Warn of an address elsewhere that cannot be one; whether it answers no build can know without a network."""
+    """Warn of an impossible external address; without a network the build cannot check that it answers."""
     if urlsplit(target).scheme and not _ADDRESS.fullmatch(target):
         log.warning("%s links to %s, which is no https:// address", page.src_uri, target)

@@ -1,4 +1,4 @@
-// A page that was opened from the disk may start no worker; the search then runs in a hidden frame of the page.
+// A page opened from the disk may not start a worker; its search runs in a hidden frame instead.
 if (location.protocol === "file:") {
   window.Worker = class extends EventTarget {
     constructor(url) {
