@@ -755,7 +755,7 @@ def _tables(
     return [
         setting,
         "",
-        "| | events/s | ours is so many times as fast |",
+        "| | events/s | ours, as a multiple |",
         "|---|---:|---:|",
         *(f"| {said_of[what][0]} | {rate:,.0f} | {said_of[what][1]} |" for what, rate in rates.items() if rate),
         "",

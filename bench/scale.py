@@ -183,7 +183,7 @@ def tell(sweeps: dict[str, Costs], events: int, rounds: int) -> list[str]:
     """Return the figures as they stand in the docs."""
     setting = (
         f"Nanoseconds of processor an event, medians of {rounds} rounds in turn, on one core ({cpu_name()}, Python "
-        f"{platform.python_version()}, numba {numba.__version__}). Where nothing else is said: {events:,} events, "
+        f"{platform.python_version()}, numba {numba.__version__}). By default {events:,} events, "
         f"1,000 keys, windows of 1, 7, 30, 90 and 365 days, {LATE:.0%} late by up to {LATE_DAYS} days."
     )
     lines = [setting, "", f"| | {' | '.join(f'`{name}`' for name in THINGS)} |", "|---|" + "---:|" * len(THINGS)]
