@@ -22,10 +22,11 @@ from services.ledger.store.sqlite import SqliteDatabase
 from services.ledger.store.store import Store, open_store
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import day_number, microseconds
-from shared.wire.events import EVENTS, FIRMNESS, PREFIX, VERSION, Event, Firmness
+from shared.wire.events import EVENTS, PREFIX, VERSION, Event
 from shared.wire.postings import Measure, PostingBatch, Recorded
 from shared.wire.refusal import Refusal
 from shared.wire.streams import Role, party_stream
+from shared.wire.terms import FIRMNESS, Firmness
 from testing.projection import Projection, project
 
 Spoken = Event | dict[str, Any]

@@ -20,7 +20,6 @@ from shared.wire.events import (
     Event,
     EventData,
     EventReversed,
-    Firmness,
     ShipmentDispatched,
     ShipmentReceived,
     ShipmentRevised,
@@ -29,6 +28,7 @@ from shared.wire.events import (
 from shared.wire.lines import LineName
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row, canonical_bodies
+from shared.wire.terms import Firmness
 from testing.fold import Folded
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}

@@ -8,7 +8,8 @@ from typing import Any
 
 from services.datacenter.buildout import Buildout
 from services.supplier.fab import Fab
-from shared.play.scenario import Scenario, Variant, load_scenario
+from shared.play.scenario import Scenario, load_scenario
+from shared.play.variants import Variant
 from shared.wire.events import Event
 from shared.wire.rows import Row
 

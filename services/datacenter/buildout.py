@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from shared.play.demand_plan import Need, PlannedPhase, derive_plan
 from shared.play.months import add_months, last_of_month
-from shared.play.scenario import Scenario, ScenarioSite, Variant
+from shared.play.scenario import Scenario, ScenarioSite
 from shared.play.source_log import SourceLog
+from shared.play.variants import Variant
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
     UNATTRIBUTED,

@@ -9,16 +9,15 @@ from typing import Any, NamedTuple
 
 from shared.play.demand_plan import split_headline
 from shared.play.months import first_of_month, latest
-from shared.play.scenario import Based, Scenario, Variant
+from shared.play.scenario import Based, Scenario
 from shared.play.source_log import SourceLog
+from shared.play.variants import Variant
 from shared.wire.catalog import CATALOG
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
-    FIRMNESS,
     LOT_WAFERS_MAX,
     UNALLOCATED,
     Event,
-    Firmness,
     LotFinished,
     LotScrapped,
     LotStarted,
@@ -29,6 +28,7 @@ from shared.wire.events import (
     SupplyCommitted,
 )
 from shared.wire.rows import Row
+from shared.wire.terms import FIRMNESS, Firmness
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")
 

@@ -6,7 +6,8 @@ from typing import Protocol
 from shared.party.party import Party
 from shared.party.settings import PartySettings
 from shared.party.simulation import SimulatedParty, Simulation
-from shared.play.scenario import Scenario, Variant, load_scenario
+from shared.play.scenario import Scenario, load_scenario
+from shared.play.variants import Variant
 from shared.service.service import Service
 from shared.wire.streams import Role
 

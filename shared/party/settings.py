@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.play.scenario import Variant
+from shared.play.variants import Variant
 from shared.process.settings import ServiceSettings
 
 

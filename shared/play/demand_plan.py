@@ -5,7 +5,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from shared.play.months import add_months, first_of_month, interpolate, last_of_month
-from shared.play.scenario import Scenario, Variant
+from shared.play.scenario import Scenario
+from shared.play.variants import Variant
 from shared.wire.catalog import share_out, wafers_per_mw
 
 ROUNDING_WAFERS = 25  # the demand target between its nodes is stated in whole lots

@@ -11,10 +11,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.play.months import first_of_month, interpolate, month_number
+from shared.play.variants import Variant
 from shared.wire.catalog import CATALOG, PLATFORMS, Family, gb_per_wafer
 
 Value = TypeVar("Value")
-Variant = Literal["announced_sites_only", "loi_headline"]
 Status = Literal["paused", "cancelled", "transferred"]
 
 DEFAULT_PATH = Path(__file__).parents[2] / "scenarios" / "stargate-2026.yaml"

@@ -29,6 +29,7 @@ from pydantic_core import PydanticCustomError
 from shared.wire.catalog import PRODUCTS
 from shared.wire.days import iso_time, microseconds
 from shared.wire.streams import Role
+from shared.wire.terms import Firmness
 
 WAFERS_MAX = 1_000_000
 LOT_WAFERS_MAX = 25
@@ -147,9 +148,6 @@ Sequence = Annotated[
     BeforeValidator(_parse_sequence),
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}),
 ]
-Firmness = Literal["planned", "material", "manufacturing", "firm", "immediate"]
-FIRMNESS: tuple[Firmness, ...] = ("planned", "material", "manufacturing", "firm", "immediate")
-"""Grades of a commit from the least to the most certain (EDIFACT code list 4017)."""
 
 # ---------------------------------------------------------------- what each event says
 

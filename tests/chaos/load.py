@@ -12,7 +12,6 @@ import httpx
 
 from shared.play.numbering import Numbering
 from shared.wire.events import (
-    FIRMNESS,
     DemandRequired,
     Event,
     EventData,
@@ -26,6 +25,7 @@ from shared.wire.events import (
     WafersConsumed,
 )
 from shared.wire.streams import Role
+from shared.wire.terms import FIRMNESS
 
 Identity = tuple[str, str]  # source, id
 _START = datetime(2025, 1, 1, 12, tzinfo=UTC)  # long past: no clock that a test turns makes it the future

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shared.wire.events import Firmness
+from shared.wire.terms import Firmness
 
 
 class AlertThresholds(NamedTuple):

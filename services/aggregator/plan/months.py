@@ -8,8 +8,8 @@ from services.aggregator.fold.queries import planned_by_day, sum_moved
 from services.aggregator.fold.series import COMMITTED, SLOTS, Only
 from shared.wire.catalog import share_percent
 from shared.wire.days import day_number, next_month
-from shared.wire.events import FIRMNESS, Firmness
 from shared.wire.postings import Measure
+from shared.wire.terms import FIRMNESS, Firmness
 
 
 class MonthOnStart(NamedTuple):

@@ -21,7 +21,8 @@ from services.console.http.months import Numbers, committed_of, month_row, month
 from services.console.live.upstream import Upstream
 from shared.wire.catalog import share_percent
 from shared.wire.event_proof import check_event, proof_paths
-from shared.wire.events import FIRMNESS, UNATTRIBUTED
+from shared.wire.events import UNATTRIBUTED
+from shared.wire.terms import FIRMNESS
 
 _WEEKS_AHEAD = 26
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere

@@ -8,10 +8,10 @@ from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
 from shared.wire.days import DAY_US, date_of, day_number
-from shared.wire.events import FIRMNESS
 from shared.wire.lines import LineName, line_of, lines_of
 from shared.wire.postings import Measure
 from shared.wire.rows import Row
+from shared.wire.terms import FIRMNESS
 
 Key = tuple[str, str, str]  # product, site, supplier
 Cell = tuple[Measure, int, Key]  # what a posting adds to: a measure, on a day, of a key

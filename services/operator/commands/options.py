@@ -9,7 +9,7 @@ import typer
 from services.operator.stack.errors import StackError
 from shared.wire.catalog import PRODUCTS
 from shared.wire.days import next_month
-from shared.wire.events import Firmness
+from shared.wire.terms import Firmness
 
 DATA = Path("data")
 Folder = Annotated[Path, typer.Option("--data", help="Folder of the stack.")]

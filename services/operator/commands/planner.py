@@ -18,7 +18,7 @@ from services.operator.commands.options import (
     Site,
     Supplier,
 )
-from shared.wire.events import Firmness
+from shared.wire.terms import Firmness
 
 
 def _alert_codes() -> list[str]:

@@ -11,7 +11,7 @@ import typer
 from services.operator.commands.errors import report_errors
 from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, last_day
 from services.operator.stack.errors import StackError
-from shared.play.scenario import Variant
+from shared.play.variants import Variant
 
 SECRETS = Path("deploy/secrets")
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}

@@ -23,7 +23,8 @@ from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder, explain_lock
 from services.operator.stack.redis_server import free_ports, redis_command
-from shared.play.scenario import DEFAULT_PATH, Scenario, Variant, load_scenario
+from shared.play.scenario import DEFAULT_PATH, Scenario, load_scenario
+from shared.play.variants import Variant
 
 _STARTED_WITHIN_S = 60.0
 _STOPPED_WITHIN_S = 20.0

@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias, cast
 
 from shared.wire.days import DAY_US, day_number
-from shared.wire.events import Firmness
 from shared.wire.lines import COMMIT
 from shared.wire.rows import Row
+from shared.wire.terms import Firmness
 
 ORDER, FORECAST = "demand.required", "demand.forecast"
 

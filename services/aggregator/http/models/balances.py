@@ -5,7 +5,7 @@ from typing import Literal
 
 from services.aggregator.http.models.elements import AtPosition, ByFirmness, YearMonth
 from shared.http.answering import Described, unasked
-from shared.wire.events import Firmness
+from shared.wire.terms import Firmness
 
 
 class Balance(Described):

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from services.ledger.books.posting import Memory, Stock, post_events
 from shared.wire.events import (
-    FIRMNESS,
     DemandForecast,
     DemandRequired,
     Event,
@@ -35,6 +34,7 @@ from shared.wire.events import (
 )
 from shared.wire.postings import STAGES, Measure
 from shared.wire.rows import Row
+from shared.wire.terms import FIRMNESS
 from testing.fold import Folded, Horizon, cells_of, fold
 from testing.twins.ledger import number, sum_up
 
