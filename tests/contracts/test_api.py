@@ -1,4 +1,4 @@
-"""Is the HTTP API described as it answers, and is what is kept of it up to date?"""
+"""Is the HTTP API described as it answers, and are its generated files up to date?"""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def described(service: Service) -> list[DescribedRoute]:
 
 
 @pytest.mark.parametrize("place", FILES, ids=str)
-def test_what_is_kept_is_what_the_code_says(place: Path) -> None:
+def test_a_generated_file_is_as_the_code_says(place: Path) -> None:
     assert (ROOT / place).read_text() == FILES[place], (
         f"{place} has changed: `make contracts`, and say so in the CHANGELOG"
     )
@@ -46,12 +46,12 @@ def test_every_route_is_described_and_every_view_has_an_example(service: Service
     assert paths - QUERIES[service.name].keys() <= {"/health", "/metrics", "/openapi.json", "/postings"}
 
 
-def test_what_was_really_answered_is_as_it_is_described(service: Service) -> None:
+def test_an_example_is_as_its_schema_describes(service: Service) -> None:
     examples = orjson.loads((ROOT / EXAMPLES[service.name]).read_bytes())
     document = describe(service.name, described(service), examples)
 
-    for path, asked in examples.items():
+    for path, answers in examples.items():
         schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         validator = Draft202012Validator({**schema, "components": document["components"]})
-        for question, answer in asked.items():
-            assert [error.message for error in validator.iter_errors(answer)] == [], question
+        for query, answer in answers.items():
+            assert [error.message for error in validator.iter_errors(answer)] == [], query

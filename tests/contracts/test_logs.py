@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "logs.md"
 LEVELS = {"debug", "info", "warning", "warn", "error", "critical", "exception", "fatal", "log"}
 EVERY_LINE = {"timestamp", "level", "service", "log", "source", "lines_lost", "held_ms"}
-Lines = dict[tuple[str, str, str], set[str]]  # name, who, level -> fields
+Lines = dict[tuple[str, str, str], set[str]]  # name, service, level -> fields
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
@@ -18,7 +18,7 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
         yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
 
 
-def who_says(path: str) -> str:
+def service_of(path: str) -> str:
     root, room = path.split("/")[:2]
     if root == "services":
         return room
@@ -26,19 +26,19 @@ def who_says(path: str) -> str:
 
 
 def log_calls(module: ast.Module) -> Iterator[ast.Call]:
-    """Yield what looks like a call of a log; not those of the tally, which passes on what it is told."""
-    told = {
+    """Yield the calls of a log, without those inside the tally, which passes on its callers' names."""
+    inside_tally = {
         id(node) for c in ast.walk(module) if isinstance(c, ast.ClassDef) and c.name == "Tally" for node in ast.walk(c)
     }
     for node in ast.walk(module):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS:
             owner = ast.unparse(node.func.value).rpartition(".")[2]
-            if owner in {"log", "tally", "logger", "_log"} and id(node) not in told:
+            if owner in {"log", "tally", "logger", "_log"} and id(node) not in inside_tally:
                 yield node
 
 
 def facts(module: ast.Module) -> set[str] | None:
-    """Return the names of what a service says of itself in every `service_running`."""
+    """Return the names of the facts in every `service_running` of a service."""
     for node in ast.walk(module):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("service.facts"):
             assert isinstance(node.value, ast.Lambda), "facts are a lambda that returns a dict"
@@ -47,8 +47,8 @@ def facts(module: ast.Module) -> set[str] | None:
     return None
 
 
-def said_by_the_code() -> Lines:
-    said: Lines = defaultdict(set)
+def lines_of_the_code() -> Lines:
+    lines: Lines = defaultdict(set)
     for path, module in sources():
         for call in log_calls(module):
             assert isinstance(call.func, ast.Attribute)
@@ -56,18 +56,16 @@ def said_by_the_code() -> Lines:
             assert call.func.attr in {"info", "warning", "critical"}, f"{where}: no such level"
             assert len(call.args) == 1, f"{where}: what varies is in the fields"
             assert isinstance(call.args[0], ast.Constant), f"{where}: the name is a constant"
-            fields = said[call.args[0].value, who_says(path), call.func.attr]
+            fields = lines[call.args[0].value, service_of(path), call.func.attr]
             for keyword in call.keywords:
                 if keyword.arg is None:
-                    assert ast.unparse(keyword.value) == "service.facts()", (
-                        f"{where}: fields are named where they are said"
-                    )
+                    assert ast.unparse(keyword.value) == "service.facts()", f"{where}: fields are named at the call"
                 else:
                     fields.add("trace" if keyword.arg == "exc_info" else keyword.arg)
         own = facts(module)
         if own is not None:
-            said["service_running", who_says(path), "info"] |= own
-    return dict(said)
+            lines["service_running", service_of(path), "info"] |= own
+    return dict(lines)
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -78,7 +76,7 @@ def rows(heading: str) -> list[list[str]]:
     return cells[2:]
 
 
-def said_by_the_page() -> Lines:
+def lines_of_the_page() -> Lines:
     page: Lines = {}
     for name, who, level, fields, means, do in rows("The lines"):
         key = (name.strip("`"), who, level)
@@ -90,15 +88,15 @@ def said_by_the_page() -> Lines:
 
 
 def test_the_page_lists_what_the_code_says_and_nothing_else():
-    assert sorted(said_by_the_page()) == sorted(said_by_the_code())
+    assert sorted(lines_of_the_page()) == sorted(lines_of_the_code())
 
 
 def test_the_page_lists_the_fields_of_each_line():
-    assert said_by_the_page() == said_by_the_code()
+    assert lines_of_the_page() == lines_of_the_code()
 
 
 def test_every_field_has_its_unit():
-    used = set().union(*said_by_the_code().values()) | EVERY_LINE
+    used = set().union(*lines_of_the_code().values()) | EVERY_LINE
     named = [row[0].strip("`") for row in rows("The fields")]
 
     assert sorted(named) == sorted(used)
@@ -106,7 +104,7 @@ def test_every_field_has_its_unit():
 
 
 def test_a_name_is_an_object_and_a_past_verb():
-    names = {name for name, _, _ in said_by_the_code()}
+    names = {name for name, _, _ in lines_of_the_code()}
     verbs = re.compile(
         r"^[a-z]+(_[a-z]+)*_(\w+ed|running|found|heard|taken|written|told(_already)?|left_out|(re)?sent)$"
     )
@@ -115,7 +113,7 @@ def test_a_name_is_an_object_and_a_past_verb():
 
 
 def test_no_field_hides_what_every_line_begins_with():
-    for key, fields in said_by_the_code().items():
+    for key, fields in lines_of_the_code().items():
         assert not fields & {"timestamp", "level", "service", "log", "lines_lost", "held_ms", "event"}, key
 
 

@@ -54,8 +54,10 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     wrong["data"]["wafers"] = 0
     bodies = [EventBatch.of([started, scrapped]).encode(), canonical(wrong)]
     for number, entries in enumerate((bodies, [canonical(finished.cloud_event())]), 1):
-        said = [(f"{number}-{n}", body) for n, body in enumerate(entries)]
-        record_entries(store, "wafers:{0}:supply:samsung", "samsung", "supplier", said, now=NOW + number * 1_000_000)
+        numbered = [(f"{number}-{n}", body) for n, body in enumerate(entries)]
+        record_entries(
+            store, "wafers:{0}:supply:samsung", "samsung", "supplier", numbered, now=NOW + number * 1_000_000
+        )
     file = tmp_path_factory.mktemp("example") / "ledger.jsonl"
     export(store, "jsonl", file)
     return file.read_bytes()
@@ -65,7 +67,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The export of a store that played some days."""
     folder = tmp_path_factory.mktemp("real")
-    store = fold([e for _, said in simulate("announced_sites_only", date(2026, 1, 12)) for e in said]).store
+    store = fold([e for _, day in simulate("announced_sites_only", date(2026, 1, 12)) for e in day]).store
     export(store, "jsonl", folder / "ledger.jsonl")
     return folder / "ledger.jsonl"
 
@@ -121,7 +123,7 @@ def canonical_of(name: str) -> bytes:
 
 
 def verify(folder: Path, export: bytes, *checkpoint: str) -> str:
-    """What the page's verifier says of an export."""
+    """The result of the page's verifier for an export."""
     (verifier,) = blocks("python")
     assert len(verifier.splitlines()) <= 30
     (folder / "verify.py").write_text(verifier)
@@ -136,11 +138,11 @@ def test_the_verifier_proves_a_real_export(real: Path, tmp_path: Path) -> None:
     data = real.read_bytes()
     last = checkpoint_of(data)
     first = documents_of(data)[0]
-    said = verify(tmp_path, data, str(last.batch), b64encode(last.head).decode())
+    result = verify(tmp_path, data, str(last.batch), b64encode(last.head).decode())
 
-    assert said == f"proved: {last.events} events in {last.batch} batches, head {last.head.hex()}\n"
-    assert verify(tmp_path, data) == said
-    assert verify(tmp_path, data, "1", b64encode(sha256(first).digest()).decode()) == said
+    assert result == f"proved: {last.events} events in {last.batch} batches, head {last.head.hex()}\n"
+    assert verify(tmp_path, data) == result
+    assert verify(tmp_path, data, "1", b64encode(sha256(first).digest()).decode()) == result
 
 
 def test_the_verifier_finds_what_was_done_to_an_export(real: Path, tmp_path: Path) -> None:

@@ -24,16 +24,16 @@ def browser(tokens: Path | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://console", headers={"Accept": "text/html"})
 
 
-async def test_who_has_no_token_is_asked_for_it_and_then_comes_to_where_he_wanted(tokens: Path):
+async def test_a_browser_without_a_token_logs_in_and_comes_to_the_page_it_wanted(tokens: Path):
     async with browser(tokens) as client:
         sent = await client.get("/shortages?site=AE-ABUDHABI")
-        asked = await client.get(sent.headers["location"])
+        form = await client.get(sent.headers["location"])
         wanted = parse_qs(urlsplit(sent.headers["location"]).query)["next"][0]
         let_in = await client.post("/login", data={"token": "of-a-planner", "next": wanted})
         page = await client.get(let_in.headers["location"])
 
-    assert (sent.status_code, asked.status_code, let_in.status_code) == (303, 200, 303)
-    assert 'type="password"' in asked.text
+    assert (sent.status_code, form.status_code, let_in.status_code) == (303, 200, 303)
+    assert 'type="password"' in form.text
     assert let_in.headers["location"] == "/shortages?site=AE-ABUDHABI"
     assert {"HttpOnly", "SameSite=strict"} <= set(let_in.headers["set-cookie"].split("; "))
     assert page.status_code == 503  # let in, and there is no aggregator in this test
@@ -44,10 +44,10 @@ async def test_a_token_that_was_replaced_leads_to_the_login_and_not_around(token
     async with browser(tokens) as client:
         await client.post("/login", data={"token": "of-nobody", "next": "/"})
         sent = await client.get("/")
-        asked = await client.get("/login")
+        form = await client.get("/login")
 
     assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=/")
-    assert asked.status_code == 200
+    assert form.status_code == 200
 
 
 async def test_a_planner_is_not_shown_what_only_an_auditor_may_see(tokens: Path):

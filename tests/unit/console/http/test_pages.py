@@ -95,7 +95,7 @@ def over(log: list[Any]) -> tuple[Get, Get]:
     aggregator = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: LiveView(FoldState(curves)), no_past)))
 
     async def ask(path: str, query: dict[str, str], transport: httpx.ASGITransport) -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://asked") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             return await client.get(path, params=query or None)
 
     def get(path: str, feed: MoveFeed | None = None, **query: str) -> httpx.Response:
