@@ -27,7 +27,7 @@ class TouchedSums(NamedTuple):
 
 @njit(nogil=True)
 def _open_day(moved: Wafers, before: Wafers, windows: Index, today: int, until: int, keys: int) -> None:
-    """Carry the last filled row forward, and gather by key what each window begins after."""
+    """Carry the last filled row forward, and gather by key the row that each window begins after."""
     for row in range(today + 1, until + 1):
         moved[row, :keys] = moved[row - 1, :keys]
     for since in range(0, keys, KEYS_IN_L1):

@@ -88,11 +88,11 @@ class _Streamed:
 
     def __init__(self, history: Events, windows: Sequence[int]) -> None:
         """Take the history."""
-        self.rolling = self.kind(_START, history.days, windows, keys=history.keys)
+        self.windows = self.kind(_START, history.days, windows, keys=history.keys)
         keys = np.arange(history.keys)
-        self.rolling.add(np.full_like(keys, _FIRST - 1), keys, np.full_like(keys, SUPPLY), np.full_like(keys, OPENING))
+        self.windows.add(np.full_like(keys, _FIRST - 1), keys, np.full_like(keys, SUPPLY), np.full_like(keys, OPENING))
         for first in range(0, history.time.size, 100_000):
-            self.rolling.add(*self.prepare(history.part(first, first + 100_000)))
+            self.windows.add(*self.prepare(history.part(first, first + 100_000)))
 
     @staticmethod
     def prepare(batch: Events) -> tuple[Ints, ...]:
@@ -102,7 +102,7 @@ class _Streamed:
 
     def add(self, batch: tuple[Ints, ...]) -> Any:
         """Return the rows of the batch's keys."""
-        return self.rolling.add(*batch)
+        return self.windows.add(*batch)
 
 
 class Streamed(_Streamed):

@@ -22,7 +22,7 @@ def batch_of(
     sources: Iterable[str] = (),
     epoch: int = 7,
 ) -> PostingBatch:
-    """Return the batch `number` that says these postings, its names in the order of their first use."""
+    """Return the batch `number` of these postings, its names in the order of their first use."""
     names: dict[str, int] = {}
     columns = [[names.setdefault(key[part], len(names)) for key, *_ in postings] for part in range(3)]
     return PostingBatch(
@@ -166,7 +166,7 @@ class NaiveCurves:
         return first if today > self.start else None
 
     def cover(self, label: tuple[str, ...], today: int) -> tuple[int | None, int, int, int]:
-        """Whole days of what is required that is at hand, wafers left, what the next day requires; the backorder."""
+        """Whole days of demand at hand, wafers left, the next day's demand; the backorder."""
         keys = self.groups(("product", "site"), {})[label]
         consumed = self.ever(keys, Measure.CONSUMED, today - 1)
         backorder = max(0, self.ever(keys, Measure.REQUIRED, today - 1) - consumed)
@@ -205,21 +205,21 @@ class NaiveCurves:
         }
 
     def state_hash(self) -> str:
-        def text(said: str) -> bytes:
-            return struct.pack("<q", len(said.encode("utf-8"))) + said.encode("utf-8")
+        def text(name: str) -> bytes:
+            return struct.pack("<q", len(name.encode("utf-8"))) + name.encode("utf-8")
 
-        told = text("waferline.state.v1") + text(self.catalogue) + struct.pack("<qq", self.start, self.days)
-        told += struct.pack("<q", len(self.sources))
+        content = text("waferline.state.v1") + text(self.catalogue) + struct.pack("<qq", self.start, self.days)
+        content += struct.pack("<q", len(self.sources))
         for source in sorted(self.sources):
-            told += text(source)
-        told += struct.pack("<q", len(self.watermarks))
+            content += text(source)
+        content += struct.pack("<q", len(self.watermarks))
         for source in sorted(self.watermarks):
-            told += text(source) + struct.pack("<q", self.watermarks[source])
+            content += text(source) + struct.pack("<q", self.watermarks[source])
         for key in self.keys():
             for measure in sorted(Measure, key=lambda each: each.name):
                 cells = {day: wafers for day, wafers in self.cells[key, measure].items() if wafers != 0}
                 if cells:
-                    told += b"".join(text(name) for name in key) + text(measure.name) + struct.pack("<q", len(cells))
+                    content += b"".join(text(name) for name in key) + text(measure.name) + struct.pack("<q", len(cells))
                     for day in sorted(cells):
-                        told += struct.pack("<qq", day, cells[day])
-        return sha256(told).hexdigest()
+                        content += struct.pack("<qq", day, cells[day])
+        return sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""The naive twin of the lines: what a log says of each, too plain to be wrong."""
+"""The naive twin of the lines: the statements and shipments of a log, too plain to be wrong."""
 
 from collections import defaultdict
 from datetime import date, timedelta
@@ -21,7 +21,7 @@ def live(log: list[Event]) -> list[Event]:
 
 
 def statements(log: list[Event], kind: type = SupplyCommitted) -> dict[Any, list[Event]]:
-    """What was said of each line, the one in force last."""
+    """The statements of each line, the one in force last."""
     of_line: dict[Any, list[Event]] = defaultdict(list)
     for event in sorted(live(log), key=lambda e: (getattr(e.data, "revision", 0), e.id)):
         if isinstance(event.data, kind):
@@ -39,7 +39,7 @@ def by_then(data: Any, group: tuple[str, str], through: date) -> bool:
 
 
 def missing_of(name: Any, log: list[Event], commits: Any, group: tuple[str, str], through: date) -> int:
-    """What of a shipment was to be there by a day, less what was received or is to be there by it."""
+    """The wafers of a shipment that were due there by a day, less those received or due by it."""
     owner, product, shipment = name[0], name[1].removeprefix("shipment/"), name[2]
     own = [e for e in live(log) if getattr(e.data, "shipment", "") == shipment and e.data.product == product]
     sent = [e for e in in_order_of_dispatch(own) if e.source == owner]

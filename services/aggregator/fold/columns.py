@@ -1,4 +1,4 @@
-"""Postings in columns, many at once, and where they stand: checked before compiled code sees them."""
+"""A batch of postings as int64 columns, bounds-checked before a kernel indexes with them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
@@ -10,22 +10,22 @@ from shared.wire.postings import Measure, PostingBatch
 
 WAFERS_MAX = 2**40  # of one posting, either way
 DAYS = (-(2**31), 2**31)
-_ROWS_AT_ONCE = 65_536  # their columns fit into the cache, and no sum of them can leave int64
+PART_ROWS_MAX = 65_536  # their columns fit into the cache, and no sum of them can leave int64
 _IS_MEASURE = np.isin(np.arange(64), [*Measure])
 
 Integers = NDArray[Any]  # of one of the whole-number types
 
 
 class FoldPosition(NamedTuple):
-    """What is known beside the postings once all of them are folded."""
+    """The position of the log that some postings lead to."""
 
     epoch: int
     position: int
     head: str
     watermarks: Mapping[str, int]  # source -> the day (since 1970) it has advanced through
-    sources: Collection[str]  # all that spoke
-    postings: int | None = None  # how many there were, and
-    wafers_total: int | None = None  # their wafers, signs left out: where the columns hold sums of them
+    sources: Collection[str]  # of all events up to it
+    postings: int | None = None  # their number, and
+    wafers_total: int | None = None  # their wafers, signs left out; given where a row is the sum of several postings
 
 
 class Columns(NamedTuple):
@@ -41,7 +41,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, batch: PostingBatch) -> Self:
-        """Return the postings of a batch; raise ValueError naming column and row of what compiled code must not see."""
+        """Return the postings of a batch; raise ValueError naming column and row of a value out of bounds."""
         for name in cls._fields[1:]:
             if len(getattr(batch, name)) != len(batch.wafers):
                 raise ValueError(f"{name} has {len(getattr(batch, name))} rows, wafers has {len(batch.wafers)}")
@@ -55,14 +55,14 @@ class Columns(NamedTuple):
             column = getattr(self, name)
             if column.dtype.kind not in "iu" or column.shape != self.wafers.shape[:1]:
                 raise ValueError(f"{name} is {column.dtype}{list(column.shape)}, not whole numbers, one for each row")
-        for first in range(0, self.wafers.size, _ROWS_AT_ONCE):
-            part = (column[first : first + _ROWS_AT_ONCE].astype(np.int64) for column in self[1:])
+        for first in range(0, self.wafers.size, PART_ROWS_MAX):
+            part = (column[first : first + PART_ROWS_MAX].astype(np.int64) for column in self[1:])
             columns = type(self)(self.names, *part)
             columns.check(first, wafers_max)
             yield columns
 
     def check(self, first: int = 0, wafers_max: int = WAFERS_MAX) -> None:
-        """Raise ValueError naming column and row of what is out of bounds; `first` is the number of the first row."""
+        """Raise ValueError naming column and row of a value out of bounds; `first` is the number of the first row."""
         names = len(self.names)
         bounds = (
             (0, names), (0, names), (0, names), (0, _IS_MEASURE.size), DAYS, (-wafers_max, wafers_max + 1)
@@ -71,9 +71,9 @@ class Columns(NamedTuple):
             if column.size and not (low <= column.min() and column.max() < high):
                 n = int(np.flatnonzero((column < low) | (column >= high))[0])
                 raise ValueError(f"{name}[{first + n}] is {column[n]}, not {low} to {high - 1}")
-        known = _IS_MEASURE[self.measures]
-        if not known.all():
-            n = int(known.argmin())
+        valid = _IS_MEASURE[self.measures]
+        if not valid.all():
+            n = int(valid.argmin())
             raise ValueError(f"measures[{first + n}] is {self.measures[n]}, which is no Measure")
 
 

@@ -203,7 +203,7 @@ class Curves:
         return self.index.keys
 
     def group(self, by: Sequence[Part] = (), **only: Unpack[Only]) -> Grouping:
-        """Return the groups that some parts of the key make, of the keys that have the values asked for; sorted."""
+        """Return the groups that some parts of the key make, of the keys that have the values of `only`; sorted."""
         return self.index.group(by, **only)
 
     def rows_of(self, days: Index) -> Index:

@@ -13,7 +13,7 @@ TIME_MAX = 2**61  # ticks, either way, so that no time less a window can leave i
 
 
 class Scratch(NamedTuple):
-    """The memory that events are put in order of time in. To ask for it anew takes a sixth of the time."""
+    """Memory in which events are put in order of time. To allocate it anew takes a sixth of the time."""
 
     time: Index  # [event] ticks
     key: NDArray[np.int32]  # [event]
@@ -23,7 +23,7 @@ class Scratch(NamedTuple):
 
     @classmethod
     def of(cls, events: int) -> "Scratch":
-        """Return room for some events: address space, what is not written to is never fetched."""
+        """Return room for some events: address space only, until it is written to."""
         return cls(np.empty(events, dtype=np.int64), *np.empty((4, events), dtype=np.int32))
 
 
@@ -42,7 +42,7 @@ def net_at_instants(
     Events of one key at one instant are peers, each of which sees all of them, as in SQL's RANGE window. Time and
     window are in the same ticks; wafers are signed. The events may be in any order; it is quickest when most follow
     each other in time. `out` is filled and returned if it is given, and `scratch`, of as many events,
-    is used; both save asking for memory. Raise ValueError for what is out of bounds.
+    is used; both save asking for memory. Raise ValueError for a value out of bounds.
     """
     if not 1 <= window <= TIME_MAX:
         raise ValueError(f"window is {window}, not 1 to {TIME_MAX}")

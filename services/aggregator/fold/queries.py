@@ -18,7 +18,7 @@ _OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
 
 
 class Stages(NamedTuple):
-    """Wafers in each stage, for each key or group asked for."""
+    """Wafers in each stage, for each key or group."""
 
     wip: Wafers
     finished: Wafers
@@ -100,7 +100,7 @@ def window_balance(
     """Return supply, demand and net of the days (day - window_days, day] inside the horizon, for each group.
 
     On the basis `start` supply is started and demand is required by its start day; on `receipt` supply is received
-    and demand is required by its due day. With a firmness, supply is what is committed due at that grade or above.
+    and demand is required by its due day. With a firmness, supply is the wafers committed due at that grade or above.
     """
     if firmness is not None and basis != "receipt":
         raise ValueError("firmness is of commits, which are due on the basis receipt: it has no basis start")

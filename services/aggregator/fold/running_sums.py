@@ -54,7 +54,7 @@ class PlanWindows:
         before = self.near(days, since, until)
         if before is not None:
             sums = before.sums.copy()
-            kernels.move_on(sums, plans, count, before.since, before.until, since, until)
+            kernels.shift_window(sums, plans, count, before.since, before.until, since, until)
         else:
             sums, each = np.zeros(plans.shape[0], dtype=np.int64), np.arange(count)
             kernels.sum_plans(sums[np.newaxis], plans, blocks, each, each * 0, each, since, until)

@@ -43,7 +43,7 @@ class Only(TypedDict, total=False):
 class Grouping(NamedTuple):
     """The group that each key is summed into; queries share it, and never change it."""
 
-    labels: list[tuple[str, ...]]  # [group] the key parts asked for
+    labels: list[tuple[str, ...]]  # [group] the values of its key parts
     of_key: Index  # [key] group, -1 for keys left out
 
 
@@ -123,7 +123,7 @@ class SeriesIndex:
     # ---------------------------------------------------------------- series chosen
 
     def group(self, by: Sequence[Part] = (), **only: Unpack[Only]) -> Grouping:
-        """Return the groups that some parts of the key make, of the keys that have the values asked for; sorted."""
+        """Return the groups that some parts of the key make, of the keys that have the values of `only`; sorted."""
         query = tuple(by), tuple(sorted(cast(dict[str, str], only).items()))
         kept = self._groupings.get(query)
         if kept is not None:

@@ -1,4 +1,4 @@
-"""The sites: what each was declared to be, which phases are planned there, and what changed of that, by which event."""
+"""The book of sites: their declarations, the phases planned there, and the changes of both by event."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ DECLARED, PLANNED = "site.declared", "phase.planned"
 
 
 class SiteStatement(NamedTuple):
-    """What an event says of a site."""
+    """A site as one event declares it."""
 
     revision: int
     id: str
@@ -33,7 +33,7 @@ class SiteStatement(NamedTuple):
 
 
 class PhaseStatement(NamedTuple):
-    """What an event says of a phase."""
+    """A phase as one event plans it."""
 
     revision: int
     id: str
@@ -48,14 +48,14 @@ class PhaseStatement(NamedTuple):
 
 
 Fact: TypeAlias = SiteStatement | PhaseStatement
-_IDENTITY = ("revision", "id", "source", "stated_on")  # of the event, not of what it says
+_IDENTITY = ("revision", "id", "source", "stated_on")  # of the event, not of the site or phase
 
 
 class TimelineEntry(NamedTuple):
-    """Something on a site's time line: it was said on a day, or is to happen then."""
+    """An entry of a site's time line: a statement of that day, or a phase energised then."""
 
     day: int
-    what: str  # declared, planned, altered, or energises
+    kind: str  # declared, planned, altered, or energises
     phase: str | None  # None: the site itself
     mw: int
     changes: dict[str, tuple[Any, Any]]  # field -> before, now
@@ -64,18 +64,18 @@ class TimelineEntry(NamedTuple):
 
 
 class SiteBook:
-    """The fold of what is said of sites and phases: the same for any order, batching or repetition.
+    """The fold of the events of sites and phases: the same for any order, batching or repetition.
 
-    Of what was said of one site, or of one phase by one source, the greatest (revision, id) that is not reversed holds.
+    Of the statements of one site, or of one phase by one source, the greatest (revision, id) not reversed is in force.
     """
 
     def __init__(self) -> None:
         self._facts: dict[tuple[str, str], Fact] = {}  # by source and id
         self._reversed: set[tuple[str, str]] = set()
 
-    def add(self, said: Sequence[str]) -> None:
-        """Fold what a batch says of sites: `PostingBatch.said`, of which all else is left out."""
-        for body in said:
+    def add(self, bodies: Sequence[str]) -> None:
+        """Fold the events of sites among some canonical bodies, as `PostingBatch.said` holds them; skip the others."""
+        for body in bodies:
             if event_name(body) in SITE_EVENTS:
                 self._add(Row.read(body))
 
@@ -85,36 +85,36 @@ class SiteBook:
         else:
             self._facts[row.source, row.id] = _FACTS[row.name](row)
 
-    # ---------------------------------------------------------------- what was said
+    # ---------------------------------------------------------------- statements
 
     def declared(self) -> dict[str, list[SiteStatement]]:
-        """Return what was said of each site, the one that holds last; the sites sorted."""
-        said = defaultdict(list)
-        for fact in self._held():
+        """Return the statements of each site, the one in force last; the sites sorted."""
+        of_site = defaultdict(list)
+        for fact in self._in_order():
             if isinstance(fact, SiteStatement):
-                said[fact.site].append(fact)
-        return dict(sorted(said.items()))
+                of_site[fact.site].append(fact)
+        return dict(sorted(of_site.items()))
 
     def phases(self) -> dict[str, list[list[PhaseStatement]]]:
-        """Return what was said of the phases of each site, of each phase the one that holds last, by when it energises.
+        """Return the statements of each phase of each site, the one in force last; the phases by the day they energise.
 
-        A phase is where it is planned now; its id is its source's.
+        A phase belongs to the site where it is planned now; its id is its source's.
         """
-        said = defaultdict(list)
-        for fact in self._held():
+        of_phase = defaultdict(list)
+        for fact in self._in_order():
             if isinstance(fact, PhaseStatement):
-                said[fact.source, fact.phase].append(fact)
-        at: defaultdict[str, list[list[PhaseStatement]]] = defaultdict(list)
-        for history in sorted(said.values(), key=lambda history: (history[-1].energise_on, history[-1].phase)):
-            at[history[-1].site].append(history)
-        return dict(at)
+                of_phase[fact.source, fact.phase].append(fact)
+        of_site: defaultdict[str, list[list[PhaseStatement]]] = defaultdict(list)
+        for history in sorted(of_phase.values(), key=lambda history: (history[-1].energise_on, history[-1].phase)):
+            of_site[history[-1].site].append(history)
+        return dict(of_site)
 
-    def _held(self) -> list[Fact]:
-        """Return all that is not reversed, by revision and id."""
+    def _in_order(self) -> list[Fact]:
+        """Return all statements that are not reversed, by revision and id."""
         return sorted(fact for name, fact in self._facts.items() if name not in self._reversed)
 
     def timeline(self, site: str) -> list[TimelineEntry]:
-        """Return what was said of a site and its phases on which day, and when each phase that stands is energised."""
+        """Return the statements that changed a site or its phases, and the days on which its phases energise."""
         entries = []
         for fact, changes in _changes(self.declared().get(site, [])):
             entries.append(_entry(fact, "altered" if changes else "declared", None, changes))
@@ -124,14 +124,14 @@ class SiteBook:
             now = history[-1]
             if now.status == "planned":
                 entries.append(_entry(now, "energises", now.phase, {})._replace(day=now.energise_on))
-        return sorted(entries, key=lambda entry: (entry.day, entry.phase or "", entry.what, entry.event))
+        return sorted(entries, key=lambda entry: (entry.day, entry.phase or "", entry.kind, entry.event))
 
     # ---------------------------------------------------------------- the state
 
     def state(self) -> list[Any]:
-        """Return all that was folded as JSON has it, in one order: declarations, phases, and what was reversed.
+        """Return all that was folded as JSON has it, in one order: declarations, phases, and reversed events.
 
-        What was reversed before it was said is remembered, whatever it was of.
+        A reversal may come before its event, so all reversals are kept, those of lines included.
         """
         facts = sorted(self._facts.items())
         kinds = [
@@ -141,7 +141,7 @@ class SiteBook:
 
     @classmethod
     def read(cls, state: list[Any]) -> "SiteBook":
-        """Return the sites whose state was written."""
+        """Return the book from its state as `state` returned it."""
         sites = cls()
         declared, planned, undone = state
         facts: list[Fact] = [*(SiteStatement(*each) for each in declared), *(PhaseStatement(*each) for each in planned)]
@@ -151,7 +151,7 @@ class SiteBook:
 
 
 def _changes(history: Sequence[Fact]) -> Iterator[tuple[Any, dict[str, tuple[Any, Any]]]]:
-    """Yield the first that was said, with no changes, and each later one that differs from the one before it."""
+    """Yield the first statement, with no changes, and each later one that differs from the one before it."""
     for first in history[:1]:
         yield first, {}
     for before, now in pairwise(history):
@@ -164,8 +164,8 @@ def _changes(history: Sequence[Fact]) -> Iterator[tuple[Any, dict[str, tuple[Any
             yield now, changed
 
 
-def _entry(fact: Fact, what: str, phase: str | None, changes: dict[str, tuple[Any, Any]]) -> TimelineEntry:
-    return TimelineEntry(fact.stated_on, what, phase, fact.mw, changes, fact.source, fact.id)
+def _entry(fact: Fact, kind: str, phase: str | None, changes: dict[str, tuple[Any, Any]]) -> TimelineEntry:
+    return TimelineEntry(fact.stated_on, kind, phase, fact.mw, changes, fact.source, fact.id)
 
 
 # ---------------------------------------------------------------- an event as a fact

@@ -1,4 +1,4 @@
-"""A snapshot: the whole state as the bytes of one file, and back, refused where anything is not right.
+"""A snapshot: the whole state as the bytes of one file, and back; a damaged or foreign one is refused.
 
 The bytes are a magic word, the length of a header (8 bytes, little-endian), the header in JSON, the sections it names,
 each at a multiple of 8, and the SHA-256 of all that. A cell is a row of a series that is not zero.
@@ -21,7 +21,7 @@ from services.aggregator.kernels.arrays import Index
 from services.aggregator.terms import PARTS
 
 FORMAT = 2
-MAGIC = b"waferline.snap\r\n"  # as in PNG: whoever translates the ends of lines breaks it here
+MAGIC = b"waferline.snap\r\n"  # as in PNG: a transfer that translates line ends breaks it
 _SECTIONS = {
     "key": "<i4",  # [key, part] number of a name
     "series_key": "<i4",  # [series] movements first, then plans
@@ -30,7 +30,7 @@ _SECTIONS = {
     "row": "<u2",  # [cell] by series, then by day
     "wafers": "<i8",  # [cell]
 }
-_CELLS_AT_ONCE = 2**20
+PAGE_CELLS_MAX = 2**20
 _SEAL = 32
 
 
@@ -89,11 +89,11 @@ def seal(pieces: list[bytes]) -> bytes:
 def decode(content: bytes, start: int, days: int, catalogue: str) -> FoldState:
     """Return the state that a snapshot holds; raise `Unusable` where it is not whole, or of other settings.
 
-    `damaged`: a byte is not as it was written, or the state hash not that of what was read; `foreign_format`,
+    `damaged`: a byte is not as it was written, or the state hash is another than the one written; `foreign_format`,
     `foreign_horizon`, `foreign_catalogue`: written by another version, or with other settings.
     """
-    sealed, told = memoryview(content)[:-_SEAL], content[-_SEAL:]
-    if not content.startswith(MAGIC) or sha256(sealed).digest() != told:
+    sealed, seal_bytes = memoryview(content)[:-_SEAL], content[-_SEAL:]
+    if not content.startswith(MAGIC) or sha256(sealed).digest() != seal_bytes:
         raise Unusable("damaged", f"the {len(content)} bytes are not those that were sealed")
     try:
         begin = len(MAGIC) + 8
@@ -111,7 +111,7 @@ def decode(content: bytes, start: int, days: int, catalogue: str) -> FoldState:
         sites = SiteBook.read(header["sites"])
         curves = _restore(header, arrays, Curves.of(start, days, catalogue))
     except (LookupError, TypeError, ValueError, OverflowError, StopIteration) as why:
-        raise Unusable("damaged", f"what it holds does not fit together: {why!r}") from why
+        raise Unusable("damaged", f"its parts do not fit together: {why!r}") from why
     if curves.state_hash() != header["state"]:
         raise Unusable("damaged", f"its state is {curves.state_hash()}, and {header['state']} was written")
     return FoldState(curves, lines, sites)
@@ -129,18 +129,18 @@ def _cut(content: memoryview, at: int, lengths: list[int]) -> Iterator[memoryvie
 
 def _restore(header: dict[str, Any], arrays: dict[str, Index], curves: Curves) -> Curves:
     """Fold the cells as if they had been posted."""
-    standing = FoldPosition(
+    position = FoldPosition(
         header["epoch"], header["position"], header["head"], header["watermarks"], header["sources"],
         header["postings"], header["said"],
     )  # fmt: skip
-    curves.load(_columns(header["names"], header["last_day"], arrays, curves.start), standing, cell_max=WAFERS_SUM_MAX)
+    curves.load(_columns(header["names"], header["last_day"], arrays, curves.start), position, cell_max=WAFERS_SUM_MAX)
     return curves
 
 
 def _columns(names: list[str], last_day: int, arrays: dict[str, Index], start: int) -> Iterator[Columns]:
     """Yield each series with no wafers, by key, so that all get their numbers back; then the cells.
 
-    The last day that any movement was posted for is said of all: no wafers, and the horizon's rows are filled to it.
+    Those are on the last day that any movement was posted for, so that the horizon's rows are filled to it.
     """
     key, measure, filled = arrays["series_key"], arrays["series_measure"], arrays["filled"].astype(np.int64)
     if filled.sum() != arrays["row"].size or filled.min(initial=0) < 0:
@@ -150,7 +150,7 @@ def _columns(names: list[str], last_day: int, arrays: dict[str, Index], start: i
     nothing = np.zeros(key.size, dtype=np.int64)
     yield Columns(names, product[order], site[order], supplier[order], measure[order], nothing + last_day, nothing)
     ends = filled.cumsum()
-    blocks = np.searchsorted(ends, np.arange(0, arrays["row"].size + _CELLS_AT_ONCE, _CELLS_AT_ONCE))
+    blocks = np.searchsorted(ends, np.arange(0, arrays["row"].size + PAGE_CELLS_MAX, PAGE_CELLS_MAX))
     for first, last in pairwise([*blocks.tolist(), key.size]):
         if first == last:
             continue

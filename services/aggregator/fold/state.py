@@ -1,4 +1,4 @@
-"""What the aggregator folds of the postings: the curves, the lines behind them and the sites, of one position."""
+"""The state that the aggregator folds from postings: curves, lines and sites of one position."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ from shared.wire.postings import PostingBatch
 
 
 class FoldState:
-    """The fold of all postings up to a position: a function of the log, whatever the order or the batches."""
+    """The fold of all postings up to a position: a function of the log, independent of order and batches."""
 
     def __init__(self, curves: Curves, lines: LineBook | None = None, sites: SiteBook | None = None) -> None:
         self.curves = curves
@@ -18,11 +18,11 @@ class FoldState:
         self.sites = SiteBook() if sites is None else sites
 
     @classmethod
-    def of(cls, curves: Curves, said: Iterable[Sequence[str]]) -> "FoldState":
-        """Return the state of some curves and of what was said beside them, in batches."""
+    def of(cls, curves: Curves, batches: Iterable[Sequence[str]]) -> "FoldState":
+        """Return the state of some curves and of the events published with their postings: bodies in batches."""
         state = cls(curves)
-        for bodies in said:
-            state._hear(bodies)
+        for bodies in batches:
+            state._add_events(bodies)
         return state
 
     def add(self, batch: PostingBatch) -> Index:
@@ -30,9 +30,9 @@ class FoldState:
         before = self.curves.position
         changed = self.curves.add(batch)
         if self.curves.position > before:
-            self._hear(batch.said)
+            self._add_events(batch.said)
         return changed
 
-    def _hear(self, said: Sequence[str]) -> None:
-        self.lines.add(said)
-        self.sites.add(said)
+    def _add_events(self, bodies: Sequence[str]) -> None:
+        self.lines.add(bodies)
+        self.sites.add(bodies)

@@ -56,10 +56,10 @@ def roll_history(
 ) -> WindowHistory:
     """Return the windows, the balance and the first short day of each key over some days from the start.
 
-    Row n says that `wafers[n]` (signed: a reversal is negative) were supplied (side 0) or demanded (1) at `time[n]`,
+    In row n, `wafers[n]` (signed: a reversal is negative) are supplied (side 0) or demanded (1) at `time[n]`,
     in ticks since 1970, `ticks` of them a day. Rows may come in any order; it is quickest when most follow each other
     in time. `opening` is each key's balance before the first day. `out`, an earlier return value of the same shape,
-    is written over and saves asking for memory. Raise ValueError for what is out of bounds, as a day outside.
+    is written over and saves asking for memory. Raise ValueError for a value out of bounds, such as a day outside.
     """
     _check_horizon(start, days, windows, keys)
     if not 1 <= ticks <= 2**40:
@@ -80,7 +80,7 @@ def roll_history(
     added = int(history_kernels.sum_days(out.daily, time, key, side, wafers, begin, ticks))
     if added < time.size:
         _refuse_event(time, key, side, keys, begin, days * ticks, added)
-        out = out._replace(daily=np.empty((days, 2, keys), dtype=np.int64))  # it is in bounds, but too much for int32
+        out = out._replace(daily=np.empty((days, 2, keys), dtype=np.int64))  # in bounds, but the sum does not fit int32
         return roll_history(
             time,
             key,

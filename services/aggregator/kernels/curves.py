@@ -1,8 +1,8 @@
-"""The compiled loops over the curves: they trust their arguments, `curves.py` and `planning.py` have checked them.
+"""Compiled loops over the curves; the modules of `fold/` check their arguments, they trust them.
 
-Days are rows. Row 0 is all that lies before the horizon, rows 1 to H are its days, row H + 1 is all that lies beyond.
+Days are rows. Row 0 is all days before the horizon, rows 1 to H are its days, row H + 1 is all days beyond.
 A series is one measure of one key; movements and plans are numbered apart. A slot is a measure's place: movements
-first, then plans, each in the order of `Measure`. A group is what a series is summed into; -1 leaves it out.
+first, then plans, each in the order of `Measure`. A series is summed into a group; -1 leaves it out.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from services.aggregator.kernels.arrays import Index, Wafers
 
 _LINE, _TABLE = types.int64[::1], types.int64[:, ::1]
 _INTERN = types.int64(_LINE, _LINE, types.int64, _LINE, _LINE, _LINE)
-_ROLL_OVER = types.void(_TABLE, _LINE, types.int64, types.int64)
+_CARRY_FORWARD = types.void(_TABLE, _LINE, types.int64, types.int64)
 _ADD_MOVEMENTS = types.void(_TABLE, _LINE, _LINE, types.int64, types.int64, _LINE, _LINE, _LINE, _LINE)
 _SCATTER_MOVEMENTS = types.void(_TABLE, _LINE, _LINE, types.int64, _LINE, _LINE, _LINE, _LINE)
 _ACCUMULATE = types.void(_TABLE, types.int64, types.int64)
@@ -26,14 +26,14 @@ _SUM_MOVEMENTS = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, ty
 _SUM_MOVEMENT_CURVES = types.void(_TABLE, _TABLE, types.int64, types.int64, _LINE, _LINE, _LINE)
 _SUM_PLANS = types.void(_TABLE, _TABLE, _TABLE, _LINE, _LINE, _LINE, types.int64, types.int64)
 _ADD_WITHIN = types.void(_LINE, types.int64, _LINE, _LINE, _LINE, _LINE, types.int64, types.int64)
-_MOVE_ON = types.void(_LINE, _TABLE, types.int64, types.int64, types.int64, types.int64, types.int64)
+_SHIFT_WINDOW = types.void(_LINE, _TABLE, types.int64, types.int64, types.int64, types.int64, types.int64)
 _SUM_PLAN_CURVES = types.void(_TABLE, _TABLE, _LINE, _LINE, _LINE)
 _COUNT_MOVED_DAYS = types.void(_LINE, _TABLE, _LINE, types.int64)
 _COUNT_PLANNED_DAYS = types.void(_LINE, _TABLE)
 _PACK_MOVED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64, _LINE, types.int64)
 _PACK_PLANNED_DAYS = types.void(_LINE, _LINE, _TABLE, _LINE, types.int64)
 
-BLOCK = 32  # rows of a plan that are summed beforehand; the same number stands in `projection_kernels.py`
+BLOCK = 32  # rows of a plan that are summed beforehand; the same number as in `projection.py`
 _LINE_OF_CACHE = 8  # numbers
 _AHEAD = 16  # series: as long before it is summed as memory takes to answer
 _SPREAD = 0x1E3779B97F4A7C15  # odd, about 2^64 / 8.4: multiplied by it, neighbours lie far apart
@@ -62,26 +62,26 @@ def intern(
     return new
 
 
-@njit(_ROLL_OVER, nogil=True, cache=True)
-def roll_over(
+@njit(_CARRY_FORWARD, nogil=True, cache=True)
+def carry_forward(
     cumulative: Wafers,  # [row, series] wafers up to and on that day; state
-    rolled: Index,  # [1] last row that is filled; state
+    last_row: Index,  # [1] last row that is filled; state
     until: int,  # row, at most H
     count: int,  # how many series are in use
 ) -> None:
     """Carry the wafers of the last filled day over to all days up to `until`."""
-    for row in range(rolled[0], until):
+    for row in range(last_row[0], until):
         for series in range(count):
             cumulative[row + 1, series] = cumulative[row, series]
-    if until > rolled[0]:
-        rolled[0] = until
+    if until > last_row[0]:
+        last_row[0] = until
 
 
 @njit(_ADD_MOVEMENTS, nogil=True, cache=True)
 def add_movements(
     cumulative: Wafers,  # [row, series] wafers up to and on that day; state
     beyond: Wafers,  # [series] wafers after the horizon; state
-    rolled: Index,  # [1] last row that is filled; state
+    last_row: Index,  # [1] last row that is filled; state
     count: int,  # how many series of movements are in use
     movements: int,  # how many slots are movements: the others are passed over
     series: Index,  # [posting]
@@ -96,9 +96,9 @@ def add_movements(
         if row[n] >= cumulative.shape[0]:
             beyond[series[n]] += wafers[n]
             continue
-        if row[n] > rolled[0]:
-            roll_over(cumulative, rolled, row[n], count)
-        for later in range(row[n], rolled[0] + 1):
+        if row[n] > last_row[0]:
+            carry_forward(cumulative, last_row, row[n], count)
+        for later in range(row[n], last_row[0] + 1):
             cumulative[later, series[n]] += wafers[n]
 
 
@@ -106,7 +106,7 @@ def add_movements(
 def scatter_movements(
     daily: Wafers,  # [row, series] wafers on that day; state
     beyond: Wafers,  # [series] wafers after the horizon; state
-    rolled: Index,  # [1] last row that is filled; state
+    last_row: Index,  # [1] last row that is filled; state
     movements: int,  # how many slots are movements: the others are passed over
     series: Index,  # [posting]
     slot: Index,  # [posting]
@@ -121,17 +121,17 @@ def scatter_movements(
             beyond[series[n]] += wafers[n]
         else:
             daily[row[n], series[n]] += wafers[n]
-            rolled[0] = max(rolled[0], row[n])
+            last_row[0] = max(last_row[0], row[n])
 
 
 @njit(_ACCUMULATE, nogil=True, cache=True)
 def accumulate(
     daily: Wafers,  # [row, series] wafers on that day; wafers up to and on that day when it is done
-    rolled: int,  # last row that is filled
+    last_row: int,  # last row that is filled
     count: int,  # how many series are in use
 ) -> None:
     """Make each row the sum of all rows up to it."""
-    for row in range(1, rolled + 1):
+    for row in range(1, last_row + 1):
         for series in range(count):
             daily[row, series] += daily[row - 1, series]
 
@@ -146,7 +146,7 @@ def add_plans(
     series: Index,  # [posting]
     slot: Index,  # [posting]
     row: Index,  # [posting] 0 to H + 1
-    wafers: Wafers,  # [posting] signed difference to what was planned before
+    wafers: Wafers,  # [posting] signed difference to the plan before
 ) -> None:
     """Add plans to their day."""
     for n in range(series.size):
@@ -201,22 +201,22 @@ def sum_movement_curves(
     curves: Wafers,  # [group, row] wafers up to and on that day; output, zero before
     cumulative: Wafers,  # [row, series]
     first: int,  # row, filled; the rows before it stay zero
-    rolled: int,  # last row that is filled; the rows after it stay as it is
+    last_row: int,  # last row that is filled; the rows after it stay as it is
     series: Index,  # [choice] which series
     sign: Index,  # [choice] 1 adds it, -1 takes it away
     group: Index,  # [choice] 0 and above
 ) -> None:
-    """Sum what movements have brought up to each day from the first asked for, for each group."""
+    """Sum the movements up to each day from row `first`, for each group."""
     sums = np.empty(curves.shape[0], dtype=np.int64)  # a day of all groups lies together here, but not in the curves
-    for row in range(first, rolled + 1):
+    for row in range(first, last_row + 1):
         sums[:] = 0
         for n in range(series.size):
             sums[group[n]] += sign[n] * cumulative[row, series[n]]
         for each in range(sums.size):
             curves[each, row] = sums[each]
     for each in range(curves.shape[0]):
-        for row in range(rolled + 1, curves.shape[1]):
-            curves[each, row] = curves[each, rolled]
+        for row in range(last_row + 1, curves.shape[1]):
+            curves[each, row] = curves[each, last_row]
 
 
 def _fetching(_: Any, table: types.Array, row: types.Integer, place: types.Integer) -> tuple[Any, Any]:
@@ -253,7 +253,7 @@ def sum_plans(
 ) -> None:
     """Sum some plans over the window (since, until] for each line and group.
 
-    Each series lies elsewhere in memory: what is summed soon is fetched before, or most of the time is spent waiting.
+    Each series lies elsewhere in memory: the next ones are fetched ahead, or most of the time is spent waiting.
     """
     first, end = since + 1, until + 1
     whole, rest = -(-first // BLOCK), end // BLOCK  # blocks: the first that is whole inside, the one after the last
@@ -297,8 +297,8 @@ def add_within(
             sums[series[n]] += wafers[n]
 
 
-@njit(_MOVE_ON, nogil=True, cache=True)
-def move_on(
+@njit(_SHIFT_WINDOW, nogil=True, cache=True)
+def shift_window(
     sums: Wafers,  # [series] wafers in the window (since, until]; state
     plans: Wafers,  # [series, row]
     count: int,  # how many series are in use
@@ -335,15 +335,15 @@ def sum_plan_curves(
 
 @njit(_COUNT_MOVED_DAYS, nogil=True, cache=True)
 def count_moved_days(
-    filled: Index,  # [series] how many rows are not zero, that of what lies beyond included; output
+    filled: Index,  # [series] how many rows are not zero, that beyond the horizon included; output
     cumulative: Wafers,  # [row, series]
     beyond: Wafers,  # [series]
-    rolled: int,  # last row that is filled
+    last_row: int,  # last row that is filled
 ) -> None:
     """Count the days on which each movement did not come to nothing."""
     for series in range(filled.size):
         filled[series] = (cumulative[0, series] != 0) + (beyond[series] != 0)
-    for row in range(1, rolled + 1):
+    for row in range(1, last_row + 1):
         for series in range(filled.size):
             filled[series] += cumulative[row, series] != cumulative[row - 1, series]
 
@@ -366,12 +366,12 @@ def pack_moved_days(
     place: Index,  # [choice] where in it a series begins; moved on to its end
     cumulative: Wafers,  # [row, series]
     beyond: Wafers,  # [series]
-    rolled: int,  # last row that is filled
+    last_row: int,  # last row that is filled
     series: Index,  # [choice] which series
     day: int,  # of row 0
 ) -> None:
     """Write some movements' days that are not zero, by day, from the cumulative rows."""
-    for row in range(rolled + 1):
+    for row in range(last_row + 1):
         for n in range(series.size):
             wafers = cumulative[row, series[n]]
             if row > 0:

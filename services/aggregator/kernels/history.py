@@ -48,7 +48,7 @@ def sum_days(
 ) -> np.int64:
     """Sum the events of each day; return how many were added: all, or those before the first that cannot be.
 
-    That is one out of bounds, which is looked at here, as a look ahead would read everything twice, or one that a
+    That is one out of bounds, checked here because a check ahead would read everything twice, or one whose sum a
     cell's type cannot hold.
     """
     days, keys = daily.shape[0], uint64(daily.shape[2])
@@ -65,7 +65,7 @@ def sum_days(
                 return int64(n)
             day = uint64(t) // uint64(ticks)
             cell = day * cells_of_day
-            if t >= until:  # a later day; what comes late does not take its place
+            if t >= until:  # a later day; a late event does not take its place
                 since, until, latest = int64(day) * ticks, (int64(day) + 1) * ticks, cell
                 while cleared <= int64(day):
                     daily[cleared] = 0
@@ -74,7 +74,7 @@ def sum_days(
         within = uint64(side[n]) * keys + of
         if of >= keys or within >= cells_of_day:
             return int64(n)
-        summed = cells[cell + within] + wafers[n]  # an int64, whatever a cell is
+        summed = cells[cell + within] + wafers[n]  # an int64, also where a cell is an int32
         cells[cell + within] = summed
         if cells[cell + within] != summed:
             return int64(n)
@@ -102,7 +102,7 @@ def _write_lanes(_: Any, to: types.Array, at: types.Integer, line: types.Array) 
 
 
 def _write(to: Wafers, line: Wafers) -> None:
-    """Write a line that nobody reads soon: past the cache, which would read what is written over first."""
+    """Write a line that is not read soon: past the cache, which would first read the bytes that are written over."""
     to[:] = line
 
 
@@ -137,7 +137,7 @@ def _roll_lanes(
 ) -> tuple[Any, Any]:
     """Move LANES keys' windows on by a day, and write their sums past the cache, to where its lines begin.
 
-    What is read for the next keys is on its way while these are written; one after the other takes 1.5 times as long.
+    The next keys' values are fetched while these are written; one after the other takes 1.5 times as long.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

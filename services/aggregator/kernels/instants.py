@@ -32,7 +32,7 @@ def survey_instants(
     keys: int,
     time_max: int,  # ticks, either way
 ) -> None:
-    """Find what comes late, and what shares an instant; each is noted without a branch, the next takes its place."""
+    """Find late events and events that share an instant; each is noted without a branch, the next takes its place."""
     survey[:] = 0
     late_count, tied_count, latest = uint64(0), uint64(0), -EVER
     for first in range(0, time.size, SURVEYED):
@@ -99,7 +99,7 @@ def put_back(
     late: NDArray[np.int32],  # [late] which events, in the order given
     late_by_time: NDArray[np.int32],  # [late] the same in order of time
 ) -> None:
-    """Put what was merged back into the order given, in place.
+    """Put merged events back into the order given, in place.
 
     A late event's turn comes before its place in the order given, so all others only ever move to the front.
     """
@@ -135,8 +135,8 @@ def _step(
 ) -> tuple[int, int]:
     """Take the tail's event out of the window if the head's no longer sees it, else the head's in; return both after.
 
-    There is no branch to guess wrong: `gone` is -1 for the tail and 0 for the head, and works as a mask. What the tail
-    writes to the head's place is written over when the head moves. Indices are unsigned, which spares numba's look
+    There is no branch to guess wrong: `gone` is -1 for the tail and 0 for the head, and works as a mask. The tail's
+    write to the head's place is written over when the head moves. Indices are unsigned, which spares numba's look
     at whether they count from the end.
     """
     gone = (time[uint64(tail)] - (time[uint64(head)] - window) - 1) >> 63
@@ -160,7 +160,7 @@ def roll_instants(
     """Sum the window (t - window, t] of each event's key, those before it in order of time counted and itself.
 
     One head and one tail go through all keys' events together. Four quarters are worked on in turn, because a step
-    waits for the one before it: each begins with what the window before it holds.
+    waits for the one before it: each begins with the window that ends before it.
     """
     count = time.size
     running[:] = 0
@@ -200,7 +200,7 @@ def share_instants(
     key: NDArray[np.int32],  # [event in order of time]
     tied: NDArray[np.int32],  # [tied] events at the instant of the one before, in order of time
 ) -> None:
-    """Give all events of one key at one instant what the last of them sees."""
+    """Give all events of one key at one instant the net of the last of them."""
     seen[:] = -1
     n = 0
     while n < tied.size:

@@ -105,7 +105,7 @@ def _carry_forward(
     until: int,
     keys: int,
 ) -> None:
-    """Carry the last filled row forward, and take from all rows before the new today what only they decide."""
+    """Carry the last filled row forward; update the lowest balances and first short rows of the days before `until`."""
     for row in range(today + 1, until + 1):
         flow[row, :keys] = flow[row - 1, :keys]
         balance[row, :keys] = balance[row - 1, :keys]
@@ -152,7 +152,7 @@ def _repair(
     supply: int,
     more: int,
 ) -> None:
-    """Add a late movement to each row from its day to today's, and mend what is known of the rows before today."""
+    """Add a late movement to each row from its day to today's; repair the lowest balances and first short row."""
     longest = max(today - windows[windows.size - 1] + 1, 1)
     unmet = flow[row - 1, key, 1] if row > 0 else 0
     lowest, below = HIGHEST, -1
@@ -184,7 +184,7 @@ def _repair(
             past[window, key] += more
         elif more <= 0:
             past[window, key] = min(past[window, key], lowest)
-        elif past[window, key] == lowest - more:  # the lowest may have been here: it is no longer known
+        elif past[window, key] == lowest - more:  # the lowest may have been here: look for it again
             past[window, key] = _lowest(balance, low, begin, today - 1, key)
 
 
@@ -246,7 +246,7 @@ def add_windows(
 ) -> np.int64:
     """Add a batch; return how many keys it touched, -1 and nothing is changed where a value is out of bounds.
 
-    Unmet is what the running maximum of -balance has grown by: demand that had to wait. Cover is how long the balance
+    Unmet is the growth of the running maximum of -balance: demand that had to wait. Cover is how long the balance
     lasts at the demand of the second window.
     """
     keys = admit_batch(state, stamp.size, touched.size, day, key, side, wafers)

@@ -1,4 +1,4 @@
-"""The compiled loops of planning: they trust their arguments, the modules that call them have checked them."""
+"""Compiled loops of planning; the modules of `plan/` check their arguments, they trust them."""
 
 from numba import njit, types
 
@@ -49,7 +49,7 @@ def peg_supplies(
     supply: Index,  # [peg] output
     wafers: Wafers,  # [peg] output
 ) -> int:
-    """Let each demand in its turn take what is left first of its group's supplies; return how many pegs there are."""
+    """Let each demand in its turn take the first wafers left of its group's supplies; return the number of pegs."""
     pegs = n = m = 0
     while n < demand_order.size and m < supply_order.size:
         d, s = demand_order[n], supply_order[m]
@@ -73,7 +73,7 @@ def measure_slips(
     greatest: Index,  # [group] most days of any committed day, 0 where there is none; output
     committed: Wafers,  # [group, day] up to and on that day, never falling
     received: Wafers,  # [group, day] up to and on that day
-    through: int,  # last day that is known, -1 for none
+    through: int,  # last complete day, -1 for none
 ) -> None:
     """Measure how far receipts lie behind commits, level by level; one not reached counts as if on `through`."""
     for group in range(committed.shape[0]):

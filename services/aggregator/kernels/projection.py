@@ -1,7 +1,7 @@
 """The compiled loop of the projection: every product at every site, from its curves to its first short day.
 
-It trusts its arguments, `planning.py` has checked them. Rows are those of `kernels.py`: 0 is before the horizon, 1 to H
-are its days, H + 1 is beyond. A term is one series that a group's projection is made of, and the part it plays there.
+It trusts its arguments, `plan/projection.py` checks them. Rows are those of `curves.py`: 0 is before the horizon, 1 to
+H are its days, H + 1 is beyond. A term is one series of a group's projection, and its part there.
 """
 
 import numpy as np
@@ -9,11 +9,11 @@ from numba import njit, types
 
 from services.aggregator.kernels.arrays import Index, Wafers
 
-GRADES = 5  # parts 0 to 4: what of commits is open, by firmness, the lowest first
+GRADES = 5  # parts 0 to 4: open commits by firmness, the lowest first
 TRANSIT, REQUIRED, BROUGHT, TAKEN, CONSUMED = 5, 6, 7, 8, 9  # plans before BROUGHT, movements from there on
-ON_HAND, OUTSTANDING, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5  # rows of `standing`
-STANDING = 6
-BLOCK = 32  # rows of a plan that are summed beforehand, as in `kernels.py`: compiled code imports none
+ON_HAND, OUTSTANDING, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5  # rows of `figures`
+FIGURES = 6
+BLOCK = 32  # rows of a plan that are summed beforehand, as in `curves.py`: compiled code imports none
 
 _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
 _PROJECT_GROUPS = types.void(
@@ -48,7 +48,7 @@ def _brought_by(
 @njit(_SINCE, nogil=True, cache=True)
 def _short_since(
     cumulative: Wafers,  # [row, series]
-    rolled: int,
+    last_row: int,
     required: Wafers,  # [row]
     due: int,  # wafers required before today
     today: int,  # row
@@ -59,7 +59,7 @@ def _short_since(
 ) -> int:
     """Return since when, up to yesterday, more was required than came by each day: a row, -1 if it was not so."""
     since = today
-    while since > 1 and _brought_by(cumulative, min(since - 1, rolled), first, end, series, part) < due:
+    while since > 1 and _brought_by(cumulative, min(since - 1, last_row), first, end, series, part) < due:
         since -= 1
         due -= required[since]
     return since if since < today else -1
@@ -95,7 +95,7 @@ def _gather(
             for row in range(to):
                 required[row] += daily[row]
             continue
-        # what is in transit comes at every grade: it goes where all of them have it, at the highest
+        # wafers in transit come at every grade: they are added at the highest, from which all grades have them
         grade = min(part[term], GRADES - 1)
         for block in range(today // BLOCK):
             overdue[grade] += blocks[series[term], block]
@@ -113,22 +113,22 @@ def _gather(
 
 @njit(_COVER, nogil=True, cache=True)
 def _cover(
-    standing: Wafers,  # [what, group]; output
+    figures: Wafers,  # [figure, group]; output
     group: int,
     required: Wafers,  # [row]
     left: int,  # wafers at hand
     today: int,  # row
     still: int,  # row from which on nothing is required
 ) -> None:
-    """Work out how long what is at hand lasts with no receipt any more."""
+    """Work out how long the wafers at hand last without any further receipt."""
     day = today
     while day < still and left >= required[day]:
         left -= required[day]
         day += 1
     ends = day == still and left >= 0  # the demand does
-    standing[COVER_DAYS, group] = -1 if ends else day - today
-    standing[COVER_LEFT, group] = max(0, left)
-    standing[COVER_NEXT, group] = required[day] if day < still else 0
+    figures[COVER_DAYS, group] = -1 if ends else day - today
+    figures[COVER_LEFT, group] = max(0, left)
+    figures[COVER_NEXT, group] = required[day] if day < still else 0
 
 
 @njit(_PROJECT_GROUPS, nogil=True, cache=True)
@@ -138,10 +138,10 @@ def project_groups(
     first_shortage: Wafers,  # [past due, grade, group] wafers below zero on that day; output
     shortage: Wafers,  # [past due, grade, group] greatest number of wafers below zero on any day; output
     overdue: Wafers,  # [grade, group] wafers that were to come before today and have not; output
-    standing: Wafers,  # [what, group] what stands at the end of yesterday; output
+    figures: Wafers,  # [figure, group] at the end of yesterday; output
     chosen: Index,  # [chosen] the groups to work out; the others stay as they are
     cumulative: Wafers,  # [row, series] movements
-    rolled: int,  # last row of them that is filled
+    last_row: int,  # last row of them that is filled
     plans: Wafers,  # [series, row]
     blocks: Wafers,  # [series, block] the sums of their blocks of rows
     ends: Index,  # [series] no day from that row on is planned on
@@ -155,18 +155,18 @@ def project_groups(
     Balance(t) = brought to hand up to t + receipts(today..t) − required up to t. Where overdue supply is let fall on
     today (past due 1), it is in each of them.
     """
-    rows = plans.shape[1] - 1  # what lies beyond the horizon has no day
+    rows = plans.shape[1] - 1  # the row beyond the horizon is no day
     receipts = np.zeros((GRADES, rows), dtype=np.int64)
     required = np.zeros(rows, dtype=np.int64)
     late, wafers = np.empty(GRADES, dtype=np.int64), np.empty(rows, dtype=np.int64)
     came = np.empty(rows, dtype=np.int64)  # [row] wafers that ever came to hand, from yesterday to the last filled day
-    moved = min(today - 1, rolled)
+    moved = min(today - 1, last_row)
     for place in range(chosen.size):
         group = chosen[place]
         first, end = begins[group], begins[group + 1]
         planned = _gather(receipts, required, late, plans, blocks, ends, first, end, series, part, today)
         # from that row on there is neither a plan nor a movement: each day ends as the one before it
-        still = max(planned, min(rolled + 1, rows), today + 1)
+        still = max(planned, min(last_row + 1, rows), today + 1)
         receipts[:, planned:still] = 0
         required[planned:still] = 0
         consumed = 0
@@ -177,23 +177,23 @@ def project_groups(
         for row in range(today):
             was_required += required[row]
         brought = _brought_by(cumulative, moved, first, end, series, part)
-        standing[ON_HAND, group] = brought - consumed
-        standing[OUTSTANDING, group] = was_required - consumed
+        figures[ON_HAND, group] = brought - consumed
+        figures[OUTSTANDING, group] = was_required - consumed
 
-        _cover(standing, group, required, brought - was_required, today, still)
-        standing[SHORT_SINCE, group] = _short_since(
-            cumulative, rolled, required, was_required, today, first, end, series, part
+        _cover(figures, group, required, brought - was_required, today, still)
+        figures[SHORT_SINCE, group] = _short_since(
+            cumulative, last_row, required, was_required, today, first, end, series, part
         )
 
         came[moved] = brought
-        for row in range(today, min(rolled + 1, rows)):
+        for row in range(today, min(last_row + 1, rows)):
             came[row] = _brought_by(cumulative, row, first, end, series, part)
         for grade in range(GRADES):
             overdue[grade, group] = late[grade]
             expected = -was_required
             for row in range(today, still):
                 expected += receipts[grade, row] - required[row]
-                wafers[row] = expected + came[min(row, rolled)]
+                wafers[row] = expected + came[min(row, last_row)]
             lowest = wafers[today]
             for row in range(today, still):
                 lowest = min(lowest, wafers[row])

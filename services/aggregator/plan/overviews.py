@@ -186,7 +186,7 @@ def timeline_entries(state: FoldState, site: str) -> list[Row]:
     return [
         {
             "day": iso_or_none(entry.day),
-            "what": entry.what,
+            "what": entry.kind,
             "phase": entry.phase,
             "mw": entry.mw,
             "changes": {

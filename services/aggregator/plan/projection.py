@@ -16,12 +16,12 @@ from services.aggregator.kernels.projection import (
     COVER_DAYS,
     COVER_LEFT,
     COVER_NEXT,
+    FIGURES,
     GRADES,
     ON_HAND,
     OUTSTANDING,
     REQUIRED,
     SHORT_SINCE,
-    STANDING,
     TAKEN,
     TRANSIT,
     project_groups,
@@ -184,7 +184,7 @@ def _restrict(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping
 
 def empty_tables(groups: int) -> Tables:
     """Return uninitialised tables of a plan for a number of groups."""
-    shapes = [(2, GRADES, groups)] * 3 + [(GRADES, groups), (STANDING, groups)]
+    shapes = [(2, GRADES, groups)] * 3 + [(GRADES, groups), (FIGURES, groups)]
     return [np.empty(shape, dtype=np.int64) for shape in shapes]
 
 

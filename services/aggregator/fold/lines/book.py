@@ -225,7 +225,7 @@ class LineBook:
 
     @classmethod
     def read(cls, state: list[Any]) -> "LineBook":
-        """Return the lines whose state was written."""
+        """Return the book from its state as `state` returned it."""
         lines = cls()
         plans, shipments, undone = state
         for name, statements in plans:

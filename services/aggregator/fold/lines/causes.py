@@ -103,7 +103,8 @@ def _shipment_causes(lines: LineBook, shipment: ShipmentLine, group: Group, thro
 def _fates(shipment: ShipmentLine, group: Group, through: int) -> tuple[int, list[ShortageCause]]:
     """Return how many wafers of a shipment arrive at a group by a day, and the fate of the others, as `_FATES` orders.
 
-    Arrived are those received there, and those under way to there by then: as the books stand, also past their eta.
+    Arrived are those received there, and those under way to there by then; as the ledger posts them, past their eta
+    too.
     """
     name, product = shipment.name, shipment.dispatches[0].key[0]
     arrived, fates = 0, []

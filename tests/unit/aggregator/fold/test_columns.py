@@ -58,7 +58,7 @@ def test_what_was_loaded_goes_on_folding(before, after):
 
 
 def test_a_long_page_is_taken_in_parts(monkeypatch):
-    monkeypatch.setattr(loading, "_ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(loading, "PART_ROWS_MAX", 700)
     log = [
         ((f"P{n % 7}", f"S{n}", "samsung"), [Measure.STARTED, Measure.FORECAST][n % 2], START + n % DAYS, n)
         for n in range(9_000)
@@ -87,7 +87,7 @@ def test_a_broken_column_is_named(column, values, message):
 
 
 def test_the_row_that_is_named_is_that_of_the_page(monkeypatch):
-    monkeypatch.setattr(loading, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(loading, "PART_ROWS_MAX", 2)
     page = columns([(KEY, Measure.STARTED, START, 5)] * 5)
     page.wafers[4] = 2**41
 

@@ -106,7 +106,7 @@ def test_what_holds_is_what_was_revised_last_and_not_taken_back(log):
         found |= {(history[-1].source, history[-1].phase): history[-1].id for history in histories}
     assert found == {name: event.id for name, event in now.items()}
     for site in ("abilene", "narvik"):
-        on = [(entry.day, entry.event) for entry in sites.timeline(site) if entry.what == "energises"]
+        on = [(entry.day, entry.event) for entry in sites.timeline(site) if entry.kind == "energises"]
         assert sorted(on) == sorted(
             (number(event.data.energise_on), event.id)
             for event in now.values()
@@ -140,7 +140,7 @@ def story() -> list[Event]:
 
 def test_a_time_line_tells_each_change_on_its_day_and_what_is_still_to_happen(story):
     told = [
-        (entry.day - number(date(2026, 4, 1)), entry.what, entry.phase, entry.mw, entry.changes)
+        (entry.day - number(date(2026, 4, 1)), entry.kind, entry.phase, entry.mw, entry.changes)
         for entry in sites_of(story).timeline("abilene")
     ]
 

@@ -60,7 +60,7 @@ def restore(content):
 def test_a_restored_state_is_the_one_that_was_kept_and_goes_on(log, marks, later, at_once):
     curves = fold(log, marks)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshot, "_CELLS_AT_ONCE", at_once)
+        patch.setattr(snapshot, "PAGE_CELLS_MAX", at_once)
         restored = restore(whole(curves))
 
     assert restored.state_hash() == curves.state_hash()

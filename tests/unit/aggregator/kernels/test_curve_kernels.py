@@ -53,33 +53,33 @@ def test_intern_agrees_with_its_naive_twin(random, codes):
     assert [*code[fresh[:first]], *code[20:][fresh[20 : 20 + second]]] == list(known)
 
 
-def test_roll_over_agrees_with_its_naive_twin(random):
+def test_carry_forward_agrees_with_its_naive_twin(random):
     cumulative = np.zeros((ROWS + 1, SERIES), dtype=np.int64)
     cumulative[:5] = some(random, 5, SERIES)
-    rolled = np.array([4])
+    last_row = np.array([4])
     expected = cumulative.tolist()
     for row in range(5, 10):
         expected[row] = [*expected[4][:3], 0, 0]
 
-    kernels.roll_over(cumulative, rolled, 9, 3)
+    kernels.carry_forward(cumulative, last_row, 9, 3)
 
     assert cumulative.tolist() == expected
-    assert rolled[0] == 9
+    assert last_row[0] == 9
 
 
-def test_roll_over_never_goes_back(random):
+def test_carry_forward_never_goes_back(random):
     cumulative = some_cumulative(random)
-    rolled, before = np.array([6]), cumulative.copy()
+    last_row, before = np.array([6]), cumulative.copy()
 
-    kernels.roll_over(cumulative, rolled, 2, SERIES)
+    kernels.carry_forward(cumulative, last_row, 2, SERIES)
 
     assert (cumulative == before).all()
-    assert rolled[0] == 6
+    assert last_row[0] == 6
 
 
 def test_add_movements_agrees_with_its_naive_twin(random):
     cumulative = np.zeros((ROWS + 1, SERIES), dtype=np.int64)
-    beyond, rolled = np.zeros(SERIES, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    beyond, last_row = np.zeros(SERIES, dtype=np.int64), np.zeros(1, dtype=np.int64)
     series, slot, row, wafers = some_postings(random)
     daily = np.zeros((LAST + 1, SERIES), dtype=np.int64)
     for n in range(series.size):
@@ -88,27 +88,27 @@ def test_add_movements_agrees_with_its_naive_twin(random):
 
     for half in (slice(0, 100), slice(100, None)):
         kernels.add_movements(
-            cumulative, beyond, rolled, SERIES, MOVEMENTS, series[half], slot[half], row[half], wafers[half]
+            cumulative, beyond, last_row, SERIES, MOVEMENTS, series[half], slot[half], row[half], wafers[half]
         )
 
-    assert (cumulative[: rolled[0] + 1] == daily[: rolled[0] + 1].cumsum(axis=0)).all()
-    assert not cumulative[rolled[0] + 1 :].any()
+    assert (cumulative[: last_row[0] + 1] == daily[: last_row[0] + 1].cumsum(axis=0)).all()
+    assert not cumulative[last_row[0] + 1 :].any()
     assert (beyond == daily[LAST]).all()
-    assert rolled[0] == max(row[(slot < MOVEMENTS) & (row < LAST)])
+    assert last_row[0] == max(row[(slot < MOVEMENTS) & (row < LAST)])
 
 
 def test_what_is_scattered_and_accumulated_is_what_is_added(random):
     (a, b), (beyond_a, beyond_b) = np.zeros((2, ROWS + 1, SERIES), np.int64), np.zeros((2, SERIES), np.int64)
-    rolled_a, rolled_b = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    last_row_a, last_row_b = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     postings = some_postings(random)
 
-    kernels.add_movements(a, beyond_a, rolled_a, SERIES, MOVEMENTS, *postings)
-    kernels.scatter_movements(b, beyond_b, rolled_b, MOVEMENTS, *postings)
-    kernels.accumulate(b, rolled_b[0], SERIES)
+    kernels.add_movements(a, beyond_a, last_row_a, SERIES, MOVEMENTS, *postings)
+    kernels.scatter_movements(b, beyond_b, last_row_b, MOVEMENTS, *postings)
+    kernels.accumulate(b, last_row_b[0], SERIES)
 
     assert (a == b).all()
     assert (beyond_a == beyond_b).all()
-    assert rolled_a[0] == rolled_b[0]
+    assert last_row_a[0] == last_row_b[0]
 
 
 def test_add_plans_agrees_with_its_naive_twin(random):
@@ -160,17 +160,17 @@ def test_sum_movements_agrees_with_its_naive_twin(random, since, until):
     assert (sums == expected).all()
 
 
-@pytest.mark.parametrize(("first", "rolled"), [(0, 0), (0, 7), (7, 7), (5, ROWS)])
-def test_sum_movement_curves_agrees_with_its_naive_twin(random, first, rolled):
+@pytest.mark.parametrize(("first", "last_row"), [(0, 0), (0, 7), (7, 7), (5, ROWS)])
+def test_sum_movement_curves_agrees_with_its_naive_twin(random, first, last_row):
     cumulative, (series, group, sign) = some_cumulative(random), some_choice(random, GROUPS, 2)
     sign = 2 * sign - 1
     curves = np.zeros((GROUPS, LAST + 1), dtype=np.int64)
     expected = np.zeros_like(curves)
     for row in range(first, LAST + 1):
         for n in range(series.size):
-            expected[group[n], row] += sign[n] * cumulative[min(row, rolled), series[n]]
+            expected[group[n], row] += sign[n] * cumulative[min(row, last_row), series[n]]
 
-    kernels.sum_movement_curves(curves, cumulative, first, rolled, series, sign, group)
+    kernels.sum_movement_curves(curves, cumulative, first, last_row, series, sign, group)
 
     assert (curves == expected).all()
 
@@ -214,16 +214,16 @@ def places(lengths):
     return np.cumsum([0, *(length + 1 for length in lengths[:-1])])
 
 
-@pytest.mark.parametrize("rolled", [0, 7, ROWS])
-def test_moved_days_are_counted_and_packed_as_by_their_naive_twin(random, rolled):
+@pytest.mark.parametrize("last_row", [0, 7, ROWS])
+def test_moved_days_are_counted_and_packed_as_by_their_naive_twin(random, last_row):
     daily = some(random, LAST + 1, SERIES) * random.integers(0, 2, (LAST + 1, SERIES))
-    daily[rolled + 1 : LAST] = 0
+    daily[last_row + 1 : LAST] = 0
     filled, series = np.full(SERIES, 99), np.array([4, 1])
     expected = [pairs(daily, each, 1000) for each in range(SERIES)]
     packed, place = np.full(99, 77), places([len(expected[each]) for each in series])
 
-    kernels.count_moved_days(filled, daily[:LAST].cumsum(axis=0), daily[LAST].copy(), rolled)
-    kernels.pack_moved_days(packed, place, daily[:LAST].cumsum(axis=0), daily[LAST].copy(), rolled, series, 1000)
+    kernels.count_moved_days(filled, daily[:LAST].cumsum(axis=0), daily[LAST].copy(), last_row)
+    kernels.pack_moved_days(packed, place, daily[:LAST].cumsum(axis=0), daily[LAST].copy(), last_row, series, 1000)
 
     assert filled.tolist() == [len(each) // 2 for each in expected]
     told = [*expected[4], 77, *expected[1]]
