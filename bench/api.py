@@ -36,7 +36,8 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from bench.path import fresh_redis
-from services.ledger.books.posting import Memory, post_events
+from services.ledger.books.memory import Memory
+from services.ledger.books.posting import post_events
 from shared.wire.batch import BATCH_MAX
 from shared.wire.catalog import PRODUCTS
 from shared.wire.days import DAY_US, date_of, day_number

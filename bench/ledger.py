@@ -47,11 +47,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from bench.docs import DOCS, cpu_name, write_docs
 from bench.path import enter, prepare
-from services.ledger.app import _portions
 from services.ledger.books.chain import seal
-from services.ledger.books.posting import Memory, post_events
-from services.ledger.store.recording import record_entries
-from services.ledger.store.store import Store, open_store
+from services.ledger.books.memory import Memory
+from services.ledger.books.posting import post_events
+from services.ledger.store.reader import StoreReader
+from services.ledger.store.recording import record_entries, split_entries
+from services.ledger.store.writer import StoreWriter, open_writer
 from services.operator.record.proof import Proof, verify, verify_chain
 from shared.service.service import calm_collector
 from shared.wire.batch import BATCH_MAX
@@ -102,7 +103,7 @@ class Taken(NamedTuple):
 # ---------------------------------------------------------------- our store
 
 
-def post_portion(store: Store, portion: Portion) -> None:
+def post_portion(store: StoreWriter, portion: Portion) -> None:
     """Record a portion as the service does; raise if anything in it was not taken."""
     outcome = record_entries(
         store,
@@ -111,7 +112,7 @@ def post_portion(store: Store, portion: Portion) -> None:
         portion.role,
         portion.entries,
         now=0,
-        told=0,
+        sent=0,
         trust_recorded=True,
     )
     if outcome.events != portion.events:
@@ -119,16 +120,16 @@ def post_portion(store: Store, portion: Portion) -> None:
 
 
 @contextmanager
-def opened(address: Path | str) -> Iterator[Store]:
+def opened(address: Path | str) -> Iterator[StoreWriter]:
     """Open a store of ours, make it if there is none."""
-    store = open_store(address, epoch=1)
+    store = open_writer(address, epoch=1)
     try:
         yield store
     finally:
         store.close()
 
 
-def prove(verify: Callable[[Store], Proof], store: Store, events: int) -> None:
+def prove(verify: Callable[[StoreReader], Proof], store: StoreReader, events: int) -> None:
     """Verify a store; raise if anything is wrong in it, or missing."""
     found = verify(store)
     if found.wrong is not None or found.events != events:
@@ -378,7 +379,7 @@ def prepare_portions(events: int) -> list[Portion]:
     portions = [
         Portion(source, load.roles[source], portion, len(portion) * BATCH_MAX)
         for source, entries in said_by.items()
-        for portion in _portions(entries)
+        for portion in split_entries(entries)
     ]
     return sorted(portions, key=lambda portion: int(portion.entries[-1][0][:-2]))
 
@@ -427,7 +428,7 @@ def measure_round(
     """Return the time of each, one after the other."""
     events = sum(portion.events for portion in portions)
 
-    def post(store: Store) -> None:
+    def post(store: StoreWriter) -> None:
         for portion in portions:
             post_portion(store, portion)
 
@@ -608,7 +609,7 @@ def _post_in_turn(pipe: Connection, tape: Tape, path: Path) -> None:
         pipe.send(taken)
 
 
-def _post(store: Store, portion: Portion) -> Taken:
+def _post(store: StoreWriter, portion: Portion) -> Taken:
     wall, cpu = time.perf_counter(), time.process_time()
     post_portion(store, portion)
     return Taken(portion.events, time.perf_counter() - wall, time.process_time() - cpu)

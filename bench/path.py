@@ -25,9 +25,10 @@ import orjson
 from redis import Redis
 
 from services.ledger.books.chain import seal
-from services.ledger.books.posting import Memory, post_events
+from services.ledger.books.memory import Memory
+from services.ledger.books.posting import post_events
 from services.ledger.store.recording import record_entries
-from services.ledger.store.store import open_store
+from services.ledger.store.writer import open_writer
 from services.operator.stack.stack import Stack, started
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.service.service import calm_collector
@@ -254,7 +255,7 @@ def profile_ledger(load: Load) -> dict[str, float]:
     memory = Memory()
     calm_collector()  # as the service does
     with tempfile.TemporaryDirectory() as folder:
-        store = open_store(Path(folder) / "ledger.db", epoch=1)
+        store = open_writer(Path(folder) / "ledger.db", epoch=1)
         for n, (source, body) in enumerate(bodies, start=1):
             marks = [time.perf_counter()]
             rows: list[Row] = read_entry(body, source, load.roles[source])[0]

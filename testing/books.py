@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from services.ledger.store.database import Database
+from services.ledger.store.database import WritableDatabase
 from services.ledger.store.postgres import PostgresDatabase
+from services.ledger.store.reader import StoreReader
 from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.sqlite import SqliteDatabase
-from services.ledger.store.store import Store
+from services.ledger.store.writer import StoreWriter
 from shared.play.numbering import Numbering
 from shared.wire.batch import EventBatch
 from shared.wire.days import microseconds
@@ -19,7 +20,7 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 NOW = microseconds(NOON)
 
 
-def connect_to(address: str, *, read_only: bool = False) -> Database:
+def connect_to(address: str, *, read_only: bool = False) -> WritableDatabase:
     """A connection to the database at an address."""
     kind = PostgresDatabase if address.startswith("postgresql:") else SqliteDatabase
     return kind(address, read_only=read_only)
@@ -41,10 +42,10 @@ def everything(numbering: Numbering) -> list[Event]:
     ]
 
 
-def record(store: Store, events: list[Event], *more: bytes, now: int = NOW) -> Outcome:
+def record(store: StoreWriter, events: list[Event], *more: bytes, now: int = NOW) -> Outcome:
     bodies = [EventBatch.of(events).encode(), *more]
     entries = [(f"{store.head.batch + 1}-{n}", body) for n, body in enumerate(bodies)]
-    return record_entries(store, "demand", "americas", "datacenter", entries, now=now, told=NOW + 5)
+    return record_entries(store, "demand", "americas", "datacenter", entries, now=now, sent=NOW + 5)
 
 
 def contents(address: str) -> dict[str, list[Any]]:
@@ -55,6 +56,7 @@ def contents(address: str) -> dict[str, list[Any]]:
     return rows
 
 
-def remembered(store: Store) -> tuple[Any, ...]:
+def remembered(store: StoreReader) -> tuple[Any, ...]:
     """What a store knows without looking, and another one that is opened there must know, too."""
-    return (store.head, store.progress, store.last_event, store.last_posting, store.memory.reversed, dict(store._names))
+    reversals = store.memory.reversed if isinstance(store, StoreWriter) else store.working_state.reversals()
+    return (store.head, store.progress, store.last_event, store.last_posting, reversals, dict(store.names))

@@ -14,12 +14,13 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import BalanceRow, planned_by_day, sum_stages, window_balance
 from services.aggregator.fold.series import OPEN
 from services.aggregator.terms import Basis, Part
-from services.ledger.store.database import Database
+from services.ledger.store.database import WritableDatabase
 from services.ledger.store.migrating import migrate
 from services.ledger.store.postgres import PostgresDatabase
+from services.ledger.store.reader import StoreReader
 from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.sqlite import SqliteDatabase
-from services.ledger.store.store import Store, open_store
+from services.ledger.store.writer import LINES_MAX, StoreWriter, open_writer
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import day_number, microseconds
 from shared.wire.events import EVENTS, PREFIX, VERSION, Event
@@ -52,7 +53,7 @@ class Horizon(NamedTuple):
 class Folded:
     """What became of some events."""
 
-    store: Store
+    store: StoreWriter
     curves: Curves
     outcomes: list[Outcome] = field(default_factory=list)
     told: list[Recorded] = field(default_factory=list)
@@ -110,10 +111,10 @@ def rolling(
     return window_balance(curves, curves.group(by, **only), day, window_days, basis, firmness)
 
 
-def cells_of(store: Store) -> dict[Cell, int]:
+def cells_of(store: StoreReader) -> dict[Cell, int]:
     """The sum of all postings of a store by cell, zeros left out."""
     cells: dict[Cell, int] = {}
-    for stored in store.told_batches(0, 1_000_000):
+    for stored in store.published_batches(0, 1_000_000):
         batch = stored.postings
         columns = (batch.measures, batch.days, batch.products, batch.sites, batch.suppliers, batch.wafers)
         for measure, day, product, site, supplier, wafers in zip(*columns, strict=True):
@@ -130,31 +131,32 @@ def fold(
     path: Path | str = ":memory:",
     reopen: bool = False,
     now: int = NOW,
+    lines_max: int = LINES_MAX,
 ) -> Folded:
     """Record events in the order given, and fold what the ledger stored, as it is told on the stream.
 
     `batches` says how many events a batch holds at most, or the first, the second ... and the rest together.
     A batch is of one source, so another source's event begins another. `reopen` opens the store anew before each.
     """
-    folded = Folded(fresh_store(path), Curves(*horizon))
+    folded = Folded(fresh_store(path, lines_max=lines_max), Curves(*horizon))
     record(folded, events, batches=batches, path=path if reopen else None, now=now)
     catch_up(folded)
     return folded
 
 
-def fresh_store(path: Path | str = ":memory:") -> Store:
+def fresh_store(path: Path | str = ":memory:", *, lines_max: int = LINES_MAX) -> StoreWriter:
     """Return a new store: on SQLite a copy of one that was made once, as making the tables takes its time.
 
     At a `postgresql://` URL what was there before is deleted, for the same reason.
     """
     if str(path).startswith("postgresql:"):
-        return Store(_emptied(str(path)))
+        return StoreWriter(_emptied(str(path)), lines_max=lines_max)
     database = SqliteDatabase(path)
     _template().connection.backup(database.connection)
-    return Store(database)
+    return StoreWriter(database, lines_max=lines_max)
 
 
-def _emptied(url: str) -> Database:
+def _emptied(url: str) -> WritableDatabase:
     database = PostgresDatabase(url)
     migrate(database, epoch=EPOCH)
     database.begin()
@@ -186,7 +188,7 @@ def record(
     for run in cut(events, batches):
         if path is not None:
             folded.store.close()
-            folded.store = open_store(path)
+            folded.store = open_writer(path)
         source = source_of(run[0])
         bodies = list(enter(run))
         batch = folded.store.head.batch + 1
@@ -197,7 +199,7 @@ def record(
 
 def catch_up(folded: Folded) -> None:
     """Fold what is stored beyond the curves' position, through the JSON that the entries carry."""
-    for stored in folded.store.told_batches(folded.curves.position, 1_000_000):
+    for stored in folded.store.published_batches(folded.curves.position, 1_000_000):
         folded.curves.add(PostingBatch.model_validate_json(stored.postings.encode()))
         folded.told.append(Recorded.model_validate_json(stored.verdict.encode()))
 

@@ -4,12 +4,12 @@ from contextlib import closing
 from pathlib import Path
 
 from services.ledger.books.chain import document, seal
-from services.ledger.store.store import open_store
+from services.ledger.store.writer import open_writer
 
 
 def seal_again(path: Path, first: int) -> None:
     """Seal the batches from the first on anew, as one would who can write to the store and knows how it is done."""
-    with closing(open_store(path)) as store:
+    with closing(open_writer(path)) as store:
         previous = store.hash_of(first - 1)
         for sealed in store.sealed_batches(first - 1):
             header = sealed.batch.header._replace(previous=previous)

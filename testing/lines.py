@@ -46,7 +46,7 @@ def lines_of(*parts: Sequence[Event]) -> LineBook:
 
 def lines_published(folded: Folded) -> LineBook:
     """The book of the events that a ledger publishes with its postings."""
-    return fold_lines(stored.postings.said for stored in folded.store.told_batches(0, 1_000_000))
+    return fold_lines(stored.postings.said for stored in folded.store.published_batches(0, 1_000_000))
 
 
 def fold_lines(batches: Iterable[Sequence[str]]) -> LineBook:

@@ -18,9 +18,9 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
-from services.ledger.store.as_of import known_as_of, told_then
+from services.ledger.store.as_of import batches_as_of, find_as_of
 from services.ledger.store.recording import record_entries
-from services.ledger.store.store import Store
+from services.ledger.store.writer import StoreWriter
 from shared.wire.days import microseconds
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import party_stream
@@ -36,10 +36,10 @@ ADVANCED = "waferline.source.advanced.v1"
 class Played:
     """What the ledger recorded of some CloudEvents, folded by the aggregator."""
 
-    def __init__(self, store: Store, horizon: Horizon) -> None:
+    def __init__(self, store: StoreWriter, horizon: Horizon) -> None:
         self.store, self.horizon = store, horizon
         self.state = FoldState(Curves(*horizon))
-        for batch in store.told_batches(0, 1_000_000):
+        for batch in store.published_batches(0, 1_000_000):
             self.state.add(PostingBatch.model_validate_json(batch.postings.encode()))
 
     @property
@@ -88,7 +88,7 @@ class Played:
 
     async def _view_then(self, as_of: str) -> LiveView:
         then = FoldState(Curves(*self.horizon))
-        for batch in told_then(self.store, known_as_of(self.store, as_of)):
+        for batch in batches_as_of(self.store, find_as_of(self.store, as_of)):
             then.add(batch)
         return LiveView(then)
 

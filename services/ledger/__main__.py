@@ -2,7 +2,8 @@
 
 import sys
 
-from services.ledger.app import LedgerSettings, build_app
+from services.ledger.app import build_app
+from services.ledger.settings import LedgerSettings
 from shared.process.log import configure_log
 from shared.service.service import run_service
 

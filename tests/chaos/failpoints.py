@@ -43,9 +43,10 @@ def patch_commit(fail: Failpoint) -> None:
     SqliteDatabase.commit = commit_or_die  # type: ignore[method-assign]
 
 
-def patch_publish(app: Any, fail: Failpoint) -> None:
-    """Have what a service publishes pass the failpoint."""
-    publish = app.publish_entries
+def patch_publish(fail: Failpoint) -> None:
+    """Have what a service publishes pass the failpoint; called before the service is imported."""
+    entries = import_module("shared.service.entries")
+    publish = entries.publish_entries
 
     async def publish_entries(*args: Any, **options: Any) -> Any:
         fail.reach("before_publish")
@@ -53,7 +54,7 @@ def patch_publish(app: Any, fail: Failpoint) -> None:
         fail.reach("after_publish")
         return answers
 
-    app.publish_entries = publish_entries
+    entries.publish_entries = publish_entries
 
 
 def turn_clock(ahead_s: int) -> None:
@@ -65,13 +66,13 @@ def turn_clock(ahead_s: int) -> None:
 
 def main(service: str) -> int:
     """Run a service, patched."""
-    app = import_module(f"services.{service}.app")
-    turn_clock(int(os.environ.get("CHAOS_CLOCK_S", "0")))
     fail = Failpoint(os.environ.get("CHAOS_POINT", ""), int(os.environ.get("CHAOS_AT", "0")))
     if fail.point.endswith("_commit"):
         patch_commit(fail)
     elif fail.point:
-        patch_publish(app, fail)
+        patch_publish(fail)
+    app = import_module(f"services.{service}.app")
+    turn_clock(int(os.environ.get("CHAOS_CLOCK_S", "0")))
     from shared.process.log import configure_log  # noqa: PLC0415
     from shared.service.service import run_service  # noqa: PLC0415 (the clock is turned first)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from services.ledger.store.store import open_store
+from services.ledger.store.reader import open_reader
 from services.operator.record.checkpoints import find_contradiction, kept_checkpoints
 from services.operator.record.proof import verify
 from testing.forging import seal_again
@@ -49,7 +49,7 @@ def say_again(rig: Rig, chance: random.Random, kills: int) -> Tried:
 
 def _counted(rig: Rig, source: str) -> Counter[str]:
     """Return how many duplicates and conflicts of a source the ledger has met, by its store: it outlives a restart."""
-    with closing(open_store(rig.stack.files.ledger_store, read_only=True)) as store:
+    with closing(open_reader(rig.stack.files.ledger_store)) as store:
         counted = Counter(
             {"duplicates": sum(b.header.duplicates for b in store.batches() if b.header.source == source)}
         )
@@ -128,7 +128,7 @@ def tamper(rig: Rig, chance: random.Random, kills: int) -> Tried:
                 [place] = store.execute("SELECT max(batch) FROM batches WHERE first_event <= ?", (seq,)).fetchone()
                 alter(store, chance, seq, chance.randint(2, batches))
                 store.commit()
-            with closing(open_store(altered, read_only=True)) as store_:
+            with closing(open_reader(altered)) as store_:
                 wrong = verify(store_).wrong
                 signed = next((w for c in checkpoints if (w := find_contradiction(store_, c))), None)
             if wrong is None and signed is None:

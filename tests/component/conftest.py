@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from services.ledger.store.store import Store, open_store
+from services.ledger.store.reader import StoreReader, open_reader
+from services.ledger.store.writer import StoreWriter, open_writer
 from testing.fold import Folded, fold, fresh_store
 
-OpenHere: TypeAlias = Callable[..., Store]
+OpenHere: TypeAlias = Callable[..., Any]
 FoldHere: TypeAlias = Callable[..., Folded]
 
 
@@ -35,8 +36,8 @@ def open_here(place: str) -> Iterator[OpenHere]:
     """Opens the store of a test, as often as it likes; each is closed at its end."""
     with ExitStack() as until_the_end:
 
-        def open_here(**options: Any) -> Store:
-            store = open_store(place, **options)
+        def open_here(**options: Any) -> StoreReader:
+            store = open_reader(place) if options.pop("read_only", False) else open_writer(place, **options)
             until_the_end.callback(store.close)
             return store
 
@@ -57,6 +58,6 @@ def fold_here(place: str) -> Iterator[FoldHere]:
 
 
 @pytest.fixture
-def store(open_here: OpenHere) -> Store:
+def store(open_here: OpenHere) -> StoreWriter:
     """The store of a test."""
     return open_here()

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ledger.store.store import Store
+from services.ledger.store.writer import StoreWriter
 from services.operator.record.curves import fold as fold_store
 from services.operator.record.proof import verify
 from testing.fold import Folded, fold
@@ -27,12 +27,13 @@ def closed(folded: Folded) -> Folded:
 
 def outcome(folded: Folded) -> tuple[Any, ...]:
     """All that a store is asked for, save the numbers that it gives to names."""
-    store: Store = folded.store
+    store: StoreWriter = folded.store
     at_once = fold_store(store)
     return (
-        store.head, store.progress, store.tallies, store.offsets(), store.rows_held(), store.memory.reversed,
-        [*store.sealed_batches()], store.told_batches(0, 1000), store.refusals(),
-        {name: line.state() for name, line in store.lines()}, dict(store.stocks()), folded.outcomes, folded.state_hash,
+        store.head, store.progress, store.tallies, store.offsets(), store.row_counts(), store.memory.reversed,
+        [*store.sealed_batches()], store.published_batches(0, 1000), store.refusals(),
+        {name: line.state() for name, line in store.working_state.lines()}, dict(store.working_state.stocks()),
+        folded.outcomes, folded.state_hash,
         at_once.state_hash(), at_once.watermarks, at_once.postings,
     )  # fmt: skip
 

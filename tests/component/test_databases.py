@@ -16,7 +16,7 @@ import pytest
 from services.ledger.store.database import Database
 from services.ledger.store.migrating import NEWEST, StrangeStore, expect_newest, migrate
 from services.ledger.store.postgres import PostgresDatabase
-from services.ledger.store.store import open_store
+from services.ledger.store.reader import open_reader
 from testing.books import connect_to
 from testing.servers.postgres import cut_off
 
@@ -532,7 +532,7 @@ def test_a_ledger_that_hangs_in_a_batch_is_cut_off_and_a_reader_is_not(postgres)
 
 def test_a_store_that_cannot_be_opened_leaves_no_connection(postgres):
     with pytest.raises(StrangeStore):
-        open_store(postgres, read_only=True)
+        open_reader(postgres)
 
     assert cut_off(postgres) == 0
 

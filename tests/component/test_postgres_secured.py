@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from services.ledger.app import LedgerSettings
-from services.ledger.store.store import open_store
+from services.ledger.settings import LedgerSettings
+from services.ledger.store.writer import open_writer
 from services.operator.stack.deployment_secrets import provision
 from shared.process.credentials import CredentialsError
 from testing.servers.postgres import Server
@@ -45,7 +45,7 @@ class Deployed(NamedTuple):
 
 def opened(settings: LedgerSettings) -> None:
     """Open the store as the ledger does."""
-    open_store(settings.ledger_store, epoch=1, login=settings.store_login()).close()
+    open_writer(settings.ledger_store, epoch=1, login=settings.store_login()).close()
 
 
 @pytest.fixture

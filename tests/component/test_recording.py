@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from services.ledger.store.recording import ENTRY_BYTES_MAX, Outcome, record_entries
-from services.ledger.store.store import Store
+from services.ledger.store.writer import StoreWriter
 from services.operator.record.proof import verify
 from shared.play.numbering import Numbering
 from shared.wire.batch import EventBatch
@@ -30,7 +30,7 @@ def opened(numbering: Numbering, wafers: int = 10, time: datetime = NOON) -> Eve
     return numbering.emit(time, StockOpened(wafers=wafers, **KEY))
 
 
-def record(store: Store, *bodies: bytes, now: datetime = NOON, **options: Any) -> Outcome:
+def record(store: StoreWriter, *bodies: bytes, now: datetime = NOON, **options: Any) -> Outcome:
     entries = [(f"{store.head.batch + 1}-{n}", body) for n, body in enumerate(bodies)]
     return record_entries(store, "demand", "americas", "datacenter", entries, now=microseconds(now), **options)
 
@@ -39,8 +39,8 @@ def one(event: Event | dict[str, Any]) -> bytes:
     return orjson.dumps(event.cloud_event() if isinstance(event, Event) else event)
 
 
-def told(store: Store) -> list[dict[str, Any]]:
-    return [stored.verdict.model_dump() for stored in store.told_batches(0, 99)]
+def told(store: StoreWriter) -> list[dict[str, Any]]:
+    return [stored.verdict.model_dump() for stored in store.published_batches(0, 99)]
 
 
 def verdicts(folded: Folded) -> list[tuple[int, int, int, int]]:
@@ -200,7 +200,7 @@ def test_counts_are_told_and_taken_back_in_one_batch_and_in_several(fold_here, n
 
         assert verify(folded.store).wrong is None
         assert folded.cells() == sum_up([*counts, *undone])
-        ((_, stock),) = folded.store.stocks()
+        ((_, stock),) = folded.store.working_state.stocks()
         assert sum(len(names) for names in stock.counts.values()) == 26
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from psycopg.pq import TransactionStatus
 
-from services.ledger.store.database import Database
+from services.ledger.books.progress import Progress
+from services.ledger.store.database import WritableDatabase
 from services.ledger.store.recording import record_entries
-from services.ledger.store.store import Fenced, Store, open_store
+from services.ledger.store.writer import Fenced, StoreWriter, open_writer
 from services.operator.record.proof import verify
 from shared.play.numbering import Numbering
 from shared.wire.events import DemandRequired, EventReversed, StockOpened, WafersConsumed
@@ -50,7 +51,7 @@ def test_an_error_while_deciding_leaves_nothing_and_forgets_it(place, open_here,
         raise RuntimeError("a bug of ours")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "_advance", fail)
+        patched.setattr(Progress, "advance", fail)
         with pytest.raises(RuntimeError, match="a bug of ours"):
             record(store, log)
 
@@ -130,17 +131,17 @@ def test_a_store_that_another_ledger_wrote_to_while_it_could_not_be_read_is_fenc
 def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_comes_again(
     postgres_store, numbering, monkeypatch
 ):
-    store = open_store(postgres_store)
+    store = open_writer(postgres_store)
     record(store, everything(numbering))
     before, knew, log = contents(postgres_store), remembered(store), say(numbering, 900, site="narvik")
-    advance = Store._advance
+    advance = Progress.advance
 
     def cut_and_advance(*arguments: Any) -> Any:
         assert cut_off(postgres_store) == 1
         return advance(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "_advance", cut_and_advance)
+        patched.setattr(Progress, "advance", cut_and_advance)
         with pytest.raises(store.database.failure):
             record(store, log)
 
@@ -186,7 +187,7 @@ def test_a_fenced_ledger_leaves_no_transaction_open(open_here, numbering):
     assert not is_open(second)
 
 
-def is_open(store: Store) -> bool:
+def is_open(store: StoreWriter) -> bool:
     """Whether a store has a transaction open."""
     connection = store.database.connection
     if store.database.dialect == "sqlite":
@@ -197,7 +198,7 @@ def is_open(store: Store) -> bool:
 class Interrupted:
     """A database between whose answers something happens once, before so many of them are given."""
 
-    def __init__(self, database: Database, at: int, happens: Callable[[], Any]) -> None:
+    def __init__(self, database: WritableDatabase, at: int, happens: Callable[[], Any]) -> None:
         self.database, self.left, self.happens = database, at, happens
 
     def __getattr__(self, name: str) -> Any:
@@ -229,7 +230,7 @@ def test_a_ledger_that_another_interrupts_at_any_moment_is_whole_or_fenced(place
 
     database = connect_to(place)
     with suppress(Fenced, *([OperationalError] if other.database.dialect == "sqlite" else [])):
-        record(Store(Interrupted(database, at, interrupt)), opened)
+        record(StoreWriter(Interrupted(database, at, interrupt)), opened)
     database.close()
 
     again = open_here(read_only=True)
@@ -246,10 +247,10 @@ def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(open_here, numberi
     record(store, say(numbering, site="narvik"))
 
     assert [batch.header.batch for batch in reader.batches()] == [1]
-    assert len(reader.told_batches(0, 10)) == 1
-    assert len(open_here(read_only=True).told_batches(0, 10)) == 2
+    assert len(reader.published_batches(0, 10)) == 1
+    assert len(open_here(read_only=True).published_batches(0, 10)) == 2
     with pytest.raises(reader.database.failure):
-        record(reader, say(numbering))
+        record(StoreWriter(reader.database), say(numbering))
 
 
 # ---------------------------------------------------------------- the chain
@@ -307,8 +308,8 @@ def test_a_row_comes_back_as_it_was_said(store, numbering):
 
     [sealed] = store.sealed_batches()
     assert [Row.read(body).event() for body in sealed.bodies] == log
-    assert store.event_row("americas", log[0].id).event() == log[0]
-    assert store.event_row("emea", log[0].id) is None
+    assert store.load_event("americas", log[0].id).event() == log[0]
+    assert store.load_event("emea", log[0].id) is None
 
 
 def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(store, numbering):
@@ -338,7 +339,7 @@ def test_refusals_are_told_of_a_batch_of_all_and_the_latest_in_order(store, numb
 def test_told_batches_are_told_in_pages_each_naming_its_predecessor(store, numbering):
     for _ in range(5):
         record(store, say(numbering))
-    pages = [store.told_batches(after, 2) for after in (0, 2, 4, 5)]
+    pages = [store.published_batches(after, 2) for after in (0, 2, 4, 5)]
     postings = [stored.postings for page in pages for stored in page]
 
     assert [len(page) for page in pages] == [2, 2, 1, 0]
@@ -363,31 +364,31 @@ def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_stor
     record(writer, logs[0])  # all of it was said before
     reader = open_here(read_only=True)
 
-    told = [stored.postings.said for stored in writer.told_batches(0, 9)]
+    told = [stored.postings.said for stored in writer.published_batches(0, 9)]
     assert [[(row.sequence, row.name) for row in map(Row.read, said)] for said in told] == [
         [(1, "demand.required"), (3, "shipment.received"), (5, "event.reversed")], [], [], [(12, "demand.required")], []
     ]  # fmt: skip
-    assert [stored.postings.said for stored in reader.told_batches(0, 9)] == told
-    assert [reader.told_batches(n, 1)[0] for n in range(5)] == writer.told_batches(0, 9)
-    assert [*reader.said()] == [*writer.said()] == told
-    assert [*reader.said(until=3)] == told[:3]
-    assert [*reader.said(known_by=NOW - 1)] == []
-    assert not any(stored.postings.said for stored in writer.told_batches(0, 9, said=False))
+    assert [stored.postings.said for stored in reader.published_batches(0, 9)] == told
+    assert [reader.published_batches(n, 1)[0] for n in range(5)] == writer.published_batches(0, 9)
+    assert [*reader.published_events()] == [*writer.published_events()] == told
+    assert [*reader.published_events(until=3)] == told[:3]
+    assert [*reader.published_events(recorded_by=NOW - 1)] == []
+    assert not any(stored.postings.said for stored in writer.published_batches(0, 9, events=False))
 
 
 def test_what_was_forgotten_since_it_was_written_is_told_from_the_store(store, numbering):
     for n in range(40):
         record(store, everything(numbering) if n % 2 else say(numbering))
-    page = store.told_batches(0, 40)
+    page = store.published_batches(0, 40)
 
     assert [len(stored.postings.said) for stored in page] == [0, 2] * 20
-    assert [store.told_batches(n, 1)[0] for n in range(40)] == page
+    assert [store.published_batches(n, 1)[0] for n in range(40)] == page
 
 
 def test_a_source_of_which_all_was_refused_is_told_so_but_has_not_spoken(store, numbering):
     record_entries(store, "demand", "americas", "datacenter", [("1-0", b"?")], now=NOW)
 
-    (stored,) = store.told_batches(0, 9)
+    (stored,) = store.published_batches(0, 9)
     assert stored.postings.sources == []
     told = stored.verdict
     assert (told.source, told.recorded, len(told.refusals)) == ("americas", 0, 1)
@@ -413,5 +414,5 @@ def test_a_number_that_is_never_said_costs_one_run_for_ever(place, open_here):
 
     assert store.progress["americas"].runs == open_here().progress["americas"].runs == [(1, 400), (402, 1200)]
     assert store.progress["americas"].ahead == [(402, 1200)]
-    assert store.told_batches(29, 1)[0].verdict.through == 400
+    assert store.published_batches(29, 1)[0].verdict.through == 400
     assert [run for _, *run in contents(place)["heard"]] == [[1, 400], [402, 1200]]

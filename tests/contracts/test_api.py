@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from services.aggregator.app import build_app as build_aggregator
 from services.aggregator.settings import AggregatorSettings
-from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
+from services.ledger.settings import LedgerSettings
 from services.operator.docs.api_examples import EXAMPLES, QUERIES, api_files
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe, plain_path

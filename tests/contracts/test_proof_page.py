@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.ledger.store.checkpoint import Checkpoint, Signer, sign_checkpoint
+from services.ledger.checkpoint.keys import Signer
+from services.ledger.checkpoint.notes import Checkpoint, sign_checkpoint
 from services.ledger.store.recording import record_entries
-from services.ledger.store.store import open_store
+from services.ledger.store.writer import open_writer
 from services.operator.contracts.documents import PROOF_PAGE
 from services.operator.contracts.examples import example_events
 from services.operator.contracts.layouts_table import proof_page
@@ -47,7 +48,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The export of the store that the page shows: two batches, one refusal."""
-    store = open_store(":memory:", epoch=7)
+    store = open_writer(":memory:", epoch=7)
     events = example_events()
     started, scrapped, finished = (events[name] for name in ("lot.started", "lot.scrapped", "lot.finished"))
     wrong = events["shipment.lost"].cloud_event()

@@ -12,7 +12,8 @@ from services.aggregator import app as aggregator
 from services.console import app as console
 from services.datacenter import app as datacenter
 from services.ledger import app as ledger
-from services.ledger.store.checkpoint import make_key
+from services.ledger.checkpoint.files import make_key
+from services.ledger.settings import LedgerSettings
 from services.supplier import app as supplier
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ def registries(folder: Path) -> dict[str, CollectorRegistry]:
     make_key(folder / "key", "tried")
     settings = {"checkpoint_key": folder / "key", "checkpoints": folder / "checkpoints.txt"}
     services = {
-        "ledger": ledger.build_app(ledger.LedgerSettings(ledger_store=str(folder / "ledger.db"), **settings)),
+        "ledger": ledger.build_app(LedgerSettings(ledger_store=str(folder / "ledger.db"), **settings)),
         "aggregator": aggregator.build_app(aggregator.AggregatorSettings()),
         "console": console.build_app(console.ConsoleSettings()),
         "supplier": supplier.build_app(supplier.SupplierSettings(outbox_dir=folder)),

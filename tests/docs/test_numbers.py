@@ -94,7 +94,7 @@ class Story:
 
     def perform(self):
         folded = self.fold()
-        lines = fold_lines(stored.postings.said for stored in folded.store.told_batches(0, 100))
+        lines = fold_lines(stored.postings.said for stored in folded.store.published_batches(0, 100))
         return measure_performance(folded.curves, lines, "samsung")["HBM4-12H"]
 
 
@@ -136,7 +136,7 @@ def test_the_state_hash_is_the_one_shown_whatever_the_order():
     for order in permutations(said):
         folded = fold([event | {"sequence": str(n)} for n, event in enumerate(order, 1)])
         curves = Curves(catalogue=digest())
-        for stored in folded.store.told_batches(0, 100):
+        for stored in folded.store.published_batches(0, 100):
             curves.add(stored.postings)
         assert f"\n    {curves.state_hash()}\n" in section
         assert f"leave {sum_stages(curves, curves.group()).on_hand[0]:,} wafers" in section

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.ledger.store.store import open_store
+from services.ledger.store.reader import open_reader
 from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.events import Event
@@ -48,7 +48,7 @@ def verified(url: str) -> dict[str, Any]:
 
 def recorded(url: str) -> list[tuple[str, str]]:
     """The source and the id of each event in a store."""
-    store = open_store(url, read_only=True)
+    store = open_reader(url)
     rows = [Row.read(body) for sealed in store.sealed_batches() for body in sealed.bodies]
     store.close()
     return [(row.source, row.id) for row in rows]

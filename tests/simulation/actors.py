@@ -8,7 +8,7 @@ import orjson
 
 from services.aggregator.fold.curves import Curves, Gap
 from services.ledger.store.recording import record_entries
-from services.ledger.store.store import Fenced, Store
+from services.ledger.store.writer import Fenced, StoreWriter
 from shared.party.outbox import Outbox
 from shared.service.entries import entry_order
 from shared.wire.postings import PostingBatch, Recorded
@@ -156,7 +156,7 @@ class Party(Actor):
 class Ledger(Actor):
     """Records with the real store; reads and tells as `services.ledger.app` does."""
 
-    store: Store | None = None
+    store: StoreWriter | None = None
 
     def start(self) -> None:
         self.in_hand: tuple[str, list[str]] = ("", [])
@@ -195,7 +195,7 @@ class Ledger(Actor):
     def tell(self) -> None:
         """Send what is stored and not yet on the streams."""
         assert self.store is not None
-        batches = self.store.told_batches(self.told, 4)
+        batches = self.store.published_batches(self.told, 4)
         if not batches and self.world.now_ms - self.looked > _LOOKED_EVERY_MS:
             self.read_told()
         for batch in batches:

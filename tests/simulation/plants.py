@@ -7,9 +7,10 @@ from typing import Any
 from unittest.mock import patch
 
 from services.aggregator.fold.curves import Curves
+from services.ledger.store.batches import ChainHead
 from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.sqlite import SqliteDatabase
-from services.ledger.store.store import Head, Store
+from services.ledger.store.writer import StoreWriter
 from shared.service.entries import Entry
 from shared.wire.postings import PostingBatch
 from testing.fold import fresh_store
@@ -27,7 +28,7 @@ def no_unique_index() -> Iterator[None]:
         store.database.execute("DROP INDEX events_identity")
         store.close()
 
-    with patch.object(world, "make_store", make_store), patch.object(Store, "bodies", lambda *_: {}):
+    with patch.object(world, "make_store", make_store), patch.object(StoreWriter, "recorded_bodies", lambda *_: {}):
         yield
 
 
@@ -38,10 +39,12 @@ def _store_offset_apart(*, before: bool) -> Iterator[None]:
         if table != "offsets":
             upsert(database, table, *others)
 
-    def store_offset(store: Store, stream: str, entry: str) -> None:
-        upsert(store.database, "offsets", ("stream",), ("entry",), [(store._names[stream], entry)])
+    def store_offset(store: StoreWriter, stream: str, entry: str) -> None:
+        upsert(store.database, "offsets", ("stream",), ("entry",), [(store.names[stream], entry)])
 
-    def record(store: Store, stream: str, source: str, role: Any, entries: Sequence[Entry], **others: Any) -> Outcome:
+    def record(
+        store: StoreWriter, stream: str, source: str, role: Any, entries: Sequence[Entry], **others: Any
+    ) -> Outcome:
         if before:
             store_offset(store, stream, entries[-1][0])
         outcome = record_entries(store, stream, source, role, entries, **others)
@@ -76,7 +79,7 @@ def publish_before_commit() -> Iterator[None]:
     def tell_first(ledger: Ledger, place: str) -> None:
         if place == "before commit" and ledger.up and not ledger.dead:
             store, head = ledger.store, ledger.store.head
-            store.head = Head(*store._one("SELECT batch, hash FROM head"))
+            store.head = ChainHead(*store.database.query("SELECT batch, hash FROM head")[0])
             try:
                 ledger.tell()
             finally:
@@ -91,14 +94,14 @@ def publish_before_commit() -> Iterator[None]:
 def no_fencing() -> Iterator[None]:
     """Whoever comes takes the next batch, whatever it remembers of the one before."""
 
-    def begin(store: Store) -> None:
+    def begin(store: StoreWriter) -> None:
         store.database.begin()
-        store.head = Head(*store._one("SELECT batch, hash FROM head"))
-        store.last_event = store._one("SELECT coalesce(max(seq), 0) FROM events")[0]
-        store.last_posting = store._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
+        store.head = ChainHead(*store.database.query("SELECT batch, hash FROM head")[0])
+        store.last_event = store.database.query("SELECT coalesce(max(seq), 0) FROM events")[0][0]
+        store.last_posting = store.database.query("SELECT coalesce(max(seq), 0) FROM postings")[0][0]
         store.database.execute("UPDATE head SET batch = batch + 1")
 
-    with patch.object(Store, "begin", begin):
+    with patch.object(StoreWriter, "begin", begin):
         yield
 
 
@@ -119,7 +122,7 @@ def acknowledged_at_once() -> Iterator[None]:
 def memory_survives_rollback() -> Iterator[None]:
     """What a batch that was rolled back has changed in memory stays there."""
 
-    with patch.object(Store, "rollback", lambda store: store.database.rollback()):
+    with patch.object(StoreWriter, "rollback", lambda store: store.database.rollback()):
         yield
 
 

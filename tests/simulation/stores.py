@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from services.ledger.store.reader import StoreReader
 from services.ledger.store.sqlite import SqliteDatabase
-from services.ledger.store.store import Store
+from services.ledger.store.writer import StoreWriter
 from shared.party.outbox import Outbox
 from shared.wire.rows import Row
 from testing.fold import fresh_store
@@ -58,9 +59,9 @@ def make_store(path: Path) -> None:
     fresh_store(path).close()
 
 
-def open_store(path: Path, visit: Visit = lambda _: None) -> Store:
+def open_store(path: Path, visit: Visit = lambda _: None) -> StoreWriter:
     """Return the ledger's store."""
-    store: Store = _open(lambda: Store(SqliteDatabase(path)), visit)
+    store: StoreWriter = _open(lambda: StoreWriter(SqliteDatabase(path)), visit)
     return store
 
 
@@ -70,9 +71,9 @@ def open_outbox(path: Path, visit: Visit) -> Outbox:
     return outbox
 
 
-def drop(holder: Store | Outbox | None) -> None:
+def drop(holder: StoreWriter | Outbox | None) -> None:
     """Close as a dead process does: what was not committed is gone."""
-    if isinstance(holder, Store):
+    if isinstance(holder, StoreWriter):
         holder.close()
     elif holder is not None:
         holder.connection.close()
@@ -90,21 +91,21 @@ class Observer:
         return found
 
 
-def history(store: Store) -> list[tuple[int, bytes]]:
+def history(store: StoreReader) -> list[tuple[int, bytes]]:
     """Return the head after each batch."""
     return [(batch.header.batch, batch.hash) for batch in store.batches()]
 
 
-def recorded_rows(store: Store) -> list[Row]:
+def recorded_rows(store: StoreReader) -> list[Row]:
     """Return what the ledger holds, in order."""
     return [Row.read(body) for batch in store.sealed_batches() for body in batch.bodies]
 
 
-def refused_sequences(store: Store) -> set[tuple[str, int | None, str]]:
+def refused_sequences(store: StoreReader) -> set[tuple[str, int | None, str]]:
     """Return (source, sequence, code) of all that was refused."""
     return {(refusal.source, refusal.sequence, refusal.code) for refusal in store.refusals()}
 
 
-def judged_runs(store: Store, source: str) -> list[tuple[int, int]]:
+def judged_runs(store: StoreReader, source: str) -> list[tuple[int, int]]:
     """Return the runs of sequences that are recorded or refused."""
     return list(store.progress[source].runs) if source in store.progress else []

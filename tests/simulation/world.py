@@ -9,7 +9,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from services.ledger.store.store import ToldBatch
+from services.ledger.store.batches import PublishedBatch
 from shared.wire.streams import POSTINGS, party_stream, recorded_stream
 from tests.simulation.actors import Actor, Aggregator, Broken, ConnectionLost, Ledger, Party
 from tests.simulation.checks import check_world
@@ -210,13 +210,13 @@ class World:
         self.faults.counts["(a stream that receded and was read anew)"] += 1
         self._behind[stream].clear()
 
-    def fetch_batches(self, after: int, last: int) -> list[ToldBatch]:
+    def fetch_batches(self, after: int, last: int) -> list[PublishedBatch]:
         """Return what a ledger answers to GET /postings."""
         up = [ledger for ledger in self.ledgers if ledger.store is not None and not ledger.is_stale()]
         if not up or up[0].store is None or up[0] is self._asleep:
             raise ConnectionLost
         with self.faults.paused():  # else the ledger would die, or sleep, in the name of who asks it
-            return [batch for batch in up[0].store.told_batches(after, 200) if batch.postings.batch <= last]
+            return [batch for batch in up[0].store.published_batches(after, 200) if batch.postings.batch <= last]
 
 
 def _random(what: str, seed: int) -> Random:

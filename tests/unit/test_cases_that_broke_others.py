@@ -308,7 +308,7 @@ def test_a_consumer_that_was_away_catches_up_to_the_same_state(samsung, texas):
     record(folded, log[10:], batches=3)
 
     stood = folded.curves.position
-    missed = folded.store.told_batches(stood + 1, 1)[0].postings
+    missed = folded.store.published_batches(stood + 1, 1)[0].postings
     with pytest.raises(Gap, match=f"follows {stood + 1}, not {stood}"):
         folded.curves.add(missed)
     catch_up(folded)
@@ -320,7 +320,7 @@ def test_a_consumer_that_was_away_catches_up_to_the_same_state(samsung, texas):
 def test_a_consumer_that_starts_anew_hears_old_batches_twice_and_counts_them_once():
     """Case 9: at least once in, exactly once in effect."""
     folded = fold(every_kind(), batches=5)
-    batches = [stored.postings for stored in folded.store.told_batches(0, 1000)]
+    batches = [stored.postings for stored in folded.store.published_batches(0, 1000)]
     anew = Curves(*Horizon())
     for seen in (0, 3, len(batches)):
         for batch in batches[: seen + 1]:

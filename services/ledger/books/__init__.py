@@ -1,1 +1,1 @@
-"""What an event posts, and the hash chain over batches; pure."""
+"""The postings of each event, the progress of each source, and the hash chain over batches; pure."""

@@ -1,4 +1,4 @@
-"""The chain: the document that says a whole batch, and the hash that seals it to the batch before."""
+"""The hash chain: the document of a batch, and the hash that seals it to the batch before."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -11,23 +11,23 @@ from shared.wire.refusal import RefusedEvent
 GENESIS = bytes(32)
 
 
-class Header(NamedTuple):
-    """What is said of a batch as a whole; docs/proof.md says each field."""
+class BatchHeader(NamedTuple):
+    """The header of a batch; docs/proof.md describes each field."""
 
     batch: int
     epoch: int  # of the store
-    source: str  # whose events these are
-    stream: str  # where they were read
-    entry: str  # the last entry read there
+    source: str  # of the events
+    stream: str  # of the source
+    entry: str  # the last one read
     recorded: int  # microseconds since 1970
     events: int
     duplicates: int
     refusals: int
-    previous: bytes  # the head before
+    previous: bytes  # the chain head before this batch
 
 
-def document(header: Header, bodies: Iterable[str], refusals: Iterable[RefusedEvent]) -> bytes:
-    """Return the lines of canonical JSON that say a batch: its header, its events, its refusals."""
+def document(header: BatchHeader, bodies: Iterable[str], refusals: Iterable[RefusedEvent]) -> bytes:
+    """Return a batch as lines of canonical JSON: its header, its events, its refusals."""
     fields = header._asdict() | {"previous": header.previous.hex()}
     lines = [
         orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode(),
@@ -46,5 +46,5 @@ def _refusal_line(refused: RefusedEvent) -> str:
 
 
 def seal(document: bytes) -> bytes:
-    """Return the head of the chain after a batch: the SHA-256 of its document, 32 bytes."""
+    """Return the chain head after a batch: the SHA-256 of its document, 32 bytes."""
     return sha256(document).digest()

@@ -1,184 +1,49 @@
-"""What an event does to the books: which postings follow from it, and what is remembered of its line."""
+"""The posting rules: the postings that follow from each event, and the changes it makes to lines and stock."""
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
-from typing import Any, TypeAlias, cast
+from typing import cast
 
+from services.ledger.books.lines import Cell, Derive, Key, LineState
+from services.ledger.books.memory import Memory
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.lines import LineName, line_of, lines_of
 from shared.wire.postings import Measure
 from shared.wire.rows import Row
 from shared.wire.terms import FIRMNESS
 
-Key = tuple[str, str, str]  # product, site, supplier
-Cell = tuple[Measure, int, Key]  # what a posting adds to: a measure, on a day, of a key
-
-
-Said = tuple[int, int, int, Key, str | int | None]  # revision, day, wafers, key, and what else its type is posted by
-Sent = tuple[int, int, int, Key]  # wafers, day, eta, key
-
-
-@dataclass(slots=True)
-class Line:
-    """A line of one party: what it has said by revision, and the wafers that have moved on it."""
-
-    said: dict[str, Said] = field(default_factory=dict)  # by the id of the event
-    dispatched: int = 0  # of a commit
-    dispatches: dict[str, Sent] = field(default_factory=dict)  # of a shipment, by the id of the event
-    gone: dict[str, int] = field(default_factory=dict)  # of a shipment: site -> received, damaged and lost there
-    posted: dict[Cell, int] | None = field(default=None, compare=False)  # what it came to, once that was asked
-
-    def in_force(self) -> Said | None:
-        """Return what the greatest (revision, id) that is not reversed says, None if there is none."""
-        if not self.said:
-            return None
-        if len(self.said) == 1:
-            return next(iter(self.said.values()))
-        return self.said[max(self.said, key=lambda id_: (self.said[id_][0], id_))]
-
-    def state(self) -> list[Any]:
-        """Return what is stored of the line."""
-        return [self.said, self.dispatched, self.dispatches, self.gone]
-
-    @classmethod
-    def read(cls, state: list[Any]) -> "Line":
-        """Return the line of which a state was stored."""
-        said, dispatched, dispatches, gone = state
-        return cls(
-            {id_: (*values, tuple(key), term) for id_, (*values, key, term) in said.items()},
-            dispatched,
-            {id_: (*values, tuple(key)) for id_, (*values, key) in dispatches.items()},
-            gone,
-        )
-
-
-Derive: TypeAlias = Callable[[Line], dict[Cell, int]]
-"""What a line comes to: the wafers that stand posted for it."""
-
-
-@dataclass(slots=True)
-class Stock:
-    """What was moved to and from the hand of one key, and what was counted there."""
-
-    moved: dict[int, int] = field(default_factory=dict)  # day -> net wafers
-    counts: dict[int, dict[str, int]] = field(default_factory=dict)  # day -> id of the count -> wafers
-    moved_on: list[int] = field(default_factory=list)  # the days of the movements, in order
-    counted_on: list[int] = field(default_factory=list)  # the days of the counts, in order
-
-    def move(self, day: int, wafers: int) -> None:
-        """Remember a movement."""
-        if day not in self.moved:
-            insort(self.moved_on, day)
-        self.moved[day] = self.moved.get(day, 0) + wafers
-
-    def count(self, day: int, name: str, counted: int) -> None:
-        """Remember a count."""
-        if day not in self.counts:
-            insort(self.counted_on, day)
-        self.counts.setdefault(day, {})[name] = counted
-
-    def uncount(self, day: int, name: str) -> None:
-        """Forget a count."""
-        del self.counts[day][name]
-        if not self.counts[day]:
-            del self.counts[day]
-            self.counted_on.remove(day)
-
-    def next_count(self, day: int) -> int | None:
-        """Return the first day from this one on that has a count, None if there is none."""
-        position = bisect_left(self.counted_on, day)
-        return self.counted_on[position] if position < len(self.counted_on) else None
-
-    def adjustment(self, day: int) -> int:
-        """Return what was counted on a day less what was counted before it and has moved since; 0 without a count."""
-        if day not in self.counts:
-            return 0
-        position = bisect_left(self.counted_on, day)
-        if position == 0:
-            return self._counted(day) - self._moved(None, day)
-        before = self.counted_on[position - 1]
-        return self._counted(day) - self._counted(before) - self._moved(before, day)
-
-    def _moved(self, after: int | None, through: int) -> int:
-        """Return what has moved after a day, or from the first on, through another: history before is not looked at."""
-        begin = 0 if after is None else bisect_right(self.moved_on, after)
-        return sum(self.moved[day] for day in self.moved_on[begin : bisect_right(self.moved_on, through)])
-
-    def _counted(self, day: int) -> int:
-        """Of several counts on one day the greatest id wins."""
-        return self.counts[day][max(self.counts[day])]
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the books remember. A miss is asked of the store, so that a restart needs no replay."""
-
-    load_lines: Callable[[Sequence[LineName]], dict[LineName, Line]] = lambda _: {}
-    load_stock: Callable[[Key], Stock] = lambda _: Stock()
-    load_event: Callable[[str, str], Row | None] = lambda _source, _id: None
-    reversed: set[tuple[str, str]] = field(default_factory=set)
-    lines: dict[LineName, Line] = field(default_factory=dict)
-    recalled: dict[LineName, Line] = field(default_factory=dict)  # for the batch at hand
-    stocks: dict[Key, Stock] = field(default_factory=dict)
-
-    def line(self, name: LineName) -> Line:
-        """Return a line, a new one if nobody has spoken of it yet."""
-        line = self.lines.get(name)
-        if line is None:
-            if name not in self.recalled:
-                self.recall((name,))
-            line = self.lines[name] = self.recalled.pop(name)
-        return line
-
-    def recall(self, names: Sequence[LineName]) -> None:
-        """Ask the store at once for all of some lines that are not remembered.
-
-        They are remembered when they are needed: one that nobody changes in the end would stand in no store.
-        """
-        missing = [name for name in dict.fromkeys(names) if name not in self.lines]
-        found = self.load_lines(missing) if missing else {}
-        self.recalled.update((name, found.get(name) or Line()) for name in missing)
-
-    def stock(self, key: Key) -> Stock:
-        """Return the stock of a key, an empty one if nothing was ever there."""
-        stock = self.stocks.get(key)
-        if stock is None:
-            stock = self.stocks[key] = self.load_stock(key)
-        return stock
-
 
 @dataclass(slots=True)
 class Decision:
-    """What a batch of events does: to be stored, and told, in one transaction."""
+    """The effects of a batch of events, stored in one transaction with the events."""
 
-    cells: dict[Cell, int] = field(default_factory=dict)  # wafers that the batch adds to each cell, all in all
-    lines: dict[LineName, Line] = field(default_factory=dict)  # changed, to be stored again
-    stock: dict[tuple[Key, int], int] = field(default_factory=dict)  # (key, day) -> net wafers, changed likewise
-    counts: dict[tuple[Key, int, str], int | None] = field(default_factory=dict)  # None: no longer counted
+    cells: dict[Cell, int] = field(default_factory=dict)  # net wafers that the batch adds to each cell
+    lines: dict[LineName, LineState] = field(default_factory=dict)  # changed
+    stock: dict[tuple[Key, int], int] = field(default_factory=dict)  # changed: (key, day) -> net wafers
+    counts: dict[tuple[Key, int, str], int | None] = field(default_factory=dict)  # changed; None: reversed
     reversals: list[tuple[str, str]] = field(default_factory=list)
-    watermark: int | None = None  # the last day that the source has said all of
+    watermark: int | None = None  # the last day that the source declares complete
 
     def postings(self) -> list[tuple[Cell, int]]:
-        """Return what is posted: each cell once, those left out to which nothing was added in the end."""
+        """Return the postings: each cell once, cells with a net of zero left out."""
         return [posting for posting in self.cells.items() if posting[1]]
 
 
 def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
-    """Return the postings of some new events of one source, and bring the memory up to date.
+    """Return the effects of new events of one source, and update the memory.
 
-    The sums of the postings do not depend on the order of the events, nor on how they are batched:
-    a movement adds itself, a line adds the difference between what it now says and what it said before.
+    The sums of the postings depend neither on the order of the events nor on their batches: a movement adds itself, a
+    line adds the difference between its new postings and its old ones.
     """
     decision = Decision()
-    books = _Books(memory, decision)
-    memory.recalled.clear()
-    memory.recall([name for row in rows if row.name in _LINED for name in lines_of(row)])
+    books = _Postings(memory, decision)
+    memory.preloaded.clear()
+    memory.preload([name for row in rows if row.name in _LINED for name in lines_of(row)])
     placed: dict[str, int] = {}  # id -> index, made for the first reversal
     for index, row in enumerate(rows):
-        if row.name in _LOTS and not memory.reversed:  # most of them: these need no line and touch no stock
+        if row.name in _LOTS and not memory.reversed:  # most events: they need no line and touch no stock
             books.move_lot(row, +1)
         elif row.name == "source.advanced":
             through = cast(int, row.day)
@@ -199,8 +64,8 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
     return decision
 
 
-class _Books:
-    """The entries that one event makes; sign +1 as it is said, −1 as it is reversed."""
+class _Postings:
+    """The postings of events, added to a decision: sign +1 for an event, −1 for its reversal."""
 
     def __init__(self, memory: Memory, decision: Decision) -> None:
         self.memory = memory
@@ -240,8 +105,8 @@ class _Books:
 
     # -- lines: plans, commits, shipments
 
-    def _alter(self, name: LineName, derive: Derive, change: Callable[[Line], None]) -> None:
-        """Change a line, and post what it now comes to less what it came to before."""
+    def _alter(self, name: LineName, derive: Derive, change: Callable[[LineState], None]) -> None:
+        """Change a line, and post the difference between its new postings and its old ones."""
         line = self.memory.line(name)
         before = derive(line) if line.posted is None else line.posted
         change(line)
@@ -254,22 +119,28 @@ class _Books:
         self.decision.lines[name] = line
 
     def _revise(self, row: Row, sign: int) -> None:
-        def change(line: Line) -> None:
+        def change(line: LineState) -> None:
             if sign > 0:
-                line.said[row.id] = (cast(int, row.revision), cast(int, row.day), _wafers(row), _key(row), _term(row))
+                line.statements[row.id] = (
+                    cast(int, row.revision),
+                    cast(int, row.day),
+                    _wafers(row),
+                    _key(row),
+                    _term(row),
+                )
             else:
-                del line.said[row.id]
+                del line.statements[row.id]
 
         self._alter(line_of(row), _DERIVED[row.name], change)
 
     def _dispatch(self, row: Row, sign: int) -> None:
-        def send(line: Line) -> None:
+        def send(line: LineState) -> None:
             if sign > 0:
                 line.dispatches[row.id] = (_wafers(row), row.time // DAY_US, cast(int, row.day), _key(row))
             else:
                 del line.dispatches[row.id]
 
-        def release(line: Line) -> None:
+        def release(line: LineState) -> None:
             line.dispatched += sign * _wafers(row)
 
         shipment, *commits = lines_of(row)
@@ -278,13 +149,13 @@ class _Books:
             self._alter(commit, _derive_commit, release)
 
     def _end(self, row: Row, sign: int) -> None:
-        """Wafers of a shipment have come to their end: received, damaged or lost."""
+        """Post wafers of a shipment as received, damaged or lost."""
         others = row.others
         damaged = others.get("wafers_damaged", 0)
 
-        def end(line: Line) -> None:
+        def end(line: LineState) -> None:
             site = str(row.site)
-            line.gone[site] = line.gone.get(site, 0) + sign * (_wafers(row) + damaged)
+            line.ended[site] = line.ended.get(site, 0) + sign * (_wafers(row) + damaged)
 
         self._move(Measure.DAMAGED, row, sign * damaged, _key(row))
         self._alter(line_of(row), _derive_shipment, end)
@@ -296,7 +167,7 @@ class _Books:
         self._move(Measure.TRANSFERRED_IN, row, sign * _wafers(row), (product, row.others["to_site"], supplier))
 
     def _stock(self, key: Key, day: int, wafers: int) -> None:
-        """Remember an on hand movement; the next count had it in what it counted."""
+        """Move stock on hand; the next count includes the movement already, so its adjustment is reduced."""
         if not wafers:
             return
         stock = self.memory.stock(key)
@@ -307,7 +178,7 @@ class _Books:
             self._post(Measure.ADJUSTED, counted, key, -wafers)
 
     def _count(self, row: Row, sign: int) -> None:
-        """A count fixes what is on hand at the end of its day; what the movements do not explain is an adjustment."""
+        """Fix the stock on hand at the end of a day; the wafers that no movement explains are an adjustment."""
         key, day = _key(row), row.time // DAY_US
         name = f"{row.id}/{row.source}"  # ids are of one length: this sorts by id, then by source
         stock = self.memory.stock(key)
@@ -320,11 +191,11 @@ class _Books:
         change = stock.adjustment(day) - before
         self._post(Measure.ADJUSTED, day, key, change)
         later = stock.next_count(day + 1)
-        if later is not None:  # it had all before it in what it counted, the adjustment too
+        if later is not None:  # the later count includes this adjustment
             self._post(Measure.ADJUSTED, later, key, -change)
 
 
-# The columns of a row may be empty, but not those that its type needs: `read_entry` sees to it.
+# The columns that an event's type needs are never empty: `read_entry` has checked them.
 
 
 def _key(row: Row) -> Key:
@@ -336,22 +207,22 @@ def _wafers(row: Row) -> int:
 
 
 def _term(row: Row) -> str | int | None:
-    """Return what a plan is posted by beside its day, wafers and key."""
+    """Return the term by which a plan is posted beside its day, wafers and key."""
     if row.name == "supply.committed":
         return cast(str, row.others["firmness"])
     field_ = _DAY_TERMS.get(row.name)
     return None if field_ is None else _parse_day(row.others[field_])
 
 
-# ---------------------------------------------------------------- what a line comes to
+# ---------------------------------------------------------------- the postings of a line
 
 
 def _derive_plan(measure: Measure) -> Derive:
-    def derive(line: Line) -> dict[Cell, int]:
-        said = line.in_force()
-        if said is None:
+    def derive(line: LineState) -> dict[Cell, int]:
+        terms = line.in_force()
+        if terms is None:
             return {}
-        _, day, wafers, key, start_by = said
+        _, day, wafers, key, start_by = terms
         cells: dict[Cell, int] = {(measure, day, key): wafers}
         if start_by is not None:
             cells[Measure.REQUIRED_START, cast(int, start_by), key] = wafers
@@ -360,32 +231,32 @@ def _derive_plan(measure: Measure) -> Derive:
     return derive
 
 
-def _derive_commit(line: Line) -> dict[Cell, int]:
-    """A commit at its grade, and what of it is still open: a dispatched wafer is in transit, never counted twice."""
-    said = line.in_force()
-    if said is None:
+def _derive_commit(line: LineState) -> dict[Cell, int]:
+    """Return a commit at its grade, and its open part: a dispatched wafer is in transit, and never counted twice."""
+    terms = line.in_force()
+    if terms is None:
         return {}
-    _, day, wafers, key, firmness = said
+    _, day, wafers, key, firmness = terms
     committed, open_ = _GRADES[cast(str, firmness)]
     return {(committed, day, key): wafers, (open_, day, key): max(0, wafers - line.dispatched)}
 
 
-def _derive_shipment(line: Line) -> dict[Cell, int]:
-    """What of a shipment has not arrived, by its eta and site; and what went elsewhere than it was sent to.
+def _derive_shipment(line: LineState) -> dict[Cell, int]:
+    """Return the wafers of a shipment in transit, by eta and site, and its diversions.
 
-    A shipment is under way to one site: what was sent to another, or has come to its end there, was diverted, so that
-    all that is in transit is in transit to the site of the plan.
+    A shipment has one destination. Wafers dispatched to another site, or received there, are diversions, so that all
+    its wafers in transit are in transit to the site of its plan.
     """
     if not line.dispatches:
         return {}
     _, sent_on, eta, (product, site, supplier) = min(line.dispatches.values(), key=itemgetter(1, 2, 3))
-    said = line.in_force()
-    if said is not None:
-        _, eta, _, (_, site, _), _ = said
-    under_way = {site: 0}  # site -> sent there, less what has come to its end there
+    terms = line.in_force()
+    if terms is not None:
+        _, eta, _, (_, site, _), _ = terms
+    under_way = {site: 0}  # site -> dispatched there less ended there
     for wafers, _, _, (_, sent_to, _) in line.dispatches.values():
         under_way[sent_to] = under_way.get(sent_to, 0) + wafers
-    for ended_at, wafers in line.gone.items():
+    for ended_at, wafers in line.ended.items():
         under_way[ended_at] = under_way.get(ended_at, 0) - wafers
     remaining = sum(under_way.values())
     cells: dict[Cell, int] = {(Measure.TRANSIT_DUE, eta, (product, site, supplier)): max(0, remaining)}
@@ -396,12 +267,12 @@ def _derive_shipment(line: Line) -> dict[Cell, int]:
     return cells
 
 
-def _derive_agreement(line: Line) -> dict[Cell, int]:
-    """A headline rate on the first day of each month that it spans: shown, never counted as supply."""
-    said = line.in_force()
-    if said is None:
+def _derive_agreement(line: LineState) -> dict[Cell, int]:
+    """Return an agreed monthly rate on the first day of each month that it spans: shown, never counted as supply."""
+    terms = line.in_force()
+    if terms is None:
         return {}
-    _, day, wafers, key, ends_on = said
+    _, day, wafers, key, ends_on = terms
     cells: dict[Cell, int] = {}
     while day <= cast(int, ends_on):
         first = _first_of_month(day)
@@ -450,13 +321,13 @@ _DERIVED: dict[str, Derive] = {
     "demand.required": _derive_plan(Measure.REQUIRED),
     "shipment.revised": _derive_shipment,
 }
-_HANDLERS: dict[str, Callable[[_Books, Row, int], None]] = {
-    **dict.fromkeys(_DERIVED, _Books._revise),
-    "shipment.dispatched": _Books._dispatch,
-    "shipment.received": _Books._end,
-    "shipment.lost": _Books._end,
-    "stock.transferred": _Books._transfer,
-    "stock.counted": _Books._count,
+_HANDLERS: dict[str, Callable[[_Postings, Row, int], None]] = {
+    **dict.fromkeys(_DERIVED, _Postings._revise),
+    "shipment.dispatched": _Postings._dispatch,
+    "shipment.received": _Postings._end,
+    "shipment.lost": _Postings._end,
+    "stock.transferred": _Postings._transfer,
+    "stock.counted": _Postings._count,
 }
 _DAY_TERMS = {"demand.required": "start_by", "supply.agreed": "ends_on"}
 _LINED = {*_DERIVED, "shipment.dispatched", "shipment.received", "shipment.lost"}

@@ -1,4 +1,4 @@
-"""What the ledger answers, described: the page of the API and the tests read it, an answer is never made of it."""
+"""Response models of the ledger's HTTP API: for its description and its tests. No answer is built from them."""
 
 from datetime import date, datetime
 from typing import Any, Literal
@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from shared.http.answering import Described, unasked
 
 
-class Event(BaseModel):
-    """An event as it was said: a CloudEvent (docs/events.md)."""
+class CloudEvent(BaseModel, title="Event"):
+    """An event as its source published it: a CloudEvent (docs/events.md)."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -21,18 +21,18 @@ class Event(BaseModel):
     data: dict[str, Any]
 
 
-class Events(RootModel[list[Event]]):
+class Events(RootModel[list[CloudEvent]]):
     """Events, in the order of the log."""
 
 
 class Verdict(Described):
-    """What became of an event: `recorded` has it and its place, `refused` says why."""
+    """The verdict on an event: `recorded` with the event and its place, or `refused` with the reason."""
 
     status: Literal["recorded", "refused"]
     batch: int
     seq: int = unasked()
     """Its place in the log."""
-    event: Event = unasked()
+    event: CloudEvent = unasked()
     code: str = unasked()
     path: str = unasked()
     """The field that is wrong."""
@@ -40,7 +40,7 @@ class Verdict(Described):
 
 
 class SealedBatch(Described):
-    """A batch as it is sealed."""
+    """A batch as its hash seals it."""
 
     epoch: int
     batch: int
@@ -50,45 +50,45 @@ class SealedBatch(Described):
     """A header, then a line for each event and refusal."""
 
 
-class Known(Described):
-    """What was known after a batch, or at the end of a day."""
+class AsOfPosition(Described, title="Known"):
+    """The position of the log after a batch, or at the end of a day."""
 
     epoch: int
-    """Which store it is."""
+    """The epoch of the store."""
     position: int
-    """The last batch that was known."""
+    """The last batch recorded by then."""
     head: str
     """The chain head of that batch."""
     day: date | None
-    """The day, where not all batches up to the position were known then: a simulation's days overlap in the log."""
+    """The day, where some batches up to the position were recorded later: a simulation's days overlap in the log."""
 
 
-class Spoken(Described):
-    """How far a source has come."""
+class SourceProgress(Described, title="Spoken"):
+    """The progress of a source."""
 
     through: int
-    """Every sequence up to this one is judged."""
+    """Every sequence up to this one is recorded or refused."""
     ahead: list[tuple[int, int]]
-    """Runs of sequences that came before one that is missing."""
+    """Runs of sequences beyond the first missing one."""
     advanced: int | None
-    """The last day that it has completed, since 1970."""
+    """The last day that the source declares complete, days since 1970."""
     gaps: list[tuple[int, int]]
-    """Runs of sequences that are missing."""
+    """Runs of missing sequences."""
 
 
 class Head(Described):
-    """How far the ledger and each source have come."""
+    """The progress of the ledger and of each source."""
 
     epoch: int
     position: int
     events: int
     head: str
     """The chain head (docs/proof.md)."""
-    sources: dict[str, Spoken]
+    sources: dict[str, SourceProgress]
 
 
-class Refused(Described):
-    """An event that was refused, and why."""
+class RefusalRow(Described, title="Refused"):
+    """A refused event, and the reason."""
 
     batch: int
     source: str
@@ -99,9 +99,9 @@ class Refused(Described):
     message: str
 
 
-class Refusals(RootModel[list[Refused]]):
+class Refusals(RootModel[list[RefusalRow]]):
     """The latest refusals, the last one last."""
 
 
 class Counts(RootModel[dict[str, int]]):
-    """How many events were recorded, by type."""
+    """The number of recorded events by type."""

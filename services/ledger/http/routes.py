@@ -1,4 +1,4 @@
-"""The ledger's HTTP routes: what became of an event, the postings after a position, the head of the chain."""
+"""The ledger's HTTP routes: verdicts, batches, postings after a position, the chain head, refusals."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,9 +10,10 @@ from typing import Annotated, Any, NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from services.ledger.http import models as answers
-from services.ledger.store.as_of import Known, NeverKnown, known_as_of, told_then
-from services.ledger.store.store import Store, StoredRefusal
+from services.ledger.http import models
+from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
+from services.ledger.store.batches import StoredRefusal
+from services.ledger.store.reader import StoreReader
 from shared.http.access import AUDIT, ScopedRoute
 from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
 from shared.http.problem import NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
@@ -21,66 +22,66 @@ from shared.wire.rows import Row
 
 _PAGE_MAX = 200
 _POSITION_MAX = 10**18 - 1
-_LINES_AT_ONCE = 16
+_CHUNK_LINES = 16
 _UUID = Text("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case")
 
-Format = Annotated[str | None, Choice(CSV_FORMATS), "`csv`: the rows, as `Accept: text/csv` asks for them, too."]
+Format = Annotated[str | None, Choice(CSV_FORMATS), "`csv`: the rows as CSV, as with `Accept: text/csv`."]
 
 
-class Books(NamedTuple):
-    """A store, and the way to open it again, to be read beside whoever records."""
+class LedgerLog(NamedTuple):
+    """The ledger's store, and a function that opens it once more, to be read in a thread while the ledger records."""
 
-    store: Store
-    open_again: Callable[[], Store]
+    store: StoreReader
+    open_reader: Callable[[], StoreReader]
 
 
-def routes(store: Store, open_again: Callable[[], Store]) -> list[ScopedRoute]:
-    """Return the routes over a store. An answer is made between two batches, so that what is read is whole."""
-    books = Books(store, open_again)
+def routes(store: StoreReader, open_reader: Callable[[], StoreReader]) -> list[ScopedRoute]:
+    """Return the routes over a store. Each reads between two batches, and so sees whole batches only."""
+    log = LedgerLog(store, open_reader)
 
-    async def find(_: Query) -> Books:
-        return books
+    async def find(_: Query) -> LedgerLog:
+        return log
 
-    def stand(_: Books) -> tuple[int, int]:
+    def version_of(_: LedgerLog) -> tuple[int, int]:
         return store.epoch, store.head.batch
 
-    return [serve(view, find, stand, scope=AUDIT) for view in views()]
+    return [serve(view, find, version_of, scope=AUDIT) for view in views()]
 
 
-def views() -> list[View[Books]]:
-    """Return what there is to be asked."""
+def views() -> list[View[LedgerLog]]:
+    """Return the views of the API, each with its path, parameters and response model."""
     return [
-        View("/events/{source}/{id}", _event, AskEvent, answers.Verdict, (UNKNOWN_EVENT,)),
-        View("/batches/{batch}", _batch, AskBatch, answers.SealedBatch, (UNKNOWN_BATCH,)),
-        View("/related/{id}", _related, AskRelated, answers.Events),
-        View("/postings", _postings, AskPostings, None, (NEVER_KNOWN,), NDJSON),
-        View("/known", _known, AskKnown, answers.Known, (NEVER_KNOWN,)),
-        View("/head", _head, Query, answers.Head),
-        View("/refusals", _refusals, AskRefusals, answers.Refusals),
-        View("/counts", _counts, Query, answers.Counts),
+        View("/events/{source}/{id}", _event, EventQuery, models.Verdict, (UNKNOWN_EVENT,)),
+        View("/batches/{batch}", _batch, BatchQuery, models.SealedBatch, (UNKNOWN_BATCH,)),
+        View("/related/{id}", _related, RelatedQuery, models.Events),
+        View("/postings", _postings, PostingsQuery, None, (NEVER_KNOWN,), NDJSON),
+        View("/known", _known, KnownQuery, models.AsOfPosition, (NEVER_KNOWN,)),
+        View("/head", _head, Query, models.Head),
+        View("/refusals", _refusals, RefusalsQuery, models.Refusals),
+        View("/counts", _counts, Query, models.Counts),
     ]
 
 
-# ---------------------------------------------------------------- what is asked
+# ---------------------------------------------------------------- parameters
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskEvent(Query):
+class EventQuery(Query):
     """The parameters of `/events/{source}/{id}`."""
 
-    source: Annotated[str, Text(), "Who said it."]
+    source: Annotated[str, Text(), "The source of the event."]
     id: Annotated[str, _UUID, "Its id."]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskBatch(Query):
+class BatchQuery(Query):
     """The parameters of `/batches/{batch}`."""
 
     batch: Annotated[int, Whole(0, _POSITION_MAX), "Its number, from 1."]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskRelated(Query):
+class RelatedQuery(Query):
     """The parameters of `/related/{id}`."""
 
     id: Annotated[str, _UUID, "The id of an event."]
@@ -88,7 +89,7 @@ class AskRelated(Query):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskPostings(Query):
+class PostingsQuery(Query):
     """The parameters of `/postings`."""
 
     after: Annotated[int, Whole(0, _POSITION_MAX), "Batches behind this one."] = 0
@@ -96,42 +97,42 @@ class AskPostings(Query):
     as_of: Annotated[
         str | None,
         Moment(),
-        "All batches that were known after this one, or at the end of this UTC day, in place of a page.",
+        "All batches as of this one, or as of the end of this UTC day, in place of a page.",
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskKnown(Query):
+class KnownQuery(Query):
     """The parameters of `/known`."""
 
     as_of: Annotated[str, Moment(), "After this batch, or at the end of this UTC day."]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskRefusals(Query):
+class RefusalsQuery(Query):
     """The parameters of `/refusals`."""
 
     format: Format = None
 
 
-# ---------------------------------------------------------------- what is answered
+# ---------------------------------------------------------------- views
 
 
-async def _event(books: Books, query: AskEvent) -> dict[str, Any]:
-    """What became of an event.
+async def _event(log: LedgerLog, query: EventQuery) -> dict[str, Any]:
+    """The verdict on an event.
 
-    It was recorded, in a batch, and is told as it was said; or it was refused, and it is told why.
+    A recorded event is returned with its batch, as its source published it; a refused one with the reason.
     """
-    verdict = books.store.verdict(query.source, query.id)
+    verdict = log.store.verdict(query.source, query.id)
     if verdict["status"] == "unknown":
         detail = f"the ledger knows no {query.source[:80]}/{query.id}: {UNKNOWN_EVENT.remedy}"
         raise Problem(UNKNOWN_EVENT, detail, parameter="id")
     return verdict
 
 
-async def _batch(books: Books, query: AskBatch) -> dict[str, Any]:
+async def _batch(log: LedgerLog, query: BatchQuery) -> dict[str, Any]:
     """The document of a batch, as text, and the head that is its SHA-256 (docs/proof.md)."""
-    store, number = books.store, query.batch
+    store, number = log.store, query.batch
     if not 1 <= number <= store.head.batch:
         raise Problem(UNKNOWN_BATCH, f"batch is 1 to {store.head.batch}, not {number}", parameter="batch")
     [sealed] = store.sealed_batches(number - 1, 1)
@@ -139,37 +140,37 @@ async def _batch(books: Books, query: AskBatch) -> dict[str, Any]:
     return {"epoch": store.epoch, "batch": number, "head": head, "document": text}
 
 
-async def _related(books: Books, query: AskRelated) -> list[dict[str, Any]]:
-    """The events that have an id, follow from it, or name it as what they belong to; the first 200."""
+async def _related(log: LedgerLog, query: RelatedQuery) -> list[dict[str, Any]]:
+    """The events that have an id, or name it as their cause or correlation; the first 200."""
     rows: list[Row] = []
-    for page in books.store.related(query.id):
+    for page in log.store.related(query.id):
         rows += page
         if len(rows) >= _PAGE_MAX:
             break
-        await asyncio.sleep(0)  # whoever records, or asks, has a turn
+        await asyncio.sleep(0)  # recording and other requests have their turn
     return [row.content() for row in rows[:_PAGE_MAX]]
 
 
-async def _postings(books: Books, query: AskPostings) -> Response:
-    """The postings behind a position, a batch a line, each as it is told on the stream (docs/events.md)."""
+async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:
+    """The postings after a position, a batch a line, as the ledger publishes them on the stream (docs/events.md)."""
     if query.as_of is not None:
-        known = _find_known(books.store, query.as_of)
-        return StreamingResponse(_in_turn(_lines_then(books, known)), media_type=NDJSON)
-    batches = books.store.told_batches(query.after, query.limit)
+        as_of = _find_as_of(log.store, query.as_of)
+        return StreamingResponse(_in_threads(_encode_as_of(log, as_of)), media_type=NDJSON)
+    batches = log.store.published_batches(query.after, query.limit)
     return Response(b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type=NDJSON)
 
 
-async def _known(books: Books, query: AskKnown) -> dict[str, Any]:
-    """The last batch that was known at a position or on a day."""
-    store, known = books.store, _find_known(books.store, query.as_of)
-    day = None if known.time is None else query.as_of
-    head = store.hash_of(known.position).hex()
-    return {"epoch": store.epoch, "position": known.position, "head": head, "day": day}
+async def _known(log: LedgerLog, query: KnownQuery) -> dict[str, Any]:
+    """The position of the log after a batch, or at the end of a day."""
+    store, as_of = log.store, _find_as_of(log.store, query.as_of)
+    day = None if as_of.time is None else query.as_of
+    head = store.hash_of(as_of.position).hex()
+    return {"epoch": store.epoch, "position": as_of.position, "head": head, "day": day}
 
 
-async def _head(books: Books, _: Query) -> dict[str, Any]:
-    """How far the ledger has come, and each source."""
-    store = books.store
+async def _head(log: LedgerLog, _: Query) -> dict[str, Any]:
+    """The progress of the ledger and of each source."""
+    store = log.store
     sources = {
         name: {
             "through": progress.through,
@@ -188,39 +189,39 @@ async def _head(books: Books, _: Query) -> dict[str, Any]:
     }
 
 
-async def _refusals(books: Books, _: AskRefusals) -> list[dict[str, Any]]:
-    """The latest events that were refused, and why: the last 200."""
-    return [_said_of(refused) for refused in books.store.refusals(latest=_PAGE_MAX, bodies=False)]
+async def _refusals(log: LedgerLog, _: RefusalsQuery) -> list[dict[str, Any]]:
+    """The latest refused events, each with the reason: the last 200."""
+    return [_refusal_row(refused) for refused in log.store.refusals(latest=_PAGE_MAX, bodies=False)]
 
 
-async def _counts(books: Books, _: Query) -> dict[str, int]:
-    """How many events were recorded of each type."""
-    return books.store.tallies
+async def _counts(log: LedgerLog, _: Query) -> dict[str, int]:
+    """The number of recorded events by type."""
+    return log.store.tallies
 
 
-def _find_known(store: Store, as_of: str) -> Known:
+def _find_as_of(store: StoreReader, text: str) -> AsOf:
     try:
-        return known_as_of(store, as_of)
-    except NeverKnown as why:
+        return find_as_of(store, text)
+    except UnknownAsOf as why:
         raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
 
 
-def _lines_then(books: Books, known: Known) -> Iterator[bytes]:
-    """Yield the batches that were known then, some lines at once."""
-    with closing(books.open_again()) as store:
-        batches = told_then(store, known)
-        while lines := [batch.encode() + b"\n" for batch in islice(batches, _LINES_AT_ONCE)]:
+def _encode_as_of(log: LedgerLog, as_of: AsOf) -> Iterator[bytes]:
+    """Yield the batches as of then, a chunk of lines at a time."""
+    with closing(log.open_reader()) as store:
+        batches = batches_as_of(store, as_of)
+        while lines := [batch.encode() + b"\n" for batch in islice(batches, _CHUNK_LINES)]:
             yield b"".join(lines)
 
 
-async def _in_turn(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield pieces that are made in a thread, each while the loop answers others."""
-    while piece := await run_in_threadpool(next, pieces, b""):
-        yield piece
+async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield chunks that a thread makes, each while the event loop serves other requests."""
+    while chunk := await run_in_threadpool(next, chunks, b""):
+        yield chunk
 
 
-def _said_of(refused: StoredRefusal) -> dict[str, Any]:
-    """Return a refusal without its body, which may be long and is no JSON."""
+def _refusal_row(refused: StoredRefusal) -> dict[str, Any]:
+    """Return a refusal without its body, which may be long and need not be JSON."""
     fields = asdict(refused)
     del fields["body"]
     return {"batch": fields.pop("batch"), "source": fields.pop("source"), **fields}

@@ -1,4 +1,4 @@
-"""What was known at a position or at the end of a day: which batches, and how they would have been told by then."""
+"""As-of queries: the batches recorded by a position or by the end of a day, as the ledger would have published them."""
 
 import re
 from bisect import bisect_right
@@ -6,71 +6,75 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from services.ledger.books.posting import Memory, post_events
-from services.ledger.store.store import Store, told_of
+from services.ledger.books.memory import Memory
+from services.ledger.books.posting import post_events
+from services.ledger.store.reader import StoreReader, select_published
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch
 from shared.wire.rows import Row
 
-_TOLD_AT_ONCE = 50
+_PAGE_BATCHES = 50
 
 _is_position = re.compile(r"[0-9]{1,18}").fullmatch
 _is_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 
 
-class NeverKnown(ValueError):
-    """There is no such position, or nothing was known on such a day; the message says what there is."""
+class UnknownAsOf(ValueError):
+    """There is no such position, or nothing was recorded by such a day; the message names the first or last one."""
 
 
-class Known(NamedTuple):
-    """The batches up to a position, all of them; or, with a time, those recorded by then."""
+class AsOf(NamedTuple):
+    """The batches up to a position: all of them or, with a time, those recorded by then."""
 
     position: int  # the last of them
     time: int | None = None  # microseconds since 1970
 
 
-def known_as_of(store: Store, text: str) -> Known:
-    """Return what was known after a batch (1234), or at the end of a day (2026-12-31), UTC; raise `NeverKnown`."""
+def find_as_of(store: StoreReader, text: str) -> AsOf:
+    """Return the batches as of a position (1234), or the end of a day (2026-12-31), UTC; raise `UnknownAsOf`."""
     if _is_position(text):
         if int(text) > store.head.batch:
             advice = " (a day is written 2026-12-31)" if len(text) == len("20261231") else ""
-            raise NeverKnown(f"there is no batch {text} yet: the last one is {store.head.batch}{advice}")
-        return Known(int(text))
+            raise UnknownAsOf(f"there is no batch {text} yet: the last one is {store.head.batch}{advice}")
+        return AsOf(int(text))
     try:
         day = date.fromisoformat(text) if _is_day(text) else None
     except ValueError:
         day = None
     if day is None or not DAY_MIN <= day <= DAY_MAX:
-        raise NeverKnown(f"{text[:80]!r} is neither a position (1234) nor a day (2026-12-31)")
+        raise UnknownAsOf(f"{text[:80]!r} is neither a position (1234) nor a day (2026-12-31)")
     time = (day_number(day) + 1) * DAY_US - 1
-    position = store.last_recorded_by(time)
+    query = store.database.query
+    [(position,)] = query("SELECT coalesce(max(batch), 0) FROM batches WHERE recorded <= ?", (time,))
     if position == 0:
-        first = store.first_recorded()
+        [(first,)] = query("SELECT min(recorded) FROM batches")
         begun = "nothing is recorded yet" if first is None else f"the first day is {date_of(first // DAY_US)}"
-        raise NeverKnown(f"nothing had been recorded by the end of {text}: {begun}")
-    return Known(position, None if store.position_at(time) == position else time)
+        raise UnknownAsOf(f"nothing had been recorded by the end of {text}: {begun}")
+    [(later,)] = query("SELECT min(batch) FROM batches WHERE recorded > ?", (time,))
+    before_later = store.head.batch if later is None else later - 1
+    return AsOf(position, None if before_later == position else time)
 
 
-def told_then(store: Store, known: Known) -> Iterator[PostingBatch]:
-    """Yield the batches that were known, each as it was told, or would have been.
+def batches_as_of(store: StoreReader, as_of: AsOf) -> Iterator[PostingBatch]:
+    """Yield the batches as of then, each as the ledger published it, or would have.
 
-    Where a simulation or a tape says when, the time need not grow from batch to batch: then the events that were
-    recorded by that time are posted again, and the others have no part in it, whoever came first.
+    In a simulation or a replayed tape the recorded time may decrease from batch to batch. Then the events recorded by
+    the time are posted again without all others, in the order of the log.
     """
-    if known.time is not None:
-        yield from _posted_again(store, known.time)
+    if as_of.time is not None:
+        yield from _post_again(store, as_of.time)
         return
     after = 0
-    while after < known.position:
-        told = store.told_batches(after, min(_TOLD_AT_ONCE, known.position - after))
-        for batch in told:
+    while after < as_of.position:
+        page = store.published_batches(after, min(_PAGE_BATCHES, as_of.position - after))
+        for batch in page:
             yield batch.postings
-        after = told[-1].postings.batch
+        after = page[-1].postings.batch
 
 
-def _posted_again(store: Store, time: int) -> Iterator[PostingBatch]:
-    firsts, ends = list[int](), list[int]()  # the places in the log of each batch that was known
+def _post_again(store: StoreReader, time: int) -> Iterator[PostingBatch]:
+    firsts, ends = list[int](), list[int]()  # the places in the log of each batch recorded by the time
 
     def load_event(source: str, id_: str) -> Row | None:
         found = store.find_event(source, id_)
@@ -96,6 +100,6 @@ def _posted_again(store: Store, time: int) -> Iterator[PostingBatch]:
             head=batch.hash.hex(),
             watermarks={} if batch.watermark is None else {header.source: batch.watermark},
             sources=[header.source] if header.events else [],
-            said=told_of(sealed.bodies),
+            said=select_published(sealed.bodies),
         )
         previous = header.batch

@@ -1,4 +1,4 @@
-"""What the store asks of a database: a few verbs, the same for SQLite and PostgreSQL."""
+"""The interface of a database: the few verbs that SQLite and PostgreSQL share."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ Cells = Sequence[Any]
 
 
 class Database(Protocol):
-    """One connection. SQL is what both understand, with ? for a value."""
+    """One connection, for reading. SQL is limited to the dialect that both databases share; ? stands for a value."""
 
     @property
     def dialect(self) -> str:
@@ -16,13 +16,33 @@ class Database(Protocol):
         ...
 
     @property
-    def clash(self) -> type[Exception]:
-        """What is raised where a unique index refuses a row."""
+    def failure(self) -> type[Exception]:
+        """The base class of the errors raised where a read or a write fails."""
         ...
 
+    def query(self, sql: str, values: Cells = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        ...
+
+    def find(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> list[Any]:
+        """Return the rows (keys, then columns) that have one of the given keys, in any order, in one round trip."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Run all queries of the block against one state of the database."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+        ...
+
+
+class WritableDatabase(Database, Protocol):
+    """One connection, for reading and writing."""
+
     @property
-    def failure(self) -> type[Exception]:
-        """What is raised, or a class below it, where nothing could be read or written."""
+    def clash(self) -> type[Exception]:
+        """The error raised where a unique index rejects a row."""
         ...
 
     @property
@@ -30,28 +50,16 @@ class Database(Protocol):
         """The driver's connection, for the migrations."""
         ...
 
-    def query(self, sql: str, values: Cells = ()) -> list[tuple[Any, ...]]:
-        """Return all rows that a query finds."""
-        ...
-
     def execute(self, sql: str, values: Cells = ()) -> int:
-        """Carry out a statement; return how many rows it changed."""
+        """Execute a statement; return the number of rows changed."""
         ...
 
     def append(self, table: str, columns: Sequence[str], rows: Sequence[Cells]) -> None:
-        """Add rows to a table; raise `clash` if one is there already."""
+        """Insert rows; raise `clash` if one exists already."""
         ...
 
     def upsert(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> None:
-        """Add rows (keys, then columns), or replace those that have the same keys; no keys stand twice in `rows`."""
-        ...
-
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Have all that is queried inside be of one moment."""
-        ...
-
-    def find(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> list[Any]:
-        """Return the rows (keys, then columns) of those keys that are in a table, in any order, in one round trip."""
+        """Insert rows (keys, then columns), or replace those with the same keys; no two of `rows` share their keys."""
         ...
 
     def begin(self) -> None:
@@ -59,13 +67,9 @@ class Database(Protocol):
         ...
 
     def commit(self) -> None:
-        """Make what was written since `begin` durable."""
+        """Commit the transaction; on return it is durable."""
         ...
 
     def rollback(self) -> None:
-        """Undo what was written since `begin`, if anything was begun."""
-        ...
-
-    def close(self) -> None:
-        """Close the connection; what is not committed is undone."""
+        """Roll back the open transaction, if there is one."""
         ...

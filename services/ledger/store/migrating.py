@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from services.ledger.store.database import Database
+from services.ledger.store.database import Database, WritableDatabase
 
 NEWEST = "0001"  # the last of migrations/versions; here too, as alembic takes a third of a second to load
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -14,7 +14,7 @@ class StrangeStore(Exception):
     """This code cannot work on the store: it is of a later version, or of one from before there were versions."""
 
 
-def migrate(database: Database, *, epoch: int = 0) -> None:
+def migrate(database: WritableDatabase, *, epoch: int = 0) -> None:
     """Bring a store up to this code's version, in one transaction; make it, with its epoch, where there is none."""
     if _version(database) != NEWEST:
         _upgrade(database, epoch)
@@ -56,7 +56,7 @@ def _tables(database: Database) -> list[str]:
     return [name for (name,) in found]
 
 
-def _upgrade(database: Database, epoch: int) -> None:
+def _upgrade(database: WritableDatabase, epoch: int) -> None:
     # loaded only here: a store is up to date nearly always
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415

@@ -1,13 +1,17 @@
-"""How entries become a batch: read strictly, told apart from what was said before, posted, written whole."""
+"""Recording: entries of a party's stream become one batch of events, refusals and postings, in one transaction."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
 
 import orjson
 
 from services.ledger.books.posting import Decision, post_events
-from services.ledger.store.store import Batch, Fenced, Head, Progress, Store
+from services.ledger.books.progress import Progress
+from services.ledger.store.batches import ChainHead, NewBatch
+from services.ledger.store.writer import Fenced, StoreWriter
 from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.days import DAY_US, iso_time
 from shared.wire.entry_reader import read_entry
@@ -16,70 +20,100 @@ from shared.wire.refusal import RefusedEvent
 from shared.wire.rows import LAYOUTS, Row, canonical_bodies
 from shared.wire.streams import Role
 
+TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
 _KEPT_BYTES = 1 << 16  # of an entry too long to be read
+_recorded_time = re.compile(rb'"recorded":([0-9]{1,18})|"recordedtime":"([0-9-]{10})').search  # exact enough to cut by
 
 
 class Outcome(NamedTuple):
-    """What became of some entries."""
+    """The result of recording some entries."""
 
-    head: Head
+    head: ChainHead
     events: int
     postings: int
     duplicates: int
     refused: list[RefusedEvent]
 
 
+def split_entries(entries: Sequence[tuple[str, bytes]], *, by_day: bool = False) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield the entries of each transaction: a backlog in one would keep other sources waiting, and fill the memory.
+
+    With `by_day`, where senders state the recorded time, a transaction holds entries of one day: a query as of a day
+    includes or excludes whole batches.
+    """
+    portion: list[tuple[str, bytes]] = []
+    size, day = 0, b""
+    for entry in entries:
+        before, day = day, _day_recorded(entry[1]) if by_day else b""
+        if portion and (day != before or size + len(entry[1]) > TRANSACTION_BYTES_MAX):
+            yield portion
+            portion, size = [], 0
+        portion.append(entry)
+        size += len(entry[1])
+    yield portion
+
+
+def _day_recorded(body: bytes) -> bytes:
+    """Return the day on which an entry was recorded, in its sender's notation; empty where the sender states none."""
+    found = _recorded_time(body)
+    return b"" if found is None else found[2] or b"%d" % (int(found[1]) // DAY_US)
+
+
 def record_entries(
-    store: Store,
+    store: StoreWriter,
     stream: str,
     source: str,
     role: Role,
     entries: Sequence[tuple[str, bytes]],
     *,
     now: int,
-    told: int | None = None,
+    sent: int | None = None,
     trust_recorded: bool = False,
 ) -> Outcome:
-    """Record some entries of a party's stream as the next batch, offsets and all, in one transaction.
+    """Record some entries of a party's stream as the next batch, offset included, in one transaction.
 
-    `now` is when they are recorded, microseconds since 1970; a replay and a simulation say it themselves
-    (`trust_recorded`). Raises `Fenced` if another ledger was quicker, the database's error if nothing could be written.
+    `now` is the recorded time, microseconds since 1970; with `trust_recorded` an entry's own recorded time takes its
+    place, as in a replay or a simulation. `sent` is the time of the first entry. Raises `Fenced` if another ledger
+    wrote first, and the database's error if the batch cannot be written.
     """
-    said = _read(entries, source, role, now, trust_recorded=trust_recorded)
-    batch = Batch(
-        source,
-        stream,
-        entries[-1][0],
-        said.at,
-        told,
-        said.rows,
-        canonical_bodies(said.rows),
-        said.refused,
-        0,
-        Decision(),
+    read = _read(entries, source, role, now, trust_recorded=trust_recorded)
+    batch = NewBatch(
+        source=source,
+        stream=stream,
+        entry=entries[-1][0],
+        recorded=read.latest,
+        sent=sent,
+        rows=read.rows,
+        bodies=canonical_bodies(read.rows),
+        refused=read.refused,
+        duplicates=0,
+        decision=Decision(),
     )
     head = store.head
     try:
-        return _record(store, batch, said.recorded, thorough=False)
+        return _record(store, batch, read.recorded, thorough=False)
     except store.database.clash:
-        if store.head != head:  # what is remembered was read anew, and is no longer what these entries follow
+        if store.head != head:  # the memory was loaded again, and these entries no longer follow on it
             raise Fenced(f"batch {head.batch + 1} was taken by another ledger") from None
-        # an old id under a new sequence: the index found what the quick look did not search for
-        return _record(store, batch, said.recorded, thorough=True)
+        # an old id under a new sequence: the index found the duplicate that the quick search passed over
+        return _record(store, batch, read.recorded, thorough=True)
 
 
-class _Said(NamedTuple):
-    """What stood in some entries: the good rows and when each was recorded, what is refused, and when all was."""
+@dataclass(slots=True)
+class _ReadEntries:
+    """The rows and refusals of some entries, and their recorded times."""
 
     rows: list[Row]
-    recorded: list[int]
+    recorded: list[int]  # of each row: it must not depend on the other entries of the batch
     refused: list[RefusedEvent]
-    at: int
+    latest: int  # the recorded time of the batch
 
 
-def _read(entries: Sequence[tuple[str, bytes]], source: str, role: Role, now: int, *, trust_recorded: bool) -> _Said:
+def _read(
+    entries: Sequence[tuple[str, bytes]], source: str, role: Role, now: int, *, trust_recorded: bool
+) -> _ReadEntries:
     rows: list[Row] = []
-    recorded: list[int] = []  # of each row: it must not depend on which entries share a batch
+    recorded: list[int] = []
     times: list[int] = []
     refused: list[RefusedEvent] = []
     for _, body in entries:
@@ -87,22 +121,22 @@ def _read(entries: Sequence[tuple[str, bytes]], source: str, role: Role, now: in
             why = f"the entry has {len(body)} bytes, more than {ENTRY_BYTES_MAX}"
             refused.append(RefusedEvent(None, None, "out_of_bounds", "", why, source, body[:_KEPT_BYTES]))
             continue
-        good, bad, said_recorded = read_entry(body, source, role)
+        good, bad, own_time = read_entry(body, source, role)
         rows += good
         refused += bad
         at = now
-        if trust_recorded and said_recorded is not None:
-            at = said_recorded
+        if trust_recorded and own_time is not None:
+            at = own_time
             times.append(at)
         recorded += repeat(at, len(good))
-    return _Said(rows, recorded, refused, max(recorded + times, default=now))
+    return _ReadEntries(rows, recorded, refused, max(recorded + times, default=now))
 
 
-def _record(store: Store, batch: Batch, recorded: list[int], *, thorough: bool) -> Outcome:
-    """Record what is new of a batch; all of it is read, nothing is decided."""
+def _record(store: StoreWriter, batch: NewBatch, recorded: list[int], *, thorough: bool) -> Outcome:
+    """Record the new events of a batch that is read, and not yet decided."""
     try:
         store.begin()
-        batch = _tell_apart(store, batch, recorded, thorough=thorough)
+        batch = _drop_duplicates(store, batch, recorded, thorough=thorough)
         batch = batch._replace(decision=post_events(batch.rows, store.memory))
         head = store.write(batch)
     except BaseException:
@@ -111,71 +145,72 @@ def _record(store: Store, batch: Batch, recorded: list[int], *, thorough: bool) 
     return Outcome(head, len(batch.rows), len(batch.decision.postings()), batch.duplicates, [*batch.refused])
 
 
-def _tell_apart(store: Store, batch: Batch, recorded: list[int], *, thorough: bool) -> Batch:
-    """Return the batch with what was never said before; what was, and is the same, is counted, else refused."""
+def _drop_duplicates(store: StoreWriter, batch: NewBatch, recorded: list[int], *, thorough: bool) -> NewBatch:
+    """Return the batch with its new rows only: exact duplicates are counted, changed content is refused."""
     source = batch.source
     newest = store.progress.get(source, Progress()).newest
     again = [row.id for row in batch.rows if thorough or row.sequence <= newest]
     if not again and not batch.refused and _are_new(batch.rows, recorded):
         return batch
-    known = store.bodies(source, again)
-    turned_down = {_content(body) for body in store.refused_bodies(source, again)}
+    bodies_by_id = store.recorded_bodies(source, again)
+    refused_before = {_content(body) for body in store.refused_bodies(source, again)}
     rows: list[Row] = []
     bodies: list[str] = []
-    refused: list[RefusedEvent] = []
+    refused: list[RefusedEvent] = [*batch.refused]
     duplicates = 0
     for row, body, at in zip(batch.rows, batch.bodies, recorded, strict=True):
-        before = known.get(row.id)
+        before = bodies_by_id.get(row.id)
         if before == body:
             duplicates += 1
         elif before is not None:
             refused.append(_refuse(row, "identity_conflict", "id", "was said before with other content"))
-        elif turned_down and canonical(row.content()) in turned_down:
-            duplicates += (
-                1  # also where what was wrong then, a day yet to come, is right by now: one event, one verdict
-            )
+        elif refused_before and canonical(row.content()) in refused_before:
+            duplicates += 1  # also where the fault has passed, as of a day then in the future: one event, one verdict
         elif row.time > at + DAY_US and LAYOUTS[row.name].data.movement:
             refused.append(_refuse(row, "movement_in_future", "time", "is more than a day after it was recorded", at))
         else:
-            known[row.id] = body
+            bodies_by_id[row.id] = body
             rows.append(row)
             bodies.append(body)
-    refused = [*batch.refused, *refused]
-    if refused:
-        heard = store.refused_bodies(source, {r.id for r in refused if r.id is not None})
-        new = []
-        for r in refused:
-            if r.body not in heard:
-                new.append(r)
-            if r.id is not None:  # twice in this batch is once, as in two; what has no id is never the same again
-                heard.add(r.body)
-        duplicates += len(refused) - len(new)
-        refused = new
-    return batch._replace(rows=rows, bodies=bodies, refused=refused, duplicates=duplicates)
+    new = _drop_refused_before(store, source, refused)
+    duplicates += len(refused) - len(new)
+    return batch._replace(rows=rows, bodies=bodies, refused=new, duplicates=duplicates)
+
+
+def _drop_refused_before(store: StoreWriter, source: str, refused: list[RefusedEvent]) -> list[RefusedEvent]:
+    """Return those of some refusals that are neither stored nor repeated here; without an id none is a repetition."""
+    if not refused:
+        return refused
+    bodies = store.refused_bodies(source, {r.id for r in refused if r.id is not None})
+    new = []
+    for r in refused:
+        if r.body not in bodies:
+            new.append(r)
+        if r.id is not None:
+            bodies.add(r.body)
+    return new
 
 
 def _content(body: bytes) -> bytes:
-    """Return what a refused body says, without when it was recorded; the body itself where it is no JSON object."""
+    """Return a refused body without its recorded time; the body itself where it is no JSON object."""
     try:
         content = orjson.loads(body)
     except ValueError:
         return body
-    return (
-        canonical({name: value for name, value in content.items() if name != "recordedtime"})
-        if isinstance(content, dict)
-        else body
-    )
+    if not isinstance(content, dict):
+        return body
+    return canonical({name: value for name, value in content.items() if name != "recordedtime"})
 
 
 def _are_new(rows: Sequence[Row], recorded: list[int]) -> bool:
-    """Return whether none of some rows says what another does, nor what is yet to come: nearly always."""
+    """Return whether no two rows share an id, and none lies in the future: nearly always."""
     if not rows:
         return True
     return len({row.id for row in rows}) == len(rows) and max(row.time for row in rows) <= min(recorded) + DAY_US
 
 
 def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedEvent:
-    """Return the refusal of a row; where the time it was recorded is the reason, the body names it, for a replay."""
+    """Return the refusal of a row; where the recorded time is the reason, the body states it, for a replay."""
     body = row.content()
     if recorded is not None:
         body["recordedtime"] = iso_time(recorded)

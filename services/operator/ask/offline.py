@@ -13,11 +13,14 @@ from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.http.routes import routes as ledger_routes
-from services.ledger.store.store import Head, Store
+from services.ledger.store.batches import ChainHead
+from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import fold, fold_as_of, line_events_as_of
 from services.operator.record.store import open_store
 
-_last_view: dict[tuple[Path, str | None, int, Head], LiveView] = {}  # queries of one command fold the store only once
+_last_view: dict[
+    tuple[Path, str | None, int, ChainHead], LiveView
+] = {}  # queries of one command fold the store only once
 
 
 def answer_offline(folder: Path, service: str, path: str, params: Mapping[str, str]) -> httpx.Response:
@@ -47,8 +50,8 @@ async def _answer(folder: Path, service: str, path: str, params: Mapping[str, st
         return await client.get(path, params=params)
 
 
-def _fold_view(store: Store, as_of: str | None) -> LiveView:
+def _fold_view(store: StoreReader, as_of: str | None) -> LiveView:
     thresholds = AggregatorSettings().alert_thresholds()
     if as_of is None:
-        return LiveView(FoldState.of(fold(store), store.said()), thresholds)
+        return LiveView(FoldState.of(fold(store), store.published_events()), thresholds)
     return LiveView(FoldState.of(fold_as_of(store, as_of), line_events_as_of(store, as_of)), thresholds)

@@ -12,7 +12,7 @@ from services.operator.commands.options import DATA, Data, Json, StoreUrl
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from services.ledger.store.checkpoint import Checkpoint
+    from services.ledger.checkpoint.notes import Checkpoint
     from services.operator.record.proof import Proof
 
 

@@ -20,8 +20,9 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
+from services.ledger.store.reader import StoreReader
 from services.ledger.store.recording import record_entries
-from services.ledger.store.store import Store, open_store
+from services.ledger.store.writer import open_writer
 from services.operator.contracts.markdown import pretty_json
 from services.operator.docs.api_page import api_page
 from services.operator.record.curves import fold
@@ -70,7 +71,7 @@ def api_files(root: Path) -> dict[Path, str]:
     """Return the examples of each service and the page of the API, by their place in the project at `root`."""
     lines = gzip.decompress((root / _TAPE).read_bytes()).splitlines()
     store = _record(lines)
-    view = LiveView(FoldState.of(fold(store), store.said()))
+    view = LiveView(FoldState.of(fold(store), store.published_events()))
     services = {
         "aggregator": aggregator_routes(lambda: view, _past),
         "ledger": ledger_routes(store, lambda: store),
@@ -87,9 +88,9 @@ def api_files(root: Path) -> dict[Path, str]:
     return files | {API_PAGE: api_page(documents)}
 
 
-def _record(lines: list[bytes]) -> Store:
+def _record(lines: list[bytes]) -> StoreReader:
     """Return a store in memory that holds a tape, a batch for each run of one source."""
-    store = open_store(":memory:", epoch=_EPOCH)
+    store = open_writer(":memory:", epoch=_EPOCH)
     role_by_source, _ = source_roles(lines)
     for batch, (source, run) in enumerate(_runs(lines), 1):
         entries = [(f"{batch}-{n}", body) for n, body in enumerate(_entries(run))]

@@ -6,7 +6,7 @@ from pydantic.fields import FieldInfo
 from services.aggregator.settings import AggregatorSettings
 from services.console.settings import ConsoleSettings
 from services.datacenter.settings import DatacenterSettings
-from services.ledger.app import LedgerSettings
+from services.ledger.settings import LedgerSettings
 from services.operator.contracts.markdown import table
 from services.operator.docs.cells import default_cell, text_cell, type_cell
 from services.operator.docs.commands_page import all_commands

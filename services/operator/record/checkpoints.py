@@ -2,24 +2,16 @@
 
 from pathlib import Path
 
-from services.ledger.store.checkpoint import (
-    Checkpoint,
-    Untrusted,
-    append_checkpoint,
-    checkpoint_of,
-    make_key,
-    read_checkpoints,
-    read_signer,
-    read_verifier,
-    sign_checkpoint,
-)
-from services.ledger.store.store import Store
+from services.ledger.checkpoint.files import append_checkpoint, make_key, read_checkpoints, read_signer
+from services.ledger.checkpoint.keys import Untrusted, read_verifier
+from services.ledger.checkpoint.notes import Checkpoint, checkpoint_of, sign_checkpoint
+from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import fold
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder
 
 
-def find_contradiction(store: Store, checkpoint: Checkpoint) -> str | None:
+def find_contradiction(store: StoreReader, checkpoint: Checkpoint) -> str | None:
     """Return how a store contradicts a checkpoint, None if it agrees."""
     if checkpoint.epoch != store.epoch:
         return f"it is of the store of epoch {checkpoint.epoch}, and this is {store.epoch}"
@@ -47,7 +39,7 @@ def kept_checkpoints(folder: Path, file: Path | None, key: Path | None) -> list[
 
 
 def sign_store(
-    store: Store, key: Path, *, new_key: str | None = None, to: Path | None = None
+    store: StoreReader, key: Path, *, new_key: str | None = None, to: Path | None = None
 ) -> tuple[Checkpoint, str]:
     """Return a checkpoint of the store and its signed note; add the note to the file `to`.
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
-from services.ledger.store.as_of import Known, NeverKnown, known_as_of, told_then
-from services.ledger.store.store import Store
+from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
+from services.ledger.store.reader import StoreReader
 from services.operator.stack.errors import StackError
 from shared.wire.catalog import digest
 
 
-def fold(store: Store, *, until: int | None = None) -> Curves:
+def fold(store: StoreReader, *, until: int | None = None) -> Curves:
     """Return the curves of all stored postings, or of those up to a position: the state of an aggregator there."""
     curves = Curves(catalogue=digest())
     until = store.head.batch if until is None else until
@@ -25,34 +25,34 @@ def fold(store: Store, *, until: int | None = None) -> Curves:
     return curves
 
 
-def fold_as_of(store: Store, as_of: str) -> Curves:
+def fold_as_of(store: StoreReader, as_of: str) -> Curves:
     """Return the curves as of a batch (1234), or as of the end of a UTC day (2026-12-31)."""
     point = _parse_as_of(store, as_of)
     if point.time is None:
         return fold(store, until=point.position)
     curves = Curves(catalogue=digest())
-    for batch in told_then(store, point):
+    for batch in batches_as_of(store, point):
         curves.add(batch)
     return curves
 
 
-def line_events_as_of(store: Store, as_of: str) -> Iterator[list[str]]:
+def line_events_as_of(store: StoreReader, as_of: str) -> Iterator[list[str]]:
     """Yield the events of lines and sites as of a batch or a day, batch by batch."""
     point = _parse_as_of(store, as_of)
-    return store.said(point.position, point.time)
+    return store.published_events(point.position, point.time)
 
 
-def _parse_as_of(store: Store, as_of: str) -> Known:
+def _parse_as_of(store: StoreReader, as_of: str) -> AsOf:
     """Return the point in the log; raise `StackError` if there is no such batch, or nothing was recorded by the day."""
     try:
-        return known_as_of(store, as_of)
-    except NeverKnown as why:
+        return find_as_of(store, as_of)
+    except UnknownAsOf as why:
         raise StackError(str(why)) from why
 
 
-def _columns(store: Store, until: int) -> Iterator[Columns]:
+def _columns(store: StoreReader, until: int) -> Iterator[Columns]:
     """Yield the postings of a store up to a position; raise `LookupError` if one is of an unknown key."""
-    keys = store.keys()
+    keys = store.keys.by_number()
     names = list(dict.fromkeys(name for key in keys.values() for name in key))
     number = {name: n for n, name in enumerate(names)}
     parts = np.full((max(keys, default=0) + 1, 3), -1)

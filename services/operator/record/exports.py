@@ -6,14 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from services.ledger.store.store import Store
+from services.ledger.store.reader import StoreReader
 from services.operator.record.formats import Format
 from services.operator.record.journal import write_journal
 from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
 
 
-def export(store: Store, format_: Format, target: Path | None, advance: Callable[[int], None] = lambda _: None) -> None:
+def export(
+    store: StoreReader, format_: Format, target: Path | None, advance: Callable[[int], None] = lambda _: None
+) -> None:
     """Write a store to a new file, to standard output (None), or for Parquet to a new folder.
 
     `advance` is called with 1 for each batch. The target is complete, or absent. Raises `StackError` if it exists.
@@ -47,7 +49,7 @@ def _opened(target: Path | None) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def _write_documents(store: Store, file: BinaryIO, advance: Callable[[int], None]) -> None:
+def _write_documents(store: StoreReader, file: BinaryIO, advance: Callable[[int], None]) -> None:
     for sealed in expect_sealed(store.sealed_batches()):
         file.write(sealed.document())
         advance(1)

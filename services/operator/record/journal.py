@@ -12,8 +12,10 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import sum_moved, sum_moved_beyond
 from services.aggregator.fold.series import SLOTS
 from services.aggregator.terms import PARTS
-from services.ledger.books.posting import Key, Memory, post_events
-from services.ledger.store.store import Store
+from services.ledger.books.lines import Key
+from services.ledger.books.memory import Memory
+from services.ledger.books.posting import post_events
+from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import fold
 from services.operator.record.store import expect_sealed
 from shared.wire.days import iso_day, iso_time
@@ -51,7 +53,7 @@ class _Posted(NamedTuple):
     moved: dict[int, list[tuple[Measure, Key, int]]]  # day -> measure, key, wafers
 
 
-def write_journal(store: Store, file: BinaryIO, advance: Callable[[int], None]) -> None:
+def write_journal(store: StoreReader, file: BinaryIO, advance: Callable[[int], None]) -> None:
     """Write a store as a journal: every movement by its day, and at the end an assertion of every balance."""
     curves = fold(store)
     due = _balances(curves)
@@ -121,7 +123,7 @@ def _balances(curves: Curves) -> dict[tuple[str, str], int]:
     return {cell: wafers for cell, wafers in balances.items() if wafers}
 
 
-def _post_again(store: Store, advance: Callable[[int], None]) -> Iterator[_Posted]:
+def _post_again(store: StoreReader, advance: Callable[[int], None]) -> Iterator[_Posted]:
     """Yield each event that moves wafers, in recording order."""
     seq = 0
 

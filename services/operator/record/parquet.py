@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from services.ledger.store.store import Store
+from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import fold
 from services.operator.record.store import expect_sealed
 from shared.wire.days import iso_day
@@ -23,7 +23,9 @@ _EVENTS = ("batch", "recorded", *Row._fields)
 _NUMBERS = ("batch", "sequence", "wafers", "revision")
 
 
-def write_parquet(store: Store, folder: Path, advance: Callable[[int], None], *, row_group: int = ROW_GROUP) -> None:
+def write_parquet(
+    store: StoreReader, folder: Path, advance: Callable[[int], None], *, row_group: int = ROW_GROUP
+) -> None:
     """Write the postings and events of a store as two tables in a new folder; the folder is complete, or absent."""
     curves = fold(store)
     metadata = {
@@ -45,7 +47,7 @@ def _json(value: Any) -> str:
 
 
 def _write_tables(
-    store: Store, folder: Path, metadata: dict[str, str], advance: Callable[[int], None], row_group: int
+    store: StoreReader, folder: Path, metadata: dict[str, str], advance: Callable[[int], None], row_group: int
 ) -> None:
     with (
         _TableWriter(folder / "postings.parquet", _POSTINGS, metadata, row_group) as postings,
@@ -53,7 +55,7 @@ def _write_tables(
     ):
         for sealed in expect_sealed(store.sealed_batches()):
             header = sealed.batch.header
-            [batch] = store.told_batches(header.batch - 1, 1, said=False)
+            [batch] = store.published_batches(header.batch - 1, 1, events=False)
             cells, names = batch.postings, batch.postings.names
             postings.add(
                 (header.batch, header.recorded, Measure(measure).name, day, names[product], names[site],

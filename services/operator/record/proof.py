@@ -6,8 +6,12 @@ from typing import Any, NamedTuple
 
 from services.aggregator.fold.curves import Curves
 from services.ledger.books.chain import GENESIS, seal
-from services.ledger.books.posting import Cell, Decision, Memory, post_events
-from services.ledger.store.store import Progress, SealedBatch, Store, runs_of
+from services.ledger.books.lines import Cell
+from services.ledger.books.memory import Memory
+from services.ledger.books.posting import Decision, post_events
+from services.ledger.books.progress import Progress, runs_of
+from services.ledger.store.batches import BatchContents
+from services.ledger.store.reader import StoreReader
 from shared.wire.catalog import digest
 from shared.wire.postings import Measure, PostingBatch
 from shared.wire.rows import Row
@@ -32,7 +36,7 @@ class _Fault(Exception):
     """The first fault of a store."""
 
 
-def verify_chain(store: Store, advance: Callable[[int], None] = lambda _: None) -> Proof:
+def verify_chain(store: StoreReader, advance: Callable[[int], None] = lambda _: None) -> Proof:
     """Return whether every stored batch matches its hash, and the last one the head.
 
     This finds every change of a recorded event, at more than a million events a second; `verify` also checks the
@@ -49,7 +53,7 @@ def verify_chain(store: Store, advance: Callable[[int], None] = lambda _: None) 
     return _prove(store, seen, check)
 
 
-def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Proof:
+def verify(store: StoreReader, advance: Callable[[int], None] = lambda _: None) -> Proof:
     """Replay every event, rebuild chain, postings and curves, and compare; return the first difference.
 
     The end state is compared too: lines, stock, counts, reversals, watermarks, gaps, offsets and tallies.
@@ -73,7 +77,7 @@ def verify(store: Store, advance: Callable[[int], None] = lambda _: None) -> Pro
     return _prove(store, seen, check)
 
 
-def _prove(store: Store, seen: "_Verified", check: Callable[[], str | None]) -> Proof:
+def _prove(store: StoreReader, seen: "_Verified", check: Callable[[], str | None]) -> Proof:
     """Return the proof of a check, which returns the state hash if it folds, and raises at the first fault."""
     try:
         return seen.proof(state_hash=check())
@@ -95,7 +99,7 @@ class _Verified:
         return Proof(self.batch, self.events, self.hash.hex(), state_hash, wrong)
 
 
-def _check_seal(sealed: SealedBatch, seen: _Verified) -> None:
+def _check_seal(sealed: BatchContents, seen: _Verified) -> None:
     batch, header = sealed.batch, sealed.batch.header
     if header.batch != seen.batch + 1:
         raise _Fault(f"batch {seen.batch + 1} is missing")
@@ -109,7 +113,7 @@ def _check_seal(sealed: SealedBatch, seen: _Verified) -> None:
     seen.refusals += header.refusals
 
 
-def _place(sealed: SealedBatch) -> str:
+def _place(sealed: BatchContents) -> str:
     """Return the contents of a batch: the hash covers all of them, so that any of them may be the altered one."""
     first, header = sealed.batch.first_event, sealed.batch.header
     if not header.events:
@@ -117,23 +121,23 @@ def _place(sealed: SealedBatch) -> str:
     return f"events {first} to {first + header.events - 1}, and {header.refusals} refusals, of {header.source}"
 
 
-def _check_end(store: Store, seen: _Verified) -> None:
+def _check_end(store: StoreReader, seen: _Verified) -> None:
     if (seen.batch, seen.hash) != store.head:
         raise _Fault(f"the chain ends at batch {seen.batch}, the head says {store.head.batch}")
-    if (seen.events, seen.refusals) != store.rows_held()[:2]:
+    if (seen.events, seen.refusals) != store.row_counts()[:2]:
         raise _Fault(
-            f"the store holds {store.rows_held()[:2]} events and refusals, its batches {seen.events, seen.refusals}"
+            f"the store holds {store.row_counts()[:2]} events and refusals, its batches {seen.events, seen.refusals}"
         )
 
 
-def _stored_postings(store: Store) -> Iterator[PostingBatch]:
+def _stored_postings(store: StoreReader) -> Iterator[PostingBatch]:
     position = 0
-    while batches := store.told_batches(position, _READ_BATCHES, said=False):
+    while batches := store.published_batches(position, _READ_BATCHES, events=False):
         yield from (batch.postings for batch in batches)
         position = batches[-1].postings.batch
 
 
-def _check_batch(sealed: SealedBatch, stored_batch: PostingBatch, decision: Decision) -> None:
+def _check_batch(sealed: BatchContents, stored_batch: PostingBatch, decision: Decision) -> None:
     number = sealed.batch.header.batch
     if sealed.batch.watermark != decision.watermark:
         raise _Fault(f"the watermark of batch {number} is not what its events say")
@@ -166,7 +170,7 @@ def _describe(posting: tuple[Cell, int]) -> str:
 class _ReplayedBooks:
     """Books that a replay of the events builds, to compare with a store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StoreReader) -> None:
         self.events, self.postings = 0, 0
         self.progress: dict[str, Progress] = {}
         self.offsets: dict[str, str] = {}
@@ -178,9 +182,9 @@ class _ReplayedBooks:
             return found[1] if found is not None and found[0] <= self.events else None
 
         self.memory = Memory(load_event=load_event)
-        self.identified = store.identified
+        self.identified = store.identities_match
 
-    def post(self, sealed: SealedBatch) -> Decision:
+    def post(self, sealed: BatchContents) -> Decision:
         """Post the events of a batch again; raise at the first difference from the stored batch."""
         header = sealed.batch.header
         try:
@@ -196,7 +200,7 @@ class _ReplayedBooks:
         for first, last in runs_of(
             [row.sequence for row in rows] + [r.sequence for r in sealed.refusals if r.sequence]
         ):
-            progress.reach(first, last)
+            progress.add_run(first, last)
         if progress.through != sealed.batch.through:
             raise _Fault(f"batch {header.batch} says that {header.source} is recorded through {sealed.batch.through}")
         self.postings += sealed.batch.postings
@@ -204,10 +208,10 @@ class _ReplayedBooks:
         self.tallies.update(row.name for row in rows)
         return decision
 
-    def compare(self, store: Store) -> None:
+    def compare(self, store: StoreReader) -> None:
         """Raise if the end state of the store differs from the replay's."""
-        if self.postings != store.rows_held()[2]:
-            raise _Fault(f"the store holds {store.rows_held()[2]} postings, its batches {self.postings}")
+        if self.postings != store.row_counts()[2]:
+            raise _Fault(f"the store holds {store.row_counts()[2]} postings, its batches {self.postings}")
         self._compare_lines(store)
         pairs = {
             "stocks": (
@@ -216,9 +220,9 @@ class _ReplayedBooks:
                     for key, stock in self.memory.stocks.items()
                     if stock.moved or stock.counts
                 },
-                {key: (stock.moved, stock.counts) for key, stock in store.stocks()},
+                {key: (stock.moved, stock.counts) for key, stock in store.working_state.stocks()},
             ),
-            "reversals": (self.memory.reversed, store.memory.reversed),
+            "reversals": (self.memory.reversed, store.working_state.reversals()),
             "progress of the sources": (self.progress, store.progress),
             "offsets": (self.offsets, store.offsets()),
             "tallies": (self.tallies, store.tallies),
@@ -227,10 +231,10 @@ class _ReplayedBooks:
             if replayed != stored:
                 raise _Fault(f"the {what} are not what the events say: {_difference(replayed, stored)}")
 
-    def _compare_lines(self, store: Store) -> None:
+    def _compare_lines(self, store: StoreReader) -> None:
         """Compare each stored line, and drop it from the replay's: a second copy of all would fill the memory."""
         lines = self.memory.lines
-        for name, line in store.lines():
+        for name, line in store.working_state.lines():
             if line != lines.pop(name, None):
                 raise _Fault(f"the lines are not what the events say: {name}")
         if lines:

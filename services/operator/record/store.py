@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from services.ledger.app import LedgerSettings
 from services.ledger.books.chain import seal
+from services.ledger.settings import LedgerSettings
+from services.ledger.store.batches import BatchContents
 from services.ledger.store.migrating import StrangeStore
-from services.ledger.store.store import SealedBatch, Store
-from services.ledger.store.store import open_store as open_ledger
+from services.ledger.store.reader import StoreReader, open_reader
 from services.operator.record.failures import database_failures, explain_failure
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder
 from services.operator.stack.location import is_described
 
 
-def open_store(folder: Path, url: str | None = None) -> Store:
+def open_store(folder: Path, url: str | None = None) -> StoreReader:
     """Return the store at a URL, or the one in a stack's folder, opened for reading; raise `StackError` if none."""
     path = StackFolder(folder).ledger_store
     if url is None and is_described(folder):
@@ -27,8 +27,8 @@ def open_store(folder: Path, url: str | None = None) -> Store:
     place = str(path) if url is None else "the store at the URL"
     try:
         if url is None:
-            return open_ledger(path, read_only=True)
-        return open_ledger(url, read_only=True, login=LedgerSettings().store_login())
+            return open_reader(path)
+        return open_reader(url, login=LedgerSettings().store_login())
     except StrangeStore as why:
         raise StackError(f"{place}: {why}") from why
     except database_failures() as why:  # psycopg names no password of a well-formed URL
@@ -39,7 +39,7 @@ def open_store(folder: Path, url: str | None = None) -> Store:
         ) from why
 
 
-def expect_sealed(batches: Iterable[SealedBatch]) -> Iterator[SealedBatch]:
+def expect_sealed(batches: Iterable[BatchContents]) -> Iterator[BatchContents]:
     """Yield batches as long as each matches its hash; raise `StackError` at the first that does not."""
     for sealed in batches:
         if seal(sealed.document()) != sealed.batch.hash:

@@ -11,7 +11,7 @@ from typing import IO, NamedTuple, cast
 import orjson
 from redis import Redis
 
-from services.ledger.store.store import Store
+from services.ledger.store.reader import StoreReader
 from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
 from services.operator.stack.settling import settle
@@ -39,7 +39,7 @@ def open_tape(path: Path, mode: str) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode))
 
 
-def record_lines(store: Store, after: int = 0, until: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
+def record_lines(store: StoreReader, after: int = 0, until: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """Yield the number and the lines of each batch after a position: recorded events, then refused ones, as published.
 
     A refused body that no replay could put on its source's stream is left out: no JSON, or of another source.

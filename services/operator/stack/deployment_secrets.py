@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from services.ledger.store.checkpoint import make_key
+from services.ledger.checkpoint.files import make_key
 from services.operator.stack.certificates import CERTIFICATE_DAYS, make_certificates
 from services.operator.stack.errors import StackError
 from services.operator.stack.secrets_folder import READABLE, SecretsFolder

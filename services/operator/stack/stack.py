@@ -18,7 +18,7 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from services.ledger.store.checkpoint import make_key
+from services.ledger.checkpoint.files import make_key
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder, explain_lock

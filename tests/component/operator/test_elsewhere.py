@@ -15,8 +15,8 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes
 from services.aggregator.live.view import LiveView
 from services.aggregator.settings import AggregatorSettings
-from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
+from services.ledger.settings import LedgerSettings
 from services.operator.cli import app
 from services.supplier.settings import SupplierSettings
 from shared.http.access import digest_of

@@ -87,7 +87,7 @@ class Story:
 def state_of(events: list[Event], horizon: Horizon = Horizon(), batches: Any = 1_000) -> FoldState:  # noqa: B008
     """What the aggregator folds of what the ledger tells of some events."""
     state = FoldState(Curves(*horizon))
-    for told in fold(events, horizon=horizon, batches=batches).store.told_batches(0, 1_000_000):
+    for told in fold(events, horizon=horizon, batches=batches).store.published_batches(0, 1_000_000):
         state.add(told.postings)
     return state
 

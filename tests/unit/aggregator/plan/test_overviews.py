@@ -119,7 +119,7 @@ class Asked:
     def __init__(self, log: list[Event], today: date | None) -> None:
         folded = fold(sorted(log, key=lambda event: event.source), horizon=Horizon(date(2026, 4, 1), 183))
         self.state = FoldState(Curves(*Horizon(date(2026, 4, 1), 183)))
-        for batch in folded.store.told_batches(0, 1_000_000):
+        for batch in folded.store.published_batches(0, 1_000_000):
             self.state.add(batch.postings)
         if today is not None:
             marks = dict.fromkeys(self.state.curves.sources, number(today) - 1)

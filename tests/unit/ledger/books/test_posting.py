@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ledger.books.posting import Memory, Stock, post_events
+from services.ledger.books.memory import Memory, Stock
+from services.ledger.books.posting import post_events
 from shared.wire.events import (
     DemandForecast,
     DemandRequired,
@@ -370,14 +371,13 @@ def test_a_thousand_counts_are_as_quick_as_they_are_right():
     assert stock.next_count(997) == 1000
 
 
-def test_a_line_that_is_no_longer_remembered_is_read_from_the_store(voices, monkeypatch):
-    monkeypatch.setattr("services.ledger.store.store._LINES_MAX", 0)
+def test_a_line_that_is_no_longer_remembered_is_read_from_the_store(voices):
     log = [
         voices.say("samsung", 1, SupplyCommitted(
             line="c", due=date(2026, 4, 20), firmness="firm", wafers=wafers, revision=n, **KEY))
         for n, wafers in enumerate((100, 70, 90))
     ]  # fmt: skip
-    folded = fold([*log, voices.undo(log[1], "samsung"), voices.undo(log[2], "samsung")], batches=1)
+    folded = fold([*log, voices.undo(log[1], "samsung"), voices.undo(log[2], "samsung")], batches=1, lines_max=0)
 
     assert folded.store.memory.lines == Memory().lines == {}
     assert cells_of(folded.store) == sum_up([log[0]])

@@ -10,8 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from services.ledger.http.routes import routes
+from services.ledger.store.reader import open_reader
 from services.ledger.store.recording import record_entries
-from services.ledger.store.store import open_store
 from shared.play.numbering import Numbering
 from shared.wire.batch import EventBatch
 from shared.wire.days import microseconds
@@ -36,7 +36,7 @@ def ask_about(folder: Path, *bodies: bytes) -> httpx.AsyncClient:
     store = fresh_store(path)
     for n, body in enumerate(bodies):
         record_entries(store, "demand", "americas", "datacenter", [(f"{n}-0", body)], now=microseconds(NOON))
-    transport = httpx.ASGITransport(Starlette(routes=routes(store, lambda: open_store(path, read_only=True))))
+    transport = httpx.ASGITransport(Starlette(routes=routes(store, lambda: open_reader(path))))
     return httpx.AsyncClient(transport=transport, base_url="http://ledger")
 
 

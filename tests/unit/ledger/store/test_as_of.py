@@ -149,7 +149,7 @@ def test_what_was_recorded_by_a_day_is_known_whatever_came_before_it_in_the_log(
 
 def test_a_store_folded_at_once_is_what_its_batches_come_to(corrected):
     curves = Curves(catalogue=digest())
-    for stored in corrected.store.told_batches(0, 100):
+    for stored in corrected.store.published_batches(0, 100):
         curves.add(stored.postings)
 
         at_once = fold(corrected.store, until=curves.position)

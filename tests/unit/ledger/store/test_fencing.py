@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from services.ledger.store.recording import Outcome, record_entries
-from services.ledger.store.store import Fenced, Store
+from services.ledger.store.writer import Fenced, StoreWriter
 from shared.play.numbering import Numbering
 from shared.wire.events import Event, EventReversed, StockOpened
 from shared.wire.streams import party_stream
@@ -22,7 +22,7 @@ _OPENED = StockOpened(product="HBM4-12H", site="abilene", supplier="samsung", wa
 _STATEMENTS = 40  # more than opening a store and recording a batch take
 
 
-def _record(store: Store, entry: str, event: Event) -> Outcome:
+def _record(store: StoreWriter, entry: str, event: Event) -> Outcome:
     stream, body = party_stream("datacenter", event.source), orjson.dumps(event.cloud_event())
     return record_entries(store, stream, event.source, "datacenter", [(entry, body)], now=NOW)
 
@@ -83,6 +83,6 @@ def test_a_ledger_that_was_overtaken_tells_what_it_knows(tmp_path: Path):
     elsewhere = _OPENED.model_copy(update={"site": "shackelford"})
     _record(other, "2-0", Numbering("shackelford").emit(_BEGIN, elsewhere))
 
-    assert [told.postings.batch for told in overtaken.told_batches(0, 16)] == [1]
-    assert overtaken.told_batches(1, 16) == []
-    assert [told.postings.batch for told in other.told_batches(0, 16)] == [1, 2]
+    assert [told.postings.batch for told in overtaken.published_batches(0, 16)] == [1]
+    assert overtaken.published_batches(1, 16) == []
+    assert [told.postings.batch for told in other.published_batches(0, 16)] == [1, 2]

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ledger.books.progress import Progress
 from services.ledger.store.migrating import StrangeStore
-from services.ledger.store.store import Progress, open_store
+from services.ledger.store.reader import open_reader
+from services.ledger.store.writer import open_writer
 from shared.play.numbering import Numbering
 from shared.wire.events import ShipmentReceived
 from testing.books import contents, everything, record, remembered, say
@@ -27,7 +29,7 @@ def numbering() -> Numbering:
 
 @pytest.mark.parametrize("spare", [0, 1, 3, 6, 10, 15])
 def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_room(path, numbering, spare):
-    store = open_store(path)
+    store = open_writer(path)
     record(store, everything(numbering), b"wrong")
     before, knew = contents(path), remembered(store)
     pages = store.database.connection.execute("PRAGMA page_count").fetchone()[0]
@@ -46,7 +48,7 @@ def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_r
 
 def test_a_crash_between_begin_and_commit_leaves_nothing(path, numbering, tmp_path):
     """The process dies with its transaction open: what it had written is not there when it starts again."""
-    store = open_store(path)
+    store = open_writer(path)
     record(store, everything(numbering))
     before = contents(path)
     store.begin()
@@ -56,15 +58,15 @@ def test_a_crash_between_begin_and_commit_leaves_nothing(path, numbering, tmp_pa
         (tmp_path / f"crashed.db{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
 
     assert contents(str(tmp_path / "crashed.db")) == before
-    assert open_store(str(tmp_path / "crashed.db")).head == store.head
+    assert open_writer(str(tmp_path / "crashed.db")).head == store.head
 
 
 @pytest.mark.parametrize("scheme", ["mysql", "postgresql+psycopg", "sqlite"])
 def test_an_address_that_is_no_store_is_refused_and_makes_no_file(tmp_path, monkeypatch, scheme):
     monkeypatch.chdir(tmp_path)
-    for read_only in (False, True):
+    for open_store in (open_writer, open_reader):
         with pytest.raises(StrangeStore, match=r"names no store: it is a path, or a postgresql:// URL$"):
-            open_store(f"{scheme}://me:secret@there/ledger", read_only=read_only)
+            open_store(f"{scheme}://me:secret@there/ledger")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -75,7 +77,7 @@ def test_runs_are_the_set_of_sequences_that_were_heard(spans):
     progress, heard, stored = Progress(), set(), {}
     for first, more in spans:
         heard |= set(range(first, first + more + 1))
-        replaced, run = progress.reach(first, first + more)
+        replaced, run = progress.add_run(first, first + more)
         for gone in replaced:
             del stored[gone]
         stored[run[0]] = run[1]
@@ -90,21 +92,21 @@ def test_runs_are_the_set_of_sequences_that_were_heard(spans):
 def test_names_are_numbered_in_an_order_that_no_hash_decides(numbering):
     owners = ["o4", "o1", "o7", "o3", "o6", "o2", "o5", "o8"]
     key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
-    store = open_store(":memory:")
+    store = open_writer(":memory:")
     received = [ShipmentReceived(shipment="s", owner=o, wafers=5, wafers_damaged=0, **key) for o in owners]
     record(store, [numbering.emit(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
 
-    assert [name for _, name in sorted(store._names.texts.items()) if name in owners] == owners
+    assert [name for _, name in sorted(store.names.texts.items()) if name in owners] == owners
 
 
-def test_lines_are_read_in_pages_and_each_once(numbering, monkeypatch):
-    monkeypatch.setattr("services.ledger.store.store._ROWS_AT_ONCE", 3)
-    store = open_store(":memory:")
+def test_lines_are_read_in_pages_and_each_once(numbering):
+    store = open_writer(":memory:")
     key = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
     received = [
         ShipmentReceived(shipment=f"s{n}", owner=f"o{n % 3}", wafers=5, wafers_damaged=0, **key) for n in range(10)
     ]
     record(store, [numbering.emit(datetime(2026, 1, 5, tzinfo=UTC), each) for each in received])
 
-    assert len(list(store.lines())) == 10
-    assert dict(store.lines()) == store.memory.lines
+    read = list(store.working_state.lines(page_lines=3))
+    assert len(read) == 10
+    assert dict(read) == store.memory.lines

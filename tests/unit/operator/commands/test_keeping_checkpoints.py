@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.ledger.app import LedgerSettings, build_app
-from services.ledger.store.checkpoint import checkpoint_of, make_key, newest_checkpoint, read_signer
-from services.ledger.store.store import Store, open_store
+from services.ledger.app import build_app
+from services.ledger.checkpoint.files import make_key, newest_checkpoint, read_signer
+from services.ledger.checkpoint.notes import checkpoint_of
+from services.ledger.settings import LedgerSettings
+from services.ledger.store.writer import StoreWriter, open_writer
 from services.operator.cli import app
 from services.operator.record.proof import Proof, verify
 from shared.play.numbering import Numbering
@@ -82,7 +84,7 @@ def test_a_new_store_beside_the_checkpoints_of_another_is_refused_and_told_what_
 
 def test_a_ledger_that_another_one_has_overtaken_still_knows_what_it_has_seen(folder: Path) -> None:
     filled = fill(folder, 2)
-    overtaken = open_store(folder / "ledger.db")
+    overtaken = open_writer(folder / "ledger.db")
     record(filled, [NUMBERING.emit(datetime(2026, 3, 2, tzinfo=UTC), opened()) for _ in range(2)], batches=1)
 
     assert checkpoint_of(overtaken).batch == 2
@@ -94,7 +96,7 @@ def test_a_checkpoint_that_is_signed_while_a_store_is_verified_is_no_cut_tail(
     filled = fill(folder, 2)
     end(open_ledger(folder))
 
-    def prove_slowly(store: Store, advance: Callable[[int], None]) -> Proof:
+    def prove_slowly(store: StoreWriter, advance: Callable[[int], None]) -> Proof:
         record(filled, [NUMBERING.emit(datetime(2026, 3, 2, tzinfo=UTC), opened())], batches=1)
         end(open_ledger(folder))
         return verify(store, advance)

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from services.aggregator.fold.lines.book import LineBook
-from services.ledger.store.store import Store, open_store
+from services.ledger.store.reader import StoreReader, open_reader
+from services.ledger.store.writer import open_writer
 from services.operator.cli import app
 from services.operator.record.curves import fold as fold_store
 from services.operator.record.exports import export
@@ -116,7 +117,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def journal_of(store: Store, tmp_path: Path) -> Path:
+def journal_of(store: StoreReader, tmp_path: Path) -> Path:
     export(store, "hledger", tmp_path / "journal")
     return tmp_path / "journal"
 
@@ -136,7 +137,7 @@ def entries(block: Sequence[str]) -> Sums:
     return sums
 
 
-def due_in(store: Store) -> Sums:
+def due_in(store: StoreReader) -> Sums:
     """What the stored postings come to, account by account."""
     sums: Sums = Counter()
     for (measure, _, (product, site, supplier)), wafers in cells_of(store).items():
@@ -228,7 +229,7 @@ def test_hledger_finds_a_movement_that_balances_and_never_was(folded: Folded, tm
 
 @needs_hledger
 def test_the_balances_that_hledger_comes_to_are_ours(simulated: Path, tmp_path: Path) -> None:
-    store = open_store(simulated / "ledger.db", read_only=True)
+    store = open_reader(simulated / "ledger.db")
     journal = journal_of(store, tmp_path)
     told = hledger("-f", journal, "balance", "--flat", "--no-total", "--layout=bare", "-O", "csv").stdout
     found = {(row["account"], row["commodity"]): int(row["balance"]) for row in csv.DictReader(told.splitlines())}
@@ -291,7 +292,7 @@ def test_no_folder_is_made_for_a_misspelt_one(format_: Format, tmp_path: Path) -
 
 
 def test_a_table_of_postings_comes_to_the_stored_ones(simulated: Path, tmp_path: Path) -> None:
-    store = open_store(simulated / "ledger.db", read_only=True)
+    store = open_reader(simulated / "ledger.db")
     export(store, "parquet", tmp_path / "parquet")
     sums: Counter[Any] = Counter()
     for row in pq.read_table(tmp_path / "parquet" / "postings.parquet").to_pylist():
@@ -327,11 +328,11 @@ def read_lines(folder: Path) -> LineBook:
 
 
 def test_the_lines_of_a_table_are_those_of_the_store(simulated: Path, tmp_path: Path) -> None:
-    store = open_store(simulated / "ledger.db", read_only=True)
+    store = open_reader(simulated / "ledger.db")
     export(store, "parquet", tmp_path / "parquet")
     lines = read_lines(tmp_path / "parquet")
 
-    assert lines.digest() == fold_lines(store.said()).digest()
+    assert lines.digest() == fold_lines(store.published_events()).digest()
     assert lines.suppliers()
 
 
@@ -350,14 +351,14 @@ def test_a_table_says_what_it_was_read_from(folded: Folded, tmp_path: Path) -> N
     assert pq.read_schema(tmp_path / "parquet" / "events.parquet").metadata == said
 
 
-def folded_anew(store: Store) -> str:
+def folded_anew(store: StoreReader) -> str:
     """The state hash as `waferline verify` prints it."""
     return fold_store(store).state_hash()
 
 
 def test_the_state_hash_can_be_had_from_the_tables(simulated: Path, tmp_path: Path) -> None:
     """As docs/proof.md tells it, without our code; all days lie within the horizon."""
-    export(open_store(simulated / "ledger.db", read_only=True), "parquet", tmp_path / "parquet")
+    export(open_reader(simulated / "ledger.db"), "parquet", tmp_path / "parquet")
     postings = pq.read_table(tmp_path / "parquet" / "postings.parquet")
     events = pq.read_table(tmp_path / "parquet" / "events.parquet").to_pylist()
     cells: dict[tuple[str, ...], Counter[int]] = {}
@@ -388,7 +389,7 @@ def test_the_state_hash_can_be_had_from_the_tables(simulated: Path, tmp_path: Pa
 
 
 def test_the_state_is_rebuilt_from_the_tables(simulated: Path, tmp_path: Path) -> None:
-    store = open_store(simulated / "ledger.db", read_only=True)
+    store = open_reader(simulated / "ledger.db")
     write_parquet(store, tmp_path / "parquet", lambda _: None, row_group=500)
 
     curves, state = rebuild_export(tmp_path / "parquet")
@@ -434,7 +435,7 @@ def test_a_table_of_somebody_else_is_refused(folded: Folded, tmp_path: Path, cha
 
 
 def test_a_table_is_written_as_it_is_read(simulated: Path, tmp_path: Path) -> None:
-    store = open_store(simulated / "ledger.db", read_only=True)
+    store = open_reader(simulated / "ledger.db")
     export(store, "parquet", tmp_path / "whole")
     write_parquet(store, tmp_path / "pieces", lambda _: None, row_group=500)
 
@@ -493,7 +494,7 @@ def test_each_batch_is_told(folded: Folded, tmp_path: Path, format_: Format) -> 
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_an_empty_store_is_an_empty_export(tmp_path: Path, format_: Format) -> None:
-    export(open_store(":memory:", epoch=7), format_, tmp_path / "export")
+    export(open_writer(":memory:", epoch=7), format_, tmp_path / "export")
 
     assert (tmp_path / "export").exists()
     if format_ == "hledger" and shutil.which("hledger"):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.ledger.store.checkpoint import Checkpoint
-from services.ledger.store.store import open_store
+from services.ledger.checkpoint.notes import Checkpoint
+from services.ledger.store.reader import open_reader
+from services.ledger.store.writer import open_writer
 from services.operator.record.checkpoints import find_contradiction, kept_checkpoints
 from services.operator.record.proof import verify, verify_chain
 from services.operator.record.store import open_store as open_stack_store
@@ -55,11 +56,11 @@ def wrong(path: Path, *changes: str, chain_only: bool = False) -> str:
             assert connection.execute(change).rowcount >= 1, change
     connection.close()
     prove = verify_chain if chain_only else verify
-    return prove(open_store(path, read_only=True)).wrong or ""
+    return prove(open_reader(path)).wrong or ""
 
 
 def test_an_untouched_store_is_proved_and_its_state_is_the_replays(path: Path, events: list[Event]) -> None:
-    store = open_store(path, read_only=True)
+    store = open_reader(path)
     proof = verify(store)
 
     assert proof.wrong is None
@@ -130,11 +131,11 @@ def test_a_change_of_what_follows_from_the_events_is_found_by_posting_them_again
     found = wrong(path, change)
     assert said in found
     assert bool(said) == bool(found)
-    assert verify_chain(open_store(path, read_only=True)).wrong is None or "store holds" in found
+    assert verify_chain(open_reader(path)).wrong is None or "store holds" in found
 
 
 def test_a_posting_that_is_not_what_its_events_say_is_told_with_what_they_say(path: Path) -> None:
-    [(batch, measure, day, *key, wafers)] = open_store(path).database.query(
+    [(batch, measure, day, *key, wafers)] = open_writer(path).database.query(
         "SELECT batch, measure, day, product, site, supplier, wafers FROM posted LIMIT 1"
     )
 
@@ -170,20 +171,20 @@ def test_a_forged_reversal_is_found(path: Path) -> None:
 
 
 def test_a_tail_that_was_sealed_again_is_found_by_posting_or_by_a_checkpoint_alone(path: Path) -> None:
-    store = open_store(path)
+    store = open_writer(path)
     signed = store.head
     store.close()
     assert wrong(path, WAFER_MORE, chain_only=True)
     seal_again(path, 1)
 
     assert wrong(path, chain_only=True) == ""
-    assert verify(open_store(path, read_only=True)).wrong
-    forged = open_store(path, read_only=True)
+    assert verify(open_reader(path)).wrong
+    forged = open_reader(path)
     assert find_contradiction(forged, Checkpoint(forged.epoch, signed.batch, signed.hash, 0, 0)) is not None
 
 
 def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
-    store = open_store(path)
+    store = open_writer(path)
     signed, cut = store.head, store.head.batch - 2
     store.close()
     assert (
@@ -198,7 +199,7 @@ def test_a_cut_tail_with_its_head_is_found_by_a_checkpoint(path: Path) -> None:
         == ""
     )
 
-    shorter = open_store(path, read_only=True)
+    shorter = open_reader(path)
     assert find_contradiction(shorter, Checkpoint(shorter.epoch, cut, shorter.head.hash, 0, 0)) is None
     assert "ends at batch" in str(
         find_contradiction(shorter, Checkpoint(shorter.epoch, signed.batch, signed.hash, 0, 0))
@@ -222,7 +223,7 @@ def test_what_another_python_could_print_is_proved_here(
     refused["data"] = {**refused["data"], later: 1}
     with monkeypatch.context() as newer:
         newer.setattr("shared.wire.events._plain", lambda text: text)
-        newer.setattr("services.ledger.store.store._printable", lambda text: text)
+        newer.setattr("services.ledger.store.writer.printable", lambda text: text)
         store = fold([refused]).store
 
     assert later in store.refusals()[0].path

@@ -10,7 +10,8 @@ import pytest
 from cryptography import x509
 from typer.testing import CliRunner
 
-from services.ledger.store.checkpoint import read_signer, read_verifier
+from services.ledger.checkpoint.files import read_signer
+from services.ledger.checkpoint.keys import read_verifier
 from services.operator.cli import app
 from services.operator.stack.deployment_secrets import Provisioned, provision
 from services.operator.stack.errors import StackError

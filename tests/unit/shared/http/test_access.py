@@ -18,8 +18,8 @@ from services.console.app import build_app as build_console
 from services.console.settings import ConsoleSettings
 from services.datacenter.app import build_app as build_datacenter
 from services.datacenter.settings import DatacenterSettings
-from services.ledger.app import LedgerSettings
 from services.ledger.app import build_app as build_ledger
+from services.ledger.settings import LedgerSettings
 from services.supplier.app import build_app as build_supplier
 from services.supplier.settings import SupplierSettings
 from shared.http import access

@@ -121,7 +121,7 @@ def test_what_stands_of_the_tape_is_what_is_planned_all_along():
     """At its end little is still to come: it is compared on the way, too."""
     horizon = Horizon(date(2026, 1, 1), 1461)
     curves, lines, seen = Curves(*horizon), LineBook(), Counter[Measure]()
-    for n, stored in enumerate(fold(SAID, horizon=horizon).store.told_batches(0, 1_000_000), start=1):
+    for n, stored in enumerate(fold(SAID, horizon=horizon).store.published_batches(0, 1_000_000), start=1):
         curves.add(stored.postings)
         lines.add(stored.postings.said)
         if n % 50 == 0:

@@ -9,21 +9,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ledger.store.checkpoint import (
-    NOTE_BYTES_MAX,
-    Checkpoint,
-    Signer,
-    Untrusted,
-    Verifier,
+from services.ledger.checkpoint.files import (
     append_checkpoint,
     make_key,
     newest_checkpoint,
-    read_checkpoint,
     read_checkpoints,
     read_signer,
-    read_verifier,
-    sign_checkpoint,
 )
+from services.ledger.checkpoint.keys import Signer, Untrusted, Verifier, read_verifier
+from services.ledger.checkpoint.notes import NOTE_BYTES_MAX, Checkpoint, read_checkpoint, sign_checkpoint
 
 # the first key of RFC 8032, 7.1
 SECRET = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
@@ -293,7 +287,7 @@ def test_the_note_is_named(file: Path) -> None:
     file.write_text(file.read_text().replace("\n4\n", "\n5\n"))
 
     with pytest.raises(
-        Untrusted, match=r"note 2 of .*: what waferline.example/ledger\+9c14965d signed is another text"
+        Untrusted, match=r"note 2 of .*: the signature of waferline.example/ledger\+9c14965d is of another text"
     ):
         read_checkpoints(file, VERIFIER)
 

@@ -1,6 +1,6 @@
-"""What goes into one transaction of the ledger."""
+"""The entries of each transaction: not too many bytes, and of one day where the sender states it."""
 
-from services.ledger.app import _TRANSACTION_BYTES_MAX, _portions
+from services.ledger.store.recording import TRANSACTION_BYTES_MAX, split_entries
 from shared.wire.days import DAY_US as DAY
 
 
@@ -9,8 +9,8 @@ def bodies(portions: list[list[tuple[str, bytes]]]) -> list[list[bytes]]:
 
 
 def test_entries_go_together_until_they_are_long():
-    body = b"x" * (_TRANSACTION_BYTES_MAX // 3)
-    portions = list(_portions([(f"{n}-0", body) for n in range(7)]))
+    body = b"x" * (TRANSACTION_BYTES_MAX // 3)
+    portions = list(split_entries([(f"{n}-0", body) for n in range(7)]))
 
     assert [len(portion) for portion in portions] == [3, 3, 1]
 
@@ -28,5 +28,5 @@ def test_what_says_when_it_was_recorded_goes_together_by_the_day():
     ]
     entries = [(f"{n}-0", body) for n, body in enumerate(said)]
 
-    assert bodies(list(_portions(entries, by_day=True))) == [said[:2], said[2:3], said[3:5], said[5:6], said[6:]]
-    assert bodies(list(_portions(entries))) == [said]
+    assert bodies(list(split_entries(entries, by_day=True))) == [said[:2], said[2:3], said[3:5], said[5:6], said[6:]]
+    assert bodies(list(split_entries(entries))) == [said]

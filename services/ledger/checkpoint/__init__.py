@@ -1,0 +1,1 @@
+"""Signed checkpoints: chain heads that are kept outside the store."""

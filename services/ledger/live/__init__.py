@@ -1,0 +1,1 @@
+"""The ledger's loops: recording, publishing, signing; and its metrics."""

@@ -1,0 +1,37 @@
+"""The ledger's settings."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.process.settings import ServiceSettings
+from shared.wire.streams import Role
+
+
+class LedgerSettings(ServiceSettings):
+    """The settings that the ledger has beside those of every service."""
+
+    ledger_store: str = Field(default="data/ledger.db", description="a path, or a postgresql:// URL")
+    store_password_file: Path | None = Field(default=None, description="of the URL's user; none: as the URL says")
+    checkpoint_key: Path | None = Field(default=None, description="signs checkpoints; none: nothing is signed")
+    checkpoints: Path = Field(default=Path("data/checkpoints.txt"), description="kept where the store is not")
+    checkpoint_every_s: float = Field(default=60, gt=0, description="how often it signs")
+    suppliers: str = Field(default="samsung,skhynix", description="the sources of supply; with commas")
+    datacenters: str = Field(
+        default="stargate-americas,stargate-emea,stargate-apac", description="the sources of demand; with commas"
+    )
+    trust_recorded: bool = Field(
+        default=False, description="take the recorded time from the sender: replay, simulation"
+    )
+    read_max: int = Field(default=100, ge=1, description="entries of a stream in one transaction")
+
+    def store_login(self) -> dict[str, str]:
+        """Return the connection options of a store at a URL: the password, and the CA of the server."""
+        from shared.process.credentials import postgres_login  # noqa: PLC0415 (it loads the driver of Redis)
+
+        return postgres_login(self.store_password_file, self.tls_ca_file)
+
+    def parties(self) -> list[tuple[Role, str]]:
+        """Return the role and the name of every source."""
+        suppliers: list[tuple[Role, str]] = [("supplier", name) for name in self.suppliers.split(",") if name]
+        return suppliers + [("datacenter", name) for name in self.datacenters.split(",") if name]

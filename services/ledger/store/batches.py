@@ -1,0 +1,72 @@
+"""The records of the store: a batch before it is written, as it is stored, and as it is published."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from services.ledger.books.chain import BatchHeader, document
+from services.ledger.books.posting import Decision
+from shared.wire.postings import PostingBatch, Recorded
+from shared.wire.refusal import RefusedEvent
+from shared.wire.rows import Row
+
+
+class ChainHead(NamedTuple):
+    """The end of the chain: the last batch, and the hash over all batches up to it."""
+
+    batch: int
+    hash: bytes
+
+
+class NewBatch(NamedTuple):
+    """The outcome of some entries of a stream, to be written."""
+
+    source: str
+    stream: str
+    entry: str  # the last one read
+    recorded: int  # microseconds since 1970
+    sent: int | None  # the time of the first entry, likewise
+    rows: Sequence[Row]
+    bodies: Sequence[str]  # the canonical text of each row
+    refused: Sequence[RefusedEvent]
+    duplicates: int
+    decision: Decision
+
+
+class StoredBatch(NamedTuple):
+    """A stored batch without its events, refusals and postings."""
+
+    header: BatchHeader
+    sent: int | None
+    through: int  # the source's last sequence before a gap, after this batch
+    watermark: int | None  # the last day that the source declares complete, None where the batch does not
+    first_event: int
+    first_posting: int
+    postings: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRefusal(RefusedEvent):
+    """A refused event with the batch that recorded the refusal."""
+
+    batch: int
+
+
+class BatchContents(NamedTuple):
+    """A stored batch with the events and refusals that its hash seals."""
+
+    batch: StoredBatch
+    bodies: list[str]
+    refusals: Sequence[RefusedEvent]
+
+    def document(self) -> bytes:
+        """Return the lines whose SHA-256 is the batch's hash."""
+        return document(self.batch.header, self.bodies, self.refusals)
+
+
+class PublishedBatch(NamedTuple):
+    """A batch as the ledger publishes it: to all readers, and to its source."""
+
+    postings: PostingBatch
+    verdict: Recorded

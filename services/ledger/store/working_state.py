@@ -1,0 +1,63 @@
+"""The working state of the books, as the store keeps it: lines, stock, counts and reversals. A replay rebuilds it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from services.ledger.books.lines import Key, LineState
+from services.ledger.books.memory import Stock
+from services.ledger.store.database import Database
+from services.ledger.store.names import KeyTable, NameTable, id_text
+from shared.wire.lines import LineName
+
+PAGE_LINES = 16_384  # read by one query
+
+
+class WorkingState:
+    """The working state of one store, for reading."""
+
+    def __init__(self, database: Database, names: NameTable, keys: KeyTable) -> None:
+        self.database, self.names, self.keys = database, names, keys
+
+    def load_lines(self, names: Sequence[LineName]) -> dict[LineName, LineState]:
+        """Return those of some lines that are stored."""
+        numbered = [(self.names[owner], kind, line) for owner, kind, line in names if owner in self.names]
+        found = self.database.find("lines", ("owner", "kind", "line"), ("state",), numbered)
+        return {
+            (self.names.texts[owner], kind, line): LineState.read(orjson.loads(state))
+            for owner, kind, line, state in found
+        }
+
+    def load_stock(self, key: Key) -> Stock:
+        """Return the stock of a key, an empty one if nothing is stored of it."""
+        number = self.keys.get(key)
+        stock = Stock()
+        for day, wafers in self.database.query("SELECT day, wafers FROM stock WHERE key = ? ORDER BY day", (number,)):
+            stock.move(day, wafers)
+        for day, name, counted in self.database.query("SELECT day, name, wafers FROM counts WHERE key = ?", (number,)):
+            stock.count(day, name, counted)
+        return stock
+
+    def lines(self, *, page_lines: int = PAGE_LINES) -> Iterator[tuple[LineName, LineState]]:
+        """Yield every stored line, page by page: there may be millions."""
+        last: tuple[Any, ...] = (-(1 << 63), "", "")
+        while found := self.database.query(
+            "SELECT owner, kind, line, state FROM lines WHERE (owner, kind, line) > (?, ?, ?)"
+            " ORDER BY owner, kind, line LIMIT ?",
+            (*last, page_lines),
+        ):
+            for owner, kind, line, state in found:
+                yield (self.names.texts[owner], kind, line), LineState.read(orjson.loads(state))
+            last = found[-1][:3]
+
+    def stocks(self) -> Iterator[tuple[Key, Stock]]:
+        """Yield the stock of every key that has any."""
+        for (number,) in self.database.query("SELECT key FROM stock UNION SELECT key FROM counts"):
+            key = self.keys.key(number)
+            yield key, self.load_stock(key)
+
+    def reversals(self) -> set[tuple[str, str]]:
+        """Return source and id of every reversed event."""
+        found = self.database.query("SELECT source, id FROM reversals")
+        return {(self.names.texts[source], id_text(id_)) for source, id_ in found}

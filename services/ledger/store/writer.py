@@ -1,0 +1,255 @@
+"""The writing type of the store: one transaction a batch, fenced against a second ledger."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count, repeat
+from pathlib import Path
+from typing import cast
+
+import orjson
+
+from services.ledger.books.chain import BatchHeader, document, seal
+from services.ledger.books.lines import Cell
+from services.ledger.books.memory import Memory
+from services.ledger.books.posting import Decision
+from services.ledger.books.progress import Progress, runs_of
+from services.ledger.store.addresses import connect
+from services.ledger.store.batches import ChainHead, NewBatch, StoredBatch
+from services.ledger.store.database import WritableDatabase
+from services.ledger.store.migrating import migrate
+from services.ledger.store.names import GrowingKeyTable, GrowingNameTable, id_key, id_keys, id_text
+from services.ledger.store.reader import StoreReader
+from services.ledger.store.working_state import WorkingState
+from shared.wire.postings import PUBLISHED_EVENTS
+from shared.wire.refusal import RefusedEvent
+
+LINES_MAX = 50_000  # in memory; any other line is read from the store
+_UNPUBLISHED_BATCHES = 16  # kept in memory for the publisher, which is seldom further behind
+
+
+class Fenced(Exception):
+    """Another ledger has written to this store: the decision at hand is void."""
+
+
+def open_writer(
+    address: Path | str, *, epoch: int = 0, login: Mapping[str, str] | None = None, lines_max: int = LINES_MAX
+) -> "StoreWriter":
+    """Return the store at a path, or at a `postgresql://` URL, for writing; a missing one is made, named `epoch`.
+
+    `login` holds connection options that are not in the URL, as a password. Raises the database's error where the
+    store cannot be opened, and `StrangeStore` where it is none of ours, or of a later version.
+    """
+    database = connect(address, login=login)
+    try:
+        migrate(database, epoch=epoch)
+        return StoreWriter(database, lines_max=lines_max)
+    except BaseException:
+        database.close()
+        raise
+
+
+class StoreWriter(StoreReader):
+    """A store that one ledger at a time writes: `begin`, then `write`, or `rollback` after any error."""
+
+    database: WritableDatabase
+    names: GrowingNameTable
+    keys: GrowingKeyTable
+
+    def __init__(self, database: WritableDatabase, *, lines_max: int = LINES_MAX) -> None:
+        """Read the log of a database that has all the ledger's tables."""
+        self._lines_max = lines_max
+        super().__init__(database)
+
+    def _load(self) -> None:
+        self._loaded = False
+        self._unpublished: dict[int, list[str]] = {}  # of the last batches written here: the events to be published
+        super()._load()
+        self._loaded = True
+
+    def _load_tables(self) -> None:
+        self.names = GrowingNameTable(self.database)
+        self.keys = GrowingKeyTable(self.database, self.names)
+        self.working_state = WorkingState(self.database, self.names, self.keys)
+        self.memory = Memory(
+            load_lines=self.working_state.load_lines,
+            load_stock=self.working_state.load_stock,
+            load_event=self.load_event,
+            reversed=self.working_state.reversals(),
+        )
+
+    # ---------------------------------------------------------------- the transaction
+
+    def begin(self) -> None:
+        """Begin the transaction of the next batch by taking its number; raise `Fenced` if another ledger took it.
+
+        After any error from here on, `rollback` must follow.
+        """
+        if not self._loaded:  # the database was away when `rollback` was to load it again
+            before = self.head
+            self._load()
+            if self.head != before:
+                raise Fenced(f"batch {before.batch + 1} was taken meanwhile")
+        self.database.begin()
+        taken = self.database.execute(
+            "UPDATE head SET batch = ? WHERE partition = 0 AND batch = ? AND hash = ?",
+            (self.head.batch + 1, self.head.batch, self.head.hash),
+        )
+        if taken != 1:
+            raise Fenced(f"batch {self.head.batch + 1} was taken by another ledger")
+
+    def rollback(self) -> None:
+        """Roll back the open transaction, and load again all that may have changed in memory since `begin`."""
+        self._loaded = False
+        self.database.rollback()
+        self._load()
+
+    def expect_alone(self) -> None:
+        """Raise `Fenced` if another ledger has written to this store since the last batch written here."""
+        batch, hash_ = self._one("SELECT batch, hash FROM head")
+        if (batch, bytes(hash_)) != self.head:
+            raise Fenced(f"batch {self.head.batch + 1} was taken by another ledger")
+
+    def recorded_bodies(self, source: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return the canonical text of those of a source's events that are recorded, by id."""
+        number = self.names.get(source)
+        if number is None or not ids:
+            return {}
+        keys = [(number, key) for key in set(id_keys(ids))]
+        return {id_text(id_): body for _, id_, body in self.database.find("events", ("source", "id"), ("body",), keys)}
+
+    def refused_bodies(self, source: str, ids: Iterable[str]) -> set[bytes]:
+        """Return the bodies of those of a source's events that were refused."""
+        number = self.names.get(source)
+        if number is None:
+            return set()
+        found = self.database.find("refusals", ("source", "id"), ("body",), [(number, id_) for id_ in ids])
+        return {bytes(body) for _, _, body in found}
+
+    def write(self, batch: NewBatch) -> ChainHead:
+        """Write one batch and commit it, whole or not at all; raise the database's error if it cannot be written."""
+        number, decision, postings = self.head.batch + 1, batch.decision, batch.decision.postings()
+        source, stream = self.names[batch.source], self.names[batch.stream]
+        self._write_log(source, batch, postings)
+        refused = [replace(r, path=printable(r.path), message=printable(r.message)) for r in batch.refused]
+        if refused:
+            self._write_refusals(number, refused)
+        self._write_working_state(decision)
+        self.database.upsert("offsets", ("stream",), ("entry",), [(stream, batch.entry)])
+        through = self._advance(batch).through
+        header = BatchHeader(
+            number, self.epoch, batch.source, batch.stream, batch.entry, batch.recorded, len(batch.rows),
+            batch.duplicates, len(batch.refused), self.head.hash,
+        )  # fmt: skip
+        hash_ = seal(document(header, batch.bodies, refused))
+        self.database.append(
+            "batches",
+            (
+                "batch", "source", "stream", "entry", "recorded", "told", "through", "watermark", "first_event",
+                "events", "duplicates", "refusals", "first_posting", "postings", "hash",
+            ),
+            [(
+                number, source, stream, batch.entry, batch.recorded, batch.sent, through, decision.watermark,
+                self.last_event + 1, len(batch.rows), batch.duplicates, len(batch.refused), self.last_posting + 1,
+                len(postings), hash_,
+            )],
+        )  # fmt: skip
+        self.database.execute("UPDATE head SET hash = ? WHERE partition = 0", (hash_,))
+        self.database.commit()
+        self.head = ChainHead(number, hash_)
+        self.last_event += len(batch.rows)
+        self.last_posting += len(postings)
+        self._unpublished[number] = [
+            body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in PUBLISHED_EVENTS
+        ]
+        self._unpublished.pop(number - _UNPUBLISHED_BATCHES, None)
+        if len(self.memory.lines) > self._lines_max:
+            self.memory.lines.clear()
+        return self.head
+
+    def _write_log(self, source: int, batch: NewBatch, postings: Sequence[tuple[Cell, int]]) -> None:
+        self.database.append(
+            "events",
+            ("seq", "source", "id", "body"),
+            [*zip(count(self.last_event + 1), repeat(source), id_keys(row.id for row in batch.rows), batch.bodies)],
+        )
+        self.database.append(
+            "postings",
+            ("seq", "measure", "day", "key", "wafers"),
+            [
+                (seq, int(measure), day, self.keys[key], wafers)
+                for seq, ((measure, day, key), wafers) in enumerate(postings, self.last_posting + 1)
+            ],
+        )
+
+    def _write_refusals(self, number: int, refused: Sequence[RefusedEvent]) -> None:
+        before = self._one("SELECT coalesce(max(seq), 0) FROM refusals")[0]
+        self.database.append(
+            "refusals",
+            ("seq", "batch", "source", "sequence", "id", "code", "path", "message", "body"),
+            [
+                (seq, number, self.names[r.source], r.sequence, r.id, r.code, r.path, r.message, r.body)
+                for seq, r in enumerate(refused, before + 1)
+            ],
+        )
+
+    def _write_working_state(self, decision: Decision) -> None:
+        names, keys = self.names, self.keys
+        self.database.upsert(
+            "lines",
+            ("owner", "kind", "line"),
+            ("state",),
+            [
+                (names[owner], kind, id_, orjson.dumps(line.state()).decode())
+                for (owner, kind, id_), line in decision.lines.items()
+            ],
+        )
+        self.database.upsert(
+            "stock",
+            ("key", "day"),
+            ("wafers",),
+            [(keys[key], day, wafers) for (key, day), wafers in decision.stock.items()],
+        )
+        counts = [((keys[key], day, name), wafers) for (key, day, name), wafers in decision.counts.items()]
+        for count_, wafers in counts:
+            if wafers is None:
+                self.database.execute("DELETE FROM counts WHERE key = ? AND day = ? AND name = ?", count_)
+        in_force = [(*count_, wafers) for count_, wafers in counts if wafers is not None]
+        self.database.append("counts", ("key", "day", "name", "wafers"), in_force)
+        reversals = [(names[source], id_key(id_)) for source, id_ in decision.reversals]
+        self.database.append("reversals", ("source", "id"), reversals)
+
+    def _advance(self, batch: NewBatch) -> Progress:
+        """Advance the source's progress, and the tallies; return the progress."""
+        source, progress = self.names[batch.source], self.progress.setdefault(batch.source, Progress())
+        progress.advance(batch.decision.watermark)
+        self.database.upsert("sources", ("source",), ("advanced",), [(source, progress.advanced)])
+        sequences = [row.sequence for row in batch.rows]
+        sequences += [r.sequence for r in batch.refused if r.sequence is not None]
+        for first, last in runs_of(sequences):
+            replaced, run = progress.add_run(first, last)
+            for begun in replaced:
+                self.database.execute("DELETE FROM heard WHERE source = ? AND first = ?", (source, begun))
+            self.database.append("heard", ("source", "first", "last"), [(source, *run)])
+        counted = Counter(row.name for row in batch.rows)
+        self.tallies.update(counted)
+        self.database.upsert(
+            "tallies", ("name",), ("events",), [(self.names[name], self.tallies[name]) for name in counted]
+        )
+        return progress
+
+    # ---------------------------------------------------------------- publication
+
+    def _published_events(self, page: Sequence[StoredBatch]) -> list[list[str]]:
+        kept = [self._unpublished.get(batch.header.batch) for batch in page]
+        if None not in kept:  # just written here: the publisher need not read them again
+            return cast(list[list[str]], kept)
+        return super()._published_events(page)
+
+
+def printable(text: str) -> str:
+    """Return a text that every database and canonical JSON can hold: characters that cannot be printed are escaped.
+
+    The escaped text is stored, and never escaped again: another version of Python may print other characters.
+    """
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
