@@ -1,4 +1,4 @@
-"""Answering over HTTP: what every view does alike, so that a view is a function of what it is asked."""
+"""Views over HTTP: query, ETag, CSV and paging, so that a view itself is a function of a source and a query."""
 
 import inspect
 import secrets
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.http.access import Answer, ScopedRoute
+from shared.http.access import Endpoint, ScopedRoute
 from shared.http.problem import Kind, Problem
 from shared.http.query import Query
 from shared.http.tabular import write_csv
@@ -25,105 +25,106 @@ Source = TypeVar("Source")
 
 
 class Described(BaseModel):
-    """Part of an answer: it has these fields and no other."""
+    """Part of an answer, with these fields and no other."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-def unasked() -> Any:
-    """Stand for a field that is left out where it is not asked for: a default would be told."""
+def optional_field() -> Any:
+    """Return a field that an answer may lack; the schema of one with a plain default would show the default."""
     return Field(default_factory=str)
 
 
-class About(NamedTuple):
-    """What is to be known of a route by whoever asks it."""
+class RouteDoc(NamedTuple):
+    """Documentation of a route: the source of its part of the OpenAPI document."""
 
     summary: str
     description: str
     query: type[Query]
-    says: type[BaseModel] | None  # None: a text
+    model: type[BaseModel] | None  # of the answer; None: a text
     media_type: str = JSON
     rows: bool = False  # also as CSV
     tagged: bool = False  # with an ETag
     problems: Sequence[Kind] = ()
-    also: Mapping[int, str] = {}  # other statuses with such an answer, and what they say
+    also: Mapping[int, str] = {}  # other statuses with such an answer, and their meaning
 
 
 class DescribedRoute(ScopedRoute):
-    """A route that is described to whoever asks for `/openapi.json`."""
+    """A route that the OpenAPI document describes."""
 
-    def __init__(self, path: str, answer: Answer, *, scope: str, about: About) -> None:
-        super().__init__(path, answer, scope=scope)
-        self.about = about
+    def __init__(self, path: str, endpoint: Endpoint, *, scope: str, doc: RouteDoc) -> None:
+        super().__init__(path, endpoint, scope=scope)
+        self.doc = doc
 
 
 @dataclass(frozen=True)
 class View(Generic[Source]):
-    """What a path answers: a function of a source and of what is asked. Its docstring describes it to whoever asks.
+    """The answer at a path: a function of a source and a query, whose docstring documents the route.
 
-    It returns what is told in JSON, or a response of its own. With `rows` it is told as CSV, too: the rows alone.
+    The function returns the content of a JSON answer, or a response of its own. Where the query has a `format`, the
+    rows alone are served as CSV, too.
     """
 
     path: str
     answer: Callable[[Source, Any], Awaitable[Any]]
     query: type[Query]
-    says: type[BaseModel] | None
+    model: type[BaseModel] | None
     problems: Sequence[Kind] = ()
     media_type: str = JSON
 
     @property
-    def about(self) -> About:
-        """What is to be known of it."""
+    def doc(self) -> RouteDoc:
+        """The documentation of its route."""
         summary, _, description = (inspect.getdoc(self.answer) or "").partition("\n\n")
         rows = "format" in self.query.parameters()
-        return About(
-            summary, description, self.query, self.says, self.media_type, rows, tagged=True, problems=self.problems
+        return RouteDoc(
+            summary, description, self.query, self.model, self.media_type, rows, tagged=True, problems=self.problems
         )
 
 
 def serve(
     view: View[Source],
     find: Callable[[Any], Awaitable[Source]],
-    stand: Callable[[Source], object],
+    version_of: Callable[[Source], object],
     *,
     scope: str,
 ) -> DescribedRoute:
     """Return the route of a view over the source that `find` returns for a query.
 
-    `stand` says where the source stands: as long as that is the same, so is the answer to the same query.
+    While `version_of` a source is the same, so is the answer to the same query: the ETag is made of both.
     """
-    about, seal = view.about, secrets.token_bytes(8)  # another start may have other settings, or another version
+    doc, seal = view.doc, secrets.token_bytes(8)  # another start may have other settings, or another version
 
     async def answer(request: Request) -> Response:
         try:
             query = view.query.read([*request.path_params.items(), *request.query_params.multi_items()])
-            as_csv = about.rows and _wants_csv(request, query)
+            as_csv = doc.rows and _wants_csv(request, query)
             source = await find(query)
-            headers = {"ETag": _tag(seal, request, stand(source), as_csv), "Cache-Control": "private, no-cache"}
-            if about.rows:
+            headers = {"ETag": _tag(seal, request, version_of(source), as_csv), "Cache-Control": "private, no-cache"}
+            if doc.rows:
                 headers["Vary"] = "Accept"
-            if _is_known(request, headers["ETag"]):
+            if _is_current(request, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
-            told = await view.answer(source, query)
+            content = await view.answer(source, query)
         except Problem as why:
             return why.answer(request)
-        if isinstance(told, Response):
-            told.headers.update(headers)
-            return told
-        if isinstance(told, dict) and told.get("next") is not None:
-            headers["Link"] = f'<{_next_page(request, view.query, told["next"])}>; rel="next"'
+        if isinstance(content, Response):
+            content.headers.update(headers)
+            return content
+        if isinstance(content, dict) and content.get("next") is not None:
+            headers["Link"] = f'<{_next_page(request, view.query, content["next"])}>; rel="next"'
         if as_csv:
-            rows = told["rows"] if isinstance(told, dict) else told
+            rows = content["rows"] if isinstance(content, dict) else content
             return Response(write_csv(rows), headers=headers, media_type=CSV)
-        return Response(orjson.dumps(told), headers=headers, media_type=JSON)
+        return Response(orjson.dumps(content), headers=headers, media_type=JSON)
 
-    return DescribedRoute(view.path, answer, scope=scope, about=about)
+    return DescribedRoute(view.path, answer, scope=scope, doc=doc)
 
 
 def _wants_csv(request: Request, query: Query) -> bool:
-    asked: str | None = getattr(query, "format")  # noqa: B009 (only the query of a view with rows has it)
-    if asked is not None:
-        return asked == "csv"
+    chosen: str | None = getattr(query, "format")  # noqa: B009 (only the query of a view with rows has it)
+    if chosen is not None:
+        return chosen == "csv"
     accepted = {}
     for part in request.headers.get("accept", "").split(","):
         media_type, _, weight = part.partition(";")
@@ -134,20 +135,20 @@ def _wants_csv(request: Request, query: Query) -> bool:
     return accepted.get(CSV, 0) > max(accepted.get(JSON, 0), accepted.get("application/*", 0))
 
 
-def _tag(seal: bytes, request: Request, standing: object, as_csv: bool) -> str:
-    """Return the weak ETag of an answer: two of the same page may differ by the batch that came while it was made."""
-    asked = [seal, request.url.path.encode(), request.scope["query_string"], repr((standing, as_csv)).encode()]
-    return f'W/"{blake2b(b" ".join(asked), digest_size=12).hexdigest()}"'
+def _tag(seal: bytes, request: Request, version: object, as_csv: bool) -> str:
+    """Return the ETag of an answer; a weak one, as a batch may arrive while the answer is made."""
+    parts = [seal, request.url.path.encode(), request.scope["query_string"], repr((version, as_csv)).encode()]
+    return f'W/"{blake2b(b" ".join(parts), digest_size=12).hexdigest()}"'
 
 
-def _is_known(request: Request, tag: str) -> bool:
-    """Whether who asks has this answer already (If-None-Match of RFC 9110, compared weakly)."""
-    known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
-    return "*" in known or tag in known or tag.removeprefix("W/") in known
+def _is_current(request: Request, tag: str) -> bool:
+    """Return whether the client has this answer already (If-None-Match of RFC 9110, compared weakly)."""
+    tags = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+    return "*" in tags or tag in tags or tag.removeprefix("W/") in tags
 
 
 def _next_page(request: Request, query: type[Query], begin: str | int) -> str:
-    """Return the page behind this one, relative to the service."""
+    """Return the URL of the next page, relative to the service."""
     turned = "after" if "after" in query.parameters() else "offset"
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != turned]
     return f"{request.url.path}?{urlencode([*kept, (turned, begin)])}"

@@ -1,4 +1,4 @@
-"""The HTTP API as a document (OpenAPI 3.1), made of what each route says of itself."""
+"""OpenAPI 3.1 document of a service, made of the documentation of its routes."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,41 +9,41 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from shared.http.access import OPEN
-from shared.http.answering import CSV, JSON, About, DescribedRoute
+from shared.http.answering import CSV, JSON, DescribedRoute, RouteDoc
 from shared.http.problem import BAD_PARAMETER, FAILED, KINDS, LACKS_SCOPE, NO_TOKEN, UNKNOWN_TOKEN, Kind
 from shared.http.query import Parameter
 
 VERSION = "1"
 _REFERENCE = "#/components/schemas/{model}"
 _ETAG = {
-    "description": "Stands for this answer: sent as `If-None-Match`, it is answered with 304 while all is as it was.",
+    "description": "The answer's version. Sent back as `If-None-Match`, it gives 304 while the answer is the same.",
     "schema": {"type": "string"},
 }
 _LINK = {"description": '`<...>; rel="next"`: the next page, where there is one.', "schema": {"type": "string"}}
 _PROBLEM: dict[str, Any] = {
     "type": "object",
-    "description": "Why there is no answer (RFC 9457).",
+    "description": "The reason for an error (RFC 9457).",
     "properties": {
         "type": {"type": "string", "enum": [kind.type for kind in KINDS]},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What is wrong, and what to do."},
-        "instance": {"type": "string", "description": "What was asked."},
-        "parameter": {"type": "string", "description": "The parameter that is wrong."},
+        "detail": {"type": "string", "description": "The fault, and its remedy."},
+        "instance": {"type": "string", "description": "The path and query of the request."},
+        "parameter": {"type": "string", "description": "The invalid parameter."},
     },
     "required": ["type", "title", "status", "detail", "instance"],
     "additionalProperties": False,
 }
 
 Examples = Mapping[str, Mapping[str, Any]]
-"""By the path of a route: what was asked, and what was answered."""
+"""Answers by query, by the path of a route."""
 
 
 def describe(name: str, routes: Iterable[DescribedRoute], examples: Examples) -> dict[str, Any]:
     """Return the document of a service's routes."""
     described = sorted(routes, key=lambda route: route.path)
-    said = dict.fromkeys(route.about.says for route in described if route.about.says is not None)
-    references, schemas = models_json_schema([(model, "validation") for model in said], ref_template=_REFERENCE)
+    models_used = dict.fromkeys(route.doc.model for route in described if route.doc.model is not None)
+    references, schemas = models_json_schema([(model, "validation") for model in models_used], ref_template=_REFERENCE)
     models = schemas.get("$defs", {})
     # a model is published by its title: that of its class, unless the class sets another
     titles = {_REFERENCE.format(model=key): _REFERENCE.format(model=model["title"]) for key, model in models.items()}
@@ -77,19 +77,18 @@ def _plain(schema: Any, titles: Mapping[str, str]) -> Any:
 
 
 def _operation(route: DescribedRoute, of: Mapping[Any, Any], examples: Examples) -> dict[str, Any]:
-    about, path = route.about, plain_path(route)
-    asked = examples.get(path, {})
+    doc, path = route.doc, plain_path(route)
     in_path = re.findall(r"\{(\w+)\}", path)
-    parameters = [_parameter(each, each.name in in_path) for each in about.query.parameters().values()]
-    if about.tagged:
+    parameters = [_parameter(each, each.name in in_path) for each in doc.query.parameters().values()]
+    if doc.tagged:
         parameters.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     return {
         "operationId": re.sub(r"\W+", "_", path).strip("_"),
-        "summary": about.summary,
-        "description": " ".join(about.description.split()),
+        "summary": doc.summary,
+        "description": " ".join(doc.description.split()),
         "security": [{}, {"token": []}] if route.scope == OPEN else [{"token": []}],
         "parameters": parameters,
-        "responses": _answers(about, of, asked) | _problems(_kinds(route.scope, about)),
+        "responses": _answers(doc, of, examples.get(path, {})) | _problems(_kinds(route.scope, doc)),
     }
 
 
@@ -109,31 +108,31 @@ def _parameter(each: Parameter, in_path: bool) -> dict[str, Any]:
     }
 
 
-def _answers(about: About, of: Mapping[Any, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-    schema = {"type": "string"} if about.says is None else of[about.says]
-    content: dict[str, Any] = {about.media_type: {"schema": schema}}
-    if asked and about.media_type == JSON:
-        content[JSON]["examples"] = {question: {"value": answer} for question, answer in asked.items()}
-    if about.rows:
+def _answers(doc: RouteDoc, of: Mapping[Any, Any], examples: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {"type": "string"} if doc.model is None else of[doc.model]
+    content: dict[str, Any] = {doc.media_type: {"schema": schema}}
+    if examples and doc.media_type == JSON:
+        content[JSON]["examples"] = {query: {"value": answer} for query, answer in examples.items()}
+    if doc.rows:
         content[CSV] = {"schema": {"type": "string", "description": "The rows: a header, then a line for each."}}
     answer: dict[str, Any] = {"description": "The answer.", "content": content}
-    headers: dict[str, Any] = {"ETag": _ETAG} if about.tagged else {}
-    if "after" in about.query.parameters() or "offset" in about.query.parameters():
+    headers: dict[str, Any] = {"ETag": _ETAG} if doc.tagged else {}
+    if "after" in doc.query.parameters() or "offset" in doc.query.parameters():
         headers["Link"] = _LINK
     if headers:
         answer["headers"] = headers
     answers = {"200": answer} | {
-        str(status): {"description": meaning, "content": content} for status, meaning in about.also.items()
+        str(status): {"description": meaning, "content": content} for status, meaning in doc.also.items()
     }
-    if about.tagged:
-        answers["304"] = {"description": "What who asks has already, as `If-None-Match` names it."}
+    if doc.tagged:
+        answers["304"] = {"description": "The answer is still the version that `If-None-Match` names."}
     return answers
 
 
-def _kinds(scope: str, about: About) -> Sequence[Kind]:
+def _kinds(scope: str, doc: RouteDoc) -> Sequence[Kind]:
     of_tokens = () if scope == OPEN else (NO_TOKEN, UNKNOWN_TOKEN, LACKS_SCOPE)
-    of_parameters = (BAD_PARAMETER,) if about.query.parameters() else ()
-    return (*of_parameters, *of_tokens, *about.problems, FAILED)
+    of_parameters = (BAD_PARAMETER,) if doc.query.parameters() else ()
+    return (*of_parameters, *of_tokens, *doc.problems, FAILED)
 
 
 def _problems(kinds: Sequence[Kind]) -> dict[str, Any]:

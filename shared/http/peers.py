@@ -1,4 +1,4 @@
-"""How services meet over HTTP: the token and the trust of who asks, and the certificate of who answers."""
+"""Connections between services over HTTP: the caller's token and trusted CA, and the server's certificate."""
 
 import ssl
 from typing import NamedTuple, Protocol
@@ -12,17 +12,17 @@ _REFUSALS = (401, 403)
 
 
 class Caller(NamedTuple):
-    """What whoever asks a service gives to its HTTP client."""
+    """A caller's options for its HTTP client."""
 
     headers: dict[str, str]
     verify: ssl.SSLContext | bool
 
 
-NOBODY = Caller({}, verify=True)  # who has no token, and trusts the CAs that everybody trusts
+ANONYMOUS = Caller({}, verify=True)  # no token, and the public CAs
 
 
-class Answered(Protocol):
-    """An answer, as an HTTP client gives it."""
+class HttpResponse(Protocol):
+    """The parts of an HTTP client's response that are read here."""
 
     @property
     def status_code(self) -> int: ...
@@ -32,8 +32,8 @@ class Answered(Protocol):
 
 
 def read_caller(settings: ServiceSettings) -> Caller:
-    """Return the token to send and the CA to trust, as the settings say."""
-    caller = NOBODY
+    """Return the caller of the settings: its token and its CA."""
+    caller = ANONYMOUS
     if settings.token_file is not None:
         caller = caller._replace(headers={"Authorization": f"Bearer {read_token(settings.token_file)}"})
     if settings.tls_ca_file is not None:
@@ -43,27 +43,27 @@ def read_caller(settings: ServiceSettings) -> Caller:
     return caller
 
 
-def expect_let_in(answer: Answered, peer: str) -> None:
-    """Raise `CredentialsError` where a peer does not let us in, with what it says and where tokens come from."""
-    if answer.status_code in _REFUSALS:
+def expect_access(response: HttpResponse, peer: str) -> None:
+    """Raise `CredentialsError` where a peer refuses our token, with its reason and the remedy."""
+    if response.status_code in _REFUSALS:
         try:
-            said = orjson.loads(answer.content)["detail"]
+            reason = orjson.loads(response.content)["detail"]
         except (ValueError, LookupError, TypeError):  # a proxy between us answers in its own words
-            said = f"HTTP {answer.status_code}"
+            reason = f"HTTP {response.status_code}"
         raise CredentialsError(
-            f"{peer} refuses: {said}. Name the file of such a token in WAFERLINE_TOKEN_FILE; `waferline secrets` makes"
-            " them (docs/deployment.md: Tokens)"
+            f"{peer} refuses: {reason}. Name the file of such a token in WAFERLINE_TOKEN_FILE; `waferline secrets`"
+            " makes them (docs/deployment.md: Tokens)"
         )
 
 
 def read_certificate(settings: ServiceSettings) -> ssl.SSLContext | None:
-    """Return what a service answers HTTPS with, TLS 1.2 or later; None where it is to answer HTTP."""
+    """Return the TLS context of a service, TLS 1.2 or later; None where the settings name no certificate."""
     certificate, key = settings.tls_cert_file, settings.tls_key_file
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
         raise CredentialsError(
-            "HTTPS needs WAFERLINE_TLS_CERT_FILE and WAFERLINE_TLS_KEY_FILE: name the other one, too"
+            "HTTPS needs both WAFERLINE_TLS_CERT_FILE and WAFERLINE_TLS_KEY_FILE: name the other one, too"
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,4 +1,4 @@
-"""An error over HTTP, as RFC 9457 problem details: the kinds that there are, and how one is told."""
+"""Errors over HTTP as RFC 9457 problem details: their kinds, and their responses."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-_SHOWN_MAX = 1_000  # characters of what was asked
+_TARGET_LENGTH_MAX = 1_000  # characters of the request's path and query
 
 
 class Kind(NamedTuple):
@@ -27,20 +27,20 @@ class Kind(NamedTuple):
 
 
 BAD_PARAMETER = Kind(
-    "bad-parameter", 400, "A parameter is not what is allowed",
-    "`parameter` names it, and `detail` says what is allowed",
+    "bad-parameter", 400, "A parameter is invalid",
+    "`parameter` names it, and `detail` the values allowed",
 )  # fmt: skip
 NO_TOKEN = Kind(
     "no-token", 401, "A token is needed", "send `Authorization: Bearer <token>` (docs/deployment.md: Tokens)"
 )
-UNKNOWN_TOKEN = Kind("unknown-token", 401, "Nobody has this token", "was it replaced? Send the new one")
-LACKS_SCOPE = Kind("lacks-scope", 403, "The token is not for this", "send a token that has the scope named in `detail`")
-NO_SUCH_PATH = Kind("no-such-path", 404, "There is no such path", "see `/openapi.json` for those that there are")
+UNKNOWN_TOKEN = Kind("unknown-token", 401, "The token is unknown", "was it replaced? Send the new one")
+LACKS_SCOPE = Kind("lacks-scope", 403, "The token lacks the scope", "send a token that has the scope named in `detail`")
+NO_SUCH_PATH = Kind("no-such-path", 404, "There is no such path", "see `/openapi.json` for the paths")
 UNKNOWN_NAME = Kind(
     "unknown-name",
     404,
-    "Nobody has spoken of this name",
-    "`parameter` names it, and `detail` some of the names there are",
+    "No event uses this name",
+    "`parameter` names the parameter, and `detail` some of the names in use",
 )
 UNKNOWN_EVENT = Kind(
     "unknown-event", 404, "The ledger has judged no such event",
@@ -50,19 +50,21 @@ UNKNOWN_BATCH = Kind("unknown-batch", 404, "There is no such batch", "`detail` n
 NEVER_KNOWN = Kind(
     "never-known", 404, "There is no such past", "ask for a position or a day between those named in `detail`"
 )
-WRONG_METHOD = Kind("wrong-method", 405, "This cannot be done here", "`Allow` names the methods that there are")
+WRONG_METHOD = Kind("wrong-method", 405, "The path has no such method", "`Allow` names its methods")
 SIMULATED = Kind(
     "simulated", 409, "The source is simulated", "hand events in to a stack that does not play the programme"
 )
-TOO_LONG = Kind("too-long", 413, "The body is too long", "hand it in in pieces")
+TOO_LONG = Kind("too-long", 413, "The body is too long", "send it in parts")
 UNFIT = Kind(
-    "unfit-parameters", 422, "The parameters are well written, but there is no answer to them",
-    "`detail` says which do not go together, or lie beyond what there is",
+    "unfit-parameters", 422, "The parameters are valid, but have no answer",
+    "`detail` names those that do not go together, or lie outside the data",
 )  # fmt: skip
-TOO_MANY_WAIT = Kind("too-many-wait", 429, "Too many events wait for the ledger", "hand in again when it goes on")
+TOO_MANY_WAIT = Kind(
+    "too-many-wait", 429, "Too many events wait for the ledger", "send the events again when the ledger has caught up"
+)
 FAILED = Kind("failed", 500, "This service has a bug", "its log has the trace: please send it to us")
-AWAY = Kind("away", 503, "What is needed for an answer is away", "ask again after the seconds of `Retry-After`")
-BUSY = Kind("busy", 503, "Too many ask for the past", "ask again after the seconds of `Retry-After`")
+AWAY = Kind("away", 503, "A service that the answer needs is away", "ask again after the seconds of `Retry-After`")
+BUSY = Kind("busy", 503, "Too many queries of the past are running", "ask again after the seconds of `Retry-After`")
 KINDS = (
     BAD_PARAMETER, NO_TOKEN, UNKNOWN_TOKEN, LACKS_SCOPE, NO_SUCH_PATH, UNKNOWN_NAME, UNKNOWN_EVENT, UNKNOWN_BATCH,
     NEVER_KNOWN, WRONG_METHOD, SIMULATED, TOO_LONG, UNFIT, TOO_MANY_WAIT, FAILED, AWAY, BUSY,
@@ -70,7 +72,7 @@ KINDS = (
 
 
 class Problem(Exception):
-    """A request cannot be answered; the message says why, and what to do."""
+    """A request that cannot be answered; the message names the reason and the remedy."""
 
     def __init__(
         self, kind: Kind, detail: str, *, parameter: str | None = None, headers: Mapping[str, str] | None = None
@@ -79,7 +81,7 @@ class Problem(Exception):
         self.kind, self.parameter, self.headers = kind, parameter, headers
 
     def answer(self, request: Request) -> Response:
-        """Return what whoever asked is told."""
+        """Return the response to the request."""
         more = {} if self.parameter is None else {"parameter": self.parameter}
         return problem(self.kind, str(self), self.headers, request, **more)
 
@@ -91,7 +93,7 @@ def problem(
     request: Request | None = None,
     **more: str,
 ) -> Response:
-    """Return an error that says what is wrong, and what to do; a status alone is of no kind of its own."""
+    """Return an error response; one with a bare status is of type `about:blank`."""
     if isinstance(kind, int):
         kind = Kind("", kind, HTTPStatus(kind).phrase, "")
     body: dict[str, Any] = {
@@ -101,7 +103,7 @@ def problem(
     }
     body["detail"] = detail
     if request is not None:
-        body["instance"] = _asked(request)
+        body["instance"] = _target(request)
     return Response(
         orjson.dumps(body | more),
         status_code=kind.status,
@@ -110,19 +112,19 @@ def problem(
     )
 
 
-def _asked(request: Request) -> str:
+def _target(request: Request) -> str:
     """Return the path and the query as they came: a relative reference, in ASCII."""
     path: bytes = request.scope.get("raw_path") or request.url.path.encode("ascii", "backslashreplace")
     query: bytes = request.scope["query_string"]
-    return (path + b"?" * bool(query) + query).decode("latin-1")[:_SHOWN_MAX]
+    return (path + b"?" * bool(query) + query).decode("latin-1")[:_TARGET_LENGTH_MAX]
 
 
-async def tell_failure(request: Request, failure: Exception) -> Response:
-    """Return the answer where no route has given one: there is no such path or method, or we have a bug."""
+async def answer_failure(request: Request, failure: Exception) -> Response:
+    """Return the response where no route gives one: no such path, no such method, or a bug."""
     if not isinstance(failure, HTTPException):
-        return problem(FAILED, "this cannot be answered because of a bug: the log of the service has it", None, request)
+        return problem(FAILED, "a bug prevents the answer: the log of the service has its trace", None, request)
     if failure.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(sorted((failure.headers or {}).get("Allow", "").split(", ")))
-        detail = f"{request.method} cannot be done here; there are {allowed}"
+        detail = f"{request.method} is not allowed here; use {allowed}"
         return problem(WRONG_METHOD, detail, {"Allow": allowed}, request)
-    return problem(NO_SUCH_PATH, "there is no such path; /openapi.json has those that there are", None, request)
+    return problem(NO_SUCH_PATH, "there is no such path; /openapi.json lists the paths", None, request)

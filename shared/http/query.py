@@ -1,4 +1,4 @@
-"""What may be asked: a route's parameters, declared once, and by that read, checked and described."""
+"""Queries of a route: parameters declared once, from which they are read, checked and documented."""
 
 import inspect
 import re
@@ -11,15 +11,15 @@ from typing import Annotated, Any, NamedTuple, Self, get_args, get_origin, get_t
 
 from shared.http.problem import BAD_PARAMETER, Problem
 
-_SHOWN_MAX = 80  # characters of what was given
+_SHOWN_LENGTH_MAX = 80  # characters of a given name or value
 
 
 class Form(ABC):
-    """How a parameter is written."""
+    """The form of a parameter's value."""
 
     @abstractmethod
     def read(self, text: str) -> Any:
-        """Return what a text says; raise ValueError with what is allowed, to be read after "not"."""
+        """Return the value of a text; raise ValueError with the values allowed, as words that follow "not"."""
 
     @abstractmethod
     def schema(self) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class Form(ABC):
 
 @dataclass(frozen=True)
 class Choice(Form):
-    """One of some words, or of some whole numbers."""
+    """One of the words or whole numbers in `allowed`."""
 
     allowed: Sequence[str] | Sequence[int]
 
@@ -44,7 +44,7 @@ class Choice(Form):
 
 @dataclass(frozen=True)
 class SomeOf(Form):
-    """Some of some words with commas between, each once; or none."""
+    """Any of the words in `allowed`, each once, separated by commas."""
 
     allowed: Sequence[str]
 
@@ -59,7 +59,7 @@ class SomeOf(Form):
 
 
 class Yes(Form):
-    """Whether it is so."""
+    """A boolean."""
 
     def read(self, text: str) -> bool:
         if text not in ("false", "true"):
@@ -117,7 +117,7 @@ class Month(Form):
 
 @dataclass(frozen=True)
 class Text(Form):
-    """Any text, or one of a pattern, which `meaning` says in words."""
+    """Any text, or one of a pattern, which `meaning` puts in words."""
 
     pattern: str = ""
     meaning: str = ""
@@ -147,23 +147,23 @@ class Moment(Form):
 
 
 class Parameter(NamedTuple):
-    """A parameter as it is declared."""
+    """A parameter of a query."""
 
-    name: str  # as it is asked
+    name: str  # in a URL
     field: str  # of the query: `from` is no name in Python
     form: Form
     meaning: str
-    default: Any  # MISSING where it has to be given
+    default: Any  # MISSING: the parameter is required
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """What is asked of a route. A field is a parameter: `Annotated[type, form, meaning]`, and its default."""
+    """The query of a route. A field is a parameter: `Annotated[type, form, meaning]`, and its default."""
 
     @classmethod
     @cache
     def parameters(cls) -> dict[str, Parameter]:
-        """Return the parameters by name, in their order: those that a view has alone before those of every view."""
+        """Return the parameters by name: a view's own before those of every view."""
         hints, found = get_type_hints(cls, include_extras=True), {}
         own = [name for each in cls.__mro__ for name in inspect.get_annotations(each)]
         for field in sorted(fields(cls), key=lambda field: own.index(field.name)):
@@ -176,22 +176,22 @@ class Query:
 
     @classmethod
     def read(cls, given: Iterable[tuple[str, str]]) -> Self:
-        """Return what is asked; raise `Problem` where a parameter is unknown, given twice, missing or ill written."""
-        known, values = cls.parameters(), dict[str, Any]()
+        """Return the query; raise `Problem` where a parameter is unknown, given twice, missing or invalid."""
+        parameters, values = cls.parameters(), dict[str, Any]()
         for name, text in given:
-            parameter = known.get(name)
+            parameter = parameters.get(name)
             if parameter is None:
-                shown = name[:_SHOWN_MAX]
-                there_are = ", ".join(known) or "none"
-                raise Problem(BAD_PARAMETER, f"{shown!r} is no parameter here; there are {there_are}", parameter=shown)
+                shown = name[:_SHOWN_LENGTH_MAX]
+                names = ", ".join(parameters) or "none"
+                raise Problem(BAD_PARAMETER, f"{shown!r} is no parameter here; there are {names}", parameter=shown)
             if parameter.field in values:
                 raise Problem(BAD_PARAMETER, f"{name} is given twice", parameter=name)
             try:
                 values[parameter.field] = parameter.form.read(text)
             except ValueError as why:
-                detail = f"{name} is {text[:_SHOWN_MAX]!r}, not {why}"
+                detail = f"{name} is {text[:_SHOWN_LENGTH_MAX]!r}, not {why}"
                 raise Problem(BAD_PARAMETER, detail, parameter=name) from None
-        for parameter in known.values():
+        for parameter in parameters.values():
             if parameter.default is MISSING and parameter.field not in values:
                 raise Problem(BAD_PARAMETER, f"{parameter.name} is missing", parameter=parameter.name)
         return cls(**values)

@@ -81,7 +81,7 @@ class Intake:
             body += piece
             if len(body) > INTAKE_BYTES_MAX:
                 self.service.log.warning("request_refused", status=413, reason="too long", bytes=len(body))
-                detail = f"the body has more than {INTAKE_BYTES_MAX} bytes: hand it in in pieces"
+                detail = f"the body has more than {INTAKE_BYTES_MAX} bytes: send it in parts"
                 return problem(TOO_LONG, detail, None, request)
         lines = take_events(body, self.outbox)
         self.sender.wake()
@@ -112,7 +112,7 @@ class Intake:
             )
         if unrecorded >= self.unrecorded_max:
             self.service.log.warning("request_refused", status=429, reason="too many wait")
-            detail = f"{unrecorded} events of {source} wait for the ledger: hand in again when it goes on"
+            detail = f"{unrecorded} events of {source} wait for the ledger: send these again when it has caught up"
             return problem(TOO_MANY_WAIT, detail, None, request)
         return None
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 from shared.party.outbox import Outbox
-from shared.process.log import REFUSALS_SAID_MAX
+from shared.process.log import LOGGED_REFUSALS_MAX
 from shared.service.entries import Entry
 from shared.service.service import Service
 from shared.wire.postings import Recorded
@@ -52,7 +52,7 @@ class Verdicts:
 
     def _log_refusals(self, verdict: Recorded) -> None:
         new = [r for r in verdict.refusals if r.sequence is None or r.sequence > self._logged_through]
-        for refusal in new[:REFUSALS_SAID_MAX]:
+        for refusal in new[:LOGGED_REFUSALS_MAX]:
             self.service.log.warning(
                 "refusal_heard",
                 sequence=refusal.sequence,
@@ -62,7 +62,7 @@ class Verdicts:
                 reason=refusal.message,
                 position=verdict.through,
             )
-        more = new[REFUSALS_SAID_MAX:]
+        more = new[LOGGED_REFUSALS_MAX:]
         if more:
             codes = Counter(refusal.code for refusal in more)
             self.service.log.warning("refusals_left_out", refused=len(more), codes=codes, position=verdict.through)

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import structlog
 
-REFUSALS_SAID_MAX = 20  # lines about the refusals of one batch; the others are counted by their codes
+LOGGED_REFUSALS_MAX = 20  # lines about the refusals of one batch; the others are counted by their codes
 
 _LINE_BYTES_MAX = 16_384
 _TEXT_MAX = 4_000  # characters of one field, where a line is too long

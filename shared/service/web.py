@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.http.access import METRICS, OPEN, Access, ScopedRoute
-from shared.http.answering import JSON, About, DescribedRoute
+from shared.http.answering import JSON, DescribedRoute, RouteDoc
 from shared.http.openapi import describe
-from shared.http.problem import tell_failure
+from shared.http.problem import answer_failure
 from shared.http.query import Query
 from shared.process.settings import ServiceSettings
 from shared.service.health import HealthMonitor
@@ -43,9 +43,9 @@ class _Document(BaseModel):
     openapi: Literal["3.1.0"]
 
 
-_HEALTH = About("Whether the service does its work.", "", Query, _HealthAnswer, also={503: "It does not."})
-_METRICS = About("The metrics, for Prometheus.", "", Query, None, "text/plain")
-_DOCUMENT = About("This document.", "", Query, _Document)
+_HEALTH = RouteDoc("Whether the service does its work.", "", Query, _HealthAnswer, also={503: "It does not."})
+_METRICS = RouteDoc("The metrics, for Prometheus.", "", Query, None, "text/plain")
+_DOCUMENT = RouteDoc("This document.", "", Query, _Document)
 
 
 def monitoring_routes(health: HealthMonitor, access: Access, registry: CollectorRegistry) -> list[ScopedRoute]:
@@ -61,8 +61,8 @@ def monitoring_routes(health: HealthMonitor, access: Access, registry: Collector
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     return [
-        DescribedRoute("/health", answer_health, scope=OPEN, about=_HEALTH),
-        DescribedRoute("/metrics", answer_metrics, scope=METRICS, about=_METRICS),
+        DescribedRoute("/health", answer_health, scope=OPEN, doc=_HEALTH),
+        DescribedRoute("/metrics", answer_metrics, scope=METRICS, doc=_METRICS),
     ]
 
 
@@ -77,7 +77,7 @@ def document_route(service: str, routes: Sequence[ScopedRoute], examples: Path, 
     async def answer(_: Request) -> Response:
         return Response(await asyncio.to_thread(document), media_type=JSON)
 
-    return DescribedRoute("/openapi.json", answer, scope=scope, about=_DOCUMENT)
+    return DescribedRoute("/openapi.json", answer, scope=scope, doc=_DOCUMENT)
 
 
 def build_web_app(access: Access, routes: Sequence[ScopedRoute], middleware: Sequence[Middleware]) -> Starlette:
@@ -85,7 +85,7 @@ def build_web_app(access: Access, routes: Sequence[ScopedRoute], middleware: Seq
     return Starlette(
         routes=[access.guard(route) for route in routes],
         middleware=middleware,
-        exception_handlers={HTTPException: tell_failure, Exception: tell_failure},
+        exception_handlers={HTTPException: answer_failure, Exception: answer_failure},
     )
 
 

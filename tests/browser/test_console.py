@@ -27,7 +27,7 @@ from services.console.live.upstream import Upstream
 from services.operator.ask.client import ask
 from services.operator.stack.stack import Stack, started
 from shared.http.access import READ, ScopedRoute
-from shared.http.peers import NOBODY
+from shared.http.peers import ANONYMOUS
 from shared.play.numbering import Numbering
 from shared.process.settings import ServiceSettings
 from shared.service.service import Service
@@ -206,7 +206,7 @@ def test_five_hundred_changed_balances_are_on_the_page_within_200_ms(browser: Br
     def build() -> Service:
         service = Service("console", ServiceSettings(http_port=free_port()))
         asked = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: view, no_past)))
-        upstream = Upstream(NOBODY, "http://aggregator", "http://ledger", asked)
+        upstream = Upstream(ANONYMOUS, "http://aggregator", "http://ledger", asked)
         service.routes += [*routes(upstream, feed, {}), ScopedRoute("/move", move, scope=READ)]
         return service
 

@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from services.aggregator.alerts.published import PublishedAlerts
 from services.aggregator.live.view import LiveView
-from shared.process.log import REFUSALS_SAID_MAX
+from shared.process.log import LOGGED_REFUSALS_MAX
 from shared.service.entries import entry_order, publish_entries
 from shared.service.service import Service
 from shared.wire.alerts import SUBJECTS, AlertBatch
@@ -92,7 +92,7 @@ class AlertPublisher:
         """Log each change, up to a number a second; count the others."""
         if time.monotonic() - self._logged_at >= _LOG_WINDOW_S:
             self._logged_at, self._logged = time.monotonic(), 0
-        logged = batch.changes[: REFUSALS_SAID_MAX - self._logged]
+        logged = batch.changes[: LOGGED_REFUSALS_MAX - self._logged]
         self._logged += len(logged)
         log = self.service.log
         for change in logged:

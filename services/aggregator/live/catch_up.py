@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from services.aggregator.fold.curves import Curves
-from shared.http.peers import Caller, expect_let_in
+from shared.http.peers import Caller, expect_access
 from shared.wire.postings import PostingBatch
 
 _PAGE_MAX = 200  # batches of one request
@@ -23,7 +23,7 @@ async def fetch_missing(
         while curves.position < batch.previous:
             after = curves.position
             page = await ledger.get("/postings", params={"after": after, "limit": _PAGE_MAX})
-            expect_let_in(page, f"the ledger at {ledger_url}")
+            expect_access(page, f"the ledger at {ledger_url}")
             page.raise_for_status()
             for line in page.content.splitlines():
                 missing = PostingBatch.model_validate_json(line)

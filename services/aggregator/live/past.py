@@ -11,7 +11,7 @@ from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.state import FoldState
 from services.aggregator.live.meters import elapsed_ms
 from services.aggregator.live.view import LiveView
-from shared.http.peers import Caller, expect_let_in
+from shared.http.peers import Caller, expect_access
 from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, Problem
 from shared.process.credentials import CredentialsError
 from shared.service.service import Service
@@ -111,7 +111,7 @@ class PastStates:
 
     def _check_answer(self, answer: httpx.Response) -> None:
         try:
-            expect_let_in(answer, f"the ledger at {self.ledger_url}")
+            expect_access(answer, f"the ledger at {self.ledger_url}")
         except CredentialsError as why:
             raise _away(str(why)) from why
         if answer.status_code == httpx.codes.NOT_FOUND and answer.json()["type"] == NEVER_KNOWN.type:

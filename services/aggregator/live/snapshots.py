@@ -12,7 +12,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
 from services.aggregator.live.fold_loop import FoldLoop
 from services.aggregator.live.meters import elapsed_ms
-from shared.http.peers import NOBODY, Caller, expect_let_in
+from shared.http.peers import ANONYMOUS, Caller, expect_access
 from shared.service.service import Service
 from shared.wire.postings import PostingBatch
 
@@ -142,7 +142,7 @@ def _position(curves: Curves) -> _Position:
 
 
 async def check_against_ledger(
-    curves: Curves, ledger_url: str, caller: Caller = NOBODY, deadline_s: float = _LEDGER_DEADLINE_S
+    curves: Curves, ledger_url: str, caller: Caller = ANONYMOUS, deadline_s: float = _LEDGER_DEADLINE_S
 ) -> None:
     """Raise `Unusable` where the ledger does not hold the very batch that the curves end with, or does not answer.
 
@@ -154,7 +154,7 @@ async def check_against_ledger(
         while True:
             try:
                 page = await ledger.get("/postings", params={"after": curves.position - 1, "limit": 1})
-                expect_let_in(page, f"the ledger at {ledger_url}")
+                expect_access(page, f"the ledger at {ledger_url}")
                 page.raise_for_status()
                 break
             except httpx.HTTPError as why:

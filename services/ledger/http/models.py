@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from shared.http.answering import Described, unasked
+from shared.http.answering import Described, optional_field
 
 
 class CloudEvent(BaseModel, title="Event"):
@@ -30,13 +30,13 @@ class Verdict(Described):
 
     status: Literal["recorded", "refused"]
     batch: int
-    seq: int = unasked()
+    seq: int = optional_field()
     """Its place in the log."""
-    event: CloudEvent = unasked()
-    code: str = unasked()
-    path: str = unasked()
+    event: CloudEvent = optional_field()
+    code: str = optional_field()
+    path: str = optional_field()
     """The field that is wrong."""
-    message: str = unasked()
+    message: str = optional_field()
 
 
 class SealedBatch(Described):

@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from services.ledger.live.meters import LedgerMeters
 from services.ledger.store.recording import Outcome, record_entries, split_entries
 from services.ledger.store.writer import Fenced, StoreWriter
-from shared.process.log import REFUSALS_SAID_MAX
+from shared.process.log import LOGGED_REFUSALS_MAX
 from shared.service.entries import Entry, entry_order
 from shared.service.readers import Reader
 from shared.service.service import Service
@@ -106,7 +106,7 @@ class PartyRecorder:
             ms=ms,
             ms_max=ms,
         )
-        for refused in outcome.refused[:REFUSALS_SAID_MAX]:
+        for refused in outcome.refused[:LOGGED_REFUSALS_MAX]:
             self.service.log.warning(
                 "event_refused",
                 source=self.source,
@@ -117,7 +117,7 @@ class PartyRecorder:
                 reason=refused.message,
                 position=outcome.head.batch,
             )
-        more = outcome.refused[REFUSALS_SAID_MAX:]
+        more = outcome.refused[LOGGED_REFUSALS_MAX:]
         if more:
             codes = Counter(refused.code for refused in more)
             self.service.log.warning(

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from shared.http.peers import expect_let_in, read_caller
+from shared.http.peers import expect_access, read_caller
 from shared.process.settings import ServiceSettings
 
 
@@ -23,5 +23,5 @@ def call(
     with httpx.Client(headers=headers, verify=verify, timeout=within_s) as client:
         response = client.request(method, url, params=params, content=content)
     place = urlsplit(url)
-    expect_let_in(response, f"{place.scheme}://{place.netloc}")
+    expect_access(response, f"{place.scheme}://{place.netloc}")
     return response

@@ -148,7 +148,7 @@ def test_status_tells_each_service_and_more_to_who_may_look(scope: str | None, d
 def test_a_token_that_was_replaced_is_told_by_status_too(described: Path, tmp_path: Path) -> None:
     (tmp_path / "old").write_text("replaced-meanwhile\n")
 
-    assert "nobody here has this token" in said_in_a_line(run("status", token=tmp_path / "old"))
+    assert "does not know the token" in said_in_a_line(run("status", token=tmp_path / "old"))
 
 
 def test_a_certificate_that_is_not_trusted_is_told(described: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,16 +4,16 @@ from datetime import date
 from typing import Literal
 
 from services.aggregator.http.models.elements import AtPosition, ByFirmness, YearMonth
-from shared.http.answering import Described, unasked
+from shared.http.answering import Described, optional_field
 from shared.wire.terms import Firmness
 
 
 class Balance(Described):
     """Supply, demand and net in the window, and the wafers in each stage at its end."""
 
-    product: str = unasked()
-    site: str = unasked()
-    supplier: str = unasked()
+    product: str = optional_field()
+    site: str = optional_field()
+    supplier: str = optional_field()
     supply: int
     demand: int
     net: int

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from services.aggregator.http.models.elements import AtPlan, AtPosition, LineEvent, Ratio
-from shared.http.answering import Described, unasked
+from shared.http.answering import Described, optional_field
 from shared.wire.alerts import AlertCode
 from shared.wire.terms import Firmness
 
@@ -40,9 +40,9 @@ class Peg(Described):
 
     kind: str
     """`on_hand`, or the line of the supply with its source and event."""
-    source: str = unasked()
-    line: str = unasked()
-    event: str | None = unasked()
+    source: str = optional_field()
+    line: str = optional_field()
+    event: str | None = optional_field()
     day: date | None
     """Day of receipt; null if they were received by yesterday."""
     wafers: int
@@ -101,7 +101,7 @@ class Shortage(Described):
     first_shortage: int
     shortage: int
     by_firmness: ShortByFirmness
-    why: Why = unasked()
+    why: Why = optional_field()
 
 
 class Shortages(AtPlan):
@@ -142,7 +142,7 @@ class CoverRow(Described):
     cover_days: float | None
     """The same, to a tenth of a day."""
     first_uncovered_day: date | None
-    fill_rate: Ratio = unasked()
+    fill_rate: Ratio = optional_field()
     """Wafers of orders that were received by their due day, of all that were due."""
 
 

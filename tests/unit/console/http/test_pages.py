@@ -19,7 +19,7 @@ from services.aggregator.live.view import LiveView
 from services.console.http.pages import routes
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
-from shared.http.peers import NOBODY
+from shared.http.peers import ANONYMOUS
 from shared.wire.postings import Measure
 from testing.servers.served import no_past
 from testing.twins.curves import batch_of
@@ -99,7 +99,7 @@ def over(log: list[Any]) -> tuple[Get, Get]:
             return await client.get(path, params=query or None)
 
     def get(path: str, feed: MoveFeed | None = None, **query: str) -> httpx.Response:
-        upstream = Upstream(NOBODY, "http://aggregator", "http://ledger", aggregator)
+        upstream = Upstream(ANONYMOUS, "http://aggregator", "http://ledger", aggregator)
         console = httpx.ASGITransport(Starlette(routes=routes(upstream, feed or MoveFeed(), {})))
         return asyncio.run(ask(path, query, console))
 

@@ -136,8 +136,8 @@ class Broken(Service):
 @pytest.mark.parametrize(
     ("method", "path", "status", "type_", "detail"),
     [
-        ("GET", "/nowhere?x=1", 404, "no-such-path", "/openapi.json has those that there are"),
-        ("DELETE", "/health", 405, "wrong-method", "DELETE cannot be done here; there are GET, HEAD"),
+        ("GET", "/nowhere?x=1", 404, "no-such-path", "/openapi.json lists the paths"),
+        ("DELETE", "/health", 405, "wrong-method", "DELETE is not allowed here; use GET, HEAD"),
         ("GET", "/broken", 500, "failed", "the log of the service has it"),
     ],
 )

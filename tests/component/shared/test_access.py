@@ -22,7 +22,6 @@ from services.ledger.app import build_app as build_ledger
 from services.ledger.settings import LedgerSettings
 from services.supplier.app import build_app as build_supplier
 from services.supplier.settings import SupplierSettings
-from shared.http import access
 from shared.http.access import OPEN, ScopedRoute, digest_of, read_tokens
 from shared.process.credentials import CredentialsError
 from shared.process.settings import ServiceSettings
@@ -235,13 +234,11 @@ async def test_a_refusal_is_logged_and_counted_without_the_token(tokens_file: Pa
     assert not any(word in f"{heard.lines}{metrics}" for token in secrets for word in (token, digest_of(token)))
 
 
-async def test_many_refusals_are_some_lines_and_one_that_counts_the_others(
-    tokens_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(access, "_SAID_EVERY_S", 0.2)
+async def test_many_refusals_are_some_lines_and_one_that_counts_the_others(tokens_file: Path) -> None:
     heard = Heard()
     with service("ledger", tokens_file) as built:
         built.tally.log = heard
+        built.access.refusals.window_s = 0.2
         for n in range(60):
             built.access.refusals.note("no_token" if n % 2 else "unknown_token", built.routes[1], None, None)
         await asyncio.sleep(0.3)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from shared.http.access import digest_of
-from shared.http.peers import expect_let_in, read_caller
+from shared.http.peers import expect_access, read_caller
 from shared.process.credentials import CredentialsError
 from shared.process.settings import ServiceSettings
 from shared.service.health import HealthMonitor
@@ -103,7 +103,7 @@ def test_a_refusal_is_told_with_what_is_missing_and_where_it_comes_from(url: str
     answer = get(url, ServiceSettings(tls_ca_file=authority.path))
 
     with pytest.raises(CredentialsError) as refused:
-        expect_let_in(answer, url)
+        expect_access(answer, url)
 
     assert str(refused.value).startswith(f"{url} refuses: this needs a token with the scope metrics. ")
     assert "WAFERLINE_TOKEN_FILE" in str(refused.value)
@@ -112,7 +112,7 @@ def test_a_refusal_is_told_with_what_is_missing_and_where_it_comes_from(url: str
 
 def test_a_proxy_that_refuses_in_its_own_words_is_told_too() -> None:
     with pytest.raises(CredentialsError, match="refuses: HTTP 403"):
-        expect_let_in(httpx.Response(403, content=b"<html>no</html>"), "https://proxy")
+        expect_access(httpx.Response(403, content=b"<html>no</html>"), "https://proxy")
 
 
 @pytest.mark.parametrize(
