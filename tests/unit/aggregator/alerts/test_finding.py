@@ -1,4 +1,4 @@
-"""What is an alert, from which day on and until when; that it depends on what was said only, and is told once."""
+"""Conditions of each alert, its first and last day, and that it depends on the events alone."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -85,10 +85,10 @@ class Story:
 
 
 def state_of(events: list[Event], horizon: Horizon = Horizon(), batches: Any = 1_000) -> FoldState:  # noqa: B008
-    """What the aggregator folds of what the ledger tells of some events."""
+    """Return the state that the aggregator folds of some events."""
     state = FoldState(Curves(*horizon))
-    for told in fold(events, horizon=horizon, batches=batches).store.published_batches(0, 1_000_000):
-        state.add(told.postings)
+    for stored in fold(events, horizon=horizon, batches=batches).store.published_batches(0, 1_000_000):
+        state.add(stored.postings)
     return state
 
 
@@ -335,7 +335,7 @@ def test_before_any_watermark_nothing_is_found():
     assert found(state_of(Story().events[2:]), sources=("samsung",)) == {}
 
 
-# ---------------------------------------------------------------- whatever is said
+# ---------------------------------------------------------------- any log
 
 
 @given(logs, st.integers(START, START + DAYS - 1), st.integers(0, 60), st.integers(0, 20))
@@ -374,10 +374,10 @@ def test_neither_order_nor_batches_alter_what_is_open(log, shuffle, sizes):
         )
         for source in sorted({event.source for event in log})
     ]
-    said = log + ends
+    events = log + ends
     thresholds = {"short_days": 3, "slip_days": 1, "silent_days": 0, "sources": ("micron",)}
-    one = state_of(said, HORIZON)
-    other = state_of(shuffle.sample(said, len(said)), HORIZON, sizes)
+    one = state_of(events, HORIZON)
+    other = state_of(shuffle.sample(events, len(events)), HORIZON, sizes)
 
     alerts = found(one, **thresholds)
 

@@ -1,4 +1,4 @@
-"""Each alert is raised once and cleared once, whenever a publisher is killed and whatever store it reads."""
+"""Each alert is raised once and cleared once, whenever a publisher is killed, and a new store clears all."""
 
 from datetime import date
 

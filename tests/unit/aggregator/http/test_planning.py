@@ -23,7 +23,7 @@ APRIL = Horizon(date(2026, 4, 1), 60)
 PATHS = ["/cover", "/atp", "/shortages?why=true", "/suppliers/samsung/performance"]
 
 
-class Asked:
+class Answers:
     """A view, and the answers of the routes over it."""
 
     def __init__(self, state: FoldState) -> None:
@@ -38,8 +38,8 @@ class Asked:
         return asyncio.run(get())
 
 
-def asked(log, today):
-    return Asked(FoldState(*stand_at(fold(sorted(log, key=lambda event: event.source), horizon=APRIL), april(today))))
+def answers_of(log, today):
+    return Answers(FoldState(*stand_at(fold(sorted(log, key=lambda event: event.source), horizon=APRIL), april(today))))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def ask(story):
     story.commit(2, 50, 10, 1)
     story.order(1, 7, 5, line="n", site="narvik")
     story.commit(1, 7, 4, line="n", site="narvik")
-    return asked(story.log, 6)
+    return answers_of(story.log, 6)
 
 
 def test_why_names_orders_supply_overdue_and_causes(ask, story):
@@ -159,7 +159,7 @@ def many():
     ]
     curves = Curves(*APRIL)
     curves.add(batch_of(1, log, {"samsung": april(5)}, ["samsung"]))
-    return Asked(FoldState(curves))
+    return Answers(FoldState(curves))
 
 
 @pytest.mark.parametrize("path", ["/cover?", "/cover?limit=7&", "/shortages?limit=7&", "/shortages?why=true&"])
@@ -193,18 +193,18 @@ def test_those_covered_alike_come_with_what_is_owed_most_first(story):
         story.order(1, wafers, 5, line=site, site=site)
         story.order(1, 100, 6, line=site + "-next", site=site)
 
-    rows = asked(story.log, 6)("/cover").json()["rows"]
+    rows = answers_of(story.log, 6)("/cover").json()["rows"]
     assert [(row["site"], row["backorder"], row["cover_days"]) for row in rows] == [
         ("narvik", 9, 0.0), ("shackelford", 7, 0.0), ("abilene", 5, 0.0)
     ]  # fmt: skip
 
 
-# ---------------------------------------------------------------- too early, and wrongly asked
+# ---------------------------------------------------------------- too early, and with wrong parameters
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_answer_before_the_first_posting_has_no_rows(path):
-    answer = Asked(FoldState(Curves(*APRIL)))(path)
+    answer = Answers(FoldState(Curves(*APRIL)))(path)
 
     assert (answer.status_code, answer.json()["rows"], answer.json().get("next")) == (200, [], None)
 
@@ -216,7 +216,7 @@ def test_an_answer_before_a_today_or_after_the_horizon_has_no_rows_and_no_next_p
     marks = {} if watermark is None else {"samsung": watermark}
     log = [((f"P{n}", "abilene", "samsung"), Measure.REQUIRED, april(9), 5) for n in range(30)]
     curves.add(batch_of(1, log, marks, ["samsung"]))
-    answer = Asked(FoldState(curves))(path).json()
+    answer = Answers(FoldState(curves))(path).json()
 
     assert (answer["rows"], answer["next"]) == ([], None)
 
@@ -267,7 +267,7 @@ def test_a_page_is_of_one_position_the_plans_or_where_it_is_looked_into_the_newe
         curves.position + 1, [(("HBM4-12H", "abilene", "samsung"), Measure.REQUIRED, april(9), 1000)], epoch=EPOCH
     )
     ask.view.state.add(late)
-    stale, newest = ask.view, Asked(ask.view.state)
+    stale, newest = ask.view, Answers(ask.view.state)
 
     assert stale.plan.position == late.batch - 1
     for path in ("/shortages?site=abilene", "/cover?site=abilene"):
@@ -281,7 +281,7 @@ def test_a_page_is_of_one_position_the_plans_or_where_it_is_looked_into_the_newe
 
 
 def test_a_page_that_is_looked_into_after_today_was_lost_has_no_rows(ask):
-    """A source that never spoke does, and has yet to say how far it has said all."""
+    """A new source publishes its first event, and has no watermark yet."""
     curves = ask.view.state.curves
     new = (("HBM4-12H", "abilene", "micron"), Measure.COMMITTED_FIRM, april(20), 1)
     ask.view.state.add(batch_of(curves.position + 1, [new], sources=["micron"], epoch=EPOCH))

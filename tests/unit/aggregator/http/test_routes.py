@@ -1,4 +1,4 @@
-"""The aggregator's HTTP routes: each answer, its pages, and a clear word on what was asked wrongly."""
+"""The aggregator's HTTP routes: each answer, its pages, and a clear message for each wrong parameter."""
 
 import asyncio
 from datetime import date

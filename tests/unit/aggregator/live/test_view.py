@@ -95,11 +95,11 @@ def test_another_state_begins_with_its_own_plan():
 
 def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
     view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)))
-    told: list[str] = []
+    order: list[str] = []
 
     async def fold():
         async with view.fold_lock:
-            told.append("folded")
+            order.append("folded")
 
     async def run():
         begun, may_end = asyncio.Event(), asyncio.Event()
@@ -114,12 +114,12 @@ def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
         await begun.wait()
         folding = asyncio.create_task(fold())
         await asyncio.sleep(0)  # the loop goes on, and the fold has begun to wait
-        told.append("looked")
+        order.append("looked")
         may_end.set()
         await asyncio.gather(looking, folding)
 
     asyncio.run(run())
-    assert told == ["looked", "folded"]
+    assert order == ["looked", "folded"]
 
 
 async def test_the_sites_are_of_the_plan_that_comes_with_them_and_whoever_tells_alerts_is_still_woken():

@@ -111,7 +111,7 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
 
 
 @pytest.mark.parametrize(
-    ("on_hand", "supply", "demand", "told"),
+    ("on_hand", "supply", "demand", "message"),
     [
         (1, [1.0], [1], "supply holds float64"),
         (1, [1, 2], [1], r"demand has the shape \(1,\)"),
@@ -121,6 +121,6 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
         (1, 5, 5, "supply is one number"),
     ],
 )
-def test_what_is_no_array_of_whole_wafers_is_refused(on_hand, supply, demand, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_array_of_whole_wafers_is_refused(on_hand, supply, demand, message):
+    with pytest.raises(ValueError, match=message):
         atp_cumulative(on_hand, supply, demand)

@@ -105,11 +105,11 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
 
 
 @pytest.mark.parametrize(
-    ("gross", "orders", "early", "told"),
+    ("gross", "orders", "early", "message"),
     [([-1], [1], 0, "gross holds -1"), ([1], [-1], 0, "orders holds -1"), ([1], [1], -1, "early")],
 )
-def test_what_is_below_zero_is_refused(gross, orders, early, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_below_zero_is_refused(gross, orders, early, message):
+    with pytest.raises(ValueError, match=message):
         net_forecast(gross, orders, early, 0)
 
 

@@ -1,4 +1,4 @@
-"""What is told of sites and suppliers: against a naive twin of the fabs, and against the routes that tell the same."""
+"""Overviews of sites and suppliers: against a naive twin of the fabs, and against the routes with the same numbers."""
 
 import asyncio
 from collections import Counter, defaultdict, deque
@@ -80,13 +80,13 @@ def test_age_and_yield_are_those_of_a_queue_of_wafers(log, day):
 
 
 def test_the_ages_of_the_programmes_lots_are_never_less_than_told():
-    """Postings do not say which lots are in process: told is the least of each age and above; the sum is exact."""
+    """Postings do not say which lots are WIP: each age and above is a lower bound; the sum is exact."""
     until = date(2026, 5, 31)
     lots: dict[Any, list[Any]] = {}
     gone: Counter[Any] = Counter()
     finished: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-    said = [event for event in told("announced_sites_only", until) if event.data.type.startswith("lot.")]
-    for event in said:
+    lot_events = [event for event in told("announced_sites_only", until) if event.data.type.startswith("lot.")]
+    for event in lot_events:
         data, lot = event.data, (event.source, event.data.lot)
         if isinstance(data, LotStarted):
             lots[lot] = [data.supplier, data.product, number(event.time.date()), data.wafers]
@@ -96,7 +96,7 @@ def test_the_ages_of_the_programmes_lots_are_never_less_than_told():
             ratio = finished[data.supplier, data.product]
             ratio[0] += data.wafers if isinstance(data, LotFinished) else 0
             ratio[1] += data.wafers + lost
-    folded, day = fold(said, horizon=Horizon(date(2025, 1, 1), 800)), number(until)
+    folded, day = fold(lot_events, horizon=Horizon(date(2025, 1, 1), 800)), number(until)
     grouping = folded.curves.group(("supplier", "product"))
     aged, total = age_wip(folded.curves, grouping, day), measure_yield(folded.curves, grouping, day)
 
@@ -114,7 +114,7 @@ def test_the_ages_of_the_programmes_lots_are_never_less_than_told():
 
 
 class Asked:
-    """The routes over what some events come to, with all said of the days before today."""
+    """The routes over some events, with all days before today complete."""
 
     def __init__(self, log: list[Event], today: date | None) -> None:
         folded = fold(sorted(log, key=lambda event: event.source), horizon=Horizon(date(2026, 4, 1), 183))
@@ -260,7 +260,7 @@ def test_suppliers_agree_with_their_performance(log):
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "detail"),
     [
         ("/sites?mooring=afloat", "mooring is 'afloat', not one of onshore, floating"),
         ("/sites?site=atlantis", "site is 'atlantis'; there are abilene, barge, narvik"),
@@ -270,11 +270,11 @@ def test_suppliers_agree_with_their_performance(log):
         ("/suppliers?supplier=micron", "supplier is 'micron'"),
     ],
 )
-def test_what_is_asked_wrongly_is_told_so(log, path, said):
+def test_a_wrong_parameter_is_refused_with_the_allowed_values(log, path, detail):
     answer = Asked(log, date(2026, 4, 6)).response(path)
 
-    assert answer.status_code == (400 if "not one of" in said else 404)
-    assert said in answer.json()["detail"]
+    assert answer.status_code == (400 if "not one of" in detail else 404)
+    assert detail in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/sites", "/suppliers", "/sites/abilene/timeline"])

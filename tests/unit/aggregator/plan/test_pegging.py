@@ -103,7 +103,7 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
 
 
 @pytest.mark.parametrize(
-    ("demand", "told"),
+    ("demand", "message"),
     [
         (([0], [1], [-1]), "demand_wafers holds -1"),
         (([0], [2**31], [1]), "demand_due holds"),
@@ -111,6 +111,6 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
         (([[0]], [[1]], [[1]]), "columns of lines"),
     ],
 )
-def test_columns_that_cannot_be_are_refused(demand, told):
-    with pytest.raises(ValueError, match=told):
+def test_columns_that_cannot_be_are_refused(demand, message):
+    with pytest.raises(ValueError, match=message):
         peg(*demand, [], [], [])

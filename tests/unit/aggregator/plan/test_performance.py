@@ -103,7 +103,7 @@ def test_without_days_or_commits_nothing_has_slipped():
 
 
 @pytest.mark.parametrize(
-    ("committed", "through", "told"),
+    ("committed", "through", "message"),
     [
         ([[1, 2]], 2, "day 2 is not one"),
         ([[1, 2]], -2, "day -2 is not one"),
@@ -112,8 +112,8 @@ def test_without_days_or_commits_nothing_has_slipped():
         ([[-1, 1]], 1, "falls"),
     ],
 )
-def test_curves_that_cannot_be_are_refused(committed, through, told):
-    with pytest.raises(ValueError, match=told):
+def test_curves_that_cannot_be_are_refused(committed, through, message):
+    with pytest.raises(ValueError, match=message):
         slip(committed, committed, through)
 
 
@@ -133,22 +133,22 @@ def test_huge_numbers_are_exact_up_to_the_greatest_sum_and_refused_beyond():
 
 
 def perform_naively(log, lines, supplier, through):
-    """Of each product, by loops over what was said; what came of a commit is as the lines have it."""
+    """By product, in loops over the events; receipts of a commit are those of its line."""
     start, last = number(HORIZON.start), number(HORIZON.start) + HORIZON.days - 1
     through = min(through, last)
     span = range(start - 1, max(through, start - 1) + 1)
-    came, cells = Counter(), sum_up(log)
+    received_on, cells = Counter(), sum_up(log)
     for (measure, day, key), wafers in cells.items():
         if measure == Measure.RECEIVED and key[2] == supplier and max(day, start - 1) in span:
-            came[key[0], max(day, start - 1)] += wafers
+            received_on[key[0], max(day, start - 1)] += wafers
     products, total, committed = set(), Counter(), Counter()
     for (source, line), events in statements(log).items():
         if source != supplier:
             continue
-        said = [event.data for event in events]
-        now, product = said[-1], said[-1].product
+        revisions = [event.data for event in events]
+        now, product = revisions[-1], revisions[-1].product
         churned = sum(
-            abs(a.wafers - b.wafers) if a.due == b.due else max(a.wafers, b.wafers) for a, b in pairwise(said)
+            abs(a.wafers - b.wafers) if a.due == b.due else max(a.wafers, b.wafers) for a, b in pairwise(revisions)
         )
         if now.wafers or churned:
             products.add(product)
@@ -163,14 +163,14 @@ def perform_naively(log, lines, supplier, through):
                 total[product, "lines", n] += 1
                 total[product, "kept", n] += 100 * got >= (100 - percent) * now.wafers
         for lag in LAGS:
-            for due in {each.due for each in said}:
-                known = [event.data for event in events if event.time.date() <= due - timedelta(days=lag)]
-                if known and known[-1].due == due and known[-1].wafers:
-                    products.add(known[-1].product)
-                    committed[known[-1].product, lag, max(number(due), start - 1)] += known[-1].wafers
+            for due in {each.due for each in revisions}:
+                by_then = [event.data for event in events if event.time.date() <= due - timedelta(days=lag)]
+                if by_then and by_then[-1].due == due and by_then[-1].wafers:
+                    products.add(by_then[-1].product)
+                    committed[by_then[-1].product, lag, max(number(due), start - 1)] += by_then[-1].wafers
     found = {}
     for product in products:
-        received = list(accumulate(came[product, day] for day in span))
+        received = list(accumulate(received_on[product, day] for day in span))
         lags = []
         for lag in LAGS:
             curve = list(accumulate(committed[product, lag, day] for day in span))

@@ -1,4 +1,4 @@
-"""What is behind a shortage: against the projection and the lines for whatever was said, and worked by hand."""
+"""Why a product is short: against the projection and the lines of any log, and worked by hand."""
 
 from collections import Counter
 from datetime import date
@@ -36,7 +36,7 @@ short_logs = logs(themes=("plans", "plans", "shipments", "stock"))
 
 
 def stand_at(folded: Folded, today: int) -> tuple[Curves, LineBook]:
-    """The state when all sources have said what they know of the days before today."""
+    """The state when all sources have completed the days before today."""
     curves, sources = folded.curves, {"samsung", *folded.curves.sources}
     curves.add(batch_of(curves.position + 1, [], dict.fromkeys(sources, today - 1), epoch=EPOCH))
     return curves, lines_published(folded)
@@ -47,7 +47,7 @@ def projected(curves: Curves, firmness: Any, past_due: bool, group: tuple[str, s
     return found[0] if found else None
 
 
-# ---------------------------------------------------------------- whatever is said
+# ---------------------------------------------------------------- any log
 
 
 @thorough
@@ -90,8 +90,8 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
 
     meant: Counter[Any] = Counter()
     for order in behind.orders:
-        asked = orders[order.line]
-        assert (order.event, order.due, order.wafers) == (asked.event, asked.day, asked.wafers)
+        expected = orders[order.line]
+        assert (order.event, order.due, order.wafers) == (expected.event, expected.day, expected.wafers)
         assert order.short + sum(peg.wafers for peg in order.pegs) == order.wafers
         assert order.short or any(peg.days_late for peg in order.pegs)
         for peg in order.pegs:
