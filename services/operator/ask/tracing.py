@@ -108,7 +108,7 @@ def _postings_of(batch: Mapping[str, Any], event: Mapping[str, Any]) -> list[dic
 def _balances(
     folder: Path, postings: Sequence[Mapping[str, Any]], position: int, store_url: str | None
 ) -> list[dict[str, Any]]:
-    """Return the change of each key's balances, and the balances before and after the batch if known."""
+    """Return the change of each key's balances, and the balances before and after its batch."""
     changes: dict[Key, Counter[str]] = {}
     for posting in postings:
         change = changes.setdefault((posting["product"], posting["site"], posting["supplier"]), Counter())
@@ -199,7 +199,7 @@ def logged_steps(trace: Mapping[str, Any], lines: Iterable[Line]) -> list[dict[s
         if line is not None:
             step = _step_facts(each.name, line)
             steps.append(step)
-            if not each.by_sequence:  # each step follows the one before, whose line may be written later
+            if not each.by_sequence:  # a step follows the one before, even if that line is written later
                 begun = step["since"] = min(step["at"], max(begun, step["since"]))
     steps += [_step_facts(str(line.fields["log"]), line) for line in ordered if _is_named(trace, line.fields)]
     steps.sort(key=lambda step: step["at"])

@@ -52,9 +52,9 @@ def print_summaries(place: Path | str, summaries: Iterable[Summary]) -> None:
     caption = "damaged: cut by a kill, not written (disk full), or of another format"
     console.print(table(f"Logs in {place}, times of UTC", columns, rows, caption=caption))
     totals = [
-        (s.process, what, total, s.rates().get(what), s.work_ms / 10 / s.seconds if s.seconds and s.work_ms else None)
+        (s.process, unit, total, s.rates().get(unit), s.work_ms / 10 / s.seconds if s.seconds and s.work_ms else None)
         for s in summaries
-        for what, total in s.totals.items()
+        for unit, total in s.totals.items()
     ]
     if totals:
         caption = "per second and busy: over the time from the first line to the last one"

@@ -112,5 +112,5 @@ def timestamp(at: datetime) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text whose control characters are replaced: a partner's text must not control the terminal."""
+    """Return a text with its control characters replaced: a partner's text must not control the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

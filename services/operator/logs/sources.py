@@ -45,7 +45,7 @@ class LogFolder:
 class LogStream:
     """The lines of all processes in one file or on standard input, as compose prints them."""
 
-    width = 0  # the processes are not known before their lines come
+    width = 0  # the lines name their processes only as they come
 
     def __init__(self, file: Path) -> None:
         self.file, self.place = file, "standard input" if str(file) == "-" else str(file)

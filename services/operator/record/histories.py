@@ -1,10 +1,14 @@
-"""Histories: rolling balances of an export, of every key on every day or at each event, written as a table."""
+"""Histories of an export: rolling balances of every key, by day or at each movement, as a table."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from pyarrow import csv
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.instants import net_at_instants
@@ -20,20 +24,18 @@ _SIDES: dict[Basis, dict[Measure, int]] = {
     "start": {Measure.STARTED: SUPPLY, Measure.REQUIRED_START: DEMAND},
 }
 
-_MOVED: dict[Basis, dict[str, int]] = {
+_MOVEMENTS: dict[Basis, dict[str, int]] = {
     "receipt": {"shipment.received": 1, "wafers.consumed": -1},
     "start": {"lot.started": 1},
 }
 
 
 def write_history(export: Path, basis: Basis, windows: list[int], target: Path) -> dict[str, Any]:
-    """Write the rolling balances of an export as Parquet or, named so, CSV; return what there is to say of them.
+    """Write the rolling balances of an export as Parquet or .csv; return counts, and the first short day of each key.
 
-    A row is a key (product, site, supplier) and a day: for each window supply, demand and net up to that day, and the
-    balance, all before the first day counted. Raises `StackError` where the export or the target is not as it must be.
+    A row is a key (product, site, supplier) and a day: supply, demand and net of each window up to that day, and the
+    balance since the first posting. Raises `StackError` if the target exists, or the folder holds no export.
     """
-    import pyarrow as pa  # type: ignore[import-untyped] # noqa: PLC0415 (no other command is to wait for these)
-
     if target.exists():
         raise StackError(f"{target} is there already: remove it or name another")
     windows = sorted(set(windows))
@@ -61,35 +63,24 @@ def write_history(export: Path, basis: Basis, windows: list[int], target: Path) 
 
 
 def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dict[str, Any]:
-    """Write the rolling net of each movement's key at its very instant, movements in the order of the log.
+    """Write each movement with the rolling net of its key at that instant, in log order; return each key's maximum.
 
-    On the basis receipt what was received less what was consumed, on start what was started, in the `window` days that
-    end with the event; events at one instant all count. What was reversed is left out. Returns the greatest of each
-    key, with its event; raises `StackError` as `write_history` does.
+    The net sums the `window` days that end with the movement: wafers received less consumed on the basis receipt,
+    wafers started on the basis start. Movements at one instant all count; reversed ones are left out. Raises
+    `StackError` as `write_history` does.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # type: ignore[import-untyped] # noqa: PLC0415
-    import pyarrow.parquet as pq  # type: ignore[import-untyped] # noqa: PLC0415
-
     path = export / "events.parquet"
     if target.exists():
         raise StackError(f"{target} is there already: remove it or name another")
     if not path.exists():
         raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
-    names = (*_MOVED[basis], "event.reversed")
-    table = pq.read_table(path, columns=["source", "id", "name", "time", "wafers", *PARTS, "rest"])
-    table = table.filter(pc.is_in(table["name"].cast(pa.string()), pa.array(names)))
-    said = table.select(["source", "name", "rest"]).to_pylist()
-    undone = {(each["source"], orjson.loads(each["rest"])["reversed"]) for each in said if each["name"] == names[-1]}
-    ids = table["id"].to_pylist()
-    kept = [n for n, each in enumerate(said) if each["name"] != names[-1] and (each["source"], ids[n]) not in undone]
-    if not kept:
+    table = _read_movements(path, basis)
+    if not table.num_rows:
         raise StackError(f"{export} holds no movement on the {basis} basis")
-    table = table.take(pa.array(kept)).drop_columns(["rest"])
     found: dict[tuple[str, ...], int] = {}
     parts = zip(*(table[part].to_pylist() for part in PARTS), strict=True)
     key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int32)
-    sign = np.array([_MOVED[basis][name] for name in table["name"].to_pylist()])
+    sign = np.array([_MOVEMENTS[basis][name] for name in table["name"].to_pylist()])
     wafers = (sign * table["wafers"].to_numpy()).astype(np.int32)
     time = table["time"].cast(pa.int64()).to_numpy()
     try:
@@ -109,13 +100,29 @@ def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dic
         for each, n in sorted(zip(found, first, strict=True), key=lambda pair: -net[pair[1]])
     ]
     return {
-        "to": str(target), "basis": basis, "keys": len(found), "rows": len(kept), "window": window,
+        "to": str(target), "basis": basis, "keys": len(found), "rows": table.num_rows, "window": window,
         "greatest": greatest,
     }  # fmt: skip
 
 
+def _read_movements(path: Path, basis: Basis) -> Any:
+    """Return the movements of a table of events that no later event reverses."""
+    names = (*_MOVEMENTS[basis], "event.reversed")
+    table = pq.read_table(path, columns=["source", "id", "name", "time", "wafers", *PARTS, "rest"])
+    table = table.filter(pc.is_in(table["name"].cast(pa.string()), pa.array(names)))
+    events = table.select(["source", "id", "name", "rest"]).to_pylist()
+    reversals = [event for event in events if event["name"] == "event.reversed"]
+    reversed_ids = {(event["source"], orjson.loads(event["rest"])["reversed"]) for event in reversals}
+    kept = [
+        n
+        for n, event in enumerate(events)
+        if event["name"] != "event.reversed" and (event["source"], event["id"]) not in reversed_ids
+    ]
+    return table.take(pa.array(kept, pa.int64())).drop_columns(["rest"])
+
+
 def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[str, ...]], WindowHistory, int]:
-    """Return the keys, their history, and its first day; what lies before the horizon opens the balance."""
+    """Return the keys, their history, and its first day; the balance opens with the postings before the horizon."""
     horizon = Curves()
     sides = np.full(64, -1)
     sides[list(_SIDES[basis])] = list(_SIDES[basis].values())
@@ -155,12 +162,8 @@ def _write(table: Any, target: Path) -> None:
     part = target.with_name(target.name + ".part")
     try:
         if target.suffix == ".csv":
-            from pyarrow import csv  # noqa: PLC0415
-
             csv.write_csv(table, part)
         else:
-            import pyarrow.parquet as pq  # noqa: PLC0415
-
             pq.write_table(table, part)
         part.rename(target)
     finally:

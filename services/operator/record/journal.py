@@ -31,14 +31,14 @@ _HEADER = """\
 ; head: {head}
 ; state: {state}
 ;
-; A transaction is what one event moved on one day, from a stage to a stage: account is stage:supplier:site, commodity
-; the product. It is dated by the day it held; its tag `recorded` says when the ledger knew. A reversal is a transaction
-; of its own, the opposite of what it takes back (`reverses`). What a count found, and no movement explains, is taken
-; from `adjustment`. What was shipped to one site and ended at another goes through `diverted`, on the day of its
-; dispatch: by the event that told, which can be another than the dispatch.
+; A transaction holds the movements of one event on one day, from stage to stage: the account is stage:supplier:site,
+; the commodity the product. Its date is the day of the movement; its tag `recorded` is the recording time. A reversal
+; is a transaction of its own, opposite to the reversed one (tag `reverses`). A counted difference that no movement
+; explains comes from `adjustment`. A shipment that ends at another site than its first goes through `diverted`, on the
+; day of its dispatch, in the transaction of the event that names the other site.
 ; Plans move no wafers: agreements, commits, forecasts, orders and expected arrivals are left out.
 ;
-; The last transaction asserts every balance as Waferline's own fold has it, at the end of all days:
+; The last transaction asserts every balance, as Waferline's fold computes it, at the end of all days:
 ;     hledger -f FILE check --strict ordereddates payees
 
 """
@@ -59,7 +59,7 @@ def write_journal(store: StoreReader, file: BinaryIO, advance: Callable[[int], N
     due = _balances(curves)
     payees, cells = {_CLOSING_PAYEE}, set(due)
     days, ends = array("q"), array("q", [0])
-    with TemporaryFile() as spool:  # in recording order: a year of lots would fill the memory
+    with TemporaryFile() as spool:  # in recording order; a year of lots would fill the memory
         for posted in _post_again(store, advance):
             payees.add(posted.row.source)
             for day, moved in sorted(posted.moved.items()):

@@ -227,9 +227,9 @@ class _ReplayedBooks:
             "offsets": (self.offsets, store.offsets()),
             "tallies": (self.tallies, store.tallies),
         }
-        for what, (replayed, stored) in pairs.items():
+        for subject, (replayed, stored) in pairs.items():
             if replayed != stored:
-                raise _Fault(f"the {what} are not what the events say: {_difference(replayed, stored)}")
+                raise _Fault(f"the {subject} are not what the events say: {_difference(replayed, stored)}")
 
     def _compare_lines(self, store: StoreReader) -> None:
         """Compare each stored line, and drop it from the replay's: a second copy of all would fill the memory."""

@@ -33,10 +33,10 @@ _TOKENS_HEADER = (
 
 
 class Provisioned(NamedTuple):
-    """File names by what a run did to a folder of secrets."""
+    """File names of a folder of secrets, by the outcome of a run."""
 
     made: list[str]  # new files, and renewed ones
-    changed: list[str]  # derived files whose content changed
+    changed: list[str]  # derived files with new content
     kept: list[str]
 
     def next_steps(self) -> list[str]:
@@ -122,7 +122,7 @@ def _tokens(folder: Path, scopes: Mapping[str, str]) -> str:
 
 
 def _own_lines(folder: Path, lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines whose name has no token file: a token file remains of a removed party, whose line is dropped."""
+    """Yield the lines of names without a token file; a removed party has one, so its line is dropped."""
     for line in lines:
         name = line.partition(" ")[0]
         if line.strip() and line != _TOKENS_HEADER and not (folder / f"token-{name}").exists():
