@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from services.aggregator.fold.queries import sum_stages, window_balance
 from services.aggregator.http.pages import Answer, cut_groups, first_after, position_of, select_keys
-from services.aggregator.http.queries import AskBalances, AskMonths, AsOf
+from services.aggregator.http.queries import AskAsOf, AskBalances, AskMonths
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.overviews import iso_or_none
@@ -80,7 +80,7 @@ async def months(view: LiveView, query: AskMonths) -> Answer:
     return position | {"rows": rows}
 
 
-async def state(view: LiveView, _: AsOf) -> Answer:
+async def state(view: LiveView, _: AskAsOf) -> Answer:
     """The state from which every number follows: its hash, and the watermark of each source."""
     curves = view.state.curves
 

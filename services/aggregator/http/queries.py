@@ -28,7 +28,7 @@ Limit = Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most."]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsOf(Query):
+class AskAsOf(Query):
     """The parameter of every view."""
 
     as_of: Annotated[str | None, Moment(), "Answer as of this batch, or of the end of this UTC day; default: now."] = (
@@ -37,7 +37,7 @@ class AsOf(Query):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows(AsOf):
+class Rows(AskAsOf):
     """The parameters of every view with rows, which CSV can hold."""
 
     format: Annotated[str | None, Choice(CSV_FORMATS), "`csv`: only the rows, as with `Accept: text/csv`."] = None
@@ -126,7 +126,7 @@ class AskSites(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskTimeline(AsOf):
+class AskTimeline(AskAsOf):
     """The parameters of `/sites/{site}/timeline`."""
 
     site: Annotated[str, Text(), "The site."]

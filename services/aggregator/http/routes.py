@@ -21,7 +21,7 @@ def routes(read: Callable[[], LiveView], read_past: ReadPast) -> list[ScopedRout
     groups come from the plan, which is computed beside the fold.
     """
 
-    async def find(query: queries.AsOf) -> LiveView:
+    async def find(query: queries.AskAsOf) -> LiveView:
         return read() if query.as_of is None else await read_past(query.as_of)
 
     return [serve(view, find, _version_of, scope=READ) for view in views()]
@@ -43,7 +43,7 @@ def views() -> list[View[LiveView]]:
         View("/suppliers", parties.suppliers, queries.AskSuppliers, party_models.Suppliers, named),
         View("/alerts", planning.alerts, queries.AskAlerts, planning_models.Alerts, past),
         View("/months", balances.months, queries.AskMonths, balance_models.Months, (*named, UNFIT)),
-        View("/state", balances.state, queries.AsOf, balance_models.State, past),
+        View("/state", balances.state, queries.AskAsOf, balance_models.State, past),
     ]  # fmt: skip
 
 

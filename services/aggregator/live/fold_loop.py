@@ -31,7 +31,7 @@ class FoldLoop:
         self.service, self.view, self.make_state = service, view, make_state
         self.ledger_url, self.caller = ledger_url, caller
         self.meters = AggregatorMeters(service, view)
-        self.published_position = 0  # the batch whose balances are on their stream
+        self.published_position = 0  # the last batch with its balances on their stream
 
     @property
     def is_published(self) -> bool:
@@ -39,7 +39,7 @@ class FoldLoop:
         return self.published_position == self.view.state.curves.position
 
     def adopt(self, state: FoldState) -> None:
-        """Go on from a restored state, whose balances were published before it was written."""
+        """Go on from a restored state; its balances were published before the snapshot was written."""
         self.view.replace(state)
         self.published_position = state.curves.position
         self.service.readers[0].start_after(f"{state.curves.epoch}-{self.published_position}")

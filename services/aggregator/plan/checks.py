@@ -1,4 +1,4 @@
-"""Checked inputs of the planning formulas: whole wafers whose sums stay inside int64, and ratios of them."""
+"""Checked inputs of the planning formulas: whole wafers with sums inside int64, and ratios of them."""
 
 from typing import NamedTuple
 

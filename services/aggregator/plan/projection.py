@@ -120,7 +120,7 @@ class SupplyPlan:
         return short
 
     def least_covered(self) -> Index:
-        """Return all groups, the least covered first; groups whose demand ends first come last.
+        """Return all groups, the least covered first; groups without demand beyond their stock come last.
 
         Of groups with the same cover, the one with the greatest backorder less on hand comes first.
         """
