@@ -1,4 +1,4 @@
-"""What `waferline demo` removes before it begins: an earlier stack, and nothing else."""
+"""`waferline demo` empties the folder of an earlier demo, and no other."""
 
 from pathlib import Path
 

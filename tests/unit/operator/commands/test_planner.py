@@ -1,4 +1,4 @@
-"""What a planner asks on the command line, of a small store that was made up."""
+"""The planner's commands over a small made-up store."""
 
 import csv
 import json

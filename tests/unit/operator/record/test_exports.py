@@ -1,4 +1,4 @@
-"""Do the exports say what the store holds, and do foreign tools agree?"""
+"""Exports hold the content of the store, and foreign tools agree."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Does a tape say again what was said, in its order, the wrong events too?"""
+"""A tape holds every published event in order, malformed ones too."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path

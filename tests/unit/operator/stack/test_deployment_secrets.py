@@ -1,4 +1,4 @@
-"""Are the secrets of a deployment made once, kept, for no other eyes, and never printed?"""
+"""Secrets of a deployment are made once, kept, readable by their owner alone, and never printed."""
 
 import json
 import stat
