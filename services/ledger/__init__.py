@@ -1,1 +1,1 @@
-"""The ledger: reads what the parties say, records it exactly once, publishes postings and what was recorded."""
+"""The ledger: records the parties' events exactly once, and publishes postings and verdicts."""

@@ -19,7 +19,7 @@ from shared.service.service import Service
 
 
 def build_app(settings: LedgerSettings) -> Service:
-    """Return the ledger: it records every party's stream from the stored offset on, and publishes what it records."""
+    """Return the ledger: it records every party's stream from the stored offset on, and publishes the batches."""
     service = Service("ledger", settings)
     store = open_writer(settings.ledger_store, epoch=time.time_ns() // 1_000_000, login=settings.store_login())
     _sign_checkpoints(service, settings, store)

@@ -29,7 +29,7 @@ class Untrusted(Exception):
 
 
 class Verifier(NamedTuple):
-    """A public key and its name; its text is handed to everyone who checks notes."""
+    """A public key and its name; its text is handed to those that check notes."""
 
     name: str
     public: bytes  # 32

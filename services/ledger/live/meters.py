@@ -32,7 +32,7 @@ class LedgerMeters:
         self.lag = Histogram(
             "waferline_recording_lag_seconds", "From stream to store", registry=registry, buckets=TIME_BUCKETS_S
         )
-        for source in sources:  # from 0: a counter whose first value is 1 shows no rise
+        for source in sources:  # from 0: a counter that starts at 1 shows no rise
             self.events.labels(source)
             self.duplicates.labels(source)
             for code in get_args(ReasonCode):

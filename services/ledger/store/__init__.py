@@ -1,1 +1,1 @@
-"""The ledger's store: SQL, its two databases, checkpoints, and the recording of batches."""
+"""The ledger's store: reading, writing and recording, on SQLite or PostgreSQL."""

@@ -61,7 +61,7 @@ class BatchContents(NamedTuple):
     refusals: Sequence[RefusedEvent]
 
     def document(self) -> bytes:
-        """Return the lines whose SHA-256 is the batch's hash."""
+        """Return the lines that the batch's hash seals."""
         return document(self.batch.header, self.bodies, self.refusals)
 
 

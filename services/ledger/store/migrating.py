@@ -1,34 +1,34 @@
-"""The version of a store: makes a new one, brings an older one up to date, refuses a later one."""
+"""Migration of a store: makes a new one, updates an older one, refuses a later one."""
 
 from pathlib import Path
 from typing import Any
 
 from services.ledger.store.database import Database, WritableDatabase
 
-NEWEST = "0001"  # the last of migrations/versions; here too, as alembic takes a third of a second to load
+NEWEST = "0001"  # the last of migrations/versions; repeated here, as alembic takes a third of a second to load
 _SCRIPTS = Path(__file__).parent / "migrations"
-_LOCK = 0x7761666572  # "wafer": whoever holds it on PostgreSQL is making the tables
+_LOCK = 0x7761666572  # "wafer": the lock on PostgreSQL for making the tables
 
 
 class StrangeStore(Exception):
-    """This code cannot work on the store: it is of a later version, or of one from before there were versions."""
+    """The store cannot be used: it is no ledger's, or of another version than this code's."""
 
 
 def migrate(database: WritableDatabase, *, epoch: int = 0) -> None:
-    """Bring a store up to this code's version, in one transaction; make it, with its epoch, where there is none."""
+    """Update a store to this code's version, in one transaction; make a missing one, named by its epoch."""
     if _version(database) != NEWEST:
         _upgrade(database, epoch)
 
 
 def expect_newest(database: Database) -> None:
-    """Raise `StrangeStore` unless the store is of this code's version; for whoever only reads it."""
+    """Raise `StrangeStore` unless the store is of this code's version, as a reader needs."""
     version = _version(database)
     if version != NEWEST:
         raise StrangeStore(f"the store is of version {version or 'none'}, and this Waferline reads {NEWEST}")
 
 
 def _version(database: Database) -> str | None:
-    """Return the version of a store, None where there is none yet; raise `StrangeStore` where it is none of ours."""
+    """Return the version of a store, None in an empty database; raise `StrangeStore` where it is no ledger's store."""
     tables = _tables(database)
     if "alembic_version" not in tables:
         if "head" in tables:
@@ -48,7 +48,7 @@ def _version(database: Database) -> str | None:
 
 
 def _tables(database: Database) -> list[str]:
-    """Return the tables of a database, of one moment: to_regclass remembers that one was not there a moment ago."""
+    """Return the tables of a database, by one query: to_regclass caches that a table was missing a moment ago."""
     if database.dialect == "sqlite":
         found = database.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     else:
@@ -57,7 +57,7 @@ def _tables(database: Database) -> list[str]:
 
 
 def _upgrade(database: WritableDatabase, epoch: int) -> None:
-    # loaded only here: a store is up to date nearly always
+    # loaded only here: a store is nearly always up to date
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import StaticPool, create_engine  # noqa: PLC0415
@@ -71,16 +71,16 @@ def _upgrade(database: WritableDatabase, epoch: int) -> None:
         engine = create_engine("sqlite://", **own)
     else:
         engine = create_engine("postgresql+psycopg://", use_native_hstore=False, **own)
-    # connected before the transaction begins: what SQLAlchemy asks a new connection, it ends with a rollback
+    # connected before the transaction begins: SQLAlchemy's first queries on a connection end with a rollback
     with engine.connect() as connection:
         database.begin()
         try:
-            if database.dialect == "postgresql":  # SQLite's begin has locked the others out
+            if database.dialect == "postgresql":  # on SQLite `begin` has locked the database
                 database.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
-            if _version(database) != NEWEST:  # else another process has made it meanwhile
+            if _version(database) != NEWEST:  # else another process has migrated it meanwhile
                 config = Config(attributes={"connection": connection})
                 config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-                connection.begin()  # SQLAlchemy's word for it; alembic then leaves the transaction to us
+                connection.begin()  # only for SQLAlchemy: alembic then leaves the transaction to us
                 command.upgrade(config, "head")
                 if not database.query("SELECT 1 FROM store"):
                     database.execute("INSERT INTO store (epoch) VALUES (?)", (epoch,))

@@ -247,8 +247,8 @@ class StoreReader:
         Without `events` their events of lines and sites are left out, which saves reading them.
         """
         published: list[PublishedBatch] = []
-        known = min(limit, self.head.batch - after)  # a batch that another ledger wrote since may have unknown names
-        for page in _pages(self.batches(after, known), lambda batch: batch.postings + batch.header.events):
+        limit = min(limit, self.head.batch - after)  # a later batch of another ledger may have unknown names
+        for page in _pages(self.batches(after, limit), lambda batch: batch.postings + batch.header.events):
             first = page[0].first_posting
             postings = self.database.query(
                 "SELECT key, measure, day, wafers FROM postings WHERE seq >= ? ORDER BY seq LIMIT ?",
@@ -305,7 +305,7 @@ def select_published(bodies: list[str]) -> list[str]:
 
 
 def _pages(batches: Iterable[StoredBatch], rows: Callable[[StoredBatch], int]) -> Iterator[list[StoredBatch]]:
-    """Yield runs of batches whose rows fit into one query."""
+    """Yield runs of batches, each with few enough rows for one query."""
     page: list[StoredBatch] = []
     held = 0
     for batch in batches:

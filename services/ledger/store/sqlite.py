@@ -13,17 +13,17 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "wal_au
 
 
 class SqliteDatabase:
-    """One connection to a SQLite file; ":memory:" for one that is gone with it."""
+    """One connection to a SQLite file, or to a database in memory (":memory:")."""
 
     dialect = "sqlite"
     clash: type[Exception] = sqlite3.IntegrityError
     failure: type[Exception] = sqlite3.Error
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
-        """Open the file, make it if there is none; one opened to be read goes on seeing the store as it is now."""
+        """Open the file, made if missing; with `read_only` all queries see the database as it is now."""
         if read_only:
             address = Path(path).absolute().as_uri() + "?mode=ro"
-            # whoever reads long does so in one thread after another; SQLite itself keeps them apart
+            # a long read moves from thread to thread; SQLite itself serialises them
             self.connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
             self.connection.execute("BEGIN")
             self.connection.execute("SELECT 1 FROM sqlite_schema")  # the snapshot is taken by the first query
@@ -48,7 +48,7 @@ class SqliteDatabase:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        if self.connection.in_transaction:  # of one opened to be read: it has its own
+        if self.connection.in_transaction:  # a reading connection has one snapshot for all
             yield
             return
         self.connection.execute("BEGIN")
@@ -59,7 +59,7 @@ class SqliteDatabase:
 
     def find(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Cells]) -> list[Any]:
         select, execute = _select(table, tuple(keys), tuple(columns)), self.connection.execute
-        return [found for row in rows for found in execute(select, row)]  # there is no way to save here
+        return [found for row in rows for found in execute(select, row)]  # no round trip to save
 
     def begin(self) -> None:
         self.connection.execute("BEGIN IMMEDIATE")
@@ -68,16 +68,16 @@ class SqliteDatabase:
         self.connection.execute("COMMIT")
 
     def rollback(self) -> None:
-        if self.connection.in_transaction:  # a full disk has SQLite roll back by itself
+        if self.connection.in_transaction:  # on a full disk SQLite rolls back by itself
             self.connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        self.connection.close()  # the last one folds the write-ahead log into the file
+        self.connection.close()  # the last connection moves the write-ahead log into the file
 
 
 @lru_cache
 def _insert(table: str, columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 (no name is a stranger's)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 (all names are ours)
 
 
 @lru_cache

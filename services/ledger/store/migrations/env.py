@@ -1,4 +1,4 @@
-"""What alembic runs: the migrations, on the connection and in the transaction that `migrating` hands over."""
+"""The script that alembic runs: the migrations, in the connection and transaction of `migrating`."""
 
 from alembic import context
 

@@ -10,12 +10,12 @@ down_revision = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 BYTES = sa.LargeBinary()
-# in the order of the bytes, as in SQLite, whatever the language of the server
+# sorted by bytes, as in SQLite, in every locale of the server
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def _column(name: str, kind: Any, *, key: bool = False, null: bool = False) -> sa.Column[Any]:
-    # every number is given by the ledger: none is counted up by the database
+    # the ledger assigns every number, and the database none
     return sa.Column(name, kind, primary_key=key, nullable=null, autoincrement=False)
 
 
@@ -25,10 +25,10 @@ def _table(name: str, comment: str, *columns: sa.Column[Any] | sa.Constraint, ro
 
 def upgrade() -> None:
     """Make the tables and the views."""
-    _table("store", "which store this is: its epoch is in the id of all that is published", _column("epoch", WHOLE))
+    _table("store", "the epoch of the store, which is in the id of every published entry", _column("epoch", WHOLE))
     _table(
         "head",
-        "the end of the chain: whoever takes the next batch changes it first",
+        "the end of the chain; the transaction of a batch updates it first",
         _column("partition", WHOLE, key=True),
         _column("batch", WHOLE),
         _column("hash", BYTES),
@@ -49,7 +49,7 @@ def _names() -> None:
     )
     _table(
         "keys",
-        "what a balance is kept of, by number: a product at a site from a supplier, each a name's number",
+        "the keys of balances, by number: product, site and supplier, each by the number of its name",
         _column("id", WHOLE, key=True),
         _column("product", WHOLE),
         _column("site", WHOLE),
@@ -61,7 +61,7 @@ def _names() -> None:
 def _log() -> None:
     _table(
         "batches",
-        "what was recorded together: whose, its events and postings by their seq, and the chain's head after it",
+        "batches: source, events and postings by their seq, and the chain head after each",
         _column("batch", WHOLE, key=True),
         _column("source", WHOLE),
         _column("stream", WHOLE),
@@ -81,7 +81,7 @@ def _log() -> None:
     op.create_index("batches_first_event", "batches", ["first_event"])
     _table(
         "events",
-        "what was said and taken: the canonical bytes of each event, never changed",
+        "recorded events: the canonical bytes of each, never changed",
         _column("seq", WHOLE, key=True),
         _column("source", WHOLE),
         _column("id", BYTES),
@@ -90,7 +90,7 @@ def _log() -> None:
     op.create_index("events_identity", "events", ["source", "id"], unique=True)
     _table(
         "refusals",
-        "what was said and not taken, why, and its bytes as they came",
+        "refused events: the reason, and the bytes as they came",
         _column("seq", WHOLE, key=True),
         _column("batch", WHOLE),
         _column("source", WHOLE),
@@ -105,7 +105,7 @@ def _log() -> None:
     op.create_index("refusals_batch", "refusals", ["batch"])
     _table(
         "postings",
-        "what follows from the events: wafers of a key and measure on a day, net for each batch",
+        "postings of the events: wafers of a key and measure on a day, net for each batch",
         _column("seq", WHOLE, key=True),
         _column("measure", WHOLE),
         _column("day", WHOLE),
@@ -115,10 +115,10 @@ def _log() -> None:
 
 
 def _working_state() -> None:
-    """Make what a replay of the events makes anew."""
+    """Make the tables that a replay of the events rebuilds."""
     _table(
         "lines",
-        "what each commit, order and shipment says now",
+        "the state of each commit, order and shipment",
         _column("owner", WHOLE, key=True),
         _column("kind", TEXT, key=True),
         _column("line", TEXT, key=True),
@@ -127,7 +127,7 @@ def _working_state() -> None:
     )
     _table(
         "stock",
-        "wafers that came to hand or left on a day, for the counts to be compared with",
+        "net on-hand movements of a key on a day, from which counts derive their adjustments",
         _column("key", WHOLE, key=True),
         _column("day", WHOLE, key=True),
         _column("wafers", WHOLE),
@@ -135,7 +135,7 @@ def _working_state() -> None:
     )
     _table(
         "counts",
-        "what was counted on a day, by the name of the count",
+        "counts of a key on a day, by the name of the count",
         _column("key", WHOLE, key=True),
         _column("day", WHOLE, key=True),
         _column("name", TEXT, key=True),
@@ -144,20 +144,20 @@ def _working_state() -> None:
     )
     _table(
         "reversals",
-        "the events that another event has reversed, also those that are yet to come",
+        "events that another event has reversed, recorded or still to come",
         _column("source", WHOLE, key=True),
         _column("id", BYTES, key=True),
         rows_by_key=True,
     )
     _table(
         "sources",
-        "who has spoken, and the day through which it has said all",
+        "sources, and the last day that each declares complete",
         _column("source", WHOLE, key=True),
         _column("advanced", WHOLE, null=True),
     )
     _table(
         "heard",
-        "the runs of each source's sequences that were recorded or refused",
+        "runs of each source's sequences that are recorded or refused",
         _column("source", WHOLE, key=True),
         _column("first", WHOLE, key=True),
         _column("last", WHOLE),
@@ -165,19 +165,19 @@ def _working_state() -> None:
     )
     _table(
         "offsets",
-        "how far each stream is read",
+        "the last entry read of each stream",
         _column("stream", WHOLE, key=True),
         _column("entry", TEXT),
     )
     _table(
         "tallies",
-        "how many events of each name are recorded",
+        "the number of recorded events of each type",
         _column("name", WHOLE, key=True),
         _column("events", WHOLE),
     )
 
 
-_SAID = (
+_EVENT_FIELDS = (
     ("source", "text"), ("sequence", "bigint"), ("id", "text"), ("name", "text"), ("time", "bigint"), ("line", "text"),
     ("day", "bigint"), ("wafers", "bigint"), ("revision", "bigint"), ("product", "text"), ("site", "text"),
     ("supplier", "text"), ("rest", "text"), ("cause", "text"), ("correlation", "text"),
@@ -186,20 +186,22 @@ _SAID = (
 
 def _views() -> None:
     if op.get_bind().dialect.name == "postgresql":
-        fields = ", ".join(f"(body ->> {n})::{kind} AS {name}" for n, (name, kind) in enumerate(_SAID))
-        # read once an event and not once a field: that is what the OFFSET is for
+        fields = ", ".join(f"(body ->> {n})::{kind} AS {name}" for n, (name, kind) in enumerate(_EVENT_FIELDS))
+        # the OFFSET has the body parsed once an event, not once a field
         body = "CROSS JOIN LATERAL (SELECT events.body::jsonb AS body OFFSET 0) AS parsed"
         fields = fields.replace("(body", "(parsed.body")
     else:
-        fields = ", ".join(f"json_extract(events.body, '$[{n}]') AS {name}" for n, (name, _) in enumerate(_SAID))
+        fields = ", ".join(
+            f"json_extract(events.body, '$[{n}]') AS {name}" for n, (name, _) in enumerate(_EVENT_FIELDS)
+        )
         body = ""
-    # every event that is in a batch, by its fields; times in microseconds and days since 1970, UTC
+    # every event in a batch, by its fields; times in microseconds and days since 1970, UTC
     op.execute(
         f"CREATE VIEW said AS SELECT events.seq, batches.batch, batches.recorded, {fields}"  # noqa: S608
         " FROM batches JOIN events ON events.seq >= batches.first_event"
         f" AND events.seq < batches.first_event + batches.events {body}"
     )
-    # every posting that is in a batch, with its names; the measure is a number of shared/wire/postings.py
+    # every posting in a batch, with its names; the measure is a number of shared/wire/postings.py
     op.execute(
         "CREATE VIEW posted AS SELECT batches.batch, batches.recorded, postings.measure, postings.day,"
         " products.name AS product, sites.name AS site, suppliers.name AS supplier, postings.wafers"
