@@ -102,7 +102,7 @@ class _Pages:
         return HTMLResponse(html, status_code=status, headers=_HEADERS)
 
     async def stream_moves(self, _: Request) -> Response:
-        """Return the server-sent events that tell an open page of moves."""
+        """Return the feed of moves for an open page, as server-sent events."""
         return StreamingResponse(self.feed.events(), media_type="text/event-stream", headers=_HEADERS)
 
     async def login(self, request: Request) -> Response:

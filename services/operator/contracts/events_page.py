@@ -181,7 +181,7 @@ a value in one has `null`. The table of each event names the fields in `lines`, 
 `revisions`, `products`, `sites` and `suppliers`; the others are in `rests` as a JSON object in a string, `causationid`
 in `causes`, `correlationid` in `correlations`. `recorded` is the `recordedtime` of all rows, in microseconds.
 
-A row that is wrong is refused alone. A batch is refused whole where its rows cannot be told apart, or where it is not
+A row that is wrong is refused alone. A batch is refused whole where its rows cannot be separated, or where it is not
 the source's own. The ledger reads an event in a batch in a tenth of the time."""
     yield json_block(example_payloads()["event_batch"])
 

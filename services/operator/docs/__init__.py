@@ -1,1 +1,1 @@
-"""The generator of every kept document: contracts, API examples, and the reference pages."""
+"""The generator of every published document: contracts, API examples, and the reference pages."""

@@ -1,7 +1,8 @@
 """python -m services.operator.docs
 
 Writes every generated document of this checkout anew, from the code, and prints the files that changed. It is no
-command of `waferline`: it loads every service, to know all settings and routes, and an image holds only one.
+command of `waferline`: it loads every service, to know all settings and routes, and the image of the command line
+lacks some of their packages.
 """
 
 from pathlib import Path
