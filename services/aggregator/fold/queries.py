@@ -44,9 +44,10 @@ def sum_moved(
 ) -> Wafers:
     """Return the wafers of some movements in the days (since, until], `[movement, group]`; `since` None: ever."""
     sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)
-    first = -1 if since is None else min(curves.row_of(since), curves.last_row)
+    last_row = curves.last_row
+    first = -1 if since is None else min(curves.row_of(since), last_row)
     chosen = curves.index.choose(grouping, measures)
-    kernels.sum_movements(sums, curves.cumulative, *chosen, first, min(curves.row_of(until), curves.last_row))
+    kernels.sum_movements(sums, curves.cumulative, *chosen, first, min(curves.row_of(until), last_row))
     return sums
 
 

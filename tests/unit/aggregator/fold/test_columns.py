@@ -14,7 +14,7 @@ from testing.twins.curves import PARTS, batch_of
 from tests.unit.aggregator.fold.test_curves import DAYS, KEY, START, empty, fold, logs, watermarks
 
 quick = settings(max_examples=60, deadline=None)
-STANDING = FoldPosition(7, 1, "head-1", {}, ["samsung"])
+POSITION = FoldPosition(7, 1, "head-1", {}, ["samsung"])
 
 
 def columns(log, dtype=np.int64):
@@ -25,9 +25,9 @@ def columns(log, dtype=np.int64):
     return Columns(names, *(np.array(column, dtype=dtype) for column in (*parts, *numbers)))
 
 
-def load(pages, standing=STANDING):
+def load(pages, position=POSITION):
     curves = empty()
-    curves.load(pages, standing)
+    curves.load(pages, position)
     return curves
 
 
@@ -106,7 +106,7 @@ def test_sums_are_stopped_before_they_could_leave_int64():
 
 def test_nothing_is_loaded_into_a_state():
     with pytest.raises(ValueError, match="there is a state already, of position 1"):
-        fold([(KEY, Measure.STARTED, START, 5)]).load([], STANDING)
+        fold([(KEY, Measure.STARTED, START, 5)]).load([], POSITION)
 
 
 def test_a_state_of_nothing_can_be_loaded():

@@ -49,8 +49,8 @@ def fold(log, marks=(), cuts=()):
     edges = [0, *sorted(cut % (len(log) + 1) for cut in cuts), len(log)]
     batches = [(log[a:b], {}) for a, b in pairwise(edges)]
     batches += [([], {source: day}) for source, day in marks]
-    for number, (part, said) in enumerate(batches, start=1):
-        curves.add(batch_of(number, part, said, ["samsung"]))
+    for number, (part, marks) in enumerate(batches, start=1):
+        curves.add(batch_of(number, part, marks, ["samsung"]))
     return curves
 
 
@@ -162,13 +162,13 @@ def test_the_window_to_the_last_complete_day_is_kept_up(parts, window, firmness,
     for number, (part, days_on) in enumerate(parts, start=1):
         log, complete = log + part, complete + days_on
         curves.add(batch_of(number, part, {"samsung": complete}, ["samsung"]))
-        if number != 2:  # then it is asked for a day that was completed since
+        if number != 2:  # then a query asks for a day that was completed since
             curves.precompute_windows()
 
         naive = NaiveCurves(START, 200, "")
         naive.add(log, {}, ["samsung"])
-        asked = complete, window, "receipt", by, firmness
-        assert rolling(curves, *asked, **only) == naive.rolling(*asked, only)
+        query = complete, window, "receipt", by, firmness
+        assert rolling(curves, *query, **only) == naive.rolling(*query, only)
 
 
 @given(logs)
@@ -369,24 +369,26 @@ def test_memory_is_that_of_all_arrays_and_no_more_than_is_stated():
         assert memory_bytes <= room * 8 * (DAYS + 8 + DAYS / 32) + (240 + 128) * curves.index.numbers.shape[0]
 
 
-# ---------------------------------------------------------------- what is told of the windows to today
+# ---------------------------------------------------------------- the windows that end today
 
 
 @given(logs)
 @quick
 def test_the_windows_that_are_told_are_those_of_the_naive_twin(log):
     curves = fold(log)
-    told = balance_batch(curves, np.arange(len(curves.keys)))
+    batch = balance_batch(curves, np.arange(len(curves.keys)))
 
     for n, key in enumerate(curves.keys):
-        brought, taken, balance = naive_hand(log, key, told.today)
-        short = [day for day in range(max(START, told.today - 364), told.today + 1) if balance(day) < 0]
-        assert told.short_since[n] == (short[0] if short else None)
-        assert told.cover_hundredths[n] == (100 * max(0, balance(told.today)) * 7 // taken(7) if taken(7) > 0 else None)
-        for window, days in enumerate(told.window_days):
-            assert (told.brought[window][n], told.taken[window][n]) == (brought(days), taken(days))
-            first = max(START, told.today - days + 1)
-            assert told.lowest[window][n] == min(balance(day) for day in range(first, told.today + 1))
+        brought, taken, balance = naive_hand(log, key, batch.today)
+        short = [day for day in range(max(START, batch.today - 364), batch.today + 1) if balance(day) < 0]
+        assert batch.short_since[n] == (short[0] if short else None)
+        assert batch.cover_hundredths[n] == (
+            100 * max(0, balance(batch.today)) * 7 // taken(7) if taken(7) > 0 else None
+        )
+        for window, days in enumerate(batch.window_days):
+            assert (batch.brought[window][n], batch.taken[window][n]) == (brought(days), taken(days))
+            first = max(START, batch.today - days + 1)
+            assert batch.lowest[window][n] == min(balance(day) for day in range(first, batch.today + 1))
 
 
 def naive_hand(log, key, today):

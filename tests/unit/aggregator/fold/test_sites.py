@@ -1,4 +1,4 @@
-"""The sites against their naive twin, whatever is said in whatever order; a story; and the reference programme."""
+"""The book of sites against its naive twin, in any order; a story; and the reference programme."""
 
 import itertools
 from collections import defaultdict
@@ -67,7 +67,7 @@ def everything(sites: SiteBook) -> list[Any]:
     return [sites.declared(), sites.phases(), *(sites.timeline(site) for site in ("abilene", "narvik")), sites.state()]
 
 
-# ---------------------------------------------------------------- whatever is said
+# ---------------------------------------------------------------- any log
 
 
 @settings(max_examples=150, deadline=None)
@@ -97,10 +97,10 @@ def test_what_holds_is_what_was_revised_last_and_not_taken_back(log):
         if isinstance(event.data, SiteDeclared | PhasePlanned) and (event.source, event.id) not in undone:
             declared = isinstance(event.data, SiteDeclared)
             held[event.data.site if declared else (event.source, event.data.phase)].append(event)
-    now = {name: max(said, key=lambda event: (event.data.revision, event.id)) for name, said in held.items()}
+    now = {name: max(facts, key=lambda event: (event.data.revision, event.id)) for name, facts in held.items()}
 
     sites = sites_of(log)
-    found: dict[Any, str] = {site: said[-1].id for site, said in sites.declared().items()}
+    found: dict[Any, str] = {site: facts[-1].id for site, facts in sites.declared().items()}
     for site, histories in sites.phases().items():
         assert all(history[-1].site == site for history in histories)
         found |= {(history[-1].source, history[-1].phase): history[-1].id for history in histories}
@@ -139,13 +139,13 @@ def story() -> list[Event]:
 
 
 def test_a_time_line_tells_each_change_on_its_day_and_what_is_still_to_happen(story):
-    told = [
+    entries = [
         (entry.day - number(date(2026, 4, 1)), entry.kind, entry.phase, entry.mw, entry.changes)
         for entry in sites_of(story).timeline("abilene")
     ]
 
     june, july = number(date(2026, 6, 1)), number(date(2026, 7, 1))
-    assert told == [
+    assert entries == [
         (0, "declared", None, 1200, {}),
         (1, "planned", "a1", 200, {}),
         (2, "planned", "a2", 300, {}),
@@ -170,15 +170,15 @@ def test_the_programme_declares_its_sites_with_the_megawatts_of_its_phases():
     sites = sites_of(list(told("loi_headline", day)))
     declared, planned = sites.declared(), sites.phases()
 
-    assert {site: said[-1].mw for site, said in declared.items()} == {
+    assert {site: facts[-1].mw for site, facts in declared.items()} == {
         site: each.mw.value for site, each in scenario.sites.items()
     }
-    assert {said[-1].mooring for said in declared.values()} == {"onshore", "floating"}
-    assert [said.revision for said in declared["KR-FDC-FLEET"]] == [0, 1]
+    assert {facts[-1].mooring for facts in declared.values()} == {"onshore", "floating"}
+    assert [fact.revision for fact in declared["KR-FDC-FLEET"]] == [0, 1]
     stopped = {site: {history[-1].status for history in histories} - {"planned"} for site, histories in planned.items()}
     assert {site: status for site, status in stopped.items() if status} == {
         "TX-ABILENE": {"cancelled"}, "GB-STARGATE": {"paused"}, "NO-NARVIK": {"transferred"},
     }  # fmt: skip
     assert all(
-        isinstance(said, PhaseStatement) for histories in planned.values() for history in histories for said in history
+        isinstance(fact, PhaseStatement) for histories in planned.values() for history in histories for fact in history
     )

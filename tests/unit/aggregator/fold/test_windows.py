@@ -33,15 +33,15 @@ def batches(log, cuts):
     return [log[a:b] for a, b in pairwise(edges)]
 
 
-def told(rolled, n):
+def figures_of(rolled, n):
     """What `LiveWindows.add` says of the n-th touched key, as the naive twin says it."""
     return rolled.windows[..., n].tolist(), [int(part[n]) for part in rolled[2:]]
 
 
-def asked(rolling, keys, day):
+def read_windows(rolling, keys, day):
     """The windows of some keys: movements of no wafers touch them."""
     rolled = rolling.add(*columns([(day, key, 0, 0) for key in keys]))
-    return [told(rolled, n) for n in range(len(keys))]
+    return [figures_of(rolled, n) for n in range(len(keys))]
 
 
 # ---------------------------------------------------------------- a whole history
@@ -164,7 +164,7 @@ def test_live_windows_agree_with_their_naive_twin_under_any_kernel(log, windows,
         assert rolled.keys.tolist() == summed.keys.tolist() == list(dict.fromkeys(key for _, key, *_ in batch))
         for n, key in enumerate(rolled.keys.tolist()):
             naive = naive_windows(so_far, key, START, DAYS, windows)
-            assert told(rolled, n) == naive
+            assert figures_of(rolled, n) == naive
             assert summed.windows[n].tolist() == [figures[:3] for figures in naive[0]]
 
 
@@ -177,7 +177,7 @@ def test_neither_order_nor_batches_matter_in_the_end(log, cuts, random):
         other.add(*columns(batch))
 
     assert one.today == other.today
-    assert asked(one, range(5), one.today) == asked(other, range(5), other.today)
+    assert read_windows(one, range(5), one.today) == read_windows(other, range(5), other.today)
     assert (one.beyond[:, :5] == other.beyond[:, :5]).all()
 
 
@@ -199,7 +199,7 @@ def test_two_years_with_lateness_of_300_days_agree_with_their_naive_twin_under_a
         if since % 400 == 0:
             for n, key in enumerate(rolled.keys.tolist()):
                 naive = naive_windows(log[: since + 40], key, START, days, windows)
-                assert told(rolled, n) == naive
+                assert figures_of(rolled, n) == naive
                 assert summed.windows[n].tolist() == [figures[:3] for figures in naive[0]]
                 checked += 1
 

@@ -43,14 +43,14 @@ def test_intern_agrees_with_its_naive_twin(random, codes):
     code = random.integers(0, codes, 64)
     place_code, place_key = np.full(256, -1), np.zeros(256, dtype=np.int64)
     key, fresh = np.full(64, 99), np.full(64, 99)
-    known = {}
-    expected = [known.setdefault(each, len(known)) for each in code.tolist()]
+    numbers = {}
+    expected = [numbers.setdefault(each, len(numbers)) for each in code.tolist()]
 
     first = kernels.intern(place_code, place_key, 0, code[:20], key[:20], fresh[:20])
     second = kernels.intern(place_code, place_key, first, code[20:], key[20:], fresh[20:])
 
     assert key.tolist() == expected
-    assert [*code[fresh[:first]], *code[20:][fresh[20 : 20 + second]]] == list(known)
+    assert [*code[fresh[:first]], *code[20:][fresh[20 : 20 + second]]] == list(numbers)
 
 
 def test_carry_forward_agrees_with_its_naive_twin(random):
@@ -226,9 +226,9 @@ def test_moved_days_are_counted_and_packed_as_by_their_naive_twin(random, last_r
     kernels.pack_moved_days(packed, place, daily[:LAST].cumsum(axis=0), daily[LAST].copy(), last_row, series, 1000)
 
     assert filled.tolist() == [len(each) // 2 for each in expected]
-    told = [*expected[4], 77, *expected[1]]
-    assert packed.tolist() == told + [77] * (99 - len(told))
-    assert place.tolist() == [len(expected[4]), len(told)]
+    cells = [*expected[4], 77, *expected[1]]
+    assert packed.tolist() == cells + [77] * (99 - len(cells))
+    assert place.tolist() == [len(expected[4]), len(cells)]
 
 
 def test_planned_days_are_counted_and_packed_as_by_their_naive_twin(random):
@@ -241,6 +241,6 @@ def test_planned_days_are_counted_and_packed_as_by_their_naive_twin(random):
     kernels.pack_planned_days(packed, place, daily.T.copy(), series, 1000)
 
     assert filled.tolist() == [len(each) // 2 for each in expected]
-    told = [*expected[4], 77, *expected[1]]
-    assert packed.tolist() == told + [77] * (99 - len(told))
-    assert place.tolist() == [len(expected[4]), len(told)]
+    cells = [*expected[4], 77, *expected[1]]
+    assert packed.tolist() == cells + [77] * (99 - len(cells))
+    assert place.tolist() == [len(expected[4]), len(cells)]

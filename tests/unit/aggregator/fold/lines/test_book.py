@@ -33,7 +33,7 @@ about_lines = logs(themes=LINED)
 
 
 def everything(lines: LineBook) -> list[Any]:
-    """All that lines are asked for."""
+    """All answers of a book."""
     columns = [supplies(lines, firmness) for firmness in FIRMNESS] + [demands(lines), demands(lines, FORECAST)]
     listed = [[part.tolist() if hasattr(part, "tolist") else part for part in each] for each in columns]
     causes = [find_causes(lines, *group, day_number(START) + day) for group in GROUPS for day in range(0, 9, 2)]
@@ -58,7 +58,7 @@ def column(lines: LineBook, place: int) -> dict[tuple[Any, int], int]:
 IN_FORCE, CHURNED, DUE_LINES, KEPT, NEARLY_KEPT = range(len(LAGS), len(LAGS) + 5)
 
 
-# ---------------------------------------------------------------- whatever is said
+# ---------------------------------------------------------------- any log
 
 
 @thorough
@@ -143,11 +143,11 @@ def test_what_was_committed_at_a_lag_is_what_was_in_force_then(log, lag, later):
     """The days of a log are few: commits are due later, so that the lag meets them."""
     log = [postponed(event, later) for event in log]
     expected: Counter[Any] = Counter()
-    for said_of_line in statements(log).values():
-        for due in {event.data.due for event in said_of_line}:
-            known = [event for event in said_of_line if event.time.date() <= due - timedelta(days=lag)]
-            if known and known[-1].data.due == due:
-                data = known[-1].data
+    for of_line in statements(log).values():
+        for due in {event.data.due for event in of_line}:
+            by_then = [event for event in of_line if event.time.date() <= due - timedelta(days=lag)]
+            if by_then and by_then[-1].data.due == due:
+                data = by_then[-1].data
                 expected[(data.supplier, data.product), day_number(due)] += data.wafers
 
     assert column(lines_of(log), LAGS.index(lag)) == {cell: n for cell, n in expected.items() if n}
@@ -157,16 +157,16 @@ def test_what_was_committed_at_a_lag_is_what_was_in_force_then(log, lag, later):
 @given(about_lines)
 def test_churn_is_what_statements_differ_from_the_ones_before(log):
     changed: Counter[Any] = Counter()
-    standing: Counter[Any] = Counter()
-    for said_of_line in statements(log).values():
-        said, now = [event.data for event in said_of_line], said_of_line[-1].data
+    in_force: Counter[Any] = Counter()
+    for of_line in statements(log).values():
+        stated, now = [event.data for event in of_line], of_line[-1].data
         cell = (now.supplier, now.product), day_number(now.due)
-        standing[cell] += now.wafers
-        for a, b in pairwise(said):
+        in_force[cell] += now.wafers
+        for a, b in pairwise(stated):
             changed[cell] += abs(b.wafers - a.wafers) if a.due == b.due else max(a.wafers, b.wafers)
 
     assert column(lines_of(log), CHURNED) == {cell: n for cell, n in changed.items() if n}
-    assert column(lines_of(log), IN_FORCE) == {cell: n for cell, n in standing.items() if n}
+    assert column(lines_of(log), IN_FORCE) == {cell: n for cell, n in in_force.items() if n}
 
 
 @quick
@@ -195,8 +195,8 @@ def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
     assert receipts == {cell: n for cell, n in expected.items() if cell[1] is not None}
 
     due, kept = Counter[Any](), [Counter[Any](), Counter[Any]()]
-    for (source, line), said_of_line in statements(log).items():
-        now = said_of_line[-1].data
+    for (source, line), of_line in statements(log).items():
+        now = of_line[-1].data
         cell = (now.supplier, now.product), day_number(now.due)
         due[cell] += now.wafers > 0
         for place, (days, percent) in enumerate(TOLERANCES):
