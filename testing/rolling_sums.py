@@ -12,7 +12,7 @@ from services.aggregator.fold.windows import LiveWindows
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.live_windows import BATCH, KEYS, START, TODAY, WINDOWS, admit_batch
 
-KEYS_IN_L1 = 256  # keys whose windows stay in the first cache
+KEYS_IN_L1 = 256  # so many keys' windows stay in the first cache
 _COLUMN = types.Array(types.int64, 1, "C", readonly=True)
 _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
 _ADD_SUMS = types.int64(_CUBE, _CUBE, _TABLE, _LINE, _LINE, *4 * [_COLUMN], _LINE, _CUBE)

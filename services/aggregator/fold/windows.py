@@ -26,7 +26,7 @@ class WindowHistory(NamedTuple):
 
     sums: Wafers  # [window, supply or demand or net, day, key] wafers in the window that ends on that day
     balance: Wafers  # [day, key] wafers at the end of the day
-    first_short: Index  # [key] the first day whose balance is below zero, -1 for none
+    first_short: Index  # [key] the first day with a balance below zero, -1 for none
     daily: Daily  # [day, side, key] wafers on that day, in int32 where they fit
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from services.aggregator.kernels.arrays import Daily, Index, Wafers
 
-KEYS_IN_L2 = 4096  # keys whose running windows stay in the second cache
+KEYS_IN_L2 = 4096  # so many keys' running windows stay in the second cache
 LANES = 8  # values that one instruction writes
 
 
@@ -168,7 +168,7 @@ def _roll_lanes(
 def roll_days(
     sums: Wafers,  # [window, supply or demand or net, day, key] wafers; output
     balance: Wafers,  # [day, key] wafers at the end of the day; output
-    first_short: Index,  # [key] the first day whose balance is below zero, -1 for none; output
+    first_short: Index,  # [key] the first day with a balance below zero, -1 for none; output
     daily: Daily,  # [day, side, key] wafers
     windows: Index,  # [window] days
     opening: Wafers,  # [key] wafers before day 0

@@ -17,8 +17,8 @@ from numba import int64, njit, types, uint64
 
 from services.aggregator.kernels.arrays import Index, Wafers
 
-KEYS_AT_ONCE = 1024  # keys whose rows of the longest window stay in the cache together
-BLOCK = 16  # days whose lowest balance is kept
+KEYS_AT_ONCE = 1024  # so many keys' rows of the longest window stay in the cache together
+BLOCK = 16  # days to a kept lowest balance
 HIGHEST = 2**62  # above every balance
 
 # The places in `state`: today's row, the batches added, the wafers of all movements with signs left out and how many
@@ -74,7 +74,7 @@ def _lowest(balance: Wafers, low: Wafers, first: int, last: int, key: int) -> in
 
 @njit(nogil=True)
 def _first_short(balance: Wafers, low: Wafers, first: int, today: int, key: int) -> int:
-    """Return the first row from `first` to today whose balance is below zero, -1 for none."""
+    """Return the first row from `first` to today with a balance below zero, -1 for none."""
     row = first
     while row <= today:
         if balance[row, key] < 0:
@@ -232,7 +232,7 @@ def add_windows(
     balance: Wafers,  # [row, key] wafers at the end of the day; state
     low: Wafers,  # [block, key] lowest balance of a block's days before today; state
     past: Wafers,  # [window, key] lowest balance of a window's days before today; state
-    short: Index,  # [key] first row in the longest window whose balance is below zero, -1 for none; state
+    short: Index,  # [key] first row in the longest window with a balance below zero, -1 for none; state
     beyond: Wafers,  # [side, key] wafers after the horizon; state
     stamp: Index,  # [key] the last batch that touched it; state
     state: Index,  # [WINDOWS + window] see TODAY; state
