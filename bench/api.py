@@ -39,12 +39,11 @@ from bench.path import fresh_redis
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
 from shared.wire.batch import BATCH_MAX
-from shared.wire.catalog import PRODUCTS
+from shared.wire.catalog import FIRMNESS, PRODUCTS
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.postings import LINE_EVENTS, PostingBatch
 from shared.wire.rows import Row, canonical_bodies
 from shared.wire.streams import BALANCES, DATA, POSTINGS
-from shared.wire.terms import FIRMNESS
 
 SITES, SUPPLIERS = 500, 4
 EVENTS_PER_S, LIVE_MAX, PAGES_PER_S, DAY_LASTS_S = 10_000, 250, 25, 3

@@ -14,6 +14,7 @@ from services.aggregator.fold.lines.facts import FORECAST, ORDER, Group
 from services.aggregator.fold.lines.line import LineDue
 from services.aggregator.kernels.arrays import Index, Wafers
 from shared.play.numbering import Numbering
+from shared.wire.catalog import Firmness
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -28,7 +29,6 @@ from shared.wire.events import (
 from shared.wire.lines import LineName
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row, canonical_bodies
-from shared.wire.terms import Firmness
 from testing.fold import Folded
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.aggregator.alerts.thresholds import AlertThresholds
 from shared.process.settings import ServiceSettings
-from shared.wire.terms import Firmness
+from shared.wire.catalog import Firmness
 
 
 class AggregatorSettings(ServiceSettings):

@@ -12,7 +12,7 @@ from shared.play.months import first_of_month, latest
 from shared.play.scenario import Based, Scenario
 from shared.play.source_log import SourceLog
 from shared.play.variants import Variant
-from shared.wire.catalog import CATALOG
+from shared.wire.catalog import CATALOG, FIRMNESS, Firmness
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
     LOT_WAFERS_MAX,
@@ -28,7 +28,6 @@ from shared.wire.events import (
     SupplyCommitted,
 )
 from shared.wire.rows import Row
-from shared.wire.terms import FIRMNESS, Firmness
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")
 

@@ -1,4 +1,4 @@
-"""The catalogue: products, platforms and the wafer model that ties megawatts to wafers.
+"""The catalogue: products, platforms, grades of a commit, and the wafer model that ties megawatts to wafers.
 
 Areas, yields, racks and facilities are those of the reference programme (`scenarios/stargate-2026.yaml` names the
 references): a stepped die includes its scribe lane, and a yield is the planned one. All arithmetic is exact, so that
@@ -10,12 +10,16 @@ from fractions import Fraction
 from functools import cache
 from hashlib import sha256
 from math import isqrt
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import orjson
 
 Family = Literal["HBM", "DDR5_LP5X"]
 Key = TypeVar("Key")
+
+Firmness = Literal["planned", "material", "manufacturing", "firm", "immediate"]
+FIRMNESS: tuple[Firmness, ...] = get_args(Firmness)
+"""Grades of a commit from the least to the most certain (EDIFACT code list 4017)."""
 
 PRODUCTS = ("HBM3E-12H", "HBM4-12H", "DDR5-16G", "DDR5-32G", "LP5X-16G")
 

@@ -26,10 +26,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shared.wire.catalog import PRODUCTS
+from shared.wire.catalog import PRODUCTS, Firmness
 from shared.wire.days import iso_time, microseconds
 from shared.wire.streams import Role
-from shared.wire.terms import Firmness
 
 WAFERS_MAX = 1_000_000
 LOT_WAFERS_MAX = 25

@@ -11,6 +11,7 @@ from itertools import count, islice
 import httpx
 
 from shared.play.numbering import Numbering
+from shared.wire.catalog import FIRMNESS
 from shared.wire.events import (
     DemandRequired,
     Event,
@@ -25,7 +26,6 @@ from shared.wire.events import (
     WafersConsumed,
 )
 from shared.wire.streams import Role
-from shared.wire.terms import FIRMNESS
 
 Identity = tuple[str, str]  # source, id
 _START = datetime(2025, 1, 1, 12, tzinfo=UTC)  # long past: no clock that a test turns makes it the future

@@ -11,10 +11,9 @@ import orjson
 
 from shared.party.outbox import OutboxEntry
 from shared.wire.batch import EventBatch
-from shared.wire.catalog import PRODUCTS
+from shared.wire.catalog import FIRMNESS, PRODUCTS
 from shared.wire.events import EVENTS, Event, EventData, event_id
 from shared.wire.streams import Role
-from shared.wire.terms import FIRMNESS
 from testing.fold import Horizon
 
 BEGINS = datetime(2026, 3, 25, tzinfo=UTC)  # the world's clock; what is said lies in the weeks before

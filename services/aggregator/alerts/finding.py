@@ -15,8 +15,8 @@ from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
+from shared.wire.catalog import FIRMNESS
 from shared.wire.postings import Measure
-from shared.wire.terms import FIRMNESS
 
 _CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]

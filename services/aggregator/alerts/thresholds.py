@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shared.wire.terms import Firmness
+from shared.wire.catalog import Firmness
 
 
 class AlertThresholds(NamedTuple):

@@ -9,9 +9,9 @@ from services.aggregator.live.view import LiveView
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.overviews import iso_or_none
 from shared.http.problem import UNFIT, Problem
+from shared.wire.catalog import FIRMNESS
 from shared.wire.days import date_of, day_number, next_month
 from shared.wire.events import DAY_MAX, DAY_MIN
-from shared.wire.terms import FIRMNESS
 
 
 async def balances(view: LiveView, query: AskBalances) -> Answer:

@@ -33,8 +33,8 @@ from services.aggregator.plan.shortage import ShortageExplanation, explain_short
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.wire.alerts import SUBJECTS
+from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
-from shared.wire.terms import FIRMNESS
 
 # the columns of a schedule that make a bucket's row
 _BUCKET_COLUMNS = ("orders", "forecast", "net_forecast", "receipts", "projected", "atp", "atp_cumulative")

@@ -6,10 +6,9 @@ from typing import NamedTuple, Unpack
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import planned_by_day, sum_moved
 from services.aggregator.fold.series import COMMITTED, SLOTS, Only
-from shared.wire.catalog import share_percent
+from shared.wire.catalog import FIRMNESS, Firmness, share_percent
 from shared.wire.days import day_number, next_month
 from shared.wire.postings import Measure
-from shared.wire.terms import FIRMNESS, Firmness
 
 
 class MonthOnStart(NamedTuple):

@@ -13,10 +13,10 @@ from services.aggregator.plan.performance import ProductPerformance, measure_per
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from services.aggregator.terms import LAGS
+from shared.wire.catalog import Firmness
 from shared.wire.days import date_of, day_number, iso_day, next_month
 from shared.wire.events import UNALLOCATED, UNATTRIBUTED
 from shared.wire.postings import Measure
-from shared.wire.terms import Firmness
 
 YIELD_MONTHS = 12
 _HOURS_A_YEAR = 8_760

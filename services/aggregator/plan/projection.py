@@ -26,8 +26,8 @@ from services.aggregator.kernels.projection import (
     TRANSIT,
     project_groups,
 )
+from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import STAGES, Measure
-from shared.wire.terms import FIRMNESS, Firmness
 
 _PART_OF: dict[Measure, int] = {
     **{measure: grade for grade, measure in enumerate(OPEN)},

@@ -10,8 +10,8 @@ from services.aggregator.fold.series import OPEN, SLOTS, Grouping
 from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.netting import net_forecast
+from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import Measure
-from shared.wire.terms import FIRMNESS, Firmness
 
 
 class Schedule(NamedTuple):

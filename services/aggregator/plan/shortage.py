@@ -11,8 +11,8 @@ from services.aggregator.fold.lines.line import LineDue
 from services.aggregator.fold.queries import supplied_by_day
 from services.aggregator.fold.series import Grouping
 from services.aggregator.plan.pegging import peg
+from shared.wire.catalog import Firmness
 from shared.wire.lines import LineName
-from shared.wire.terms import Firmness
 
 CAUSES_MAX = ORDERS_MAX = 20
 _LONG_AGO = -(2**31)  # a day before every due day: stock on hand is never late

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Self
 from urllib.parse import urlencode
 
-from shared.wire.terms import FIRMNESS
+from shared.wire.catalog import FIRMNESS
 
 _is_day = re.compile(r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])").fullmatch  # none that a short month lacks
 

@@ -13,7 +13,7 @@ import orjson
 import vl_convert
 
 from services.console.http.months import committed_of, is_past
-from shared.wire.terms import FIRMNESS
+from shared.wire.catalog import FIRMNESS
 
 Spec = dict[str, Any]
 

@@ -19,10 +19,9 @@ from services.console.http.charts import (
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
 from services.console.live.upstream import Upstream
-from shared.wire.catalog import share_percent
+from shared.wire.catalog import FIRMNESS, share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
-from shared.wire.terms import FIRMNESS
 
 _WEEKS_AHEAD = 26
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere

@@ -22,8 +22,7 @@ from services.console.live.upstream import FilterNames, NoAnswer, Upstream
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import problem
 from shared.http.tabular import write_csv
-from shared.wire.catalog import PRODUCTS
-from shared.wire.terms import FIRMNESS
+from shared.wire.catalog import FIRMNESS, PRODUCTS
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")

@@ -8,11 +8,11 @@ from typing import cast
 
 from services.ledger.books.lines import Cell, Derive, Key, LineState
 from services.ledger.books.memory import Memory
+from shared.wire.catalog import FIRMNESS
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.lines import LineName, line_of, lines_of
 from shared.wire.postings import Measure
 from shared.wire.rows import Row
-from shared.wire.terms import FIRMNESS
 
 
 @dataclass(slots=True)

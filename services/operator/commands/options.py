@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from services.operator.stack.errors import StackError
-from shared.wire.catalog import PRODUCTS
+from shared.wire.catalog import PRODUCTS, Firmness
 from shared.wire.days import next_month
-from shared.wire.terms import Firmness
 
 DATA = Path("data")
 Folder = Annotated[Path, typer.Option("--data", help="Folder of the stack.")]

@@ -18,7 +18,7 @@ from services.operator.commands.options import (
     Site,
     Supplier,
 )
-from shared.wire.terms import Firmness
+from shared.wire.catalog import Firmness
 
 
 def _alert_codes() -> list[str]:

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.table import table
-from shared.wire.terms import FIRMNESS
+from shared.wire.catalog import FIRMNESS
 
 
 def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> Group:

@@ -8,8 +8,7 @@ from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import table
-from shared.wire.catalog import PROGRAMME_WAFERS
-from shared.wire.terms import FIRMNESS
+from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
 
 
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:

@@ -22,10 +22,10 @@ from services.aggregator.fold.lines.facts import (
 from services.aggregator.fold.lines.line import RANKS, LineDue, PlanLine, ShipmentLine
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
+from shared.wire.catalog import Firmness
 from shared.wire.lines import COMMIT, LineName, commit_line, line_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row
-from shared.wire.terms import Firmness
 
 _RECORD_COLUMNS = len(LAGS) + 3 + len(TOLERANCES)
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])

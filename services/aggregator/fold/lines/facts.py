@@ -5,10 +5,10 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias, cast
 
+from shared.wire.catalog import Firmness
 from shared.wire.days import DAY_US, day_number
 from shared.wire.lines import COMMIT
 from shared.wire.rows import Row
-from shared.wire.terms import Firmness
 
 ORDER, FORECAST = "demand.required", "demand.forecast"
 

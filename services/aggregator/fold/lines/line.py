@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from services.aggregator.fold.lines.facts import Dispatch, End, Group, Revision, Statement
 from services.aggregator.terms import LAGS, TOLERANCES
+from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
-from shared.wire.terms import FIRMNESS
 
 RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}  # immediate 1, planned 5
 _IN_FORCE = len(LAGS)  # column of a commit record, see `LineBook.record`

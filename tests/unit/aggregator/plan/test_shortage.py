@@ -20,8 +20,8 @@ from services.aggregator.plan.shortage import (
     ShortageExplanation,
     explain_shortage,
 )
+from shared.wire.catalog import FIRMNESS
 from shared.wire.events import StockCounted, StockOpened, StockTransferred
-from shared.wire.terms import FIRMNESS
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY, Story, lines_published
 from testing.projection import project

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.ledger.books.memory import Memory, Stock
 from services.ledger.books.posting import post_events
+from shared.wire.catalog import FIRMNESS
 from shared.wire.events import (
     DemandForecast,
     DemandRequired,
@@ -35,7 +36,6 @@ from shared.wire.events import (
 )
 from shared.wire.postings import STAGES, Measure
 from shared.wire.rows import Row
-from shared.wire.terms import FIRMNESS
 from testing.fold import Folded, Horizon, cells_of, fold
 from testing.twins.ledger import number, sum_up
 

@@ -17,10 +17,10 @@ from services.aggregator.fold.lines.facts import FORECAST
 from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN
 from services.aggregator.terms import LAGS, TOLERANCES
+from shared.wire.catalog import FIRMNESS
 from shared.wire.days import day_number
 from shared.wire.events import ShipmentReceived
 from shared.wire.postings import Measure
-from shared.wire.terms import FIRMNESS
 from testing.fold import Horizon, fold
 from testing.lines import Story, bodies_of, demands, lines_of, lines_published, supplies
 from testing.twins.lines import in_order_of_dispatch, live, postponed, statements
