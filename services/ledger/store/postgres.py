@@ -116,7 +116,7 @@ class PostgresDatabase:
         return self.connection.execute(query.encode(), arrays, binary=True).fetchall()
 
     def begin(self) -> None:
-        """Begin a transaction; at this level a ledger that waited for another's batch sees that batch, and is fenced."""
+        """Begin a transaction; at this level a ledger that waited for another's batch sees it, and is fenced."""
         self.connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         self._open = True
         self._filled.clear()

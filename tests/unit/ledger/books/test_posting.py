@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ledger.books.memory import Memory, Stock
+from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
 from shared.wire.catalog import FIRMNESS
 from shared.wire.events import (
@@ -357,18 +357,6 @@ def test_shipments_of_one_name_but_two_owners_never_meet(voices):
 
     assert folded.stages(supplier="samsung")["in_transit"] == 100
     assert folded.stages(supplier="skhynix")["in_transit"] == 0
-
-
-def test_a_thousand_counts_are_as_quick_as_they_are_right():
-    """Each count looks at its neighbours only: the adjustments of the others stand."""
-    stock = Stock()
-    for day in range(0, 2000, 2):
-        stock.count(day, "id/source", day)
-    stock.move(500, 3)
-    stock.uncount(998, "id/source")
-
-    assert [stock.adjustment(day) for day in (0, 2, 500, 502, 998, 999, 1000)] == [0, 2, -1, 2, 0, 0, 4]
-    assert stock.next_count(997) == 1000
 
 
 def test_a_line_that_is_no_longer_remembered_is_read_from_the_store(voices):

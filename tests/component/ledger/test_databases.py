@@ -20,7 +20,7 @@ from services.ledger.store.reader import open_reader
 from testing.books import connect_to
 from testing.servers.postgres import cut_off
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EVENTS = ("seq", "source", "id", "body")
 LINES = (("owner", "kind", "line"), ("state",))
 GREATEST, LEAST = 2**63 - 1, -(2**63)
