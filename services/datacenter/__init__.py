@@ -1,1 +1,1 @@
-"""The data centre: reads what the suppliers commit and ship, and publishes its sites, demand, receipts and stock."""
+"""The data centre: reads the suppliers' commits and shipments, and publishes its sites, demand, receipts and stock."""

@@ -1,4 +1,4 @@
-"""The datacenter's wiring: a party whose simulation is the domain in `buildout`."""
+"""The datacenter's wiring: a party, and its simulation in `buildout`."""
 
 from services.datacenter.buildout import Buildout
 from services.datacenter.settings import DatacenterSettings

@@ -1,4 +1,4 @@
-"""One simulated group of sites: what it plans, orders, receives, builds in and counts, day by day."""
+"""Simulated group of sites: its plans, orders, receipts, consumption and stock counts, day by day."""
 
 import random
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Phase:
 
     @property
     def energise_on(self) -> date:
-        """The day as it now stands."""
+        """The current day, with its delay."""
         return self.plan.energise_on + self.delay
 
 
@@ -66,7 +66,7 @@ class Order:
     due: date
     wafers: int
     revision: int = 0
-    said: str = ""
+    event_id: str = ""
 
 
 @dataclass(slots=True)
@@ -79,12 +79,12 @@ class Forecast:
     unordered: int
     wafers: int = 0
     revision: int = -1
-    said: str | None = None
+    event_id: str | None = None
 
 
 @dataclass(slots=True)
 class Shipment:
-    """A shipment on its way to a site of this group."""
+    """A shipment in transit to a site of this group."""
 
     name: str
     owner: str
@@ -92,11 +92,11 @@ class Shipment:
     site: str
     wafers: int
     arrives_on: date
-    said: str
+    event_id: str
 
 
 class Buildout:
-    """A group of sites that builds its phases out of what it hears is shipped."""
+    """A group of sites that orders wafers for its phases, receives and consumes them."""
 
     def __init__(self, scenario: Scenario, source: str, seed: int, start: date, until: date, variant: Variant) -> None:
         self._scenario = scenario
@@ -117,13 +117,13 @@ class Buildout:
         self._shipments: dict[tuple[str, str], Shipment] = {}
         self._to_arrive: dict[date, list[Shipment]] = {}
         self._on_hand: Stock = {}
-        self._erring = False  # a receipt is going to be said wrong
+        self._errs_next = False  # the next receipt is published in error
         self._make_plans(variant)
 
     def act(self, day: date, observed: Sequence[Row]) -> list[Event | dict[str, Any]]:
-        """Return all that these sites say on a day, the last being that they have said all.
+        """Return the sites' events of a day, the watermark last.
 
-        Days follow each other; `heard` is what the suppliers said up to the lag before, each event once.
+        Days follow each other; `observed` are the suppliers' events up to the lag before it, each given once.
         """
         self._log.begin(day)
         self._today = day
@@ -131,7 +131,7 @@ class Buildout:
             self._declare_sites()
         self._play_script()
         for row in observed:
-            self._hear(row)
+            self._follow_shipment(row)
         self._place_orders()
         self._forecast_needs()
         self._receive_shipments()
@@ -144,12 +144,12 @@ class Buildout:
     # ------------------------------------------------------------ plans
 
     def _make_plans(self, variant: Variant) -> None:
-        """Derive the phases, and on which day what is forecast and ordered for them."""
+        """Derive the phases, and the days of their forecasts and orders."""
         plan = derive_plan(self._scenario, variant)
         for phase in plan.phases:
             if phase.site in self._sites:
-                self._phases[phase.name] = known = Phase(phase, {})
-                self._to_energise.setdefault(phase.energise_on, []).append(known)
+                self._phases[phase.name] = planned = Phase(phase, {})
+                self._to_energise.setdefault(phase.energise_on, []).append(planned)
         for need in plan.needs:
             if need.site in self._sites and need.wafers:
                 lacking = self._phases[need.phase].lacking
@@ -165,7 +165,7 @@ class Buildout:
             error = int(self._random() * (2 * play.forecast_error_percent + 1)) - play.forecast_error_percent
             due = need.month + MIDMONTH + lead.cycle + lead.transit
             forecast = self._forecasts[line] = Forecast(line, need, due, need.wafers)
-            errors = {  # of several that would be said on the first day, the last
+            errors = {  # of several that are due on the first day, the last
                 max(add_months(need.month, -months), self._start): error * percent // 100
                 for months, percent in ((play.forecast_months, 100), *REVIEWS)
             }
@@ -181,11 +181,11 @@ class Buildout:
             self._to_order.setdefault(day, []).append((order, forecast))
 
     def _declare_sites(self) -> None:
-        """Say on the first day which sites and phases there are."""
+        """Publish the sites and phases, on the first day."""
         for site in self._sites.values():
             self._declare(site, site.evidence, 0)
         for phase in self._phases.values():
-            self._say_phase(phase, None)
+            self._publish_phase(phase, None)
 
     def _declare(self, site: ScenarioSite, evidence: str, revision: int) -> None:
         self._emit(
@@ -198,7 +198,7 @@ class Buildout:
             )
         )  # fmt: skip
 
-    def _say_phase(self, phase: Phase, cause: str | None) -> str:
+    def _publish_phase(self, phase: Phase, cause: str | None) -> str:
         plan = phase.plan
         return self._emit(
             PhasePlanned(
@@ -212,12 +212,12 @@ class Buildout:
         for forecast, error_percent in self._to_forecast.pop(self._today, []):
             wafers = forecast.unordered * (100 + error_percent) // 100
             if wafers != forecast.wafers:
-                self._say_forecast(forecast, wafers, None)
+                self._publish_forecast(forecast, wafers, None)
 
-    def _say_forecast(self, forecast: Forecast, wafers: int, cause: str | None) -> None:
+    def _publish_forecast(self, forecast: Forecast, wafers: int, cause: str | None) -> None:
         forecast.wafers, forecast.revision = wafers, forecast.revision + 1
         need = forecast.need
-        forecast.said = self._emit(
+        forecast.event_id = self._emit(
             DemandForecast(
                 product=need.product, site=need.site, supplier=UNATTRIBUTED, line=forecast.line, due=forecast.due,
                 wafers=wafers, revision=forecast.revision,
@@ -226,23 +226,23 @@ class Buildout:
         )  # fmt: skip
 
     def _place_orders(self) -> None:
-        """Order what must be started soon: it leaves the forecast. What was started before the first day is there."""
+        """Place the orders due, and lower their forecasts; an order of before the first day is opening stock."""
         for order, forecast in self._to_order.pop(self._today, []):
             phase = self._phases[order.phase]
             if phase.status != "planned":
                 continue
             self._orders[order.line] = order
             order.due += phase.delay
-            self._say_order(order, forecast.said if forecast else None)
+            self._publish_order(order, forecast.event_id if forecast else None)
             if forecast:
                 forecast.unordered -= order.wafers
                 if forecast.wafers > forecast.unordered:
-                    self._say_forecast(forecast, forecast.unordered, order.said)
+                    self._publish_forecast(forecast, forecast.unordered, order.event_id)
             else:
                 self._open_stock(order)
 
-    def _say_order(self, order: Order, cause: str | None) -> None:
-        order.said = self._emit(
+    def _publish_order(self, order: Order, cause: str | None) -> None:
+        order.event_id = self._emit(
             DemandRequired(
                 product=order.product, site=order.site, supplier=UNATTRIBUTED, line=order.line, due=order.due,
                 start_by=order.start_by, priority=self._sites[order.site].priority.value, wafers=order.wafers,
@@ -253,14 +253,15 @@ class Buildout:
 
     def _open_stock(self, order: Order) -> None:
         self._emit(
-            StockOpened(product=order.product, site=order.site, supplier=UNATTRIBUTED, wafers=order.wafers), order.said
+            StockOpened(product=order.product, site=order.site, supplier=UNATTRIBUTED, wafers=order.wafers),
+            order.event_id,
         )
         self._store(order.product, order.site, UNATTRIBUTED, order.wafers)
 
     # ------------------------------------------------------------ shipments
 
-    def _hear(self, row: Row) -> None:
-        """Take note of a shipment: where it goes, when it comes, whether it is lost."""
+    def _follow_shipment(self, row: Row) -> None:
+        """Follow a shipment's site, eta and loss."""
         key = (row.source, str(row.line))
         if row.name == "shipment.dispatched" and row.site in self._sites:
             eta = date_of(row.day or 0)
@@ -272,7 +273,7 @@ class Buildout:
             if row.site in self._sites:
                 shipment.site = row.site
                 self._expect(shipment, date_of(row.day or 0))
-            else:  # it goes to another group
+            else:  # diverted to another group
                 del self._shipments[key]
         elif row.name == "shipment.lost":
             self._shipments.pop(key, None)
@@ -290,19 +291,19 @@ class Buildout:
                 self._receive(shipment)
 
     def _receive(self, shipment: Shipment) -> None:
-        """Say what came in of a shipment: nearly always all of it, sometimes less, and once in error."""
+        """Publish the receipt of a shipment: mostly complete, sometimes damaged or short, and once in error."""
         play = self._scenario.play
         luck = int(self._random() * 1000)
         slight = min(1 + int(self._random() * SLIGHT_WAFERS), shipment.wafers)
         damaged = slight if luck < play.damaged_permille else 0
         missing = slight if play.damaged_permille <= luck < play.damaged_permille + play.missing_permille else 0
         good = shipment.wafers - damaged - missing
-        if self._erring:
-            self._erring = False
-            wrong = self._say_received(shipment, shipment.wafers * 10, 0)
+        if self._errs_next:
+            self._errs_next = False
+            wrong = self._publish_received(shipment, shipment.wafers * 10, 0)
             self._emit(EventReversed(reversed=wrong, reason="typed a zero too many"), wrong)
         if good or damaged:
-            self._say_received(shipment, good, damaged)
+            self._publish_received(shipment, good, damaged)
             self._store(shipment.product, shipment.site, shipment.owner, good)
         if missing:
             self._emit(
@@ -310,16 +311,16 @@ class Buildout:
                     product=shipment.product, site=shipment.site, supplier=shipment.owner, wafers=missing,
                     shipment=shipment.name, owner=shipment.owner,
                 ),
-                shipment.said,
+                shipment.event_id,
             )  # fmt: skip
 
-    def _say_received(self, shipment: Shipment, wafers: int, damaged: int) -> str:
+    def _publish_received(self, shipment: Shipment, wafers: int, damaged: int) -> str:
         return self._emit(
             ShipmentReceived(
                 product=shipment.product, site=shipment.site, supplier=shipment.owner, wafers=wafers,
                 shipment=shipment.name, owner=shipment.owner, wafers_damaged=damaged,
             ),
-            shipment.said,
+            shipment.event_id,
         )  # fmt: skip
 
     # ------------------------------------------------------------ stock
@@ -334,7 +335,7 @@ class Buildout:
                 self._energised[phase.plan.site].append(phase)
 
     def _consume_stock(self) -> None:
-        """Build into the energised phases what they lack, as far as there is stock."""
+        """Consume stock on hand for the wafers that energised phases lack."""
         for site, phases in self._energised.items():
             for phase in phases:
                 for product, lacking in phase.lacking.items():
@@ -345,7 +346,7 @@ class Buildout:
                 self._energised[site] = [phase for phase in phases if any(phase.lacking.values())]
 
     def _consume(self, phase: Phase, product: str, lacking: int, stock: dict[str, int]) -> int:
-        """Take up to `lacking` wafers from a stock, supplier by supplier; return how many there were."""
+        """Consume up to `lacking` wafers of a stock, supplier by supplier; return how many."""
         taken = 0
         for supplier in sorted(stock):
             wafers = min(stock[supplier], lacking - taken)
@@ -361,25 +362,25 @@ class Buildout:
         return taken
 
     def _count_stock(self) -> None:
-        """Count everything at the end of the month; now and then the count differs, and then it is right."""
+        """Count the stock at the end of the month; where a count differs, it becomes the stock."""
         for (site, product), stock in sorted(self._on_hand.items()):
             for supplier, wafers in sorted(stock.items()):
-                if not 0 < wafers <= WAFERS_MAX:  # a count beyond what one event may say is left out
+                if not 0 < wafers <= WAFERS_MAX:  # one event cannot hold a greater count
                     continue
                 counted = wafers
                 if int(self._random() * 1000) < self._scenario.play.miscounted_permille:
                     off = int(self._random() * (2 * SLIGHT_WAFERS + 1)) - SLIGHT_WAFERS
                     counted = min(max(wafers + off, 0), WAFERS_MAX)
-                self._say_counted(product, site, supplier, counted)
+                self._publish_counted(product, site, supplier, counted)
 
-    def _say_counted(self, product: str, site: str, supplier: str, counted: int) -> None:
+    def _publish_counted(self, product: str, site: str, supplier: str, counted: int) -> None:
         self._emit(StockCounted(product=product, site=site, supplier=supplier, counted=counted))
         self._on_hand[site, product][supplier] = counted
 
     # ------------------------------------------------------------ the script
 
     def _play_script(self) -> None:
-        """Let happen what the scenario has for this day."""
+        """Carry out the scenario's events of this day."""
         events = self._scenario.events
         for redeclared in events.redeclared_sites:
             if redeclared.day == self._today and redeclared.site in self._sites:
@@ -395,41 +396,41 @@ class Buildout:
                         self._withdraw_phase(phase)
                 if withdrawal.divert_to:
                     self._transfer_stock(withdrawal.site, withdrawal.divert_to)
-        self._erring |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
+        self._errs_next |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
         for returned in events.returned_wafers:
             if (returned.day, returned.datacenter) == (self._today, self._source):
                 self._return_wafers(returned.product, returned.supplier, returned.wafers)
 
     def _slip_phase(self, phase: Phase, delay: timedelta) -> None:
-        """Energise a phase later, and want what is still to come that much later; it is started as planned."""
+        """Postpone a phase, and the due days of its open orders and forecasts; `start_by` stays."""
         phase.delay += delay
         phase.revision += 1
         self._to_energise.setdefault(phase.energise_on, []).append(phase)
-        cause = self._say_phase(phase, None)
+        cause = self._publish_phase(phase, None)
         for order in self._orders.values():
             if order.phase == phase.plan.name and order.due > self._today and order.wafers:
                 order.due, order.revision = order.due + delay, order.revision + 1
-                self._say_order(order, cause)
+                self._publish_order(order, cause)
         for forecast in self._forecasts.values():
             if forecast.need.phase == phase.plan.name:
                 forecast.due += delay
                 if forecast.wafers:
-                    self._say_forecast(forecast, forecast.wafers, cause)
+                    self._publish_forecast(forecast, forecast.wafers, cause)
 
     def _withdraw_phase(self, phase: Phase) -> None:
         """Withdraw a phase with its orders and forecasts."""
         phase.revision += 1
         phase.lacking = {}
-        cause = self._say_phase(phase, None)
+        cause = self._publish_phase(phase, None)
         for order in self._orders.values():
             if order.phase == phase.plan.name and order.wafers:
                 order.wafers, order.revision = 0, order.revision + 1
-                self._say_order(order, cause)
+                self._publish_order(order, cause)
         for forecast in self._forecasts.values():
             if forecast.need.phase == phase.plan.name:
                 forecast.unordered = 0
                 if forecast.wafers:
-                    self._say_forecast(forecast, 0, cause)
+                    self._publish_forecast(forecast, 0, cause)
 
     def _transfer_stock(self, site: str, to_site: str) -> None:
         for (stored_at, product), stock in sorted(self._on_hand.items()):
@@ -442,8 +443,8 @@ class Buildout:
                     self._store(product, to_site, supplier, wafers)
 
     def _return_wafers(self, product: str, supplier: str, wafers: int) -> None:
-        """Take wafers that turned out bad out of the largest stock of these sites: its count is that much less."""
+        """Remove defective wafers from the largest stock of these sites: its count shows them missing."""
         stocks = [(stock.get(supplier, 0), site) for (site, p), stock in self._on_hand.items() if p == product]
         most, site = max(stocks, default=(0, ""))
         if most:
-            self._say_counted(product, site, supplier, max(most - wafers, 0))
+            self._publish_counted(product, site, supplier, max(most - wafers, 0))

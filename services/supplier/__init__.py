@@ -1,1 +1,1 @@
-"""The supplier: reads what the sites forecast, order and receive, and publishes its commits, lots and shipments."""
+"""The supplier: reads the sites' forecasts, orders and receipts, and publishes its commits, lots and shipments."""

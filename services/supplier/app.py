@@ -1,4 +1,4 @@
-"""The supplier's wiring: a party whose simulation is the domain in `fab`."""
+"""The supplier's wiring: a party, and its simulation in `fab`."""
 
 from services.supplier.fab import Fab
 from services.supplier.settings import SupplierSettings

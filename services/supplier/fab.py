@@ -1,4 +1,4 @@
-"""One simulated supplier: what it promises, starts, scraps, finishes and ships, day by day."""
+"""Simulated supplier: its commits, lots, scrap and shipments, day by day."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of 
 
 @dataclass(slots=True)
 class Commit:
-    """A promise on an order, and how far it has got."""
+    """A commit on an order, and its progress."""
 
     line: str
     product: str
@@ -45,7 +45,7 @@ class Commit:
     to_start: int
     firmness: Firmness = "material"
     revision: int = 0
-    said: str = ""  # id of the event that last said it
+    event_id: str = ""  # of its last event
     in_process: int = 0  # lots
     finished: list[tuple[str, int]] = field(default_factory=list)  # lots to ship, and their wafers
     dispatched: int = 0
@@ -59,12 +59,12 @@ class Lot:
     name: str
     commit: Commit
     wafers: int
-    said: str
+    event_id: str
 
 
 @dataclass(slots=True)
 class Outlook:
-    """A promise on a forecast: planned, and withdrawn as the orders come."""
+    """A commit on a forecast: planned, and withdrawn as orders replace the forecast."""
 
     due: date
     wafers: int
@@ -72,7 +72,7 @@ class Outlook:
 
 
 class Route(NamedTuple):
-    """How a product goes through the fab, as far as its lots need it."""
+    """Times and yields of a product in the fab."""
 
     cycle: timedelta
     transit: timedelta
@@ -83,12 +83,12 @@ class Route(NamedTuple):
 
 
 class Fab:
-    """A supplier that answers what it hears and says what its fabs do."""
+    """A supplier that commits to the sites' forecasts and orders, and runs its fabs."""
 
     def __init__(self, scenario: Scenario, source: str, seed: int, start: date, until: date, variant: Variant) -> None:
         self._scenario = scenario
         self._source = source
-        self._known = scenario.suppliers[source]
+        self._supplier = scenario.suppliers[source]
         self._start = self._today = start
         self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
         self._log = SourceLog(source, scenario.mistakes, start, until)
@@ -109,7 +109,7 @@ class Fab:
         self._lots = self._shipments = 0
 
     def act(self, day: date, observed: Sequence[Row]) -> list[Event | dict[str, Any]]:
-        """Return all that this supplier says on a day, the last being that it has said all.
+        """Return the supplier's events of a day, the watermark last.
 
         Days follow each other; `observed` are the sites' events up to the lag before it, each given once.
         """
@@ -130,10 +130,10 @@ class Fab:
         self._revise_shipments()
         return self._log.end()
 
-    # ------------------------------------------------------------ promises
+    # ------------------------------------------------------------ commits
 
-    def _say_commit(self, commit: Commit, cause: str | None, reason: str = "") -> None:
-        commit.said = self._emit(
+    def _publish_commit(self, commit: Commit, cause: str | None, reason: str = "") -> None:
+        commit.event_id = self._emit(
             SupplyCommitted(
                 product=commit.product, site=commit.site, supplier=self._source, line=commit.line, due=commit.due,
                 firmness=commit.firmness, wafers=commit.wafers, revision=commit.revision, reason=reason,
@@ -143,10 +143,10 @@ class Fab:
 
     def _revise_commit(self, commit: Commit, reason: str, cause: str | None = None) -> None:
         commit.revision += 1
-        self._say_commit(commit, cause or commit.said, reason)
+        self._publish_commit(commit, cause or commit.event_id, reason)
 
     def _firm_up(self, commit: Commit, firmness: Firmness, cause: str) -> None:
-        """Say that a commit has become more certain; it never becomes less so."""
+        """Raise the firmness of a commit; it never falls."""
         if not commit.withdrawn and FIRMNESS.index(firmness) > FIRMNESS.index(commit.firmness):
             commit.firmness = firmness
             self._revise_commit(commit, "", cause)
@@ -162,8 +162,8 @@ class Fab:
                 )
             )  # fmt: skip
 
-    def _promise(self, product: str, started: date, wafers: int, priority: int | None) -> int:
-        """Return the whole wafers that this supplier can promise of a demand for wafers started in a month."""
+    def _committable(self, product: str, started: date, wafers: int, priority: int | None) -> int:
+        """Return the whole wafers that this supplier commits to of a demand for wafers started in a month."""
         month = first_of_month(started)
         share = self._shares.get((product, month))
         if share is None:
@@ -173,10 +173,10 @@ class Fab:
         return wafers * share.numerator * allotment // (share.denominator * 100)
 
     def _answer_forecast(self, row: Row) -> None:
-        """Promise a share of a forecast, as firmly as a forecast deserves; it goes as the orders come."""
+        """Commit to a share of a forecast, as `planned`; it shrinks with the forecast as orders replace that."""
         line, product, site, due, forecast = _read_demand(row)
         route = self._routes[product]
-        wafers = self._promise(product, due - route.cycle - route.transit, forecast, priority=None)
+        wafers = self._committable(product, due - route.cycle - route.transit, forecast, priority=None)
         outlook = self._outlooks.get(line, Outlook(due, 0, -1))
         if (outlook.due, outlook.wafers) != (due, wafers):
             self._outlooks[line] = outlook = Outlook(due, wafers, outlook.revision + 1)
@@ -189,17 +189,17 @@ class Fab:
             )  # fmt: skip
 
     def _answer_order(self, row: Row) -> None:
-        """Promise a share of a new order; follow an old one that is postponed or withdrawn."""
+        """Commit to a share of a new order; postpone or withdraw the commit with its order."""
         line, product, site, due, required = _read_demand(row)
         commit = self._commits.get(line)
         if commit is None:
             start_by = date.fromisoformat(row.others["start_by"])
-            wafers = self._promise(product, start_by, required, row.others["priority"])
+            wafers = self._committable(product, start_by, required, row.others["priority"])
             if wafers and start_by >= self._start and line not in self._closed:
                 ship_on = max(due - self._routes[product].transit, self._today)
                 commit = self._commits[line] = Commit(line, product, site, due, wafers, ship_on, wafers)
                 self._to_ship.setdefault(ship_on, []).append(commit)
-                self._say_commit(commit, row.id)
+                self._publish_commit(commit, row.id)
                 self._plan_starts(commit, start_by)
         elif required == 0 and not commit.withdrawn:
             commit.withdrawn, commit.wafers, commit.to_start = True, 0, 0
@@ -209,7 +209,7 @@ class Fab:
             self._revise_commit(commit, "order postponed", row.id)
 
     def _plan_starts(self, commit: Commit, start_by: date) -> None:
-        """Spread the start of a commit's lots over the days before they must have started."""
+        """Spread the starts of a commit's lots over the days up to `start_by`."""
         days = self._scenario.play.start_days
         lots = -(-commit.wafers // LOT_WAFERS_MAX)
         for n in range(days):
@@ -227,10 +227,10 @@ class Fab:
     # ------------------------------------------------------------ lots
 
     def _start_lots(self) -> None:
-        """Start the lots of the day as far as the capacities for DRAM and, for HBM, for TSV go; the rest waits."""
-        fabs = [fab.name for fab in self._known.fabs if fab.opens_on <= self._today]
-        dram = self._room(self._known.dram_wafers_per_month)
-        tsv = self._room(self._known.tsv_wafers_per_month)
+        """Start the day's lots within the capacities for DRAM and, for HBM, TSV; the rest waits."""
+        fabs = [fab.name for fab in self._supplier.fabs if fab.opens_on <= self._today]
+        dram = self._capacity(self._supplier.dram_wafers_per_month)
+        tsv = self._capacity(self._supplier.tsv_wafers_per_month)
         planned = self._waiting + self._to_start.pop(self._today, [])
         self._waiting = []
         for commit, wanted in planned:
@@ -244,26 +244,26 @@ class Fab:
             if started < wafers:
                 self._waiting.append((commit, wafers - started))
 
-    def _room(self, capacity: dict[date, Based[int]]) -> int:
-        """Return the wafers that may start today of a capacity a month, as much of it as one programme gets."""
-        return latest(capacity, self._today).value * self._known.programme_percent.value * 12 // (100 * 365)
+    def _capacity(self, by_month: dict[date, Based[int]]) -> int:
+        """Return the wafers that may start today: the programme's part of a monthly capacity."""
+        return latest(by_month, self._today).value * self._supplier.programme_percent.value * 12 // (100 * 365)
 
     def _start_lot(self, commit: Commit, wafers: int, fab: str) -> None:
         play, route = self._scenario.play, self._routes[commit.product]
         self._lots += 1
         name = f"L{self._lots:07d}"
-        said = self._emit(
+        event_id = self._emit(
             LotStarted(
                 product=commit.product, site=commit.site, supplier=self._source, wafers=wafers, lot=name, fab=fab,
                 due_out=self._today + route.cycle,
             ),
-            commit.said,
+            commit.event_id,
         )  # fmt: skip
-        lot = Lot(name, commit, wafers, said)
+        lot = Lot(name, commit, wafers, event_id)
         commit.to_start -= wafers
         commit.in_process += 1
         if commit.firmness == "material":
-            self._firm_up(commit, "manufacturing", said)
+            self._firm_up(commit, "manufacturing", event_id)
         wobble = int(self._random() * (play.early_days + play.late_days + 1)) - play.early_days
         self._to_finish.setdefault(self._today + route.cycle + wobble * DAY, []).append(lot)
         if self._random() < wafers * route.line_loss:
@@ -283,31 +283,31 @@ class Fab:
                 product=commit.product, site=commit.site, supplier=self._source, wafers=wafers, lot=lot.name,
                 cause=cause,
             ),
-            lot.said,
+            lot.event_id,
         )  # fmt: skip
 
     def _finish_lots(self) -> None:
-        """Credit the lots that leave the last test with what their real yield is worth at planned yield."""
+        """Credit the lots that leave the last test with the wafers that give their real yield at planned yield."""
         probed = {product: self._probe_percent(product) for product in CATALOG}
         for lot in self._to_finish.pop(self._today, []):
             commit = lot.commit
             commit.in_process -= 1
-            if lot.wafers == 0:  # all scrapped: there is nothing left to finish
+            if lot.wafers == 0:  # all scrapped
                 continue
             credit = self._credit(commit.product, lot.wafers, probed[commit.product])
-            said = self._emit(
+            event_id = self._emit(
                 LotFinished(
                     product=commit.product, site=commit.site, supplier=self._source, wafers=credit, lot=lot.name,
                     yield_variance=lot.wafers - credit,
                 ),
-                lot.said,
+                lot.event_id,
             )  # fmt: skip
             commit.finished.append((lot.name, credit))
             if commit.firmness == "manufacturing":
-                self._firm_up(commit, "firm", said)
+                self._firm_up(commit, "firm", event_id)
 
     def _credit(self, product: str, wafers: int, probe_percent: int) -> int:
-        """Return the whole wafers to credit; the fraction left over is carried to the product's next lot."""
+        """Return the whole wafers to credit; the fraction is carried over to the product's next lot."""
         spread = self._scenario.play.probe_spread_percent
         probed = probe_percent + int(self._random() * (2 * spread + 1)) - spread
         worth = wafers * probed * 100 + self._yield_carry[product]
@@ -315,18 +315,18 @@ class Fab:
         return credit
 
     def _probe_percent(self, product: str) -> int:
-        """Return the real yield at probe: as planned, unless the scenario knows better."""
+        """Return the real probe yield: the scenario's, or else the planned one."""
         for bad in self._scenario.events.yield_excursions:
             until = bad.day + timedelta(weeks=bad.weeks)
             if (bad.supplier, bad.product) == (self._source, product) and bad.day <= self._today < until:
                 return bad.probe_percent
-        known = self._known.probe_percent.get(product)
-        return latest(known.value, self._today) if known else self._routes[product].probe_percent
+        real = self._supplier.probe_percent.get(product)
+        return latest(real.value, self._today) if real else self._routes[product].probe_percent
 
     # ------------------------------------------------------------ shipments
 
     def _ship_commits(self) -> None:
-        """Ship what is finished of each commit whose day it is; what is not comes a week later."""
+        """Ship the finished lots of each commit that is due to ship; the others follow a week later."""
         for commit in self._to_ship.pop(self._today, []):
             if commit.ship_on != self._today:  # it was postponed
                 continue
@@ -341,29 +341,29 @@ class Fab:
                 self._to_ship.setdefault(commit.ship_on, []).append(commit)
 
     def _dispatch(self, commit: Commit, lots: list[tuple[str, int]]) -> None:
-        """Send lots on their way: those of a withdrawn commit to another site, where the scenario names one."""
+        """Dispatch lots; those of a withdrawn commit to another site, where the scenario names one."""
         wafers = sum(credit for _, credit in lots)
         if wafers == 0:
             return
-        self._firm_up(commit, "immediate", commit.said)
+        self._firm_up(commit, "immediate", commit.event_id)
         self._shipments += 1
         shipment = ShipmentDispatched(
             product=commit.product, site=commit.site, supplier=self._source, wafers=wafers,
             shipment=f"S{self._shipments:06d}", commit=None if commit.withdrawn else commit.line,
             eta=self._today + self._routes[commit.product].transit, lots=[name for name, _ in lots],
         )  # fmt: skip
-        said = self._emit(shipment, commit.said)
+        event_id = self._emit(shipment, commit.event_id)
         commit.dispatched += wafers
         divert_to = self._diversions.get(commit.site) if commit.withdrawn else None
         play, luck = self._scenario.play, int(self._random() * 1000)
         if divert_to:
-            self._say_revised(shipment, shipment.eta, divert_to, said)
+            self._publish_revised(shipment, shipment.eta, divert_to, event_id)
         elif luck < play.lost_permille + play.delayed_permille:
             lost = luck < play.lost_permille
-            self._to_revise.setdefault(self._today + 3 * DAY, []).append((shipment, said, lost))
+            self._to_revise.setdefault(self._today + 3 * DAY, []).append((shipment, event_id, lost))
 
     def _close(self, commit: Commit) -> None:
-        """Forget a commit that is shipped; what it lacks will not come any more."""
+        """Close a commit that is shipped, short of the wafers that yield and scrap took."""
         if commit.dispatched < commit.wafers:
             commit.wafers = commit.dispatched
             self._revise_commit(commit, "closed short: yield and scrap")
@@ -371,20 +371,22 @@ class Fab:
         del self._commits[commit.line]
 
     def _revise_shipments(self) -> None:
-        """Say which shipments on their way are late, and which are lost."""
-        for shipment, said, lost in self._to_revise.pop(self._today, []):
+        """Publish the delays and losses of shipments in transit."""
+        for shipment, event_id, lost in self._to_revise.pop(self._today, []):
             if lost:
                 self._emit(
                     ShipmentLost(
                         product=shipment.product, site=shipment.site, supplier=self._source, wafers=shipment.wafers,
                         shipment=shipment.shipment, owner=self._source,
                     ),
-                    said,
+                    event_id,
                 )  # fmt: skip
             else:
-                self._say_revised(shipment, shipment.eta + (1 + int(self._random() * 9)) * DAY, shipment.site, said)
+                self._publish_revised(
+                    shipment, shipment.eta + (1 + int(self._random() * 9)) * DAY, shipment.site, event_id
+                )
 
-    def _say_revised(self, shipment: ShipmentDispatched, eta: date, site: str, cause: str) -> None:
+    def _publish_revised(self, shipment: ShipmentDispatched, eta: date, site: str, cause: str) -> None:
         self._emit(
             ShipmentRevised(
                 product=shipment.product, site=site, supplier=self._source, shipment=shipment.shipment, eta=eta,
@@ -396,7 +398,7 @@ class Fab:
     # ------------------------------------------------------------ the script
 
     def _play_script(self) -> None:
-        """Let happen what the scenario has for this day; capacities and excursions act through their dates."""
+        """Carry out the scenario's events of this day; capacities and excursions act through their dates."""
         events = self._scenario.events
         for agreed in events.reported_agreements:
             if (agreed.day, agreed.supplier) == (self._today, self._source):
@@ -420,7 +422,7 @@ class Fab:
             yield from (lot for lot in self._to_finish[day] if lot.commit.product == product and lot.wafers)
 
     def _lose_lots(self, product: str, wafers: int, cause: str) -> None:
-        """Scrap whole lots until so many wafers are lost, and promise that much less."""
+        """Scrap WIP until so many wafers are lost, and lower the commits by them."""
         short: dict[str, Commit] = {}
         for lot in self._in_process(product):
             lost = min(lot.wafers, wafers)
@@ -435,7 +437,7 @@ class Fab:
                 self._revise_commit(commit, cause)
 
     def _slip_commits(self, product: str, wafers: int, delay: timedelta) -> None:
-        """Move commits in the fab and their lots, the earliest due first, until so many wafers have slipped."""
+        """Postpone commits in the fab with their lots, the earliest due first, until so many wafers have slipped."""
         slipped: set[str] = set()
         for commit in sorted(self._commits.values(), key=lambda c: (c.due, c.line)):
             in_fab = commit.product == product and commit.firmness == "manufacturing" and not commit.withdrawn
@@ -452,12 +454,12 @@ class Fab:
 
 
 def _route(scenario: Scenario, product: str) -> Route:
-    known, lead = CATALOG[product], scenario.lead_time(product)
-    probe = int(known.probe_yield * 100)
-    plan = int(known.line_yield * 100) * probe
-    return Route(lead.cycle, lead.transit, known.family == "HBM", float(1 - known.line_yield), probe, plan)
+    planned, lead = CATALOG[product], scenario.lead_time(product)
+    probe = int(planned.probe_yield * 100)
+    plan = int(planned.line_yield * 100) * probe
+    return Route(lead.cycle, lead.transit, planned.family == "HBM", float(1 - planned.line_yield), probe, plan)
 
 
 def _read_demand(row: Row) -> tuple[str, str, str, date, int]:
-    """Return the line, product, site, due day and wafers of a forecast or an order: a good row has them all."""
+    """Return the line, product, site, due day and wafers of a forecast or an order, which has them all."""
     return str(row.line), str(row.product), str(row.site), date_of(row.day or 0), row.wafers or 0

@@ -98,7 +98,7 @@ def _parse(words: Sequence[str], earlier: Sequence[Token]) -> Token:
 
 
 class Access:
-    """Access control of one service: it passes requests whose token has the route's scope, and refuses the others."""
+    """Access control of one service: it passes a request with a token of the route's scope, and refuses any other."""
 
     def __init__(self, settings: ServiceSettings, tally: Tally, registry: CollectorRegistry) -> None:
         path, host = settings.http_tokens_file, settings.http_host

@@ -59,7 +59,7 @@ class DescribedRoute(ScopedRoute):
 
 @dataclass(frozen=True)
 class View(Generic[Source]):
-    """The answer at a path: a function of a source and a query, whose docstring documents the route.
+    """The answer at a path: a function of a source and a query. Its docstring documents the route.
 
     The function returns the content of a JSON answer, or a response of its own. Where the query has a `format`, the
     rows alone are served as CSV, too.

@@ -103,7 +103,7 @@ class Intake:
         return JSONResponse(answers, status_code=202 if "pending" in statuses else 200)
 
     def _refuse_early(self, request: Request) -> Response | None:
-        """Return the answer to a request whose body need not be read."""
+        """Return the answer to a request that is refused before its body is read."""
         source, unrecorded = self.outbox.source, self.verdicts.unrecorded
         if self.simulated:
             self.service.log.warning("request_refused", status=409, reason="simulated")

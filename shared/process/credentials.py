@@ -1,4 +1,4 @@
-"""What a service shows to Redis and to PostgreSQL, and what it trusts: its user, its password, and their CA."""
+"""Credentials of a service at Redis, PostgreSQL and other services: its user, password and token, and the CA."""
 
 import re
 import ssl
@@ -11,24 +11,24 @@ if TYPE_CHECKING:  # a command reports the errors of this module before it knows
 
     from shared.process.settings import ServiceSettings
 
-_is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*").fullmatch  # what a Bearer header can carry (RFC 6750)
+_is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*").fullmatch  # the tokens that a Bearer header can carry (RFC 6750)
 
 
 class CredentialsError(Exception):
-    """Nobody can be let in as the settings say, or nobody is; the message says who, where, and what to do."""
+    """The settings give no usable credentials, or a server refuses them; the message names both and the remedy."""
 
 
 class RedisAddress(NamedTuple):
-    """Where Redis is, and what to connect with; the password stands in no URL, so that no line of a log has it."""
+    """URL and connection options of Redis; the password is never in the URL, so that no log line has it."""
 
     url: str
     options: dict[str, Any]
 
 
 def redis_address(settings: "ServiceSettings") -> RedisAddress:
-    """Return where Redis is and what to connect with; raise `CredentialsError` where the settings do not fit together.
+    """Return the address of Redis; raise `CredentialsError` where the settings do not fit together.
 
-    With a CA it is asked over TLS, and believed only if that CA says that it is the host of the URL.
+    With a CA the connection is TLS, and the server must have a certificate of that CA for the URL's host.
     """
     url, options = settings.redis_url, dict[str, Any]()
     if settings.redis_user is not None and settings.redis_password_file is None:
@@ -41,7 +41,7 @@ def redis_address(settings: "ServiceSettings") -> RedisAddress:
     if settings.tls_ca_file is not None:
         scheme, _, rest = url.partition("://")
         if scheme not in ("redis", "rediss"):
-            raise CredentialsError(f"{scheme}:// is not asked over TLS: repair WAFERLINE_REDIS_URL")
+            raise CredentialsError(f"{scheme}:// has no TLS: use rediss:// in WAFERLINE_REDIS_URL")
         url = f"rediss://{rest}"
         options |= {
             "ssl_ca_certs": str(read_ca(settings.tls_ca_file)),
@@ -53,7 +53,7 @@ def redis_address(settings: "ServiceSettings") -> RedisAddress:
 
 
 def postgres_login(password_file: Path | None, ca_file: Path | None) -> dict[str, str]:
-    """Return what goes beside a `postgresql://` URL: a password, and with a CA that the server must be of it."""
+    """Return the options beside a `postgresql://` URL: the password, and the CA of the server's certificate."""
     login = {}
     if password_file is not None:
         login["password"] = read_secret(password_file, "WAFERLINE_STORE_PASSWORD_FILE")
@@ -63,27 +63,27 @@ def postgres_login(password_file: Path | None, ca_file: Path | None) -> dict[str
 
 
 def refused(failure: "RedisError", settings: "ServiceSettings", place: str) -> CredentialsError | None:
-    """Return what to say where Redis does not let in, or is not trusted; None where it is something else."""
+    """Return the error where Redis refuses the user, or has an untrusted certificate; None for any other failure."""
     from redis.exceptions import AuthenticationError, NoPermissionError  # noqa: PLC0415 (the caller has loaded it)
 
-    who = settings.redis_user or urlsplit(settings.redis_url).username or "a client without a name"
+    user = settings.redis_user or urlsplit(settings.redis_url).username or "the default user"
     if isinstance(failure, (AuthenticationError, NoPermissionError)):
         return CredentialsError(
-            f"Redis at {place} refuses {who} ({failure}): WAFERLINE_REDIS_USER and WAFERLINE_REDIS_PASSWORD_FILE must"
-            " be of a user of its ACL file with the rights of this service. `waferline secrets` makes all of them;"
-            " Redis reads them when it starts"
+            f"Redis at {place} refuses {user} ({failure}): WAFERLINE_REDIS_USER and WAFERLINE_REDIS_PASSWORD_FILE must"
+            " name a user of its ACL file with the rights of this service. `waferline secrets` makes the file and the"
+            " passwords; Redis reads the file when it starts"
         )
     cause = failure.__cause__ or failure.__context__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return CredentialsError(
             f"{place} is not trusted ({cause.verify_message}): WAFERLINE_TLS_CA_FILE must be the CA of its certificate,"
-            " and the host in WAFERLINE_REDIS_URL a name that stands in it"
+            " and the host in WAFERLINE_REDIS_URL a name in that certificate"
         )
     return None
 
 
 def read_secret(path: Path, setting: str) -> str:
-    """Return the secret in a file, without the end of its line; raise `CredentialsError` where there is none."""
+    """Return the secret in a file, without its line end; raise `CredentialsError` where there is none."""
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as why:
@@ -97,7 +97,7 @@ def read_secret(path: Path, setting: str) -> str:
 
 
 def read_token(path: Path) -> str:
-    """Return the token of a file, to be sent; raise `CredentialsError` if it holds none."""
+    """Return the token in a file; raise `CredentialsError` if it holds none."""
     token = read_secret(path, "WAFERLINE_TOKEN_FILE")
     if not _is_token(token):
         raise CredentialsError(
@@ -107,7 +107,7 @@ def read_token(path: Path) -> str:
 
 
 def read_ca(path: Path) -> Path:
-    """Return the path of a CA that can be read as one: it is named now, not when a connection fails."""
+    """Return the path of a CA; raise `CredentialsError` now, rather than at the first connection, if it is none."""
     try:
         ssl.create_default_context(cafile=path)
     except OSError as why:  # an SSLError is one

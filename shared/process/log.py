@@ -1,4 +1,4 @@
-"""The log: one JSON line for each thing that happened, named by a constant `object_verb`; see docs/logs.md."""
+"""The log: one JSON line for each event of a process, named by a constant `object_verb`; see docs/logs.md."""
 
 import asyncio
 import json
@@ -19,13 +19,13 @@ LOGGED_REFUSALS_MAX = 20  # lines about the refusals of one batch; the others ar
 
 _LINE_BYTES_MAX = 16_384
 _TEXT_MAX = 4_000  # characters of one field, where a line is too long
-_REPEATED_AFTER_S = 1.0
+_REPEAT_INTERVAL_S = 1.0
 _KINDS_MAX = 1_000
 _STANDARD_OUTPUT = 1
 
 
 def configure_log(service: str) -> None:
-    """Write one JSON line a fact to standard output, the libraries' warnings and our own death among them."""
+    """Log to standard output, one JSON line each, also the libraries' warnings and an uncaught exception."""
     output = _Output(_STANDARD_OUTPUT)
     structlog.configure(
         processors=[_render],
@@ -44,51 +44,51 @@ def open_log(service: str) -> Any:
 
 
 def why(failure: BaseException) -> str:
-    """Return what went wrong, as a line's `reason`: some libraries' `repr` keeps it to itself."""
+    """Return a failure as a line's `reason`; some libraries' `repr` leaves the message out."""
     text = str(failure)
     return f"{type(failure).__name__}: {text}" if text else repr(failure)
 
 
 class Tally:
-    """A log for what happens often: it says a fact once a second and source at the most, and adds up what comes faster.
+    """A log for frequent lines: it writes one a second for each name and source, and adds up those that come faster.
 
-    What comes alone is said at once and as it is. Otherwise the numbers are added up, of those named `_max` the
-    greatest counts, of everything else the last: a line is about all batches up to its `position`, and its `held_ms`
-    says how long the first of them had to wait for it.
+    A lone line is written at once, unchanged. Otherwise numbers are added up, of those named `_max` the greatest is
+    kept, of all other fields the last: a line covers all batches up to its `position`, and its `held_ms` is the time
+    that the first of them waited.
     """
 
-    def __init__(self, log: Any, every_s: float = _REPEATED_AFTER_S) -> None:
+    def __init__(self, log: Any, every_s: float = _REPEAT_INTERVAL_S) -> None:
         self.log = log
         self.every_s = every_s
-        self._said_at: dict[tuple[str, str | None], float] = {}
-        self._held: dict[tuple[str, str | None], tuple[float, dict[str, Any]]] = {}  # since when, and what
+        self._written_at: dict[tuple[str, str | None], float] = {}
+        self._held: dict[tuple[str, str | None], tuple[float, dict[str, Any]]] = {}  # held since, fields
 
     def info(self, name: str, **fields: Any) -> None:
-        """Say a fact, now or with those that follow within the second."""
+        """Log a line, now or together with those that follow within the second."""
         key = (name, fields.get("source"))
         held = self._held.get(key)
         if held is not None:
             _add_up(held[1], fields)
             return
         now = time.monotonic()
-        wait_s = self._said_at.get(key, now - self.every_s) + self.every_s - now
+        wait_s = self._written_at.get(key, now - self.every_s) + self.every_s - now
         if wait_s <= 0:
-            self._said_at[key] = now
+            self._written_at[key] = now
             self.log.info(name, **fields)
             return
         self._held[key] = (now, fields)
-        asyncio.get_running_loop().call_later(wait_s, self._say, key)
+        asyncio.get_running_loop().call_later(wait_s, self._write, key)
 
     def flush(self) -> None:
-        """Say what is held back; a service that stops has no second left."""
+        """Write the lines held back; a service that stops calls it."""
         for key in list(self._held):
-            self._say(key)
+            self._write(key)
 
-    def _say(self, key: tuple[str, str | None]) -> None:
+    def _write(self, key: tuple[str, str | None]) -> None:
         held = self._held.pop(key, None)
         if held is not None:
             since, fields = held
-            now = self._said_at[key] = time.monotonic()
+            now = self._written_at[key] = time.monotonic()
             self.log.info(key[0], **fields, held_ms=round((now - since) * 1000))
 
 
@@ -103,7 +103,7 @@ def _add_up(held: dict[str, Any], fields: Mapping[str, Any]) -> None:
 
 
 class _Output:
-    """Standard output, a write a line. A full disk costs lines, never the service; the next line counts them."""
+    """Standard output, one write a line. A full disk costs lines, never the service; the next line counts them."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -128,23 +128,23 @@ class _Output:
 
 
 class _Bridge(logging.Handler):
-    """Says what a library logs as a line of ours; what it repeats within a second is counted instead."""
+    """Writes a library's log records as our lines; counts those repeated within a second instead."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self.log = open_log(service)
-        self._said: dict[tuple[str, object], tuple[float, int]] = {}
+        self._written: dict[tuple[str, object], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         now = time.monotonic()
         kind = (record.name, str(record.msg))
-        said_at, repeated = self._said.get(kind, (now - _REPEATED_AFTER_S, 0))
-        if now - said_at < _REPEATED_AFTER_S:
-            self._said[kind] = (said_at, repeated + 1)
+        written_at, repeated = self._written.get(kind, (now - _REPEAT_INTERVAL_S, 0))
+        if now - written_at < _REPEAT_INTERVAL_S:
+            self._written[kind] = (written_at, repeated + 1)
             return
-        if len(self._said) >= _KINDS_MAX:
-            self._said.clear()
-        self._said[kind] = (now, 0)
+        if len(self._written) >= _KINDS_MAX:
+            self._written.clear()
+        self._written[kind] = (now, 0)
         try:
             message = record.getMessage()
         except (TypeError, ValueError):  # its arguments do not fit its text; not ours to die of
@@ -160,7 +160,7 @@ class _Bridge(logging.Handler):
 
 
 class _Crash:
-    """Says what kills the process before, or beside, the service that would say it."""
+    """Logs the exception that ends the process outside the service, which logs its own."""
 
     def __init__(self, service: str) -> None:
         self.log = open_log(service)
@@ -173,7 +173,7 @@ class _Crash:
 
 
 def _render(_: Any, level: str, fields: MutableMapping[str, Any]) -> bytes:
-    """Return a line: when, how grave, who, what, then the rest in the order in which it was said."""
+    """Return a line: timestamp, level, service and name, then the fields in the order given."""
     line = {
         "timestamp": datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
         "level": level,

@@ -101,7 +101,7 @@ async def test_a_wrong_password_is_told_with_who_where_and_what_to_do(clear: Dep
 async def test_who_says_no_name_is_refused(clear: Deployed) -> None:
     settings = ServiceSettings(redis_url=f"redis://127.0.0.1:{clear.port}/0")
 
-    with pytest.raises(CredentialsError, match="refuses a client without a name"):
+    with pytest.raises(CredentialsError, match="refuses the default user"):
         raise await outcome(settings) or AssertionError("it was let in")
 
 
@@ -138,7 +138,7 @@ async def test_a_redis_without_tls_is_not_spoken_to(clear: Deployed) -> None:
         ({"redis_password_file": Path("/dev/null")}, "is empty"),
         ({"tls_ca_file": Path("/nowhere")}, "/nowhere is no CA"),
         ({"tls_ca_file": Path("/dev/null")}, "/dev/null is no CA"),
-        ({"redis_url": "unix:///run/redis.sock"}, "not asked over TLS"),
+        ({"redis_url": "unix:///run/redis.sock"}, "has no TLS"),
     ],
 )
 def test_settings_that_do_not_fit_are_told(secrets: Path, changes: dict[str, object], told: str) -> None:

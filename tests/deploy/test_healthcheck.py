@@ -7,7 +7,7 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
 
-from shared.process.healthcheck import complaint
+from shared.process.healthcheck import find_fault
 
 
 class _Health(BaseHTTPRequestHandler):
@@ -61,23 +61,23 @@ def _serve_tls(server: ThreadingHTTPServer, certificate: Path) -> None:
 
 @pytest.mark.parametrize("server", [_Health], indirect=True)
 def test_a_service_that_is_well_is_well(server: ThreadingHTTPServer) -> None:
-    assert complaint(_settings(server)) is None
+    assert find_fault(_settings(server)) is None
 
 
 @pytest.mark.parametrize("server", [_Unwell], indirect=True)
 def test_what_the_service_says_of_itself_is_told(server: ThreadingHTTPServer) -> None:
-    assert complaint(_settings(server)) == '503: {"well":false}'
+    assert find_fault(_settings(server)) == '503: {"well":false}'
 
 
 def test_a_service_that_serves_nothing_is_not_well() -> None:
-    assert "no WAFERLINE_HTTP_PORT" in (complaint({}) or "")
+    assert "no WAFERLINE_HTTP_PORT" in (find_fault({}) or "")
 
 
 @pytest.mark.parametrize("server", [_Health], indirect=True)
 def test_a_service_with_a_certificate_is_asked_by_https(server: ThreadingHTTPServer, certificate: Path) -> None:
     _serve_tls(server, certificate)
 
-    answer = complaint(
+    answer = find_fault(
         _settings(server, WAFERLINE_TLS_CERT_FILE=str(certificate), WAFERLINE_TLS_CA_FILE=str(certificate))
     )
 
@@ -88,6 +88,6 @@ def test_a_service_with_a_certificate_is_asked_by_https(server: ThreadingHTTPSer
 def test_a_certificate_that_nobody_signed_whom_we_know_is_told(server: ThreadingHTTPServer, certificate: Path) -> None:
     _serve_tls(server, certificate)
 
-    answer = complaint(_settings(server, WAFERLINE_TLS_CERT_FILE=str(certificate)))
+    answer = find_fault(_settings(server, WAFERLINE_TLS_CERT_FILE=str(certificate)))
 
     assert "CERTIFICATE_VERIFY_FAILED" in (answer or "")
