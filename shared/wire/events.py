@@ -558,7 +558,7 @@ def canonical(content: dict[str, Any]) -> bytes:
 def event_id(time: datetime, source: str, cause: str, n: int = 0) -> str:
     """Return a UUIDv7 (RFC 9562) made of the time and a hash of (source, cause, n).
 
-    It sorts by time, which a unique index likes, and an event said again gets the same id again.
+    It sorts by time, which a unique index likes, and an event published again gets the same id again.
     """
     tail = sha256(f"{source}\n{cause}\n{n}".encode()).digest()
     number = (microseconds(time) // 1000) << 80 | int.from_bytes(tail[:10])
