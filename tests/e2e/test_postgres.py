@@ -102,7 +102,7 @@ def test_a_ledger_on_postgresql_loses_and_doubles_nothing_whatever_is_killed(
 def another_ledger(stack: Stack) -> Iterator[Path]:
     """Run a second ledger on the store and the streams of a stack; yield its log."""
     log = stack.folder / "logs" / "another.log"
-    environment = os.environ | stack._environment("ledger", "") | {"WAFERLINE_HTTP_PORT": "0"}
+    environment = os.environ | stack.environment("ledger", "") | {"WAFERLINE_HTTP_PORT": "0"}
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "services.ledger"], env=environment, stdout=out, stderr=out)
     try:
