@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.party.intake import hand_in
+from shared.party.intake import take_events
 from shared.party.outbox import Outbox
 from testing.played import completed, numbered, play
 from tests.cases.tapes import RECORDED, THROUGH, TODAY, played, tape, wrong
@@ -310,8 +310,8 @@ def test_sdk_php_35_a_leap_second_is_refused_by_name():
 @wrong("10", "the door compares what was handed in letter by letter")
 def test_knx_frontend_459_wallets_109_a_retry_written_otherwise_is_a_duplicate_at_the_door(tmp_path):
     outbox = Outbox(tmp_path / "stargate-americas.db")
-    (first,) = hand_in(_unnumbered("I3_first"), outbox)
-    again = hand_in(_unnumbered("I3_said_again_otherwise"), outbox)
+    (first,) = take_events(_unnumbered("I3_first"), outbox)
+    again = take_events(_unnumbered("I3_said_again_otherwise"), outbox)
 
     assert [each.refused for each in again] == [None] * 5
     assert [(each.duplicate, each.sequence) for each in again] == [(True, first.sequence)] * 5
