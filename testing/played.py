@@ -19,8 +19,8 @@ from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.as_of import batches_as_of, find_as_of
-from services.ledger.store.recording import record_entries
 from services.ledger.store.reader import StoreReader
+from services.ledger.store.recording import record_entries
 from shared.wire.days import microseconds
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import party_stream
