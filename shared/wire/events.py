@@ -87,13 +87,21 @@ def _bounded_time(time: datetime) -> datetime:
     return time
 
 
+_is_time = re.compile(
+    r"(?a)(?P<whole>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(?P<second>\d\d))(?P<fraction>\.\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)"
+).fullmatch
+
+
 def _parse_time(value: object) -> object:
-    """Take an instant as RFC 3339 writes it, with its offset."""
-    if isinstance(value, str):
-        if not re.fullmatch(r"(?a)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", value):
-            raise PydanticCustomError("malformed", "is not an RFC 3339 time with an offset")
-        return datetime.fromisoformat(value.upper())
-    return value
+    """Take an instant as RFC 3339 writes it, with its offset; of a fraction keep the microseconds."""
+    if not isinstance(value, str):
+        return value
+    found = _is_time(value)
+    if found is None:
+        raise PydanticCustomError("malformed", "is not an RFC 3339 time with an offset")
+    if found["second"] == "60":
+        raise PydanticCustomError("malformed", "is a leap second (:60): give the second before it or after it")
+    return datetime.fromisoformat(f"{found['whole']}{(found['fraction'] or '')[:7]}{found['offset']}".upper())
 
 
 def _parse_sequence(value: object) -> object:
@@ -137,7 +145,7 @@ Time = Annotated[
             "type": "string",
             "format": "date-time",
             # an offset takes the ends into the years beside
-            "pattern": r"^(1999|20[0-9]{2}|210[01])-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+            "pattern": r"^(1999|20[0-9]{2}|210[01])-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
             r"([Zz]|[+-][0-9]{2}:[0-9]{2})$",
         }
     ),

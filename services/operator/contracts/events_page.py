@@ -106,6 +106,8 @@ stored form and its proof are in [proof.md](proof.md). The JSON Schemas and the 
 
 - `wafers` are whole 300 mm wafer-start equivalents at planned yield (**WSE**). A lot starts with its physical wafers.
 - A **day** is `YYYY-MM-DD`, 2000-01-01 to 2100-12-31. A movement's day is the UTC day of its `time`.
+- A **time** is one of RFC 3339 with its offset. Its fraction may have any number of digits; the microseconds are kept,
+  the digits beyond are cut off. A leap second (`:60`) is refused: give the second before it or after it.
 - A **name** is 1 to 64 letters, digits, `.`, `_`, `:` or `-` of ASCII, a letter or digit first. The site
   `{UNALLOCATED}` and the supplier `{UNATTRIBUTED}` stand for none yet. A **text** is one line of Unicode.
 - A **revision** belongs to a line: its greatest (revision, id) holds. 0 wafers withdraw the line.
@@ -137,7 +139,9 @@ The hash gives its first ten bytes; the version and the variant overwrite the bi
 | `causationid`, `correlationid` | as sent; left out where absent, or null |
 | `data` | its fields; a field that equals its default is left out |
 
-`recordedtime` is not content: the ledger sets it. A field that a contract gains later has a default, so it alters
+`recordedtime` is not content: the ledger sets it. `POST /events` drops a `sequence` that is sent and gives its own, so
+there an event sent again is a duplicate however it is written: with another order of keys, another offset of its time,
+attributes left out or null. It gets no new sequence. A field that a contract gains later has a default, so it alters
 the content of no earlier event.
 
 The ledger stores this content as an array, and seals that in its chain: see [proof.md](proof.md)."""
