@@ -51,6 +51,7 @@ ReasonCode = Literal[
     "out_of_bounds",
     "date_out_of_bounds",
     "movement_in_future",
+    "watermark_in_future",
     "identity_conflict",
     "foreign_source",
 ]

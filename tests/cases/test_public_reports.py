@@ -68,7 +68,6 @@ def test_the_how_tos_own_events_promise_no_more_than_is_on_hand():
 # ---------------------------------------------------------------- watermarks
 
 
-@wrong("5", "a watermark of any day is recorded, and cannot be taken back")
 def test_sql_flow_358_laminardb_388_a_watermark_in_the_future_is_refused():
     b01 = played("B01_watermark_typo")
 

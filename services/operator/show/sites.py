@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import table
+from services.operator.show.table import escape_controls, table
 
 _PHASES_MAX = 12
 
@@ -69,12 +69,14 @@ def _kilotonnes(tonnes: int | None) -> float | None:
 def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
     """Yield a site's description, its phases, their changes, and its months."""
     site, months = answer["described"], answer["months"]
-    yield Text(f"{site['site']}: {site['name'] or 'not declared'}", style="bold underline")
+    yield Text(escape_controls(f"{site['site']}: {site['name'] or 'not declared'}"), style="bold underline")
     if site["name"] is not None:
         yield Text(
-            f"{site['mooring']}, {site['country']}, {site['mw']:,} MW at a PUE of {site['pue_percent'] / 100:.2f}, "
-            f"{_area(site) or 'area not declared'}, {site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: "
-            f"{site['evidence'] or '–'}\n"
+            escape_controls(
+                f"{site['mooring']}, {site['country']}, {site['mw']:,} MW at a PUE of {site['pue_percent'] / 100:.2f}, "
+                f"{_area(site) or 'area not declared'}, {site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: "
+                f"{site['evidence'] or '–'}\n"
+            )
         )
     if site["phases"]:
         yield table(

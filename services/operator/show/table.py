@@ -1,5 +1,6 @@
 """A table on a terminal or in a picture, and the console that prints it."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,18 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
         result.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
         result.add_row(*map(_cell, row))
-    return Group(Text(title, style="bold"), result, Text(caption + "\n" if caption else "", style="dim"))
+    below = escape_controls(caption) + "\n" if caption else ""
+    return Group(Text(escape_controls(title), style="bold"), result, Text(below, style="dim"))
+
+
+def escape_controls(text: str) -> str:
+    """Return a text for a terminal: each character that is not printable, line feeds apart, as JSON escapes it.
+
+    A stored text may hold C1 controls, by which it would steer the terminal, and marks of direction.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _cell(value: Any) -> Text:
@@ -35,7 +47,7 @@ def _cell(value: Any) -> Text:
         return Text(f"{value:,}", style="red" if value < 0 else "dim" if value == 0 else "")
     if isinstance(value, float):
         return Text(f"{value:,.1f}")
-    return Text(str(value))
+    return Text(escape_controls(str(value)))
 
 
 def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
