@@ -29,6 +29,15 @@ def statements(log: list[Event], kind: type = SupplyCommitted) -> dict[Any, list
     return of_line
 
 
+def promise_at(of_line: list[Event], lag: int) -> Any:
+    """What a commit promised some days before its due day: of the days that were so near, the first."""
+    for due in sorted({event.data.due for event in of_line}):
+        by_then = [event.data for event in of_line if event.time.date() <= due - timedelta(days=lag)]
+        if by_then and by_then[-1].due == due and by_then[-1].wafers:
+            return by_then[-1]
+    return None
+
+
 def in_order_of_dispatch(log: list[Event]) -> list[Any]:
     sent = [event for event in live(log) if isinstance(event.data, ShipmentDispatched)]
     return sorted(sent, key=lambda e: (e.time.date(), e.data.eta, e.data.site, e.id))

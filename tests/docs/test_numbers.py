@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.queries import sum_stages, window_balance
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.fill_rate import fill_rate
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.performance import bias, measure_performance, slip
 from services.aggregator.plan.projection import make_plan
+from services.aggregator.terms import LAGS
 from shared.play.numbering import Numbering
 from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
 from shared.wire.days import day_number
@@ -67,7 +69,7 @@ class Story:
 
     def say(self, day: int, data: EventData) -> None:
         role = "datacenter" if "datacenter" in data.roles and not isinstance(data, SourceAdvanced) else "supplier"
-        time = datetime(2026, 4, day, 12, tzinfo=UTC)
+        time = datetime(2026, 4, 1, 12, tzinfo=UTC) + timedelta(days=day - 1)
         self.said[role].append(self.numberings[role].emit(time, data))
 
     def advance(self, through: int) -> None:
@@ -77,7 +79,7 @@ class Story:
 
     def commit(self, day: int, wafers: int, due: int, revision: int = 0, line: str = "c") -> None:
         data = SupplyCommitted(
-            **KEY, line=line, due=date(2026, 4, due), firmness="firm", wafers=wafers, revision=revision
+            **KEY, line=line, due=FIRST + timedelta(days=due - 1), firmness="firm", wafers=wafers, revision=revision
         )
         self.say(day, data)
 
@@ -92,10 +94,11 @@ class Story:
     def fold(self) -> Folded:
         return fold([*self.said["supplier"], *self.said["datacenter"]], horizon=Horizon(FIRST, 60))
 
+    def lines(self) -> LineBook:
+        return fold_lines(stored.postings.said for stored in self.fold().store.published_batches(0, 100))
+
     def perform(self):
-        folded = self.fold()
-        lines = fold_lines(stored.postings.said for stored in folded.store.published_batches(0, 100))
-        return measure_performance(folded.curves, lines, "samsung")["HBM4-12H"]
+        return measure_performance(self.fold().curves, self.lines(), "samsung")["HBM4-12H"]
 
 
 def percent(numerator: int, denominator: int) -> str:
@@ -271,6 +274,19 @@ def test_available_to_promise():
 # ---------------------------------------------------------------- whether a word was kept
 
 
+def test_promise_at_a_lag():
+    stated = the_table("Promise at a lag")
+    story = Story()
+    for n in range(3):
+        story.commit(stated["stated on day"][n], stated["wafers"][n], due=stated["for day"][n], revision=n)
+    (plan,) = story.lines().plans.values()
+
+    promised = the_table("Promise at a lag", 1)
+    for n, lag in enumerate(promised["lag L"]):
+        promise = plan.promises()[LAGS.index(lag)]
+        assert (promise.wafers, promise.due - DAY_1 + 1) == (promised["promised wafers"][n], promised["for day"][n])
+
+
 def test_otif():
     section, table = NUMBERS["OTIF"], the_table("OTIF")
     kept = []
@@ -284,7 +300,7 @@ def test_otif():
         if later > by_due:
             story.receive(17, later - by_due)
         story.advance(20)
-        kept.append(story.perform().kept)
+        kept.append(story.perform().lags[0].kept)
 
     assert [list(row) for row in zip(*kept, strict=True)] == [table["strict"], table["tolerant"]]
     strict, tolerant = sum(table["strict"]), sum(table["tolerant"])
@@ -319,7 +335,7 @@ def test_churn():
         churned.append(found.churned)
 
     assert [after - before for before, after in zip([0, *churned], churned, strict=False)] == table["altered by"]
-    assert f"{found.churned} of {found.committed}: {percent(found.churned, found.committed)}" in section
+    assert f"{found.churned} of {found.in_force}: {percent(found.churned, found.in_force)}" in section
 
 
 def test_each_number_says_where_it_comes_from_and_where_it_is_shown():

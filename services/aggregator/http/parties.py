@@ -14,7 +14,7 @@ from services.aggregator.plan.overviews import (
     timeline_entries,
     timeline_months,
 )
-from services.aggregator.plan.performance import measure_performance
+from services.aggregator.plan.performance import LagPerformance, measure_performance
 from services.aggregator.terms import TOLERANCES
 
 
@@ -29,19 +29,15 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
     rows = [
         {
             "product": name,
-            "wafers_due": each.committed,
+            "wafers_due": each.lags[0].committed,
             "wafers_received": each.received,
-            "churn": ratio(each.churned, each.committed),
-            "otif": {
-                grace: {"days_of_grace": days, "percent_of_grace": percent, **ratio(kept, due)}
-                for grace, (days, percent), kept, due in zip(
-                    ("strict", "tolerant"), TOLERANCES, each.kept, each.lines, strict=True
-                )
-            },
+            "churn": ratio(each.churned, each.in_force),
+            "otif": _on_time(each.lags[0]),
             "lags": [
                 {
                     "lag_days": at.lag,
                     "committed": at.committed,
+                    "otif": _on_time(at),
                     "bias": ratio(at.missing, at.committed),
                     "slip": {
                         "wafer_days": at.slip_wafer_days,
@@ -56,6 +52,14 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
         for name, each in measure_performance(curves, lines, supplier, product).items()
     ]
     return position_of(curves) | {"supplier": supplier, "rows": rows}
+
+
+def _on_time(at: LagPerformance) -> Row:
+    """Return the commits kept at each tolerance, of those that were promised so many days before."""
+    return {
+        grace: {"days_of_grace": days, "percent_of_grace": percent, **ratio(kept, due)}
+        for grace, (days, percent), kept, due in zip(("strict", "tolerant"), TOLERANCES, at.kept, at.lines, strict=True)
+    }
 
 
 async def suppliers(view: LiveView, query: AskSuppliers) -> Answer:

@@ -254,8 +254,8 @@ def _whole_months(curves: Curves) -> tuple[date, date]:
 def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]:
     """Return a row for each product of each supplier: WIP, yield, and performance against commits.
 
-    Bias and slip are against the commits of `lag` days before the due day, one of `LAGS`. Rows are as of the last
-    complete day; before there is one, of the last day of any movement.
+    Wafers due, OTIF, bias and slip are against the commits of `lag` days before the due day, one of `LAGS`. Rows are
+    as of the last complete day; before there is one, of the last day of any movement.
     """
     curves, lines = state.curves, state.lines
     day = curves.last_day if curves.complete_through is None else curves.complete_through
@@ -275,6 +275,11 @@ def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]
 
 
 _NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
+
+
+_NO_PERFORMANCE: Row = dict.fromkeys(
+    ("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest", "open_wafers")
+)
 
 
 def _wip_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
@@ -319,18 +324,17 @@ def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
 
 
 def _performance(each: ProductPerformance | None, lag: int) -> Row:
-    """Return the performance against commits; all None where the supplier never committed the product."""
+    """Return the performance at a lag; all None where the supplier neither committed the product nor delivered it."""
     if each is None:
-        return dict.fromkeys(("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest",
-                              "open_wafers"))  # fmt: skip
+        return _NO_PERFORMANCE
     at = each.lags[lag]
     return {
-        "wafers_due": each.committed,
+        "wafers_due": at.committed,
         "wafers_received": each.received,
-        "otif": ratio(each.kept[0], each.lines[0]),
-        "churn": ratio(each.churned, each.committed),
+        "otif": ratio(at.kept[0], at.lines[0]),
+        "churn": ratio(each.churned, each.in_force),
         "bias": ratio(at.missing, at.committed),
         "slip_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,
-        "slip_greatest": at.slip_greatest,
+        "slip_greatest": at.slip_greatest if at.committed else None,
         "open_wafers": at.open_wafers,
     }

@@ -19,7 +19,7 @@ from services.aggregator.fold.lines.facts import (
     Revision,
     Statement,
 )
-from services.aggregator.fold.lines.line import RANKS, LineDue, PlanLine, ShipmentLine
+from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, PlanLine, ShipmentLine
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import Firmness
@@ -27,7 +27,7 @@ from shared.wire.lines import COMMIT, LineName, commit_line, line_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row
 
-_RECORD_COLUMNS = len(LAGS) + 3 + len(TOLERANCES)
+_RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
 _Cell = TypeVar("_Cell")
 
@@ -36,11 +36,20 @@ class CommitRecord(NamedTuple):
     """The commits of a supplier for a product, by due day, and their outcome."""
 
     due: Index  # [day] since 1970, in order
-    committed: Wafers  # [lag, day] as in force `LAGS` days before
+    committed: Wafers  # [lag, day] as promised `LAGS` days before
+    lines: Index  # [lag, day] the commits that were promised so
+    kept: Index  # [tolerance, lag, day] of them, those of which enough came in time: see `TOLERANCES`
     in_force: Wafers  # [day] as in force now
     churned: Wafers  # [day] by which the commits that are due then now were altered, up or down or to another day
-    lines: Index  # [day] commits that are due then, those that were withdrawn left out
-    kept: Index  # [tolerance, day] of them, those of which enough came in time: see `TOLERANCES`
+
+
+NO_COMMITS = CommitRecord(
+    *(
+        np.zeros((*shape, 0), dtype=np.int64)
+        for shape in ((), (len(LAGS),), (len(LAGS),), (len(TOLERANCES), len(LAGS)), (), ())
+    )
+)
+"""The record of a product that was never committed."""
 
 
 class LineBook:
@@ -153,9 +162,10 @@ class LineBook:
         if plan.recorded == before:
             return
         for entries, sign in ((plan.recorded, +1), (before, -1)):
-            for (supplier, product, due), column, value in entries:
-                record = self._records[supplier, product]
-                record.setdefault(due, [0] * _RECORD_COLUMNS)[column] += sign * value
+            for (supplier, product, due), first, values in entries:
+                record = self._records[supplier, product].setdefault(due, [0] * _RECORD_COLUMNS)
+                for column, value in enumerate(values, first):
+                    record[column] += sign * value
         for supplier, product, due in {cell for cell, _, _ in before}:
             if not any(self._records[supplier, product][due]):
                 del self._records[supplier, product][due]
@@ -187,20 +197,18 @@ class LineBook:
     def record(self, supplier: str) -> dict[str, CommitRecord]:
         """Return the commit records of a supplier, by product.
 
-        At a lag a statement of a commit counts, on its due day, if among those stated on or before that day less the
-        lag it has the greatest (revision, id); a line that was re-dated since may count on several days. Churn compares
-        each statement with the one before it, in the order of (revision, id): the wafers by which they differ, all of
-        the greater one where the due day is another. A commit is kept within a tolerance of days and percent if the
-        wafers received good of it by its due day + days are at least (100 − percent) % of those that it now states.
+        At each lag a commit is one promise, see `PlanLine.promises`, on the due day that it then had. It is kept within
+        a tolerance of days and percent if the wafers received good of it by that day + days are at least
+        (100 − percent) % of those promised. Churn compares each statement with the one before it, in the order of
+        (revision, id): the wafers by which they differ, all of the greater one where the due day is another.
         """
         found = {}
         for (committed_by, product), record in sorted(self._records.items()):
             if committed_by == supplier and record:
                 due = np.array(sorted(record), dtype=np.int64)
                 table = np.array([record[day] for day in due.tolist()], dtype=np.int64).T
-                lags = len(LAGS)
-                in_force, churned, lines = table[lags : lags + 3]
-                found[product] = CommitRecord(due, table[:lags], in_force, churned, lines, table[lags + 3 :])
+                committed, lines, *kept = table[:-2].reshape(len(LAGS), LAG_COLUMNS, -1).swapaxes(0, 1)
+                found[product] = CommitRecord(due, committed, lines, np.array(kept), *table[-2:])
         return found
 
     def suppliers(self) -> list[str]:

@@ -12,11 +12,11 @@ from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
 
 RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}  # immediate 1, planned 5
-_IN_FORCE = len(LAGS)  # column of a commit record, see `LineBook.record`
+LAG_COLUMNS = 2 + len(TOLERANCES)  # of a commit record at each lag, see `LineBook.record`
 _NEVER = 1 << 62
 
 RecordCell = tuple[str, str, int]  # supplier, product and due day
-RecordEntry = tuple[RecordCell, int, int]  # cell, column of its record, value
+RecordEntry = tuple[RecordCell, int, tuple[int, ...]]  # cell, first column in its record, values
 
 
 class LineDue(NamedTuple):
@@ -42,32 +42,45 @@ class PlanLine:
     group: Group | None = None  # that the book lists it under
 
     def record_entries(self) -> Iterator[RecordEntry]:
-        """Yield the entries that a commit adds to the records.
+        """Yield the entries that a commit adds to the records: the promise of each lag, and what is in force."""
+        outcomes: dict[str, tuple[int, ...]] = {}
+        for lag, promise in enumerate(self.promises()):
+            if promise is not None:
+                if promise.id not in outcomes:
+                    outcomes[promise.id] = self._outcome(promise)
+                yield _cell(promise), lag * LAG_COLUMNS, outcomes[promise.id]
+        for now in self.statements[-1:]:
+            altered = (now.wafers, _churn(self.statements))
+            if any(altered):
+                yield _cell(now), len(LAGS) * LAG_COLUMNS, altered
 
-        At lag L a statement holds for its due day if it was stated by due − L, and none that beats it was: so L is at
-        most due − the day it was stated, and above due − the first day on which one of those after it was stated.
+    def promises(self) -> list[Statement | None]:
+        """Return the one promise of a commit at each of `LAGS`, None where there was none so early.
+
+        A statement holds at lag L if it is in force L days before its due day: it was stated by due − L, and none that
+        beats it was: so L is at most due − the day it was stated, and above due − the first day on which one of those
+        after it was stated. Of several, as a line is moved on, the one that was due first is the promise: a line that
+        is moved when it is due stays due when it was. No wafers are no promise.
         """
+        promises: list[Statement | None] = [None] * len(LAGS)
         beaten_on = _NEVER
         for statement in reversed(self.statements):
-            cell, due = _cell(statement), statement.due
+            due = statement.due
             for lag in range(bisect_right(LAGS, due - beaten_on), bisect_right(LAGS, due - statement.stated_on)):
-                if statement.wafers:
-                    yield cell, lag, statement.wafers
+                other = promises[lag]
+                if statement.wafers and (other is None or due < other.due):
+                    promises[lag] = statement
             beaten_on = min(beaten_on, statement.stated_on)
-        for now in self.statements[-1:]:
-            for column, value in enumerate(self._outcome(now), _IN_FORCE):
-                if value:
-                    yield _cell(now), column, value
+        return promises
 
-    def _outcome(self, now: Statement) -> tuple[int, ...]:
-        """Return the columns of a record after those of the lags."""
-        kept = [
-            100 * sum(wafers for day, wafers in self.receipts.items() if day <= now.due + days)
-            >= (100 - percent) * now.wafers
+    def _outcome(self, promise: Statement) -> tuple[int, ...]:
+        """Return the columns of a lag: the wafers promised, one line, and whether it was kept at each tolerance."""
+        kept = (
+            100 * sum(wafers for day, wafers in self.receipts.items() if day <= promise.due + days)
+            >= (100 - percent) * promise.wafers
             for days, percent in TOLERANCES
-        ]
-        due = now.wafers > 0
-        return (now.wafers, _churn(self.statements), int(due), *(int(due and each) for each in kept))
+        )
+        return (promise.wafers, 1, *map(int, kept))
 
     @property
     def dispatched(self) -> int:

@@ -135,7 +135,8 @@ def test_performance_gives_each_ratio_with_what_it_is_made_of(ask):
         "tolerant": {"days_of_grace": 7, "percent_of_grace": 5, "numerator": 0, "denominator": 0, "percent": None},
     }
     assert row["lags"][0] == {
-        "lag_days": 0, "committed": 7, "bias": {"numerator": -7, "denominator": 7, "percent": -100.0},
+        "lag_days": 0, "committed": 7, "otif": row["otif"],
+        "bias": {"numerator": -7, "denominator": 7, "percent": -100.0},
         "slip": {"wafer_days": 7, "mean_days": 1.0, "greatest_days": 1, "open_wafers": 7},
     }  # fmt: skip
     assert [lag["lag_days"] for lag in row["lags"]] == [0, 28, 56, 91, 182]
