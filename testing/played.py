@@ -195,5 +195,8 @@ def answers(played: Played, asked: Sequence[tuple[str, dict[str, Any]]]) -> list
     return [_lasting(response.json()) for response in played.get_all(asked)]
 
 
+_OF_THE_ORDER = {"position", "head", "epoch", "postings", "went_back"}
+
+
 def _lasting(answer: Answer) -> Answer:
-    return {name: value for name, value in answer.items() if name not in ("position", "head", "epoch", "postings")}
+    return {name: value for name, value in answer.items() if name not in _OF_THE_ORDER}

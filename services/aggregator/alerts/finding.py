@@ -80,12 +80,12 @@ def find_alerts(
 
     `plan` and `due_commits` are those of the state; the latter are summed if they are not given.
 
-    The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete, and
-    while a source has published events and no watermark, the only alerts are of silent sources.
+    The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete the
+    only alerts are of silent sources.
 
     - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
-      any source has completed; or no day at all, while others have. It delays the last complete day, and so all other
-      alerts.
+      any source has completed, and so delays the last complete day and all other alerts; or it has completed no day at
+      all, while others have, and delays none.
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.aggregator.fold.completion import Setback
 from shared.wire.postings import Measure, PostingBatch
 
 WAFERS_MAX = 2**40  # of one posting, either way
@@ -26,6 +27,7 @@ class FoldPosition(NamedTuple):
     sources: Collection[str]  # of all events up to it
     postings: int | None = None  # their number, and
     wafers_total: int | None = None  # their wafers, signs left out; given where a row is the sum of several postings
+    setback: Setback | None = None  # where the last complete day went back
 
 
 class Columns(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Self, Unpack
 import numpy as np
 
 from services.aggregator.fold.columns import WAFERS_MAX, Columns, FoldPosition
+from services.aggregator.fold.completion import Setback, last_complete_day, next_setback
 from services.aggregator.fold.growing_table import GrowingTable, grown_room, with_room
 from services.aggregator.fold.running_sums import DailyReceipts, PlanWindows
 from services.aggregator.fold.series import ON_HAND_SIGNS, SLOTS, Grouping, Only, SeriesIndex
@@ -60,6 +61,7 @@ class Curves:
         self.wafers_total = 0  # wafers of all postings, signs left out
         self.watermarks: dict[str, int] = {}
         self.sources: set[str] = set()
+        self.setback: Setback | None = None
         self.index = SeriesIndex()
         self.cumulative: Wafers = np.zeros((self.days + 1, _INITIAL_SERIES), dtype=np.int64)  # [row, series]
         self.beyond: Wafers = np.zeros(_INITIAL_SERIES, dtype=np.int64)  # [series]
@@ -170,9 +172,11 @@ class Curves:
         return key, series, slot, self.rows_of(columns.days)
 
     def _advance(self, to: FoldPosition) -> None:
+        before = self.complete_through
         for source, day in to.watermarks.items():
             self.watermarks[source] = max(day, self.watermarks.get(source, day))
         self.sources.update(to.sources, to.watermarks)
+        self.setback = to.setback or next_setback(self.setback, self.position, before, self.complete_through)
         self.epoch, self.position, self.head = to.epoch, to.position, to.head
         self._hash = None
 
@@ -230,10 +234,8 @@ class Curves:
 
     @property
     def complete_through(self) -> int | None:
-        """The day (since 1970) that no source's watermark lies before; None until each source has a watermark."""
-        if not self.sources or len(self.watermarks) < len(self.sources):
-            return None
-        return min(self.watermarks.values())
+        """The least watermark (a day since 1970) of the sources that have one; None while none has."""
+        return last_complete_day(self.watermarks)
 
     @property
     def today(self) -> int | None:

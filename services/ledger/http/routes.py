@@ -164,7 +164,7 @@ async def _known(log: LedgerLog, query: KnownQuery) -> dict[str, Any]:
     """The position of the log after a batch, or at the end of a day."""
     store, as_of = log.store, _find_as_of(log.store, query.as_of)
     day = None if as_of.time is None else query.as_of
-    head = store.hash_of(as_of.position).hex()
+    head = store.hash_of(as_of.position).hex() if day is None else ""
     return {"epoch": store.epoch, "position": as_of.position, "head": head, "day": day}
 
 

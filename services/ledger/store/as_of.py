@@ -60,7 +60,8 @@ def batches_as_of(store: StoreReader, as_of: AsOf) -> Iterator[PostingBatch]:
     """Yield the batches as of then, each as the ledger published it, or would have.
 
     In a simulation or a replayed tape the recorded time may decrease from batch to batch. Then the events recorded by
-    the time are posted again without all others, in the order of the log.
+    the time are posted again without all others, in the order of the log. These batches have no head: no position of
+    the log is that day.
     """
     if as_of.time is not None:
         yield from _post_again(store, as_of.time)
@@ -97,7 +98,7 @@ def _post_again(store: StoreReader, time: int) -> Iterator[PostingBatch]:
             batch=header.batch,
             previous=previous,
             events=header.events,
-            head=batch.hash.hex(),
+            head="",
             watermarks={} if batch.watermark is None else {header.source: batch.watermark},
             sources=[header.source] if header.events else [],
             said=select_published(sealed.bodies),

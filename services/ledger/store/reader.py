@@ -161,6 +161,19 @@ class StoreReader:
         )
         return {self.names.texts[source]: day for source, day in found}
 
+    def count_recorded(self, time: int) -> int:
+        """Return how many batches were recorded by a time, in microseconds since 1970."""
+        return int(self._one("SELECT count(*) FROM batches WHERE recorded <= ?", (time,))[0])
+
+    def watermark_batches(self, until: int) -> Iterator[tuple[int, str, int]]:
+        """Yield each batch up to a position that has a watermark, with its source and the day."""
+        found = self.database.query(
+            "SELECT batch, source, watermark FROM batches WHERE batch <= ? AND watermark IS NOT NULL ORDER BY batch",
+            (until,),
+        )
+        for batch, source, day in found:
+            yield batch, self.names.texts[source], day
+
     # ---------------------------------------------------------------- events and refusals
 
     def find_event(self, source: str, id_: str) -> tuple[int, Row] | None:

@@ -10,12 +10,12 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
-from services.aggregator.live.view import LiveView
+from services.aggregator.live.view import LiveView, RecordedBy
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.batches import ChainHead
 from services.ledger.store.reader import StoreReader
-from services.operator.record.curves import fold, fold_as_of, line_events_as_of
+from services.operator.record.curves import batches_recorded_by, fold, fold_as_of, line_events_as_of
 from services.operator.record.store import open_store
 
 _last_view: dict[
@@ -54,4 +54,8 @@ def _fold_view(store: StoreReader, as_of: str | None) -> LiveView:
     thresholds = AggregatorSettings().alert_thresholds()
     if as_of is None:
         return LiveView(FoldState.of(fold(store), store.published_events()), thresholds)
-    return LiveView(FoldState.of(fold_as_of(store, as_of), line_events_as_of(store, as_of)), thresholds)
+    batches, state = (
+        batches_recorded_by(store, as_of),
+        FoldState.of(fold_as_of(store, as_of), line_events_as_of(store, as_of)),
+    )
+    return LiveView(state, thresholds, None if batches is None else RecordedBy(as_of, batches))

@@ -15,7 +15,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
         "`days` behind",
         (
             "Ask the source for `source.advanced`. Until it comes, the last complete day stays where it is, and with it"
-            " every number and alert of today."
+            " every number and alert of today; a source without a day holds up none, and the numbers lack its events."
         ),
     ),
     "stock_negative": (
@@ -79,8 +79,8 @@ _INTRODUCTION = """\
 <!-- Written by `make contracts` from services/operator/contracts/alerts_page.py: change that, not this page. -->
 
 An alert has a code and a subject. The open alerts follow from the recorded events alone, as of the last day that every
-source has completed: each fold of the same events, in any order, opens the same alerts. Until every source that has
-published has completed a day, the aggregator looks for `source_silent` only.
+source with a watermark has completed: each fold of the same events, in any order, opens the same alerts. Until a source
+has completed a day, the aggregator looks for `source_silent` only: that no other alert is open is then no all-clear.
 
 `waferline alerts` and `GET /alerts?code=&limit=&offset=` at the aggregator list the open alerts, the most urgent first:
 alerts that put the other numbers in doubt, by code; then by day, then by wafers. The limits are settings of the
@@ -96,5 +96,7 @@ On `{ALERTS}` each alert is **raised once and cleared once**. The aggregator rea
 when it starts, and publishes differences only, each entry whole or not at all and under its own number: a kill, a
 restart or a rebuild neither repeats an alert nor loses one. It publishes nothing while it catches up. A new store of
 the ledger (`epoch`) clears the alerts that the old one raised. The detail is that of the moment of raising; `GET
-/alerts` has the current one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at the
+/alerts` has the current one. When a source's first watermark takes the last complete day back, that alone raises and
+clears nothing here: until the day is reached again, the entries are as of the day that was reached, and `GET /alerts` as
+of the earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at the
 next start."""

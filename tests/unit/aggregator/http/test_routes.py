@@ -213,7 +213,13 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, path, query, param
     ("path", "query", "type_", "parameter", "detail"),
     [
         ("/balances", "firmness=firm", "unfit-parameters", "firmness", "firmness is of commits, which are due at the"),
-        ("/balances", "day=1999-12-31", "unfit-parameters", "day", "day is 1999-12-31, not 2000-01-01 to 2100-12-31"),
+        (
+            "/balances",
+            "day=1999-12-31",
+            "unfit-parameters",
+            "day",
+            "day is 1999-12-31, outside the horizon, which is 2025",
+        ),
         ("/shortages", "why=true&limit=3", "unfit-parameters", "limit", "limit is 3, not 1 to 2"),
         ("/months", "from=2024-12", "unfit-parameters", None, "which is 2025-01-01 to 2025-03-31"),
         ("/balances", "site=atlantis", "unknown-name", "site", "site is 'atlantis'; there are abilene, narvik"),
