@@ -97,6 +97,6 @@ when it starts, and publishes differences only, each entry whole or not at all a
 restart or a rebuild neither repeats an alert nor loses one. It publishes nothing while it catches up. A new store of
 the ledger (`epoch`) clears the alerts that the old one raised. The detail is that of the moment of raising; `GET
 /alerts` has the current one. When a source's first watermark takes the last complete day back, that alone raises and
-clears nothing here: until the day is reached again, the entries are as of the day that was reached, and `GET /alerts` as
-of the earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at the
-next start."""
+clears nothing here: until the day is reached again, the entries are as of the day that was reached, and `GET
+/alerts` as of the earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at
+the next start."""

@@ -140,7 +140,7 @@ async def test_the_sites_are_of_the_plan_that_comes_with_them_and_whoever_tells_
 
 
 def test_a_day_that_goes_back_alone_changes_no_alert_to_publish():
-    """narvik is short at the end of the horizon's first month; micron's first watermark takes the day back before it."""
+    """narvik is short within 30 days of the day that samsung completed; the first day of micron is weeks before."""
     view, key = LiveView(FoldState(Curves(date(2025, 1, 1), 90))), ("HBM4-12H", "narvik", "samsung")
 
     def alerts_after(number, log, watermarks, sources=()):
