@@ -194,7 +194,7 @@ class Buildout:
                 pue_percent=site.pue_percent.value, land_ha=site.land_ha.value if site.land_ha else None,
                 waterplane_m2=site.waterplane_m2.value if site.waterplane_m2 else None,
                 kg_co2_per_mwh=site.kg_co2_per_mwh.value, evidence=evidence,
-                confidence="sourced" if site.mw.basis.startswith(("S", "D: S")) else "assumed", revision=revision,
+                confidence=site.confidence, revision=revision,
             )
         )  # fmt: skip
 

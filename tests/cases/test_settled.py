@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from shared.play.scenario import load_scenario
 from testing.cloud_events import Party
 from testing.played import Played, play
 from tests.cases.tapes import RECORDED, TODAY, wrong
@@ -259,7 +260,14 @@ def test_one_label_never_stands_on_two_answers(samsung, texas):
 # ---------------------------------------------------------------- 16 and 20: what is no place, and not reported
 
 
-@wrong("16", "cover has a row for it")
+def test_the_scenario_states_which_sites_are_announced():
+    sites = {site.id: site for center in load_scenario().datacenters.values() for site in center.sites}
+
+    assert sites["WI-PORTWASHINGTON"].confidence == "sourced"
+    assert sites["AE-ABUDHABI-2"].confidence == "sourced"
+    assert {site.confidence for site in sites.values() if site.pool} == {"assumed"}
+
+
 def test_unallocated_is_no_site_in_cover(samsung):
     assert played_through(samsung.commit("2026-10-01", "c", 5, "2026-12-01", site="unallocated")).rows("/cover") == []
 
@@ -283,7 +291,6 @@ def test_stages_that_nobody_reports_are_not_below_zero(samsung, texas):
     assert row["finished"] in (0, None, "not reported")
 
 
-@wrong("20", "the first day that is not covered is told instead")
 def test_a_stock_is_covered_until_the_day_before_the_first_short_day(texas):
     row = played_through(texas.open("2026-10-01", 5), texas.order("2026-10-01", "o", 6, "2026-11-20")).row("/cover")
 

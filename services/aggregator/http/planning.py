@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
+
 from services.aggregator.alerts.finding import Alert
 from services.aggregator.http.pages import (
     Answer,
@@ -35,6 +37,7 @@ from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.wire.alerts import SUBJECTS
 from shared.wire.catalog import FIRMNESS
+from shared.wire.events import UNALLOCATED
 from shared.wire.lines import LineName
 
 # the columns of a schedule that make a bucket's row
@@ -129,7 +132,9 @@ def _line_event(name: LineName, event: str | None) -> Answer:
 
 async def cover(view: LiveView, query: AskCover) -> Answer:
     """Days that the wafers on hand cover demand at each site, the least covered first."""
-    plan, groups, turn = _plan_page(view, query, view.plan.least_covered(), detailed=query.fill_rate)
+    ranked = view.plan.least_covered()
+    is_site = np.array([site != UNALLOCATED for _, site in view.plan.grouping.labels], dtype=np.bool_)
+    plan, groups, turn = _plan_page(view, query, ranked[is_site[ranked]], detailed=query.fill_rate)
     fill = order_fill_rate(view.state.curves, plan.grouping) if query.fill_rate else None
     rows = []
     for group in groups:
@@ -143,6 +148,7 @@ async def cover(view: LiveView, query: AskCover) -> Answer:
             "backorder": plan.backorder(group),
             "cover": cover._asdict(),
             "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
+            "covered_until": iso_or_none(plan.today + cover.days - 1) if cover.days else None,
             "first_uncovered_day": None if cover.days is None else iso_or_none(plan.today + cover.days),
         }
         if fill is not None:
