@@ -25,7 +25,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -91,6 +91,9 @@ screenshots: .venv/ready  ## Play the programme and save pictures of the planner
 
 simulate: .venv/ready  ## Simulate 10,000 worlds with seeded faults; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m tests.simulation $(ARGS)
+
+oracle: .venv/ready  ## Compare every number over 300 random logs with an independent oracle's; ARGS="--seed 7" shows one.
+	@$(BIN)/python -m testing.oracle $(ARGS)
 
 format: .venv/ready  ## Format the code, and apply the fixes of the linter.
 	@$(BIN)/ruff check --quiet --fix-only .

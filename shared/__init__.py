@@ -1,1 +1,1 @@
-"""What the services agree on: events, streams, catalogue, settings, logs."""
+"""Code that several services share: messages, settings, logs, HTTP, the running service, parties."""

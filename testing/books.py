@@ -1,4 +1,4 @@
-"""A few events for a store, and all that it then holds and remembers: for the tests of both databases."""
+"""Events for a store, its table rows, and its state in memory: for the tests of both databases."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,13 +26,13 @@ def connect_to(address: str, *, read_only: bool = False) -> WritableDatabase:
     return kind(address, read_only=read_only)
 
 
-def say(numbering: Numbering, count: int = 1, site: str = "abilene") -> list[Event]:
+def emit_openings(numbering: Numbering, count: int = 1, site: str = "abilene") -> list[Event]:
     return [numbering.emit(NOON, StockOpened(wafers=10, **(KEY | {"site": site}))) for _ in range(count)]
 
 
-def everything(numbering: Numbering) -> list[Event]:
+def emit_one_of_each(numbering: Numbering) -> list[Event]:
     """Events that touch every table."""
-    (opened,) = say(numbering)
+    (opened,) = emit_openings(numbering)
     return [
         opened,
         numbering.emit(NOON, ShipmentReceived(shipment="s", owner="samsung", wafers=5, wafers_damaged=1, **KEY)),
@@ -48,15 +48,15 @@ def record(store: StoreWriter, events: list[Event], *more: bytes, now: int = NOW
     return record_entries(store, "demand", "americas", "datacenter", entries, now=now, sent=NOW + 5)
 
 
-def contents(address: str) -> dict[str, list[Any]]:
-    """Everything that a store holds."""
+def table_rows(address: str) -> dict[str, list[Any]]:
+    """The rows of every table of a store."""
     database = connect_to(address, read_only=True)
     rows = {table: sorted(database.query(f"SELECT * FROM {table}"), key=repr) for table in TABLES}  # noqa: S608
     database.close()
     return rows
 
 
-def remembered(store: StoreReader) -> tuple[Any, ...]:
-    """What a store knows without looking, and another one that is opened there must know, too."""
+def in_memory(store: StoreReader) -> tuple[Any, ...]:
+    """The state of a store in memory, which a second store opened there must share."""
     reversals = store.memory.reversed if isinstance(store, StoreWriter) else store.working_state.reversals()
     return (store.head, store.progress, store.last_event, store.last_posting, reversals, dict(store.names))

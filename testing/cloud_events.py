@@ -17,7 +17,7 @@ class Party:
     def __init__(self, source: str, **key: str) -> None:
         self.source, self.key, self.sequence = source, KEY | key, 0
 
-    def publish(self, on: str, name: str, *, id_: str | None = None, **data: Any) -> CloudEvent:
+    def publish(self, on: str, name: str, /, *, id_: str | None = None, **data: Any) -> CloudEvent:
         self.sequence += 1
         time = on if "T" in on else f"{on}T12:00:00Z"
         return {
@@ -100,8 +100,11 @@ class Party:
     def advance(self, through: str, on: str | None = None) -> CloudEvent:
         return self.publish(on or f"{through}T23:59:59Z", "source.advanced", through=through)
 
-    def end(self, through: str, successor: str | None = None, on: str | None = None) -> CloudEvent:
-        return self.publish(on or f"{through}T23:59:59Z", "source.ended", through=through, successor=successor)
+    def advance_on(self, on: str, through: str) -> CloudEvent:
+        return self.advance(through, on=on)
+
+    def end_on(self, on: str, through: str, successor: str | None = None) -> CloudEvent:
+        return self.publish(on, "source.ended", through=through, successor=successor)
 
 
 def _id_of(time: str, source: str, sequence: int) -> str:

@@ -1,4 +1,4 @@
-"""The harness: events in, through a real store and their postings on the wire, curves out."""
+"""The harness: records events in a real store, and folds the postings as published into curves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ from shared.wire.refusal import Refusal
 from shared.wire.streams import Role, party_stream
 from testing.projection import Projection, project
 
-Spoken = Event | dict[str, Any]
-"""An event, or a CloudEvent that need not be one."""
+AnyEvent = Event | dict[str, Any]
+"""An event, or a CloudEvent that may be invalid."""
 Cell = tuple[Measure, int, tuple[str, str, str]]
 
 NOW = microseconds(datetime(2101, 1, 1, tzinfo=UTC))
@@ -51,12 +51,12 @@ class Horizon(NamedTuple):
 
 @dataclass
 class Folded:
-    """What became of some events."""
+    """The store, curves, outcomes and verdicts of some events."""
 
     store: StoreWriter
     curves: Curves
     outcomes: list[Outcome] = field(default_factory=list)
-    told: list[Recorded] = field(default_factory=list)
+    verdicts: list[Recorded] = field(default_factory=list)
 
     @property
     def state_hash(self) -> str:
@@ -64,14 +64,14 @@ class Folded:
 
     @property
     def refusals(self) -> list[Refusal]:
-        return [refusal for told in self.told for refusal in told.refusals]
+        return [refusal for verdict in self.verdicts for refusal in verdict.refusals]
 
     @property
     def duplicates(self) -> int:
         return sum(outcome.duplicates for outcome in self.outcomes)
 
     def stages(self, day: date | None = None, **only: str) -> dict[str, int]:
-        """The wafers in each stage of all keys that have the parts named, at the end of a day or of all days."""
+        """The wafers in each stage of all keys that have the given parts, at the end of a day or of all days."""
         grouping = self.curves.group(**only)
         stages = sum_stages(self.curves, grouping, None if day is None else day_number(day))
         found = {name: int(getattr(stages, name).sum()) for name in ("wip", "finished", "in_transit", "on_hand")}
@@ -84,11 +84,11 @@ class Folded:
         return {date.fromordinal(719_163 + first + int(row)): int(daily[row]) for row in daily.nonzero()[0]}
 
     def open(self, **only: str) -> dict[date, int]:
-        """The open commits by day, whatever their grade."""
+        """The open commits of all grades by day."""
         return self.planned(*OPEN, **only)
 
     def project(self, today: date, firmness: str = "planned", **only: Any) -> Projection:
-        """The projection of the one product and site that the parts name."""
+        """The projection of the one product and site of the given parts."""
         assert firmness in FIRMNESS
         (projection,) = project(self.curves, firmness, day_number(today), **only)
         return projection
@@ -124,7 +124,7 @@ def cells_of(store: StoreReader) -> dict[Cell, int]:
 
 
 def fold(
-    events: Sequence[Spoken],
+    events: Sequence[AnyEvent],
     *,
     batches: int | Sequence[int] = BATCH_MAX,
     horizon: Horizon = Horizon(),  # noqa: B008
@@ -133,10 +133,10 @@ def fold(
     now: int = NOW,
     lines_max: int = LINES_MAX,
 ) -> Folded:
-    """Record events in the order given, and fold what the ledger stored, as it is told on the stream.
+    """Record events in the order given, and fold their postings as the ledger publishes them.
 
-    `batches` says how many events a batch holds at most, or the first, the second ... and the rest together.
-    A batch is of one source, so another source's event begins another. `reopen` opens the store anew before each.
+    `batches` is the most events of a batch, or of the first, the second ..., the rest in batches of any size.
+    A batch is of one source, so another source's event begins a new one. `reopen` opens the store before each batch.
     """
     folded = Folded(fresh_store(path, lines_max=lines_max), Curves(*horizon))
     record(folded, events, batches=batches, path=path if reopen else None, now=now)
@@ -145,9 +145,9 @@ def fold(
 
 
 def fresh_store(path: Path | str = ":memory:", *, lines_max: int = LINES_MAX) -> StoreWriter:
-    """Return a new store: on SQLite a copy of one that was made once, as making the tables takes its time.
+    """Return a new store: on SQLite a copy of a template, as making the tables takes time.
 
-    At a `postgresql://` URL what was there before is deleted, for the same reason.
+    At a `postgresql://` URL an existing store is emptied, for the same reason.
     """
     if str(path).startswith("postgresql:"):
         return StoreWriter(_emptied(str(path)), lines_max=lines_max)
@@ -177,20 +177,20 @@ def _template() -> SqliteDatabase:
 
 def record(
     folded: Folded,
-    events: Sequence[Spoken],
+    events: Sequence[AnyEvent],
     *,
     batches: int | Sequence[int] = BATCH_MAX,
     path: Path | str | None = None,
     now: int = NOW,
 ) -> None:
-    """Record some more events; the curves do not hear of them. With a path, each batch meets a fresh store."""
+    """Record more events without folding them. With a path, the store is opened again before each batch."""
     role = roles(events)
-    for run in cut(events, batches):
+    for run in split_by_source(events, batches):
         if path is not None:
             folded.store.close()
             folded.store = open_writer(path)
         source = source_of(run[0])
-        bodies = list(enter(run))
+        bodies = list(encode_entries(run))
         batch = folded.store.head.batch + 1
         entries = [(f"{batch}-{n}", body) for n, body in enumerate(bodies)]
         stream = party_stream(role[source], source)
@@ -198,16 +198,16 @@ def record(
 
 
 def catch_up(folded: Folded) -> None:
-    """Fold what is stored beyond the curves' position, through the JSON that the entries carry."""
+    """Fold the stored batches beyond the curves' position, through the JSON of their entries."""
     for stored in folded.store.published_batches(folded.curves.position, 1_000_000):
         folded.curves.add(PostingBatch.model_validate_json(stored.postings.encode()))
-        folded.told.append(Recorded.model_validate_json(stored.verdict.encode()))
+        folded.verdicts.append(Recorded.model_validate_json(stored.verdict.encode()))
 
 
-def cut(events: Sequence[Spoken], batches: int | Sequence[int]) -> Iterator[list[Spoken]]:
-    """Yield runs of one source, none longer than its turn of `batches` says."""
+def split_by_source(events: Sequence[AnyEvent], batches: int | Sequence[int]) -> Iterator[list[AnyEvent]]:
+    """Yield runs of one source, each as long as its number in `batches` allows."""
     sizes = repeat(batches) if isinstance(batches, int) else chain(batches, repeat(BATCH_MAX))
-    run: list[Spoken] = []
+    run: list[AnyEvent] = []
     size = next(sizes)
     for event in events:
         if run and (len(run) >= size or source_of(event) != source_of(run[0])):
@@ -218,8 +218,8 @@ def cut(events: Sequence[Spoken], batches: int | Sequence[int]) -> Iterator[list
         yield run
 
 
-def enter(run: Sequence[Spoken]) -> Iterator[bytes]:
-    """Yield the entries that say some events of one source: in columns where they follow each other, else alone."""
+def encode_entries(run: Sequence[AnyEvent]) -> Iterator[bytes]:
+    """Yield the entries of events of one source: consecutive sequences as a batch, others alone."""
     batch: list[Event] = []
     for event in (*run, None):
         follows = isinstance(event, Event) and batch and event.sequence == batch[-1].sequence + 1
@@ -232,19 +232,19 @@ def enter(run: Sequence[Spoken]) -> Iterator[bytes]:
             yield orjson.dumps(event)
 
 
-def source_of(event: Spoken) -> str:
-    """Who says an event."""
+def source_of(event: AnyEvent) -> str:
+    """The source of an event."""
     return event.source if isinstance(event, Event) else str(event["source"])
 
 
-def roles(events: Sequence[Spoken]) -> dict[str, Role]:
-    """What each source is, judged by what only one role may say; a datacenter where nothing tells."""
+def roles(events: Sequence[AnyEvent]) -> dict[str, Role]:
+    """The role of each source, by event types that one role alone may publish; `datacenter` without any."""
     found: dict[str, Role] = {}
     for event in events:
         name = event.data.type if isinstance(event, Event) else _name(event.get("type"))
-        said_by = EVENTS[name].roles if name in EVENTS else frozenset[Role]()
-        if len(said_by) == 1:
-            found.setdefault(source_of(event), next(iter(said_by)))
+        allowed = EVENTS[name].roles if name in EVENTS else frozenset[Role]()
+        if len(allowed) == 1:
+            found.setdefault(source_of(event), next(iter(allowed)))
     return {source_of(event): found.get(source_of(event), "datacenter") for event in events}
 
 

@@ -1,4 +1,4 @@
-"""What one does who can write to a store and knows how it is made."""
+"""Forgery by an attacker that can write to the store and knows its format."""
 
 from contextlib import closing
 from pathlib import Path
@@ -8,7 +8,7 @@ from services.ledger.store.writer import open_writer
 
 
 def seal_again(path: Path, first: int) -> None:
-    """Seal the batches from the first on anew, as one would who can write to the store and knows how it is done."""
+    """Compute the hashes of a batch and of all later ones again, so that the chain holds."""
     with closing(open_writer(path)) as store:
         previous = store.hash_of(first - 1)
         for sealed in store.sealed_batches(first - 1):

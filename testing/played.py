@@ -19,8 +19,8 @@ from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.as_of import batches_as_of, find_as_of
+from services.ledger.store.reader import StoreReader
 from services.ledger.store.recording import record_entries
-from services.ledger.store.writer import StoreWriter
 from shared.wire.days import microseconds
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import party_stream
@@ -36,7 +36,7 @@ ADVANCED = "waferline.source.advanced.v1"
 class Played:
     """What the ledger recorded of some CloudEvents, folded by the aggregator."""
 
-    def __init__(self, store: StoreWriter, horizon: Horizon) -> None:
+    def __init__(self, store: StoreReader, horizon: Horizon) -> None:
         self.store, self.horizon = store, horizon
         self.state = FoldState(Curves(*horizon))
         for batch in store.published_batches(0, 1_000_000):

@@ -27,10 +27,10 @@ def _month(value: object) -> object:
     return value
 
 
-def _named_in(known: Mapping[str, object]) -> AfterValidator:
+def _named_in(catalogue: Mapping[str, object]) -> AfterValidator:
     def check(name: str) -> str:
-        if name not in known:
-            raise ValueError(f"{name!r} is not in the catalogue: {', '.join(known)}")
+        if name not in catalogue:
+            raise ValueError(f"{name!r} is not in the catalogue: {', '.join(catalogue)}")
         return name
 
     return AfterValidator(check)

@@ -1,1 +1,1 @@
-"""How a process starts: settings, logs, credentials."""
+"""The start of a process: settings, logs, credentials."""

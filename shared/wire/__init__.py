@@ -1,1 +1,1 @@
-"""What crosses a stream or is stored: events, postings, alerts, and the names in them; pure."""
+"""Messages on the streams and in stores: events, postings, alerts, and their names; pure."""

@@ -1,4 +1,4 @@
-"""Alerts: what the aggregator tells of what a planner should look at, raised once and cleared once."""
+"""Alerts that the aggregator publishes for planners, each raised once and cleared once."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -14,11 +14,11 @@ AlertCode = Literal[
     "cover_below",
     "slip_beyond",
 ]
-"""What is the matter; stable, so that a program may act on it. First those that make the other numbers doubtful."""
+"""The kinds of alerts, stable for programs; first those that put the other figures in doubt."""
 
 Status = Literal["raised", "cleared"]
 Cause: TypeAlias = tuple[AlertCode, tuple[str, ...]]
-"""What an alert is about: it is raised once for its code and subject, and cleared once."""
+"""The code and subject of an alert, which is raised once for them, and cleared once."""
 
 SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
     "source_silent": ("source",),
@@ -28,30 +28,30 @@ SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
     "cover_below": ("product", "site"),
     "slip_beyond": ("supplier", "product"),
 }
-"""What the names in an alert's subject are."""
+"""The names in an alert's subject, by code."""
 
 
 class AlertChange(BaseModel):
-    """An alert that is raised, or one that is cleared."""
+    """An alert that is raised or cleared."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    id: str  # of this change: told again, it is the same one
+    id: str  # of this change: the same when published again
     code: AlertCode
     status: Status
     subject: dict[str, str]  # see SUBJECTS
-    day: int | None  # since when it is so, or when it will be, days since 1970; None of what is cleared
-    detail: dict[str, int]  # as it was when it was raised: wafers, and days (those named _day since 1970)
-    causes: list[str]  # events, each as source/id, the one that matters most first
+    day: int | None  # day of the condition, past or future, since 1970; None where cleared
+    detail: dict[str, int]  # when raised: wafers, and days (those named _day since 1970)
+    causes: list[str]  # events as source/id, the greatest first
 
     @property
     def cause(self) -> Cause:
-        """What it is about."""
+        """The code and subject of the alert."""
         return self.code, tuple(self.subject[name] for name in SUBJECTS[self.code])
 
 
 class AlertBatch(BaseModel):
-    """The alerts that the batch `position` has raised or cleared, first those cleared; all of an entry, or none."""
+    """The alerts that the batch `position` raises or clears, first those cleared; a reader takes all of an entry."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -67,5 +67,5 @@ class AlertBatch(BaseModel):
 
 
 def change_id(epoch: int, number: int, status: Status, code: AlertCode, subject: Sequence[str]) -> str:
-    """Return the id of a change: a hash of what it says and of the entry that says it."""
+    """Return the id of a change: a hash of its content and its entry."""
     return sha256("\n".join((str(epoch), str(number), status, code, *subject)).encode()).hexdigest()[:32]

@@ -39,7 +39,7 @@ Column = Annotated[list[Cell], Field(max_length=BATCH_MAX, fail_fast=True)]
 class EventBatch(BaseModel):
     """Up to 1,000 events of one source, one column a field; an unused column is left out.
 
-    `wafers`, `days` and `lines` hold what `EventData.columns` names for the type, `rests` the other fields as JSON.
+    `wafers`, `days` and `lines` hold the fields that `EventData.columns` names, `rests` the other fields as JSON.
     Row n has the sequence `sequence + n`. Times are microseconds and days are days since 1970, UTC.
     """
 

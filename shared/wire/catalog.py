@@ -32,7 +32,7 @@ _PI = Fraction(3_141_592_653_589_793_238_462_643, 10**24)
 
 
 class Product(NamedTuple):
-    """What a wafer of one product is planned to yield; yields in percent."""
+    """Die, layers and planned yields of a product's wafer."""
 
     family: Family
     gb_per_die: int
@@ -45,7 +45,7 @@ class Product(NamedTuple):
 
 
 class Platform(NamedTuple):
-    """What a rack of one platform draws and holds."""
+    """Power and memory of one rack of a platform."""
 
     rack_kw: int
     accelerators: int
@@ -56,7 +56,7 @@ class Platform(NamedTuple):
 
 
 class Facility(NamedTuple):
-    """How a megawatt of a facility divides among racks and servers."""
+    """Division of a facility's megawatt among racks and servers."""
 
     pue: Fraction
     accelerator_share: Fraction
@@ -78,7 +78,7 @@ CATALOG: dict[str, Product] = {
     "DDR5-32G": _product("DDR5_LP5X", 4, 78, 1, "98", "88", "100", "98.5"),
     "LP5X-16G": _product("DDR5_LP5X", 2, 38, 1, "98", "92", "100", "98"),
 }
-"""What is known of each of `PRODUCTS`."""
+"""Each of `PRODUCTS`."""
 
 PLATFORMS: dict[str, Platform] = {
     "GB300-NVL72": Platform(132, 72, "HBM3E-12H", 20_736, 17_280, 0),
@@ -86,7 +86,7 @@ PLATFORMS: dict[str, Platform] = {
     "HELIOS-MI455X": Platform(240, 72, "HBM4-12H", 31_104, 0, 36_000),
     "TITAN-ASIC": Platform(100, 64, "HBM4-12H", 13_824, 0, 24_000),
 }
-"""What a rack of each platform holds."""
+"""The rack of each platform."""
 
 FACILITY = Facility(Fraction("1.2"), Fraction("0.9"), Fraction("0.05"), Fraction(1), 1_500, Fraction("0.03"))
 """The facility every site is planned with (assumed)."""
@@ -104,28 +104,28 @@ def gross_dies(product: str) -> int:
 @cache
 def gb_per_wafer(product: str) -> Fraction:
     """Return the good gigabytes that one wafer start is planned to give."""
-    known = CATALOG[product]
-    planned = known.line_yield * known.probe_yield * known.layer_yield**known.layers * known.final_yield
-    return gross_dies(product) * known.gb_per_die * planned
+    die = CATALOG[product]
+    planned = die.line_yield * die.probe_yield * die.layer_yield**die.layers * die.final_yield
+    return gross_dies(product) * die.gb_per_die * planned
 
 
 @cache
 def wafers_per_mw(platform: str) -> dict[str, Fraction]:
     """Return the wafer starts of each product that a megawatt of facility power takes."""
-    known = PLATFORMS[platform]
+    rack = PLATFORMS[platform]
     it_kw = 1000 / FACILITY.pue
-    racks = it_kw * FACILITY.accelerator_share / known.rack_kw
+    racks = it_kw * FACILITY.accelerator_share / rack.rack_kw
     servers = it_kw * FACILITY.server_share / FACILITY.server_kw
     gigabytes = {
-        known.hbm: racks * known.hbm_gb,
-        "LP5X-16G": racks * known.lp5x_gb,
-        "DDR5-32G": racks * known.ddr5_gb + servers * FACILITY.server_ddr5_gb,
+        rack.hbm: racks * rack.hbm_gb,
+        "LP5X-16G": racks * rack.lp5x_gb,
+        "DDR5-32G": racks * rack.ddr5_gb + servers * FACILITY.server_ddr5_gb,
     }
     return {p: gb * (1 + FACILITY.spares) / gb_per_wafer(p) for p, gb in gigabytes.items() if gb}
 
 
 def share_out(wafers: int, weights: Mapping[Key, Fraction | int]) -> dict[Key, int]:
-    """Return whole wafers by weight that sum to `wafers`: the largest remainders get what rounding down leaves."""
+    """Return whole wafers by weight that sum to `wafers`, by largest remainders."""
     whole = sum(weights.values())
     exact = {key: Fraction(wafers * weight) / whole for key, weight in weights.items()}
     shares = {key: int(share) for key, share in exact.items()}
@@ -141,6 +141,6 @@ def share_percent(wafers: int) -> float:
 
 
 def digest() -> str:
-    """Return the SHA-256 of what is known of the products, as it goes into the state hash."""
-    known = {name: [str(value) for value in CATALOG[name]] for name in PRODUCTS}
-    return sha256(orjson.dumps(known, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    """Return the SHA-256 of the catalogue's products, part of the state hash."""
+    products = {name: [str(value) for value in CATALOG[name]] for name in PRODUCTS}
+    return sha256(orjson.dumps(products, option=orjson.OPT_SORT_KEYS)).hexdigest()

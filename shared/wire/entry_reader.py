@@ -31,9 +31,9 @@ _is_sequence = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 
 
 def read_entry(body: bytes, source: str, role: Role) -> tuple[list[Row], list[RefusedEvent], int | None]:
-    """Return the good rows of an entry on a party's stream, the refused ones, and the time its sender recorded.
+    """Return the valid rows of an entry on a party's stream, the refused ones, and the recorded time of its sender.
 
-    An entry is an `EventBatch` or one CloudEvent; a row that is wrong is refused alone, an entry that is neither whole.
+    An entry is an `EventBatch` or one CloudEvent. An invalid row is refused alone, any other entry as a whole.
     """
     batch = _read_batch(body)
     if batch is not None and batch.source == source:
@@ -42,22 +42,22 @@ def read_entry(body: bytes, source: str, role: Role) -> tuple[list[Row], list[Re
             return good, [], batch.recorded
     try:
         raw = parse_strictly(body)
-        folded = "ids" in raw or "types" in raw
-        said = list(_unfold(raw, source)) if folded else [(raw, None)]
+        in_columns = "ids" in raw or "types" in raw
+        cloud_events = list(_unfold(raw, source)) if in_columns else [(raw, None)]
     except Refused as why:
         return [], [RefusedEvent(None, None, why.code, why.path, why.message, source, body)], None
     rows: list[Row] = []
     refused: list[RefusedEvent] = []
-    recorded: int | None = raw.get("recorded") if folded else None
-    for cloud_event, wrong in said:
+    recorded: int | None = raw.get("recorded") if in_columns else None
+    for cloud_event, wrong in cloud_events:
         try:
             if wrong is not None:
                 raise wrong
             event = _read_event(cloud_event, source, role)
         except Refused as why:
-            # not orjson: what was refused may hold a lone surrogate, NaN or 40 digits
-            spoken = json.dumps(cloud_event).encode() if folded else body
-            refused.append(_refuse(cloud_event, source, why, spoken))
+            # not orjson: a refused event may hold a lone surrogate, NaN or 40 digits
+            bytes_ = json.dumps(cloud_event).encode() if in_columns else body
+            refused.append(_refuse(cloud_event, source, why, bytes_))
         else:
             rows.append(Row.of(event))
             if event.recordedtime is not None:
@@ -69,7 +69,7 @@ def read_entry(body: bytes, source: str, role: Role) -> tuple[list[Row], list[Re
 
 
 def _read_batch(body: bytes) -> EventBatch | None:
-    """Return the batch where every column is of its type and length and named once, else None."""
+    """Return the batch if every column has its type and length and occurs once, else None."""
     try:
         # not model_validate_json: half a million empty lists take it seconds
         batch = EventBatch.model_validate(orjson.loads(body))
@@ -77,7 +77,7 @@ def _read_batch(body: bytes) -> EventBatch | None:
         return None
     if any(isinstance(column, list) and len(column) != len(batch.ids) for _, column in batch):
         return None
-    if batch.encode() != body:  # not written as we write it, so a key may stand there twice
+    if batch.encode() != body:  # not in our own form, so a key may occur twice
         try:
             parse_strictly(body)
         except Refused:
@@ -86,16 +86,16 @@ def _read_batch(body: bytes) -> EventBatch | None:
 
 
 def _read_rows(batch: EventBatch, source: str, role: Role) -> list[Row] | None:
-    """Return the rows of a batch, None where one is doubtful: then the strict reading has the word.
+    """Return the rows of a batch; None where one is doubtful, so that the strict reading decides.
 
-    What passes here, the model would take too. Columns hold few different values: each is looked at once.
+    A row that passes here passes the model, too. A column holds few different values: each is checked once.
     """
     nothing: list[None] = [None] * len(batch.ids)
     types, wafers, suppliers, rests = batch.types, batch.wafers or nothing, batch.suppliers or nothing, batch.rests
     lines, days, revisions = batch.lines or nothing, batch.days or nothing, batch.revisions or nothing
     products, sites = batch.products or nothing, batch.sites or nothing
-    spoken = ([cell is not None for cell in c] for c in (lines, days, wafers, revisions, products, sites, suppliers))
-    for name, *needs in set(zip(types, *spoken, strict=True)):
+    filled = ([cell is not None for cell in c] for c in (lines, days, wafers, revisions, products, sites, suppliers))
+    for name, *needs in set(zip(types, *filled, strict=True)):
         layout = LAYOUTS.get(name)
         if layout is None or role not in layout.data.roles or tuple(needs) != layout.needs:
             return None
@@ -104,12 +104,12 @@ def _read_rows(batch: EventBatch, source: str, role: Role) -> list[Row] | None:
             return None
     if role == "supplier" and not {source, None}.issuperset(suppliers):
         return None
-    said = list(zip(types, rests or nothing, strict=True))
+    pairs = list(zip(types, rests or nothing, strict=True))
     try:
-        read = {(name, rest): _read_rest(LAYOUTS[name], rest) for name, rest in set(said)}
+        read = {(name, rest): _read_rest(LAYOUTS[name], rest) for name, rest in set(pairs)}
     except Refused:
         return None
-    checked = [read[pair] for pair in said]
+    checked = [read[pair] for pair in pairs]
     if 0 in wafers and any(n == 0 and '"wafers_damaged":0' in (r or "") for n, r in zip(wafers, checked, strict=True)):
         return None
     cells = zip(
@@ -120,7 +120,7 @@ def _read_rows(batch: EventBatch, source: str, role: Role) -> list[Row] | None:
 
 
 def _read_rest(layout: Layout, rest: str | None) -> str | None:
-    """Return the fields beyond the columns, checked, as `Row.of` writes them; raise `Refused` where one is wrong."""
+    """Return the fields beyond the columns, checked, in the form of `Row.of`; raise `Refused` where one is invalid."""
     if rest is None:
         if not layout.rest_fields:
             return None
@@ -136,14 +136,14 @@ def _read_any_rest(layout: Layout, rest: str) -> str | None:
 
 @lru_cache(maxsize=8_192)
 def _read_short_rest(name: str, rest: str) -> str | None:
-    return _read_any_rest(LAYOUTS[name], rest)  # many rows say the same
+    return _read_any_rest(LAYOUTS[name], rest)  # many rows have the same rest
 
 
 # ---------------------------------------------------------------- event by event
 
 
 def _read_event(cloud_event: dict[str, Any], source: str, role: Role) -> Event:
-    """Return the event that a party may say; raise `Refused` if it may not."""
+    """Return the event; raise `Refused` where the party may not publish it."""
     event = Event.read(cloud_event)
     if event.source != source:
         raise Refused("foreign_source", "source", f"is {event.source!r} on the stream of {source!r}")
@@ -156,7 +156,7 @@ def _read_event(cloud_event: dict[str, Any], source: str, role: Role) -> Event:
 
 
 def _unfold(raw: dict[str, Any], source: str) -> Iterator[tuple[dict[str, Any], Refused | None]]:
-    """Yield the CloudEvents that the columns of a doubtful batch say, as far as they can be told apart."""
+    """Yield the CloudEvents in the columns of a doubtful batch, each with its refusal where it cannot be one."""
     stranger = next((name for name in raw if name not in EventBatch.model_fields), None)
     if stranger is not None:
         raise Refused("malformed", stranger, "is no column of a batch")
@@ -182,11 +182,11 @@ def _unfold(raw: dict[str, Any], source: str) -> Iterator[tuple[dict[str, Any], 
     if recorded is not None and not _is_within(recorded, TIME_MIN, TIME_MAX):
         raise Refused("malformed", "recorded", "is not a time in microseconds since 1970")
     for n, cells in enumerate(zip(*columns.values(), strict=True)):
-        yield _tell(source, sequence + n, dict(zip(COLUMN_FIELDS.values(), cells, strict=True)))
+        yield _cloud_event_of(source, sequence + n, dict(zip(COLUMN_FIELDS.values(), cells, strict=True)))
 
 
-def _tell(source: str, sequence: int, cells: dict[str, Any]) -> tuple[dict[str, Any], Refused | None]:
-    """Return a row as the CloudEvent it means to say, wrong values and all, and what no CloudEvent can say."""
+def _cloud_event_of(source: str, sequence: int, cells: dict[str, Any]) -> tuple[dict[str, Any], Refused | None]:
+    """Return a row as a CloudEvent, invalid values included, and the refusal of a value that no CloudEvent can hold."""
     name, time, day, rest = cells["name"], cells["time"], cells["day"], cells["rest"]
     data: dict[str, Any] = {}
     cloud_event = {
@@ -229,7 +229,7 @@ def _tell(source: str, sequence: int, cells: dict[str, Any]) -> tuple[dict[str, 
 
 def _refuse(cloud_event: dict[str, Any], source: str, why: Refused, body: bytes) -> RefusedEvent:
     id_, sequence = cloud_event.get("id"), cloud_event.get("sequence")
-    own = cloud_event.get("source") == source  # the number of another's event says nothing about ours
+    own = cloud_event.get("source") == source  # the number of another source's event is none of ours
     numbered = own and isinstance(sequence, str) and _is_sequence(sequence)
     return RefusedEvent(
         sequence=int(str(sequence)) if numbered else None,

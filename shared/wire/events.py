@@ -1,4 +1,4 @@
-"""The events: what each says, which values it allows, and how a CloudEvent is read strictly."""
+"""Events: their fields and allowed values, the CloudEvents envelope, and strict reading."""
 
 import json
 import re
@@ -60,7 +60,7 @@ ReasonCode = Literal[
 # ---------------------------------------------------------------- values
 
 
-def _known_product(product: str) -> str:
+def _check_product(product: str) -> str:
     if product not in PRODUCTS:
         raise PydanticCustomError("unknown_product", "is not in the catalogue: {known}", {"known": ", ".join(PRODUCTS)})
     return product
@@ -73,7 +73,7 @@ def _bounded_day(day: date) -> date:
 
 
 def _whole_day(value: object) -> object:
-    """Take a day only as YYYY-MM-DD (or a `date`): pydantic would also take a midnight, or seconds."""
+    """Parse a day only as YYYY-MM-DD (or a `date`): pydantic would also parse a midnight, or seconds."""
     if isinstance(value, str) and not re.fullmatch(r"(?a)\d{4}-\d{2}-\d{2}", value):
         raise PydanticCustomError("malformed", "is not a day as YYYY-MM-DD")
     return date.fromisoformat(value) if isinstance(value, str) else value
@@ -94,7 +94,7 @@ _is_time = re.compile(
 
 
 def _parse_time(value: object) -> object:
-    """Take an instant as RFC 3339 writes it, with its offset; of a fraction keep the microseconds."""
+    """Parse an instant in RFC 3339 form with an offset; digits of a fraction beyond microseconds are cut off."""
     if not isinstance(value, str):
         return value
     found = _is_time(value)
@@ -106,20 +106,20 @@ def _parse_time(value: object) -> object:
 
 
 def _parse_sequence(value: object) -> object:
-    """Take a sequence as CloudEvents writes it, a string of digits."""
+    """Parse a sequence in its CloudEvents form, a string of digits."""
     if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,17}", value):
         return int(value)
     raise PydanticCustomError("malformed", "is not a positive whole number as a string of at most 18 digits")
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
-# one line: PostgreSQL takes no NUL in a text, and a log line or a CSV cell no line break
+# one line: PostgreSQL stores no NUL in a text, and a log line or a CSV cell holds no line break
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Product = Annotated[
     str,
     StringConstraints(max_length=64),
-    AfterValidator(_known_product),
+    AfterValidator(_check_product),
     WithJsonSchema({"type": "string", "enum": list(PRODUCTS)}),
 ]
 Wafers = Annotated[int, Field(ge=1, le=WAFERS_MAX)]
@@ -157,19 +157,20 @@ Sequence = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}),
 ]
 
-# ---------------------------------------------------------------- what each event says
+# ---------------------------------------------------------------- the data of each event
 
 
 class EventData(BaseModel):
-    """What an event says, besides who said it and when."""
+    """The data of an event, as distinct from its envelope."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     type: ClassVar[str]
     roles: ClassVar[frozenset[Role]]
+    """The parties that may publish it."""
     movement: ClassVar[bool] = False
     columns: ClassVar[dict[str, str]] = {}
-    """Which field stands in the columns `line`, `day` and `wafers` of a batch, where its name differs."""
+    """The fields for the columns `line`, `day` and `wafers` of a batch, where their names differ."""
 
 
 SUPPLIER: frozenset[Role] = frozenset({"supplier"})
@@ -178,7 +179,7 @@ EVERYONE = SUPPLIER | DATACENTER
 
 
 class Keyed(EventData):
-    """Something about one product, at one site, of one supplier."""
+    """Event data about one product, at one site, of one supplier."""
 
     product: Product
     site: Name
@@ -186,14 +187,14 @@ class Keyed(EventData):
 
 
 class Movement(Keyed):
-    """Wafers that went from one stage to another on the day of the event's time."""
+    """Wafers that move from one stage to another on the day of the event's time."""
 
     movement: ClassVar[bool] = True
     wafers: Wafers
 
 
 class SupplyAgreed(Keyed):
-    """A letter of intent or a contract names a rate: a headline, never counted as supply."""
+    """A letter of intent or a contract states a rate: a headline, never counted as supply."""
 
     type = "supply.agreed"
     roles = SUPPLIER
@@ -207,7 +208,7 @@ class SupplyAgreed(Keyed):
 
 
 class SupplyCommitted(Keyed):
-    """A supplier promises wafers at the dock by a day; 0 withdraws."""
+    """A supplier commits to wafers at the dock by a day; 0 withdraws the commit."""
 
     type = "supply.committed"
     roles = SUPPLIER
@@ -221,7 +222,7 @@ class SupplyCommitted(Keyed):
 
 
 class LotStarted(Movement):
-    """A lot of up to 25 wafers has entered the fab."""
+    """A lot of up to 25 wafers enters the fab."""
 
     type = "lot.started"
     roles = SUPPLIER
@@ -233,7 +234,7 @@ class LotStarted(Movement):
 
 
 class LotScrapped(Movement):
-    """Wafers of a lot were lost in the fab."""
+    """Wafers of a lot are scrapped in the fab."""
 
     type = "lot.scrapped"
     roles = SUPPLIER
@@ -243,9 +244,9 @@ class LotScrapped(Movement):
 
 
 class LotFinished(Movement):
-    """A lot has left the last test: credited with what its real yield is worth at planned yield.
+    """A lot leaves the last test, credited with the wafers that give its real yield at planned yield.
 
-    `yield_variance` is what the credit lacks against the wafers in process, negative where it exceeds them.
+    `yield_variance` is the lot's wafers in process less the credit, negative where the credit exceeds them.
     """
 
     type = "lot.finished"
@@ -257,7 +258,7 @@ class LotFinished(Movement):
 
 
 class ShipmentDispatched(Movement):
-    """Finished wafers have left for a site, on a commit line or on none."""
+    """Finished wafers leave for a site, on a commit line or on none."""
 
     type = "shipment.dispatched"
     roles = SUPPLIER
@@ -269,7 +270,7 @@ class ShipmentDispatched(Movement):
 
 
 class ShipmentRevised(Keyed):
-    """A shipment is expected on another day, or at another site."""
+    """A shipment gets another ETA, or another site."""
 
     type = "shipment.revised"
     roles = SUPPLIER
@@ -280,7 +281,7 @@ class ShipmentRevised(Keyed):
 
 
 class ShipmentLost(Movement):
-    """Wafers of a shipment will never arrive."""
+    """Wafers of a shipment are lost in transit."""
 
     type = "shipment.lost"
     roles = EVERYONE
@@ -290,7 +291,7 @@ class ShipmentLost(Movement):
 
 
 class SiteDeclared(EventData):
-    """A site exists or is planned: where, how large, on what evidence."""
+    """A site exists or is planned: its country, size and evidence."""
 
     type = "site.declared"
     roles = DATACENTER
@@ -310,7 +311,7 @@ class SiteDeclared(EventData):
 
 
 class PhasePlanned(EventData):
-    """A site is to energise so many MW of a platform on a day. MW is a stock, wafers are a flow."""
+    """A site plans to energise MW of a platform on a day. MW is a stock, wafers are a flow."""
 
     type = "phase.planned"
     roles = DATACENTER
@@ -325,7 +326,7 @@ class PhasePlanned(EventData):
 
 
 class DemandForecast(Keyed):
-    """A site expects to need wafers at its dock by a day; never enters available to promise."""
+    """A site forecasts wafers at its dock by a day; never part of available to promise (ATP)."""
 
     type = "demand.forecast"
     roles = DATACENTER
@@ -337,7 +338,7 @@ class DemandForecast(Keyed):
 
 
 class DemandRequired(Keyed):
-    """A site orders wafers: at its dock by `due`, hence started by `start_by`; 0 withdraws."""
+    """A site orders wafers: at its dock by `due`, hence started by `start_by`; 0 withdraws the order."""
 
     type = "demand.required"
     roles = DATACENTER
@@ -351,7 +352,7 @@ class DemandRequired(Keyed):
 
 
 class ShipmentReceived(Movement):
-    """A shipment has come in: so many wafers good, so many damaged."""
+    """A shipment is received: wafers in good order, and wafers damaged."""
 
     type = "shipment.received"
     roles = DATACENTER
@@ -369,7 +370,7 @@ class ShipmentReceived(Movement):
 
 
 class WafersConsumed(Movement):
-    """Wafers of the stock were built into a phase."""
+    """Wafers on hand are built into a phase."""
 
     type = "wafers.consumed"
     roles = DATACENTER
@@ -378,14 +379,14 @@ class WafersConsumed(Movement):
 
 
 class StockOpened(Movement):
-    """Wafers that were on hand before the log began."""
+    """Wafers on hand before the log began."""
 
     type = "stock.opened"
     roles = DATACENTER
 
 
 class StockTransferred(Movement):
-    """Wafers of the stock went to another site."""
+    """Wafers on hand go to another site."""
 
     type = "stock.transferred"
     roles = DATACENTER
@@ -393,7 +394,7 @@ class StockTransferred(Movement):
 
 
 class StockCounted(Keyed):
-    """Somebody counted what is on hand at the end of the day; the ledger posts the adjustment."""
+    """The wafers on hand are counted at the end of the day; the ledger posts the adjustment."""
 
     type = "stock.counted"
     roles = DATACENTER
@@ -403,7 +404,7 @@ class StockCounted(Keyed):
 
 
 class EventReversed(EventData):
-    """An event was said in error; whoever said it takes it back."""
+    """A source reverses an event that it published in error."""
 
     type = "event.reversed"
     roles = EVERYONE
@@ -412,7 +413,7 @@ class EventReversed(EventData):
 
 
 class SourceAdvanced(EventData):
-    """A watermark: this source has said all it knows up to and including a day."""
+    """A watermark: the source has published all its events up to and including a day."""
 
     type = "source.advanced"
     roles = EVERYONE
@@ -434,7 +435,7 @@ EVENTS: dict[str, type[EventData]] = {
 
 
 class Envelope(BaseModel):
-    """The attributes of a CloudEvent 1.0, with the extensions we use; `data` is read by its type."""
+    """The attributes of a CloudEvent 1.0, with our extensions; `data` is read by its type."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -454,7 +455,7 @@ class Envelope(BaseModel):
 
 
 class Refused(Exception):
-    """An event that is not taken: why, where, and what stood there."""
+    """An event is refused; has the reason code, the field's path and a message."""
 
     def __init__(self, code: ReasonCode, path: str, message: str) -> None:
         self.code: ReasonCode = code
@@ -464,12 +465,12 @@ class Refused(Exception):
 
 
 def _plain(text: str) -> str:
-    """Return the text with lone surrogates and control characters escaped: no store takes them all."""
+    """Return the text with lone surrogates and control characters escaped: no store holds all of them."""
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
 class Event(BaseModel):
-    """One event as the services know it: an envelope whose `data` has been read."""
+    """One event: an envelope whose `data` is read."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -484,7 +485,7 @@ class Event(BaseModel):
 
     @classmethod
     def read(cls, cloud_event: bytes | dict[str, Any]) -> Self:
-        """Return the event a CloudEvents JSON object says; raise `Refused` with the reason and the field's path."""
+        """Return the event of a CloudEvents JSON object; raise `Refused` with the reason and the field's path."""
         raw = parse_strictly(cloud_event) if isinstance(cloud_event, bytes) else cloud_event
         envelope = validate_strictly(Envelope, raw, "")
         data = validate_strictly(data_class(envelope.type), envelope.data, "data.")
@@ -506,20 +507,20 @@ class Event(BaseModel):
 
     @property
     def subject(self) -> str | None:
-        """What the event is about: its line, its lot, its shipment, its site."""
+        """The line, lot, shipment or site that the event concerns."""
         line = self.data.columns.get("line", "line")
         subject: str | None = getattr(self.data, line, None)
         return subject
 
     @property
     def partitionkey(self) -> str | None:
-        """The product: everything that meets in one formula has one product."""
+        """The product: no formula spans two."""
         return getattr(self.data, "product", None)
 
     def content(self) -> dict[str, Any]:
-        """Return the CloudEvent without `recordedtime`: what makes two events the same.
+        """Return the CloudEvent without `recordedtime`: two events are the same if their contents are.
 
-        A field of the data at its default is left out: one that a contract gains later alters no event.
+        A field of the data at its default is left out, so that a field added to a contract alters no event.
         """
         content: dict[str, Any] = {
             "specversion": "1.0",
@@ -546,7 +547,7 @@ class Event(BaseModel):
 
 
 def data_class(type_: str) -> type[EventData]:
-    """Return the class of a CloudEvents `type`; raise `Refused` for one we do not know, or not in this version."""
+    """Return the class of a CloudEvents `type`; raise `Refused` for an unknown type or version."""
     name, _, version = type_.removeprefix(PREFIX).rpartition(".")
     if not type_.startswith(PREFIX) or name not in EVENTS:
         raise Refused("unknown_type", "type", f"{type_[:80]!r} is none of ours")
@@ -566,7 +567,7 @@ def canonical(content: dict[str, Any]) -> bytes:
 def event_id(time: datetime, source: str, cause: str, n: int = 0) -> str:
     """Return a UUIDv7 (RFC 9562) made of the time and a hash of (source, cause, n).
 
-    It sorts by time, which a unique index likes, and an event said again gets the same id again.
+    It sorts by time, which a unique index likes, and an event published again gets the same id again.
     """
     tail = sha256(f"{source}\n{cause}\n{n}".encode()).digest()
     number = (microseconds(time) // 1000) << 80 | int.from_bytes(tail[:10])

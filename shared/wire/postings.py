@@ -1,4 +1,4 @@
-"""Postings and balances: what the ledger tells the aggregator, and what the aggregator tells everyone."""
+"""Postings and verdicts, which the ledger publishes, and balances, which the aggregator publishes."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -11,10 +11,10 @@ from shared.wire.refusal import Refusal
 
 
 class Measure(IntEnum):
-    """What a posting counts. The numbers are on the wire and in stores: they are never given anew.
+    """The quantity that a posting changes. The numbers are on the wire and in stores, and are never reused.
 
-    0 to 31 are movements: wafers that went from a stage to a stage on a day that has passed.
-    32 and above are plans: wafers that are expected on a day; they are posted as differences to what was said before.
+    0 to 31 are movements: wafers that went from one stage to another on a past day.
+    32 and above are plans: wafers expected on a day, posted as differences to the plan before.
     """
 
     STARTED = 0
@@ -30,20 +30,20 @@ class Measure(IntEnum):
     TRANSFERRED_IN = 10
     TRANSFERRED_OUT = 11
     ADJUSTED = 12
-    DIVERTED_IN = 13  # a shipment went elsewhere than it was dispatched to: counted on the day of its dispatch
+    DIVERTED_IN = 13  # a shipment changed its site: posted on the day of its dispatch
     DIVERTED_OUT = 14
 
     FORECAST = 32  # by its due day at the dock
     REQUIRED = 33  # by its due day at the dock
     REQUIRED_START = 34  # the same wafers by their start_by day
     AGREED = 35  # headline rate, on the first day of each month
-    TRANSIT_DUE = 36  # not yet arrived of a shipment, by its eta
-    COMMITTED_PLANNED = 40  # by due day, at the grade of firmness it now has
+    TRANSIT_DUE = 36  # in transit, by eta
+    COMMITTED_PLANNED = 40  # by due day, at the current firmness
     COMMITTED_MATERIAL = 41
     COMMITTED_MANUFACTURING = 42
     COMMITTED_FIRM = 43
     COMMITTED_IMMEDIATE = 44
-    OPEN_PLANNED = 48  # what of a commit is not yet dispatched, by due day and grade
+    OPEN_PLANNED = 48  # the undispatched rest of a commit, by due day and firmness
     OPEN_MATERIAL = 49
     OPEN_MANUFACTURING = 50
     OPEN_FIRM = 51
@@ -92,7 +92,7 @@ class PostingBatch(BaseModel):
     """The postings of one batch of the ledger, in columns: row n is `wafers[n]` of a measure on a day for a key.
 
     `products`, `sites` and `suppliers` are indices into `names`; days are days since 1970.
-    `previous` is the batch before it: a reader that has not seen that one has missed something.
+    `previous` is the batch before it: a reader that has not read that one has a gap.
     `said` holds its events of `PUBLISHED_EVENTS`, in the order of the log: postings are net by key, and name no line
     and no site.
     """
@@ -112,13 +112,13 @@ class PostingBatch(BaseModel):
     days: list[int]
     wafers: list[int]
     watermarks: dict[str, int]  # source -> the day it has advanced through
-    sources: list[str]  # sources that spoke in this batch
-    told: int | None = None  # when the earliest of its events was said, wall clock, microseconds since 1970
+    sources: list[str]  # sources with an event in this batch
+    told: int | None = None  # when its earliest event was published: wall clock, microseconds since 1970
     said: list[str] = []  # canonical bytes of events (docs/proof.md), as text
 
     @classmethod
     def of(cls, postings: Sequence[tuple[int, int, tuple[str, str, str], int]], **others: Any) -> "PostingBatch":
-        """Return the batch of some postings (measure, day, key, wafers), each of which is trusted to be right."""
+        """Return the batch of some postings (measure, day, key, wafers), unchecked."""
         keys = [key for _, _, key, _ in postings]
         index = {name: n for n, name in enumerate(dict.fromkeys(name for key in keys for name in key))}
         return cls.model_construct(
@@ -138,7 +138,7 @@ class PostingBatch(BaseModel):
 
 
 class Recorded(BaseModel):
-    """What the ledger tells a source: every sequence up to `through` is recorded or refused."""
+    """The ledger's verdict for a source: every sequence up to `through` is recorded or refused."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -171,14 +171,14 @@ class BalanceBatch(BaseModel):
     on_hand: list[int]
     open_commit: list[int]
     told: int | None = None
-    today: int | None = None  # the windows end on this day: the last one on which wafers came to hand or went from it
+    today: int | None = None  # the day on which the windows end: the last with a movement of stock on hand
     window_days: list[int] = []
-    brought: list[list[int]] = []  # [window][row] wafers that came to hand in it
-    taken: list[list[int]] = []  # [window][row] wafers that went from it
-    lowest: list[list[int]] = []  # [window][row] lowest on hand at the end of a day in it
-    unmet: list[list[int]] = []  # [window][row] by which the most that was ever missing has grown in it
-    short_since: list[int | None] = []  # [row] first day in the longest window with less than nothing on hand
-    cover_hundredths: list[int | None] = []  # [row] of a day, that on hand lasts at the second window's rate
+    brought: list[list[int]] = []  # [window][row] wafers added to stock on hand
+    taken: list[list[int]] = []  # [window][row] wafers taken from stock on hand
+    lowest: list[list[int]] = []  # [window][row] lowest on hand at the end of a day
+    unmet: list[list[int]] = []  # [window][row] growth of the greatest shortfall so far
+    short_since: list[int | None] = []  # [row] first day in the longest window with negative on hand
+    cover_hundredths: list[int | None] = []  # [row] hundredths of a day of cover, at the second window's rate
 
     def encode(self) -> bytes:
         """Return the JSON that an entry carries."""

@@ -16,7 +16,7 @@ CACHED_REST_MAX = 512  # characters: caching the rest of a row with a thousand l
 
 
 class Row(NamedTuple):
-    """One event as it stands in the columns, read and found good. Times in microseconds, days since 1970."""
+    """One valid event as it lies in the columns. Times in microseconds, days since 1970."""
 
     source: str
     sequence: int
@@ -42,8 +42,8 @@ class Row(NamedTuple):
         cells.update((column, getattr(event.data, field)) for column, field in layout.fields.items())
         if isinstance(cells["day"], date):
             cells["day"] = day_number(cells["day"])
-        spoken = ((name, getattr(event.data, name)) for name in layout.rest_fields)
-        rest = {name: value for name, value in spoken if (name, value) not in layout.defaults.items()}
+        present = ((name, getattr(event.data, name)) for name in layout.rest_fields)
+        rest = {name: value for name, value in present if (name, value) not in layout.defaults.items()}
         return cls(
             source=event.source,
             sequence=event.sequence,
@@ -58,13 +58,13 @@ class Row(NamedTuple):
 
     @property
     def others(self) -> dict[str, Any]:
-        """The fields that have no column of their own, by name, defaults filled in; to be read, not to be changed."""
+        """The fields without a column, by name, defaults filled in; cached, not to be changed."""
         if self.rest is None or len(self.rest) <= CACHED_REST_MAX:
             return _short_others(self.name, self.rest)
         return _others(self.name, self.rest)
 
     def content(self) -> dict[str, Any]:
-        """Return what `Event.content` returns for the same event, without making the event."""
+        """Return the event's `Event.content` without building the event."""
         layout = LAYOUTS[self.name]
         data = {field: self[index] for index, field in layout.cells}
         if layout.day_field is not None:
@@ -93,7 +93,7 @@ class Row(NamedTuple):
 
     @classmethod
     def read(cls, body: str) -> "Row":
-        """Return the row that a canonical text says."""
+        """Return the row of a canonical text."""
         return cls(*orjson.loads(body))
 
     def event(self, recorded: int | None = None) -> Event:
@@ -108,18 +108,18 @@ def canonical_bodies(rows: Sequence[Row]) -> list[str]:
     """Return the canonical text of each row: its fields in order, as a JSON array of RFC 8785 (docs/proof.md)."""
     text = orjson.dumps([tuple(row) for row in rows]).decode()
     bodies = text[2:-2].split("],[") if rows else []
-    if len(bodies) != len(rows):  # the separator stands inside a row, too
+    if len(bodies) != len(rows):  # the separator occurs inside a row, too
         return [orjson.dumps(tuple(row)).decode() for row in rows]
     return [f"[{body}]" for body in bodies]
 
 
 def event_name(body: str) -> str:
-    """Return the name of the event that a canonical text says: what stands before it holds no quotes but its own."""
+    """Return the name of the event in a canonical text: no field before it holds a quote."""
     return body.split('"', 6)[5]
 
 
 class Layout(NamedTuple):
-    """How the fields of one event lie in the columns."""
+    """The columns of one event's fields."""
 
     cloud_type: str
     data: type[EventData]
@@ -180,4 +180,4 @@ def _others(name: str, rest: str | None) -> dict[str, Any]:
     return others
 
 
-_short_others = lru_cache(maxsize=8_192)(_others)  # many rows say the same
+_short_others = lru_cache(maxsize=8_192)(_others)  # many rows have the same rest

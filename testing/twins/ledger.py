@@ -1,4 +1,4 @@
-"""The naive twin of the ledger: what a set of events comes to, by the definitions, too plain to be wrong."""
+"""The naive twin of the ledger: the cells of a set of events, by the definitions, too plain to be wrong."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -51,10 +51,12 @@ def key(data: Any, **other: str) -> tuple[str, str, str]:
 
 
 def sum_up(events: Iterable[Event]) -> dict[Cell, int]:
-    """Every cell that some events come to, zeros left out."""
-    said = {(event.source, event.id): event for event in events}
-    undone = {(event.source, event.data.reversed) for event in said.values() if isinstance(event.data, EventReversed)}
-    live = [event for identity, event in said.items() if identity not in undone]
+    """The wafers of every cell, zeros left out."""
+    distinct = {(event.source, event.id): event for event in events}
+    undone = {
+        (event.source, event.data.reversed) for event in distinct.values() if isinstance(event.data, EventReversed)
+    }
+    live = [event for identity, event in distinct.items() if identity not in undone]
     cells: Counter[Cell] = Counter()
     move(live, cells)
     plan(live, cells)
@@ -77,7 +79,7 @@ def move(live: list[Event], cells: Counter[Cell]) -> None:
 
 
 def in_force(live: list[Event], kind: type, line: str) -> dict[Any, Event]:
-    """Of each line what its greatest (revision, id) says."""
+    """The event of the greatest (revision, id) of each line."""
     lines: dict[Any, Event] = {}
     for event in sorted(live, key=lambda e: (getattr(e.data, "revision", 0), e.id)):
         if isinstance(event.data, kind):
@@ -111,7 +113,7 @@ def plan(live: list[Event], cells: Counter[Cell]) -> None:
 
 
 def ship(live: list[Event], cells: Counter[Cell]) -> None:
-    """What of each shipment is due, and the diversions that bring all that is in transit to the site of its plan."""
+    """The wafers in transit of each shipment, and the diversions that bring all of them to the site of its plan."""
     revised = in_force(live, ShipmentRevised, "shipment")
     sent: dict[Any, list[Event]] = defaultdict(list)
     for event in live:
@@ -144,7 +146,7 @@ def ship(live: list[Event], cells: Counter[Cell]) -> None:
 
 
 def adjust(live: list[Event], cells: Counter[Cell]) -> None:
-    """Bring what is on hand at the end of a counted day to what was counted, the days in order."""
+    """Adjust the stock on hand at the end of a counted day to the count, the days in order."""
     plus = (Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED)
     minus = (Measure.CONSUMED, Measure.TRANSFERRED_OUT)
     counts = [event for event in live if isinstance(event.data, StockCounted)]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from testing.played import answers, play, questions, shuffled
+from services.ledger.store.reader import open_reader
+from testing.played import HORIZON, Played, answers, play, questions, shuffled
 from tests.cases.tapes import NAMES, RECORDED, RECORDED_ON, THROUGH, tape, wrong
 
 SHUFFLES = 25
@@ -13,15 +14,30 @@ CASES = [
 ]
 
 
+def asked_of(log):
+    suppliers = {event["data"].get("supplier", event["source"]) for event in log} & {"samsung", "skhynix"}
+    return questions(day=THROUGH, suppliers=sorted(suppliers))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_any_order_comes_to_one_state_and_one_set_of_answers(name):
     log, on = tape(name), RECORDED_ON.get(name, RECORDED)
-    suppliers = sorted({event["data"].get("supplier", event["source"]) for event in log} & {"samsung", "skhynix"})
-    asked = questions(day=THROUGH, suppliers=suppliers)
     kept = play(log, on=on)
-    expected = answers(kept, asked)
+    expected = answers(kept, asked_of(log))
 
     for seed in range(SHUFFLES):
         again = play(shuffled(log, seed), on=on, batches=1 + seed % 3)
         assert again.state_hash == kept.state_hash, f"shuffle {seed}"
-        assert answers(again, asked) == expected, f"shuffle {seed}"
+        assert answers(again, asked_of(log)) == expected, f"shuffle {seed}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_replay_of_the_store_and_postgresql_come_to_that_state_and_those_answers(name, tmp_path, postgres_store):
+    log, on = tape(name), RECORDED_ON.get(name, RECORDED)
+    kept = play(log, on=on)
+    play(log, on=on, path=tmp_path / "ledger.db").store.close()
+    replayed, postgres = Played(open_reader(tmp_path / "ledger.db"), HORIZON), play(log, on=on, path=postgres_store)
+    postgres.store.close()
+
+    assert replayed.state_hash == postgres.state_hash == kept.state_hash
+    assert answers(replayed, asked_of(log)) == answers(postgres, asked_of(log)) == answers(kept, asked_of(log))

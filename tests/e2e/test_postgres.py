@@ -21,7 +21,7 @@ from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.events import Event
 from shared.wire.rows import Row
-from testing.fold import Spoken
+from testing.fold import AnyEvent
 from testing.servers.postgres import Server
 from testing.simulate import simulate
 from tests.e2e.test_mishaps import hand_in, until
@@ -33,7 +33,7 @@ COMMAND = [sys.executable, "-m", "services.operator"]
 
 
 @pytest.fixture(scope="module")
-def expected() -> list[Spoken]:
+def expected() -> list[AnyEvent]:
     """What the parties say without any process, stream or kill; a dict is wrong, and will be refused."""
     return [event for _, said in simulate("loi_headline", UNTIL, SEED) for event in said]
 
@@ -73,7 +73,7 @@ def restart(server: Server) -> None:
 
 
 def test_a_ledger_on_postgresql_loses_and_doubles_nothing_whatever_is_killed(
-    folder: Path, redis_url: str, own_postgres: Server, expected: list[Spoken]
+    folder: Path, redis_url: str, own_postgres: Server, expected: list[AnyEvent]
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311
     stack = Stack(folder, ScenarioRun(until=UNTIL, seed=SEED, pace_s=0.2), redis_url=redis_url, store=own_postgres.url)
@@ -102,7 +102,7 @@ def test_a_ledger_on_postgresql_loses_and_doubles_nothing_whatever_is_killed(
 def another_ledger(stack: Stack) -> Iterator[Path]:
     """Run a second ledger on the store and the streams of a stack; yield its log."""
     log = stack.folder / "logs" / "another.log"
-    environment = os.environ | stack._environment("ledger", "") | {"WAFERLINE_HTTP_PORT": "0"}
+    environment = os.environ | stack.environment("ledger", "") | {"WAFERLINE_HTTP_PORT": "0"}
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "services.ledger"], env=environment, stdout=out, stderr=out)
     try:

@@ -1,4 +1,4 @@
-"""The processes of a world: what decides is the real code, the loops around it are those of the services, retold."""
+"""The processes of a world: the decisions are the real code, the loops are those of the services, written again."""
 
 import sqlite3
 from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _RESEND_AFTER_MS = 10_000  # as in shared/party/sender.py
-_LOOKED_EVERY_MS = 5_000  # as in services/ledger/app.py
+_CHECK_INTERVAL_MS = 5_000  # as in services/ledger/live/publisher.py
 
 
 class ConnectionLost(Exception):
@@ -73,7 +73,7 @@ class Actor:
         except (KeyError, RuntimeError):  # a name that another ledger stored, a batch that it told
             if not self.is_stale():
                 raise
-            self._stopped("stale teller")
+            self._stopped("stale publisher")
 
     def _stopped(self, why: str) -> None:
         self.world.happened(f"{self.name} stopped: {why}")
@@ -154,7 +154,7 @@ class Party(Actor):
 
 
 class Ledger(Actor):
-    """Records with the real store; reads and tells as `services.ledger.app` does."""
+    """Records with the real store; reads and publishes as `services.ledger.live` does."""
 
     store: StoreWriter | None = None
 
@@ -163,7 +163,7 @@ class Ledger(Actor):
         self.store = open_store(self.world.store_path, self.visit)
         offsets = self.store.offsets()
         self.offsets = {stream: offsets.get(stream, "0-0") for stream in self.world.parts}
-        self.read_told()
+        self.read_position()
 
     def stop(self) -> None:
         super().stop()
@@ -174,7 +174,11 @@ class Ledger(Actor):
         return self.store is not None and self.store.head.batch != self.world.observer.head()[0]
 
     def tasks(self) -> list[Callable[[], None]]:
-        return [*(lambda stream=stream: self.record(stream) for stream in self.world.parts), self.tell, self.look_back]
+        return [
+            *(lambda stream=stream: self.record(stream) for stream in self.world.parts),
+            self.publish,
+            self.look_back,
+        ]
 
     def record(self, stream: str) -> None:
         assert self.store is not None
@@ -192,19 +196,19 @@ class Ledger(Actor):
             self.world.committed(self)
         super().visit(place)
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """Send what is stored and not yet on the streams."""
         assert self.store is not None
-        batches = self.store.published_batches(self.told, 4)
-        if not batches and self.world.now_ms - self.looked > _LOOKED_EVERY_MS:
-            self.read_told()
+        batches = self.store.published_batches(self.published, 4)
+        if not batches and self.world.now_ms - self.looked > _CHECK_INTERVAL_MS:
+            self.read_position()
         for batch in batches:
             verdict = (recorded_stream(batch.verdict.source), batch.verdict.encode())
             for stream, body in (verdict, (POSTINGS, batch.postings.encode())):
                 self.world.tell(stream, body, (self.store.epoch, batch.postings.batch))
                 self.visit("after publish")
         if batches:
-            self.told = batches[-1].postings.batch
+            self.published = batches[-1].postings.batch
 
     def look_back(self) -> None:
         """Read a stream anew where what was read last is gone from it."""
@@ -213,22 +217,24 @@ class Ledger(Actor):
                 self.offsets[stream] = "0-0"
                 self.world.rewound(stream)
 
-    def read_told(self) -> None:
+    def read_position(self) -> None:
         """Find out what stands on the stream of postings: it may have been lost."""
         assert self.store is not None
-        self.told, self.looked = 0, self.world.now_ms
+        self.published, self.looked = 0, self.world.now_ms
         last = self.world.streams.entries[POSTINGS][-1:]
         if last:
-            ((_, self.told), body) = last[0]
+            ((_, self.published), body) = last[0]
             stored = self.store.head.batch
-            if self.told > stored or orjson.loads(body)["head"] != self.store.hash_of(self.told).hex():
-                raise RuntimeError(f"the stream holds batch {self.told} of another history, the store is at {stored}")
+            if self.published > stored or orjson.loads(body)["head"] != self.store.hash_of(self.published).hex():
+                raise RuntimeError(
+                    f"the stream holds batch {self.published} of another history, the store is at {stored}"
+                )
 
     def is_quiet(self) -> bool:
         """Return whether all was read, and all is told."""
         self.look_back()
         read = all(not self.world.streams.read(stream, self.offsets[stream], 1) for stream in self.world.parts)
-        return self.store is not None and read and self.told == self.world.observer.head()[0]
+        return self.store is not None and read and self.published == self.world.observer.head()[0]
 
 
 class Aggregator(Actor):

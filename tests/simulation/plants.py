@@ -81,7 +81,7 @@ def publish_before_commit() -> Iterator[None]:
             store, head = ledger.store, ledger.store.head
             store.head = ChainHead(*store.database.query("SELECT batch, hash FROM head")[0])
             try:
-                ledger.tell()
+                ledger.publish()
             finally:
                 store.head = head
         visit(ledger, place)

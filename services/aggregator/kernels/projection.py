@@ -23,6 +23,9 @@ _PROJECT_GROUPS = types.void(
 _GATHER = types.int64(_TABLE, _LINE, _LINE, _TABLE, _TABLE, _LINE, types.int64, types.int64, _LINE, _LINE, types.int64)
 _SINCE = types.int64(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, types.int64, _LINE, _LINE)
 _COVER = types.void(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64)
+_FIND_SHORTAGES = types.void(
+    _CUBE, _CUBE, _CUBE, _LINE, types.int64, types.int64, types.int64, types.int64, types.int64
+)
 _BROUGHT_BY = types.int64(_TABLE, types.int64, types.int64, types.int64, _LINE, _LINE)
 
 
@@ -131,6 +134,35 @@ def _cover(
     figures[COVER_NEXT, group] = required[day] if day < still else 0
 
 
+@njit(_FIND_SHORTAGES, nogil=True, cache=True)
+def _find_shortages(
+    first_short: Wafers,  # [past due, grade, group]; output
+    first_shortage: Wafers,  # [past due, grade, group]; output
+    shortage: Wafers,  # [past due, grade, group]; output
+    wafers: Wafers,  # [row] projected balance without overdue supply
+    late: int,  # wafers of overdue supply
+    grade: int,
+    group: int,
+    today: int,  # row
+    still: int,  # row from which on the balance stays as it is
+) -> None:
+    """Find the first day below zero and the lowest balance of a group at a grade, without and with overdue supply."""
+    lowest = wafers[today]
+    for row in range(today, still):
+        lowest = min(lowest, wafers[row])
+    for past_due in range(2):
+        fallen = late if past_due else 0
+        first_short[past_due, grade, group] = -1
+        first_shortage[past_due, grade, group] = 0
+        shortage[past_due, grade, group] = max(0, -(lowest + fallen))
+        if lowest + fallen < 0:
+            row = today
+            while wafers[row] + fallen >= 0:
+                row += 1
+            first_short[past_due, grade, group] = row
+            first_shortage[past_due, grade, group] = -(wafers[row] + fallen)
+
+
 @njit(_PROJECT_GROUPS, nogil=True, cache=True)
 def project_groups(
     balance: Wafers,  # [grade, chosen, day from today] projected available balance; output, left out where it is empty
@@ -194,20 +226,7 @@ def project_groups(
             for row in range(today, still):
                 expected += receipts[grade, row] - required[row]
                 wafers[row] = expected + came[min(row, last_row)]
-            lowest = wafers[today]
-            for row in range(today, still):
-                lowest = min(lowest, wafers[row])
             if balance.size:
                 balance[grade, place, : still - today] = wafers[today:still]
                 balance[grade, place, still - today :] = wafers[still - 1]
-            for past_due in range(2):
-                fallen = late[grade] if past_due else 0
-                first_short[past_due, grade, group] = -1
-                first_shortage[past_due, grade, group] = 0
-                shortage[past_due, grade, group] = max(0, -(lowest + fallen))
-                if lowest + fallen < 0:
-                    row = today
-                    while wafers[row] + fallen >= 0:
-                        row += 1
-                    first_short[past_due, grade, group] = row
-                    first_shortage[past_due, grade, group] = -(wafers[row] + fallen)
+            _find_shortages(first_short, first_shortage, shortage, wafers, late[grade], grade, group, today, still)

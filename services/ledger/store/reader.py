@@ -212,14 +212,14 @@ class StoreReader:
 
     def refusals(self, batch: int | None = None, *, latest: int = 1 << 62, bodies: bool = True) -> list[StoredRefusal]:
         """Return the refusals of a batch, or of all batches, or the latest ones, in order; `bodies` may be long."""
-        body = "body" if bodies else "substr(body, 1, 0)"
+        body = "body" if bodies else "substr(body, 1, 0)"  # of an empty body, SQLite makes this NULL
         found = self.database.query(
             f"SELECT sequence, id, code, path, message, source, {body}, batch FROM refusals"  # noqa: S608
             " WHERE batch BETWEEN ? AND ? ORDER BY seq DESC LIMIT ?",
             (*((0, self.head.batch) if batch is None else (batch, batch)), latest),
         )
         return [
-            StoredRefusal(sequence, id_, code, path, message, self.names.texts[source], bytes(body), number)
+            StoredRefusal(sequence, id_, code, path, message, self.names.texts[source], bytes(body or b""), number)
             for sequence, id_, code, path, message, source, body, number in reversed(found)
         ]
 

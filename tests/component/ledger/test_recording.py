@@ -44,7 +44,7 @@ def told(store: StoreWriter) -> list[dict[str, Any]]:
 
 
 def verdicts(folded: Folded) -> list[tuple[int, int, int, int]]:
-    return [(each.through, each.recorded, each.duplicates, len(each.refusals)) for each in folded.told]
+    return [(each.through, each.recorded, each.duplicates, len(each.refusals)) for each in folded.verdicts]
 
 
 # ---------------------------------------------------------------- said before
@@ -69,7 +69,7 @@ def test_an_id_said_again_with_other_content_is_refused_and_kept(fold_here, numb
     assert (refusal.code, refusal.path, refusal.sequence, refusal.id) == ("identity_conflict", "id", 2, first.id)
     assert orjson.loads(folded.store.refusals()[0].body) == other.cloud_event()
     assert folded.stages()["on_hand"] == 10
-    assert folded.told[-1].through == 2
+    assert folded.verdicts[-1].through == 2
 
 
 @pytest.mark.parametrize("batches", [1, 9])

@@ -19,7 +19,7 @@ from services.operator.record.proof import verify
 from shared.play.numbering import Numbering
 from shared.wire.events import DemandRequired, EventReversed, StockOpened, WafersConsumed
 from shared.wire.rows import Row
-from testing.books import KEY, NOON, NOW, connect_to, contents, everything, record, remembered, say
+from testing.books import KEY, NOON, NOW, connect_to, emit_one_of_each, emit_openings, in_memory, record, table_rows
 from testing.fold import EPOCH, cells_of, fresh_store
 from testing.servers.postgres import cut_off
 from testing.twins.ledger import sum_up
@@ -34,7 +34,7 @@ def numbering() -> Numbering:
 
 
 def test_the_offset_is_stored_with_what_was_read_there(open_here, numbering):
-    record(open_here(epoch=9), say(numbering), b"wrong")  # an epoch is of a new store, and this one is there
+    record(open_here(epoch=9), emit_openings(numbering), b"wrong")  # an epoch is of a new store, and this one is there
 
     again = open_here()
     assert again.offsets() == {"demand": "1-1"}
@@ -43,9 +43,9 @@ def test_the_offset_is_stored_with_what_was_read_there(open_here, numbering):
 
 def test_an_error_while_deciding_leaves_nothing_and_forgets_it(place, open_here, numbering, monkeypatch):
     store = open_here()
-    record(store, everything(numbering))
-    before, knew = contents(place), remembered(store)
-    log = say(numbering, 2, site="narvik")
+    record(store, emit_one_of_each(numbering))
+    before, knew = table_rows(place), in_memory(store)
+    log = emit_openings(numbering, 2, site="narvik")
 
     def fail(*_: Any) -> None:
         raise RuntimeError("a bug of ours")
@@ -55,26 +55,26 @@ def test_an_error_while_deciding_leaves_nothing_and_forgets_it(place, open_here,
         with pytest.raises(RuntimeError, match="a bug of ours"):
             record(store, log)
 
-    assert contents(place) == before
-    assert remembered(store) == knew
+    assert table_rows(place) == before
+    assert in_memory(store) == knew
     assert record(store, log).events == 2
 
 
 def test_a_store_opened_again_goes_on_as_the_first_one_would(open_here, numbering):
-    log = everything(numbering)
+    log = emit_one_of_each(numbering)
     record(open_here(), log)
     again = open_here()
-    more = [numbering.emit(NOON - timedelta(days=1), StockOpened(wafers=3, **KEY)), *say(numbering)]
+    more = [numbering.emit(NOON - timedelta(days=1), StockOpened(wafers=3, **KEY)), *emit_openings(numbering)]
     record(again, more)
 
-    assert remembered(open_here()) == remembered(again)
+    assert in_memory(open_here()) == in_memory(again)
     assert cells_of(again) == sum_up([*log, *more])
 
 
 @pytest.mark.parametrize("made", [True, False])
 def test_a_commit_that_fails_or_whose_answer_is_lost_counts_once(open_here, numbering, monkeypatch, made):
-    store, log = open_here(), everything(numbering)
-    record(store, say(numbering))
+    store, log = open_here(), emit_one_of_each(numbering)
+    record(store, emit_openings(numbering))
     commit = store.database.commit
 
     def fail() -> None:
@@ -87,14 +87,14 @@ def test_a_commit_that_fails_or_whose_answer_is_lost_counts_once(open_here, numb
         with pytest.raises(store.database.failure, match="is gone"):
             record(store, log)
 
-    assert remembered(store) == remembered(open_here(read_only=True))
+    assert in_memory(store) == in_memory(open_here(read_only=True))
     again = record(store, log)
     assert (again.events, again.duplicates) == ((0, 5) if made else (5, 0))
     assert verify(open_here(read_only=True)).wrong is None
 
 
 def test_a_store_that_could_not_be_read_again_is_read_before_the_next_batch(open_here, numbering, monkeypatch):
-    store, log = open_here(), everything(numbering)
+    store, log = open_here(), emit_one_of_each(numbering)
 
     def fail(*_: Any) -> None:
         raise store.database.failure("the database is away")
@@ -106,12 +106,12 @@ def test_a_store_that_could_not_be_read_again_is_read_before_the_next_batch(open
             record(store, log)
 
     assert record(store, log).events == 5
-    assert remembered(store) == remembered(open_here(read_only=True))
+    assert in_memory(store) == in_memory(open_here(read_only=True))
     assert verify(open_here(read_only=True)).wrong is None
 
 
 def test_a_store_that_another_ledger_wrote_to_while_it_could_not_be_read_is_fenced(open_here, numbering, monkeypatch):
-    store, log = open_here(), everything(numbering)
+    store, log = open_here(), emit_one_of_each(numbering)
 
     def fail(*_: Any) -> None:
         raise store.database.failure("the database is away")
@@ -132,8 +132,8 @@ def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_com
     postgres_store, numbering, monkeypatch
 ):
     store = open_writer(postgres_store)
-    record(store, everything(numbering))
-    before, knew, log = contents(postgres_store), remembered(store), say(numbering, 900, site="narvik")
+    record(store, emit_one_of_each(numbering))
+    before, knew, log = table_rows(postgres_store), in_memory(store), emit_openings(numbering, 900, site="narvik")
     advance = Progress.advance
 
     def cut_and_advance(*arguments: Any) -> Any:
@@ -145,7 +145,7 @@ def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_com
         with pytest.raises(store.database.failure):
             record(store, log)
 
-    assert (contents(postgres_store), remembered(store)) == (before, knew)
+    assert (table_rows(postgres_store), in_memory(store)) == (before, knew)
     assert record(store, log).events == 900
     store.close()
 
@@ -155,23 +155,23 @@ def test_a_connection_that_is_cut_in_the_midst_of_a_batch_leaves_nothing_and_com
 
 def test_of_two_ledgers_on_one_store_the_slower_is_fenced_and_then_goes_on(place, open_here, numbering):
     first, second = open_here(), open_here()
-    record(first, say(numbering))
-    late = say(numbering, site="narvik")
+    record(first, emit_openings(numbering))
+    late = emit_openings(numbering, site="narvik")
     with pytest.raises(Fenced, match="batch 1"):
         record(second, late)
 
-    assert remembered(second) == remembered(first)
+    assert in_memory(second) == in_memory(first)
     assert record(second, late).head.batch == 2
     with pytest.raises(Fenced, match="batch 2"):
         record(first, late)
     assert record(first, late).duplicates == 1
-    assert contents(place)["head"][0][1] == 3
+    assert table_rows(place)["head"][0][1] == 3
 
 
 def test_a_ledger_sees_that_it_is_not_alone_before_it_records_anything(open_here, numbering):
     first, second = open_here(), open_here()
     second.expect_alone()
-    record(first, say(numbering))
+    record(first, emit_openings(numbering))
 
     first.expect_alone()
     with pytest.raises(Fenced, match="batch 1"):
@@ -180,9 +180,9 @@ def test_a_ledger_sees_that_it_is_not_alone_before_it_records_anything(open_here
 
 def test_a_fenced_ledger_leaves_no_transaction_open(open_here, numbering):
     first, second = open_here(), open_here()
-    record(first, say(numbering))
+    record(first, emit_openings(numbering))
     with pytest.raises(Fenced):
-        record(second, say(numbering))
+        record(second, emit_openings(numbering))
 
     assert not is_open(second)
 
@@ -217,8 +217,11 @@ class Interrupted:
 
 @pytest.mark.parametrize("at", range(1, 46, 2))
 def test_a_ledger_that_another_interrupts_at_any_moment_is_whole_or_fenced(place, open_here, numbering, at):
-    opened, early = say(numbering), say(numbering, site="narvik")
-    undone = [numbering.emit(NOON, EventReversed(reversed=opened[0].id, reason="")), *say(numbering, site="goodyear")]
+    opened, early = emit_openings(numbering), emit_openings(numbering, site="narvik")
+    undone = [
+        numbering.emit(NOON, EventReversed(reversed=opened[0].id, reason="")),
+        *emit_openings(numbering, site="goodyear"),
+    ]
     other = open_here()
     impatient = {"sqlite": "PRAGMA busy_timeout = 0", "postgresql": "SET lock_timeout = '20ms'"}
     other.database.connection.execute(impatient[other.database.dialect])
@@ -242,15 +245,15 @@ def test_a_ledger_that_another_interrupts_at_any_moment_is_whole_or_fenced(place
 
 def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(open_here, numbering):
     store = open_here()
-    record(store, say(numbering))
+    record(store, emit_openings(numbering))
     reader = open_here(read_only=True)
-    record(store, say(numbering, site="narvik"))
+    record(store, emit_openings(numbering, site="narvik"))
 
     assert [batch.header.batch for batch in reader.batches()] == [1]
     assert len(reader.published_batches(0, 10)) == 1
     assert len(open_here(read_only=True).published_batches(0, 10)) == 2
     with pytest.raises(reader.database.failure):
-        record(StoreWriter(reader.database), say(numbering))
+        record(StoreWriter(reader.database), emit_openings(numbering))
 
 
 # ---------------------------------------------------------------- the chain
@@ -259,10 +262,10 @@ def test_a_reader_sees_the_store_as_it_was_when_it_was_opened(open_here, numberi
 def test_each_head_is_the_hash_of_what_the_format_says(open_here, numbering):
     """As an auditor would write it, from docs/proof.md alone."""
     store = open_here()
-    said = everything(numbering)
+    said = emit_one_of_each(numbering)
     record(store, said, b"wrong", now=NOW + 1)
-    record(store, say(numbering, 3), now=NOW + 2)
-    record(store, say(numbering), b"{", b"}", now=NOW + 3)
+    record(store, emit_openings(numbering, 3), now=NOW + 2)
+    record(store, emit_openings(numbering), b"{", b"}", now=NOW + 3)
     head, documents = "00" * 32, []
     for sealed in store.sealed_batches():
         document = sealed.document()
@@ -289,7 +292,7 @@ def test_each_head_is_the_hash_of_what_the_format_says(open_here, numbering):
 
 
 def test_the_chain_tells_the_order_of_arrival(store, numbering):
-    log = say(numbering, 2)
+    log = emit_openings(numbering, 2)
     heads = []
     for each, order in ((store, log), (fresh_store(), log), (fresh_store(), log[::-1])):
         for event in order:
@@ -303,7 +306,7 @@ def test_the_chain_tells_the_order_of_arrival(store, numbering):
 
 
 def test_a_row_comes_back_as_it_was_said(store, numbering):
-    log = everything(numbering)
+    log = emit_one_of_each(numbering)
     record(store, log)
 
     [sealed] = store.sealed_batches()
@@ -313,7 +316,7 @@ def test_a_row_comes_back_as_it_was_said(store, numbering):
 
 
 def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(store, numbering):
-    log = say(numbering, 3)
+    log = emit_openings(numbering, 3)
     record(store, [log[0]])
     record(store, [log[1]], b'{"source":"americas","id":"%s"}' % log[2].id.encode())
     verdict = store.verdict("americas", log[1].id)
@@ -329,16 +332,24 @@ def test_the_verdict_on_an_event_is_recorded_refused_or_unknown(store, numbering
 
 def test_refusals_are_told_of_a_batch_of_all_and_the_latest_in_order(store, numbering):
     for bodies in ((b"1", b"2"), (), (b"3",)):
-        record(store, say(numbering), *bodies)
+        record(store, emit_openings(numbering), *bodies)
 
     assert [[refusal.body for refusal in store.refusals(batch)] for batch in (1, 2, 3)] == [[b"1", b"2"], [], [b"3"]]
     assert [refusal.body for refusal in store.refusals()] == [b"1", b"2", b"3"]
     assert [refusal.body for refusal in store.refusals(latest=2)] == [b"2", b"3"]
 
 
+def test_an_empty_entry_is_refused_and_told_with_its_body_and_without(store):
+    record_entries(store, "demand", "americas", "datacenter", [("1-0", b"")], now=NOW)
+
+    assert [refusal.body for refusal in store.refusals()] == [b""]
+    assert [refusal.code for refusal in store.refusals(bodies=False)] == ["malformed"]
+    assert [refusal.code for refusal in store.published_batches(0, 9)[0].verdict.refusals] == ["malformed"]
+
+
 def test_told_batches_are_told_in_pages_each_naming_its_predecessor(store, numbering):
     for _ in range(5):
-        record(store, say(numbering))
+        record(store, emit_openings(numbering))
     pages = [store.published_batches(after, 2) for after in (0, 2, 4, 5)]
     postings = [stored.postings for page in pages for stored in page]
 
@@ -354,10 +365,10 @@ def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_stor
         line="o", due=NOON.date(), start_by=NOON.date(), priority=1, wafers=7, revision=0, **KEY
     )  # fmt: skip
     logs = [
-        [numbering.emit(NOON, order), *everything(numbering)],  # of its six events three speak of lines
-        say(numbering, 3),
+        [numbering.emit(NOON, order), *emit_one_of_each(numbering)],  # of its six events three speak of lines
+        emit_openings(numbering, 3),
         [numbering.emit(NOON, WafersConsumed(phase="demand.required", wafers=1, **KEY))],
-        [*say(numbering), numbering.emit(NOON, order.model_copy(update={"revision": 1}))],
+        [*emit_openings(numbering), numbering.emit(NOON, order.model_copy(update={"revision": 1}))],
     ]
     for log in logs:
         record(writer, log)
@@ -378,7 +389,7 @@ def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_stor
 
 def test_what_was_forgotten_since_it_was_written_is_told_from_the_store(store, numbering):
     for n in range(40):
-        record(store, everything(numbering) if n % 2 else say(numbering))
+        record(store, emit_one_of_each(numbering) if n % 2 else emit_openings(numbering))
     page = store.published_batches(0, 40)
 
     assert [len(stored.postings.said) for stored in page] == [0, 2] * 20
@@ -395,7 +406,7 @@ def test_a_source_of_which_all_was_refused_is_told_so_but_has_not_spoken(store, 
 
 
 def test_counts_are_of_what_is_recorded(store, numbering):
-    record(store, everything(numbering), b"wrong")
+    record(store, emit_one_of_each(numbering), b"wrong")
 
     assert dict(store.tallies) == {
         "shipment.received": 1, "stock.opened": 1, "stock.counted": 1, "event.reversed": 1, "source.advanced": 1,
@@ -409,10 +420,10 @@ def test_a_number_that_is_never_said_costs_one_run_for_ever(place, open_here):
     """A tape may lack the events that were refused; what lies beyond must not grow with the log."""
     numbering, store = Numbering("americas"), open_here()
     for n in range(30):
-        log = say(numbering, 40)
+        log = emit_openings(numbering, 40)
         record(store, log[1:] if n == 10 else log)
 
     assert store.progress["americas"].runs == open_here().progress["americas"].runs == [(1, 400), (402, 1200)]
     assert store.progress["americas"].ahead == [(402, 1200)]
     assert store.published_batches(29, 1)[0].verdict.through == 400
-    assert [run for _, *run in contents(place)["heard"]] == [[1, 400], [402, 1200]]
+    assert [run for _, *run in table_rows(place)["heard"]] == [[1, 400], [402, 1200]]

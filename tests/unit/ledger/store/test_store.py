@@ -11,7 +11,7 @@ from services.ledger.store.reader import open_reader
 from services.ledger.store.writer import open_writer
 from shared.play.numbering import Numbering
 from shared.wire.events import ShipmentReceived
-from testing.books import contents, everything, record, remembered, say
+from testing.books import emit_one_of_each, emit_openings, in_memory, record, table_rows
 
 
 @pytest.fixture
@@ -27,16 +27,16 @@ def numbering() -> Numbering:
 @pytest.mark.parametrize("spare", [0, 1, 3, 6, 10, 15])
 def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_room(path, numbering, spare):
     store = open_writer(path)
-    record(store, everything(numbering), b"wrong")
-    before, knew = contents(path), remembered(store)
+    record(store, emit_one_of_each(numbering), b"wrong")
+    before, knew = table_rows(path), in_memory(store)
     pages = store.database.connection.execute("PRAGMA page_count").fetchone()[0]
     store.database.connection.execute(f"PRAGMA max_page_count = {pages + spare}")
-    log = say(numbering, 900)
+    log = emit_openings(numbering, 900)
     with pytest.raises(sqlite3.OperationalError, match="full"):
         record(store, log)
 
-    assert contents(path) == before
-    assert remembered(store) == knew
+    assert table_rows(path) == before
+    assert in_memory(store) == knew
 
     store.database.connection.execute("PRAGMA max_page_count = 1000000")
     assert record(store, log).events == 900
@@ -46,15 +46,15 @@ def test_a_full_disk_leaves_no_half_batch_and_the_ledger_goes_on_when_there_is_r
 def test_a_crash_between_begin_and_commit_leaves_nothing(path, numbering, tmp_path):
     """The process dies with its transaction open: what it had written is not there when it starts again."""
     store = open_writer(path)
-    record(store, everything(numbering))
-    before = contents(path)
+    record(store, emit_one_of_each(numbering))
+    before = table_rows(path)
     store.begin()
     store.database.connection.execute("INSERT INTO offsets VALUES (77, '9-9')")
     store.database.connection.execute("DELETE FROM events")
     for suffix in ("", "-wal"):  # what lies on the disk, as a crash leaves it
         (tmp_path / f"crashed.db{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
 
-    assert contents(str(tmp_path / "crashed.db")) == before
+    assert table_rows(str(tmp_path / "crashed.db")) == before
     assert open_writer(str(tmp_path / "crashed.db")).head == store.head
 
 

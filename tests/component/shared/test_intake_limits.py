@@ -1,4 +1,4 @@
-"""What a party's door says to who hands in more than the ledger keeps up with."""
+"""A party's intake refuses events beyond the number that may wait for the ledger."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path

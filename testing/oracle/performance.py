@@ -1,0 +1,167 @@
+"""How suppliers kept their commits, as the oracle works it out, and what they have in process.
+
+Settled where the documents leave it open:
+
+- A line's promise at a lag of L days is the first of its statements that was in force at the end of the day L days
+  before the day that it names. It is one at each lag, or none. What was withdrawn (0 wafers) promises nothing, but
+  was altered.
+- Due, on time in full, and the bias at lag 0 are of the promises at lag 0 for days up to complete_through.
+- What was received of a shipment goes to its parts in their order, what is damaged or lost takes its place; a part's
+  wafers are its commit's. What was received beyond all that was sent goes to the last part.
+- A commit is judged once its grace is over: strictly from its day on, with grace 7 days later.
+- Received is all that ever came to hand under the supplier by complete_through.
+- A commit is altered by the difference of its wafers, and by the greater of both where its day differs. That is
+  counted of the lines that are due.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from testing.oracle.book import Book, CloudEvent, day, day_of, rank
+
+Row = dict[str, Any]
+
+LAGS = (0, 28, 56, 91, 182)
+GRACES = {"strict": (0, 0), "tolerant": (7, 5)}  # days, percent
+
+
+class Judge:
+    """The performance of the suppliers of a log."""
+
+    def __init__(self, book: Book, through: int) -> None:
+        self.book, self.through = book, through
+        self.commits = book.statements("supply.committed", "line")
+
+    def promise(self, statements: Sequence[CloudEvent], lag: int) -> CloudEvent | None:
+        """Return the statement about a line that was first in force so many days before the day that it names."""
+        reached = []
+        for statement in statements:
+            on = day(statement["data"]["due"]) - lag
+            published = [each for each in statements if day_of(each) <= on]
+            if published and max(published, key=rank) is statement:
+                reached.append((on, rank(statement), statement))
+        return min(reached, key=lambda each: each[:2])[2] if reached else None
+
+    def promises(self, supplier: str, product: str, lag: int) -> dict[tuple[str, str], CloudEvent]:
+        """Return the promises at a lag for days that are over, by line."""
+        found = {}
+        for line, statements in self.commits.items():
+            promised = self.promise(statements, lag)
+            if promised is None or day(promised["data"]["due"]) > self.through:
+                continue
+            if (promised["data"]["supplier"], promised["data"]["product"]) == (supplier, product):
+                found[line] = promised
+        return found
+
+    def receipts(self, supplier: str, product: str) -> list[tuple[int, int]]:
+        """Return day and wafers of what came to hand."""
+        return [
+            (each.day, each.wafers)
+            for each in self.book.movements
+            if each.what == "received"
+            and (each.key[2], each.key[0]) == (supplier, product)
+            and each.day <= self.through
+        ]
+
+    def received_for(self, line: tuple[str, str], until: int) -> int:
+        """Return what came by a day of the wafers that were sent on a commit."""
+        found = 0
+        for shipment, parts in self.book.parts.items():
+            rests = [part.wafers for part in parts]
+            for end in self.book.ends.get(shipment, []):
+                if end.day > until:
+                    continue
+                for wafers, good in ((end.received, True), (end.damaged + end.lost, False)):
+                    left = wafers
+                    for n, part in enumerate(parts):
+                        taken = left if n == len(parts) - 1 else min(left, rests[n])
+                        rests[n] -= taken
+                        left -= taken
+                        if good and part.commit == line and part.key[0] == self._product(line):
+                            found += taken
+        return found
+
+    def _product(self, line: tuple[str, str]) -> str:
+        return str(self.commits[line][-1]["data"]["product"])
+
+    # ---------------------------------------------------------------- the rows
+
+    def row(self, supplier: str, product: str) -> Row:
+        due = self.promises(supplier, product, 0)
+        committed = sum(event["data"]["wafers"] for event in due.values())
+        received = sum(wafers for _, wafers in self.receipts(supplier, product))
+        return {
+            "product": product,
+            "wafers_due": committed,
+            "wafers_received": received,
+            "churn": ratio(sum(self.churn(line) for line in due), committed),
+            "otif": {grace: self._on_time(due, *GRACES[grace]) for grace in GRACES},
+            "lags": [self._lag(supplier, product, lag) for lag in LAGS],
+        }
+
+    def churn(self, line: tuple[str, str]) -> int:
+        altered = 0
+        for before, after in zip(self.commits[line], self.commits[line][1:], strict=False):
+            was, is_ = before["data"]["wafers"], after["data"]["wafers"]
+            altered += abs(is_ - was) if before["data"]["due"] == after["data"]["due"] else max(was, is_)
+        return altered
+
+    def _on_time(self, due: dict[tuple[str, str], CloudEvent], days: int, percent: int) -> Row:
+        kept = judged = 0
+        for line, event in due.items():
+            if event["data"]["wafers"] == 0:
+                continue
+            last = day(event["data"]["due"]) + days
+            if last <= self.through:
+                judged += 1
+                came = self.received_for(line, last)
+                kept += came * 100 >= event["data"]["wafers"] * (100 - percent)
+        return {"days_of_grace": days, "percent_of_grace": percent} | ratio(kept, judged)
+
+    def _lag(self, supplier: str, product: str, lag: int) -> Row:
+        promises = [event["data"] for event in self.promises(supplier, product, lag).values()]
+        due = sorted((day(promised["due"]), promised["wafers"]) for promised in promises if promised["wafers"])
+        receipts = self.receipts(supplier, product)
+        received = sum(wafers for _, wafers in receipts)
+        committed = sum(wafers for _, wafers in due)
+        slips = []
+        for on in sorted({on for on, _ in due}):
+            level = sum(wafers for each, wafers in due if each <= on)
+            reached = [each for each, _ in sorted(receipts) if sum(w for d, w in receipts if d <= each) >= level]
+            arrival = reached[0] if reached else self.through
+            slips.append((arrival - on, sum(wafers for each, wafers in due if each == on)))
+        wafer_days = sum(days * wafers for days, wafers in slips)
+        return {
+            "lag_days": lag,
+            "committed": committed,
+            "bias": ratio(received - committed, committed),
+            "slip": {
+                "wafer_days": wafer_days,
+                "mean_days": round(wafer_days / committed, 1) if committed else None,
+                "greatest_days": max((days for days, _ in slips), default=0),
+                "open_wafers": max(0, committed - received),
+            },
+        }
+
+    # ---------------------------------------------------------------- in process
+
+    def in_process(self, supplier: str, product: str) -> Row:
+        """Return what was started, finished and is in process by complete_through."""
+        sums = {
+            what: sum(
+                each.wafers
+                for each in self.book.movements
+                if each.what == what and (each.key[2], each.key[0]) == (supplier, product) and each.day <= self.through
+            )
+            for what in ("started", "finished", "scrapped", "variance")
+        }
+        return {
+            "started": sums["started"],
+            "finished": sums["finished"],
+            "wip": sums["started"] - sums["finished"] - sums["scrapped"] - sums["variance"],
+        }
+
+
+def ratio(numerator: int, denominator: int) -> Row:
+    percent = round(100 * numerator / denominator, 1) if denominator else None
+    return {"numerator": numerator, "denominator": denominator, "percent": percent}

@@ -1,0 +1,269 @@
+"""Random logs of all event types: late, reversed, re-dated, diverted, counted, published twice; one for each seed."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from testing.cloud_events import CloudEvent, Party
+
+START = date(2026, 1, 1)
+DAYS = 365
+THROUGH = date(2026, 6, 20)
+"""Most sources have completed this day, or one of the days before it."""
+
+PRODUCTS = ("HBM4-12H", "DDR5-32G")
+SITES = ("TX-ABILENE", "TX-MILAM", "NARVIK")
+SUPPLIERS = ("samsung", "skhynix")
+DATACENTERS = ("stargate-americas", "stargate-emea")
+GRADES = ("planned", "material", "manufacturing", "firm", "immediate")
+
+
+class World:
+    """The parties of a log, and how often each mishap befalls them."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = Random(seed)  # noqa: S311
+        self.parties = {name: Party(name) for name in (*SUPPLIERS, *DATACENTERS)}
+        self.events: list[CloudEvent] = []
+        self.wild = self.dice.choice((0.0, 0.1, 0.2, 0.3))
+        self.products = PRODUCTS[: self.dice.choice((1, 2, 2))]
+        self.suppliers = SUPPLIERS[: self.dice.choice((1, 2, 2))]
+        self.shipments = 0
+
+    def generate(self) -> list[CloudEvent]:
+        for supplier in self.suppliers:
+            for product in self.products:
+                self.make(supplier, product)
+                self.supply(supplier, product)
+        for datacenter in DATACENTERS:
+            for product in self.products:
+                self.demand(datacenter, product)
+        self.reference()
+        self.reverse()
+        self.advance()
+        return self.events
+
+    # ---------------------------------------------------------------- dice
+
+    def chance(self, of: float) -> bool:
+        return self.dice.random() < of
+
+    def mishap(self) -> bool:
+        return self.chance(self.wild)
+
+    def day(self, first: int = 0, last: int = 200) -> date:
+        return START + timedelta(days=self.dice.randint(first, last))
+
+    def time(self, on: date) -> str:
+        return f"{on}T{self.dice.randint(0, 23):02}:{self.dice.randint(0, 59):02}:{self.dice.randint(0, 59):02}Z"
+
+    def wafers(self, most: int = 120) -> int:
+        return self.dice.randint(1, most)
+
+    def site(self) -> str:
+        return self.dice.choice(SITES)
+
+    def publish(self, source: str, how: Callable[..., CloudEvent], on: date, *values: Any, **more: Any) -> CloudEvent:
+        if how not in (Party.reverse, Party.advance_on, Party.end_on) and self.mishap():
+            more = more | {
+                "id_": str(UUID(bytes=self.dice.randbytes(16), version=4))
+            }  # which tells nothing of the time
+        event = how(self.parties[source], self.time(on), *values, **more)
+        self.events.append(event)
+        return event
+
+    # ---------------------------------------------------------------- suppliers
+
+    def make(self, supplier: str, product: str) -> None:
+        """Start lots; some are broken, some finish, better or worse than planned, some are in process still."""
+        for n in range(self.dice.randint(0, 8)):
+            key = {"product": product, "supplier": supplier, "site": self.dice.choice((*SITES, "unallocated"))}
+            lot, on, wafers = f"L-{product}-{n}", self.day(0, 150), self.dice.randint(2, 25)
+            self.publish(supplier, Party.start, on, lot, wafers, **key)
+            if self.chance(0.3):
+                broken = self.dice.randint(1, wafers)
+                wafers -= broken
+                self.publish(supplier, Party.scrap, on + timedelta(days=self.dice.randint(1, 30)), lot, broken, **key)
+            if wafers and self.chance(0.6):
+                variance = self.dice.randint(-2, wafers // 2)
+                on += timedelta(days=self.dice.randint(31, 90))
+                self.publish(supplier, Party.finish, on, lot, wafers - variance, variance, **key)
+
+    def supply(self, supplier: str, product: str) -> None:
+        """Commit, revise, dispatch on commits and on none; the receipts follow."""
+        if self.chance(0.4):
+            first = date(2026, self.dice.randint(1, 6), 1)
+            rate, until = self.wafers(900), date(2026, self.dice.randint(7, 12), 28)
+            self.publish(
+                supplier, Party.agree, START, rate, f"{first}", f"{until}",
+                product=product, supplier=supplier, agreement=f"loi-{product}", site="unallocated",
+            )  # fmt: skip
+        for n in range(self.dice.randint(0, 6)):
+            line, due = f"C-{product}-{n}", self.day(20, 300)
+            key = {"product": product, "supplier": supplier, "site": self.dice.choice((*SITES, "unallocated"))}
+            published = max(START, due - timedelta(days=self.dice.choice((0, 10, 28, 40, 60, 100, 190, 250))))
+            published = min(published, THROUGH - timedelta(days=5))
+            wafers = self.wafers()
+            for revision in range(self.dice.choice((1, 1, 2, 3))):
+                self.publish(
+                    supplier, Party.commit, published, line, wafers, f"{due}", revision,
+                    firmness=self.dice.choice(GRADES), **key,
+                )  # fmt: skip
+                if self.mishap():
+                    self.publish(supplier, Party.commit, published, line, self.wafers(), f"{due}", revision, **key)
+                published += timedelta(days=self.dice.randint(0, 40))
+                if published > due and not self.mishap():
+                    break
+                wafers = self.dice.choice((wafers, wafers, self.wafers(), 0))
+                due = max(due + timedelta(days=self.dice.choice((0, 0, -14, 7, 30))), START)
+                if self.chance(0.15):
+                    key = key | {"site": self.site()}
+            for _ in range(self.dice.choice((0, 1, 1, 2))):
+                self.ship(supplier, product, line, self.site() if key["site"] == "unallocated" else key["site"])
+        if self.chance(0.4):
+            self.ship(supplier, product, None, self.site())
+
+    def ship(self, supplier: str, product: str, commit: str | None, site: str) -> None:
+        """Dispatch a shipment, whole or in parts; it is late, diverted, received in parts, damaged or lost."""
+        self.shipments += 1
+        shipment, sent = f"S-{self.shipments}", self.day(10, 175)
+        eta = sent + timedelta(days=self.dice.randint(1, 25))
+        key = {"product": product, "supplier": supplier, "site": site}
+        total = 0
+        for part in range(2 if self.mishap() else 1):
+            wafers = self.wafers(80)
+            total += wafers
+            named = commit
+            if commit is not None and self.mishap():
+                named = commit.replace(product, self.dice.choice(PRODUCTS))
+            self.publish(
+                supplier, Party.dispatch, sent + timedelta(days=part * self.dice.randint(0, 9)), shipment, wafers,
+                f"{eta + timedelta(days=part * self.dice.randint(-3, 12))}", named, **key,
+            )  # fmt: skip
+        for revision in range(1, self.dice.choice((1, 1, 2, 3))):
+            eta += timedelta(days=self.dice.randint(-4, 20))
+            site = self.site() if self.chance(0.3) else site
+            key = key | {"site": site}
+            self.publish(supplier, Party.revise, sent + timedelta(days=revision), shipment, f"{eta}", revision, **key)
+        self.arrive(supplier, product, shipment, site, max(eta, sent + timedelta(days=10)), total)
+
+    def arrive(self, supplier: str, product: str, shipment: str, site: str, on: date, total: int) -> None:
+        datacenter = DATACENTERS[site == "NARVIK"]
+        while total > 0 and on <= THROUGH + timedelta(days=5) and self.chance(0.85):
+            said = self.dice.choice((*SUPPLIERS, "unattributed")) if self.mishap() else supplier
+            key = {"product": product, "supplier": said, "site": self.site() if self.mishap() else site}
+            part = self.dice.randint(1, total)
+            if self.mishap():
+                part += self.wafers(10)
+            on_day = START + timedelta(days=self.dice.randint(0, 160)) if self.mishap() else on
+            if self.chance(0.1):
+                source = self.dice.choice((supplier, datacenter))
+                key = key | ({"supplier": supplier} if source == supplier else {})
+                self.publish(source, Party.lose, on_day, shipment, part, owner=supplier, **key)
+            else:
+                damaged = self.dice.randint(0, min(4, part)) if self.chance(0.2) else 0
+                self.publish(
+                    datacenter, Party.receive, on_day, shipment, part - damaged, damaged, owner=supplier, **key
+                )
+            total -= part
+            on += timedelta(days=self.dice.randint(0, 9))
+
+    # ---------------------------------------------------------------- datacenters
+
+    def demand(self, datacenter: str, product: str) -> None:
+        """Open stock, order, forecast, consume, transfer and count."""
+        sites = SITES[:2] if datacenter == DATACENTERS[0] else SITES[2:]
+        for site in sites:
+            supplier = self.dice.choice(self.suppliers)
+            key = {"product": product, "site": site, "supplier": supplier}
+            if self.chance(0.7):
+                self.publish(datacenter, Party.open, self.day(0, 10), self.wafers(300), **key)
+            for n in range(self.dice.randint(0, 6)):
+                self.order(datacenter, f"O-{product}-{site}-{n}", key)
+            for n in range(self.dice.randint(0, 3)):
+                due = self.day(*self.dice.choice(((60, 340), (160, 180))))
+                self.publish(
+                    datacenter,
+                    Party.forecast,
+                    self.day(0, 60),
+                    f"F-{product}-{site}-{n}",
+                    self.wafers(),
+                    f"{due}",
+                    **key,
+                )
+            for _ in range(self.dice.randint(0, 4)):
+                consumed = key | {"supplier": "unattributed"} if self.mishap() else key
+                order = {"order": f"O-{product}-{site}-{self.dice.randint(0, 5)}"} if self.mishap() else {}
+                self.publish(datacenter, Party.consume, self.day(10, 172), self.wafers(60), **consumed, **order)
+            if self.chance(0.3):
+                to_site = self.dice.choice(SITES)
+                self.publish(datacenter, Party.transfer, self.day(20, 172), self.wafers(40), to_site, **key)
+            for _ in range(self.dice.choice((0, 0, 1, 2))):
+                counted = key | {"supplier": "unattributed"} if self.mishap() else key
+                again = {"revision": self.dice.randint(0, 2)} if self.mishap() else {}
+                on = self.day(20, 172)
+                self.publish(datacenter, Party.count, on, self.wafers(200), **counted, **again)
+                if self.mishap():
+                    self.publish(datacenter, Party.count, on, self.wafers(200), **counted)
+
+    def order(self, datacenter: str, line: str, key: dict[str, str]) -> None:
+        due, published = self.day(*self.dice.choice(((20, 350), (160, 180)))), self.day(0, 120)
+        wafers = self.wafers()
+        for revision in range(self.dice.choice((1, 1, 2, 3))):
+            start_by = max(START, due - timedelta(days=self.dice.randint(60, 150)))
+            self.publish(
+                datacenter, Party.order, published, line, wafers, f"{due}", revision, start_by=f"{start_by}", **key
+            )
+            if self.mishap():
+                self.publish(datacenter, Party.order, published, line, self.wafers(), f"{due}", revision, **key)
+            published += timedelta(days=self.dice.randint(0, 50))
+            wafers = self.dice.choice((wafers, self.wafers(), self.wafers(), 0))
+            due = min(max(due + timedelta(days=self.dice.choice((0, 0, -20, 9, 40))), START), date(2026, 12, 30))
+            if self.wild and self.chance(0.03):
+                due = date(2027, 6, 1)
+
+    # ---------------------------------------------------------------- of no single one
+
+    def reference(self) -> None:
+        """Declare a site and plan a phase: they carry no wafers."""
+        americas = DATACENTERS[0]
+        self.publish(
+            americas, Party.publish, START, "site.declared",
+            site="TX-ABILENE", name="Abilene", country="US", mooring="onshore", mw=1200, pue_percent=125, land_ha=400,
+            waterplane_m2=None, kg_co2_per_mwh=370, evidence="made up", confidence="assumed", revision=0,
+        )  # fmt: skip
+        self.publish(
+            americas, Party.publish, START, "phase.planned",
+            site="TX-ABILENE", phase="p1", mw=200, platform="GB300", energise_on="2026-06-01", status="planned",
+            revision=0,
+        )  # fmt: skip
+
+    def reverse(self) -> None:
+        """Reverse some events, some of them twice, and some of the reversals."""
+        reversals = []
+        for event in list(self.events):
+            if self.chance(0.05):
+                source = event["source"]
+                reversals.append(self.publish(source, Party.reverse, self.day(100, 170), event))
+                if self.chance(0.2):
+                    self.publish(source, Party.reverse, self.day(100, 170), event)
+        for event in reversals:
+            if self.chance(0.2):
+                self.publish(event["source"], Party.reverse, self.day(100, 170), event)
+
+    def advance(self) -> None:
+        """Close days; a day closed too early is taken back, a source that never closes one says little."""
+        silent = self.dice.choice(list(self.parties)) if self.mishap() else None
+        for name in self.parties:
+            if name == silent or not any(event["source"] == name for event in self.events):
+                continue
+            through = THROUGH - timedelta(days=self.dice.choice((0, 0, 0, 1, 5)))
+            for on in (through - timedelta(days=30), through):
+                self.publish(name, Party.advance_on, on, f"{on}")
+            if self.wild and self.chance(0.05):
+                self.publish(name, Party.end_on, through, f"{through}")
+            if self.mishap():
+                too_early = self.publish(name, Party.advance_on, through, f"{through + timedelta(days=3)}")
+                self.publish(name, Party.reverse, through, too_early)
