@@ -78,7 +78,12 @@ class Played:
 
     def get_all(self, questions: Iterable[tuple[str, dict[str, Any]]]) -> list[httpx.Response]:
         """Ask several routes of the aggregator, one after the other."""
-        return _get(Starlette(routes=aggregator_routes(lambda: self.view, self._view_then)), questions)
+        return _get(self.app, questions)
+
+    @property
+    def app(self) -> Starlette:
+        """Return the aggregator's routes."""
+        return Starlette(routes=aggregator_routes(lambda: self.view, self._view_then))
 
     def verdict(self, event: CloudEvent) -> Answer:
         """Return what the ledger says became of an event."""

@@ -6,8 +6,7 @@ from typing import Self, Unpack
 
 import numpy as np
 
-from services.aggregator.fold.columns import WAFERS_MAX, Columns, FoldPosition
-from services.aggregator.fold.completion import Setback, last_complete_day, next_setback
+from services.aggregator.fold.columns import WAFERS_MAX, Columns, FoldPosition, Setback, last_complete_day, next_setback
 from services.aggregator.fold.growing_table import GrowingTable, grown_room, with_room
 from services.aggregator.fold.running_sums import DailyReceipts, PlanWindows
 from services.aggregator.fold.series import ON_HAND_SIGNS, SLOTS, Grouping, Only, SeriesIndex

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.aggregator.fold.columns import Columns, FoldPosition
-from services.aggregator.fold.completion import Setback
+from services.aggregator.fold.columns import Columns, FoldPosition, Setback
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-from services.aggregator.fold.completion import Completion
+from services.aggregator.fold.columns import Completion
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.series import Grouping, Only
 from services.aggregator.live.view import LiveView

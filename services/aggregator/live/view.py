@@ -9,7 +9,7 @@ import numpy as np
 
 from services.aggregator.alerts.finding import Alert, DueCommits, explain_alert, find_alerts, sum_due_commits
 from services.aggregator.alerts.thresholds import AlertThresholds
-from services.aggregator.fold.completion import Completion, describe_completion
+from services.aggregator.fold.columns import Completion, describe_completion
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.plan.overviews import SiteFacts, collect_site_facts

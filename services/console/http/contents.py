@@ -70,6 +70,7 @@ class PageContents:
             "short": worst["rows"][0] if worst["rows"] else None,
             "today": worst["today"],
             "by_grade": dict(zip(FIRMNESS, grades, strict=True)),
+            "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
         }
@@ -91,8 +92,17 @@ class PageContents:
             )
             why, ahead = (explained["rows"] or [None])[0], promised["rows"]
             charts = {"ahead": projected_chart(ahead)} if ahead else {}
-        numbers = {"state": answer, "answer": answer, "why": why, "ahead": ahead}
+        before = await self._last_plan(answer, query | {"limit": "50"})
+        numbers = {"state": answer, "answer": answer, "why": why, "ahead": ahead, "before": before}
         return PageContent("shortages.html.j2", numbers, charts, answer["rows"])
+
+    async def _last_plan(self, answer: Numbers, query: Mapping[str, str]) -> Numbers | None:
+        """Return the shortages of the last plan before the day of an answer went back; None if it did not."""
+        if answer["went_back"] is None:
+            return None
+        past = dict(query) | {"as_of": str(answer["went_back"]["position"]), "offset": ""}
+        before: Numbers = await self.upstream.aggregator("/shortages", past)
+        return before
 
     async def sites(self, _: Request, filters: Filters) -> PageContent:
         """Return every site with its phases, needs and cover; announced sites apart from assumed ones."""

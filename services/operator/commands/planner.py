@@ -217,7 +217,7 @@ def shortages(
     """
     from services.operator.ask.client import ask
     from services.operator.show.printing import print_answer
-    from services.operator.show.shortages import shortages_tables, why_tables
+    from services.operator.show.shortages import last_plan_table, no_shortage_line, shortages_tables, why_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -235,10 +235,15 @@ def shortages(
             begin = answer["next"]
             answer = ask(data, "aggregator", "/shortages", offset=begin, limit=min(page, limit - begin), **query)
             rows += answer["rows"]
+        back, before = answer["went_back"], []
+        if back is not None:
+            past = {"firmness": firmness, "product": product, "site": site, "as_of": str(back["position"])}
+            before.append(last_plan_table(ask(data, "aggregator", "/shortages", limit=limit, **past), limit))
     answer["rows"] = rows
-    shown: list[Any] = []
-    if answer["today"] is not None:
+    shown: list[Any] = [] if rows else [no_shortage_line(answer)]
+    if rows:
         shown += why_tables(answer) if why else shortages_tables(answer, limit)
+    shown += before
     print_answer(answer, rows, [*shown, position_line(data, answer)], json_=json_, csv_=csv_)
 
 

@@ -5,8 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from services.aggregator.fold.columns import Columns, FoldPosition
-from services.aggregator.fold.completion import find_setback
+from services.aggregator.fold.columns import Columns, FoldPosition, find_setback
 from services.aggregator.fold.curves import Curves
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.reader import StoreReader

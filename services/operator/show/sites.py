@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import escape_controls, table
+from services.operator.show.table import as_of_today, escape_controls, table
 
 _PHASES_MAX = 12
 
@@ -16,13 +16,18 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | T
     """Yield requirements, stock and shortage of each site, then its description and phases."""
     rows = answer["rows"]
     yield table(
-        f"Requirements of {len(rows)} sites, as of {answer['today']}, commits {answer['firmness']} or above",
+        f"Requirements of {len(rows)} sites, {as_of_today(answer)}, commits {answer['firmness']} or above",
         ("site", "next due", "last due", "wafers", "on hand", "days of cover", "short since", "first short day",
          "product", "at worst"),
         [
             (
-                row["site"], row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"], row["cover_days"],
-                row["short_since"], row["first_short_day"], row["first_short_product"], row["shortage"],
+                row["site"], row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"],
+                *(
+                    "not known" if answer["today"] is None else row[name]
+                    for name in (
+                        "cover_days", "short_since", "first_short_day", "first_short_product", "shortage",
+                    )
+                ),
             )
             for row in rows
         ],

@@ -53,10 +53,25 @@ def _cell(value: Any) -> Text:
 def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
     """Return the last complete day, the position and the head of an answer."""
     through, position = answer["complete_through"], f"position {answer['position']}, head {answer['head'][:16]}"
-    line = f"complete through {through}, {position}"
+    if answer["recorded_by"] is not None:
+        day, batches = answer["recorded_by"]["day"], answer["recorded_by"]["batches"]
+        position = f"{batches} batches recorded by {day}, up to position {answer['position']}: no position is that day"
+    lines = [f"complete through {through}, {position}"]
     if through is None:
-        line = f"{position}; no day is complete yet: each source ends a day with source.advanced"
-    return Text(f"{data}: {line}", style="dim")
+        lines = [f"{position}; no day is complete yet: each source ends a day with source.advanced"]
+    if answer["went_back"] is not None:
+        back = answer["went_back"]
+        behind = f"{', '.join(back['sources'])} not so far" if back["sources"] else "a watermark was reversed"
+        before = f"the last plan before: --as-of {back['position']}"
+        lines.append(f"the last complete day went back from {back['from']}: {behind}; {before}")
+    if answer["missing_sources"]:
+        lines.append(f"no day is completed by {', '.join(answer['missing_sources'])}: what is to come is not known")
+    return Text(f"{data}: " + "\n".join(lines), style="dim")
+
+
+def as_of_today(answer: Mapping[str, Any]) -> str:
+    """Return the day that an answer is as of, in words."""
+    return "not known before a day is complete" if answer["today"] is None else f"as of {answer['today']}"
 
 
 def open_console(*, record: bool = False) -> Console:
