@@ -1,7 +1,7 @@
 """Events are read strictly, and their identity and canonical form hold."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
 import pytest
