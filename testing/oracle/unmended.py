@@ -59,21 +59,6 @@ def one_part_a_shipment(log: Log) -> Log:
     return without(found, lambda e: name_of(e) in ending and (e["data"]["owner"], e["data"]["shipment"]) in beyond)
 
 
-def no_other_suppliers(log: Log) -> Log:
-    """Leave out receipts and losses under another supplier, and the commits that dispatches of other products name."""
-    products = {(e["source"], e["data"]["line"]): e["data"]["product"] for e in log if name_of(e) == "supply.committed"}
-    found = []
-    for event in log:
-        data, name = event["data"], name_of(event)
-        if name in ("shipment.received", "shipment.lost") and data["supplier"] != data["owner"]:
-            continue
-        if name == "shipment.dispatched" and products.get((event["source"], data["commit"])) != data["product"]:
-            found.append({**event, "data": data | {"commit": None}})
-        else:
-            found.append(event)
-    return found
-
-
 def one_promise_a_line(log: Log) -> Log:
     """Leave out the revisions of a commit that is re-dated or altered after its day, and commits for days gone by."""
     twice: set[tuple[str, str]] = set()
@@ -146,7 +131,6 @@ TAME: dict[str, Callable[[Log], Log]] = {
     "22e due beyond the horizon": none_due_beyond_the_horizon,
     "6 counts of all suppliers": no_count_of_all_suppliers,
     "6 revisions of counts": no_revisions_of_counts,
-    "3 the shipment's supplier": no_other_suppliers,
     "4 one promise at each lag": one_promise_a_line,
     "2 in transit by shipment and part": one_part_a_shipment,
     "7 netting at midnight": no_demand_of_the_last_week,

@@ -33,8 +33,6 @@ MOVED = {
     LotScrapped: Measure.SCRAPPED,
     LotFinished: Measure.FINISHED,
     ShipmentDispatched: Measure.DISPATCHED,
-    ShipmentReceived: Measure.RECEIVED,
-    ShipmentLost: Measure.LOST,
     WafersConsumed: Measure.CONSUMED,
     StockOpened: Measure.OPENED,
     StockTransferred: Measure.TRANSFERRED_OUT,
@@ -70,8 +68,6 @@ def move(live: list[Event], cells: Counter[Cell]) -> None:
         data, day = event.data, number(event.time.date())
         if type(data) in MOVED:
             cells[MOVED[type(data)], day, key(data)] += data.wafers
-        if isinstance(data, ShipmentReceived):
-            cells[Measure.DAMAGED, day, key(data)] += data.wafers_damaged
         if isinstance(data, LotFinished):
             cells[Measure.YIELD_VARIANCE, day, key(data)] += data.yield_variance
         if isinstance(data, StockTransferred):
@@ -105,7 +101,9 @@ def plan(live: list[Event], cells: Counter[Cell]) -> None:
         dispatched = sum(
             other.data.wafers
             for other in live
-            if isinstance(other.data, ShipmentDispatched) and (other.source, other.data.commit) == (source, line)
+            if isinstance(other.data, ShipmentDispatched)
+            and (other.source, other.data.commit) == (source, line)
+            and (other.data.product, other.data.supplier) == (data.product, data.supplier)
         )
         grade = data.firmness.upper()
         cells[Measure[f"COMMITTED_{grade}"], number(data.due), key(data)] += data.wafers
@@ -119,30 +117,34 @@ def ship(live: list[Event], cells: Counter[Cell]) -> None:
     for event in live:
         if isinstance(event.data, ShipmentDispatched):
             sent[event.source, event.data.product, event.data.shipment].append(event)
-    for (owner, product, shipment), dispatches in sent.items():
-        first = min(dispatches, key=lambda e: (e.time.date(), e.data.eta, key(e.data)))
-        eta, site, supplier = first.data.eta, first.data.site, first.data.supplier
-        if (owner, product, shipment) in revised:
-            data = revised[owner, product, shipment].data
-            eta, site = data.eta, data.site
-        transit: Counter[str] = Counter()
+    moved: dict[Any, list[Event]] = defaultdict(list)
+    for event in live:
+        if isinstance(event.data, ShipmentReceived | ShipmentLost):
+            moved[event.data.owner, event.data.product, event.data.shipment].append(event)
+    for shipment in {*sent, *moved}:
+        _, product, _ = shipment
+        dispatches = sent[shipment]
+        first = min(dispatches, key=lambda e: (e.time.date(), e.data.eta, key(e.data))) if dispatches else None
+        transit: Counter[tuple[str, str, str]] = Counter()
         for event in dispatches:
-            transit[event.data.site] += event.data.wafers
-        for event in live:
-            data = event.data
-            if isinstance(data, ShipmentReceived | ShipmentLost) and (data.owner, data.product, data.shipment) == (
-                owner,
-                product,
-                shipment,
-            ):
-                transit[data.site] -= data.wafers + getattr(data, "wafers_damaged", 0)
+            transit[key(event.data)] += event.data.wafers
+        for event in moved[shipment]:
+            data, day = event.data, number(event.time.date())
+            at = key(data, supplier=first.data.supplier if first else data.supplier)
+            damaged = getattr(data, "wafers_damaged", 0)
+            cells[Measure.LOST if isinstance(data, ShipmentLost) else Measure.RECEIVED, day, at] += data.wafers
+            cells[Measure.DAMAGED, day, at] += damaged
+            transit[at] -= data.wafers + damaged
+        if first is None:
+            continue
+        planned = revised[shipment].data if shipment in revised else first.data
+        here = (product, planned.site, first.data.supplier)
         remaining = transit.total()
-        cells[Measure.TRANSIT_DUE, number(eta), (product, site, supplier)] += max(0, remaining)
-        for other in {site, *transit}:
-            due = remaining if other == site else 0
-            here, day = (product, other, supplier), number(first.time.date())
-            cells[Measure.DIVERTED_IN, day, here] += max(0, due - transit[other])
-            cells[Measure.DIVERTED_OUT, day, here] += max(0, transit[other] - due)
+        cells[Measure.TRANSIT_DUE, number(planned.eta), here] += max(0, remaining)
+        for there in {here, *transit}:
+            due, day = remaining if there == here else 0, number(first.time.date())
+            cells[Measure.DIVERTED_IN, day, there] += max(0, due - transit[there])
+            cells[Measure.DIVERTED_OUT, day, there] += max(0, transit[there] - due)
 
 
 def adjust(live: list[Event], cells: Counter[Cell]) -> None:

@@ -56,7 +56,8 @@ def missing_of(name: Any, log: list[Event], commits: Any, group: tuple[str, str]
     missing = 0
     for event in sent:
         said_of_line = commits.get((owner, event.data.commit))
-        promised = said_of_line[-1].data if said_of_line else first.model_copy(update={"due": first.eta})
+        released = bool(said_of_line) and said_of_line[-1].data.product == product
+        promised = said_of_line[-1].data if released else first.model_copy(update={"due": first.eta})
         due = getattr(promised, "due", first.eta)
         missing += event.data.wafers * ((promised.product, promised.site) == group and due <= through)
     revised = in_force(live(log), ShipmentRevised, "shipment").get((owner, product, shipment))

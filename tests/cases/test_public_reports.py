@@ -131,12 +131,10 @@ def test_oca_2570_a_shipment_sent_on_two_days_and_diverted_is_nowhere_below_0():
     assert {row["site"]: row["in_transit"] for row in a06.rows("/balances", by="site")} == {"A06": 0, "A06-B": 100}
 
 
-@wrong("3", "a dispatch of another product releases the commit that it names")
 def test_erpnext_42754_a_dispatch_of_another_product_leaves_the_commit_open():
     assert played("A27").row("/balances", product="HBM3E-12H")["open_commit"]["firm"] == 100
 
 
-@wrong("3", "a dispatch of another product counts for the commit that it names")
 def test_erpnext_51089_a_commit_served_with_another_product_is_not_on_time_in_full():
     rows = played("A27").ask("/suppliers/samsung/performance", product="HBM3E-12H")["rows"]
 

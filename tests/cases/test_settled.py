@@ -55,7 +55,6 @@ def test_each_part_of_a_shipment_comes_on_its_own_eta(samsung):
 # ---------------------------------------------------------------- 3: the shipment's supplier
 
 
-@wrong("3", "it stays under the supplier that the receipt names")
 def test_a_receipt_under_another_supplier_stands_under_the_shipments(samsung, texas):
     for order in ([0, 1], [1, 0]):
         both = [
@@ -68,7 +67,6 @@ def test_a_receipt_under_another_supplier_stands_under_the_shipments(samsung, te
         assert sum(row["in_transit"] for row in received.rows("/balances", by="supplier")) == 0
 
 
-@wrong("3", "it stays under the supplier that the loss names")
 def test_a_loss_under_another_supplier_is_taken_off_the_shipment(samsung, texas):
     lost = played_through(
         samsung.dispatch("2026-10-01", "s", 50, "2026-11-05"),

@@ -1,5 +1,6 @@
 """The state of a line: the statements, dispatches and arrivals from which its postings are derived."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -10,16 +11,26 @@ Key = tuple[str, str, str]  # product, site, supplier
 Cell = tuple[Measure, int, Key]  # the place of a posting: a measure, on a day, of a key
 Terms = tuple[int, int, int, Key, str | int | None]  # revision, day, wafers, key, and the type's own term
 Sending = tuple[int, int, int, Key]  # wafers, day, eta, key
+Origin = tuple[str, str]  # product, supplier
+
+ENDS = frozenset({Measure.RECEIVED, Measure.DAMAGED, Measure.LOST})
+"""The movements by which wafers leave a shipment."""
 
 
 @dataclass(slots=True)
 class LineState:
-    """A line of one party: the terms of its statements, and the wafers that have moved on it."""
+    """A line of one party: the terms of its statements, and the wafers that have moved on it.
+
+    `dispatched` and `ended` are of lines that were stored before product and supplier were kept: `released` and `moved`
+    have what was recorded since.
+    """
 
     statements: dict[str, Terms] = field(default_factory=dict)  # by the id of the event
     dispatched: int = 0  # wafers, of a commit
     dispatches: dict[str, Sending] = field(default_factory=dict)  # of a shipment, by the id of the event
     ended: dict[str, int] = field(default_factory=dict)  # of a shipment: site -> received, damaged and lost there
+    released: dict[Origin, int] = field(default_factory=dict)  # of a commit: wafers dispatched
+    moved: dict[Cell, int] = field(default_factory=dict)  # of a shipment: received, damaged and lost, as published
     posted: dict[Cell, int] | None = field(default=None, compare=False)  # its postings, once derived
 
     def in_force(self) -> Terms | None:
@@ -31,19 +42,44 @@ class LineState:
         return self.statements[max(self.statements, key=lambda id_: (self.statements[id_][0], id_))]
 
     def state(self) -> list[Any]:
-        """Return the state as the store keeps it."""
-        return [self.statements, self.dispatched, self.dispatches, self.ended]
+        """Return the state as the store keeps it; what it holds beside the first four parts is by name."""
+        more: dict[str, Any] = {}
+        if self.released:
+            more["released"] = [[*origin, wafers] for origin, wafers in self.released.items()]
+        if self.moved:
+            more["moved"] = [[measure, day, *key, wafers] for (measure, day, key), wafers in self.moved.items()]
+        return [self.statements, self.dispatched, self.dispatches, self.ended, *([more] if more else [])]
 
     @classmethod
     def read(cls, state: list[Any]) -> "LineState":
         """Return the line of a stored state."""
-        statements, dispatched, dispatches, ended = state
+        statements, dispatched, dispatches, ended, *others = state
+        more = others[0] if others else {}
         return cls(
             {id_: (*values, tuple(key), term) for id_, (*values, key, term) in statements.items()},
             dispatched,
             {id_: (*values, tuple(key)) for id_, (*values, key) in dispatches.items()},
             ended,
+            {(product, supplier): wafers for product, supplier, wafers in more.get("released", ())},
+            {(Measure(measure), day, tuple(key)): wafers for measure, day, *key, wafers in more.get("moved", ())},
         )
+
+    def agrees_with(self, replayed: "LineState") -> bool:
+        """Return whether a stored line is what a replay comes to, which keeps the product and supplier of all."""
+        return self == replayed or (
+            (self.statements, self.dispatches) == (replayed.statements, replayed.dispatches)
+            and all(wafers <= replayed.released.get(origin, 0) for origin, wafers in self.released.items())
+            and all(wafers <= replayed.moved.get(cell, 0) for cell, wafers in self.moved.items())
+            and self.dispatched + sum(self.released.values()) == sum(replayed.released.values())
+            and self._ended_by_site() == replayed._ended_by_site()
+        )
+
+    def _ended_by_site(self) -> dict[str, int]:
+        sums = Counter(self.ended)
+        for (measure, _, (_, site, _)), wafers in self.moved.items():
+            if measure in ENDS:
+                sums[site] += wafers
+        return {site: wafers for site, wafers in sums.items() if wafers}
 
 
 Derive: TypeAlias = Callable[[LineState], dict[Cell, int]]

@@ -4,15 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
-from typing import cast
+from typing import TypeVar, cast
 
-from services.ledger.books.lines import Cell, Derive, Key, LineState
+from services.ledger.books.lines import ENDS, Cell, Derive, Key, LineState
 from services.ledger.books.memory import Memory
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.lines import LineName, line_of, lines_of
 from shared.wire.postings import Measure
 from shared.wire.rows import Row
+
+_Place = TypeVar("_Place")
 
 
 @dataclass(slots=True)
@@ -87,18 +89,15 @@ class _Postings:
             return
         movement = _MOVEMENTS.get(row.name)
         if movement is not None:
-            self._move(movement, row, sign * _wafers(row), _key(row))
+            self._post(movement, row.time // DAY_US, _key(row), sign * _wafers(row))
         handle = _HANDLERS.get(row.name)
         if handle is not None:
             handle(self, row, sign)
 
     def _post(self, measure: Measure, day: int, key: Key, wafers: int) -> None:
+        """Add wafers to a cell, and those that come to hand or go from it to the stock."""
         cell = (measure, day, key)
         self.cells[cell] = self.cells.get(cell, 0) + wafers
-
-    def _move(self, measure: Measure, row: Row, wafers: int, key: Key) -> None:
-        day = row.time // DAY_US
-        self._post(measure, day, key, wafers)
         on_hand = _ON_HAND.get(measure)
         if on_hand is not None:
             self._stock(key, day, on_hand * wafers)
@@ -112,7 +111,8 @@ class _Postings:
         change(line)
         after = line.posted = derive(line)
         for cell, wafers in after.items():
-            self._post(*cell, wafers - before.get(cell, 0))
+            if wafers != before.get(cell, 0):
+                self._post(*cell, wafers - before.get(cell, 0))
         for cell, wafers in before.items():
             if cell not in after:
                 self._post(*cell, -wafers)
@@ -140,31 +140,39 @@ class _Postings:
             else:
                 del line.dispatches[row.id]
 
+        origin = (str(row.product), str(row.supplier))
+
         def release(line: LineState) -> None:
-            line.dispatched += sign * _wafers(row)
+            if not _add(line.released, origin, sign * _wafers(row)):
+                line.dispatched += sign * _wafers(row)
 
         shipment, *commits = lines_of(row)
         self._alter(shipment, _derive_shipment, send)
         for commit in commits:
             self._alter(commit, _derive_commit, release)
 
-    def _end(self, row: Row, sign: int) -> None:
-        """Post wafers of a shipment as received, damaged or lost."""
-        others = row.others
-        damaged = others.get("wafers_damaged", 0)
+    def _move_shipped(self, row: Row, sign: int) -> None:
+        """Post wafers of a shipment as received, damaged or lost: under its supplier, once it is dispatched."""
+        day, key = row.time // DAY_US, _key(row)
+        moved = {(_SHIPPED[row.name], day, key): _wafers(row), (Measure.DAMAGED, day, key): _damaged(row)}
+        published: list[tuple[Cell, int]] = []  # by an event of before the suppliers were kept: posted as it says
 
-        def end(line: LineState) -> None:
-            site = str(row.site)
-            line.ended[site] = line.ended.get(site, 0) + sign * (_wafers(row) + damaged)
+        def move(line: LineState) -> None:
+            for cell, wafers in moved.items():
+                if not _add(line.moved, cell, sign * wafers):
+                    published.append((cell, sign * wafers))
+                    line.ended[key[1]] += sign * wafers
 
-        self._move(Measure.DAMAGED, row, sign * damaged, _key(row))
-        self._alter(line_of(row), _derive_shipment, end)
+        self._alter(line_of(row), _derive_shipment, move)
+        for cell, wafers in published:
+            self._post(*cell, wafers)
 
     # -- stock
 
     def _transfer(self, row: Row, sign: int) -> None:
         product, _, supplier = _key(row)
-        self._move(Measure.TRANSFERRED_IN, row, sign * _wafers(row), (product, row.others["to_site"], supplier))
+        into = (product, row.others["to_site"], supplier)
+        self._post(Measure.TRANSFERRED_IN, row.time // DAY_US, into, sign * _wafers(row))
 
     def _stock(self, key: Key, day: int, wafers: int) -> None:
         """Move stock on hand; the next count includes the movement already, so its adjustment is reduced."""
@@ -206,6 +214,20 @@ def _wafers(row: Row) -> int:
     return row.wafers  # type: ignore[return-value]
 
 
+def _damaged(row: Row) -> int:
+    return cast(int, row.others.get("wafers_damaged", 0))
+
+
+def _add(sums: dict[_Place, int], place: _Place, wafers: int) -> bool:
+    """Add to a sum, which is not kept at 0; return False, and leave it, if it would fall below."""
+    total = sums.get(place, 0) + wafers
+    if total > 0:
+        sums[place] = total
+    elif total == 0:
+        sums.pop(place, None)
+    return total >= 0
+
+
 def _term(row: Row) -> str | int | None:
     """Return the term by which a plan is posted beside its day, wafers and key."""
     if row.name == "supply.committed":
@@ -232,38 +254,52 @@ def _derive_plan(measure: Measure) -> Derive:
 
 
 def _derive_commit(line: LineState) -> dict[Cell, int]:
-    """Return a commit at its grade, and its open part: a dispatched wafer is in transit, and never counted twice."""
+    """Return a commit at its grade, and its open part: a dispatched wafer is in transit, and never counted twice.
+
+    A wafer of another product or supplier than it promises leaves it open.
+    """
     terms = line.in_force()
     if terms is None:
         return {}
     _, day, wafers, key, firmness = terms
     committed, open_ = _GRADES[cast(str, firmness)]
-    return {(committed, day, key): wafers, (open_, day, key): max(0, wafers - line.dispatched)}
+    dispatched = line.dispatched + line.released.get((key[0], key[2]), 0)
+    return {(committed, day, key): wafers, (open_, day, key): max(0, wafers - dispatched)}
 
 
 def _derive_shipment(line: LineState) -> dict[Cell, int]:
-    """Return the wafers of a shipment in transit, by eta and site, and its diversions.
+    """Return the arrivals and losses of a shipment, its wafers in transit, by eta and site, and its diversions.
 
-    A shipment has one destination. Wafers dispatched to another site, or received there, are diversions, so that all
-    its wafers in transit are in transit to the site of its plan.
+    A shipment has one destination and one supplier, that of its least dispatch by day, eta and key. Wafers received,
+    damaged or lost are posted at their own site under that supplier; until it is dispatched, as their event says.
+    Wafers dispatched to another site or under another supplier, or received at another site, are diversions, so that
+    all its wafers in transit are in transit to the site of its plan.
     """
     if not line.dispatches:
-        return {}
+        return line.moved.copy()
     _, sent_on, eta, (product, site, supplier) = min(line.dispatches.values(), key=itemgetter(1, 2, 3))
     terms = line.in_force()
     if terms is not None:
         _, eta, _, (_, site, _), _ = terms
-    under_way = {site: 0}  # site -> dispatched there less ended there
-    for wafers, _, _, (_, sent_to, _) in line.dispatches.values():
+    here = (product, site, supplier)
+    under_way = {here: 0}  # dispatched there less ended there
+    for wafers, _, _, sent_to in line.dispatches.values():
         under_way[sent_to] = under_way.get(sent_to, 0) + wafers
     for ended_at, wafers in line.ended.items():
-        under_way[ended_at] = under_way.get(ended_at, 0) - wafers
+        there = (product, ended_at, supplier)
+        under_way[there] = under_way.get(there, 0) - wafers
+    cells: dict[Cell, int] = {}
+    for (measure, day, (_, moved_at, _)), wafers in line.moved.items():
+        there = (product, moved_at, supplier)
+        cells[measure, day, there] = cells.get((measure, day, there), 0) + wafers
+        if measure in ENDS:
+            under_way[there] = under_way.get(there, 0) - wafers
     remaining = sum(under_way.values())
-    cells: dict[Cell, int] = {(Measure.TRANSIT_DUE, eta, (product, site, supplier)): max(0, remaining)}
-    for other, wafers in under_way.items():
-        diverted = (remaining if other == site else 0) - wafers
+    cells[Measure.TRANSIT_DUE, eta, here] = max(0, remaining)
+    for there, wafers in under_way.items():
+        diverted = (remaining if there == here else 0) - wafers
         measure = Measure.DIVERTED_IN if diverted > 0 else Measure.DIVERTED_OUT
-        cells[measure, sent_on, (product, other, supplier)] = abs(diverted)
+        cells[measure, sent_on, there] = abs(diverted)
     return cells
 
 
@@ -301,11 +337,13 @@ _LOTS: dict[str, Measure] = {
 }
 _MOVEMENTS: dict[str, Measure] = {
     "shipment.dispatched": Measure.DISPATCHED,
-    "shipment.received": Measure.RECEIVED,
-    "shipment.lost": Measure.LOST,
     "wafers.consumed": Measure.CONSUMED,
     "stock.opened": Measure.OPENED,
     "stock.transferred": Measure.TRANSFERRED_OUT,
+}
+_SHIPPED: dict[str, Measure] = {
+    "shipment.received": Measure.RECEIVED,
+    "shipment.lost": Measure.LOST,
 }
 _ON_HAND: dict[Measure, int] = {
     Measure.RECEIVED: +1,
@@ -324,10 +362,9 @@ _DERIVED: dict[str, Derive] = {
 _HANDLERS: dict[str, Callable[[_Postings, Row, int], None]] = {
     **dict.fromkeys(_DERIVED, _Postings._revise),
     "shipment.dispatched": _Postings._dispatch,
-    "shipment.received": _Postings._end,
-    "shipment.lost": _Postings._end,
+    **dict.fromkeys(_SHIPPED, _Postings._move_shipped),
     "stock.transferred": _Postings._transfer,
     "stock.counted": _Postings._count,
 }
 _DAY_TERMS = {"demand.required": "start_by", "supply.agreed": "ends_on"}
-_LINED = {*_DERIVED, "shipment.dispatched", "shipment.received", "shipment.lost"}
+_LINED = {*_DERIVED, *_SHIPPED, "shipment.dispatched"}

@@ -22,7 +22,7 @@ from services.aggregator.fold.lines.facts import (
 from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, PlanLine, ShipmentLine
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
-from shared.wire.catalog import Firmness
+from shared.wire.catalog import PRODUCTS, Firmness
 from shared.wire.lines import COMMIT, LineName, commit_line, line_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row
@@ -30,6 +30,7 @@ from shared.wire.rows import Row
 _RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
 _Cell = TypeVar("_Cell")
+_Line = TypeVar("_Line", PlanLine, ShipmentLine)
 
 
 class CommitRecord(NamedTuple):
@@ -59,6 +60,9 @@ class LineBook:
         self.plans: dict[LineName, PlanLine] = {}
         self.shipments: dict[LineName, ShipmentLine] = {}
         self.overrun: dict[LineName, ShipmentLine] = {}  # those of which more has come to an end than was sent
+        self.contradicted: dict[LineName, ShipmentLine] = {}  # those with an end that names another supplier
+        self.undispatched: dict[LineName, ShipmentLine] = {}  # those with an end, but without a dispatch of the product
+        self.misnamed: dict[LineName, PlanLine] = {}  # commits that a dispatch of another product or supplier names
         self.names_of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever named a group
         self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(dict)
         """By the event's source and id."""
@@ -122,7 +126,7 @@ class LineBook:
             self.names_of[fact.key[:2]][line.name] = None
             if fact.commit is not None:
                 commit = self._plan(commit_line(line.name[0], fact.commit))
-                _add(commit.sent, line.name, sign * fact.wafers)
+                _add(commit.sendings, (line.name, (fact.key[0], fact.key[2])), sign * fact.wafers)
                 self._altered_plans[commit.name] = commit
         elif isinstance(fact, Revision):
             line.revisions = _altered(line.revisions, fact, sign)
@@ -135,13 +139,13 @@ class LineBook:
         for shipment in self._altered_shipments.values():
             self._credit(shipment)
             self._list(shipment, self._supplies)
-            if shipment.ended() > shipment.sent():
-                self.overrun[shipment.name] = shipment
-            else:
-                self.overrun.pop(shipment.name, None)
+            _keep(self.overrun, shipment, shipment.ended() > shipment.sent())
+            _keep(self.contradicted, shipment, bool(shipment.contradictions()))
+            _keep(self.undispatched, shipment, bool(shipment.ends and not shipment.dispatches))
         for plan in self._altered_plans.values():
             if plan.name[1] == COMMIT:
                 self._record(plan)
+                _keep(self.misnamed, plan, bool(plan.of_other_origin))
             if plan.name[1] != FORECAST:
                 self._list(plan, self._orders if plan.name[1] == ORDER else self._supplies)
         self._altered_shipments.clear()
@@ -149,11 +153,11 @@ class LineBook:
 
     def _credit(self, shipment: ShipmentLine) -> None:
         """Update the receipts that its commits count of a shipment."""
-        before, shipment.credited = shipment.credited, tuple(shipment.receipts())
+        before, shipment.credited = shipment.credited, tuple(shipment.commit_receipts())
         for credited, sign in ((before, -1), (shipment.credited, +1)):
-            for commit, day, wafers in credited:
+            for commit, day, origin, wafers in credited:
                 plan = self._plan(commit_line(shipment.name[0], commit))
-                _add(plan.receipts, day, sign * wafers)
+                _add(plan.arrivals, (day, origin), sign * wafers)
                 self._altered_plans[plan.name] = plan
 
     def _record(self, plan: PlanLine) -> None:
@@ -193,6 +197,12 @@ class LineBook:
     def orders_of(self, product: str, site: str) -> list[LineDue]:
         """Return the orders of a product at a site that are not withdrawn, by due day, priority and name."""
         return sorted(self._orders.get((product, site), {}).values())
+
+    def dispatched_products(self, shipment: LineName) -> list[str]:
+        """Return the products that were dispatched under the owner and the id of a shipment, sorted."""
+        owner, _, id_ = shipment
+        lines = ((product, self.shipments.get((owner, f"shipment/{product}", id_))) for product in PRODUCTS)
+        return sorted(product for product, line in lines if line is not None and line.dispatches)
 
     def record(self, supplier: str) -> dict[str, CommitRecord]:
         """Return the commit records of a supplier, by product.
@@ -254,6 +264,14 @@ class LineBook:
 def _altered(facts: tuple[_Fact, ...], fact: _Fact, sign: int) -> tuple[_Fact, ...]:
     """Return some facts with another one in its place, or without it."""
     return tuple(sorted((*facts, fact))) if sign > 0 else tuple(each for each in facts if each != fact)
+
+
+def _keep(lines: dict[LineName, _Line], line: _Line, kept: bool) -> None:
+    """Keep a line among some, or not."""
+    if kept:
+        lines[line.name] = line
+    else:
+        lines.pop(line.name, None)
 
 
 def _add(sums: dict[_Cell, int], cell: _Cell, wafers: int) -> None:

@@ -89,7 +89,8 @@ def _shipment_causes(lines: LineBook, shipment: ShipmentLine, group: Group, thro
     first = shipment.dispatches[0]
     for dispatch in shipment.dispatches:
         commit = lines.plans.get(commit_line(shipment.name[0], dispatch.commit or ""))
-        now = commit.statements[-1] if commit and commit.statements else None
+        released = commit is not None and commit.origin == (dispatch.key[0], dispatch.key[2])
+        now = commit.statements[-1] if commit is not None and released else None
         due, key = (first.eta, first.key) if now is None else (now.due, now.key)
         if due <= through and key[:2] == group:
             missing += dispatch.wafers

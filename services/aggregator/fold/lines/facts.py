@@ -14,6 +14,7 @@ ORDER, FORECAST = "demand.required", "demand.forecast"
 
 Key = tuple[str, str, str]  # product, site, supplier
 Group = tuple[str, str]  # product, site
+Origin = tuple[str, str]  # product, supplier
 
 
 # ---------------------------------------------------------------- facts: of one line, the last in order holds
@@ -64,6 +65,7 @@ class End(NamedTuple):
     received: int
     damaged: int
     lost: int
+    supplier: str  # as published: it counts as the shipment's supplier, whichever this is
 
 
 Fact: TypeAlias = Statement | Dispatch | Revision | End
@@ -97,11 +99,11 @@ def _revision(row: Row) -> Revision:
 
 def _arrival(row: Row) -> End:
     wafers, damaged = cast(int, row.wafers), row.others["wafers_damaged"]
-    return End(row.time // DAY_US, row.source, row.id, str(row.site), wafers, damaged, 0)
+    return End(row.time // DAY_US, row.source, row.id, str(row.site), wafers, damaged, 0, str(row.supplier))
 
 
 def _loss(row: Row) -> End:
-    return End(row.time // DAY_US, row.source, row.id, str(row.site), 0, 0, cast(int, row.wafers))
+    return End(row.time // DAY_US, row.source, row.id, str(row.site), 0, 0, cast(int, row.wafers), str(row.supplier))
 
 
 def _key(row: Row) -> Key:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from services.aggregator.fold.lines.facts import Dispatch, End, Group, Revision, Statement
+from services.aggregator.fold.lines.facts import Dispatch, End, Group, Origin, Revision, Statement
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
@@ -36,8 +36,8 @@ class PlanLine:
 
     name: LineName
     statements: tuple[Statement, ...] = ()  # the last one is in force
-    sent: dict[LineName, int] = field(default_factory=dict)  # of a commit: shipment -> wafers dispatched
-    receipts: dict[int, int] = field(default_factory=dict)  # of a commit: day -> good wafers
+    sendings: dict[tuple[LineName, Origin], int] = field(default_factory=dict)  # wafers of shipments that name it
+    arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
     group: Group | None = None  # that the book lists it under
 
@@ -83,9 +83,32 @@ class PlanLine:
         return (promise.wafers, 1, *map(int, kept))
 
     @property
+    def origin(self) -> Origin | None:
+        """The product and supplier of a commit: a dispatch of another one leaves it open."""
+        return (self.statements[-1].key[0], self.statements[-1].key[2]) if self.statements else None
+
+    @property
+    def sent(self) -> dict[LineName, int]:
+        """The wafers that were dispatched of it, by shipment."""
+        origin = self.origin
+        return {name: wafers for (name, sent), wafers in self.sendings.items() if sent == origin}
+
+    @property
     def dispatched(self) -> int:
         """The wafers that were dispatched of it."""
         return sum(self.sent.values())
+
+    @property
+    def of_other_origin(self) -> dict[LineName, int]:
+        """The wafers of another product or supplier that were dispatched in its name, by shipment."""
+        origin = self.origin
+        return {name: wafers for (name, sent), wafers in self.sendings.items() if origin and sent != origin}
+
+    @property
+    def receipts(self) -> dict[int, int]:
+        """The good wafers that were received of it, by day."""
+        origin = self.origin
+        return {day: wafers for (day, sent), wafers in self.arrivals.items() if sent == origin}
 
     def due(self) -> tuple[Group, LineDue] | None:
         """Return the wafers due of it, None if there are none: of a commit those not dispatched."""
@@ -107,7 +130,7 @@ class ShipmentLine:
     dispatches: tuple[Dispatch, ...] = ()  # the first gives eta and site, until a revision does
     revisions: tuple[Revision, ...] = ()  # the last one is in force
     ends: tuple[End, ...] = ()
-    credited: tuple[tuple[str, int, int], ...] = ()  # the receipts that its commits count
+    credited: tuple[tuple[str, int, Origin, int], ...] = ()  # the receipts that its commits count
     group: Group | None = None  # that the book lists it under
 
     def plan(self) -> tuple[int, str, str]:
@@ -117,6 +140,10 @@ class ShipmentLine:
             now = self.revisions[-1]
             return now.eta, now.site, now.id
         return first.eta, first.key[1], first.id
+
+    def contradictions(self) -> list[End]:
+        """Return its ends that name another supplier than its dispatch does."""
+        return [end for end in self.ends if self.dispatches and end.supplier != self.dispatches[0].key[2]]
 
     def sent(self) -> int:
         """Return the wafers that were sent."""
@@ -139,8 +166,8 @@ class ShipmentLine:
         eta, site, event = self.plan()
         return (product, site), LineDue(eta, 0, self.name, wafers, event, supplier)
 
-    def receipts(self) -> Iterator[tuple[str, int, int]]:
-        """Yield the receipts of each commit: its id, a day, and good wafers.
+    def commit_receipts(self) -> Iterator[tuple[str, int, Origin, int]]:
+        """Yield the receipts of each commit that it names: its id, a day, product and supplier, and good wafers.
 
         They fill the dispatches in their order; receipts beyond the wafers sent are of the last one.
         """
@@ -149,9 +176,9 @@ class ShipmentLine:
             rest = end.received
             while rest:
                 taken = rest if n == last else min(rest, room)
-                commit = self.dispatches[n].commit
+                commit, (product, _, supplier) = self.dispatches[n].commit, self.dispatches[n].key
                 if taken and commit is not None:
-                    yield commit, end.day, taken
+                    yield commit, end.day, (product, supplier), taken
                 rest, room = rest - taken, room - taken
                 if rest:
                     n, room = n + 1, self.dispatches[n + 1].wafers

@@ -182,11 +182,13 @@ def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
         if isinstance(event.data, ShipmentReceived):
             data = event.data
             came[data.owner, data.product, data.shipment] += [day_number(event.time.date())] * data.wafers
+    commit_products = {line: of_line[-1].data.product for line, of_line in statements(log).items()}
     expected: Counter[Any] = Counter()
     for (owner, *shipment), commits in sent.items():
-        days = came[(owner, *shipment)]
-        for n, day in enumerate(days):
-            expected[owner, commits[min(n, len(commits) - 1)], day] += 1
+        for n, day in enumerate(came[(owner, *shipment)]):
+            commit = commits[min(n, len(commits) - 1)]
+            if commit_products.get((owner, commit)) == shipment[0]:
+                expected[owner, commit, day] += 1
 
     lines = lines_of(log)
     receipts = {
@@ -195,7 +197,7 @@ def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
         for day, wafers in plan.receipts.items()
         if kind == "supply.committed"
     }
-    assert receipts == {cell: n for cell, n in expected.items() if cell[1] is not None}
+    assert receipts == expected
 
     kept = [Counter[Any](), Counter[Any]()]
     for (source, line), of_line in statements(log).items():
@@ -288,3 +290,24 @@ def test_a_commit_that_was_withdrawn_is_not_due(story):
 
     record = lines_of(story.log).record("samsung")["HBM4-12H"]
     assert (int(record.lines.sum()), int(record.kept.sum()), record.churned.tolist()) == (0, 0, [100])
+
+
+def test_what_contradicts_a_shipment_or_a_commit_is_kept_in_view(story):
+    story.commit(1, 100, 10)
+    sent = story.send(2, 40, 10, "c", product="DDR5-16G")
+    story.receive(3, 5)
+    contradicting = story.receive(4, 5, product="DDR5-16G", supplier="unattributed")
+    lines = lines_of(story.log)
+    of_other_product, of_shipment = ("samsung", "shipment/DDR5-16G", "s"), ("samsung", "shipment/HBM4-12H", "s")
+
+    assert {n: plan.of_other_origin for n, plan in lines.misnamed.items()} == {
+        ("samsung", "supply.committed", "c"): {of_other_product: sent.data.wafers}
+    }
+    assert [end.id for end in lines.contradicted[of_other_product].contradictions()] == [contradicting.id]
+    assert list(lines.undispatched) == [of_shipment]
+    assert lines.dispatched_products(of_shipment) == ["DDR5-16G"]
+
+    story.commit(5, 100, 10, 1, product="DDR5-16G")
+    lines = lines_of(story.log)
+    assert lines.misnamed == {}
+    assert lines.plans["samsung", "supply.committed", "c"].dispatched == 40
