@@ -18,9 +18,10 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
-from services.ledger.store.as_of import batches_as_of, find_as_of
+from services.ledger.store.as_of import UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.reader import StoreReader
 from services.ledger.store.recording import record_entries
+from shared.http.problem import NEVER_KNOWN, Problem
 from shared.wire.days import microseconds
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import party_stream
@@ -93,7 +94,11 @@ class Played:
 
     async def _view_then(self, as_of: str) -> LiveView:
         then = FoldState(Curves(*self.horizon))
-        for batch in batches_as_of(self.store, find_as_of(self.store, as_of)):
+        try:
+            position = find_as_of(self.store, as_of)
+        except UnknownAsOf as why:
+            raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
+        for batch in batches_as_of(self.store, position):
             then.add(batch)
         return LiveView(then)
 

@@ -7,7 +7,9 @@ from itertools import permutations
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.queries import sum_stages, window_balance
+from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
+from services.aggregator.plan.bridge.bridge import CAUSES, build_bridge
 from services.aggregator.plan.fill_rate import fill_rate
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.performance import bias, measure_performance, slip
@@ -17,16 +19,21 @@ from shared.play.numbering import Numbering
 from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
 from shared.wire.days import day_number
 from shared.wire.events import (
+    Event,
     EventData,
     ShipmentDispatched,
     ShipmentReceived,
     SourceAdvanced,
+    StockCounted,
+    StockOpened,
     SupplyCommitted,
     WafersConsumed,
 )
 from shared.wire.postings import Measure
-from testing.fold import Folded, Horizon, fold
-from testing.lines import fold_lines
+from testing.fold import EPOCH, Folded, Horizon, fold
+from testing.lines import KEY as ABILENE
+from testing.lines import Story as Programme
+from testing.lines import fold_lines, lines_published
 from testing.projection import project
 from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables
@@ -247,6 +254,35 @@ def test_shortages():
         assert projection.balance[: len(table["day"])].tolist() == table[f"projected, {firmness} or above"]
         first = projection.first_short_day - DAY_1 + 1
         assert [first, projection.first_shortage, projection.shortage] == short[f"{firmness} or above"]
+
+
+def test_bridge():
+    causes, table = tables(NUMBERS["Bridge"])
+    story = Programme()
+    story.order(1, 380, 12)
+    story.commit(1, 400, 10, line="month")
+    story.commit(1, 100, 12, line="late")
+    before = list(story.log)
+    story.commit(2, 0, 10, 1, line="month")
+    story.commit(2, 200, 5, line="week-1")
+    story.commit(2, 190, 10, line="week-2")
+    story.commit(2, 100, 20, 1, line="late")
+    story.say(2, StockOpened(wafers=30, **ABILENE))
+    story.say(2, StockCounted(counted=25, **ABILENE))
+    then, now = (_state_on_day_3(log) for log in (before, story.log))
+    bridge = build_bridge(then, now, ("HBM4-12H", "abilene"), DAY_1 + 11)
+
+    bars = {bar.cause: [bar.wafers] for bar in bridge.bars}
+    shown = {"projected then": [bridge.then], **bars, "projected now": [bridge.now]}
+    assert shown == {name: cells for name, cells in table.items() if name != "then to now"}
+    assert [name.strip("`") for row in causes for name in row.split(", ") if row != "bar"] == list(CAUSES)
+
+
+def _state_on_day_3(log: list[Event]) -> FoldState:
+    folded = fold(sorted(log, key=lambda event: event.source), horizon=Horizon(FIRST, 60))
+    curves, sources = folded.curves, folded.curves.sources
+    curves.add(batch_of(curves.position + 1, [], dict.fromkeys(sources, DAY_1 + 1), epoch=EPOCH))
+    return FoldState(curves, lines_published(folded))
 
 
 def test_cover():

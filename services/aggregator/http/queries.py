@@ -79,6 +79,24 @@ class AskShortages(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskBridge(Rows):
+    """The parameters of `/bridge`."""
+
+    product: Annotated[str, Text(), "The product."]
+    site: Annotated[str, Text(), "The site."]
+    day: Annotated[
+        date | None, Day(), "The day of the balance; default: the first short day, or today where nothing runs short."
+    ] = None
+    since: Annotated[
+        str | None,
+        Moment(),
+        "The earlier position, or the end of a UTC day; default: when the last order due by the day was placed, or the "
+        "empty log (0).",
+    ] = None
+    firmness: Graded = "planned"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AskCover(Rows):
     """The parameters of `/cover`."""
 

@@ -1,7 +1,7 @@
 """Live view of the fold: its state, the plan and the alerts, readable while the fold goes on."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -113,3 +113,7 @@ class LiveView:
             return alerts
         plan = make_plan(self.state.curves, setback.through + 1)
         return find_alerts(self.state, plan, self.thresholds)
+
+
+ReadPast = Callable[[str], Awaitable[LiveView]]
+"""Returns the view as of a position or a day."""

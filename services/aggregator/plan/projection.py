@@ -175,6 +175,17 @@ def make_plan(
     return SupplyPlan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
 
 
+def project_day(curves: Curves, group: tuple[str, str], today: int, day: int, firmness: Firmness) -> int:
+    """Return the projected balance of a product-site on a day, today or later, both inside the horizon."""
+    product, site = group
+    grouping = curves.group(("product", "site"), product=product, site=site)
+    if not grouping.labels:
+        return 0
+    balance = np.empty((GRADES, 1, curves.start + curves.days - today), dtype=np.int64)
+    project_into(empty_tables(1), curves, grouping, today, np.zeros(1, dtype=np.int64), balance)
+    return int(balance[FIRMNESS.index(firmness), 0, day - today])
+
+
 def _restrict(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping:
     """Return the groups of a grouping that have the given labels, in their order."""
     place = np.full(len(grouping.labels) + 1, -1, dtype=np.int64)  # keys without a group, -1, read the last one

@@ -17,6 +17,8 @@ from services.ledger.store.batches import ChainHead
 from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import batches_recorded_by, fold, fold_as_of, line_events_as_of
 from services.operator.record.store import open_store
+from services.operator.stack.errors import StackError
+from shared.http.problem import NEVER_KNOWN, Problem
 
 _last_view: dict[
     tuple[Path, str | None, int, ChainHead], LiveView
@@ -39,7 +41,10 @@ async def _answer(folder: Path, service: str, path: str, params: Mapping[str, st
         return _last_view[key]
 
     async def view_as_of(as_of: str) -> LiveView:
-        return view(as_of)
+        try:
+            return view(as_of)
+        except StackError as why:
+            raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
 
     if service == "ledger":
         routes = ledger_routes(store, partial(open_store, folder))

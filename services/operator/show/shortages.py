@@ -113,7 +113,9 @@ def _behind(why: Mapping[str, Any]) -> Iterator[Group]:
         f"Causes, the largest first: {len(causes)} of {why['causes_count']}",
         ("wafers", "change", "line", "source", "event"),
         [(each["wafers"], each["what"], _line(each), each["said_by"], each["event"]) for each in causes],
-        caption="" if causes else "none: no commit was ever higher, and no order lower",
+        caption=""
+        if causes
+        else "none of commits, orders and shipments; counts, transfers and consumption: waferline bridge",
     )
 
 

@@ -130,8 +130,10 @@ class LineBook:
                 self._altered_plans[commit.name] = commit
         elif isinstance(fact, Revision):
             line.revisions = _altered(line.revisions, fact, sign)
+            self.names_of[line.product, fact.site][line.name] = None
         else:
             line.ends = _altered(line.ends, cast(End, fact), sign)
+            self.names_of[line.product, cast(End, fact).site][line.name] = None
         self._altered_shipments[line.name] = line
 
     def _settle(self) -> None:

@@ -133,6 +133,11 @@ class ShipmentLine:
     credited: tuple[tuple[str, int, Origin, int], ...] = ()  # the receipts that its commits count
     group: Group | None = None  # that the book lists it under
 
+    @property
+    def product(self) -> str:
+        """The product of its wafers."""
+        return self.name[1].partition("/")[2]
+
     def plan(self) -> tuple[int, str, str]:
         """Return its eta, its site and the id of the event that gives them; it must have been dispatched."""
         first = self.dispatches[0]
