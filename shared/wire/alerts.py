@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict
 AlertCode = Literal[
     "source_silent",
     "stock_negative",
+    "stage_negative",
     "received_beyond_dispatched",
+    "dispatched_beyond_finished",
+    "dispatch_without_commit",
     "short_within",
     "cover_below",
     "slip_beyond",
@@ -23,7 +26,10 @@ Cause: TypeAlias = tuple[AlertCode, tuple[str, ...]]
 SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
     "source_silent": ("source",),
     "stock_negative": ("product", "site"),
+    "stage_negative": ("stage", "supplier", "product"),
     "received_beyond_dispatched": ("owner", "shipment", "product"),
+    "dispatched_beyond_finished": ("supplier", "product"),
+    "dispatch_without_commit": ("owner", "shipment", "product"),
     "short_within": ("product", "site"),
     "cover_below": ("product", "site"),
     "slip_beyond": ("supplier", "product"),

@@ -9,7 +9,7 @@ from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_planned
-from services.aggregator.fold.series import COMMITTED, SLOTS, Grouping
+from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
@@ -21,7 +21,14 @@ from shared.wire.postings import Measure
 _CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
-_DOUBTFUL: frozenset[AlertCode] = frozenset({"source_silent", "stock_negative", "received_beyond_dispatched"})
+_LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)]
+_FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
+_DOUBTFUL: frozenset[AlertCode] = frozenset(
+    {
+        "source_silent", "stock_negative", "stage_negative", "received_beyond_dispatched",
+        "dispatched_beyond_finished", "dispatch_without_commit",
+    }
+)  # fmt: skip
 
 
 class Alert(NamedTuple):
@@ -89,7 +96,13 @@ def find_alerts(
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.
+    - `stage_negative`: more wafers of the supplier's product were finished or scrapped than were started, so that its
+      WIP is below zero. All sites are summed: a lot may be finished for another site than it was started for.
     - `received_beyond_dispatched`: more of a shipment's product was received, damaged or lost than was dispatched.
+    - `dispatched_beyond_finished`: more wafers of the supplier's product were dispatched than were finished. A supplier
+      that reports no lots of the product has no such alert.
+    - `dispatch_without_commit`: a dispatch of the shipment names no commit, or one that its owner has not published.
+      One that names none, and follows from an event of a commit that is withdrawn, has that commit behind it.
     - `short_within`: the projected balance falls below zero within `short_days`, on `day`; or has been since `day`.
     - `cover_below`: the wafers on hand cover less than `cover_days` of demand if nothing is received. A receipt in time
       is no exception: the plan then holds only as long as the supply does. A product that is short within `short_days`
@@ -101,13 +114,19 @@ def find_alerts(
       the horizontal distance of `performance.slip`, for wafers still to be received.
     """
     alerts = [*_silent_sources(state, thresholds)]
+    due_commits = due_commits or sum_due_commits(state.curves, plan, thresholds)
     if plan.today is not None:
+        pairs = state.curves.group(("supplier", "product"))
+        moved = sum_moved(state.curves, pairs, plan.today - 1)
         alerts += [
             *_negative_stocks(plan),
+            *_negative_wip(pairs, moved, plan.today - 1),
             *_overrun_shipments(state, plan.today - 1),
+            *_unfinished_dispatches(pairs, moved, plan.today - 1),
+            *_uncommitted_dispatches(state, plan.today - 1),
             *_shortages(plan, thresholds),
             *_thin_covers(plan, thresholds),
-            *_slips(state, plan.today - 1, thresholds, due_commits or sum_due_commits(state.curves, plan, thresholds)),
+            *_slips(state, pairs, moved, plan.today - 1, thresholds, due_commits),
         ]
     alerts.sort(key=lambda alert: (_urgency(alert), alert.cause))
     return {alert.cause: alert for alert in alerts}
@@ -150,6 +169,31 @@ def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
             yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
 
 
+def _negative_wip(pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
+    wip = WIP_SIGNS @ moved
+    for pair in np.flatnonzero(wip < 0).tolist():
+        yield Alert("stage_negative", ("wip", *pairs.labels[pair]), through, {"wafers": -int(wip[pair])})
+
+
+def _unfinished_dispatches(pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
+    finished, dispatched = moved[_FINISHED], moved[_DISPATCHED]
+    reports_lots = (moved[_LOTS] != 0).any(axis=0)
+    for pair in np.flatnonzero(reports_lots & (dispatched > finished)).tolist():
+        sums = int(finished[pair]), int(dispatched[pair])
+        detail = {"finished": sums[0], "dispatched": sums[1], "wafers": sums[1] - sums[0]}
+        yield Alert("dispatched_beyond_finished", pairs.labels[pair], through, detail)
+
+
+def _uncommitted_dispatches(state: FoldState, through: int) -> Iterator[Alert]:
+    for (owner, kind, name), dispatches in state.lines.uncommitted_dispatches():
+        sent = [dispatch for dispatch in dispatches if dispatch.day <= through]
+        if sent:
+            subject = (owner, name, kind.removeprefix("shipment/"))
+            causes = tuple(f"{owner}/{dispatch.id}" for dispatch in sent)[:_CAUSES_MAX]
+            detail = {"wafers": sum(dispatch.wafers for dispatch in sent)}
+            yield Alert("dispatch_without_commit", subject, sent[0].day, detail, causes)
+
+
 def _short_soon(plan: SupplyPlan, thresholds: AlertThresholds) -> Index:
     """Return for each group whether it is short within `short_days`."""
     assert plan.today is not None
@@ -182,12 +226,16 @@ def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Aler
 
 
 def _slips(
-    state: FoldState, through: int, thresholds: AlertThresholds, due_commits: DueCommits | None
+    state: FoldState,
+    pairs: Grouping,
+    moved: Wafers,
+    through: int,
+    thresholds: AlertThresholds,
+    due_commits: DueCommits | None,
 ) -> Iterator[Alert]:
     assert due_commits is not None
     curves = state.curves
-    pairs = curves.group(("supplier", "product"))
-    ended = sum_moved(curves, pairs, through)[_ENDED].sum(axis=0)
+    ended = moved[_ENDED].sum(axis=0)
     late = -ended
     np.add.at(late, pairs.of_key, due_commits.wafers)
     for pair in np.flatnonzero(late > 0).tolist():

@@ -29,10 +29,38 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " Count the stock."
         ),
     ),
+    "stage_negative": (
+        (
+            "At the end of the last complete day, all sites together, more wafers of the supplier's product were"
+            " finished or scrapped than were started: the stage `wip` is below zero."
+        ),
+        "`wafers` below zero",
+        "The books are wrong: a start is missing, or a lot was finished or scrapped twice. Ask the supplier.",
+    ),
     "received_beyond_dispatched": (
         "By the last complete day more of the shipment's product was received, damaged or lost than was dispatched.",
         "`dispatched`, `ended`, `wafers` too many",
         "The books are wrong: a dispatch is missing, or a receipt names another shipment, or was published twice.",
+    ),
+    "dispatched_beyond_finished": (
+        (
+            "By the last complete day the supplier dispatched more wafers of the product than it finished. Not raised"
+            " where the supplier reports no lots of the product."
+        ),
+        "`finished`, `dispatched`, `wafers` too many",
+        "The books are wrong: a finished lot is missing, or a shipment was published twice. Ask the supplier.",
+    ),
+    "dispatch_without_commit": (
+        (
+            "By the last complete day a dispatch of the shipment's product names no commit, or one that its owner has"
+            " not published. Not raised for a dispatch that names none and whose `causationid` is an event of a commit"
+            " that is withdrawn. `day` is that of the first such dispatch."
+        ),
+        "`wafers` dispatched so",
+        (
+            "If the wafers were promised, that commit is still open and its wafers count twice, once in transit: ask"
+            " the supplier to reverse the dispatch and to publish it with its commit."
+        ),
     ),
     "short_within": (
         (

@@ -1,7 +1,7 @@
 """The book of lines: every line by its name, the wafers due by group, and the commit records of each supplier."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -63,6 +63,7 @@ class LineBook:
         self.contradicted: dict[LineName, ShipmentLine] = {}  # those with an end that names another supplier
         self.undispatched: dict[LineName, ShipmentLine] = {}  # those with an end, but without a dispatch of the product
         self.misnamed: dict[LineName, PlanLine] = {}  # commits that a dispatch of another product or supplier names
+        self._uncommitted: dict[LineName, list[Dispatch]] = {}  # the dispatches that name no published commit
         self.names_of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever named a group
         self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(dict)
         """By the event's source and id."""
@@ -117,7 +118,10 @@ class LineBook:
         """Put a fact into its line, or take it out; `_settle` then updates the indices."""
         if isinstance(line, PlanLine):
             statement = cast(Statement, fact)
+            was_stated = bool(line.statements)
             line.statements = _altered(line.statements, statement, sign)
+            if bool(line.statements) != was_stated:
+                self._altered_shipments.update((name, self.shipments[name]) for name, _ in line.sendings)
             self.names_of[statement.key[:2]][line.name] = None
             self._altered_plans[line.name] = line
             return
@@ -144,6 +148,11 @@ class LineBook:
             _keep(self.overrun, shipment, shipment.ended() > shipment.sent())
             _keep(self.contradicted, shipment, bool(shipment.contradictions()))
             _keep(self.undispatched, shipment, bool(shipment.ends and not shipment.dispatches))
+            uncommitted = [each for each in shipment.dispatches if not self._is_committed(shipment.name[0], each)]
+            if uncommitted:
+                self._uncommitted[shipment.name] = uncommitted
+            else:
+                self._uncommitted.pop(shipment.name, None)
         for plan in self._altered_plans.values():
             if plan.name[1] == COMMIT:
                 self._record(plan)
@@ -152,6 +161,11 @@ class LineBook:
                 self._list(plan, self._orders if plan.name[1] == ORDER else self._supplies)
         self._altered_shipments.clear()
         self._altered_plans.clear()
+
+    def _is_committed(self, owner: str, dispatch: Dispatch) -> bool:
+        """Whether a dispatch names a commit that its owner has published."""
+        plan = None if dispatch.commit is None else self.plans.get(commit_line(owner, dispatch.commit))
+        return plan is not None and bool(plan.statements)
 
     def _credit(self, shipment: ShipmentLine) -> None:
         """Update the receipts that its commits count of a shipment."""
@@ -222,6 +236,27 @@ class LineBook:
                 committed, lines, *kept = table[:-2].reshape(len(LAGS), LAG_COLUMNS, -1).swapaxes(0, 1)
                 found[product] = CommitRecord(due, committed, lines, np.array(kept), *table[-2:])
         return found
+
+    def uncommitted_dispatches(self) -> Iterator[tuple[LineName, list[Dispatch]]]:
+        """Yield the shipments with dispatches that no commit stands behind, and these dispatches, by day.
+
+        A dispatch that names no commit has one behind it if it follows from an event of a commit that is withdrawn: the
+        commit has no open wafers, which the dispatch could have released.
+        """
+        for name, dispatches in self._uncommitted.items():
+            left = [each for each in dispatches if each.commit or not self._is_withdrawn(name[0], each.cause)]
+            if left:
+                yield name, left
+
+    def _is_withdrawn(self, owner: str, event: str | None) -> bool:
+        """Whether an event states a commit that is withdrawn now."""
+        found = None if event is None else self._facts.get(owner, {}).get(event)
+        return (
+            found is not None
+            and isinstance(found[0], PlanLine)
+            and found[0].name[1] == COMMIT
+            and found[0].statements[-1].wafers == 0
+        )
 
     def suppliers(self) -> list[str]:
         """Return the suppliers that have committed anything, sorted."""

@@ -44,6 +44,7 @@ class Dispatch(NamedTuple):
     id: str
     wafers: int
     commit: str | None
+    cause: str | None = None  # the event that it follows from
 
 
 class Revision(NamedTuple):
@@ -89,7 +90,13 @@ def _statement(row: Row) -> Statement:
 
 def _dispatch(row: Row) -> Dispatch:
     return Dispatch(
-        row.time // DAY_US, cast(int, row.day), _key(row), row.id, cast(int, row.wafers), row.others["commit"]
+        row.time // DAY_US,
+        cast(int, row.day),
+        _key(row),
+        row.id,
+        cast(int, row.wafers),
+        row.others["commit"],
+        row.cause,
     )
 
 
