@@ -91,8 +91,7 @@ def demands(lines: LineBook, kind: str = ORDER) -> DueColumns:
 
 
 def _groups_of(lines: LineBook) -> set[Group]:
-    listed = (line.group for line in (*lines.plans.values(), *lines.shipments.values()))
-    return {group for group in listed if group is not None}
+    return {group for line in (*lines.plans.values(), *lines.shipments.values()) for group in line.groups}
 
 
 def _columns(due: dict[Group, list[LineDue]]) -> DueColumns:

@@ -216,6 +216,7 @@ class Planner:
                     "backorder": plan.backlog,
                     "cover": {"days": days, "left": left, "next": next_},
                     "cover_days": None if days is None else round(days + left / max(1, next_), 1),
+                    "covered_until": iso(self.today + days - 1) if days else None,
                     "first_uncovered_day": None if days is None else iso(self.today + days),
                 }
             )

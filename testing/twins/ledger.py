@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from shared.wire.events import (
@@ -111,40 +112,50 @@ def plan(live: list[Event], cells: Counter[Cell]) -> None:
 
 
 def ship(live: list[Event], cells: Counter[Cell]) -> None:
-    """The wafers in transit of each shipment, and the diversions that bring all of them to the site of its plan."""
+    """What of each shipment is due, and the diversions by which no part of it is less than nothing in transit."""
     revised = in_force(live, ShipmentRevised, "shipment")
     sent: dict[Any, list[Event]] = defaultdict(list)
+    ended: dict[Any, list[Event]] = defaultdict(list)
     for event in live:
         if isinstance(event.data, ShipmentDispatched):
             sent[event.source, event.data.product, event.data.shipment].append(event)
-    moved: dict[Any, list[Event]] = defaultdict(list)
-    for event in live:
         if isinstance(event.data, ShipmentReceived | ShipmentLost):
-            moved[event.data.owner, event.data.product, event.data.shipment].append(event)
-    for shipment in {*sent, *moved}:
-        _, product, _ = shipment
-        dispatches = sent[shipment]
-        first = min(dispatches, key=lambda e: (e.time.date(), e.data.eta, key(e.data))) if dispatches else None
-        transit: Counter[tuple[str, str, str]] = Counter()
-        for event in dispatches:
-            transit[key(event.data)] += event.data.wafers
-        for event in moved[shipment]:
+            ended[event.data.owner, event.data.product, event.data.shipment].append(event)
+    for shipment in {*sent, *ended}:
+        parts = sorted(sent[shipment], key=lambda e: (e.time.date(), e.data.eta, key(e.data)))
+        whose = {"supplier": parts[0].data.supplier} if parts else {}
+        for event in ended[shipment]:
             data, day = event.data, number(event.time.date())
-            at = key(data, supplier=first.data.supplier if first else data.supplier)
-            damaged = getattr(data, "wafers_damaged", 0)
-            cells[Measure.LOST if isinstance(data, ShipmentLost) else Measure.RECEIVED, day, at] += data.wafers
-            cells[Measure.DAMAGED, day, at] += damaged
-            transit[at] -= data.wafers + damaged
-        if first is None:
-            continue
-        planned = revised[shipment].data if shipment in revised else first.data
-        here = (product, planned.site, first.data.supplier)
-        remaining = transit.total()
-        cells[Measure.TRANSIT_DUE, number(planned.eta), here] += max(0, remaining)
-        for there in {here, *transit}:
-            due, day = remaining if there == here else 0, number(first.time.date())
-            cells[Measure.DIVERTED_IN, day, there] += max(0, due - transit[there])
-            cells[Measure.DIVERTED_OUT, day, there] += max(0, transit[there] - due)
+            moved = Measure.LOST if isinstance(data, ShipmentLost) else Measure.RECEIVED
+            cells[moved, day, key(data, **whose)] += data.wafers
+            cells[Measure.DAMAGED, day, key(data, **whose)] += getattr(data, "wafers_damaged", 0)
+        diverted: Counter[tuple[int, tuple[str, str, str]]] = Counter()
+        for part, end in wafer_by_wafer(parts, ended[shipment]):
+            sent_on, ended_on = (event and number(event.time.date()) for event in (part, end))
+            if part:
+                goes_to = revised.get(shipment, part).data
+                diverted[sent_on, key(part.data)] -= 1
+                diverted[sent_on, key(goes_to, **whose)] += 1
+            if part and end:
+                diverted[max(sent_on, ended_on), key(goes_to, **whose)] -= 1
+            if end:
+                diverted[ended_on, key(end.data, **whose)] += 1
+            else:
+                cells[Measure.TRANSIT_DUE, number(goes_to.eta), key(goes_to, **whose)] += 1
+        for (day, where), wafers in diverted.items():
+            cells[Measure.DIVERTED_IN, day, where] += max(0, wafers)
+            cells[Measure.DIVERTED_OUT, day, where] += max(0, -wafers)
+
+
+def wafer_by_wafer(parts: list[Event], ends: list[Event]) -> list[tuple[Any, Any]]:
+    """Each wafer of a shipment, whose parts are in the order of their dispatch: its dispatch and its end, or None."""
+    sent = [part for part in parts for _ in range(part.data.wafers)]
+    ended = [
+        end
+        for end in sorted(ends, key=lambda e: e.time.date())
+        for _ in range(end.data.wafers + getattr(end.data, "wafers_damaged", 0))
+    ]
+    return list(zip_longest(sent, ended))
 
 
 def adjust(live: list[Event], cells: Counter[Cell]) -> None:

@@ -12,7 +12,7 @@ from shared.wire.events import (
     ShipmentRevised,
     SupplyCommitted,
 )
-from testing.twins.ledger import in_force
+from testing.twins.ledger import in_force, wafer_by_wafer
 
 
 def live(log: list[Event]) -> list[Event]:
@@ -52,20 +52,22 @@ def missing_of(name: Any, log: list[Event], commits: Any, group: tuple[str, str]
     owner, product, shipment = name[0], name[1].removeprefix("shipment/"), name[2]
     own = [e for e in live(log) if getattr(e.data, "shipment", "") == shipment and e.data.product == product]
     sent = [e for e in in_order_of_dispatch(own) if e.source == owner]
-    first = sent[0].data
     missing = 0
     for event in sent:
-        said_of_line = commits.get((owner, event.data.commit))
-        released = bool(said_of_line) and said_of_line[-1].data.product == product
-        promised = said_of_line[-1].data if released else first.model_copy(update={"due": first.eta})
-        due = getattr(promised, "due", first.eta)
+        said_of_line = [
+            each
+            for each in commits.get((owner, event.data.commit), ())[-1:]
+            if (each.data.product, each.data.supplier) == (product, event.data.supplier)
+        ]
+        promised = said_of_line[-1].data if said_of_line else event.data
+        due = getattr(promised, "due", event.data.eta)
         missing += event.data.wafers * ((promised.product, promised.site) == group and due <= through)
     revised = in_force(live(log), ShipmentRevised, "shipment").get((owner, product, shipment))
-    plan = first if revised is None else revised.data
     ends = [e for e in own if getattr(e.data, "owner", "") == owner]
-    gone = sum(e.data.wafers + getattr(e.data, "wafers_damaged", 0) for e in ends)
-    if (product, plan.site) == group and plan.eta <= through:
-        missing -= max(0, sum(e.data.wafers for e in sent) - gone)
+    for part, end in wafer_by_wafer(sent, ends):
+        plan = part and (revised.data if revised else part.data)
+        if part and not end:
+            missing -= (product, plan.site) == group and plan.eta <= through
     return missing - sum(
         e.data.wafers
         for e in ends

@@ -42,7 +42,6 @@ def stock(played: Played, **query: str) -> dict[tuple[str, str], int]:
 # ---------------------------------------------------------------- 2: in transit
 
 
-@wrong("2", "a shipment has one eta, that of its first part")
 def test_each_part_of_a_shipment_comes_on_its_own_eta(samsung):
     parts = played_through(
         samsung.dispatch("2026-10-01", "s", 60, "2026-11-03"), samsung.dispatch("2026-10-02", "s", 40, "2026-11-20")

@@ -175,6 +175,20 @@ def test_stages():
     assert found == list(zip(table["in transit"], table["on hand"], table["open commit"], strict=True))
 
 
+def test_in_transit_by_shipment():
+    table = the_table("On hand, in transit, WIP", 1)
+    story = Story()
+    for n, day in enumerate(table["day"]):
+        for line, which in (("c", "one shipment"), ("d", "another")):
+            if table[f"dispatched on {which}"][n]:
+                story.send(day, table[f"dispatched on {which}"][n], line)
+            if table[f"received on {which}"][n]:
+                story.receive(day, table[f"received on {which}"][n], line=line)
+    found = [story.fold().stages(FIRST + timedelta(days=day - 1))["in_transit"] for day in table["day"]]
+
+    assert found == table["in transit"]
+
+
 def test_rolling_balance():
     table = the_table("Rolling balance, net", 1)
     curves = posted(started=table["started"], required_start=table["to be started"])

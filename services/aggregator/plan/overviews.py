@@ -335,6 +335,6 @@ def _performance(each: ProductPerformance | None, lag: int) -> Row:
         "churn": ratio(each.churned, each.in_force),
         "bias": ratio(at.missing, at.committed),
         "slip_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,
-        "slip_greatest": at.slip_greatest if at.committed else None,
+        "slip_greatest": at.slip_greatest,
         "open_wafers": at.open_wafers,
     }

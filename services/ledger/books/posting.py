@@ -268,38 +268,60 @@ def _derive_commit(line: LineState) -> dict[Cell, int]:
 
 
 def _derive_shipment(line: LineState) -> dict[Cell, int]:
-    """Return the arrivals and losses of a shipment, its wafers in transit, by eta and site, and its diversions.
+    """Return the arrivals and losses of a shipment, its wafers in transit by eta and site, and its diversions.
 
-    A shipment has one destination and one supplier, that of its least dispatch by day, eta and key. Wafers received,
-    damaged or lost are posted at their own site under that supplier; until it is dispatched, as their event says.
-    Wafers dispatched to another site or under another supplier, or received at another site, are diversions, so that
-    all its wafers in transit are in transit to the site of its plan.
+    A shipment has one supplier, that of its least dispatch by day, eta and key. Wafers received, damaged or lost are
+    posted at their own site under that supplier; until it is dispatched, as their event says. Each part, that is each
+    dispatch, goes to its own site by its own eta, or to those of the shipment's revision. Wafers that go elsewhere than
+    they were dispatched to, or under another supplier, are diverted on the day of their dispatch; those that come to an
+    end elsewhere, on that day. Wafers that come to an end end the parts in their order. Those that were never
+    dispatched, or later, are diverted into transit too: so no part of a shipment is ever less than nothing in transit.
     """
-    if not line.dispatches:
-        return line.moved.copy()
-    _, sent_on, eta, (product, site, supplier) = min(line.dispatches.values(), key=itemgetter(1, 2, 3))
-    terms = line.in_force()
-    if terms is not None:
-        _, eta, _, (_, site, _), _ = terms
-    here = (product, site, supplier)
-    under_way = {here: 0}  # dispatched there less ended there
-    for wafers, _, _, sent_to in line.dispatches.values():
-        under_way[sent_to] = under_way.get(sent_to, 0) + wafers
-    for ended_at, wafers in line.ended.items():
-        there = (product, ended_at, supplier)
-        under_way[there] = under_way.get(there, 0) - wafers
+    parts = sorted(line.dispatches.values(), key=itemgetter(1, 2, 3))
+    supplier = parts[0][3][2] if parts else None
     cells: dict[Cell, int] = {}
-    for (measure, day, (_, moved_at, _)), wafers in line.moved.items():
-        there = (product, moved_at, supplier)
-        cells[measure, day, there] = cells.get((measure, day, there), 0) + wafers
+    ended: dict[tuple[int, Key], int] = {}
+    for (measure, day, (product, site, named)), wafers in line.moved.items():
+        key = (product, site, supplier or named)
+        cells[measure, day, key] = cells.get((measure, day, key), 0) + wafers
         if measure in ENDS:
-            under_way[there] = under_way.get(there, 0) - wafers
-    remaining = sum(under_way.values())
-    cells[Measure.TRANSIT_DUE, eta, here] = max(0, remaining)
-    for there, wafers in under_way.items():
-        diverted = (remaining if there == here else 0) - wafers
-        measure = Measure.DIVERTED_IN if diverted > 0 else Measure.DIVERTED_OUT
-        cells[measure, sent_on, there] = abs(diverted)
+            ended[day, key] = ended.get((day, key), 0) + wafers
+    if parts:
+        _, sent_on, _, (product, _, supplier) = parts[0]
+        for site, wafers in line.ended.items():  # recorded before the days were kept
+            place = (sent_on, (product, site, supplier))
+            ended[place] = ended.get(place, 0) + wafers
+    diverted: dict[tuple[int, Key], int] = {}
+
+    def divert(day: int, key: Key, wafers: int) -> None:
+        diverted[day, key] = diverted.get((day, key), 0) + wafers
+
+    ends = sorted(ended.items())
+    for (day, key), wafers in ends:
+        divert(day, key, wafers)
+    revised = line.in_force()
+    unmatched = [[day, wafers] for (day, _), wafers in reversed(ends)]  # the next one last
+    for wafers, sent_on, own_eta, sent_to in parts:
+        product, own_site, _ = sent_to
+        eta, site = (own_eta, own_site) if revised is None else (revised[1], revised[3][1])
+        here = (product, site, cast(str, supplier))
+        divert(sent_on, sent_to, -wafers)
+        divert(sent_on, here, wafers)
+        under_way = wafers
+        while under_way and unmatched:
+            end = unmatched[-1]
+            matched = min(under_way, end[1])
+            divert(max(sent_on, end[0]), here, -matched)
+            under_way -= matched
+            end[1] -= matched
+            if not end[1]:
+                unmatched.pop()
+        if under_way:
+            due = (Measure.TRANSIT_DUE, eta, here)
+            cells[due] = cells.get(due, 0) + under_way
+    for (day, key), wafers in diverted.items():
+        if wafers:
+            cells[Measure.DIVERTED_IN if wafers > 0 else Measure.DIVERTED_OUT, day, key] = abs(wafers)
     return cells
 
 

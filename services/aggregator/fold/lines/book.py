@@ -30,6 +30,7 @@ from shared.wire.rows import Row
 _RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
 _Cell = TypeVar("_Cell")
+_Place = tuple[LineName, int]  # a line, and which of its quantities that are due
 _Line = TypeVar("_Line", PlanLine, ShipmentLine)
 
 
@@ -68,8 +69,8 @@ class LineBook:
         self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(dict)
         """By the event's source and id."""
         self._reversed: set[tuple[str, str]] = set()
-        self._orders: defaultdict[Group, dict[LineName, LineDue]] = defaultdict(dict)
-        self._supplies: defaultdict[Group, dict[LineName, LineDue]] = defaultdict(dict)
+        self._orders: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
+        self._supplies: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
         self._altered_shipments: dict[LineName, ShipmentLine] = {}
@@ -190,14 +191,14 @@ class LineBook:
             if not any(self._records[supplier, product][due]):
                 del self._records[supplier, product][due]
 
-    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[LineName, LineDue]]) -> None:
-        """List the wafers due of a line under their group."""
-        if line.group is not None:
-            del due_by_group[line.group][line.name]
-        due = line.due()
-        line.group = None
-        if due is not None:
-            line.group, due_by_group[due[0]][line.name] = due[0], due[1]
+    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[_Place, LineDue]]) -> None:
+        """List the wafers due of a line under their groups."""
+        for n, group in enumerate(line.groups):
+            del due_by_group[group][line.name, n]
+        dues = line.dues()
+        line.groups = tuple(group for group, _ in dues)
+        for n, (group, due) in enumerate(dues):
+            due_by_group[group][line.name, n] = due
 
     # ---------------------------------------------------------------- queries
 

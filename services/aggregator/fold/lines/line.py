@@ -39,7 +39,7 @@ class PlanLine:
     sendings: dict[tuple[LineName, Origin], int] = field(default_factory=dict)  # wafers of shipments that name it
     arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
-    group: Group | None = None  # that the book lists it under
+    groups: tuple[Group, ...] = ()  # that the book lists it under
 
     def record_entries(self) -> Iterator[RecordEntry]:
         """Yield the entries that a commit adds to the records: the promise of each lag, and what is in force."""
@@ -121,30 +121,27 @@ class PlanLine:
         rank = now.priority if now.firmness is None else RANKS[now.firmness]
         return now.key[:2], LineDue(now.due, rank, self.name, wafers, now.id, now.key[2])
 
+    def dues(self) -> list[tuple[Group, LineDue]]:
+        """Return the wafers due of it as a shipment does, which can have several."""
+        due = self.due()
+        return [] if due is None else [due]
+
 
 @dataclass(slots=True)
 class ShipmentLine:
     """The wafers of one product that one party sends under one name."""
 
     name: LineName
-    dispatches: tuple[Dispatch, ...] = ()  # the first gives eta and site, until a revision does
+    dispatches: tuple[Dispatch, ...] = ()  # its parts: each gives its eta and site, until a revision does
     revisions: tuple[Revision, ...] = ()  # the last one is in force
     ends: tuple[End, ...] = ()
     credited: tuple[tuple[str, int, Origin, int], ...] = ()  # the receipts that its commits count
-    group: Group | None = None  # that the book lists it under
+    groups: tuple[Group, ...] = ()  # that the book lists it under
 
     @property
     def product(self) -> str:
         """The product of its wafers."""
         return self.name[1].partition("/")[2]
-
-    def plan(self) -> tuple[int, str, str]:
-        """Return its eta, its site and the id of the event that gives them; it must have been dispatched."""
-        first = self.dispatches[0]
-        if self.revisions:
-            now = self.revisions[-1]
-            return now.eta, now.site, now.id
-        return first.eta, first.key[1], first.id
 
     def contradictions(self) -> list[End]:
         """Return its ends that name another supplier than its dispatch does."""
@@ -158,18 +155,34 @@ class ShipmentLine:
         """Return the wafers that came to an end."""
         return sum(end.received + end.damaged + end.lost for end in self.ends)
 
+    def plans(self, dispatch: Dispatch) -> list[tuple[int, str, str]]:
+        """Return the etas and sites that a part has had, the last one in force, and the event of each."""
+        return [(dispatch.eta, dispatch.key[1], dispatch.id), *((r.eta, r.site, r.id) for r in self.revisions)]
+
     def under_way(self) -> int:
-        """Return the wafers that were sent and have not come to an end: as the ledger posts them."""
+        """Return the wafers that were sent and have not come to an end."""
         return max(0, self.sent() - self.ended())
 
-    def due(self) -> tuple[Group, LineDue] | None:
-        """Return the wafers under way of it, None if there are none."""
-        wafers = self.under_way()
-        if not wafers:
-            return None
-        product, _, supplier = self.dispatches[0].key
-        eta, site, event = self.plan()
-        return (product, site), LineDue(eta, 0, self.name, wafers, event, supplier)
+    def parts_under_way(self) -> list[tuple[Dispatch, int]]:
+        """Return the parts that are under way, and the wafers of each: those that came to an end ended the first."""
+        found, ended = [], self.ended()
+        for dispatch in self.dispatches:
+            taken = min(ended, dispatch.wafers)
+            ended -= taken
+            if taken < dispatch.wafers:
+                found.append((dispatch, dispatch.wafers - taken))
+        return found
+
+    def dues(self) -> list[tuple[Group, LineDue]]:
+        """Return the wafers under way of it, by site, eta and the event that gives them: as the ledger posts them."""
+        found: dict[tuple[int, str, str], int] = {}
+        for dispatch, wafers in self.parts_under_way():
+            plan = self.plans(dispatch)[-1]
+            found[plan] = found.get(plan, 0) + wafers
+        return [
+            ((self.dispatches[0].key[0], site), LineDue(eta, 0, self.name, wafers, event, self.dispatches[0].key[2]))
+            for (eta, site, event), wafers in found.items()
+        ]
 
     def commit_receipts(self) -> Iterator[tuple[str, int, Origin, int]]:
         """Yield the receipts of each commit that it names: its id, a day, product and supplier, and good wafers.
