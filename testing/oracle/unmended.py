@@ -94,13 +94,7 @@ def none_due_beyond_the_horizon(log: Log) -> Log:
     return without(log, lambda e: name_of(e) == "demand.required" and e["data"]["due"] > "2026-12-31")
 
 
-def all_sources_advance(log: Log) -> Log:
-    advanced = {event["source"] for event in log if name_of(event) == "source.advanced"}
-    return without(log, lambda e: e["source"] not in advanced)
-
-
 TAME: dict[str, Callable[[Log], Log]] = {
-    "17 sources without a watermark": all_sources_advance,
     "5 watermarks taken back": no_watermark_taken_back,
     "5 a source that ends": no_end,
     "18 equal revisions": no_equal_revisions,
