@@ -14,10 +14,12 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import project_day
 from shared.wire.catalog import Firmness
 from shared.wire.lines import COMMIT, LineName, commit_line
-from shared.wire.postings import MOVEMENTS, Measure
+from shared.wire.postings import MOVEMENTS, STAGES, Measure
 
 STOCK = tuple(
-    each for each in MOVEMENTS if ON_HAND_SIGNS[SLOTS[each]] and each not in (Measure.RECEIVED, Measure.CONSUMED)
+    each
+    for each in MOVEMENTS
+    if ON_HAND_SIGNS[SLOTS[each]] and each != Measure.RECEIVED and STAGES[each][1] != "installed"
 )
 """Movements of stock that belong to no line: opened, transferred, counted, and what else comes to hand or goes."""
 
