@@ -403,6 +403,20 @@ class StockCounted(Keyed):
     counted: WafersOrNone
 
 
+class ShipmentReturned(Movement):
+    """Wafers of a shipment that were on hand went back to the supplier, and leave the balance.
+
+    They are in transit to no site, and open no commit again: what the supplier sends for them is another shipment.
+    """
+
+    type = "shipment.returned"
+    roles = DATACENTER
+    columns = {"line": "shipment"}
+    shipment: Name
+    owner: Name
+    reason: Text = ""
+
+
 class EventReversed(EventData):
     """A source reverses an event that it published in error."""
 
@@ -427,6 +441,7 @@ EVENTS: dict[str, type[EventData]] = {
         SupplyAgreed, SupplyCommitted, LotStarted, LotScrapped, LotFinished, ShipmentDispatched, ShipmentRevised,
         ShipmentLost, SiteDeclared, PhasePlanned, DemandForecast, DemandRequired, ShipmentReceived, WafersConsumed,
         StockOpened, StockTransferred, StockCounted, EventReversed, SourceAdvanced,
+        ShipmentReturned,
     )
 }  # fmt: skip
 """Every event by its name: `type` without the prefix and the version."""

@@ -32,6 +32,7 @@ class Measure(IntEnum):
     ADJUSTED = 12
     DIVERTED_IN = 13  # a shipment changed its site: posted on the day of its dispatch
     DIVERTED_OUT = 14
+    RETURNED = 15
 
     FORECAST = 32  # by its due day at the dock
     REQUIRED = 33  # by its due day at the dock
@@ -69,6 +70,7 @@ STAGES: dict[Measure, tuple[str, str]] = {
     Measure.ADJUSTED: ("adjustment", "on_hand"),
     Measure.DIVERTED_IN: ("diverted", "transit"),
     Measure.DIVERTED_OUT: ("transit", "diverted"),
+    Measure.RETURNED: ("on_hand", "returned"),
 }
 """Double entry: the stage that each movement takes wafers from, and the one it brings them to."""
 

@@ -223,6 +223,11 @@ class Book:
                     found.append(Movement(on, key_of(event), "consumed", data["wafers"]))
                 case "stock.opened":
                     found.append(Movement(on, key_of(event), "opened", data["wafers"]))
+                case "shipment.returned":
+                    product, site, supplier = key_of(event)
+                    parts = self.parts.get((data["owner"], data["shipment"], product))
+                    key = (product, site, parts[0].key[2] if parts else supplier)
+                    found.append(Movement(on, key, "transferred", -data["wafers"]))
                 case "stock.transferred":
                     product, site, supplier = key_of(event)
                     found.append(Movement(on, (product, site, supplier), "transferred", -data["wafers"]))

@@ -96,7 +96,7 @@ class NaiveCurves:
             "in_transit": m[Measure.DISPATCHED] - m[Measure.RECEIVED] - m[Measure.DAMAGED] - m[Measure.LOST]
             + m[Measure.DIVERTED_IN] - m[Measure.DIVERTED_OUT],
             "on_hand": m[Measure.RECEIVED] + m[Measure.OPENED] + m[Measure.TRANSFERRED_IN]
-            - m[Measure.TRANSFERRED_OUT] - m[Measure.CONSUMED] + m[Measure.ADJUSTED],
+            - m[Measure.TRANSFERRED_OUT] - m[Measure.RETURNED] - m[Measure.CONSUMED] + m[Measure.ADJUSTED],
         }  # fmt: skip
 
     def open_commit(self, keys: list[Key]) -> list[int]:
@@ -137,7 +137,7 @@ class NaiveCurves:
                 receipts = self.sum(keys, expected, today - 1, day)
                 arrived = self.sum(
                     keys, [Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED], today - 1, day
-                ) - self.sum(keys, [Measure.TRANSFERRED_OUT], today - 1, day)
+                ) - self.sum(keys, [Measure.TRANSFERRED_OUT, Measure.RETURNED], today - 1, day)
                 required = self.ever(keys, Measure.REQUIRED, day)
                 balances.append(on_hand + receipts + arrived + past_due * overdue - (required - consumed))
             short = [n for n, balance in enumerate(balances) if balance < 0]

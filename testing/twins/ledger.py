@@ -17,6 +17,7 @@ from shared.wire.events import (
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
+    ShipmentReturned,
     ShipmentRevised,
     StockCounted,
     StockOpened,
@@ -116,14 +117,20 @@ def ship(live: list[Event], cells: Counter[Cell]) -> None:
     revised = in_force(live, ShipmentRevised, "shipment")
     sent: dict[Any, list[Event]] = defaultdict(list)
     ended: dict[Any, list[Event]] = defaultdict(list)
+    returned: dict[Any, list[tuple[ShipmentReturned, int]]] = defaultdict(list)
     for event in live:
         if isinstance(event.data, ShipmentDispatched):
             sent[event.source, event.data.product, event.data.shipment].append(event)
         if isinstance(event.data, ShipmentReceived | ShipmentLost):
             ended[event.data.owner, event.data.product, event.data.shipment].append(event)
-    for shipment in {*sent, *ended}:
+        if isinstance(event.data, ShipmentReturned):
+            place = (event.data.owner, event.data.product, event.data.shipment)
+            returned[place].append((event.data, number(event.time.date())))
+    for shipment in {*sent, *ended, *returned}:
         parts = sorted(sent[shipment], key=lambda e: (e.time.date(), e.data.eta, key(e.data)))
         whose = {"supplier": parts[0].data.supplier} if parts else {}
+        for data, day in returned[shipment]:
+            cells[Measure.RETURNED, day, key(data, **whose)] += data.wafers
         for event in ended[shipment]:
             data, day = event.data, number(event.time.date())
             moved = Measure.LOST if isinstance(data, ShipmentLost) else Measure.RECEIVED
@@ -161,7 +168,7 @@ def wafer_by_wafer(parts: list[Event], ends: list[Event]) -> list[tuple[Any, Any
 def adjust(live: list[Event], cells: Counter[Cell]) -> None:
     """Adjust the stock on hand at the end of a counted day to the count, the days in order."""
     plus = (Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED)
-    minus = (Measure.CONSUMED, Measure.TRANSFERRED_OUT)
+    minus = (Measure.CONSUMED, Measure.TRANSFERRED_OUT, Measure.RETURNED)
     counts = [event for event in live if isinstance(event.data, StockCounted)]
     for day, counted in sorted({(event.time.date(), key(event.data)) for event in counts}):
         same = [event for event in counts if (event.time.date(), key(event.data)) == (day, counted)]

@@ -30,7 +30,9 @@ class LineState:
     dispatches: dict[str, Sending] = field(default_factory=dict)  # of a shipment, by the id of the event
     ended: dict[str, int] = field(default_factory=dict)  # of a shipment: site -> received, damaged and lost there
     released: dict[Origin, int] = field(default_factory=dict)  # of a commit: wafers dispatched
-    moved: dict[Cell, int] = field(default_factory=dict)  # of a shipment: received, damaged and lost, as published
+    moved: dict[Cell, int] = field(
+        default_factory=dict
+    )  # of a shipment, as published: received, damaged, lost and returned
     posted: dict[Cell, int] | None = field(default=None, compare=False)  # its postings, once derived
 
     def in_force(self) -> Terms | None:

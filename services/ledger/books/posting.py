@@ -152,7 +152,7 @@ class _Postings:
             self._alter(commit, _derive_commit, release)
 
     def _move_shipped(self, row: Row, sign: int) -> None:
-        """Post wafers of a shipment as received, damaged or lost: under its supplier, once it is dispatched."""
+        """Post wafers of a shipment as received, damaged, lost or returned: once dispatched, under its supplier."""
         day, key = row.time // DAY_US, _key(row)
         moved = {(_SHIPPED[row.name], day, key): _wafers(row), (Measure.DAMAGED, day, key): _damaged(row)}
         published: list[tuple[Cell, int]] = []  # by an event of before the suppliers were kept: posted as it says
@@ -268,14 +268,15 @@ def _derive_commit(line: LineState) -> dict[Cell, int]:
 
 
 def _derive_shipment(line: LineState) -> dict[Cell, int]:
-    """Return the arrivals and losses of a shipment, its wafers in transit by eta and site, and its diversions.
+    """Return the arrivals, losses and returns of a shipment, its wafers in transit by eta and site, and diversions.
 
-    A shipment has one supplier, that of its least dispatch by day, eta and key. Wafers received, damaged or lost are
-    posted at their own site under that supplier; until it is dispatched, as their event says. Each part, that is each
-    dispatch, goes to its own site by its own eta, or to those of the shipment's revision. Wafers that go elsewhere than
-    they were dispatched to, or under another supplier, are diverted on the day of their dispatch; those that come to an
-    end elsewhere, on that day. Wafers that come to an end end the parts in their order. Those that were never
-    dispatched, or later, are diverted into transit too: so no part of a shipment is ever less than nothing in transit.
+    A shipment has one supplier, that of its least dispatch by day, eta and key. Wafers received, damaged, lost or
+    returned are posted at their own site under that supplier; until it is dispatched, as their event says. Each part,
+    that is each dispatch, goes to its own site by its own eta, or to those of the shipment's revision. Wafers that go
+    elsewhere than they were dispatched to, or under another supplier, are diverted on the day of their dispatch; those
+    that come to an end elsewhere, on that day. Wafers that come to an end end the parts in their order. Those that were
+    never dispatched, or later, are diverted into transit too: so no part of a shipment is ever less than nothing in
+    transit.
     """
     parts = sorted(line.dispatches.values(), key=itemgetter(1, 2, 3))
     supplier = parts[0][3][2] if parts else None
@@ -366,6 +367,7 @@ _MOVEMENTS: dict[str, Measure] = {
 _SHIPPED: dict[str, Measure] = {
     "shipment.received": Measure.RECEIVED,
     "shipment.lost": Measure.LOST,
+    "shipment.returned": Measure.RETURNED,
 }
 _ON_HAND: dict[Measure, int] = {
     Measure.RECEIVED: +1,
@@ -373,6 +375,7 @@ _ON_HAND: dict[Measure, int] = {
     Measure.TRANSFERRED_IN: +1,
     Measure.TRANSFERRED_OUT: -1,
     Measure.CONSUMED: -1,
+    Measure.RETURNED: -1,
 }
 _DERIVED: dict[str, Derive] = {
     "supply.agreed": _derive_agreement,

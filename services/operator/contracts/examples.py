@@ -24,6 +24,7 @@ from shared.wire.events import (
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
+    ShipmentReturned,
     ShipmentRevised,
     SiteDeclared,
     SourceAdvanced,
@@ -88,6 +89,7 @@ def example_events() -> dict[str, Event]:
         StockCounted(**key, counted=1_406),
         EventReversed(reversed="019cacc2-7b40-7a69-9d19-3fc4e9c1b2d7", reason="entered twice"),
         SourceAdvanced(through=first),
+        ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
     )  # fmt: skip
     numberings: dict[Role, Numbering] = {"supplier": supplier, "datacenter": datacenter}
     return {

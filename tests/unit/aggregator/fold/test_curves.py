@@ -411,7 +411,7 @@ def test_the_windows_that_are_told_are_those_of_the_naive_twin(log):
 def naive_hand(log, key, today):
     """Functions of what came to hand in a window, of what went from it, and of what was there at the end of a day."""
     hand = {Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED}
-    gone = {Measure.CONSUMED, Measure.TRANSFERRED_OUT}
+    gone = {Measure.CONSUMED, Measure.TRANSFERRED_OUT, Measure.RETURNED}
 
     def moved(measures, since, until):
         return sum(w for k, m, day, w in log if k == key and m in measures and since < day <= until)

@@ -89,3 +89,18 @@ def test_a_receipt_stored_as_a_sum_can_be_reversed():
         (Measure.TRANSIT_DUE, dispatch.day, tuple(KEY)): 20,
         (Measure.RECEIVED, receipt.time // 86_400_000_000, (*KEY[:2], "unattributed")): -20,
     }
+
+
+def test_what_is_returned_leaves_what_is_on_hand_under_the_shipments_supplier_and_is_not_in_transit():
+    log = rows(
+        samsung.dispatch("2026-10-02", "s", 50, "2026-10-05"),
+        texas.receive("2026-10-05", "s", 50, supplier="unattributed"),
+        texas.send_back("2026-10-07", "s", 7, supplier="unattributed", reason="warped"),
+        texas.count("2026-10-08", 43),
+    )
+    for order in (log, log[::-1]):
+        posted = dict(post_events(order, Memory()).postings())
+        by_measure = {measure: wafers for (measure, _, _), wafers in posted.items()}
+
+        assert {key for _, _, key in posted} == {tuple(KEY)}
+        assert by_measure == {Measure.DISPATCHED: 50, Measure.RECEIVED: 50, Measure.RETURNED: 7}

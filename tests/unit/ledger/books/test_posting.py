@@ -25,6 +25,7 @@ from shared.wire.events import (
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
+    ShipmentReturned,
     ShipmentRevised,
     SourceAdvanced,
     StockCounted,
@@ -101,6 +102,7 @@ DEMANDED: dict[str, Kinds] = {
         built(ShipmentReceived, whose, shipment=lines, owner=owners, wafers=wafers, wafers_damaged=wafers_or_none),
         built(ShipmentReceived, whose, shipment=lines, owner=owners, wafers=wafers_or_none, wafers_damaged=wafers),
         built(ShipmentLost, whose, shipment=lines, owner=owners, wafers=wafers),
+        built(ShipmentReturned, whose, shipment=lines, owner=owners, wafers=wafers),
     ],
     "stock": [
         built(WafersConsumed, whose, phase=st.just("p1"), wafers=wafers),
