@@ -374,8 +374,11 @@ class Buildout:
                 self._publish_counted(product, site, supplier, counted)
 
     def _publish_counted(self, product: str, site: str, supplier: str, counted: int) -> None:
+        stock = self._on_hand[site, product]
+        stock[supplier] = counted
+        if supplier == UNATTRIBUTED:  # such a count is of the whole shelf
+            counted = sum(stock.values())
         self._emit(StockCounted(product=product, site=site, supplier=supplier, counted=counted))
-        self._on_hand[site, product][supplier] = counted
 
     # ------------------------------------------------------------ the script
 

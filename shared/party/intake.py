@@ -18,6 +18,7 @@ from shared.party.sender import Sender
 from shared.party.verdicts import Verdicts
 from shared.service.service import Service
 from shared.wire.events import Event, Refused, canonical, parse_strictly
+from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
 INTAKE_BYTES_MAX = 1 << 20  # of a body, and of one entry: the ledger reads no longer one
@@ -35,7 +36,9 @@ class IntakeLine(NamedTuple):
     duplicate: bool
     refused: Refused | None
 
-    def answer(self, through: int, refusals: Mapping[int, Refusal]) -> dict[str, Any]:
+    def answer(
+        self, through: int, refusals: Mapping[int, Refusal], effects: Mapping[int, EventEffect] = {}
+    ) -> dict[str, Any]:
         """Return the line's status, given the ledger's verdicts up to a sequence."""
         answer: dict[str, Any] = {"line": self.line, "id": self.id, "sequence": self.sequence}
         why: Refused | Refusal | None = self.refused
@@ -44,7 +47,9 @@ class IntakeLine(NamedTuple):
             if why is None and through < self.sequence:
                 return answer | {"status": "pending"}
         if why is None:
-            return answer | {"status": "duplicate" if self.duplicate else "recorded"}
+            answer["status"] = "duplicate" if self.duplicate else "recorded"
+            effect = None if self.sequence is None else effects.get(self.sequence)
+            return answer if effect is None else answer | {"effect": effect.effect, "why": effect.why}
         return answer | {"status": "refused", "code": why.code, "path": why.path, "message": why.message}
 
 
@@ -125,7 +130,7 @@ class Intake:
                 await asyncio.wait_for(
                     verdicts.changed.wait_for(lambda: verdicts.through >= last), self.verdict_timeout_s
                 )
-        return [line.answer(verdicts.through, verdicts.refusals) for line in lines]
+        return [line.answer(verdicts.through, verdicts.refusals, verdicts.effects) for line in lines]
 
 
 def take_events(body: bytes, outbox: Outbox) -> list[IntakeLine]:

@@ -31,6 +31,7 @@ from shared.wire.days import iso_time, microseconds
 from shared.wire.streams import Role
 
 WAFERS_MAX = 1_000_000
+COUNTED_MAX = 10**12
 LOT_WAFERS_MAX = 25
 DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
@@ -394,13 +395,17 @@ class StockTransferred(Movement):
 
 
 class StockCounted(Keyed):
-    """The wafers on hand are counted at the end of the day; the ledger posts the adjustment."""
+    """The wafers on hand are counted at the end of the day; the ledger posts the adjustment.
+
+    With the supplier `unattributed` it counts the whole shelf: all suppliers of the product at the site together.
+    """
 
     type = "stock.counted"
     roles = DATACENTER
     movement = True
-    columns = {"wafers": "counted"}
-    counted: WafersOrNone
+    columns = {"wafers": "counted", "revision": ""}  # the revision came later: without one an event keeps its text
+    counted: Annotated[int, Field(ge=0, le=COUNTED_MAX)]
+    revision: Revision = 0
 
 
 class ShipmentReturned(Movement):

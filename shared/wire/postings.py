@@ -1,8 +1,9 @@
 """Postings and verdicts, which the ledger publishes, and balances, which the aggregator publishes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,6 +76,8 @@ STAGES: dict[Measure, tuple[str, str]] = {
 """Double entry: the stage that each movement takes wafers from, and the one it brings them to."""
 
 
+POSTING_WAFERS_MAX = 2**40 - 1  # of one posting, either way
+
 LINE_EVENTS: frozenset[str] = frozenset(
     {
         "supply.committed", "demand.required", "demand.forecast", "shipment.dispatched", "shipment.revised",
@@ -139,8 +142,24 @@ class PostingBatch(BaseModel):
         return orjson.dumps(dict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class EventEffect:
+    """The effect of a recorded event that did not hold when its batch was recorded."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
+
+    sequence: int
+    id: str
+    effect: str  # `superseded by <id>`, or `none`
+    why: str
+
+
 class Recorded(BaseModel):
-    """The ledger's verdict for a source: every sequence up to `through` is recorded or refused."""
+    """The ledger's verdict for a source: every sequence up to `through` is recorded or refused.
+
+    `effects` has the recorded events that do not hold. It is left out where there are none, and where a restarted
+    ledger publishes a verdict again: `GET /events/{source}/{id}` always has the effect.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -150,10 +169,11 @@ class Recorded(BaseModel):
     recorded: int
     duplicates: int
     refusals: list[Refusal]
+    effects: list[EventEffect] = []
 
     def encode(self) -> bytes:
         """Return the JSON that an entry carries."""
-        return self.model_dump_json().encode()
+        return self.model_dump_json(exclude=None if self.effects else {"effects"}).encode()
 
 
 class BalanceBatch(BaseModel):

@@ -7,7 +7,7 @@ are not compared, by path.
 from collections.abc import Callable
 
 from testing.cloud_events import CloudEvent
-from testing.oracle.book import NOBODY, Book, day, day_of, name_of
+from testing.oracle.book import Book, day, day_of, name_of
 
 Log = list[CloudEvent]
 
@@ -67,29 +67,6 @@ def no_end(log: Log) -> Log:
     return without(log, lambda e: name_of(e) == "source.ended")
 
 
-def no_count_of_all_suppliers(log: Log) -> Log:
-    return without(log, lambda e: name_of(e) == "stock.counted" and e["data"]["supplier"] == NOBODY)
-
-
-def no_revisions_of_counts(log: Log) -> Log:
-    return without(log, lambda e: name_of(e) == "stock.counted" and "revision" in e["data"])
-
-
-def no_equal_revisions(log: Log) -> Log:
-    """Leave out all but the first of the statements of one line that have one revision, and of the counts of a day."""
-    seen, found = set(), []
-    for event in log:
-        data, name = event["data"], name_of(event)
-        line = data.get("line") or data.get("agreement") or (data["shipment"] if name == "shipment.revised" else None)
-        statement = (name, event["source"], line, data.get("revision"))
-        if name == "stock.counted":
-            statement = (name, day_of(event), data["product"], data["site"], data["supplier"])
-        if (line is None and name != "stock.counted") or statement not in seen:
-            found.append(event)
-        seen.add(statement)
-    return found
-
-
 def none_due_beyond_the_horizon(log: Log) -> Log:
     return without(log, lambda e: name_of(e) == "demand.required" and e["data"]["due"] > "2026-12-31")
 
@@ -97,10 +74,7 @@ def none_due_beyond_the_horizon(log: Log) -> Log:
 TAME: dict[str, Callable[[Log], Log]] = {
     "5 watermarks taken back": no_watermark_taken_back,
     "5 a source that ends": no_end,
-    "18 equal revisions": no_equal_revisions,
     "22e due beyond the horizon": none_due_beyond_the_horizon,
-    "6 counts of all suppliers": no_count_of_all_suppliers,
-    "6 revisions of counts": no_revisions_of_counts,
     "4 one promise at each lag": one_promise_a_line,
     "7 netting at midnight": no_demand_of_the_last_week,
     "1 consumption for an order": no_consumption_for_an_order,

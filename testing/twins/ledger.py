@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from shared.wire.events import (
+    UNATTRIBUTED,
     DemandForecast,
     DemandRequired,
     Event,
@@ -77,9 +78,9 @@ def move(live: list[Event], cells: Counter[Cell]) -> None:
 
 
 def in_force(live: list[Event], kind: type, line: str) -> dict[Any, Event]:
-    """The event of the greatest (revision, id) of each line."""
+    """The event of the greatest (revision, time, id) of each line."""
     lines: dict[Any, Event] = {}
-    for event in sorted(live, key=lambda e: (getattr(e.data, "revision", 0), e.id)):
+    for event in sorted(live, key=lambda e: (getattr(e.data, "revision", 0), e.time, e.id)):
         if isinstance(event.data, kind):
             product = event.data.product if kind is ShipmentRevised else None
             lines[event.source, product, getattr(event.data, line)] = event
@@ -166,16 +167,20 @@ def wafer_by_wafer(parts: list[Event], ends: list[Event]) -> list[tuple[Any, Any
 
 
 def adjust(live: list[Event], cells: Counter[Cell]) -> None:
-    """Adjust the stock on hand at the end of a counted day to the count, the days in order."""
+    """Adjust the stock on hand at the end of a counted day to the count, the days in order.
+
+    A count without a supplier is of all suppliers together, and comes after those of single ones on the same day.
+    """
     plus = (Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED)
     minus = (Measure.CONSUMED, Measure.TRANSFERRED_OUT, Measure.RETURNED)
     counts = [event for event in live if isinstance(event.data, StockCounted)]
-    for day, counted in sorted({(event.time.date(), key(event.data)) for event in counts}):
+    days = {(event.time.date(), event.data.supplier == UNATTRIBUTED, key(event.data)) for event in counts}
+    for day, whole, counted in sorted(days):
         same = [event for event in counts if (event.time.date(), key(event.data)) == (day, counted)]
-        greatest = max(same, key=lambda e: (e.id, e.source))
+        greatest = max(same, key=lambda e: (e.data.revision, e.time, e.id, e.source))
         on_hand = sum(
             wafers * ((measure in plus) - (measure in minus))
             for (measure, moved, where), wafers in cells.items()
-            if where == counted and moved <= number(day)
+            if (where[:2] == counted[:2] if whole else where == counted) and moved <= number(day)
         )
         cells[Measure.ADJUSTED, number(day), counted] += greatest.data.counted - on_hand

@@ -23,7 +23,7 @@ def live(log: list[Event]) -> list[Event]:
 def statements(log: list[Event], kind: type = SupplyCommitted) -> dict[Any, list[Event]]:
     """The statements of each line, the one in force last."""
     of_line: dict[Any, list[Event]] = defaultdict(list)
-    for event in sorted(live(log), key=lambda e: (getattr(e.data, "revision", 0), e.id)):
+    for event in sorted(live(log), key=lambda e: (getattr(e.data, "revision", 0), e.time, e.id)):
         if isinstance(event.data, kind):
             of_line[event.source, event.data.line].append(event)
     return of_line

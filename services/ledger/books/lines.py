@@ -9,7 +9,7 @@ from shared.wire.postings import Measure
 
 Key = tuple[str, str, str]  # product, site, supplier
 Cell = tuple[Measure, int, Key]  # the place of a posting: a measure, on a day, of a key
-Terms = tuple[int, int, int, Key, str | int | None]  # revision, day, wafers, key, and the type's own term
+Terms = tuple[int, int, int, Key, str | int | None, int]  # revision, day, wafers, key, the type's own term, event time
 Sending = tuple[int, int, int, Key]  # wafers, day, eta, key
 Origin = tuple[str, str]  # product, supplier
 
@@ -34,14 +34,21 @@ class LineState:
         default_factory=dict
     )  # of a shipment, as published: received, damaged, lost and returned
     posted: dict[Cell, int] | None = field(default=None, compare=False)  # its postings, once derived
+    timed: bool = field(default=True, compare=False)  # False: read from a store that kept no times, and posted by id
 
     def in_force(self) -> Terms | None:
-        """Return the terms of the greatest (revision, id) that is not reversed, None if there is none."""
-        if not self.statements:
-            return None
-        if len(self.statements) == 1:
-            return next(iter(self.statements.values()))
-        return self.statements[max(self.statements, key=lambda id_: (self.statements[id_][0], id_))]
+        """Return the terms of the statement in force, None if there is none."""
+        id_ = self.in_force_id()
+        return None if id_ is None else self.statements[id_]
+
+    def in_force_id(self) -> str | None:
+        """Return the id of the greatest (revision, time, id) that is not reversed, None if there is none."""
+        statements = self.statements
+        if len(statements) < 2:
+            return next(iter(statements), None)
+        if not self.timed:
+            return max(statements, key=lambda id_: (statements[id_][0], id_))
+        return max(statements, key=lambda id_: (statements[id_][0], statements[id_][5], id_))
 
     def state(self) -> list[Any]:
         """Return the state as the store keeps it; what it holds beside the first four parts is by name."""
@@ -54,17 +61,25 @@ class LineState:
 
     @classmethod
     def read(cls, state: list[Any]) -> "LineState":
-        """Return the line of a stored state."""
+        """Return the line of a stored state; statements that an older version stored get the time 0."""
         statements, dispatched, dispatches, ended, *others = state
         more = others[0] if others else {}
         return cls(
-            {id_: (*values, tuple(key), term) for id_, (*values, key, term) in statements.items()},
+            {
+                id_: (revision, day, wafers, tuple(key), term, time[0] if time else 0)
+                for id_, (revision, day, wafers, key, term, *time) in statements.items()
+            },
             dispatched,
             {id_: (*values, tuple(key)) for id_, (*values, key) in dispatches.items()},
             ended,
             {(product, supplier): wafers for product, supplier, wafers in more.get("released", ())},
             {(Measure(measure), day, tuple(key)): wafers for measure, day, *key, wafers in more.get("moved", ())},
+            timed=all(len(values) == _TIMED for values in statements.values()),
         )
+
+    def untimed(self) -> list[str]:
+        """Return the ids of the statements that are stored without the time of their event."""
+        return [] if self.timed else [id_ for id_, terms in self.statements.items() if not terms[5]]
 
     def agrees_with(self, replayed: "LineState") -> bool:
         """Return whether a stored line is what a replay comes to, which keeps the product and supplier of all."""
@@ -84,5 +99,6 @@ class LineState:
         return {site: wafers for site, wafers in sums.items() if wafers}
 
 
+_TIMED = 6  # values of a stored statement that has its time
 Derive: TypeAlias = Callable[[LineState], dict[Cell, int]]
 """A rule that gives the wafers of each cell that a line comes to."""

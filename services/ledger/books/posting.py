@@ -1,17 +1,19 @@
 """The posting rules: the postings that follow from each event, and the changes it makes to lines and stock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
 from typing import TypeVar, cast
 
+from services.ledger.books.effects import HOLDS, REVERSED, Effect, reversal_effect, statement_effect
 from services.ledger.books.lines import ENDS, Cell, Derive, Key, LineState
-from services.ledger.books.memory import Memory
+from services.ledger.books.memory import Count, Memory, count_name
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import DAY_US, date_of, day_number
+from shared.wire.events import UNATTRIBUTED
 from shared.wire.lines import LineName, line_of, lines_of
-from shared.wire.postings import Measure
+from shared.wire.postings import POSTING_WAFERS_MAX, Measure
 from shared.wire.rows import Row
 
 _Place = TypeVar("_Place")
@@ -27,9 +29,16 @@ class Decision:
     counts: dict[tuple[Key, int, str], int | None] = field(default_factory=dict)  # changed; None: reversed
     reversals: list[tuple[str, str]] = field(default_factory=list)
     watermark: int | None = None  # the last day that the source declares complete
+    effects: list[tuple[Row, Effect]] = field(default_factory=list)  # of the events of the batch that do not hold
 
     def postings(self) -> list[tuple[Cell, int]]:
-        """Return the postings: each cell once, cells with a net of zero left out."""
+        """Return the postings: each cell once, cells with a net of zero left out.
+
+        A cell of more than `POSTING_WAFERS_MAX`, as a few counts may come to, is posted in parts.
+        """
+        wafers = self.cells.values()
+        if wafers and (max(wafers) > POSTING_WAFERS_MAX or min(wafers) < -POSTING_WAFERS_MAX):
+            return [(cell, part) for cell, net in self.cells.items() for part in _parts(net)]
         return [posting for posting in self.cells.items() if posting[1]]
 
 
@@ -61,8 +70,13 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
             undone = rows[place] if place < index else memory.load_event(*target)
             if undone is not None:
                 books.apply(undone, -1)
+            if undone is None or undone.name == "event.reversed":
+                decision.effects.append((row, reversal_effect(undone)))
         elif not memory.reversed or (row.source, row.id) not in memory.reversed:
             books.apply(row, +1)
+        else:
+            decision.effects.append((row, REVERSED))
+    decision.effects += books.superseded()
     return decision
 
 
@@ -73,6 +87,15 @@ class _Postings:
         self.memory = memory
         self.decision = decision
         self.cells = decision.cells
+        self._contested: list[tuple[Row, Callable[[], str | None]]] = []  # with the id of the statement in force
+
+    def superseded(self) -> Iterator[tuple[Row, Effect]]:
+        """Yield the statements and counts that others of their line or day supersede."""
+        for row, in_force in self._contested:
+            if (row.source, row.id) not in self.memory.reversed:
+                effect = statement_effect(row.id, in_force())
+                if effect != HOLDS:
+                    yield row, effect
 
     def move_lot(self, row: Row, sign: int) -> None:
         _, _, _, name, time, _, _, wafers, _, product, site, supplier, _, _, _ = row
@@ -104,10 +127,11 @@ class _Postings:
 
     # -- lines: plans, commits, shipments
 
-    def _alter(self, name: LineName, derive: Derive, change: Callable[[LineState], None]) -> None:
-        """Change a line, and post the difference between its new postings and its old ones."""
+    def _alter(self, name: LineName, derive: Derive, change: Callable[[LineState], None]) -> LineState:
+        """Change a line, and post the difference between its new postings and its old ones; return the line."""
         line = self.memory.line(name)
         before = derive(line) if line.posted is None else line.posted
+        line.timed = True  # from here on the times order it; `before` is what its old order came to
         change(line)
         after = line.posted = derive(line)
         for cell, wafers in after.items():
@@ -117,6 +141,7 @@ class _Postings:
             if cell not in after:
                 self._post(*cell, -wafers)
         self.decision.lines[name] = line
+        return line
 
     def _revise(self, row: Row, sign: int) -> None:
         def change(line: LineState) -> None:
@@ -127,11 +152,14 @@ class _Postings:
                     _wafers(row),
                     _key(row),
                     _term(row),
+                    row.time,
                 )
             else:
                 del line.statements[row.id]
 
-        self._alter(line_of(row), _DERIVED[row.name], change)
+        line = self._alter(line_of(row), _DERIVED[row.name], change)
+        if sign > 0 and len(line.statements) > 1:
+            self._contested.append((row, line.in_force_id))
 
     def _dispatch(self, row: Row, sign: int) -> None:
         def send(line: LineState) -> None:
@@ -175,7 +203,10 @@ class _Postings:
         self._post(Measure.TRANSFERRED_IN, row.time // DAY_US, into, sign * _wafers(row))
 
     def _stock(self, key: Key, day: int, wafers: int) -> None:
-        """Move stock on hand; the next count includes the movement already, so its adjustment is reduced."""
+        """Move stock on hand; the next counts include the movement already, so their adjustments are reduced.
+
+        They are the next count of the key, and the next one of the whole shelf, which includes that one's adjustment.
+        """
         if not wafers:
             return
         stock = self.memory.stock(key)
@@ -184,23 +215,42 @@ class _Postings:
         counted = stock.next_count(day)
         if counted is not None:
             self._post(Measure.ADJUSTED, counted, key, -wafers)
+        if key[2] != UNATTRIBUTED:
+            self._change_shelf(key, day, wafers)
+            self._change_shelf(key, counted, -wafers)
+
+    def _change_shelf(self, key: Key, day: int | None, wafers: int) -> None:
+        """Reduce the adjustment of the next count of the whole shelf by wafers that came to hand, or were adjusted."""
+        whole = self.memory.whole_counts(key)
+        counted = whole.next_count(day) if day is not None and whole.counts else None
+        if counted is not None:
+            self._post(Measure.ADJUSTED, counted, (key[0], key[1], UNATTRIBUTED), -wafers)
 
     def _count(self, row: Row, sign: int) -> None:
-        """Fix the stock on hand at the end of a day; the wafers that no movement explains are an adjustment."""
+        """Fix the stock on hand at the end of a day; the wafers that no movement explains are an adjustment.
+
+        Without a supplier it is the stock of the whole shelf, of all suppliers of the product at the site.
+        """
         key, day = _key(row), row.time // DAY_US
-        name = f"{row.id}/{row.source}"  # ids are of one length: this sorts by id, then by source
+        name = count_name(row)
         stock = self.memory.stock(key)
-        before = stock.adjustment(day)
+        counted = self.memory.shelf(*key[:2]) if key[2] == UNATTRIBUTED else stock
+        before = counted.adjustment(day)
         if sign > 0:
-            stock.count(day, name, _wafers(row))
+            stock.count(day, name, Count.of(row, _wafers(row)))
+            if len(stock.counts[day]) > 1:
+                self._contested.append((row, lambda: stock.in_force(day).id))
         else:
             stock.uncount(day, name)
         self.decision.counts[key, day, name] = _wafers(row) if sign > 0 else None
-        change = stock.adjustment(day) - before
-        self._post(Measure.ADJUSTED, day, key, change)
+        change = counted.adjustment(day) - before
         later = stock.next_count(day + 1)
+        self._post(Measure.ADJUSTED, day, key, change)
         if later is not None:  # the later count includes this adjustment
             self._post(Measure.ADJUSTED, later, key, -change)
+        if key[2] != UNATTRIBUTED and change:
+            self._change_shelf(key, day, change)
+            self._change_shelf(key, later, -change)
 
 
 # The columns that an event's type needs are never empty: `read_entry` has checked them.
@@ -228,6 +278,14 @@ def _add(sums: dict[_Place, int], place: _Place, wafers: int) -> bool:
     return total >= 0
 
 
+def _parts(wafers: int) -> Iterator[int]:
+    """Yield wafers in parts that one posting may hold."""
+    while wafers:
+        part = max(-POSTING_WAFERS_MAX, min(wafers, POSTING_WAFERS_MAX))
+        yield part
+        wafers -= part
+
+
 def _term(row: Row) -> str | int | None:
     """Return the term by which a plan is posted beside its day, wafers and key."""
     if row.name == "supply.committed":
@@ -244,7 +302,7 @@ def _derive_plan(measure: Measure) -> Derive:
         terms = line.in_force()
         if terms is None:
             return {}
-        _, day, wafers, key, start_by = terms
+        _, day, wafers, key, start_by, _ = terms
         cells: dict[Cell, int] = {(measure, day, key): wafers}
         if start_by is not None:
             cells[Measure.REQUIRED_START, cast(int, start_by), key] = wafers
@@ -261,7 +319,7 @@ def _derive_commit(line: LineState) -> dict[Cell, int]:
     terms = line.in_force()
     if terms is None:
         return {}
-    _, day, wafers, key, firmness = terms
+    _, day, wafers, key, firmness, _ = terms
     committed, open_ = _GRADES[cast(str, firmness)]
     dispatched = line.dispatched + line.released.get((key[0], key[2]), 0)
     return {(committed, day, key): wafers, (open_, day, key): max(0, wafers - dispatched)}
@@ -331,7 +389,7 @@ def _derive_agreement(line: LineState) -> dict[Cell, int]:
     terms = line.in_force()
     if terms is None:
         return {}
-    _, day, wafers, key, ends_on = terms
+    _, day, wafers, key, ends_on, _ = terms
     cells: dict[Cell, int] = {}
     while day <= cast(int, ends_on):
         first = _first_of_month(day)
@@ -391,5 +449,8 @@ _HANDLERS: dict[str, Callable[[_Postings, Row, int], None]] = {
     "stock.transferred": _Postings._transfer,
     "stock.counted": _Postings._count,
 }
+STATEMENTS = frozenset(_DERIVED)
+"""The events that state the terms of a line: its greatest (revision, time, id) holds."""
+
 _DAY_TERMS = {"demand.required": "start_by", "supply.agreed": "ends_on"}
 _LINED = {*_DERIVED, *_SHIPPED, "shipment.dispatched"}

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
+from services.ledger.http.effects import find_effect
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
@@ -121,12 +122,19 @@ class RefusalsQuery(Query):
 async def _event(log: LedgerLog, query: EventQuery) -> dict[str, Any]:
     """The verdict on an event.
 
-    A recorded event is returned with its batch, as its source published it; a refused one with the reason.
+    A recorded event is returned with its batch, as its source published it, and with its effect now: it holds, another
+    one supersedes it, or it has none; a refused one with the reason.
     """
     verdict = log.store.verdict(query.source, query.id)
     if verdict["status"] == "unknown":
         detail = f"the ledger knows no {query.source[:80]}/{query.id}: {UNKNOWN_EVENT.remedy}"
         raise Problem(UNKNOWN_EVENT, detail, parameter="id")
+    row = log.store.load_event(query.source, query.id)
+    found = None if row is None else find_effect(log.store, row)
+    if found is not None:
+        verdict["effect"] = found.effect
+        if found.why:
+            verdict["why"] = found.why
     return verdict
 
 

@@ -13,7 +13,7 @@ from services.ledger.store.database import Database
 from services.ledger.store.migrating import expect_newest
 from services.ledger.store.names import KeyTable, NameTable, id_key, id_keys
 from services.ledger.store.working_state import WorkingState
-from shared.wire.postings import PUBLISHED_EVENTS, PostingBatch, Recorded
+from shared.wire.postings import PUBLISHED_EVENTS, EventEffect, PostingBatch, Recorded
 from shared.wire.rows import Row, event_name
 
 _PAGE_BATCHES, _PAGE_ROWS, _PAGE_POSTINGS = 256, 16_384, 65_536  # read by one query
@@ -243,6 +243,11 @@ class StoreReader:
             return {"status": "refused", **dict(zip(("batch", "code", "path", "message"), refusal, strict=True))}
         return {"status": "unknown"}
 
+    def is_refused(self, source: str, id_: str) -> bool:
+        """Return whether an event of a source was refused under an id."""
+        values = (self.names.get(source), id_)
+        return bool(self.database.query("SELECT 1 FROM refusals WHERE source = ? AND id = ? LIMIT 1", values))
+
     # ---------------------------------------------------------------- postings and publication
 
     def posting_pages(self, until: int) -> Iterator[list[tuple[int, int, int, int]]]:
@@ -287,6 +292,10 @@ class StoreReader:
         """Return the events of lines and sites of each of some consecutive batches."""
         return [select_published(bodies) for bodies in self._bodies(page)]
 
+    def _effects(self, _batch: int) -> list[EventEffect]:
+        """Return the events of a batch that did not hold: none, as only the writer of the batch has them."""
+        return []
+
     def _publish(self, batch: StoredBatch, found: list[tuple[Any, ...]], bodies: list[str]) -> PublishedBatch:
         header = batch.header
         postings = PostingBatch.of(
@@ -308,6 +317,7 @@ class StoreReader:
             recorded=header.events,
             duplicates=header.duplicates,
             refusals=[*self.refusals(header.batch, bodies=False)] if header.refusals else [],
+            effects=self._effects(header.batch),
         )
         return PublishedBatch(postings, verdict)
 

@@ -116,7 +116,8 @@ stored form and its proof are in [proof.md](proof.md). The JSON Schemas and the 
   `{UNALLOCATED}` and the supplier `{UNATTRIBUTED}` stand for none yet. A **text** is one line of Unicode: no
   control character (C0, C1, DEL), no mark of direction (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), no
   U+2028 or U+2029. Events recorded before this rule may hold those beyond C0 and DEL; they stay recorded.
-- A **revision** belongs to a line: its greatest (revision, id) holds. 0 wafers withdraw the line.
+- A **revision** belongs to a line: its greatest (revision, time, id) holds. 0 wafers withdraw the line.
+  So it is with the counts of one product, site and supplier on one day.
 - Nothing is converted: `"7"`, `25.0` and `true` are no numbers of wafers. No field may be added, none named twice, and
   nothing nested more than {NESTING_MAX} deep."""
 

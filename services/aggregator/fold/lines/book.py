@@ -227,7 +227,7 @@ class LineBook:
         At each lag a commit is one promise, see `PlanLine.promises`, on the due day that it then had. It is kept within
         a tolerance of days and percent if the wafers received good of it by that day + days are at least
         (100 − percent) % of those promised. Churn compares each statement with the one before it, in the order of
-        (revision, id): the wafers by which they differ, all of the greater one where the due day is another.
+        (revision, time, id): the wafers by which they differ, all of the greater one where the due day is another.
         """
         found = {}
         for (committed_by, product), record in sorted(self._records.items()):
@@ -285,8 +285,8 @@ class LineBook:
         lines = cls()
         plans, shipments, undone = state
         for name, statements in plans:
-            for revision, id_, stated_on, due, wafers, key, *terms in statements:
-                lines._put(name[0], tuple(name), Statement(revision, id_, stated_on, due, wafers, tuple(key), *terms))
+            for revision, time, id_, due, wafers, key, *terms in statements:
+                lines._put(name[0], tuple(name), Statement(revision, time, id_, due, wafers, tuple(key), *terms))
         for name, dispatches, revisions, ends in shipments:
             for day, eta, key, *rest in dispatches:
                 lines._put(name[0], tuple(name), Dispatch(day, eta, tuple(key), *rest))

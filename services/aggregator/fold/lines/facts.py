@@ -24,8 +24,8 @@ class Statement(NamedTuple):
     """A plan as one event states it: a commit, an order or a forecast."""
 
     revision: int
+    time: int  # of the event: the later of two equal revisions is in force
     id: str
-    stated_on: int
     due: int
     wafers: int
     key: Key
@@ -33,6 +33,11 @@ class Statement(NamedTuple):
     reason: str  # of a commit
     start_by: int | None  # of an order
     priority: int  # of an order, 1 first; 0 of any other
+
+    @property
+    def stated_on(self) -> int:
+        """The day of the event."""
+        return self.time // DAY_US
 
 
 class Dispatch(NamedTuple):
@@ -51,6 +56,7 @@ class Revision(NamedTuple):
     """A later eta and site of a shipment."""
 
     revision: int
+    time: int
     id: str
     eta: int
     site: str
@@ -82,7 +88,7 @@ def _statement(row: Row) -> Statement:
     others = row.others
     start_by = others.get("start_by")
     return Statement(
-        cast(int, row.revision), row.id, row.time // DAY_US, cast(int, row.day), cast(int, row.wafers), _key(row),
+        cast(int, row.revision), row.time, row.id, cast(int, row.day), cast(int, row.wafers), _key(row),
         others.get("firmness"), others.get("reason", ""),
         None if start_by is None else day_number(date.fromisoformat(start_by)), others.get("priority", 0),
     )  # fmt: skip
@@ -101,7 +107,7 @@ def _dispatch(row: Row) -> Dispatch:
 
 
 def _revision(row: Row) -> Revision:
-    return Revision(cast(int, row.revision), row.id, cast(int, row.day), str(row.site))
+    return Revision(cast(int, row.revision), row.time, row.id, cast(int, row.day), str(row.site))
 
 
 def _arrival(row: Row) -> End:

@@ -54,7 +54,7 @@ wafers_or_none = st.just(0) | wafers
 revisions = st.integers(0, 1)
 products = st.sampled_from(["HBM4-12H", "HBM4-12H", "DDR5-16G"])
 owners = st.sampled_from(SUPPLIERS)
-whose = st.sampled_from(["samsung", "samsung", "unattributed"])
+whose = st.sampled_from(["samsung", "samsung", "skhynix", "unattributed"])
 Kinds = list[st.SearchStrategy[Any]]
 
 
@@ -108,7 +108,7 @@ DEMANDED: dict[str, Kinds] = {
         built(WafersConsumed, whose, phase=st.just("p1"), wafers=wafers),
         built(StockOpened, whose, wafers=wafers),
         built(StockTransferred, whose, wafers=wafers, to_site=sites),
-        *[built(StockCounted, whose, counted=wafers_or_none)] * 3,
+        *[built(StockCounted, whose, counted=wafers_or_none, revision=revisions)] * 3,
     ],
 }  # fmt: skip
 SUPPLIED = {source: supplied(source) for source in SUPPLIERS}
@@ -134,7 +134,10 @@ def logs(draw: st.DrawFn, events_max: int = 30, themes: tuple[str, ...] | None =
     for (source, _), day, hour in drawn:
         sequences[source] += 1
         time = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
-        ids.append((source, sequences[source], time, event_id(time, source, "", sequences[source])))
+        # ids of one moment: they sort otherwise than the times
+        ids.append(
+            (source, sequences[source], time, event_id(datetime(2026, 1, 1, tzinfo=UTC), source, "", sequences[source]))
+        )
     log = []
     for ((_, data), _, _), (source, sequence, time, id_) in zip(drawn, ids, strict=True):
         if isinstance(data, int):

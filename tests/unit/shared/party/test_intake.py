@@ -16,6 +16,7 @@ from shared.party.outbox import Outbox, OutboxEntry
 from shared.play.numbering import Numbering
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import StockOpened, SupplyCommitted
+from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
@@ -151,6 +152,17 @@ def test_an_answer_says_what_became_of_a_line():
     assert handed.answer(4, {}) == {"line": 3, "id": "an id", "sequence": 5, "status": "pending"}
     assert handed.answer(5, {})["status"] == "recorded"
     assert handed._replace(duplicate=True).answer(4, {})["status"] == "pending"
+
+
+def test_an_answer_says_why_a_recorded_event_does_not_hold():
+    handed = IntakeLine(3, "an id", 5, duplicate=False, refused=None)
+    effect = EventEffect(5, "an id", "none", "its source reverses its id")
+
+    assert handed.answer(5, {}, {5: effect}) == {
+        "line": 3, "id": "an id", "sequence": 5, "status": "recorded",
+        "effect": "none", "why": "its source reverses its id",
+    }  # fmt: skip
+    assert handed.answer(4, {}, {5: effect})["status"] == "pending"
 
 
 def test_a_problem_is_told_as_rfc_9457_says():
