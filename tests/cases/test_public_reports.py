@@ -138,7 +138,6 @@ def test_erpnext_51089_a_commit_served_with_another_product_is_not_on_time_in_fu
     assert [row["otif"]["strict"]["percent"] for row in rows] == [0.0]
 
 
-@wrong("3", "there is no such alert")
 def test_erpnext_42754_a_dispatch_of_another_product_raises_an_alert():
     assert played("A27").ask("/alerts")["open"].get("dispatch_of_other_product") == 1
 

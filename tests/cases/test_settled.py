@@ -75,7 +75,6 @@ def test_a_loss_under_another_supplier_is_taken_off_the_shipment(samsung, texas)
     assert {row["supplier"]: row["in_transit"] for row in lost.rows("/balances", by="supplier")} == {"samsung": 30}
 
 
-@wrong("3", "there is no such alert")
 def test_a_supplier_that_contradicts_the_shipment_raises_an_alert(samsung, texas):
     received = played_through(
         samsung.dispatch("2026-10-01", "s", 50, "2026-10-05"),

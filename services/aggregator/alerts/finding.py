@@ -1,6 +1,6 @@
 """Alerts of a plan: the conditions that need a planner's attention, most urgent first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.causes import find_causes
+from services.aggregator.fold.lines.facts import Dispatch, End
 from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_planned
 from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
@@ -16,6 +17,7 @@ from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
 from shared.wire.catalog import FIRMNESS
+from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 
 _CAUSES_MAX = 5
@@ -26,7 +28,8 @@ _FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
 _DOUBTFUL: frozenset[AlertCode] = frozenset(
     {
         "source_silent", "stock_negative", "stage_negative", "received_beyond_dispatched",
-        "dispatched_beyond_finished", "dispatch_without_commit",
+        "dispatched_beyond_finished", "dispatch_without_commit", "dispatch_of_other_product",
+        "supplier_contradicts_shipment", "receipt_of_other_product",
     }
 )  # fmt: skip
 
@@ -103,6 +106,12 @@ def find_alerts(
       that reports no lots of the product has no such alert.
     - `dispatch_without_commit`: a dispatch of the shipment names no commit, or one that its owner has not published.
       One that names none, and follows from an event of a commit that is withdrawn, has that commit behind it.
+    - `dispatch_of_other_product`: a dispatch of the shipment names a commit of another product or supplier, which it
+      does not release.
+    - `supplier_contradicts_shipment`: a receipt or a loss names another supplier than the shipment's dispatch, under
+      which it counts.
+    - `receipt_of_other_product`: of the shipment other products were dispatched, but none of this one, which was
+      received, damaged or lost.
     - `short_within`: the projected balance falls below zero within `short_days`, on `day`; or has been since `day`.
     - `cover_below`: the wafers on hand cover less than `cover_days` of demand if nothing is received. A receipt in time
       is no exception: the plan then holds only as long as the supply does. A product that is short within `short_days`
@@ -124,6 +133,8 @@ def find_alerts(
             *_overrun_shipments(state, plan.today - 1),
             *_unfinished_dispatches(pairs, moved, plan.today - 1),
             *_uncommitted_dispatches(state, plan.today - 1),
+            *_misnamed_commits(state, plan.today - 1),
+            *_contradicting_ends(state, plan.today - 1),
             *_shortages(plan, thresholds),
             *_thin_covers(plan, thresholds),
             *_slips(state, pairs, moved, plan.today - 1, thresholds, due_commits),
@@ -192,6 +203,50 @@ def _uncommitted_dispatches(state: FoldState, through: int) -> Iterator[Alert]:
             causes = tuple(f"{owner}/{dispatch.id}" for dispatch in sent)[:_CAUSES_MAX]
             detail = {"wafers": sum(dispatch.wafers for dispatch in sent)}
             yield Alert("dispatch_without_commit", subject, sent[0].day, detail, causes)
+
+
+def _misnamed_commits(state: FoldState, through: int) -> Iterator[Alert]:
+    found: dict[LineName, dict[str, Dispatch]] = {}
+    for commit in state.lines.misnamed.values():
+        for name in commit.of_other_origin:
+            for dispatch in state.lines.shipments[name].dispatches:
+                origin = dispatch.key[0], dispatch.key[2]
+                if dispatch.commit == commit.name[2] and origin != commit.origin and dispatch.day <= through:
+                    found.setdefault(name, {})[dispatch.id] = dispatch
+    for name, dispatches in found.items():
+        yield _shipment_alert(
+            "dispatch_of_other_product",
+            name,
+            [(each.day, each.id, name[0], each.wafers) for each in dispatches.values()],
+        )
+
+
+def _contradicting_ends(state: FoldState, through: int) -> Iterator[Alert]:
+    lines = state.lines
+    contradictions = [(name, line.contradictions()) for name, line in lines.contradicted.items()]
+    others = [(name, line.ends) for name, line in lines.undispatched.items() if lines.dispatched_products(name)]
+    by_code: dict[AlertCode, list[tuple[LineName, Sequence[End]]]] = {
+        "supplier_contradicts_shipment": [*contradictions],
+        "receipt_of_other_product": [*others],
+    }
+    for code, named in by_code.items():
+        for name, ends in named:
+            wafers = [
+                (end.day, end.id, end.source, end.received + end.damaged + end.lost)
+                for end in ends
+                if end.day <= through
+            ]
+            if wafers:
+                yield _shipment_alert(code, name, wafers)
+
+
+def _shipment_alert(code: AlertCode, name: LineName, events: Sequence[tuple[int, str, str, int]]) -> Alert:
+    """Return the alert of a shipment for some events: the day, id, source and wafers of each."""
+    owner, kind, shipment = name
+    ordered = sorted(events)
+    causes = tuple(f"{source}/{id_}" for _, id_, source, _ in ordered)[:_CAUSES_MAX]
+    detail = {"wafers": sum(wafers for *_, wafers in ordered)}
+    return Alert(code, (owner, shipment, kind.removeprefix("shipment/")), ordered[0][0], detail, causes)
 
 
 def _short_soon(plan: SupplyPlan, thresholds: AlertThresholds) -> Index:

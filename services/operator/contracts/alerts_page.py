@@ -62,6 +62,30 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " the supplier to reverse the dispatch and to publish it with its commit."
         ),
     ),
+    "dispatch_of_other_product": (
+        (
+            "By the last complete day a dispatch of the shipment's product names a commit of another product or"
+            " supplier. That commit stays open. `day` is that of the first such dispatch."
+        ),
+        "`wafers` dispatched so",
+        "Ask the supplier to revise the commit, or to reverse the dispatch and to publish it with the right commit.",
+    ),
+    "supplier_contradicts_shipment": (
+        (
+            "By the last complete day a receipt or a loss names another supplier than the shipment's dispatch. It"
+            " counts under the supplier of the dispatch. `day` is that of the first such event."
+        ),
+        "`wafers` received, damaged or lost so",
+        "Ask the party that published it to reverse it and to publish it with the shipment's supplier.",
+    ),
+    "receipt_of_other_product": (
+        (
+            "By the last complete day wafers of the product were received, damaged or lost of a shipment under whose"
+            " name only other products were dispatched. `day` is that of the first such event."
+        ),
+        "`wafers` received, damaged or lost so",
+        "Count the stock. The wafers count as published, and those that were dispatched are still in transit.",
+    ),
     "short_within": (
         (
             "The projected balance falls below zero within 30 days (`SHORT_DAYS`), with commits of the grade `planned`"

@@ -391,6 +391,39 @@ def test_a_dispatch_that_follows_from_a_commit_needs_to_name_it_unless_that_is_w
     assert before == {}
 
 
+def test_a_dispatch_on_a_commit_of_another_product_is_an_alert_until_the_commit_is_of_that_product():
+    story = Story()
+    key = KEY | {"product": "DDR5-16G"}
+    story.say("samsung", DAY, SupplyCommitted(**key, line="C1", due=DAY, firmness="firm", wafers=10, revision=0))
+    sent = story.dispatch(10)
+    alerts = story.find()
+    story.commit(DAY, 10, revision=1)
+
+    cause: Cause = ("dispatch_of_other_product", ("samsung", "S1", PRODUCT))
+    assert alerts == {cause: Alert(*cause, day_number(DAY), {"wafers": 10}, (f"samsung/{sent.id}",))}
+    assert story.find() == {}
+
+
+def test_a_receipt_of_another_supplier_or_product_than_was_dispatched_is_an_alert_until_it_is_reversed():
+    story = Story()
+    story.commit(DAY, 10)
+    story.dispatch(10)
+    ends = [
+        story.say("stargate", DAY, ShipmentReceived(**key, shipment="S1", owner="samsung", wafers=4, wafers_damaged=0))
+        for key in (KEY | {"supplier": "skhynix"}, KEY | {"product": "DDR5-16G"})
+    ]
+    alerts = story.find()
+    for end in ends:
+        story.say("stargate", DAY, EventReversed(reversed=end.id, reason="entered twice"))
+
+    supplier: Cause = ("supplier_contradicts_shipment", ("samsung", "S1", PRODUCT))
+    product: Cause = ("receipt_of_other_product", ("samsung", "S1", "DDR5-16G"))
+    for cause, end in zip((supplier, product), ends, strict=True):
+        assert alerts[cause] == Alert(*cause, day_number(DAY), {"wafers": 4}, (f"stargate/{end.id}",))
+    assert [code for code, _ in alerts] == ["received_beyond_dispatched", supplier[0], product[0]]
+    assert story.find() == {}
+
+
 def test_a_stock_below_zero_is_an_alert_as_of_the_last_complete_day():
     story = Story()
     story.open(10)
