@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
+from services.ledger.books.new_events import find_fault, may_break_rules
 from services.ledger.books.posting import Decision, post_events
 from services.ledger.books.progress import Progress
 from services.ledger.store.batches import ChainHead, NewBatch
@@ -16,7 +17,6 @@ from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.days import DAY_US, iso_time
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import ReasonCode, Refused, canonical
-from shared.wire.new_events import find_fault, may_break_rules
 from shared.wire.refusal import RefusedEvent
 from shared.wire.rows import LAYOUTS, Row, canonical_bodies
 from shared.wire.streams import Role

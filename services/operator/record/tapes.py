@@ -11,6 +11,7 @@ from typing import IO, NamedTuple, cast
 import orjson
 from redis import Redis
 
+from services.ledger.books.new_events import find_fault
 from services.ledger.store.reader import StoreReader
 from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
@@ -19,7 +20,6 @@ from services.operator.stack.stack import Stack
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, parse_strictly
-from shared.wire.new_events import find_fault
 from shared.wire.rows import Row
 from shared.wire.streams import DATA, Role, party_stream
 
