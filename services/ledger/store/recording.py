@@ -16,8 +16,7 @@ from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.days import DAY_US, iso_time
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import ReasonCode, Refused, canonical
-from shared.wire.new_events import find_fault, may_break_rules
-from shared.wire.refusal import RefusedEvent
+from shared.wire.refusal import RefusedEvent, find_fault, may_break_rules
 from shared.wire.rows import LAYOUTS, Row, canonical_bodies
 from shared.wire.streams import Role
 

@@ -19,7 +19,7 @@ from services.operator.stack.stack import Stack
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, parse_strictly
-from shared.wire.new_events import find_fault
+from shared.wire.refusal import find_fault
 from shared.wire.rows import Row
 from shared.wire.streams import DATA, Role, party_stream
 
