@@ -440,6 +440,19 @@ class SourceAdvanced(EventData):
     through: Day
 
 
+class SourceEnded(EventData):
+    """A source publishes no more: its last watermark. It neither holds the last complete day back nor is silent.
+
+    `successor` is the source that carries its business on, null where none does.
+    """
+
+    type = "source.ended"
+    roles = EVERYONE
+    columns = {"day": "through"}
+    through: Day
+    successor: Name | None
+
+
 EVENTS: dict[str, type[EventData]] = {
     data.type: data
     for data in (
@@ -447,6 +460,7 @@ EVENTS: dict[str, type[EventData]] = {
         ShipmentLost, SiteDeclared, PhasePlanned, DemandForecast, DemandRequired, ShipmentReceived, WafersConsumed,
         StockOpened, StockTransferred, StockCounted, EventReversed, SourceAdvanced,
         ShipmentReturned,
+        SourceEnded,
     )
 }  # fmt: skip
 """Every event by its name: `type` without the prefix and the version."""

@@ -116,9 +116,10 @@ class PostingBatch(BaseModel):
     measures: list[int]
     days: list[int]
     wafers: list[int]
-    watermarks: dict[str, int]  # source -> the day it has advanced through
+    watermarks: dict[str, int]  # source -> the day it has advanced through; 1,000,000 more once it has ended
     sources: list[str]  # sources with an event in this batch
     told: int | None = None  # when its earliest event was published: wall clock, microseconds since 1970
+    restated: dict[str, int | None] = {}  # source -> its watermark after a reversal of one; None: it has none left
     said: list[str] = []  # canonical bytes of events (docs/proof.md), as text
 
     @classmethod

@@ -58,22 +58,11 @@ def no_demand_of_the_last_week(log: Log) -> Log:
     return without(log, lambda e: e in lines and (e["source"], e["data"]["line"]) in late)
 
 
-def no_watermark_taken_back(log: Log) -> Log:
-    watermarks = {event["id"] for event in log if name_of(event) == "source.advanced"}
-    return without(log, lambda e: name_of(e) == "event.reversed" and e["data"]["reversed"] in watermarks)
-
-
-def no_end(log: Log) -> Log:
-    return without(log, lambda e: name_of(e) == "source.ended")
-
-
 def none_due_beyond_the_horizon(log: Log) -> Log:
     return without(log, lambda e: name_of(e) == "demand.required" and e["data"]["due"] > "2026-12-31")
 
 
 TAME: dict[str, Callable[[Log], Log]] = {
-    "5 watermarks taken back": no_watermark_taken_back,
-    "5 a source that ends": no_end,
     "22e due beyond the horizon": none_due_beyond_the_horizon,
     "4 one promise at each lag": one_promise_a_line,
     "7 netting at midnight": no_demand_of_the_last_week,

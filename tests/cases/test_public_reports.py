@@ -80,7 +80,6 @@ def test_samza_1705_a_source_that_falls_silent_holds_today_back():
     assert played("B03_source_ends").ask("/shortages")["today"] == TODAY
 
 
-@wrong("5", "a source cannot publish that it ends")
 def test_samza_1705_a_source_that_ends_holds_nothing_back():
     ended = {
         "specversion": "1.0",

@@ -132,7 +132,6 @@ def test_what_a_supplier_delivered_is_counted_where_nothing_was_committed(samsun
 # ---------------------------------------------------------------- 5 and 17: watermarks
 
 
-@wrong("5", "a watermark cannot be taken back")
 def test_a_watermark_taken_back_holds_no_longer(samsung, texas):
     typo = samsung.advance("2026-10-31", on="2026-10-20T12:00:00Z")
     log = [

@@ -22,7 +22,7 @@ TAPE = Path(__file__).parent / "tape.ndjson.gz"
 KEPT = Path(__file__).parent / "tape.json"
 SITES = {"GB-STARGATE", "AE-ABUDHABI", "KR-POHANG", "AR-PATAGONIA", "unallocated"}
 EVENTS_MAX = 5000
-NOT_SIMULATED = {"shipment.returned"}  # no simulated site returns anything
+NOT_SIMULATED = {"shipment.returned", "source.ended"}  # no party of the reference programme publishes these
 
 
 def choose() -> list[Event | dict[str, Any]]:

@@ -17,6 +17,7 @@ from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
 from shared.wire.catalog import FIRMNESS
+from shared.wire.days import is_ended
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 
@@ -95,7 +96,7 @@ def find_alerts(
 
     - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
       any source has completed, and so delays the last complete day and all other alerts; or it has completed no day at
-      all, while others have, and delays none.
+      all, while others have, and delays none. A source that has ended is never silent.
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.
@@ -151,14 +152,15 @@ def _urgency(alert: Alert) -> tuple[int, ...]:
 
 def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[Alert]:
     curves = state.curves
-    if not curves.watermarks:
+    going_on = [watermark for watermark in curves.watermarks.values() if not is_ended(watermark)]
+    if not going_on:
         return
-    latest = max(curves.watermarks.values())
+    latest = max(going_on)
     for source in {*curves.sources, *thresholds.sources}:
         through = curves.watermarks.get(source)
         if through is None:
             yield Alert("source_silent", (source,), latest, {})
-        elif latest - through > thresholds.silent_days:
+        elif not is_ended(through) and latest - through > thresholds.silent_days:
             yield Alert("source_silent", (source,), through, {"days": latest - through})
 
 

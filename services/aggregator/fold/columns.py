@@ -1,11 +1,13 @@
 """A batch of postings as int64 columns, bounds-checked before a kernel indexes with them; the position it leads to."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.wire.days import day_of, is_ended
 from shared.wire.postings import Measure, PostingBatch
 
 WAFERS_MAX = 2**40  # of one posting, either way
@@ -29,11 +31,12 @@ class FoldPosition(NamedTuple):
     epoch: int
     position: int
     head: str
-    watermarks: Mapping[str, int]  # source -> the day (since 1970) it has advanced through
+    watermarks: Mapping[str, int]  # source -> its watermark (`watermark_of`)
     sources: Collection[str]  # of all events up to it
     postings: int | None = None  # their number, and
     wafers_total: int | None = None  # their wafers, signs left out; given where a row is the sum of several postings
     setback: Setback | None = None  # where the last complete day went back
+    restated: Mapping[str, int | None] = MappingProxyType({})  # source -> its watermark after a reversal, None: none
 
 
 class Columns(NamedTuple):
@@ -105,8 +108,12 @@ class Completion(NamedTuple):
 
 
 def last_complete_day(watermarks: Mapping[str, int]) -> int | None:
-    """Return the least watermark of the sources that have one; None while none has."""
-    return min(watermarks.values(), default=None)
+    """Return the least watermark of the sources that have one and have not ended; None while none has one.
+
+    Once all have ended, it is the last day of all.
+    """
+    going_on = [watermark for watermark in watermarks.values() if not is_ended(watermark)]
+    return min(going_on) if going_on else max(map(day_of, watermarks.values()), default=None)
 
 
 def next_setback(setback: Setback | None, position: int, before: int | None, after: int | None) -> Setback | None:
@@ -124,7 +131,12 @@ def find_setback(watermarks: Iterable[tuple[int, str, int]]) -> Setback | None:
     reached, setback = dict[str, int](), None
     for batch, source, day in watermarks:
         before = last_complete_day(reached)
-        reached[source] = max(day, reached.get(source, day))
+        if day > 0:
+            reached[source] = max(day, reached.get(source, day))
+        elif day < 0:  # a reversal has set it back
+            reached[source] = -day
+        else:
+            reached.pop(source, None)
         setback = next_setback(setback, batch - 1, before, last_complete_day(reached))
     return setback
 

@@ -109,7 +109,9 @@ class Curves:
         self.receipts.add(len(self.keys), key, slot, row, wafers)
         self.plan_windows.add(series, slot, row, wafers)
         self._advance_windows()
-        self._advance(FoldPosition(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
+        self._advance(
+            FoldPosition(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources, restated=batch.restated)
+        )
         return np.unique(key)
 
     def load(self, pages: Iterable[Columns], position: FoldPosition, *, cell_max: int = WAFERS_MAX) -> None:
@@ -174,6 +176,11 @@ class Curves:
         before = self.complete_through
         for source, day in to.watermarks.items():
             self.watermarks[source] = max(day, self.watermarks.get(source, day))
+        for source, restated in to.restated.items():
+            if restated is None:
+                self.watermarks.pop(source, None)
+            else:
+                self.watermarks[source] = restated
         self.sources.update(to.sources, to.watermarks)
         self.setback = to.setback or next_setback(self.setback, self.position, before, self.complete_through)
         self.epoch, self.position, self.head = to.epoch, to.position, to.head
@@ -233,7 +240,10 @@ class Curves:
 
     @property
     def complete_through(self) -> int | None:
-        """The least watermark (a day since 1970) of the sources that have one; None while none has."""
+        """The least watermark (a day since 1970) of the sources that have one; None while none has.
+
+        A source that has ended holds it back no longer; once all have, it is the last day of all.
+        """
         return last_complete_day(self.watermarks)
 
     @property

@@ -18,7 +18,7 @@ from services.aggregator.plan.months import month_table
 from services.aggregator.plan.overviews import iso_or_none
 from shared.http.problem import UNFIT, Problem
 from shared.wire.catalog import FIRMNESS
-from shared.wire.days import date_of, day_number, next_month
+from shared.wire.days import date_of, day_number, day_of, is_ended, iso_day, next_month
 
 
 async def balances(view: LiveView, query: AskBalances) -> Answer:
@@ -87,6 +87,10 @@ async def months(view: LiveView, query: AskMonths) -> Answer:
     return position | {"rows": rows}
 
 
+def _watermark_day(watermark: int | None) -> str | None:
+    return None if watermark is None else iso_day(day_of(watermark))
+
+
 async def state(view: LiveView, _: AskAsOf) -> Answer:
     """The state from which every number follows: its hash, and the watermark of each source."""
     curves = view.state.curves
@@ -98,7 +102,8 @@ async def state(view: LiveView, _: AskAsOf) -> Answer:
             "keys": len(curves.keys),
             "postings": curves.postings,
             "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
-            "watermarks": {source: iso_or_none(curves.watermarks.get(source)) for source in sorted(curves.sources)},
+            "watermarks": {source: _watermark_day(curves.watermarks.get(source)) for source in sorted(curves.sources)},
+            "ended": sorted(source for source, watermark in curves.watermarks.items() if is_ended(watermark)),
         }
 
     return await view.run_paused(read)

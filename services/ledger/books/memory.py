@@ -126,12 +126,26 @@ class Memory:
     load_lines: Callable[[Sequence[LineName]], dict[LineName, LineState]] = lambda _: {}
     load_stock: Callable[[Key], Stock] = lambda _: Stock()
     load_event: Callable[[str, str], Row | None] = lambda _source, _id: None
+    load_watermarks: Callable[[str], dict[str, int]] | None = None  # None: all are in memory from the first on
     reversed: set[tuple[str, str]] = field(default_factory=set)  # source and id of reversed events
     lines: dict[LineName, LineState] = field(default_factory=dict)
     preloaded: dict[LineName, LineState] = field(default_factory=dict)  # for the current batch
     stocks: dict[Key, Stock] = field(default_factory=dict)
     load_suppliers: Callable[[str, str], Iterable[str]] = lambda _product, _site: ()  # those that have a stock there
     shelves: dict[tuple[str, str], Shelf] = field(default_factory=dict)  # of the stocks in use
+    watermarks: dict[str, dict[str, int]] = field(default_factory=dict)  # source -> id of the event -> watermark
+
+    def advance(self, source: str, advanced: dict[str, int]) -> None:
+        """Add the watermarks of a batch, by the id of the event; those of a source not loaded are in the store."""
+        if self.load_watermarks is None or source in self.watermarks:
+            self.watermarks.setdefault(source, {}).update(advanced)
+
+    def greatest_watermark(self, source: str) -> int:
+        """Return the greatest watermark of a source that is not reversed, 0 if there is none."""
+        if source not in self.watermarks:
+            self.watermarks[source] = {} if self.load_watermarks is None else self.load_watermarks(source)
+        held = (day for id_, day in self.watermarks[source].items() if (source, id_) not in self.reversed)
+        return max(held, default=0)
 
     def line(self, name: LineName) -> LineState:
         """Return a line, a new one if no event has named it yet."""

@@ -4,9 +4,7 @@ import re
 
 from shared.wire.days import DAY_US
 from shared.wire.events import Refused
-from shared.wire.rows import Row
-
-WATERMARKS = frozenset({"source.advanced"})
+from shared.wire.rows import WATERMARKS, Row
 
 # C1, marks of direction, and the breaks of line that are no line feed: what shows a text as another one, or steers a
 # terminal. `Text` excludes C0 and DEL from every event.

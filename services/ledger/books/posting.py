@@ -14,7 +14,7 @@ from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import UNATTRIBUTED
 from shared.wire.lines import LineName, line_of, lines_of
 from shared.wire.postings import POSTING_WAFERS_MAX, Measure
-from shared.wire.rows import Row
+from shared.wire.rows import WATERMARKS, Row, watermark_of
 
 _Place = TypeVar("_Place")
 
@@ -28,7 +28,7 @@ class Decision:
     stock: dict[tuple[Key, int], int] = field(default_factory=dict)  # changed: (key, day) -> net wafers
     counts: dict[tuple[Key, int, str], int | None] = field(default_factory=dict)  # changed; None: reversed
     reversals: list[tuple[str, str]] = field(default_factory=list)
-    watermark: int | None = None  # the last day that the source declares complete
+    watermark: int | None = None  # of the source (`Progress.advance`): raised, or below 1 where one was reversed
     effects: list[tuple[Row, Effect]] = field(default_factory=list)  # of the events of the batch that do not hold
 
     def postings(self) -> list[tuple[Cell, int]]:
@@ -53,12 +53,14 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
     memory.preloaded.clear()
     memory.preload([name for row in rows if row.name in _LINED for name in lines_of(row)])
     placed: dict[str, int] = {}  # id -> index, made for the first reversal
+    advanced: dict[str, int] = {}  # id -> watermark
+    withdrawn = False  # whether a watermark is reversed
     for index, row in enumerate(rows):
         if row.name in _LOTS and not memory.reversed:  # most events: they need no line and touch no stock
             books.move_lot(row, +1)
-        elif row.name == "source.advanced":
-            through = cast(int, row.day)
-            decision.watermark = max(through, decision.watermark or through)
+        elif row.name in WATERMARKS:
+            if (row.source, row.id) not in memory.reversed:
+                advanced[row.id] = watermark_of(row)
         elif row.name == "event.reversed":
             target = (row.source, row.others["reversed"])
             if target in memory.reversed:
@@ -69,6 +71,7 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
             place = placed.get(target[1], len(rows))
             undone = rows[place] if place < index else memory.load_event(*target)
             if undone is not None:
+                withdrawn = withdrawn or undone.name in WATERMARKS
                 books.apply(undone, -1)
             if undone is None or undone.name == "event.reversed":
                 decision.effects.append((row, reversal_effect(undone)))
@@ -77,7 +80,17 @@ def post_events(rows: Sequence[Row], memory: Memory) -> Decision:
         else:
             decision.effects.append((row, REVERSED))
     decision.effects += books.superseded()
+    if advanced or withdrawn:
+        decision.watermark = _advance(rows[0].source, advanced, memory, withdrawn=withdrawn)
     return decision
+
+
+def _advance(source: str, advanced: dict[str, int], memory: Memory, *, withdrawn: bool) -> int:
+    """Add a batch's watermarks to the memory; return the number for `Progress.advance`."""
+    if withdrawn:
+        memory.greatest_watermark(source)  # loads those before the batch
+    memory.advance(source, advanced)
+    return -memory.greatest_watermark(source) if withdrawn else max(advanced.values())
 
 
 class _Postings:

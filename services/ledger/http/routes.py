@@ -19,6 +19,7 @@ from shared.http.access import AUDIT, ScopedRoute
 from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
 from shared.http.problem import NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
+from shared.wire.days import day_of
 from shared.wire.rows import Row
 
 _PAGE_MAX = 200
@@ -183,7 +184,7 @@ async def _head(log: LedgerLog, _: Query) -> dict[str, Any]:
         name: {
             "through": progress.through,
             "ahead": progress.ahead,
-            "advanced": progress.advanced,
+            "advanced": None if progress.advanced is None else day_of(progress.advanced),
             "gaps": progress.gaps,
         }
         for name, progress in store.progress.items()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
-from services.ledger.store.reader import StoreReader, select_published
+from services.ledger.store.reader import StoreReader, published_watermarks, select_published
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch
@@ -99,7 +99,7 @@ def _post_again(store: StoreReader, time: int) -> Iterator[PostingBatch]:
             previous=previous,
             events=header.events,
             head="",
-            watermarks={} if batch.watermark is None else {header.source: batch.watermark},
+            **published_watermarks(header.source, decision.watermark),
             sources=[header.source] if header.events else [],
             said=select_published(sealed.bodies),
         )

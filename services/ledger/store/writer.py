@@ -77,6 +77,7 @@ class StoreWriter(StoreReader):
             load_stock=self.working_state.load_stock,
             load_event=self.load_event,
             load_suppliers=self.working_state.load_suppliers,
+            load_watermarks=self.load_watermarks,
             reversed=self.working_state.reversals(),
         )
 

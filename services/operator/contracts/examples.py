@@ -28,6 +28,7 @@ from shared.wire.events import (
     ShipmentRevised,
     SiteDeclared,
     SourceAdvanced,
+    SourceEnded,
     StockCounted,
     StockOpened,
     StockTransferred,
@@ -90,6 +91,7 @@ def example_events() -> dict[str, Event]:
         EventReversed(reversed="019cacc2-7b40-7a69-9d19-3fc4e9c1b2d7", reason="entered twice"),
         SourceAdvanced(through=first),
         ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
+        SourceEnded(through=first, successor="stargate-europe"),
     )  # fmt: skip
     numberings: dict[Role, Numbering] = {"supplier": supplier, "datacenter": datacenter}
     return {

@@ -39,7 +39,7 @@ from shared.wire.events import (
 from shared.wire.postings import STAGES, Measure
 from shared.wire.rows import Row
 from testing.fold import Folded, Horizon, cells_of, fold
-from testing.twins.ledger import number, sum_up
+from testing.twins.ledger import sum_up
 
 START = date(2026, 3, 25)
 HORIZON = Horizon(date(2026, 3, 20), 60)
@@ -295,22 +295,6 @@ def test_a_reversal_that_came_first_waits_through_a_restart(voices, tmp_path):
 
     assert on_hand(folded) == 0
     assert folded.refusals == []
-
-
-def test_reversing_a_watermark_leaves_it(voices):
-    advanced = voices.say("americas", 3, SourceAdvanced(through=date(2026, 4, 2)))
-    folded = fold([voices.open(1, 5), advanced, voices.undo(advanced)])
-
-    assert folded.curves.complete_through == number(date(2026, 4, 2))
-
-
-def test_an_older_watermark_takes_nothing_back(voices):
-    newer = voices.say("americas", 3, SourceAdvanced(through=date(2026, 4, 2)))
-    older = voices.say("americas", 4, SourceAdvanced(through=date(2026, 4, 1)))
-    folded = fold([newer, older], batches=1)
-
-    assert folded.curves.watermarks == {"americas": number(date(2026, 4, 2))}
-    assert folded.store.progress["americas"].advanced == number(date(2026, 4, 2))
 
 
 # ---------------------------------------------------------------- shipments and counts
