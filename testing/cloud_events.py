@@ -82,6 +82,7 @@ class Party:
         return self.move(on, "shipment.returned", **data)
 
     def consume(self, on: str, wafers: int, **more: Any) -> CloudEvent:
+        """Publish a consumption; `order` names the order that it is for."""
         return self.move(on, "wafers.consumed", **({"wafers": wafers, "phase": "p1"} | more))
 
     def open(self, on: str, wafers: int, **more: Any) -> CloudEvent:

@@ -371,12 +371,13 @@ class ShipmentReceived(Movement):
 
 
 class WafersConsumed(Movement):
-    """Wafers on hand are built into a phase."""
+    """Wafers on hand are built into a phase, for the order of this source that `order` names, or for none."""
 
     type = "wafers.consumed"
     roles = DATACENTER
     columns = {"line": "phase"}
     phase: Name
+    order: Name | None = None
 
 
 class StockOpened(Movement):

@@ -40,6 +40,7 @@ class Measure(IntEnum):
     REQUIRED_START = 34  # the same wafers by their start_by day
     AGREED = 35  # headline rate, on the first day of each month
     TRANSIT_DUE = 36  # in transit, by eta
+    REQUIRED_MOVED = 37  # consumed for an order before it is due: off the due day, onto the day of the consumption
     COMMITTED_PLANNED = 40  # by due day, at the current firmness
     COMMITTED_MATERIAL = 41
     COMMITTED_MANUFACTURING = 42
@@ -81,10 +82,10 @@ POSTING_WAFERS_MAX = 2**40 - 1  # of one posting, either way
 LINE_EVENTS: frozenset[str] = frozenset(
     {
         "supply.committed", "demand.required", "demand.forecast", "shipment.dispatched", "shipment.revised",
-        "shipment.received", "shipment.lost", "event.reversed",
+        "shipment.received", "shipment.lost", "wafers.consumed", "event.reversed",
     }
 )  # fmt: skip
-"""The events about commits, orders, forecasts and shipments, and those that reverse them."""
+"""The events about commits, orders, forecasts and shipments, consumption, and those that reverse them."""
 
 SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
 """The events about sites and their phases, and those that reverse them."""

@@ -93,6 +93,7 @@ def plan(live: list[Event], cells: Counter[Cell]) -> None:
     for event in in_force(live, DemandRequired, "line").values():
         cells[Measure.REQUIRED, number(event.data.due), key(event.data)] += event.data.wafers
         cells[Measure.REQUIRED_START, number(event.data.start_by), key(event.data)] += event.data.wafers
+    consume(live, cells)
     for event in in_force(live, SupplyAgreed, "agreement").values():
         day = event.data.starts_on
         while day <= event.data.ends_on:
@@ -111,6 +112,26 @@ def plan(live: list[Event], cells: Counter[Cell]) -> None:
         grade = data.firmness.upper()
         cells[Measure[f"COMMITTED_{grade}"], number(data.due), key(data)] += data.wafers
         cells[Measure[f"OPEN_{grade}"], number(data.due), key(data)] += max(0, data.wafers - dispatched)
+
+
+def consume(live: list[Event], cells: Counter[Cell]) -> None:
+    """Move each wafer of an order that was consumed for it before it was due to the day of its consumption."""
+    orders = in_force(live, DemandRequired, "line")
+    left = {name: order.data.wafers for name, order in orders.items()}
+    named = [event for event in live if isinstance(event.data, WafersConsumed) and event.data.order is not None]
+    for event in sorted(named, key=lambda e: (e.time.date(), key(e.data))):
+        name, day = (event.source, None, event.data.order), event.time.date()
+        order = orders[name].data if name in orders else None
+        for _ in range(event.data.wafers):
+            if order is None or (order.product, order.site) != (event.data.product, event.data.site):
+                continue
+            if not left[name]:
+                cells[Measure.REQUIRED_MOVED, number(day), key(event.data)] += 1
+                continue
+            left[name] -= 1
+            if day < order.due:
+                cells[Measure.REQUIRED_MOVED, number(day), key(event.data)] += 1
+                cells[Measure.REQUIRED_MOVED, number(order.due), key(order)] -= 1
 
 
 def ship(live: list[Event], cells: Counter[Cell]) -> None:

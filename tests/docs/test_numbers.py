@@ -6,19 +6,23 @@ from itertools import permutations
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.queries import sum_stages, window_balance
+from services.aggregator.fold.queries import required_by_day, sum_stages, window_balance
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.bridge.bridge import CAUSES, build_bridge
-from services.aggregator.plan.fill_rate import fill_rate
+from services.aggregator.plan.fill_rate import fill_rate, order_fill_rate
 from services.aggregator.plan.months import month_table
+from services.aggregator.plan.netting import net_forecast, zone_of
+from services.aggregator.plan.overviews import collect_site_facts
 from services.aggregator.plan.performance import bias, measure_performance, slip
 from services.aggregator.plan.projection import make_plan
+from services.aggregator.plan.schedule import schedule
 from services.aggregator.terms import LAGS
 from shared.play.numbering import Numbering
-from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
+from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, percent_of, wafers_per_mw
 from shared.wire.days import day_number
 from shared.wire.events import (
+    DemandRequired,
     Event,
     EventData,
     ShipmentDispatched,
@@ -89,6 +93,10 @@ class Story:
             **KEY, line=line, due=FIRST + timedelta(days=due - 1), firmness="firm", wafers=wafers, revision=revision
         )
         self.say(day, data)
+
+    def order(self, day: int, wafers: int, due: int) -> None:
+        terms = {"line": "o", "due": date(2026, 4, due), "start_by": FIRST, "priority": 1, "revision": 0}
+        self.say(day, DemandRequired(**KEY, **terms, wafers=wafers))
 
     def send(self, day: int, wafers: int, line: str = "c") -> None:
         eta = date(2026, 4, day + 1)
@@ -227,13 +235,31 @@ def test_backorder():
     assert [make_plan(curves, DAY_1 + day).backorder(0) for day in table["day"]] == table["backorder"]
 
 
+def test_consumption_for_an_order():
+    table = the_table("Backorder", 1)
+    story = Story()
+    (due,) = (day for day, wafers in zip(table["day"], table["ordered"], strict=True) if wafers)
+    story.order(1, max(table["ordered"]), due)
+    for day, wafers in zip(table["day"], table["consumed for the order"], strict=True):
+        if wafers:
+            story.say(day, WafersConsumed(**KEY, phase="TX-ABILENE.1", wafers=wafers, order="o"))
+    curves = story.fold().curves
+
+    first = curves.row_of(DAY_1)
+    assert required_by_day(curves, curves.group())[0, first : first + len(table["day"])].tolist() == table["due"]
+    assert [make_plan(curves, DAY_1 + day).backorder(0) for day in table["day"]] == table["backorder"]
+
+
 def test_fill_rate():
     section, table = NUMBERS["Fill rate"], the_table("Fill rate")
-    came = [sum(table["received"][: n + 1]) for n in range(4)]
+    came = [sum(table["opened"][: n + 1]) + sum(table["received"][: n + 1]) for n in range(4)]
+    curves = posted(required=table["due"], opened=table["opened"], received=table["received"])
+    curves.add(batch_of(2, [], {"samsung": DAY_1 + 3}))
     had_come = [fill_rate([[0] * n + [table["due"][n]]], [_after(table, came, n)]).numerator[0] for n in range(4)]
     rate = fill_rate([table["due"]], [came])
 
     assert had_come == table["had come of it"]
+    assert [*map(list, order_fill_rate(curves, curves.group()))] == [*map(list, rate)]
     numerator, denominator = int(rate.numerator[0]), int(rate.denominator[0])
     assert f"{numerator} of {denominator}: {percent(numerator, denominator)}" in section
 
@@ -314,11 +340,54 @@ def test_available_to_promise():
     total = the_table("Available to promise, cumulative")
     plan = (*total["on hand before"], total["receipts"], total["ordered"])
 
-    promised = atp_discrete(*discrete["on hand before"], discrete["receipts"], discrete["ordered"])
-    assert promised.tolist() == discrete["ATP"]
+    for table in (discrete, the_table("Available to promise, discrete", 1)):
+        promised = atp_discrete(*table["on hand before"], table["receipts"], table["ordered"])
+        assert promised.tolist() == table["ATP"]
     assert atp_cumulative(*plan).tolist() == total["cumulative ATP"]
+    curves = posted_with_stock(total, open_firm=total["receipts"], required=total["ordered"])
+    few = schedule(curves, curves.group(("product", "site")), DAY_1, 1, 2)
+    assert few.atp_cumulative[0].tolist() == total["cumulative ATP"][:2]
     u = [plan[0] + sum(plan[1][: n + 1]) - sum(plan[2][: n + 1]) for n in range(4)]
     assert u == total["u"]
+
+
+def test_forecast_netting():
+    table = the_table("Forecast netting, and zones")
+
+    assert net_forecast(table["forecast"], table["ordered"], 2, 2).tolist() == table["net forecast"]
+    curves = posted(forecast=table["forecast"], required=table["ordered"])
+    for passed in range(6):
+        found = schedule(curves, curves.group(), DAY_1 + passed, 1, 6 - passed, early_days=2, late_days=2)
+        assert found.net_forecast[0].tolist() == table["net forecast"][passed:]
+
+
+def test_zones():
+    table = the_table("Forecast netting, and zones", 1)
+
+    zones = [zone_of(day, 0, 10, 40) for day in range(100)]
+    assert {zone: zones.index(zone) for zone in table["zone"]} == dict(
+        zip(table["zone"], table["from day"], strict=True)
+    )
+
+
+def test_orders_due():
+    table = the_table("Orders due")
+    curves = Curves(FIRST, (date(2026, 5, 31) - FIRST).days + 1)
+    key = tuple(KEY.values())
+    orders = [(key, Measure.REQUIRED, day_number(date.fromisoformat(due)), wafers)
+              for wafers, due in (table["1"], table["2"])]  # fmt: skip
+    curves.add(batch_of(1, orders, {"samsung": DAY_1 - 1}))
+    due = collect_site_facts(FoldState(curves), curves.today).orders_due[KEY["site"]]
+
+    assert [due["due"], f"{due['next_due_day']} to {due['last_due_day']}"] == table["all"]
+
+
+def test_percent():
+    table = the_table("Percent")
+    pairs = [tuple(int(part.replace(",", "")) for part in ratio.split(" of ")) for ratio in table["ratio"]]
+
+    assert [percent_of(*pair) for pair in pairs] == table["shown"]
+    assert [round(100 * part / whole, 4) for part, whole in pairs] == table["exactly"]
 
 
 # ---------------------------------------------------------------- whether a word was kept

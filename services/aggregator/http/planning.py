@@ -168,7 +168,10 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
     page = cut_groups(whole, first, first + max(1, query.limit // buckets))
     if today is not None:
         frozen = -(-query.frozen_days // bucket_days)
-        table = schedule(curves, page, today, bucket_days, buckets, query.firmness, frozen=frozen)
+        table = schedule(
+            curves, page, today, bucket_days, buckets, query.firmness,
+            early_days=query.early_days, late_days=query.late_days, frozen=frozen,
+        )  # fmt: skip
         columns = [getattr(table, name).tolist() for name in _BUCKET_COLUMNS]
         for n, (product, site) in enumerate(page.labels):
             for bucket, cells in enumerate(zip(*(column[n] for column in columns), strict=True)):

@@ -115,7 +115,9 @@ class AskPromise(Rows):
     bucket: Annotated[str, Choice(tuple(BUCKETS)), "The bucket of a row."] = "week"
     buckets: Annotated[int, Whole(1, _BUCKETS_MAX), "Rows of each product at each site."] = 13
     frozen_days: Annotated[int, Whole(0, 400), "Days from today in which only orders count."] = 28
-    tradeoff_days: Annotated[int, Whole(0, 800), "Length of the trade-off zone, after the frozen days."] = 91
+    tradeoff_days: Annotated[int, Whole(0, 800), "Days from today after which the free zone begins."] = 119
+    early_days: Annotated[int, Whole(0, 400), "Days before its due day whose forecast an order consumes."] = 7
+    late_days: Annotated[int, Whole(0, 400), "Days after its due day whose forecast an order consumes."] = 7
     product: Product = None
     site: Site = None
     after: After = None

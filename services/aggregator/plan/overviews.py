@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_stages
+from services.aggregator.fold.queries import required_by_day, sum_moved, sum_stages
 from services.aggregator.fold.series import Grouping, Only
 from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
@@ -13,12 +13,13 @@ from services.aggregator.plan.performance import ProductPerformance, measure_per
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from services.aggregator.terms import LAGS
-from shared.wire.catalog import Firmness
+from shared.wire.catalog import Firmness, percent_of
 from shared.wire.days import date_of, day_number, iso_day, next_month
 from shared.wire.events import UNALLOCATED, UNATTRIBUTED
 from shared.wire.postings import Measure
 
 YIELD_MONTHS = 12
+BEYOND = "beyond"  # the day of an order due after the horizon: the curves keep no days there
 _HOURS_A_YEAR = 8_760
 _SITE_FIELDS = (
     "name", "country", "mooring", "mw", "pue_percent", "land_ha", "waterplane_m2",
@@ -35,8 +36,7 @@ def iso_or_none(day: int | None) -> str | None:
 
 def ratio(numerator: int, denominator: int) -> Row:
     """Return a ratio with its numbers and its percentage, which is None where the denominator is 0."""
-    percent = round(100 * numerator / denominator, 1) if denominator else None
-    return {"numerator": numerator, "denominator": denominator, "percent": percent}
+    return {"numerator": numerator, "denominator": denominator, "percent": percent_of(numerator, denominator)}
 
 
 # ---------------------------------------------------------------- sites
@@ -125,22 +125,26 @@ _NO_ORDERS_DUE: Row = {"next_due_day": None, "next_due": 0, "last_due_day": None
 
 
 def _orders_due(curves: Curves, today: int | None) -> dict[str, Row]:
-    """Return for each site the days and wafers of its orders due from today."""
+    """Return for each site the days and wafers of its orders due from today; days after the horizon are BEYOND."""
     if today is None:
         return {}
     grouping = curves.group(("site",))
     first = max(0, today - curves.start + 1)
     orders_due = {}
-    for (site,), daily in zip(grouping.labels, planned_by_day(curves, grouping, (Measure.REQUIRED,)), strict=True):
+    for (site,), daily in zip(grouping.labels, required_by_day(curves, grouping), strict=True):
         days = daily[first:].nonzero()[0]
         if days.size:
             orders_due[site] = {
-                "next_due_day": iso_or_none(today + int(days[0])),
+                "next_due_day": _due_day(curves, today + int(days[0])),
                 "next_due": int(daily[first + days[0]]),
-                "last_due_day": iso_or_none(today + int(days[-1])),
+                "last_due_day": _due_day(curves, today + int(days[-1])),
                 "due": int(daily[first:].sum()),
             }
     return orders_due
+
+
+def _due_day(curves: Curves, day: int) -> str:
+    return BEYOND if day >= curves.start + curves.days else iso_day(day)
 
 
 def _on_hand(plan: SupplyPlan, site: str) -> int:

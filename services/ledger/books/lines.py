@@ -33,6 +33,7 @@ class LineState:
     moved: dict[Cell, int] = field(
         default_factory=dict
     )  # of a shipment, as published: received, damaged, lost and returned
+    consumed: dict[tuple[int, Key], int] = field(default_factory=dict)  # for an order: day and key -> wafers
     posted: dict[Cell, int] | None = field(default=None, compare=False)  # its postings, once derived
     timed: bool = field(default=True, compare=False)  # False: read from a store that kept no times, and posted by id
 
@@ -57,6 +58,8 @@ class LineState:
             more["released"] = [[*origin, wafers] for origin, wafers in self.released.items()]
         if self.moved:
             more["moved"] = [[measure, day, *key, wafers] for (measure, day, key), wafers in self.moved.items()]
+        if self.consumed:
+            more["consumed"] = [[day, *key, wafers] for (day, key), wafers in self.consumed.items()]
         return [self.statements, self.dispatched, self.dispatches, self.ended, *([more] if more else [])]
 
     @classmethod
@@ -74,6 +77,7 @@ class LineState:
             ended,
             {(product, supplier): wafers for product, supplier, wafers in more.get("released", ())},
             {(Measure(measure), day, tuple(key)): wafers for measure, day, *key, wafers in more.get("moved", ())},
+            {(day, tuple(key)): wafers for day, *key, wafers in more.get("consumed", ())},
             timed=all(len(values) == _TIMED for values in statements.values()),
         )
 
@@ -84,7 +88,8 @@ class LineState:
     def agrees_with(self, replayed: "LineState") -> bool:
         """Return whether a stored line is what a replay comes to, which keeps the product and supplier of all."""
         return self == replayed or (
-            (self.statements, self.dispatches) == (replayed.statements, replayed.dispatches)
+            (self.statements, self.dispatches, self.consumed)
+            == (replayed.statements, replayed.dispatches, replayed.consumed)
             and all(wafers <= replayed.released.get(origin, 0) for origin, wafers in self.released.items())
             and all(wafers <= replayed.moved.get(cell, 0) for cell, wafers in self.moved.items())
             and self.dispatched + sum(self.released.values()) == sum(replayed.released.values())

@@ -208,6 +208,18 @@ class _Postings:
         for cell, wafers in published:
             self._post(*cell, wafers)
 
+    def _consume(self, row: Row, sign: int) -> None:
+        """Count consumption that names an order on the order's line."""
+
+        def consume(line: LineState) -> None:
+            place = (row.time // DAY_US, _key(row))
+            wafers = line.consumed.pop(place, 0) + sign * _wafers(row)
+            if wafers:
+                line.consumed[place] = wafers
+
+        for order in lines_of(row):
+            self._alter(order, _derive_order, consume)
+
     # -- stock
 
     def _transfer(self, row: Row, sign: int) -> None:
@@ -322,6 +334,30 @@ def _derive_plan(measure: Measure) -> Derive:
         return cells
 
     return derive
+
+
+def _derive_order(line: LineState) -> dict[Cell, int]:
+    """Return an order, and the part of it that is required earlier: wafers consumed for it before it is due.
+
+    Consumption serves the order in force of its own product and site, up to the order's wafers; more of it is required
+    on its own day too, so that it serves no other order. Consumption for any other product or site names no order.
+    """
+    cells = _derive_required(line)
+    terms = line.in_force()
+    _, due, left, ordered, _ = terms or (0, 0, 0, ("", "", ""), None)
+    for (day, key), wafers in sorted(line.consumed.items()):
+        if key[:2] != ordered[:2]:
+            continue
+        served = min(left, wafers)
+        left -= served
+        early = served if day < due else 0
+        for cell, moved in (
+            ((Measure.REQUIRED_MOVED, due, ordered), -early),
+            ((Measure.REQUIRED_MOVED, day, key), early + wafers - served),
+        ):
+            if moved:
+                cells[cell] = cells.get(cell, 0) + moved
+    return cells
 
 
 def _derive_commit(line: LineState) -> dict[Cell, int]:
@@ -448,17 +484,19 @@ _ON_HAND: dict[Measure, int] = {
     Measure.CONSUMED: -1,
     Measure.RETURNED: -1,
 }
+_derive_required = _derive_plan(Measure.REQUIRED)
 _DERIVED: dict[str, Derive] = {
     "supply.agreed": _derive_agreement,
     "supply.committed": _derive_commit,
     "demand.forecast": _derive_plan(Measure.FORECAST),
-    "demand.required": _derive_plan(Measure.REQUIRED),
+    "demand.required": _derive_order,
     "shipment.revised": _derive_shipment,
 }
 _HANDLERS: dict[str, Callable[[_Postings, Row, int], None]] = {
     **dict.fromkeys(_DERIVED, _Postings._revise),
     "shipment.dispatched": _Postings._dispatch,
     **dict.fromkeys(_SHIPPED, _Postings._move_shipped),
+    "wafers.consumed": _Postings._consume,
     "stock.transferred": _Postings._transfer,
     "stock.counted": _Postings._count,
 }
@@ -466,4 +504,4 @@ STATEMENTS = frozenset(_DERIVED)
 """The events that state the terms of a line: its greatest (revision, time, id) holds."""
 
 _DAY_TERMS = {"demand.required": "start_by", "supply.agreed": "ends_on"}
-_LINED = {*_DERIVED, *_SHIPPED, "shipment.dispatched"}
+_LINED = {*_DERIVED, *_SHIPPED, "shipment.dispatched", "wafers.consumed"}

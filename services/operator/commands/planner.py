@@ -369,6 +369,8 @@ def atp(
     bucket: Annotated[str, typer.Option(help="Length of a bucket: day or week.")] = "week",
     buckets: Annotated[int, typer.Option(help="Number of buckets.")] = 13,
     firmness: AtLeast = "planned",
+    early_days: Annotated[int, typer.Option(help="Days before its due day whose forecast an order consumes.")] = 7,
+    late_days: Annotated[int, typer.Option(help="Days after its due day whose forecast an order consumes.")] = 7,
     limit: Limit = 26,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -389,6 +391,6 @@ def atp(
         data = find_stack(data)
         answer = ask(
             data, "aggregator", "/atp", as_of=as_of, product=product, site=site, bucket=bucket, buckets=buckets,
-            firmness=firmness, limit=limit,
+            firmness=firmness, early_days=early_days, late_days=late_days, limit=limit,
         )  # fmt: skip
     print_answer(answer, answer["rows"], [atp_table(answer, position_line(data, answer))], json_=json_, csv_=csv_)

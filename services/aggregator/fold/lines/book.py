@@ -11,7 +11,7 @@ import orjson
 from services.aggregator.fold.lines.facts import (
     FACTS,
     FORECAST,
-    ORDER,
+    Consumption,
     Dispatch,
     End,
     Fact,
@@ -23,7 +23,7 @@ from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, Pla
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import PRODUCTS, Firmness
-from shared.wire.lines import COMMIT, LineName, commit_line, line_of
+from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row
 
@@ -88,11 +88,12 @@ class LineBook:
             if row.name == "event.reversed":
                 self._reverse(row.source, row.others["reversed"])
             elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
-                self._put(row.source, line_of(row), FACTS[row.name](row))
+                for line in lines_of(row)[:1]:  # consumption for no order is of none
+                    self._put(row.source, line, FACTS[row.name](row))
         self._settle()
 
     def _put(self, source: str, name: LineName, fact: Fact) -> None:
-        line = self._plan(name) if isinstance(fact, Statement) else self._shipment(name)
+        line = self._plan(name) if isinstance(fact, Statement | Consumption) else self._shipment(name)
         self._facts[source][fact.id] = (line, fact)
         self._alter(line, fact, +1)
 
@@ -118,6 +119,10 @@ class LineBook:
     def _alter(self, line: PlanLine | ShipmentLine, fact: Fact, sign: int) -> None:
         """Put a fact into its line, or take it out; `_settle` then updates the indices."""
         if isinstance(line, PlanLine):
+            if isinstance(fact, Consumption):
+                line.consumed = _altered(line.consumed, fact, sign)
+                self._altered_plans[line.name] = line
+                return
             statement = cast(Statement, fact)
             was_stated = bool(line.statements)
             line.statements = _altered(line.statements, statement, sign)
@@ -267,7 +272,11 @@ class LineBook:
 
     def state(self) -> list[Any]:
         """Return all that was folded as JSON has it, in one order: plans, shipments, and reversed events."""
-        plans = [[name, [*map(tuple, p.statements)]] for name, p in sorted(self.plans.items()) if p.statements]
+        plans = [
+            [name, [*map(tuple, p.statements)], *([[*map(tuple, p.consumed)]] if p.consumed else [])]
+            for name, p in sorted(self.plans.items())
+            if p.statements or p.consumed
+        ]
         shipments = [
             [name, *([*map(tuple, facts)] for facts in (s.dispatches, s.revisions, s.ends))]
             for name, s in sorted(self.shipments.items())
@@ -284,9 +293,11 @@ class LineBook:
         """Return the book from its state as `state` returned it."""
         lines = cls()
         plans, shipments, undone = state
-        for name, statements in plans:
+        for name, statements, *consumed in plans:
             for revision, time, id_, due, wafers, key, *terms in statements:
                 lines._put(name[0], tuple(name), Statement(revision, time, id_, due, wafers, tuple(key), *terms))
+            for day, id_, key, wafers in consumed[0] if consumed else ():
+                lines._put(name[0], tuple(name), Consumption(day, id_, tuple(key), wafers))
         for name, dispatches, revisions, ends in shipments:
             for day, eta, key, *rest in dispatches:
                 lines._put(name[0], tuple(name), Dispatch(day, eta, tuple(key), *rest))

@@ -7,10 +7,10 @@ from typing import NamedTuple, TypeAlias, cast
 
 from shared.wire.catalog import Firmness
 from shared.wire.days import DAY_US, day_number
-from shared.wire.lines import COMMIT
+from shared.wire.lines import COMMIT, ORDER
 from shared.wire.rows import Row
 
-ORDER, FORECAST = "demand.required", "demand.forecast"
+FORECAST = "demand.forecast"
 
 Key = tuple[str, str, str]  # product, site, supplier
 Group = tuple[str, str]  # product, site
@@ -38,6 +38,15 @@ class Statement(NamedTuple):
     def stated_on(self) -> int:
         """The day of the event."""
         return self.time // DAY_US
+
+
+class Consumption(NamedTuple):
+    """Wafers of the stock that were consumed for an order."""
+
+    day: int
+    id: str
+    key: Key
+    wafers: int
 
 
 class Dispatch(NamedTuple):
@@ -75,7 +84,7 @@ class End(NamedTuple):
     supplier: str  # as published: it counts as the shipment's supplier, whichever this is
 
 
-Fact: TypeAlias = Statement | Dispatch | Revision | End
+Fact: TypeAlias = Statement | Consumption | Dispatch | Revision | End
 
 
 # ---------------------------------------------------------------- an event as a fact
@@ -92,6 +101,10 @@ def _statement(row: Row) -> Statement:
         others.get("firmness"), others.get("reason", ""),
         None if start_by is None else day_number(date.fromisoformat(start_by)), others.get("priority", 0),
     )  # fmt: skip
+
+
+def _consumption(row: Row) -> Consumption:
+    return Consumption(row.time // DAY_US, row.id, _key(row), cast(int, row.wafers))
 
 
 def _dispatch(row: Row) -> Dispatch:
@@ -130,6 +143,7 @@ def _one_key(*key: str) -> Key:
 
 FACTS: dict[str, Callable[[Row], Fact]] = {
     **dict.fromkeys((COMMIT, ORDER, FORECAST), _statement),
+    "wafers.consumed": _consumption,
     "shipment.dispatched": _dispatch,
     "shipment.revised": _revision,
     "shipment.received": _arrival,

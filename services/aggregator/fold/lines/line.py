@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from services.aggregator.fold.lines.facts import Dispatch, End, Group, Origin, Revision, Statement
+from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
@@ -36,6 +36,7 @@ class PlanLine:
 
     name: LineName
     statements: tuple[Statement, ...] = ()  # the last one is in force
+    consumed: tuple[Consumption, ...] = ()  # of an order
     sendings: dict[tuple[LineName, Origin], int] = field(default_factory=dict)  # wafers of shipments that name it
     arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
@@ -111,11 +112,14 @@ class PlanLine:
         return {day: wafers for (day, sent), wafers in self.arrivals.items() if sent == origin}
 
     def due(self) -> tuple[Group, LineDue] | None:
-        """Return the wafers due of it, None if there are none: of a commit those not dispatched."""
+        """Return the wafers due of it, None if there are none: of a commit those not dispatched.
+
+        Of an order those not consumed for it at its own site.
+        """
         if not self.statements:
             return None
         now = self.statements[-1]
-        wafers = now.wafers - self.dispatched
+        wafers = now.wafers - self.dispatched - sum(c.wafers for c in self.consumed if c.key[:2] == now.key[:2])
         if wafers <= 0:
             return None
         rank = now.priority if now.firmness is None else RANKS[now.firmness]

@@ -150,9 +150,9 @@ class SiteRow(Described, title="Site"):
     mw_to_come: int | None
     mw_stopped: int
     phases: list[PhaseRow]
-    next_due_day: date | None
+    next_due_day: date | Literal["beyond"] | None
     next_due: int
-    last_due_day: date | None
+    last_due_day: date | Literal["beyond"] | None
     due: int
     on_hand: int
     short_since: date | None

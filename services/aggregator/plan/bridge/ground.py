@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.lines.facts import ORDER, Group
+from services.aggregator.fold.lines.facts import Group
 from services.aggregator.fold.lines.line import RANKS, LineDue, PlanLine, ShipmentLine
 from services.aggregator.fold.queries import sum_moved
 from services.aggregator.fold.series import ON_HAND_SIGNS, SLOTS
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import project_day
 from shared.wire.catalog import Firmness
-from shared.wire.lines import COMMIT, LineName, commit_line
+from shared.wire.lines import COMMIT, ORDER, LineName, commit_line
 from shared.wire.postings import MOVEMENTS, STAGES, Measure
 
 STOCK = tuple(

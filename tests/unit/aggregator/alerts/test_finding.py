@@ -435,7 +435,12 @@ def test_a_stock_below_zero_is_an_alert_as_of_the_last_complete_day():
 
     cause: Cause = ("stock_negative", (PRODUCT, SITE))
     assert (before, meanwhile) == ({}, {})
-    assert story.find() == {cause: Alert(*cause, day_number(DAY), {"wafers": 2})}
+    short: Cause = ("short_within", (PRODUCT, SITE))  # the next receipts make up for it
+    detail = {"first_short_day": day_number(TODAY), "wafers": 2, "wafers_at_worst": 2}
+    assert story.find() == {
+        cause: Alert(*cause, day_number(DAY), {"wafers": 2}),
+        short: Alert(*short, day_number(DAY), detail),
+    }
 
 
 def test_a_stock_is_counted_over_all_suppliers():

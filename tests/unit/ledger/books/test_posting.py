@@ -96,6 +96,7 @@ DEMANDED: dict[str, Kinds] = {
         built(DemandForecast, whose, line=lines, due=days, wafers=wafers_or_none, revision=revisions),
         built(DemandRequired, whose, line=lines, due=days, start_by=days, priority=st.just(1), wafers=wafers_or_none,
               revision=revisions),
+        built(WafersConsumed, whose, phase=st.just("p1"), wafers=wafers, order=lines),
     ],
     "lots": [st.builds(SourceAdvanced, through=days)],
     "shipments": [
@@ -106,6 +107,7 @@ DEMANDED: dict[str, Kinds] = {
     ],
     "stock": [
         built(WafersConsumed, whose, phase=st.just("p1"), wafers=wafers),
+        built(WafersConsumed, whose, phase=st.just("p1"), wafers=wafers, order=lines),
         built(StockOpened, whose, wafers=wafers),
         built(StockTransferred, whose, wafers=wafers, to_site=sites),
         *[built(StockCounted, whose, counted=wafers_or_none, revision=revisions)] * 3,
