@@ -3,7 +3,7 @@
 from typing import cast
 
 from services.ledger.books.effects import HOLDS, REVERSED, UNKNOWN_TARGET, Effect, reversal_effect, statement_effect
-from services.ledger.books.posting import STATEMENTS
+from services.ledger.books.line_postings import STATEMENTS
 from services.ledger.store.reader import StoreReader
 from shared.wire.days import DAY_US, iso_day
 from shared.wire.lines import line_of
