@@ -21,6 +21,7 @@ from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import day_number
 from shared.wire.events import ShipmentReceived
+from shared.wire.lines import ORDER
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, bodies_of, demands, lines_of, lines_published, supplies
@@ -100,9 +101,12 @@ def plans_of(curves: Curves) -> dict[tuple[Any, ...], int]:
 def lined_plans(lines: LineBook, curves: Curves) -> dict[tuple[Any, ...], int]:
     measures = {rank: OPEN[-rank] for rank in range(1, 6)} | {0: Measure.TRANSIT_DUE}
     found: Counter[tuple[Any, ...]] = Counter()
-    for columns, fixed in (
-        (supplies(lines), None), (demands(lines), Measure.REQUIRED), (demands(lines, FORECAST), Measure.FORECAST)
-    ):  # fmt: skip
+    orders = (line.statements[-1] for line in lines.plans.values() if line.name[1] == ORDER and line.statements)
+    for order in orders:  # whole: its wafers that were consumed for it stay required, and are due no more
+        if order.wafers:
+            row = int(curves.rows_of(np.array([order.due]))[0])
+            found[(Measure.REQUIRED, *order.key, row)] += order.wafers
+    for columns, fixed in ((supplies(lines), None), (demands(lines, FORECAST), Measure.FORECAST)):
         rows = curves.rows_of(columns.day).tolist()
         for group, row, wafers, rank, supplier in zip(
             columns.group, rows, columns.wafers.tolist(), columns.rank, columns.suppliers, strict=True
