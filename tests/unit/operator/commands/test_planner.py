@@ -97,7 +97,7 @@ def test_performance_is_told_by_product_and_lag(tmp_path, story):
     row = next(line.split() for line in said.splitlines() if "HBM4-12H" in line)
     assert row == ["HBM4-12H", "7", "0", "0.0", "1", "0", "0.0", "0", "0", "–"]
     lags = [line.split() for line in said.splitlines() if "HBM4-12H" in line][1:]
-    assert lags[0] == ["HBM4-12H", "0", "7", "-7", "-100.0", "1.0", "1", "7"]
+    assert lags[0] == ["HBM4-12H", "0", "7", "0.0", "-7", "-100.0", "1.0", "1", "7"]
     assert lags[1][:3] == ["HBM4-12H", "28", "0"]
 
 
