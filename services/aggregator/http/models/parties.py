@@ -37,11 +37,10 @@ class Slip(Described):
 
 
 class Lag(Described):
-    """Receipts against the commits of some days before the due day: each commit is one promise, as it stood then."""
+    """Receipts against the commits of some days before the due day."""
 
     lag_days: int
     committed: int
-    otif: OnTimeInFull
     bias: Ratio
     """Wafers received less wafers committed, of those committed."""
     slip: Slip
@@ -52,12 +51,10 @@ class ProductRecord(Described, title="Kept"):
 
     product: str
     wafers_due: int
-    """Each commit by the day that stood when it was due."""
     wafers_received: int
     churn: Ratio
-    """Wafers by which commits were revised, of those now in force that were due."""
+    """Wafers by which commits were revised, of those that were due."""
     otif: OnTimeInFull
-    """Against the day that stood when a commit was due."""
     lags: list[Lag]
 
 
@@ -83,7 +80,7 @@ class YieldOfMonth(Ratio):
 
 
 class SupplierRow(Described):
-    """A product of a supplier; numbers are null of a product that it never made, or neither committed nor delivered."""
+    """A product of a supplier; numbers are null of a product that it never made, or never committed."""
 
     supplier: str
     product: str
@@ -95,7 +92,6 @@ class SupplierRow(Described):
     yield_: Ratio | None = Field(alias="yield")
     yield_by_month: list[YieldOfMonth] | None
     wafers_due: int | None
-    """Each commit by the day that stood `lag_days` before it."""
     wafers_received: int | None
     otif: Ratio | None
     churn: Ratio | None
@@ -150,9 +146,9 @@ class SiteRow(Described, title="Site"):
     mw_to_come: int | None
     mw_stopped: int
     phases: list[PhaseRow]
-    next_due_day: date | Literal["beyond"] | None
+    next_due_day: date | None
     next_due: int
-    last_due_day: date | Literal["beyond"] | None
+    last_due_day: date | None
     due: int
     on_hand: int
     short_since: date | None
