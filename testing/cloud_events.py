@@ -77,7 +77,12 @@ class Party:
         data = {"shipment": shipment, "owner": "samsung", "wafers": wafers, "wafers_damaged": damaged} | more
         return self.move(on, "shipment.received", **data)
 
+    def send_back(self, on: str, shipment: str, wafers: int, **more: Any) -> CloudEvent:
+        data = {"shipment": shipment, "owner": "samsung", "wafers": wafers} | more
+        return self.move(on, "shipment.returned", **data)
+
     def consume(self, on: str, wafers: int, **more: Any) -> CloudEvent:
+        """Publish a consumption; `order` names the order that it is for."""
         return self.move(on, "wafers.consumed", **({"wafers": wafers, "phase": "p1"} | more))
 
     def open(self, on: str, wafers: int, **more: Any) -> CloudEvent:

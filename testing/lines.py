@@ -10,7 +10,7 @@ import numpy as np
 
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.lines.causes import find_causes
-from services.aggregator.fold.lines.facts import FORECAST, ORDER, Group
+from services.aggregator.fold.lines.facts import FORECAST, Group
 from services.aggregator.fold.lines.line import LineDue
 from services.aggregator.kernels.arrays import Index, Wafers
 from shared.play.numbering import Numbering
@@ -26,7 +26,7 @@ from shared.wire.events import (
     ShipmentRevised,
     SupplyCommitted,
 )
-from shared.wire.lines import LineName
+from shared.wire.lines import ORDER, LineName
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row, canonical_bodies
 from testing.fold import Folded
@@ -91,8 +91,7 @@ def demands(lines: LineBook, kind: str = ORDER) -> DueColumns:
 
 
 def _groups_of(lines: LineBook) -> set[Group]:
-    listed = (line.group for line in (*lines.plans.values(), *lines.shipments.values()))
-    return {group for group in listed if group is not None}
+    return {group for line in (*lines.plans.values(), *lines.shipments.values()) for group in line.groups}
 
 
 def _columns(due: dict[Group, list[LineDue]]) -> DueColumns:

@@ -18,9 +18,10 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
-from services.ledger.store.as_of import batches_as_of, find_as_of
+from services.ledger.store.as_of import UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.reader import StoreReader
 from services.ledger.store.recording import record_entries
+from shared.http.problem import NEVER_KNOWN, Problem
 from shared.wire.days import microseconds
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import party_stream
@@ -78,7 +79,12 @@ class Played:
 
     def get_all(self, questions: Iterable[tuple[str, dict[str, Any]]]) -> list[httpx.Response]:
         """Ask several routes of the aggregator, one after the other."""
-        return _get(Starlette(routes=aggregator_routes(lambda: self.view, self._view_then)), questions)
+        return _get(self.app, questions)
+
+    @property
+    def app(self) -> Starlette:
+        """Return the aggregator's routes."""
+        return Starlette(routes=aggregator_routes(lambda: self.view, self._view_then))
 
     def verdict(self, event: CloudEvent) -> Answer:
         """Return what the ledger says became of an event."""
@@ -88,7 +94,11 @@ class Played:
 
     async def _view_then(self, as_of: str) -> LiveView:
         then = FoldState(Curves(*self.horizon))
-        for batch in batches_as_of(self.store, find_as_of(self.store, as_of)):
+        try:
+            position = find_as_of(self.store, as_of)
+        except UnknownAsOf as why:
+            raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
+        for batch in batches_as_of(self.store, position):
             then.add(batch)
         return LiveView(then)
 
@@ -195,5 +205,8 @@ def answers(played: Played, asked: Sequence[tuple[str, dict[str, Any]]]) -> list
     return [_lasting(response.json()) for response in played.get_all(asked)]
 
 
+_OF_THE_ORDER = {"position", "head", "epoch", "postings", "went_back"}
+
+
 def _lasting(answer: Answer) -> Answer:
-    return {name: value for name, value in answer.items() if name not in ("position", "head", "epoch", "postings")}
+    return {name: value for name, value in answer.items() if name not in _OF_THE_ORDER}

@@ -100,7 +100,7 @@ def _value(annotation: Any, bounds: list[Any]) -> st.SearchStrategy[Any]:
         return st.integers(_bound(bounds, "ge"), _bound(bounds, "le"))
     pattern = _bound(bounds, "pattern")
     if pattern.startswith("^[^"):  # a text; drawn from its pattern it takes ten times as long
-        return st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=200)
+        return st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl", "Zp"]), max_size=200)
     return st.from_regex(pattern, fullmatch=True)
 
 

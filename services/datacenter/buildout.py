@@ -194,7 +194,7 @@ class Buildout:
                 pue_percent=site.pue_percent.value, land_ha=site.land_ha.value if site.land_ha else None,
                 waterplane_m2=site.waterplane_m2.value if site.waterplane_m2 else None,
                 kg_co2_per_mwh=site.kg_co2_per_mwh.value, evidence=evidence,
-                confidence="sourced" if site.mw.basis.startswith(("S", "D: S")) else "assumed", revision=revision,
+                confidence=site.confidence, revision=revision,
             )
         )  # fmt: skip
 
@@ -374,8 +374,11 @@ class Buildout:
                 self._publish_counted(product, site, supplier, counted)
 
     def _publish_counted(self, product: str, site: str, supplier: str, counted: int) -> None:
+        stock = self._on_hand[site, product]
+        stock[supplier] = counted
+        if supplier == UNATTRIBUTED:  # such a count is of the whole shelf
+            counted = sum(stock.values())
         self._emit(StockCounted(product=product, site=site, supplier=supplier, counted=counted))
-        self._on_hand[site, product][supplier] = counted
 
     # ------------------------------------------------------------ the script
 

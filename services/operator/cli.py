@@ -18,7 +18,7 @@ app = typer.Typer(
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Planning": [
         planner.programme, planner.months, planner.sites, planner.site, planner.suppliers, planner.shortages,
-        planner.alerts, planner.balances, planner.cover, planner.atp, planner.performance,
+        planner.bridge, planner.alerts, planner.balances, planner.cover, planner.atp, planner.performance,
     ],
     "Record and proof": [
         proof.event, proof.trace, proof.verify, proof.checkpoint, record.record, record.replay, record.export,

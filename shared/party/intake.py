@@ -17,7 +17,8 @@ from shared.party.outbox import Outbox, OutboxEntry
 from shared.party.sender import Sender
 from shared.party.verdicts import Verdicts
 from shared.service.service import Service
-from shared.wire.events import Refused, parse_strictly
+from shared.wire.events import Event, Refused, canonical, parse_strictly
+from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
 INTAKE_BYTES_MAX = 1 << 20  # of a body, and of one entry: the ledger reads no longer one
@@ -35,7 +36,9 @@ class IntakeLine(NamedTuple):
     duplicate: bool
     refused: Refused | None
 
-    def answer(self, through: int, refusals: Mapping[int, Refusal]) -> dict[str, Any]:
+    def answer(
+        self, through: int, refusals: Mapping[int, Refusal], effects: Mapping[int, EventEffect] = {}
+    ) -> dict[str, Any]:
         """Return the line's status, given the ledger's verdicts up to a sequence."""
         answer: dict[str, Any] = {"line": self.line, "id": self.id, "sequence": self.sequence}
         why: Refused | Refusal | None = self.refused
@@ -44,7 +47,9 @@ class IntakeLine(NamedTuple):
             if why is None and through < self.sequence:
                 return answer | {"status": "pending"}
         if why is None:
-            return answer | {"status": "duplicate" if self.duplicate else "recorded"}
+            answer["status"] = "duplicate" if self.duplicate else "recorded"
+            effect = None if self.sequence is None else effects.get(self.sequence)
+            return answer if effect is None else answer | {"effect": effect.effect, "why": effect.why}
         return answer | {"status": "refused", "code": why.code, "path": why.path, "message": why.message}
 
 
@@ -125,7 +130,7 @@ class Intake:
                 await asyncio.wait_for(
                     verdicts.changed.wait_for(lambda: verdicts.through >= last), self.verdict_timeout_s
                 )
-        return [line.answer(verdicts.through, verdicts.refusals) for line in lines]
+        return [line.answer(verdicts.through, verdicts.refusals, verdicts.effects) for line in lines]
 
 
 def take_events(body: bytes, outbox: Outbox) -> list[IntakeLine]:
@@ -145,13 +150,13 @@ def take_events(body: bytes, outbox: Outbox) -> list[IntakeLine]:
         try:
             event = parse_strictly(text)
             id_ = _printable_id(event)
-            digest, entry = _encode(event, outbox.source, sequence)
+            digests, entry = _encode(event, outbox.source, sequence)
         except Refused as why:
             lines.append(IntakeLine(number, id_, None, False, why))
             continue
-        before = taken.get(digest) or outbox.taken(digest)
+        before = next((n for each in digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
         if before is None:
-            taken[digest] = sequence
+            taken[digests[0]] = sequence
             entries.append(OutboxEntry(sequence, sequence, entry))
         lines.append(IntakeLine(number, id_, before or sequence, before is not None, None))
     outbox.put(entries, taken=[*taken.items()])
@@ -164,17 +169,32 @@ def _printable_id(event: dict[str, Any]) -> str | None:
     return id_ if isinstance(id_, str) and id_.isprintable() and len(id_) <= _ID_LENGTH_MAX else None
 
 
-def _encode(event: dict[str, Any], source: str, sequence: int) -> tuple[bytes, bytes]:
-    """Return the digest of an event as it came in, and its entry; raise `Refused` where it can have none."""
+def _encode(event: dict[str, Any], source: str, sequence: int) -> tuple[list[bytes], bytes]:
+    """Return the digests of an event, the first to be kept, and its entry; raise `Refused` where it can have none."""
     if event.get("source") != source:
         raise Refused("foreign_source", "source", f"is not {source!r}, who takes this")
     for column in ("ids", "types"):
         if column in event:
             raise Refused("malformed", column, "is no field of a CloudEvent: the ledger would take this for columns")
     content = {name: value for name, value in event.items() if name not in ("sequence", "recordedtime")}
-    entry = json.dumps(content | {"sequence": str(sequence)}).encode()
+    numbered = content | {"sequence": str(sequence)}
+    entry = json.dumps(numbered).encode()
     if len(entry) > INTAKE_BYTES_MAX:
         raise Refused(
             "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {INTAKE_BYTES_MAX}"
         )
-    return sha256(json.dumps(content, sort_keys=True).encode()).digest(), entry
+    return _digests(content, numbered), entry
+
+
+def _digests(content: dict[str, Any], numbered: dict[str, Any]) -> list[bytes]:
+    """Return the digest of an event's canonical content, as the ledger compares it, and that of its spelling.
+
+    The spelling stands for an event that the ledger will refuse as unreadable, and older outboxes hold no other digest.
+    """
+    spelled = sha256(json.dumps(content, sort_keys=True).encode()).digest()
+    try:
+        read = Event.read(numbered).content()
+    except Refused:
+        return [spelled]
+    del read["sequence"]
+    return [sha256(canonical(read)).digest(), spelled]

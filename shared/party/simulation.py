@@ -12,7 +12,7 @@ from shared.service.readers import Handler
 from shared.wire.days import DAY, DAY_US, day_number, microseconds
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import Event
-from shared.wire.rows import Row
+from shared.wire.rows import WATERMARKS, Row, watermark_of
 from shared.wire.streams import Role, party_stream
 
 
@@ -87,7 +87,7 @@ class ObservedEvents:
     def __init__(self, others: Mapping[str, Role]) -> None:
         self.rows: dict[str, list[Row]] = {source: [] for source in others}
         self.last_sequence = dict.fromkeys(others, 0)
-        self.watermark = dict.fromkeys(others, -1)  # source -> last day of which it has published everything
+        self.watermark = dict.fromkeys(others, -1)  # source -> its greatest watermark
         self.changed = asyncio.Condition()
 
     def handler(self, source: str, role: Role) -> Handler:
@@ -99,8 +99,8 @@ class ObservedEvents:
                 for row in rows:
                     if row.sequence > self.last_sequence[source] and not row.name.startswith("lot."):
                         self.rows[source].append(row)
-                        if row.name == "source.advanced" and row.day is not None:
-                            self.watermark[source] = max(row.day, self.watermark[source])
+                        if row.name in WATERMARKS:
+                            self.watermark[source] = max(watermark_of(row), self.watermark[source])
                 sequences = [row.sequence for row in rows] + [r.sequence for r in refused if r.sequence is not None]
                 self.last_sequence[source] = max([self.last_sequence[source], *sequences])
             async with self.changed:

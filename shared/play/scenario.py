@@ -116,6 +116,9 @@ class ScenarioSite(_Part):
     pool: bool = False
     priority: Based[Annotated[int, Field(ge=1, le=9)]]
     mw: Based[Count]
+    confidence: Literal["sourced", "assumed"] = (
+        "assumed"  # sourced: announced, whatever the text of a basis begins with
+    )
     platform: Based[Platform] | None = None
     land_ha: Based[Count | None] | None = None
     waterplane_m2: Based[Count] | None = None

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.wire.days import DAY_US, day_number
 from shared.wire.events import (
+    COUNTED_MAX,
     DAY_MAX,
     DAY_MIN,
     SEQUENCE_MAX,
@@ -16,7 +17,6 @@ from shared.wire.events import (
     Name,
     Product,
     Revision,
-    WafersOrNone,
 )
 from shared.wire.rows import Row
 
@@ -53,7 +53,7 @@ class EventBatch(BaseModel):
     times: Column[Annotated[int, Field(ge=TIME_MIN, le=TIME_MAX)]]
     lines: Column[Name | None] | None = None
     days: Column[Annotated[int, Field(ge=_DAY_MIN, le=_DAY_MAX)] | None] | None = None
-    wafers: Column[WafersOrNone | None] | None = None
+    wafers: Column[Annotated[int, Field(ge=0, le=COUNTED_MAX)] | None] | None = None
     revisions: Column[Revision | None] | None = None
     products: Column[Product | None] | None = None
     sites: Column[Name | None] | None = None

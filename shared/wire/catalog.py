@@ -135,9 +135,16 @@ def share_out(wafers: int, weights: Mapping[Key, Fraction | int]) -> dict[Key, i
     return shares
 
 
+def percent_of(numerator: int, denominator: int) -> float | None:
+    """Return a ratio in percent, rounded half up to one decimal; None where the denominator is not above 0."""
+    return (numerator * 2_000 + denominator) // (2 * denominator) / 10 if denominator > 0 else None
+
+
 def share_percent(wafers: int) -> float:
-    """Return wafers as a percentage of the `PROGRAMME_WAFERS` of a month, rounded half up to one decimal."""
-    return (wafers * 2_000 + PROGRAMME_WAFERS) // (2 * PROGRAMME_WAFERS) / 10
+    """Return wafers as a percentage of the `PROGRAMME_WAFERS` of a month, as `percent_of` rounds it."""
+    share = percent_of(wafers, PROGRAMME_WAFERS)
+    assert share is not None
+    return share
 
 
 def digest() -> str:

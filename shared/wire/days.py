@@ -5,6 +5,7 @@ from functools import lru_cache
 
 DAY = timedelta(days=1)
 DAY_US = 86_400_000_000  # microseconds
+ENDED = 1_000_000  # of a watermark: added to the day once its source has ended, so beyond every day
 
 _EPOCH = date(1970, 1, 1)
 _EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,3 +43,13 @@ def iso_time(us: int) -> str:
     seconds, rest = divmod(us, 1_000_000)
     day, second = divmod(seconds, 86_400)
     return f"{iso_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{rest:06d}Z"
+
+
+def is_ended(watermark: int) -> bool:
+    """Return whether a watermark is that of a source that has ended."""
+    return watermark >= ENDED
+
+
+def day_of(watermark: int) -> int:
+    """Return the day of a watermark, since 1970."""
+    return watermark - ENDED if is_ended(watermark) else watermark

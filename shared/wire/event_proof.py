@@ -42,7 +42,8 @@ def check_event(source: str, id_: str, verdict: Answer, head: Answer, batches: S
     batch, *following = batches
     sealing = _previous_head(following[0]) if following else head["head"]
     document: str = batch["document"]
-    line = _line_of(verdict, source, id_, document.splitlines())
+    # not splitlines: a text may hold U+2028, U+2029 or U+0085, which end no line of the document
+    line = _line_of(verdict, source, id_, document.removesuffix("\n").split("\n"))
     return EventProof(
         line,
         {

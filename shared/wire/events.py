@@ -31,6 +31,7 @@ from shared.wire.days import iso_time, microseconds
 from shared.wire.streams import Role
 
 WAFERS_MAX = 1_000_000
+COUNTED_MAX = 10**12
 LOT_WAFERS_MAX = 25
 DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
@@ -51,6 +52,7 @@ ReasonCode = Literal[
     "out_of_bounds",
     "date_out_of_bounds",
     "movement_in_future",
+    "watermark_in_future",
     "identity_conflict",
     "foreign_source",
 ]
@@ -87,13 +89,21 @@ def _bounded_time(time: datetime) -> datetime:
     return time
 
 
+_is_time = re.compile(
+    r"(?a)(?P<whole>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(?P<second>\d\d))(?P<fraction>\.\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)"
+).fullmatch
+
+
 def _parse_time(value: object) -> object:
-    """Parse an instant in RFC 3339 form with an offset."""
-    if isinstance(value, str):
-        if not re.fullmatch(r"(?a)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", value):
-            raise PydanticCustomError("malformed", "is not an RFC 3339 time with an offset")
-        return datetime.fromisoformat(value.upper())
-    return value
+    """Parse an instant in RFC 3339 form with an offset; digits of a fraction beyond microseconds are cut off."""
+    if not isinstance(value, str):
+        return value
+    found = _is_time(value)
+    if found is None:
+        raise PydanticCustomError("malformed", "is not an RFC 3339 time with an offset")
+    if found["second"] == "60":
+        raise PydanticCustomError("malformed", "is a leap second (:60): give the second before it or after it")
+    return datetime.fromisoformat(f"{found['whole']}{(found['fraction'] or '')[:7]}{found['offset']}".upper())
 
 
 def _parse_sequence(value: object) -> object:
@@ -137,7 +147,7 @@ Time = Annotated[
             "type": "string",
             "format": "date-time",
             # an offset takes the ends into the years beside
-            "pattern": r"^(1999|20[0-9]{2}|210[01])-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+            "pattern": r"^(1999|20[0-9]{2}|210[01])-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
             r"([Zz]|[+-][0-9]{2}:[0-9]{2})$",
         }
     ),
@@ -361,12 +371,13 @@ class ShipmentReceived(Movement):
 
 
 class WafersConsumed(Movement):
-    """Wafers on hand are built into a phase."""
+    """Wafers on hand are built into a phase, for the order of this source that `order` names, or for none."""
 
     type = "wafers.consumed"
     roles = DATACENTER
     columns = {"line": "phase"}
     phase: Name
+    order: Name | None = None
 
 
 class StockOpened(Movement):
@@ -385,13 +396,31 @@ class StockTransferred(Movement):
 
 
 class StockCounted(Keyed):
-    """The wafers on hand are counted at the end of the day; the ledger posts the adjustment."""
+    """The wafers on hand are counted at the end of the day; the ledger posts the adjustment.
+
+    With the supplier `unattributed` it counts the whole shelf: all suppliers of the product at the site together.
+    """
 
     type = "stock.counted"
     roles = DATACENTER
     movement = True
-    columns = {"wafers": "counted"}
-    counted: WafersOrNone
+    columns = {"wafers": "counted", "revision": ""}  # the revision came later: without one an event keeps its text
+    counted: Annotated[int, Field(ge=0, le=COUNTED_MAX)]
+    revision: Revision = 0
+
+
+class ShipmentReturned(Movement):
+    """Wafers of a shipment that were on hand went back to the supplier, and leave the balance.
+
+    They are in transit to no site, and open no commit again: what the supplier sends for them is another shipment.
+    """
+
+    type = "shipment.returned"
+    roles = DATACENTER
+    columns = {"line": "shipment"}
+    shipment: Name
+    owner: Name
+    reason: Text = ""
 
 
 class EventReversed(EventData):
@@ -412,12 +441,27 @@ class SourceAdvanced(EventData):
     through: Day
 
 
+class SourceEnded(EventData):
+    """A source publishes no more: its last watermark. It neither holds the last complete day back nor is silent.
+
+    `successor` is the source that carries its business on, null where none does.
+    """
+
+    type = "source.ended"
+    roles = EVERYONE
+    columns = {"day": "through"}
+    through: Day
+    successor: Name | None
+
+
 EVENTS: dict[str, type[EventData]] = {
     data.type: data
     for data in (
         SupplyAgreed, SupplyCommitted, LotStarted, LotScrapped, LotFinished, ShipmentDispatched, ShipmentRevised,
         ShipmentLost, SiteDeclared, PhasePlanned, DemandForecast, DemandRequired, ShipmentReceived, WafersConsumed,
         StockOpened, StockTransferred, StockCounted, EventReversed, SourceAdvanced,
+        ShipmentReturned,
+        SourceEnded,
     )
 }  # fmt: skip
 """Every event by its name: `type` without the prefix and the version."""

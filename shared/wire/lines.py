@@ -3,7 +3,8 @@
 from shared.wire.rows import Row
 
 LineName = tuple[str, str, str]  # owner, kind, id: lines of two parties never clash
-COMMIT = "supply.committed"  # a line's kind is the name of the events that revise it, but for shipments
+COMMIT, ORDER = "supply.committed", "demand.required"
+"""A line's kind is the name of the events that revise it, but for shipments."""
 
 
 def line_of(row: Row) -> LineName:
@@ -13,6 +14,8 @@ def line_of(row: Row) -> LineName:
     """
     if row.name.startswith("shipment."):
         return (row.others.get("owner", row.source), f"shipment/{row.product}", str(row.line))
+    if row.name == "wafers.consumed":
+        return (row.source, ORDER, row.others["order"])
     return (row.source, row.name, str(row.line))
 
 
@@ -22,7 +25,12 @@ def commit_line(owner: str, commit: str) -> LineName:
 
 
 def lines_of(row: Row) -> tuple[LineName, ...]:
-    """Return the line an event belongs to and, for a dispatch against a commit, the line of the commit."""
+    """Return the line an event belongs to and, for a dispatch against a commit, the line of the commit.
+
+    Consumption for no order belongs to none.
+    """
+    if row.name == "wafers.consumed" and row.others["order"] is None:
+        return ()
     line = line_of(row)
     commit = row.others.get("commit") if row.name == "shipment.dispatched" else None
     return (line,) if commit is None else (line, commit_line(row.source, commit))

@@ -1,8 +1,9 @@
 """Postings and verdicts, which the ledger publishes, and balances, which the aggregator publishes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,12 +33,14 @@ class Measure(IntEnum):
     ADJUSTED = 12
     DIVERTED_IN = 13  # a shipment changed its site: posted on the day of its dispatch
     DIVERTED_OUT = 14
+    RETURNED = 15
 
     FORECAST = 32  # by its due day at the dock
     REQUIRED = 33  # by its due day at the dock
     REQUIRED_START = 34  # the same wafers by their start_by day
     AGREED = 35  # headline rate, on the first day of each month
     TRANSIT_DUE = 36  # in transit, by eta
+    REQUIRED_MOVED = 37  # consumed for an order before it is due: off the due day, onto the day of the consumption
     COMMITTED_PLANNED = 40  # by due day, at the current firmness
     COMMITTED_MATERIAL = 41
     COMMITTED_MANUFACTURING = 42
@@ -69,17 +72,20 @@ STAGES: dict[Measure, tuple[str, str]] = {
     Measure.ADJUSTED: ("adjustment", "on_hand"),
     Measure.DIVERTED_IN: ("diverted", "transit"),
     Measure.DIVERTED_OUT: ("transit", "diverted"),
+    Measure.RETURNED: ("on_hand", "returned"),
 }
 """Double entry: the stage that each movement takes wafers from, and the one it brings them to."""
 
 
+POSTING_WAFERS_MAX = 2**40 - 1  # of one posting, either way
+
 LINE_EVENTS: frozenset[str] = frozenset(
     {
         "supply.committed", "demand.required", "demand.forecast", "shipment.dispatched", "shipment.revised",
-        "shipment.received", "shipment.lost", "event.reversed",
+        "shipment.received", "shipment.lost", "wafers.consumed", "event.reversed",
     }
 )  # fmt: skip
-"""The events about commits, orders, forecasts and shipments, and those that reverse them."""
+"""The events about commits, orders, forecasts and shipments, consumption, and those that reverse them."""
 
 SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
 """The events about sites and their phases, and those that reverse them."""
@@ -111,9 +117,10 @@ class PostingBatch(BaseModel):
     measures: list[int]
     days: list[int]
     wafers: list[int]
-    watermarks: dict[str, int]  # source -> the day it has advanced through
+    watermarks: dict[str, int]  # source -> the day it has advanced through; 1,000,000 more once it has ended
     sources: list[str]  # sources with an event in this batch
     told: int | None = None  # when its earliest event was published: wall clock, microseconds since 1970
+    restated: dict[str, int | None] = {}  # source -> its watermark after a reversal of one; None: it has none left
     said: list[str] = []  # canonical bytes of events (docs/proof.md), as text
 
     @classmethod
@@ -137,8 +144,24 @@ class PostingBatch(BaseModel):
         return orjson.dumps(dict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class EventEffect:
+    """The effect of a recorded event that did not hold when its batch was recorded."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
+
+    sequence: int
+    id: str
+    effect: str  # `superseded by <id>`, or `none`
+    why: str
+
+
 class Recorded(BaseModel):
-    """The ledger's verdict for a source: every sequence up to `through` is recorded or refused."""
+    """The ledger's verdict for a source: every sequence up to `through` is recorded or refused.
+
+    `effects` has the recorded events that do not hold. It is left out where there are none, and where a restarted
+    ledger publishes a verdict again: `GET /events/{source}/{id}` always has the effect.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -148,10 +171,11 @@ class Recorded(BaseModel):
     recorded: int
     duplicates: int
     refusals: list[Refusal]
+    effects: list[EventEffect] = []
 
     def encode(self) -> bytes:
         """Return the JSON that an entry carries."""
-        return self.model_dump_json().encode()
+        return self.model_dump_json(exclude=None if self.effects else {"effects"}).encode()
 
 
 class BalanceBatch(BaseModel):

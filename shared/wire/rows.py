@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import BaseModel, create_model
 
-from shared.wire.days import day_number, iso_day, iso_time, microseconds
+from shared.wire.days import ENDED, day_number, iso_day, iso_time, microseconds
 from shared.wire.events import EVENTS, PREFIX, VERSION, Event, EventData, canonical
 
 COLUMNS = ("line", "day", "wafers", "revision", "product", "site", "supplier")
+WATERMARKS = frozenset({"source.advanced", "source.ended"})
 CACHED_REST_MAX = 512  # characters: caching the rest of a row with a thousand lots would fill the memory
 
 
@@ -116,6 +117,15 @@ def canonical_bodies(rows: Sequence[Row]) -> list[str]:
 def event_name(body: str) -> str:
     """Return the name of the event in a canonical text: no field before it holds a quote."""
     return body.split('"', 6)[5]
+
+
+def watermark_of(row: Row) -> int:
+    """Return the watermark of an event of `WATERMARKS`: days since 1970, and `ENDED` more where the source ends.
+
+    The greatest that is not reversed holds, so that neither order nor batches matter.
+    """
+    assert row.day is not None
+    return row.day + ENDED if row.name == "source.ended" else row.day
 
 
 class Layout(NamedTuple):

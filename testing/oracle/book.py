@@ -4,8 +4,8 @@ Settled where the documents leave it open:
 
 - Of the statements about a line the one with the greatest (revision, time, id) holds; so of the counts of a day.
 - A shipment is known by its owner, its name and a product. Its parts are its dispatches, in the order of (day sent,
-  eta, id). What is received, damaged or lost of it ends the parts in that order, whatever their sites; what is ended
-  beyond all that was sent ends nothing. A part stands at the site, and is due on the day, that the shipment's
+  eta, key, id). What is received, damaged or lost of it ends the parts in that order, whatever their sites; what is
+  ended beyond all that was sent ends nothing. A part stands at the site, and is due on the day, that the shipment's
   revision names, since the day it was sent; without a revision, that its own dispatch names.
 - A receipt or a loss stands at its own site, under the supplier of the shipment's first part; under the one that it
   names where nothing was dispatched.
@@ -131,7 +131,7 @@ class Book:
             commit = None if data["commit"] is None else (source, data["commit"])
             key = (data["product"], site, data["supplier"])
             part = Part(day_of(event), day(eta), event["id"], key, data["wafers"], commit)
-            parts[source, data["shipment"], data["product"]].append((day(data["eta"]), part))
+            parts[source, data["shipment"], data["product"]].append((day(data["eta"]), key_of(event), part))
         ends = defaultdict(list)
         for event in self.of("shipment.received", "shipment.lost"):
             data = event["data"]
@@ -140,7 +140,7 @@ class Book:
             end = End(day_of(event), event["id"], key_of(event), good, damaged, data["wafers"] if lost else 0)
             ends[data["owner"], data["shipment"], data["product"]].append(end)
         in_turn = {
-            shipment: [part for _, part in sorted(found, key=lambda each: (each[1].sent, each[0], each[1].id))]
+            shipment: [part for *_, part in sorted(found, key=lambda each: (each[2].sent, *each[:2], each[2].id))]
             for shipment, found in parts.items()
         }
         return in_turn, {shipment: sorted(found) for shipment, found in ends.items()}
@@ -223,6 +223,11 @@ class Book:
                     found.append(Movement(on, key_of(event), "consumed", data["wafers"]))
                 case "stock.opened":
                     found.append(Movement(on, key_of(event), "opened", data["wafers"]))
+                case "shipment.returned":
+                    product, site, supplier = key_of(event)
+                    parts = self.parts.get((data["owner"], data["shipment"], product))
+                    key = (product, site, parts[0].key[2] if parts else supplier)
+                    found.append(Movement(on, key, "transferred", -data["wafers"]))
                 case "stock.transferred":
                     product, site, supplier = key_of(event)
                     found.append(Movement(on, (product, site, supplier), "transferred", -data["wafers"]))

@@ -8,7 +8,7 @@ from testing.fold import Horizon
 from testing.oracle.book import NOWHERE, Book, iso
 from testing.oracle.performance import LAGS, Judge
 from testing.oracle.planning import Planner
-from testing.oracle.unmended import LEFT_OUT, NOT_COMMITTED, TAME, UNALLOCATED
+from testing.oracle.unmended import LEFT_OUT, TAME, UNALLOCATED
 from testing.oracle.worlds import DAYS, START, World
 from testing.played import CloudEvent, numbered, play, shuffled
 
@@ -145,11 +145,11 @@ class Comparison:
                 kept = judge.row(row["supplier"], row["product"])
                 at = next(each for each in kept["lags"] if each["lag_days"] == lag)
                 nothing = at["committed"] == 0 == kept["wafers_due"] and row["wafers_received"] is None
-                known = {"wafers_due": kept["wafers_due"], "wafers_received": kept["wafers_received"]}
-                known["otif"] = {part: kept["otif"]["strict"][part] for part in ("numerator", "denominator", "percent")}
+                known = {"wafers_due": at["committed"], "wafers_received": kept["wafers_received"]}
+                known["otif"] = {part: at["otif"]["strict"][part] for part in ("numerator", "denominator", "percent")}
                 known |= {"churn": kept["churn"], "bias": at["bias"], "slip_days": at["slip"]["mean_days"]}
                 known |= {"slip_greatest": at["slip"]["greatest_days"], "open_wafers": at["slip"]["open_wafers"]}
-                if nothing and (kept["wafers_received"] == 0 or NOT_COMMITTED in self.left_out):
+                if nothing and kept["wafers_received"] == 0:
                     known = dict.fromkeys(known)
                 mine.append(
                     {part: row[part] for part in ("supplier", "product")}

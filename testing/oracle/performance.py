@@ -5,7 +5,8 @@ Settled where the documents leave it open:
 - A line's promise at a lag of L days is the first of its statements that was in force at the end of the day L days
   before the day that it names. It is one at each lag, or none. What was withdrawn (0 wafers) promises nothing, but
   was altered.
-- Due, on time in full, and the bias at lag 0 are of the promises at lag 0 for days up to complete_through.
+- Due, on time in full, and the bias are of the promises at a lag for days up to complete_through: of lag 0, unless
+  another is asked for.
 - What was received of a shipment goes to its parts in their order, what is damaged or lost takes its place; a part's
   wafers are its commit's. What was received beyond all that was sent goes to the last part.
 - A commit is judged once its grace is over: strictly from its day on, with grace 7 days later.
@@ -119,7 +120,8 @@ class Judge:
         return {"days_of_grace": days, "percent_of_grace": percent} | ratio(kept, judged)
 
     def _lag(self, supplier: str, product: str, lag: int) -> Row:
-        promises = [event["data"] for event in self.promises(supplier, product, lag).values()]
+        promised_then = self.promises(supplier, product, lag)
+        promises = [event["data"] for event in promised_then.values()]
         due = sorted((day(promised["due"]), promised["wafers"]) for promised in promises if promised["wafers"])
         receipts = self.receipts(supplier, product)
         received = sum(wafers for _, wafers in receipts)
@@ -134,6 +136,7 @@ class Judge:
         return {
             "lag_days": lag,
             "committed": committed,
+            "otif": {grace: self._on_time(promised_then, *GRACES[grace]) for grace in GRACES},
             "bias": ratio(received - committed, committed),
             "slip": {
                 "wafer_days": wafer_days,

@@ -216,6 +216,7 @@ class Planner:
                     "backorder": plan.backlog,
                     "cover": {"days": days, "left": left, "next": next_},
                     "cover_days": None if days is None else round(days + left / max(1, next_), 1),
+                    "covered_until": iso(self.today + days - 1) if days else None,
                     "first_uncovered_day": None if days is None else iso(self.today + days),
                 }
             )
@@ -227,6 +228,7 @@ class Planner:
         orders = [e for e in self.book.orders.values() if key_of(e) in keys]
         days = sorted({day(e["data"]["due"]) for e in orders if day(e["data"]["due"]) < self.today})
         served = before = 0
+        backlogs = self._backlogs(keys)  # what was consumed beyond it serves no order
         for on in days:
             due = sum(e["data"]["wafers"] for e in orders if day(e["data"]["due"]) == on)
             came = sum(
@@ -234,7 +236,12 @@ class Planner:
                 for each in self.book.movements
                 if each.key in keys and each.day <= on and each.what != "consumed"
             )
-            served += min(due, max(0, came - before))
+            wasted = (
+                backlogs.get(on, 0)
+                - sum(wafers for key, each, wafers in self.book.demand if key in keys and each <= on)
+                + sum(wafers for key, each, wafers in self.book.unnamed if key in keys and each <= on)
+            )
+            served += min(due, max(0, came - wasted - before))
             before += due
         return served, before
 
@@ -272,19 +279,20 @@ class Planner:
         return found
 
     def _forecast(self, group: Group, size: int, buckets: int, frozen: int) -> tuple[list[int], list[int]]:
-        """Return the forecast of each bucket from today on, and what of it is not ordered."""
-        plans = [
-            (day(event["data"]["due"]), event["data"]["wafers"], events is self.book.forecasts)
-            for events in (self.book.forecasts, self.book.orders)
-            for event in events.values()
-            if key_of(event)[:2] == group and self.start <= day(event["data"]["due"]) < self.end
-        ]
-        before = max([0, *(-((on - self.today) // size) for on, _, _ in plans)])
-        gross, orders = [0] * (before + buckets), [0] * (before + buckets)
-        for on, wafers, is_forecast in plans:
-            (gross if is_forecast else orders)[before + (on - self.today) // size] += wafers
-        net = net_forecast([0 if before <= n < before + frozen else each for n, each in enumerate(gross)], orders, 1, 1)
-        return gross[before:], net[before:]
+        """Return the forecast of each bucket from today on, and what of it is not ordered: day by day, 7 each way."""
+        gross, orders = [0] * (self.end - self.start), [0] * (self.end - self.start)
+        for events, daily in ((self.book.forecasts, gross), (self.book.orders, orders)):
+            for event in events.values():
+                on = day(event["data"]["due"])
+                if key_of(event)[:2] == group and self.start <= on < self.end:
+                    daily[on - self.start] += event["data"]["wafers"]
+        net = net_forecast(gross, orders, 7, 7)
+        first = self.today - self.start
+
+        def bucketed(daily: list[int]) -> list[int]:
+            return [sum(daily[first + n * size : first + (n + 1) * size]) for n in range(buckets)]
+
+        return bucketed(gross), [0 if n < frozen else wafers for n, wafers in enumerate(bucketed(net))]
 
     # ---------------------------------------------------------------- months
 
@@ -358,16 +366,16 @@ class Planner:
             due = [
                 (on, wafers) for key, on, wafers in self.book.demand if key[1] == site and on >= self.today and wafers
             ]
-            days = [on for on, _ in due if on < self.end]
+            days = [min(on, self.end) for on, _ in due]
             first = min(days, default=None)
             short = [row for row in shortages if row["site"] == site]
             covered = [row for row in cover if row["site"] == site and row["first_uncovered_day"] is not None]
             found.append(
                 {
                     "site": site,
-                    "next_due_day": iso(first),
-                    "next_due": sum(wafers for on, wafers in due if on == first),
-                    "last_due_day": iso(max(days, default=None)),
+                    "next_due_day": "beyond" if first == self.end else iso(first),
+                    "next_due": sum(wafers for on, wafers in due if min(on, self.end) == first),
+                    "last_due_day": "beyond" if max(days, default=0) == self.end else iso(max(days, default=None)),
                     "due": sum(wafers for _, wafers in due),
                     "on_hand": self.on_hand([key for key in self.keys if key[1] == site], self.today - 1),
                     "first_short_day": min((row["first_short_day"] for row in short), default=None),

@@ -96,7 +96,7 @@ class NaiveCurves:
             "in_transit": m[Measure.DISPATCHED] - m[Measure.RECEIVED] - m[Measure.DAMAGED] - m[Measure.LOST]
             + m[Measure.DIVERTED_IN] - m[Measure.DIVERTED_OUT],
             "on_hand": m[Measure.RECEIVED] + m[Measure.OPENED] + m[Measure.TRANSFERRED_IN]
-            - m[Measure.TRANSFERRED_OUT] - m[Measure.CONSUMED] + m[Measure.ADJUSTED],
+            - m[Measure.TRANSFERRED_OUT] - m[Measure.RETURNED] - m[Measure.CONSUMED] + m[Measure.ADJUSTED],
         }  # fmt: skip
 
     def open_commit(self, keys: list[Key]) -> list[int]:
@@ -130,16 +130,16 @@ class NaiveCurves:
         ]
         for label, keys in self.groups(("product", "site"), only).items():
             on_hand = self.stages(keys, today - 1)["on_hand"]
-            consumed = self.ever(keys, Measure.CONSUMED, today - 1)
+            backlog = self.backlog(keys, today - 1)
             overdue = sum(self.ever(keys, measure, today - 1) for measure in expected)
             balances = []
             for day in range(today, self.start + self.days):
                 receipts = self.sum(keys, expected, today - 1, day)
                 arrived = self.sum(
                     keys, [Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED], today - 1, day
-                ) - self.sum(keys, [Measure.TRANSFERRED_OUT], today - 1, day)
-                required = self.ever(keys, Measure.REQUIRED, day)
-                balances.append(on_hand + receipts + arrived + past_due * overdue - (required - consumed))
+                ) - self.sum(keys, [Measure.TRANSFERRED_OUT, Measure.RETURNED], today - 1, day)
+                required = self.required(keys, day) - self.required(keys, today - 1)
+                balances.append(on_hand - backlog + receipts + arrived + past_due * overdue - required)
             short = [n for n, balance in enumerate(balances) if balance < 0]
             rows.append(
                 (
@@ -155,12 +155,11 @@ class NaiveCurves:
         return rows
 
     def short_since(self, label: tuple[str, ...], today: int) -> int | None:
-        """The first day of the horizon's last spell of more required than had come; None if not short yesterday."""
+        """The first day of the horizon's last spell of less on hand than owed; None if not short yesterday."""
         keys = self.groups(("product", "site"), {})[label]
         first = None
         for day in range(today - 1, self.start - 1, -1):
-            came = self.stages(keys, day)["on_hand"] + self.ever(keys, Measure.CONSUMED, day)
-            if came >= self.ever(keys, Measure.REQUIRED, day):
+            if self.stages(keys, day)["on_hand"] >= self.backlog(keys, day):
                 break
             first = day
         return first if today > self.start else None
@@ -168,15 +167,27 @@ class NaiveCurves:
     def cover(self, label: tuple[str, ...], today: int) -> tuple[int | None, int, int, int]:
         """Whole days of demand at hand, wafers left, the next day's demand; the backorder."""
         keys = self.groups(("product", "site"), {})[label]
-        consumed = self.ever(keys, Measure.CONSUMED, today - 1)
-        backorder = max(0, self.ever(keys, Measure.REQUIRED, today - 1) - consumed)
-        came = self.stages(keys, today - 1)["on_hand"] + consumed
+        backorder = self.backlog(keys, today - 1)
+        left = self.stages(keys, today - 1)["on_hand"] - backorder
         for day in range(today, self.start + self.days):
-            left = came - self.ever(keys, Measure.REQUIRED, day - 1)
-            next_ = self.ever(keys, Measure.REQUIRED, day) - self.ever(keys, Measure.REQUIRED, day - 1)
+            next_ = self.required(keys, day) - self.required(keys, day - 1)
             if left < next_:
                 return day - today, max(0, left), next_, backorder
-        return None, max(0, came - self.ever(keys, Measure.REQUIRED, self.start + self.days - 1)), 0, backorder
+            left -= next_
+        return None, max(0, left), 0, backorder
+
+    def required(self, keys: list[Key], until: int) -> int:
+        """What orders require up to a day; of wafers consumed early, on the day of their consumption."""
+        return self.ever(keys, Measure.REQUIRED, until) + self.ever(keys, Measure.REQUIRED_MOVED, until)
+
+    def backlog(self, keys: list[Key], until: int) -> int:
+        """What is owed at the end of a day: consumption pays what is due by its day, and nothing later."""
+        owed = due = consumed = 0
+        for day in range(self.start - 1, until + 1):
+            due_before, consumed_before = due, consumed
+            due, consumed = self.required(keys, day), self.ever(keys, Measure.CONSUMED, day)
+            owed = max(0, owed + due - due_before - (consumed - consumed_before))
+        return owed
 
     def month(self, month: date, only: dict[str, str]) -> dict[str, object]:
         epoch = date(1970, 1, 1)

@@ -3,9 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from shared.wire.events import (
+    UNATTRIBUTED,
     DemandForecast,
     DemandRequired,
     Event,
@@ -16,6 +18,7 @@ from shared.wire.events import (
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
+    ShipmentReturned,
     ShipmentRevised,
     StockCounted,
     StockOpened,
@@ -33,8 +36,6 @@ MOVED = {
     LotScrapped: Measure.SCRAPPED,
     LotFinished: Measure.FINISHED,
     ShipmentDispatched: Measure.DISPATCHED,
-    ShipmentReceived: Measure.RECEIVED,
-    ShipmentLost: Measure.LOST,
     WafersConsumed: Measure.CONSUMED,
     StockOpened: Measure.OPENED,
     StockTransferred: Measure.TRANSFERRED_OUT,
@@ -70,8 +71,6 @@ def move(live: list[Event], cells: Counter[Cell]) -> None:
         data, day = event.data, number(event.time.date())
         if type(data) in MOVED:
             cells[MOVED[type(data)], day, key(data)] += data.wafers
-        if isinstance(data, ShipmentReceived):
-            cells[Measure.DAMAGED, day, key(data)] += data.wafers_damaged
         if isinstance(data, LotFinished):
             cells[Measure.YIELD_VARIANCE, day, key(data)] += data.yield_variance
         if isinstance(data, StockTransferred):
@@ -79,9 +78,9 @@ def move(live: list[Event], cells: Counter[Cell]) -> None:
 
 
 def in_force(live: list[Event], kind: type, line: str) -> dict[Any, Event]:
-    """The event of the greatest (revision, id) of each line."""
+    """The event of the greatest (revision, time, id) of each line."""
     lines: dict[Any, Event] = {}
-    for event in sorted(live, key=lambda e: (getattr(e.data, "revision", 0), e.id)):
+    for event in sorted(live, key=lambda e: (getattr(e.data, "revision", 0), e.time, e.id)):
         if isinstance(event.data, kind):
             product = event.data.product if kind is ShipmentRevised else None
             lines[event.source, product, getattr(event.data, line)] = event
@@ -94,6 +93,7 @@ def plan(live: list[Event], cells: Counter[Cell]) -> None:
     for event in in_force(live, DemandRequired, "line").values():
         cells[Measure.REQUIRED, number(event.data.due), key(event.data)] += event.data.wafers
         cells[Measure.REQUIRED_START, number(event.data.start_by), key(event.data)] += event.data.wafers
+    consume(live, cells)
     for event in in_force(live, SupplyAgreed, "agreement").values():
         day = event.data.starts_on
         while day <= event.data.ends_on:
@@ -105,57 +105,103 @@ def plan(live: list[Event], cells: Counter[Cell]) -> None:
         dispatched = sum(
             other.data.wafers
             for other in live
-            if isinstance(other.data, ShipmentDispatched) and (other.source, other.data.commit) == (source, line)
+            if isinstance(other.data, ShipmentDispatched)
+            and (other.source, other.data.commit) == (source, line)
+            and (other.data.product, other.data.supplier) == (data.product, data.supplier)
         )
         grade = data.firmness.upper()
         cells[Measure[f"COMMITTED_{grade}"], number(data.due), key(data)] += data.wafers
         cells[Measure[f"OPEN_{grade}"], number(data.due), key(data)] += max(0, data.wafers - dispatched)
 
 
+def consume(live: list[Event], cells: Counter[Cell]) -> None:
+    """Move each wafer of an order that was consumed for it before it was due to the day of its consumption."""
+    orders = in_force(live, DemandRequired, "line")
+    left = {name: order.data.wafers for name, order in orders.items()}
+    named = [event for event in live if isinstance(event.data, WafersConsumed) and event.data.order is not None]
+    for event in sorted(named, key=lambda e: (e.time.date(), key(e.data))):
+        name, day = (event.source, None, event.data.order), event.time.date()
+        order = orders[name].data if name in orders else None
+        for _ in range(event.data.wafers):
+            if order is None or (order.product, order.site) != (event.data.product, event.data.site):
+                continue
+            if not left[name]:
+                cells[Measure.REQUIRED_MOVED, number(day), key(event.data)] += 1
+                continue
+            left[name] -= 1
+            if day < order.due:
+                cells[Measure.REQUIRED_MOVED, number(day), key(event.data)] += 1
+                cells[Measure.REQUIRED_MOVED, number(order.due), key(order)] -= 1
+
+
 def ship(live: list[Event], cells: Counter[Cell]) -> None:
-    """The wafers in transit of each shipment, and the diversions that bring all of them to the site of its plan."""
+    """What of each shipment is due, and the diversions by which no part of it is less than nothing in transit."""
     revised = in_force(live, ShipmentRevised, "shipment")
     sent: dict[Any, list[Event]] = defaultdict(list)
+    ended: dict[Any, list[Event]] = defaultdict(list)
+    returned: dict[Any, list[tuple[ShipmentReturned, int]]] = defaultdict(list)
     for event in live:
         if isinstance(event.data, ShipmentDispatched):
             sent[event.source, event.data.product, event.data.shipment].append(event)
-    for (owner, product, shipment), dispatches in sent.items():
-        first = min(dispatches, key=lambda e: (e.time.date(), e.data.eta, key(e.data)))
-        eta, site, supplier = first.data.eta, first.data.site, first.data.supplier
-        if (owner, product, shipment) in revised:
-            data = revised[owner, product, shipment].data
-            eta, site = data.eta, data.site
-        transit: Counter[str] = Counter()
-        for event in dispatches:
-            transit[event.data.site] += event.data.wafers
-        for event in live:
-            data = event.data
-            if isinstance(data, ShipmentReceived | ShipmentLost) and (data.owner, data.product, data.shipment) == (
-                owner,
-                product,
-                shipment,
-            ):
-                transit[data.site] -= data.wafers + getattr(data, "wafers_damaged", 0)
-        remaining = transit.total()
-        cells[Measure.TRANSIT_DUE, number(eta), (product, site, supplier)] += max(0, remaining)
-        for other in {site, *transit}:
-            due = remaining if other == site else 0
-            here, day = (product, other, supplier), number(first.time.date())
-            cells[Measure.DIVERTED_IN, day, here] += max(0, due - transit[other])
-            cells[Measure.DIVERTED_OUT, day, here] += max(0, transit[other] - due)
+        if isinstance(event.data, ShipmentReceived | ShipmentLost):
+            ended[event.data.owner, event.data.product, event.data.shipment].append(event)
+        if isinstance(event.data, ShipmentReturned):
+            place = (event.data.owner, event.data.product, event.data.shipment)
+            returned[place].append((event.data, number(event.time.date())))
+    for shipment in {*sent, *ended, *returned}:
+        parts = sorted(sent[shipment], key=lambda e: (e.time.date(), e.data.eta, key(e.data)))
+        whose = {"supplier": parts[0].data.supplier} if parts else {}
+        for data, day in returned[shipment]:
+            cells[Measure.RETURNED, day, key(data, **whose)] += data.wafers
+        for event in ended[shipment]:
+            data, day = event.data, number(event.time.date())
+            moved = Measure.LOST if isinstance(data, ShipmentLost) else Measure.RECEIVED
+            cells[moved, day, key(data, **whose)] += data.wafers
+            cells[Measure.DAMAGED, day, key(data, **whose)] += getattr(data, "wafers_damaged", 0)
+        diverted: Counter[tuple[int, tuple[str, str, str]]] = Counter()
+        for part, end in wafer_by_wafer(parts, ended[shipment]):
+            sent_on, ended_on = (event and number(event.time.date()) for event in (part, end))
+            if part:
+                goes_to = revised.get(shipment, part).data
+                diverted[sent_on, key(part.data)] -= 1
+                diverted[sent_on, key(goes_to, **whose)] += 1
+            if part and end:
+                diverted[max(sent_on, ended_on), key(goes_to, **whose)] -= 1
+            if end:
+                diverted[ended_on, key(end.data, **whose)] += 1
+            else:
+                cells[Measure.TRANSIT_DUE, number(goes_to.eta), key(goes_to, **whose)] += 1
+        for (day, where), wafers in diverted.items():
+            cells[Measure.DIVERTED_IN, day, where] += max(0, wafers)
+            cells[Measure.DIVERTED_OUT, day, where] += max(0, -wafers)
+
+
+def wafer_by_wafer(parts: list[Event], ends: list[Event]) -> list[tuple[Any, Any]]:
+    """Each wafer of a shipment, whose parts are in the order of their dispatch: its dispatch and its end, or None."""
+    sent = [part for part in parts for _ in range(part.data.wafers)]
+    ended = [
+        end
+        for end in sorted(ends, key=lambda e: e.time.date())
+        for _ in range(end.data.wafers + getattr(end.data, "wafers_damaged", 0))
+    ]
+    return list(zip_longest(sent, ended))
 
 
 def adjust(live: list[Event], cells: Counter[Cell]) -> None:
-    """Adjust the stock on hand at the end of a counted day to the count, the days in order."""
+    """Adjust the stock on hand at the end of a counted day to the count, the days in order.
+
+    A count without a supplier is of all suppliers together, and comes after those of single ones on the same day.
+    """
     plus = (Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED)
-    minus = (Measure.CONSUMED, Measure.TRANSFERRED_OUT)
+    minus = (Measure.CONSUMED, Measure.TRANSFERRED_OUT, Measure.RETURNED)
     counts = [event for event in live if isinstance(event.data, StockCounted)]
-    for day, counted in sorted({(event.time.date(), key(event.data)) for event in counts}):
+    days = {(event.time.date(), event.data.supplier == UNATTRIBUTED, key(event.data)) for event in counts}
+    for day, whole, counted in sorted(days):
         same = [event for event in counts if (event.time.date(), key(event.data)) == (day, counted)]
-        greatest = max(same, key=lambda e: (e.id, e.source))
+        greatest = max(same, key=lambda e: (e.data.revision, e.time, e.id, e.source))
         on_hand = sum(
             wafers * ((measure in plus) - (measure in minus))
             for (measure, moved, where), wafers in cells.items()
-            if where == counted and moved <= number(day)
+            if (where[:2] == counted[:2] if whole else where == counted) and moved <= number(day)
         )
         cells[Measure.ADJUSTED, number(day), counted] += greatest.data.counted - on_hand

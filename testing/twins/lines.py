@@ -12,7 +12,7 @@ from shared.wire.events import (
     ShipmentRevised,
     SupplyCommitted,
 )
-from testing.twins.ledger import in_force
+from testing.twins.ledger import in_force, wafer_by_wafer
 
 
 def live(log: list[Event]) -> list[Event]:
@@ -23,10 +23,19 @@ def live(log: list[Event]) -> list[Event]:
 def statements(log: list[Event], kind: type = SupplyCommitted) -> dict[Any, list[Event]]:
     """The statements of each line, the one in force last."""
     of_line: dict[Any, list[Event]] = defaultdict(list)
-    for event in sorted(live(log), key=lambda e: (getattr(e.data, "revision", 0), e.id)):
+    for event in sorted(live(log), key=lambda e: (getattr(e.data, "revision", 0), e.time, e.id)):
         if isinstance(event.data, kind):
             of_line[event.source, event.data.line].append(event)
     return of_line
+
+
+def promise_at(of_line: list[Event], lag: int) -> Any:
+    """What a commit promised some days before its due day: of the days that were so near, the first."""
+    for due in sorted({event.data.due for event in of_line}):
+        by_then = [event.data for event in of_line if event.time.date() <= due - timedelta(days=lag)]
+        if by_then and by_then[-1].due == due and by_then[-1].wafers:
+            return by_then[-1]
+    return None
 
 
 def in_order_of_dispatch(log: list[Event]) -> list[Any]:
@@ -43,19 +52,22 @@ def missing_of(name: Any, log: list[Event], commits: Any, group: tuple[str, str]
     owner, product, shipment = name[0], name[1].removeprefix("shipment/"), name[2]
     own = [e for e in live(log) if getattr(e.data, "shipment", "") == shipment and e.data.product == product]
     sent = [e for e in in_order_of_dispatch(own) if e.source == owner]
-    first = sent[0].data
     missing = 0
     for event in sent:
-        said_of_line = commits.get((owner, event.data.commit))
-        promised = said_of_line[-1].data if said_of_line else first.model_copy(update={"due": first.eta})
-        due = getattr(promised, "due", first.eta)
+        said_of_line = [
+            each
+            for each in commits.get((owner, event.data.commit), ())[-1:]
+            if (each.data.product, each.data.supplier) == (product, event.data.supplier)
+        ]
+        promised = said_of_line[-1].data if said_of_line else event.data
+        due = getattr(promised, "due", event.data.eta)
         missing += event.data.wafers * ((promised.product, promised.site) == group and due <= through)
     revised = in_force(live(log), ShipmentRevised, "shipment").get((owner, product, shipment))
-    plan = first if revised is None else revised.data
     ends = [e for e in own if getattr(e.data, "owner", "") == owner]
-    gone = sum(e.data.wafers + getattr(e.data, "wafers_damaged", 0) for e in ends)
-    if (product, plan.site) == group and plan.eta <= through:
-        missing -= max(0, sum(e.data.wafers for e in sent) - gone)
+    for part, end in wafer_by_wafer(sent, ends):
+        plan = part and (revised.data if revised else part.data)
+        if part and not end:
+            missing -= (product, plan.site) == group and plan.eta <= through
     return missing - sum(
         e.data.wafers
         for e in ends

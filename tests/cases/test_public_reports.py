@@ -35,7 +35,6 @@ def on_hand(name: str) -> dict[str, int]:
 # ---------------------------------------------------------------- consumption that no order asked for
 
 
-@wrong("1", "all consumption ever is netted against all demand ever")
 def test_erpnext_37400_medusa_12401_what_was_consumed_does_not_come_back():
     m1 = played("M1_consumed_comes_back")
 
@@ -45,18 +44,15 @@ def test_erpnext_37400_medusa_12401_what_was_consumed_does_not_come_back():
 
 
 @pytest.mark.parametrize("name", ["A01", "c01_opening_consumed"])
-@wrong("1", "all consumption ever is netted against all demand ever")
 def test_erpnext_35410_stock_used_up_before_the_first_order_is_short_for_it(name):
     assert shortage(name) == {"on_hand": 100, "first_short_day": "2026-12-10", "shortage": 900}
     assert max(promised(name)) <= 0
 
 
-@wrong("1", "all consumption ever is netted against all demand ever")
 def test_frepple_709_erpnext_50809_an_order_closed_to_0_after_it_was_built_does_not_pay_the_next():
     assert shortage("A02") == {"on_hand": 0, "first_short_day": "2026-12-10", "shortage": 80}
 
 
-@wrong("1", "all consumption ever is netted against all demand ever")
 def test_the_how_tos_own_events_promise_no_more_than_is_on_hand():
     lines = (DOCS / "howto" / "events.ndjson").read_bytes().splitlines()
     howto = play(numbered(completed([json.loads(line) for line in lines], THROUGH)), on=RECORDED)
@@ -68,7 +64,6 @@ def test_the_how_tos_own_events_promise_no_more_than_is_on_hand():
 # ---------------------------------------------------------------- watermarks
 
 
-@wrong("5", "a watermark of any day is recorded, and cannot be taken back")
 def test_sql_flow_358_laminardb_388_a_watermark_in_the_future_is_refused():
     b01 = played("B01_watermark_typo")
 
@@ -81,7 +76,6 @@ def test_samza_1705_a_source_that_falls_silent_holds_today_back():
     assert played("B03_source_ends").ask("/shortages")["today"] == TODAY
 
 
-@wrong("5", "a source cannot publish that it ends")
 def test_samza_1705_a_source_that_ends_holds_nothing_back():
     ended = {
         "specversion": "1.0",
@@ -102,7 +96,6 @@ def test_design_an_event_behind_its_own_watermark_raises_an_alert():
     assert played("F08_behind_its_watermark").ask("/alerts")["open"].get("behind_watermark") == 1
 
 
-@wrong("13", "a dispatch without a commit, a stage below zero and too many dispatched raise no alert")
 def test_design_facts_that_are_never_refused_raise_an_alert():
     open_alerts = played("F04").ask("/alerts")["open"]
 
@@ -114,7 +107,6 @@ def test_design_facts_that_are_never_refused_raise_an_alert():
 # ---------------------------------------------------------------- shipments
 
 
-@wrong("2", "a receipt of too many is taken off what another shipment has on its way")
 def test_open_msupply_10991_an_over_receipt_does_not_hide_what_is_out_on_another_shipment():
     a04 = played("A04")
 
@@ -122,7 +114,6 @@ def test_open_msupply_10991_an_over_receipt_does_not_hide_what_is_out_on_another
     assert a04.row("/balances")["in_transit"] == 2
 
 
-@wrong("2", "the parts sent later are taken from the old site on the first day")
 def test_oca_2570_a_shipment_sent_on_two_days_and_diverted_is_nowhere_below_0():
     a06 = played("A06")
     in_transit = {row["site"]: row["in_transit"] for row in a06.rows("/balances", by="site", day="2026-10-05")}
@@ -132,19 +123,16 @@ def test_oca_2570_a_shipment_sent_on_two_days_and_diverted_is_nowhere_below_0():
     assert {row["site"]: row["in_transit"] for row in a06.rows("/balances", by="site")} == {"A06": 0, "A06-B": 100}
 
 
-@wrong("3", "a dispatch of another product releases the commit that it names")
 def test_erpnext_42754_a_dispatch_of_another_product_leaves_the_commit_open():
     assert played("A27").row("/balances", product="HBM3E-12H")["open_commit"]["firm"] == 100
 
 
-@wrong("3", "a dispatch of another product counts for the commit that it names")
 def test_erpnext_51089_a_commit_served_with_another_product_is_not_on_time_in_full():
     rows = played("A27").ask("/suppliers/samsung/performance", product="HBM3E-12H")["rows"]
 
     assert [row["otif"]["strict"]["percent"] for row in rows] == [0.0]
 
 
-@wrong("3", "there is no such alert")
 def test_erpnext_42754_a_dispatch_of_another_product_raises_an_alert():
     assert played("A27").ask("/alerts")["open"].get("dispatch_of_other_product") == 1
 
@@ -188,7 +176,6 @@ def test_f07_two_commits_in_one_shipment_are_received_together():
     assert played("F07").row("/balances")["open_commit"]["planned"] == 0
 
 
-@wrong("2", "a receipt of too many is a transit below zero")
 def test_f07_no_less_than_nothing_is_on_its_way():
     assert played("F07").row("/balances")["in_transit"] == 0
 
@@ -196,12 +183,10 @@ def test_f07_no_less_than_nothing_is_on_its_way():
 # ---------------------------------------------------------------- stock
 
 
-@wrong("6", "a count without a supplier counts the stock of none")
 def test_erpnext_37192_31279_a_shelf_counted_as_a_whole_is_what_was_counted():
     assert played("A09").row("/balances")["on_hand"] == 390
 
 
-@wrong("6", "no more than 1,000,000 can be counted")
 def test_snipe_it_17123_more_than_a_million_can_be_counted():
     log = tape("C08_count_beyond_a_million")
     counted = [event for event in log if event["data"].get("counted") != 700_000]
@@ -209,7 +194,6 @@ def test_snipe_it_17123_more_than_a_million_can_be_counted():
     assert play(counted, on=RECORDED).row("/balances")["on_hand"] == 1_400_000
 
 
-@wrong("18", "of two counts of a day, and of two equal revisions, the greatest id holds")
 def test_headsnet_16_of_two_corrections_the_later_one_holds():
     a16 = played("A16")
 
@@ -259,25 +243,21 @@ def test_a10_a_forecast_is_no_shortage():
 
 
 @pytest.mark.parametrize("through", [date(2026, 10, 28), date(2026, 10, 29), date(2026, 10, 30), date(2026, 10, 31)])
-def test_al_1745_a_forecast_consumed_by_an_order_stays_consumed_when_the_order_falls_into_the_past(through, request):
-    if through >= date(2026, 10, 30):
-        request.applymarker(wrong("7", "an order consumes forecasts until midnight"))
+def test_al_1745_a_forecast_consumed_by_an_order_stays_consumed_when_the_order_falls_into_the_past(through):
     rows = played("A10b", through).rows("/atp", **ORDERS_ALONE)
 
     assert sum(row["forecast"] for row in rows) == 350
     assert sum(row["net_forecast"] for row in rows) == 0
 
 
-@wrong("7", "the windows of consumption cannot be set")
 def test_qad_oracle_weekly_orders_consume_the_forecast_of_their_month():
-    f02 = played("F02").get("/atp", buckets="26", early="2", late="2", **ORDERS_ALONE)
+    f02 = played("F02").get("/atp", buckets="26", early_days="14", late_days="14", **ORDERS_ALONE)
 
     assert f02.status_code == 200, f02.text
     assert [row["net_forecast"] for row in f02.json()["rows"] if row["net_forecast"]] == []
 
 
 @pytest.mark.parametrize("day", ["2024-06-30", "2031-06-30"])
-@wrong("8", "a day outside the horizon has the stock of the day at its end, and nothing due")
 def test_hledger_2403_a_day_outside_the_horizon_is_refused_as_a_month_is(day):
     c30 = played("C30_outside_horizon")
     month = c30.get("/months", **{"from": day[:7], "to": day[:7]})
@@ -290,7 +270,6 @@ def test_hledger_2403_a_day_outside_the_horizon_is_refused_as_a_month_is(day):
 # ---------------------------------------------------------------- at the door
 
 
-@wrong("9", "times with more than 6 digits of a second are refused")
 def test_sdk_php_35_nakadi_185_any_fraction_of_a_second_is_taken():
     i1 = played("I1_times")
 
@@ -302,12 +281,10 @@ def test_sdk_php_35_a_leap_second_is_refused():
     assert played("I1_times").verdict(tape("I1_times")[2])["status"] == "refused"
 
 
-@wrong("9", "it is refused as no time at all")
 def test_sdk_php_35_a_leap_second_is_refused_by_name():
     assert "leap second" in played("I1_times").verdict(tape("I1_times")[2])["message"]
 
 
-@wrong("10", "the door compares what was handed in letter by letter")
 def test_knx_frontend_459_wallets_109_a_retry_written_otherwise_is_a_duplicate_at_the_door(tmp_path):
     outbox = Outbox(tmp_path / "stargate-americas.db")
     (first,) = take_events(_unnumbered("I3_first"), outbox)
@@ -332,7 +309,6 @@ def test_ledgersmb_6715_a_reversal_cannot_be_reversed():
     assert on_hand("A21") == {"A21": 100}
 
 
-@wrong("11", "it is recorded, and that is all that is answered")
 def test_ledgersmb_6715_a_reversal_of_a_reversal_is_answered_with_its_effect():
     assert played("A21").verdict(tape("A21")[3]).get("effect") == "none"
 
@@ -343,14 +319,12 @@ def test_ledgersmb_6715_a_reversal_holds_though_its_target_was_refused_first():
     assert sum(row["on_hand"] for row in c22.rows("/balances")) == 0
 
 
-@wrong("11", "it is recorded, and that is all that is answered")
 def test_ledgersmb_6715_an_id_reused_after_its_reversal_is_answered_with_its_effect():
     c22 = played("C22_refused_reversed_said_right")
 
     assert c22.verdict(tape("C22_refused_reversed_said_right")[2]).get("effect") == "none"
 
 
-@wrong("11", "it is recorded, and that is all that is answered")
 def test_f05_a_revision_is_answered_with_its_effect():
     verdicts = [played("F05").verdict(event) for event in tape("F05") if event["data"].get("line") == "F05-C"]
 

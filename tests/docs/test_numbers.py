@@ -5,26 +5,39 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.queries import sum_stages, window_balance
+from services.aggregator.fold.lines.book import LineBook
+from services.aggregator.fold.queries import required_by_day, sum_stages, window_balance
+from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
-from services.aggregator.plan.fill_rate import fill_rate
+from services.aggregator.plan.bridge.bridge import CAUSES, build_bridge
+from services.aggregator.plan.fill_rate import fill_rate, order_fill_rate
 from services.aggregator.plan.months import month_table
+from services.aggregator.plan.netting import net_forecast, zone_of
+from services.aggregator.plan.overviews import collect_site_facts
 from services.aggregator.plan.performance import bias, measure_performance, slip
 from services.aggregator.plan.projection import make_plan
+from services.aggregator.plan.schedule import schedule
+from services.aggregator.terms import LAGS
 from shared.play.numbering import Numbering
-from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, wafers_per_mw
+from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, percent_of, wafers_per_mw
 from shared.wire.days import day_number
 from shared.wire.events import (
+    DemandRequired,
+    Event,
     EventData,
     ShipmentDispatched,
     ShipmentReceived,
     SourceAdvanced,
+    StockCounted,
+    StockOpened,
     SupplyCommitted,
     WafersConsumed,
 )
 from shared.wire.postings import Measure
-from testing.fold import Folded, Horizon, fold
-from testing.lines import fold_lines
+from testing.fold import EPOCH, Folded, Horizon, fold
+from testing.lines import KEY as ABILENE
+from testing.lines import Story as Programme
+from testing.lines import fold_lines, lines_published
 from testing.projection import project
 from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables
@@ -67,7 +80,7 @@ class Story:
 
     def say(self, day: int, data: EventData) -> None:
         role = "datacenter" if "datacenter" in data.roles and not isinstance(data, SourceAdvanced) else "supplier"
-        time = datetime(2026, 4, day, 12, tzinfo=UTC)
+        time = datetime(2026, 4, 1, 12, tzinfo=UTC) + timedelta(days=day - 1)
         self.said[role].append(self.numberings[role].emit(time, data))
 
     def advance(self, through: int) -> None:
@@ -77,9 +90,13 @@ class Story:
 
     def commit(self, day: int, wafers: int, due: int, revision: int = 0, line: str = "c") -> None:
         data = SupplyCommitted(
-            **KEY, line=line, due=date(2026, 4, due), firmness="firm", wafers=wafers, revision=revision
+            **KEY, line=line, due=FIRST + timedelta(days=due - 1), firmness="firm", wafers=wafers, revision=revision
         )
         self.say(day, data)
+
+    def order(self, day: int, wafers: int, due: int) -> None:
+        terms = {"line": "o", "due": date(2026, 4, due), "start_by": FIRST, "priority": 1, "revision": 0}
+        self.say(day, DemandRequired(**KEY, **terms, wafers=wafers))
 
     def send(self, day: int, wafers: int, line: str = "c") -> None:
         eta = date(2026, 4, day + 1)
@@ -92,10 +109,11 @@ class Story:
     def fold(self) -> Folded:
         return fold([*self.said["supplier"], *self.said["datacenter"]], horizon=Horizon(FIRST, 60))
 
+    def lines(self) -> LineBook:
+        return fold_lines(stored.postings.said for stored in self.fold().store.published_batches(0, 100))
+
     def perform(self):
-        folded = self.fold()
-        lines = fold_lines(stored.postings.said for stored in folded.store.published_batches(0, 100))
-        return measure_performance(folded.curves, lines, "samsung")["HBM4-12H"]
+        return measure_performance(self.fold().curves, self.lines(), "samsung")["HBM4-12H"]
 
 
 def percent(numerator: int, denominator: int) -> str:
@@ -165,6 +183,20 @@ def test_stages():
     assert found == list(zip(table["in transit"], table["on hand"], table["open commit"], strict=True))
 
 
+def test_in_transit_by_shipment():
+    table = the_table("On hand, in transit, WIP", 1)
+    story = Story()
+    for n, day in enumerate(table["day"]):
+        for line, which in (("c", "one shipment"), ("d", "another")):
+            if table[f"dispatched on {which}"][n]:
+                story.send(day, table[f"dispatched on {which}"][n], line)
+            if table[f"received on {which}"][n]:
+                story.receive(day, table[f"received on {which}"][n], line=line)
+    found = [story.fold().stages(FIRST + timedelta(days=day - 1))["in_transit"] for day in table["day"]]
+
+    assert found == table["in transit"]
+
+
 def test_rolling_balance():
     table = the_table("Rolling balance, net", 1)
     curves = posted(started=table["started"], required_start=table["to be started"])
@@ -203,13 +235,31 @@ def test_backorder():
     assert [make_plan(curves, DAY_1 + day).backorder(0) for day in table["day"]] == table["backorder"]
 
 
+def test_consumption_for_an_order():
+    table = the_table("Backorder", 1)
+    story = Story()
+    (due,) = (day for day, wafers in zip(table["day"], table["ordered"], strict=True) if wafers)
+    story.order(1, max(table["ordered"]), due)
+    for day, wafers in zip(table["day"], table["consumed for the order"], strict=True):
+        if wafers:
+            story.say(day, WafersConsumed(**KEY, phase="TX-ABILENE.1", wafers=wafers, order="o"))
+    curves = story.fold().curves
+
+    first = curves.row_of(DAY_1)
+    assert required_by_day(curves, curves.group())[0, first : first + len(table["day"])].tolist() == table["due"]
+    assert [make_plan(curves, DAY_1 + day).backorder(0) for day in table["day"]] == table["backorder"]
+
+
 def test_fill_rate():
     section, table = NUMBERS["Fill rate"], the_table("Fill rate")
-    came = [sum(table["received"][: n + 1]) for n in range(4)]
+    came = [sum(table["opened"][: n + 1]) + sum(table["received"][: n + 1]) for n in range(4)]
+    curves = posted(required=table["due"], opened=table["opened"], received=table["received"])
+    curves.add(batch_of(2, [], {"samsung": DAY_1 + 3}))
     had_come = [fill_rate([[0] * n + [table["due"][n]]], [_after(table, came, n)]).numerator[0] for n in range(4)]
     rate = fill_rate([table["due"]], [came])
 
     assert had_come == table["had come of it"]
+    assert [*map(list, order_fill_rate(curves, curves.group()))] == [*map(list, rate)]
     numerator, denominator = int(rate.numerator[0]), int(rate.denominator[0])
     assert f"{numerator} of {denominator}: {percent(numerator, denominator)}" in section
 
@@ -246,6 +296,35 @@ def test_shortages():
         assert [first, projection.first_shortage, projection.shortage] == short[f"{firmness} or above"]
 
 
+def test_bridge():
+    causes, table = tables(NUMBERS["Bridge"])
+    story = Programme()
+    story.order(1, 380, 12)
+    story.commit(1, 400, 10, line="month")
+    story.commit(1, 100, 12, line="late")
+    before = list(story.log)
+    story.commit(2, 0, 10, 1, line="month")
+    story.commit(2, 200, 5, line="week-1")
+    story.commit(2, 190, 10, line="week-2")
+    story.commit(2, 100, 20, 1, line="late")
+    story.say(2, StockOpened(wafers=30, **ABILENE))
+    story.say(2, StockCounted(counted=25, **ABILENE))
+    then, now = (_state_on_day_3(log) for log in (before, story.log))
+    bridge = build_bridge(then, now, ("HBM4-12H", "abilene"), DAY_1 + 11)
+
+    bars = {bar.cause: [bar.wafers] for bar in bridge.bars}
+    shown = {"projected then": [bridge.then], **bars, "projected now": [bridge.now]}
+    assert shown == {name: cells for name, cells in table.items() if name != "then to now"}
+    assert [name.strip("`") for row in causes for name in row.split(", ") if row != "bar"] == list(CAUSES)
+
+
+def _state_on_day_3(log: list[Event]) -> FoldState:
+    folded = fold(sorted(log, key=lambda event: event.source), horizon=Horizon(FIRST, 60))
+    curves, sources = folded.curves, folded.curves.sources
+    curves.add(batch_of(curves.position + 1, [], dict.fromkeys(sources, DAY_1 + 1), epoch=EPOCH))
+    return FoldState(curves, lines_published(folded))
+
+
 def test_cover():
     section, table = NUMBERS["Days of cover"], the_table("Days of cover")
     cover = make_plan(posted_with_stock(table, required=table["required"]), DAY_1).cover(0)
@@ -261,14 +340,70 @@ def test_available_to_promise():
     total = the_table("Available to promise, cumulative")
     plan = (*total["on hand before"], total["receipts"], total["ordered"])
 
-    promised = atp_discrete(*discrete["on hand before"], discrete["receipts"], discrete["ordered"])
-    assert promised.tolist() == discrete["ATP"]
+    for table in (discrete, the_table("Available to promise, discrete", 1)):
+        promised = atp_discrete(*table["on hand before"], table["receipts"], table["ordered"])
+        assert promised.tolist() == table["ATP"]
     assert atp_cumulative(*plan).tolist() == total["cumulative ATP"]
+    curves = posted_with_stock(total, open_firm=total["receipts"], required=total["ordered"])
+    few = schedule(curves, curves.group(("product", "site")), DAY_1, 1, 2)
+    assert few.atp_cumulative[0].tolist() == total["cumulative ATP"][:2]
     u = [plan[0] + sum(plan[1][: n + 1]) - sum(plan[2][: n + 1]) for n in range(4)]
     assert u == total["u"]
 
 
+def test_forecast_netting():
+    table = the_table("Forecast netting, and zones")
+
+    assert net_forecast(table["forecast"], table["ordered"], 2, 2).tolist() == table["net forecast"]
+    curves = posted(forecast=table["forecast"], required=table["ordered"])
+    for passed in range(6):
+        found = schedule(curves, curves.group(), DAY_1 + passed, 1, 6 - passed, early_days=2, late_days=2)
+        assert found.net_forecast[0].tolist() == table["net forecast"][passed:]
+
+
+def test_zones():
+    table = the_table("Forecast netting, and zones", 1)
+
+    zones = [zone_of(day, 0, 10, 40) for day in range(100)]
+    assert {zone: zones.index(zone) for zone in table["zone"]} == dict(
+        zip(table["zone"], table["from day"], strict=True)
+    )
+
+
+def test_orders_due():
+    table = the_table("Orders due")
+    curves = Curves(FIRST, (date(2026, 5, 31) - FIRST).days + 1)
+    key = tuple(KEY.values())
+    orders = [(key, Measure.REQUIRED, day_number(date.fromisoformat(due)), wafers)
+              for wafers, due in (table["1"], table["2"])]  # fmt: skip
+    curves.add(batch_of(1, orders, {"samsung": DAY_1 - 1}))
+    due = collect_site_facts(FoldState(curves), curves.today).orders_due[KEY["site"]]
+
+    assert [due["due"], f"{due['next_due_day']} to {due['last_due_day']}"] == table["all"]
+
+
+def test_percent():
+    table = the_table("Percent")
+    pairs = [tuple(int(part.replace(",", "")) for part in ratio.split(" of ")) for ratio in table["ratio"]]
+
+    assert [percent_of(*pair) for pair in pairs] == table["shown"]
+    assert [round(100 * part / whole, 4) for part, whole in pairs] == table["exactly"]
+
+
 # ---------------------------------------------------------------- whether a word was kept
+
+
+def test_promise_at_a_lag():
+    stated = the_table("Promise at a lag")
+    story = Story()
+    for n in range(3):
+        story.commit(stated["stated on day"][n], stated["wafers"][n], due=stated["for day"][n], revision=n)
+    (plan,) = story.lines().plans.values()
+
+    promised = the_table("Promise at a lag", 1)
+    for n, lag in enumerate(promised["lag L"]):
+        promise = plan.promises()[LAGS.index(lag)]
+        assert (promise.wafers, promise.due - DAY_1 + 1) == (promised["promised wafers"][n], promised["for day"][n])
 
 
 def test_otif():
@@ -284,7 +419,7 @@ def test_otif():
         if later > by_due:
             story.receive(17, later - by_due)
         story.advance(20)
-        kept.append(story.perform().kept)
+        kept.append(story.perform().lags[0].kept)
 
     assert [list(row) for row in zip(*kept, strict=True)] == [table["strict"], table["tolerant"]]
     strict, tolerant = sum(table["strict"]), sum(table["tolerant"])
@@ -319,7 +454,7 @@ def test_churn():
         churned.append(found.churned)
 
     assert [after - before for before, after in zip([0, *churned], churned, strict=False)] == table["altered by"]
-    assert f"{found.churned} of {found.committed}: {percent(found.churned, found.committed)}" in section
+    assert f"{found.churned} of {found.in_force}: {percent(found.churned, found.in_force)}" in section
 
 
 def test_each_number_says_where_it_comes_from_and_where_it_is_shown():

@@ -241,7 +241,7 @@ def test_of_two_counts_each_holds_on_its_day(texas):
 
 
 def test_a_count_fixes_the_end_of_its_day_whatever_moves_later_on_it(texas):
-    """Case 5: of several counts on one day the one with the greatest id wins."""
+    """Case 5: of several counts on one day the latest wins."""
     log = [texas.open((1, 1), 500), texas.count((1, 10), 470, hour=8), texas.consume((1, 10), 50)]
     recount = texas.count((1, 10), 440, hour=18)
 

@@ -1,6 +1,6 @@
 """Alerts of a plan: the conditions that need a planner's attention, most urgent first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,20 +8,31 @@ import numpy as np
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.causes import find_causes
+from services.aggregator.fold.lines.facts import Dispatch, End
 from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_planned
-from services.aggregator.fold.series import COMMITTED, SLOTS, Grouping
+from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
-from services.aggregator.kernels.projection import COVER_DAYS, ON_HAND, OUTSTANDING
+from services.aggregator.kernels.projection import BACKLOG, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
 from shared.wire.catalog import FIRMNESS
+from shared.wire.days import is_ended
+from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 
 _CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
-_DOUBTFUL: frozenset[AlertCode] = frozenset({"source_silent", "stock_negative", "received_beyond_dispatched"})
+_LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)]
+_FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
+_DOUBTFUL: frozenset[AlertCode] = frozenset(
+    {
+        "source_silent", "stock_negative", "stage_negative", "received_beyond_dispatched",
+        "dispatched_beyond_finished", "dispatch_without_commit", "dispatch_of_other_product",
+        "supplier_contradicts_shipment", "receipt_of_other_product",
+    }
+)  # fmt: skip
 
 
 class Alert(NamedTuple):
@@ -80,16 +91,28 @@ def find_alerts(
 
     `plan` and `due_commits` are those of the state; the latter are summed if they are not given.
 
-    The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete, and
-    while a source has published events and no watermark, the only alerts are of silent sources.
+    The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete the
+    only alerts are of silent sources.
 
     - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
-      any source has completed; or no day at all, while others have. It delays the last complete day, and so all other
-      alerts.
+      any source has completed, and so delays the last complete day and all other alerts; or it has completed no day at
+      all, while others have, and delays none. A source that has ended is never silent.
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.
+    - `stage_negative`: more wafers of the supplier's product were finished or scrapped than were started, so that its
+      WIP is below zero. All sites are summed: a lot may be finished for another site than it was started for.
     - `received_beyond_dispatched`: more of a shipment's product was received, damaged or lost than was dispatched.
+    - `dispatched_beyond_finished`: more wafers of the supplier's product were dispatched than were finished. A supplier
+      that reports no lots of the product has no such alert.
+    - `dispatch_without_commit`: a dispatch of the shipment names no commit, or one that its owner has not published.
+      One that names none, and follows from an event of a commit that is withdrawn, has that commit behind it.
+    - `dispatch_of_other_product`: a dispatch of the shipment names a commit of another product or supplier, which it
+      does not release.
+    - `supplier_contradicts_shipment`: a receipt or a loss names another supplier than the shipment's dispatch, under
+      which it counts.
+    - `receipt_of_other_product`: of the shipment other products were dispatched, but none of this one, which was
+      received, damaged or lost.
     - `short_within`: the projected balance falls below zero within `short_days`, on `day`; or has been since `day`.
     - `cover_below`: the wafers on hand cover less than `cover_days` of demand if nothing is received. A receipt in time
       is no exception: the plan then holds only as long as the supply does. A product that is short within `short_days`
@@ -101,13 +124,21 @@ def find_alerts(
       the horizontal distance of `performance.slip`, for wafers still to be received.
     """
     alerts = [*_silent_sources(state, thresholds)]
+    due_commits = due_commits or sum_due_commits(state.curves, plan, thresholds)
     if plan.today is not None:
+        pairs = state.curves.group(("supplier", "product"))
+        moved = sum_moved(state.curves, pairs, plan.today - 1)
         alerts += [
             *_negative_stocks(plan),
+            *_negative_wip(pairs, moved, plan.today - 1),
             *_overrun_shipments(state, plan.today - 1),
+            *_unfinished_dispatches(pairs, moved, plan.today - 1),
+            *_uncommitted_dispatches(state, plan.today - 1),
+            *_misnamed_commits(state, plan.today - 1),
+            *_contradicting_ends(state, plan.today - 1),
             *_shortages(plan, thresholds),
             *_thin_covers(plan, thresholds),
-            *_slips(state, plan.today - 1, thresholds, due_commits or sum_due_commits(state.curves, plan, thresholds)),
+            *_slips(state, pairs, moved, plan.today - 1, thresholds, due_commits),
         ]
     alerts.sort(key=lambda alert: (_urgency(alert), alert.cause))
     return {alert.cause: alert for alert in alerts}
@@ -121,14 +152,15 @@ def _urgency(alert: Alert) -> tuple[int, ...]:
 
 def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[Alert]:
     curves = state.curves
-    if not curves.watermarks:
+    going_on = [watermark for watermark in curves.watermarks.values() if not is_ended(watermark)]
+    if not going_on:
         return
-    latest = max(curves.watermarks.values())
+    latest = max(going_on)
     for source in {*curves.sources, *thresholds.sources}:
         through = curves.watermarks.get(source)
         if through is None:
             yield Alert("source_silent", (source,), latest, {})
-        elif latest - through > thresholds.silent_days:
+        elif not is_ended(through) and latest - through > thresholds.silent_days:
             yield Alert("source_silent", (source,), through, {"days": latest - through})
 
 
@@ -148,6 +180,75 @@ def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
             subject = (owner, name, kind.removeprefix("shipment/"))
             causes = tuple(f"{end.source}/{end.id}" for end in reversed(ends))[:_CAUSES_MAX]
             yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
+
+
+def _negative_wip(pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
+    wip = WIP_SIGNS @ moved
+    for pair in np.flatnonzero(wip < 0).tolist():
+        yield Alert("stage_negative", ("wip", *pairs.labels[pair]), through, {"wafers": -int(wip[pair])})
+
+
+def _unfinished_dispatches(pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
+    finished, dispatched = moved[_FINISHED], moved[_DISPATCHED]
+    reports_lots = (moved[_LOTS] != 0).any(axis=0)
+    for pair in np.flatnonzero(reports_lots & (dispatched > finished)).tolist():
+        sums = int(finished[pair]), int(dispatched[pair])
+        detail = {"finished": sums[0], "dispatched": sums[1], "wafers": sums[1] - sums[0]}
+        yield Alert("dispatched_beyond_finished", pairs.labels[pair], through, detail)
+
+
+def _uncommitted_dispatches(state: FoldState, through: int) -> Iterator[Alert]:
+    for (owner, kind, name), dispatches in state.lines.uncommitted_dispatches():
+        sent = [dispatch for dispatch in dispatches if dispatch.day <= through]
+        if sent:
+            subject = (owner, name, kind.removeprefix("shipment/"))
+            causes = tuple(f"{owner}/{dispatch.id}" for dispatch in sent)[:_CAUSES_MAX]
+            detail = {"wafers": sum(dispatch.wafers for dispatch in sent)}
+            yield Alert("dispatch_without_commit", subject, sent[0].day, detail, causes)
+
+
+def _misnamed_commits(state: FoldState, through: int) -> Iterator[Alert]:
+    found: dict[LineName, dict[str, Dispatch]] = {}
+    for commit in state.lines.misnamed.values():
+        for name in commit.of_other_origin:
+            for dispatch in state.lines.shipments[name].dispatches:
+                origin = dispatch.key[0], dispatch.key[2]
+                if dispatch.commit == commit.name[2] and origin != commit.origin and dispatch.day <= through:
+                    found.setdefault(name, {})[dispatch.id] = dispatch
+    for name, dispatches in found.items():
+        yield _shipment_alert(
+            "dispatch_of_other_product",
+            name,
+            [(each.day, each.id, name[0], each.wafers) for each in dispatches.values()],
+        )
+
+
+def _contradicting_ends(state: FoldState, through: int) -> Iterator[Alert]:
+    lines = state.lines
+    contradictions = [(name, line.contradictions()) for name, line in lines.contradicted.items()]
+    others = [(name, line.ends) for name, line in lines.undispatched.items() if lines.dispatched_products(name)]
+    by_code: dict[AlertCode, list[tuple[LineName, Sequence[End]]]] = {
+        "supplier_contradicts_shipment": [*contradictions],
+        "receipt_of_other_product": [*others],
+    }
+    for code, named in by_code.items():
+        for name, ends in named:
+            wafers = [
+                (end.day, end.id, end.source, end.received + end.damaged + end.lost)
+                for end in ends
+                if end.day <= through
+            ]
+            if wafers:
+                yield _shipment_alert(code, name, wafers)
+
+
+def _shipment_alert(code: AlertCode, name: LineName, events: Sequence[tuple[int, str, str, int]]) -> Alert:
+    """Return the alert of a shipment for some events: the day, id, source and wafers of each."""
+    owner, kind, shipment = name
+    ordered = sorted(events)
+    causes = tuple(f"{source}/{id_}" for _, id_, source, _ in ordered)[:_CAUSES_MAX]
+    detail = {"wafers": sum(wafers for *_, wafers in ordered)}
+    return Alert(code, (owner, shipment, kind.removeprefix("shipment/")), ordered[0][0], detail, causes)
 
 
 def _short_soon(plan: SupplyPlan, thresholds: AlertThresholds) -> Index:
@@ -176,18 +277,22 @@ def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Aler
     for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_soon(plan, thresholds)).tolist():
         cover = plan.cover(group)
         assert cover.days is not None
-        owed = max(0, int(plan.figures[OUTSTANDING, group] - plan.figures[ON_HAND, group]))  # before today
+        owed = max(0, int(plan.figures[BACKLOG, group] - plan.figures[ON_HAND, group]))  # before today
         detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": owed + cover.next - cover.left}
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 
 def _slips(
-    state: FoldState, through: int, thresholds: AlertThresholds, due_commits: DueCommits | None
+    state: FoldState,
+    pairs: Grouping,
+    moved: Wafers,
+    through: int,
+    thresholds: AlertThresholds,
+    due_commits: DueCommits | None,
 ) -> Iterator[Alert]:
     assert due_commits is not None
     curves = state.curves
-    pairs = curves.group(("supplier", "product"))
-    ended = sum_moved(curves, pairs, through)[_ENDED].sum(axis=0)
+    ended = moved[_ENDED].sum(axis=0)
     late = -ended
     np.add.at(late, pairs.of_key, due_commits.wafers)
     for pair in np.flatnonzero(late > 0).tolist():

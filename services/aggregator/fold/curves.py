@@ -6,7 +6,7 @@ from typing import Self, Unpack
 
 import numpy as np
 
-from services.aggregator.fold.columns import WAFERS_MAX, Columns, FoldPosition
+from services.aggregator.fold.columns import WAFERS_MAX, Columns, FoldPosition, Setback, last_complete_day, next_setback
 from services.aggregator.fold.growing_table import GrowingTable, grown_room, with_room
 from services.aggregator.fold.running_sums import DailyReceipts, PlanWindows
 from services.aggregator.fold.series import ON_HAND_SIGNS, SLOTS, Grouping, Only, SeriesIndex
@@ -60,6 +60,7 @@ class Curves:
         self.wafers_total = 0  # wafers of all postings, signs left out
         self.watermarks: dict[str, int] = {}
         self.sources: set[str] = set()
+        self.setback: Setback | None = None
         self.index = SeriesIndex()
         self.cumulative: Wafers = np.zeros((self.days + 1, _INITIAL_SERIES), dtype=np.int64)  # [row, series]
         self.beyond: Wafers = np.zeros(_INITIAL_SERIES, dtype=np.int64)  # [series]
@@ -108,7 +109,9 @@ class Curves:
         self.receipts.add(len(self.keys), key, slot, row, wafers)
         self.plan_windows.add(series, slot, row, wafers)
         self._advance_windows()
-        self._advance(FoldPosition(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources))
+        self._advance(
+            FoldPosition(batch.epoch, batch.batch, batch.head, batch.watermarks, batch.sources, restated=batch.restated)
+        )
         return np.unique(key)
 
     def load(self, pages: Iterable[Columns], position: FoldPosition, *, cell_max: int = WAFERS_MAX) -> None:
@@ -170,9 +173,16 @@ class Curves:
         return key, series, slot, self.rows_of(columns.days)
 
     def _advance(self, to: FoldPosition) -> None:
+        before = self.complete_through
         for source, day in to.watermarks.items():
             self.watermarks[source] = max(day, self.watermarks.get(source, day))
+        for source, restated in to.restated.items():
+            if restated is None:
+                self.watermarks.pop(source, None)
+            else:
+                self.watermarks[source] = restated
         self.sources.update(to.sources, to.watermarks)
+        self.setback = to.setback or next_setback(self.setback, self.position, before, self.complete_through)
         self.epoch, self.position, self.head = to.epoch, to.position, to.head
         self._hash = None
 
@@ -230,10 +240,11 @@ class Curves:
 
     @property
     def complete_through(self) -> int | None:
-        """The day (since 1970) that no source's watermark lies before; None until each source has a watermark."""
-        if not self.sources or len(self.watermarks) < len(self.sources):
-            return None
-        return min(self.watermarks.values())
+        """The least watermark (a day since 1970) of the sources that have one; None while none has.
+
+        A source that has ended holds it back no longer; once all have, it is the last day of all.
+        """
+        return last_complete_day(self.watermarks)
 
     @property
     def today(self) -> int | None:

@@ -85,6 +85,30 @@ def planned_by_day(curves: Curves, grouping: Grouping, measures: Sequence[Measur
     return daily
 
 
+def required_by_day(curves: Curves, grouping: Grouping) -> Wafers:
+    """Return the wafers that orders require on each day, `[group, row]`.
+
+    Wafers consumed for an order before its due day are required on the day of the consumption instead.
+    """
+    return planned_by_day(curves, grouping, (Measure.REQUIRED, Measure.REQUIRED_MOVED))
+
+
+def consumed_beyond_by_day(curves: Curves, grouping: Grouping, required: Wafers) -> Wafers:
+    """Return the wafers consumed up to and on each day while nothing was required, `[group, row]`.
+
+    With all required D and all consumed I up to a day, the backlog B(t) = max(0, B(t − 1) + required(t) − consumed(t))
+    is D − I plus these.
+    """
+    net = required.cumsum(axis=1)
+    consumed = np.zeros_like(net)
+    series, _, group = curves.index.choose(grouping, (Measure.CONSUMED,))
+    last_row = curves.last_row
+    kernels.sum_movement_curves(consumed, curves.cumulative, 0, last_row, series, np.ones_like(series), group)
+    net -= consumed
+    beyond: Wafers = -np.minimum(np.minimum.accumulate(net, axis=1), 0)
+    return beyond
+
+
 def sum_planned(curves: Curves, grouping: Grouping, measures: Sequence[Measure], day: int) -> Wafers:
     """Return the sum of some plans up to and on a day, all days before the horizon included, `[group]`."""
     sums = np.zeros((1, len(grouping.labels)), dtype=np.int64)

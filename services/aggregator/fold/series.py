@@ -26,6 +26,7 @@ OPEN = (
 _STAGES = ("wip", "finished", "transit", "on_hand")
 STAGE_SIGNS = np.array([[(into == stage) - (out == stage) for out, into in STAGES.values()] for stage in _STAGES])
 """`[stage, slot]`: 1 where a movement brings wafers to wip, finished, in transit or on hand, -1 where it takes them."""
+WIP_SIGNS = STAGE_SIGNS[_STAGES.index("wip")]  # [slot]
 ON_HAND_SIGNS = STAGE_SIGNS[_STAGES.index("on_hand")]  # [slot]
 
 _INITIAL_KEYS = 1_024

@@ -16,9 +16,9 @@ class SiteStatement(NamedTuple):
     """A site as one event declares it."""
 
     revision: int
+    time: int  # microseconds since 1970
     id: str
     source: str
-    stated_on: int  # days since 1970
     site: str
     name: str
     country: str
@@ -36,9 +36,9 @@ class PhaseStatement(NamedTuple):
     """A phase as one event plans it."""
 
     revision: int
+    time: int
     id: str
     source: str
-    stated_on: int
     site: str
     phase: str
     mw: int
@@ -48,7 +48,7 @@ class PhaseStatement(NamedTuple):
 
 
 Fact: TypeAlias = SiteStatement | PhaseStatement
-_IDENTITY = ("revision", "id", "source", "stated_on")  # of the event, not of the site or phase
+_IDENTITY = ("revision", "time", "id", "source")  # of the event, not of the site or phase
 
 
 class TimelineEntry(NamedTuple):
@@ -66,7 +66,8 @@ class TimelineEntry(NamedTuple):
 class SiteBook:
     """The fold of the events of sites and phases: the same for any order, batching or repetition.
 
-    Of the statements of one site, or of one phase by one source, the greatest (revision, id) not reversed is in force.
+    Of the statements of one site, or of one phase by one source, the greatest (revision, time, id) that is not reversed
+    is in force.
     """
 
     def __init__(self) -> None:
@@ -110,7 +111,7 @@ class SiteBook:
         return dict(of_site)
 
     def _in_order(self) -> list[Fact]:
-        """Return all statements that are not reversed, by revision and id."""
+        """Return all statements that are not reversed, by revision, time and id."""
         return sorted(fact for name, fact in self._facts.items() if name not in self._reversed)
 
     def timeline(self, site: str) -> list[TimelineEntry]:
@@ -165,14 +166,16 @@ def _changes(history: Sequence[Fact]) -> Iterator[tuple[Any, dict[str, tuple[Any
 
 
 def _entry(fact: Fact, kind: str, phase: str | None, changes: dict[str, tuple[Any, Any]]) -> TimelineEntry:
-    return TimelineEntry(fact.stated_on, kind, phase, fact.mw, changes, fact.source, fact.id)
+    return TimelineEntry(fact.time // DAY_US, kind, phase, fact.mw, changes, fact.source, fact.id)
 
 
 # ---------------------------------------------------------------- an event as a fact
 
 
 def _declared(row: Row) -> SiteStatement:
-    return SiteStatement(*_identity(row), str(row.line), *(row.others[name] for name in SiteStatement._fields[5:]))
+    return SiteStatement(
+        *_identity(row), str(row.line), *(row.others[name] for name in SiteStatement._fields[len(_IDENTITY) + 1 :])
+    )
 
 
 def _planned(row: Row) -> PhaseStatement:
@@ -183,8 +186,8 @@ def _planned(row: Row) -> PhaseStatement:
     )  # fmt: skip
 
 
-def _identity(row: Row) -> tuple[int, str, str, int]:
-    return cast(int, row.revision), row.id, row.source, row.time // DAY_US
+def _identity(row: Row) -> tuple[int, int, str, str]:
+    return cast(int, row.revision), row.time, row.id, row.source
 
 
 _FACTS: dict[str, Callable[[Row], Fact]] = {DECLARED: _declared, PLANNED: _planned}

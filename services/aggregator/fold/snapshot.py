@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.aggregator.fold.columns import Columns, FoldPosition
+from services.aggregator.fold.columns import Columns, FoldPosition, Setback
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
@@ -20,7 +20,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.terms import PARTS
 
-FORMAT = 2
+FORMAT = 3
 MAGIC = b"waferline.snap\r\n"  # as in PNG: a transfer that translates line ends breaks it
 _SECTIONS = {
     "key": "<i4",  # [key, part] number of a name
@@ -66,6 +66,7 @@ def encode(state: FoldState) -> list[bytes]:
         "said": curves.wafers_total,
         "last_day": curves.last_day,
         "watermarks": curves.watermarks,
+        "setback": curves.setback and list(curves.setback),
         "sources": sorted(curves.sources),
         "names": curves.index.names(),
         "state": curves.state_hash(),
@@ -131,7 +132,7 @@ def _restore(header: dict[str, Any], arrays: dict[str, Index], curves: Curves) -
     """Fold the cells as if they had been posted."""
     position = FoldPosition(
         header["epoch"], header["position"], header["head"], header["watermarks"], header["sources"],
-        header["postings"], header["said"],
+        header["postings"], header["said"], setback=header["setback"] and Setback(*header["setback"]),
     )  # fmt: skip
     curves.load(_columns(header["names"], header["last_day"], arrays, curves.start), position, cell_max=WAFERS_SUM_MAX)
     return curves

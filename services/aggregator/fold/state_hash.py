@@ -22,7 +22,7 @@ def hash_state(
 
     A number is a little-endian int64; a text is the length of its UTF-8 as a number, then its UTF-8. The bytes are
     the texts `waferline.state.v1` and the catalogue; the horizon's first day (since 1970) and its length; the
-    number of sources and each source, sorted; the number of watermarks and each source and its day, sorted; then
+    number of sources and each source, sorted; the number of watermarks and each source and its number, sorted; then
     for each key, sorted by product, site and supplier, for each measure, sorted by name, that has a cell other
     than zero: product, site, supplier and the measure's name as texts, the number of such cells, and of each its
     day and its wafers as numbers, by day. A cell is the sum of a day's postings. All days before the horizon are

@@ -1,17 +1,24 @@
 """Answers of `/balances`, `/months` and `/state`."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from services.aggregator.fold.queries import sum_stages, window_balance
-from services.aggregator.http.pages import Answer, cut_groups, first_after, position_of, select_keys
+from services.aggregator.http.pages import (
+    Answer,
+    check_horizon,
+    check_last_day,
+    cut_groups,
+    first_after,
+    position_of,
+    select_keys,
+)
 from services.aggregator.http.queries import AskAsOf, AskBalances, AskMonths
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.overviews import iso_or_none
 from shared.http.problem import UNFIT, Problem
 from shared.wire.catalog import FIRMNESS
-from shared.wire.days import date_of, day_number, next_month
-from shared.wire.events import DAY_MAX, DAY_MIN
+from shared.wire.days import date_of, day_number, day_of, is_ended, iso_day, next_month
 
 
 async def balances(view: LiveView, query: AskBalances) -> Answer:
@@ -24,8 +31,14 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
     if firmness is not None and basis != "receipt":
         detail = "firmness is of commits, which are due at the dock: ask for basis=receipt with it"
         raise Problem(UNFIT, detail, parameter="firmness")
-    latest = curves.last_day if curves.complete_through is None else curves.complete_through
-    day = latest if query.day is None else _day(query.day)
+    if query.day is not None:
+        day = day_number(query.day)
+        check_horizon(curves, "day", day, "day")
+    elif curves.complete_through is not None:
+        check_last_day(curves)
+        day = curves.complete_through
+    else:
+        day = curves.last_day
 
     whole = curves.group(by, **select_keys(curves, product=query.product, site=query.site, supplier=query.supplier))
     first = first_after(whole.labels, query.after)
@@ -46,7 +59,7 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
         }
         for n, each in enumerate(sums)
     ]
-    return position_of(curves) | {
+    return position_of(view) | {
         "day": iso_or_none(day),
         "window_days": query.window,
         "basis": basis,
@@ -57,12 +70,6 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
     }
 
 
-def _day(day: date) -> int:
-    if not DAY_MIN <= day <= DAY_MAX:
-        raise Problem(UNFIT, f"day is {day}, not {DAY_MIN} to {DAY_MAX}", parameter="day")
-    return day_number(day)
-
-
 async def months(view: LiveView, query: AskMonths) -> Answer:
     """The programme month by month, on both bases."""
     curves = view.state.curves
@@ -71,7 +78,7 @@ async def months(view: LiveView, query: AskMonths) -> Answer:
     last = query.to or (end.replace(day=1) - timedelta(days=1))
     only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
     try:
-        table, position = await view.run_paused(lambda: (month_table(curves, first, last, **only), position_of(curves)))
+        table, position = await view.run_paused(lambda: (month_table(curves, first, last, **only), position_of(view)))
     except ValueError as why:
         raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
     rows = [
@@ -80,18 +87,23 @@ async def months(view: LiveView, query: AskMonths) -> Answer:
     return position | {"rows": rows}
 
 
+def _watermark_day(watermark: int | None) -> str | None:
+    return None if watermark is None else iso_day(day_of(watermark))
+
+
 async def state(view: LiveView, _: AskAsOf) -> Answer:
     """The state from which every number follows: its hash, and the watermark of each source."""
     curves = view.state.curves
 
     def read() -> Answer:
-        return position_of(curves) | {
+        return position_of(view) | {
             "epoch": curves.epoch,
             "state_hash": curves.state_hash(),
             "keys": len(curves.keys),
             "postings": curves.postings,
             "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
-            "watermarks": {source: iso_or_none(curves.watermarks.get(source)) for source in sorted(curves.sources)},
+            "watermarks": {source: _watermark_day(curves.watermarks.get(source)) for source in sorted(curves.sources)},
+            "ended": sorted(source for source, watermark in curves.watermarks.items() if is_ended(watermark)),
         }
 
     return await view.run_paused(read)

@@ -4,35 +4,65 @@ from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
+from services.aggregator.fold.columns import Completion
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.series import Grouping, Only
+from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import Row, iso_or_none
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.terms import PARTS, Part
-from shared.http.problem import UNKNOWN_NAME, Problem
+from shared.http.problem import UNFIT, UNKNOWN_NAME, Problem
+from shared.wire.days import date_of
 
 _NAMED_MAX = 30  # names in an error
 
 Answer = dict[str, Any]
 
 
-def position_of(curves: Curves) -> Answer:
+def position_of(view: LiveView) -> Answer:
     """Return the position of an answer from the curves."""
+    curves = view.state.curves
+    return _position(view, curves.complete_through, curves.position, curves.head, view.completion_now())
+
+
+def plan_position_of(view: LiveView, plan: SupplyPlan) -> Answer:
+    """Return the position of an answer from the view's plan, or from one made of its state."""
+    completion = view.completion if plan is view.plan else view.completion_now()
+    position = _position(view, plan.complete_through, plan.position, plan.head, completion)
+    return position | {"today": iso_or_none(plan.today)}
+
+
+def _position(view: LiveView, through: int | None, position: int, head: str, completion: Completion) -> Answer:
+    setback, recorded_by = completion.setback, view.recorded_by
     return {
-        "complete_through": iso_or_none(curves.complete_through),
-        "position": curves.position,
-        "head": curves.head,
+        "complete_through": iso_or_none(through),
+        "position": position,
+        "head": head,
+        "recorded_by": None if recorded_by is None else recorded_by._asdict(),
+        "went_back": None
+        if setback is None
+        else {"from": iso_or_none(setback.through), "position": setback.position, "sources": completion.behind},
+        "missing_sources": completion.missing,
     }
 
 
-def plan_position_of(plan: SupplyPlan) -> Answer:
-    """Return the position of an answer from the plan."""
-    return {
-        "complete_through": iso_or_none(plan.complete_through),
-        "position": plan.position,
-        "head": plan.head,
-        "today": iso_or_none(plan.today),
-    }
+def check_horizon(curves: Curves, name: str, day: int | None, parameter: str | None = None) -> None:
+    """Raise `Problem` for a day outside the horizon, which names the day and the horizon; None passes."""
+    first, last = curves.start, curves.start + curves.days - 1
+    if day is not None and not first <= day <= last:
+        horizon = f"{date_of(first)} to {date_of(last)}"
+        raise Problem(UNFIT, f"{name} is {date_of(day)}, outside the horizon, which is {horizon}", parameter=parameter)
+
+
+def check_today(curves: Curves) -> None:
+    """Raise `Problem` where today lies outside the horizon: nothing is known of its plan."""
+    check_horizon(curves, "today", curves.today)
+
+
+def check_last_day(curves: Curves) -> None:
+    """Raise `Problem` where the last complete day lies outside the horizon, except on the day before its first."""
+    if curves.complete_through != curves.start - 1:
+        check_horizon(curves, "the last complete day", curves.complete_through)
 
 
 def select_keys(curves: Curves, **names: str | None) -> Only:

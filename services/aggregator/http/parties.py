@@ -2,7 +2,16 @@
 
 import asyncio
 
-from services.aggregator.http.pages import Answer, check_name, cut_rows, plan_position_of, position_of, select_keys
+from services.aggregator.http.pages import (
+    Answer,
+    check_last_day,
+    check_name,
+    check_today,
+    cut_rows,
+    plan_position_of,
+    position_of,
+    select_keys,
+)
 from services.aggregator.http.queries import AskPerformance, AskSites, AskSuppliers, AskTimeline
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import (
@@ -14,13 +23,14 @@ from services.aggregator.plan.overviews import (
     timeline_entries,
     timeline_months,
 )
-from services.aggregator.plan.performance import measure_performance
+from services.aggregator.plan.performance import LagPerformance, measure_performance
 from services.aggregator.terms import TOLERANCES
 
 
 async def performance(view: LiveView, query: AskPerformance) -> Answer:
     """A supplier's performance against its commits by product: bias, slip, churn, and OTIF."""
     curves, lines = view.state.curves, view.state.lines
+    check_last_day(curves)
     supplier, product = query.supplier, query.product
     # a commit made and reversed in one batch makes no posting: the lines have its names, the curves do not
     check_name("supplier", supplier, {*lines.suppliers(), *(key[2] for key in curves.keys)})
@@ -29,19 +39,15 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
     rows = [
         {
             "product": name,
-            "wafers_due": each.committed,
+            "wafers_due": each.lags[0].committed,
             "wafers_received": each.received,
-            "churn": ratio(each.churned, each.committed),
-            "otif": {
-                grace: {"days_of_grace": days, "percent_of_grace": percent, **ratio(kept, due)}
-                for grace, (days, percent), kept, due in zip(
-                    ("strict", "tolerant"), TOLERANCES, each.kept, each.lines, strict=True
-                )
-            },
+            "churn": ratio(each.churned, each.in_force),
+            "otif": _on_time(each.lags[0]),
             "lags": [
                 {
                     "lag_days": at.lag,
                     "committed": at.committed,
+                    "otif": _on_time(at),
                     "bias": ratio(at.missing, at.committed),
                     "slip": {
                         "wafer_days": at.slip_wafer_days,
@@ -55,15 +61,24 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
         }
         for name, each in measure_performance(curves, lines, supplier, product).items()
     ]
-    return position_of(curves) | {"supplier": supplier, "rows": rows}
+    return position_of(view) | {"supplier": supplier, "rows": rows}
+
+
+def _on_time(at: LagPerformance) -> Row:
+    """Return the commits kept at each tolerance, of those that were promised so many days before."""
+    return {
+        grace: {"days_of_grace": days, "percent_of_grace": percent, **ratio(kept, due)}
+        for grace, (days, percent), kept, due in zip(("strict", "tolerant"), TOLERANCES, at.kept, at.lines, strict=True)
+    }
 
 
 async def suppliers(view: LiveView, query: AskSuppliers) -> Answer:
     """Each product of each supplier: WIP and its age, yield, and performance against commits."""
+    check_last_day(view.state.curves)
     only = select_keys(view.state.curves, product=query.product, supplier=query.supplier)
 
     def read() -> tuple[Answer, list[Row]]:
-        return position_of(view.state.curves), supplier_rows(view.state, query.lag, **only)
+        return position_of(view), supplier_rows(view.state, query.lag, **only)
 
     position, rows = await view.run_paused(read)
     return position | {"lag_days": query.lag} | cut_rows(rows, ("supplier", "product"), query.after, query.limit)
@@ -71,12 +86,17 @@ async def suppliers(view: LiveView, query: AskSuppliers) -> Answer:
 
 async def sites(view: LiveView, query: AskSites) -> Answer:
     """Each site: its declaration, phases, orders due, cover, and first shortage."""
+    check_today(view.state.curves)
     plan, facts = await view.read_sites()
     if query.site is not None:
         check_name("site", query.site, facts.names)
     rows = await asyncio.to_thread(site_rows, facts, plan, query.firmness)  # both are immutable: no lock
     rows = [row for row in rows if query.mooring in (None, row["mooring"]) and query.site in (None, row["site"])]
-    return plan_position_of(plan) | {"firmness": query.firmness} | cut_rows(rows, ("site",), query.after, query.limit)
+    return (
+        plan_position_of(view, plan)
+        | {"firmness": query.firmness}
+        | cut_rows(rows, ("site",), query.after, query.limit)
+    )
 
 
 async def timeline(view: LiveView, query: AskTimeline) -> Answer:
@@ -88,6 +108,6 @@ async def timeline(view: LiveView, query: AskTimeline) -> Answer:
 
     def read() -> Answer:
         months = timeline_months(state, site, query.product)
-        return position_of(state.curves) | {"entries": timeline_entries(state, site), "months": months}
+        return position_of(view) | {"entries": timeline_entries(state, site), "months": months}
 
     return {"site": site} | await view.run_paused(read)

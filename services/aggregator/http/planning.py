@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
+
 from services.aggregator.alerts.finding import Alert
 from services.aggregator.http.pages import (
     Answer,
+    check_today,
     cut_groups,
     first_after,
     plan_position_of,
@@ -34,6 +37,7 @@ from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.wire.alerts import SUBJECTS
 from shared.wire.catalog import FIRMNESS
+from shared.wire.events import UNALLOCATED
 from shared.wire.lines import LineName
 
 # the columns of a schedule that make a bucket's row
@@ -78,7 +82,7 @@ async def shortages(view: LiveView, query: AskShortages) -> Answer:
             )
             row["why"] = _why(explanation)
         rows.append(row)
-    return plan_position_of(plan) | {"firmness": firmness, "past_due": past_due, "rows": rows, **turn}
+    return plan_position_of(view, plan) | {"firmness": firmness, "past_due": past_due, "rows": rows, **turn}
 
 
 def _why(explanation: ShortageExplanation) -> Answer:
@@ -128,7 +132,9 @@ def _line_event(name: LineName, event: str | None) -> Answer:
 
 async def cover(view: LiveView, query: AskCover) -> Answer:
     """Days that the wafers on hand cover demand at each site, the least covered first."""
-    plan, groups, turn = _plan_page(view, query, view.plan.least_covered(), detailed=query.fill_rate)
+    ranked = view.plan.least_covered()
+    is_site = np.array([site != UNALLOCATED for _, site in view.plan.grouping.labels], dtype=np.bool_)
+    plan, groups, turn = _plan_page(view, query, ranked[is_site[ranked]], detailed=query.fill_rate)
     fill = order_fill_rate(view.state.curves, plan.grouping) if query.fill_rate else None
     rows = []
     for group in groups:
@@ -142,26 +148,30 @@ async def cover(view: LiveView, query: AskCover) -> Answer:
             "backorder": plan.backorder(group),
             "cover": cover._asdict(),
             "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
+            "covered_until": iso_or_none(plan.today + cover.days - 1) if cover.days else None,
             "first_uncovered_day": None if cover.days is None else iso_or_none(plan.today + cover.days),
         }
         if fill is not None:
             row["fill_rate"] = ratio(int(fill.numerator[group]), int(fill.denominator[group]))
         rows.append(row)
-    return plan_position_of(plan) | {"rows": rows, **turn}
+    return plan_position_of(view, plan) | {"rows": rows, **turn}
 
 
 async def atp(view: LiveView, query: AskPromise) -> Answer:
     """Available to promise of each product at each site, by day or by week."""
     curves, today = view.state.curves, view.state.curves.today
+    check_today(curves)
     bucket_days, buckets = BUCKETS[query.bucket], query.buckets
     rows: list[Answer] = []
     whole = curves.group(("product", "site"), **select_keys(curves, product=query.product, site=query.site))
     first = first_after(whole.labels, query.after)
     page = cut_groups(whole, first, first + max(1, query.limit // buckets))
-    if today is not None and today < curves.start + curves.days:
-        today = max(today, curves.start)
+    if today is not None:
         frozen = -(-query.frozen_days // bucket_days)
-        table = schedule(curves, page, today, bucket_days, buckets, query.firmness, frozen=frozen)
+        table = schedule(
+            curves, page, today, bucket_days, buckets, query.firmness,
+            early_days=query.early_days, late_days=query.late_days, frozen=frozen,
+        )  # fmt: skip
         columns = [getattr(table, name).tolist() for name in _BUCKET_COLUMNS]
         for n, (product, site) in enumerate(page.labels):
             for bucket, cells in enumerate(zip(*(column[n] for column in columns), strict=True)):
@@ -175,7 +185,7 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
                         **dict(zip(_BUCKET_COLUMNS, cells, strict=True)),
                     }
                 )
-    return position_of(curves) | {
+    return position_of(view) | {
         "today": iso_or_none(today),
         "firmness": query.firmness,
         "bucket": query.bucket,
@@ -186,12 +196,13 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
 
 async def alerts(view: LiveView, query: AskAlerts) -> Answer:
     """Open alerts, the most urgent first (docs/alerts.md)."""
+    check_today(view.state.curves)
     plan, found = view.plan, list(view.alerts.values())
     counts = Counter(alert.code for alert in found)
     chosen = [alert for alert in found if query.code in (None, alert.code)]
     page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
     end = query.offset + len(page)
-    return plan_position_of(plan) | {
+    return plan_position_of(view, plan) | {
         "limits": view.thresholds._asdict(),
         "open": {code: counts[code] for code in SUBJECTS},
         "rows": [_alert(alert) for alert in page],
@@ -217,6 +228,7 @@ def _plan_page(
 
     Details come from the state, so a page with details is planned anew: all of an answer is of one position.
     """
+    check_today(view.state.curves)
     plan, only = view.plan, select_keys(view.state.curves, product=query.product, site=query.site)
     wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
     groups: list[int] = ranked.tolist()
@@ -232,7 +244,7 @@ def _plan_page(
     if detailed:
         plan = make_plan(view.state.curves, labels=[plan.grouping.labels[group] for group in page])
         page = range(len(plan.grouping.labels))
-        if plan.today is None:  # since the plan, a new source has published that has no watermark yet
+        if plan.today is None:  # since the plan, the only watermark was reversed
             groups = []
     turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
     return plan, page, turn

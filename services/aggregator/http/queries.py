@@ -79,6 +79,24 @@ class AskShortages(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskBridge(Rows):
+    """The parameters of `/bridge`."""
+
+    product: Annotated[str, Text(), "The product."]
+    site: Annotated[str, Text(), "The site."]
+    day: Annotated[
+        date | None, Day(), "The day of the balance; default: the first short day, or today where nothing runs short."
+    ] = None
+    since: Annotated[
+        str | None,
+        Moment(),
+        "The earlier position, or the end of a UTC day; default: when the last order due by the day was placed, or the "
+        "empty log (0).",
+    ] = None
+    firmness: Graded = "planned"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AskCover(Rows):
     """The parameters of `/cover`."""
 
@@ -97,7 +115,9 @@ class AskPromise(Rows):
     bucket: Annotated[str, Choice(tuple(BUCKETS)), "The bucket of a row."] = "week"
     buckets: Annotated[int, Whole(1, _BUCKETS_MAX), "Rows of each product at each site."] = 13
     frozen_days: Annotated[int, Whole(0, 400), "Days from today in which only orders count."] = 28
-    tradeoff_days: Annotated[int, Whole(0, 800), "Length of the trade-off zone, after the frozen days."] = 91
+    tradeoff_days: Annotated[int, Whole(0, 800), "Days from today after which the free zone begins."] = 119
+    early_days: Annotated[int, Whole(0, 400), "Days before its due day whose forecast an order consumes."] = 7
+    late_days: Annotated[int, Whole(0, 400), "Days after its due day whose forecast an order consumes."] = 7
     product: Product = None
     site: Site = None
     after: After = None

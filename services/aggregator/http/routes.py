@@ -1,17 +1,19 @@
 """Routes of the aggregator's HTTP API."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from services.aggregator.http import balances, parties, planning, queries
+from services.aggregator.http import balances, bridge, parties, planning, queries
 from services.aggregator.http.models import balances as balance_models
+from services.aggregator.http.models import bridge as bridge_models
 from services.aggregator.http.models import parties as party_models
 from services.aggregator.http.models import planning as planning_models
-from services.aggregator.live.view import LiveView
+from services.aggregator.live.view import LiveView, ReadPast
 from shared.http.access import READ, ScopedRoute
 from shared.http.answering import View, serve
 from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Kind
 
-ReadPast = Callable[[str], Awaitable[LiveView]]
+_PAST: tuple[Kind, ...] = (NEVER_KNOWN, AWAY, BUSY)
+_NAMED: tuple[Kind, ...] = (*_PAST, UNKNOWN_NAME)
 
 
 def routes(read: Callable[[], LiveView], read_past: ReadPast) -> list[ScopedRoute]:
@@ -24,24 +26,30 @@ def routes(read: Callable[[], LiveView], read_past: ReadPast) -> list[ScopedRout
     async def find(query: queries.AskAsOf) -> LiveView:
         return read() if query.as_of is None else await read_past(query.as_of)
 
-    return [serve(view, find, _version_of, scope=READ) for view in views()]
+    async def find_bridge(query: queries.AskBridge) -> bridge.BridgeViews:
+        return await bridge.find_bridge(await find(query), read_past, query)
+
+    joined = View("/bridge", bridge.bridge, queries.AskBridge, bridge_models.BridgePage, (*_NAMED, UNFIT))
+    return [
+        *(serve(view, find, _version_of, scope=READ) for view in views()),
+        serve(joined, find_bridge, _versions_of, scope=READ),
+    ]
 
 
 def views() -> list[View[LiveView]]:
     """Return the views: path, answer, query, response model and problems."""
-    past: tuple[Kind, ...] = (NEVER_KNOWN, AWAY, BUSY)
-    named = (*past, UNKNOWN_NAME)
+    past, named = _PAST, _NAMED
     return [
         View("/balances", balances.balances, queries.AskBalances, balance_models.Balances, (*named, UNFIT)),
         View("/shortages", planning.shortages, queries.AskShortages, planning_models.Shortages, (*named, UNFIT)),
         View("/cover", planning.cover, queries.AskCover, planning_models.CoverPage, (*named, UNFIT)),
-        View("/atp", planning.atp, queries.AskPromise, planning_models.Promises, named),
+        View("/atp", planning.atp, queries.AskPromise, planning_models.Promises, (*named, UNFIT)),
         View("/suppliers/{supplier:path}/performance", parties.performance, queries.AskPerformance,
-             party_models.Performance, named),
-        View("/sites", parties.sites, queries.AskSites, party_models.Sites, named),
+             party_models.Performance, (*named, UNFIT)),
+        View("/sites", parties.sites, queries.AskSites, party_models.Sites, (*named, UNFIT)),
         View("/sites/{site:path}/timeline", parties.timeline, queries.AskTimeline, party_models.Timeline, named),
-        View("/suppliers", parties.suppliers, queries.AskSuppliers, party_models.Suppliers, named),
-        View("/alerts", planning.alerts, queries.AskAlerts, planning_models.Alerts, past),
+        View("/suppliers", parties.suppliers, queries.AskSuppliers, party_models.Suppliers, (*named, UNFIT)),
+        View("/alerts", planning.alerts, queries.AskAlerts, planning_models.Alerts, (*past, UNFIT)),
         View("/months", balances.months, queries.AskMonths, balance_models.Months, (*named, UNFIT)),
         View("/state", balances.state, queries.AskAsOf, balance_models.State, past),
     ]  # fmt: skip
@@ -51,3 +59,7 @@ def _version_of(view: LiveView) -> tuple[int | None, int, int]:
     """Return the positions of the state and the plan, which decide every answer."""
     curves = view.state.curves
     return curves.epoch, curves.position, view.plan.position
+
+
+def _versions_of(views: bridge.BridgeViews) -> tuple[object, ...]:
+    return _version_of(views.now), _version_of(views.then)

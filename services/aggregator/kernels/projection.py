@@ -11,8 +11,8 @@ from services.aggregator.kernels.arrays import Index, Wafers
 
 GRADES = 5  # parts 0 to 4: open commits by firmness, the lowest first
 TRANSIT, REQUIRED, BROUGHT, TAKEN, CONSUMED = 5, 6, 7, 8, 9  # plans before BROUGHT, movements from there on
-ON_HAND, OUTSTANDING, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5  # rows of `figures`
-FIGURES = 6
+ON_HAND, BACKLOG, BEYOND, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5, 6  # rows of `figures`
+FIGURES = 7
 BLOCK = 32  # rows of a plan that are summed beforehand, as in `curves.py`: compiled code imports none
 
 _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
@@ -21,7 +21,8 @@ _PROJECT_GROUPS = types.void(
     types.int64,
 )  # fmt: skip
 _GATHER = types.int64(_TABLE, _LINE, _LINE, _TABLE, _TABLE, _LINE, types.int64, types.int64, _LINE, _LINE, types.int64)
-_SINCE = types.int64(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, types.int64, _LINE, _LINE)
+_ADD_UP = types.int64(_LINE, _TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, _LINE, _LINE)
+_SINCE = types.int64(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, _LINE, _LINE)
 _COVER = types.void(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64)
 _FIND_SHORTAGES = types.void(
     _CUBE, _CUBE, _CUBE, _LINE, types.int64, types.int64, types.int64, types.int64, types.int64
@@ -48,23 +49,58 @@ def _brought_by(
     return wafers
 
 
-@njit(_SINCE, nogil=True, cache=True)
-def _short_since(
+@njit(_ADD_UP, nogil=True, cache=True)
+def _add_up_backlog(
+    owed: Wafers,  # [row] backlog at the end of that day; output
     cumulative: Wafers,  # [row, series]
     last_row: int,
     required: Wafers,  # [row]
-    due: int,  # wafers required before today
     today: int,  # row
     first: int,  # term
     end: int,  # term
     series: Index,  # [term]
     part: Index,  # [term]
 ) -> int:
-    """Return since when, up to yesterday, more was required than came by each day: a row, -1 if it was not so."""
+    """Fill the backlog of each day before today; return all wafers consumed by then.
+
+    The first row is that of all days before the horizon.
+    """
+    backlog = consumed_before = 0
+    for row in range(today):
+        consumed = consumed_before
+        if row <= last_row:
+            consumed = 0
+            for term in range(first, end):
+                if part[term] == CONSUMED:
+                    consumed += cumulative[row, series[term]]
+        backlog = max(0, backlog + required[row] - (consumed - consumed_before))
+        owed[row] = backlog
+        consumed_before = consumed
+    return consumed_before
+
+
+@njit(_SINCE, nogil=True, cache=True)
+def _short_since(
+    cumulative: Wafers,  # [row, series]
+    last_row: int,
+    owed: Wafers,  # [row]
+    today: int,  # row
+    first: int,  # term
+    end: int,  # term
+    series: Index,  # [term]
+    part: Index,  # [term]
+) -> int:
+    """Return since when, up to yesterday, less was on hand than was owed at the end of each day: a row, -1 if none."""
     since = today
-    while since > 1 and _brought_by(cumulative, min(since - 1, last_row), first, end, series, part) < due:
+    while since > 1:
+        row = min(since - 1, last_row)
+        on_hand = _brought_by(cumulative, row, first, end, series, part)
+        for term in range(first, end):
+            if part[term] == CONSUMED:
+                on_hand -= cumulative[row, series[term]]
+        if on_hand >= owed[since - 1]:
+            break
         since -= 1
-        due -= required[since]
     return since if since < today else -1
 
 
@@ -184,14 +220,16 @@ def project_groups(
 ) -> None:
     """Project each chosen group's balance from today to the horizon's end, at each grade.
 
-    Balance(t) = brought to hand up to t + receipts(today..t) − required up to t. Where overdue supply is let fall on
-    today (past due 1), it is in each of them.
+    Balance(t) = on hand at the end of yesterday − backlog + receipts(today..t) + brought to hand(today..t)
+    − required(today..t), with backlog(t) = max(0, backlog(t − 1) + required(t) − consumed(t)). Where overdue supply is
+    let fall on today (past due 1), it is in each of them.
     """
     rows = plans.shape[1] - 1  # the row beyond the horizon is no day
     receipts = np.zeros((GRADES, rows), dtype=np.int64)
     required = np.zeros(rows, dtype=np.int64)
     late, wafers = np.empty(GRADES, dtype=np.int64), np.empty(rows, dtype=np.int64)
     came = np.empty(rows, dtype=np.int64)  # [row] wafers that ever came to hand, from yesterday to the last filled day
+    owed = np.empty(rows, dtype=np.int64)
     moved = min(today - 1, last_row)
     for place in range(chosen.size):
         group = chosen[place]
@@ -201,28 +239,22 @@ def project_groups(
         still = max(planned, min(last_row + 1, rows), today + 1)
         receipts[:, planned:still] = 0
         required[planned:still] = 0
-        consumed = 0
-        for term in range(first, end):
-            if part[term] == CONSUMED:
-                consumed += cumulative[moved, series[term]]
-        was_required = 0
-        for row in range(today):
-            was_required += required[row]
+        consumed = _add_up_backlog(owed, cumulative, last_row, required, today, first, end, series, part)
+        backlog = owed[today - 1]
         brought = _brought_by(cumulative, moved, first, end, series, part)
         figures[ON_HAND, group] = brought - consumed
-        figures[OUTSTANDING, group] = was_required - consumed
+        figures[BACKLOG, group] = backlog
+        figures[BEYOND, group] = backlog - (required[:today].sum() - consumed)
 
-        _cover(figures, group, required, brought - was_required, today, still)
-        figures[SHORT_SINCE, group] = _short_since(
-            cumulative, last_row, required, was_required, today, first, end, series, part
-        )
+        _cover(figures, group, required, brought - consumed - backlog, today, still)
+        figures[SHORT_SINCE, group] = _short_since(cumulative, last_row, owed, today, first, end, series, part)
 
         came[moved] = brought
         for row in range(today, min(last_row + 1, rows)):
             came[row] = _brought_by(cumulative, row, first, end, series, part)
         for grade in range(GRADES):
             overdue[grade, group] = late[grade]
-            expected = -was_required
+            expected = -consumed - backlog
             for row in range(today, still):
                 expected += receipts[grade, row] - required[row]
                 wafers[row] = expected + came[min(row, last_row)]

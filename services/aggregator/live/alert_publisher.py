@@ -47,7 +47,7 @@ class AlertPublisher:
         plan = view.plan
         if view.state.curves.epoch != epoch:
             return  # the state was replaced meanwhile
-        raised, cleared = self.published.changes(epoch, view.alerts)
+        raised, cleared = self.published.changes(epoch, view.alerts_to_publish)
         try:
             for batch in self.published.batches(epoch, plan, await view.explain_alerts(raised), cleared):
                 await publish_entries(self.service.redis, [(ALERTS, batch.encode(), f"{epoch}-{batch.number}")])

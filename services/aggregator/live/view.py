@@ -1,14 +1,15 @@
 """Live view of the fold: its state, the plan and the alerts, readable while the fold goes on."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from services.aggregator.alerts.finding import Alert, DueCommits, explain_alert, find_alerts, sum_due_commits
 from services.aggregator.alerts.thresholds import AlertThresholds
+from services.aggregator.fold.columns import Completion, describe_completion
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.plan.overviews import SiteFacts, collect_site_facts
@@ -16,6 +17,16 @@ from services.aggregator.plan.projection import SupplyPlan, make_plan
 from shared.wire.alerts import Cause
 
 Result = TypeVar("Result")
+
+
+class RecordedBy(NamedTuple):
+    """The batches of a past state that were recorded by the end of a day, where no position of the log has just them.
+
+    More of them may be recorded later: the day and their number together name them exactly.
+    """
+
+    day: str
+    batches: int
 
 
 class LiveView:
@@ -26,8 +37,13 @@ class LiveView:
     the fold waits.
     """
 
-    def __init__(self, state: FoldState, thresholds: AlertThresholds = AlertThresholds()) -> None:  # noqa: B008
-        self.thresholds = thresholds
+    def __init__(
+        self,
+        state: FoldState,
+        thresholds: AlertThresholds = AlertThresholds(),  # noqa: B008
+        recorded_by: RecordedBy | None = None,
+    ) -> None:
+        self.thresholds, self.recorded_by = thresholds, recorded_by
         self.replace(state)
         self.fold_lock = asyncio.Lock()  # the state does not change while a task holds it
         self.moved = asyncio.Event()  # set when the fold has changed keys since the last plan
@@ -35,10 +51,16 @@ class LiveView:
     def replace(self, state: FoldState) -> None:
         """Begin with another state."""
         self.state, self._changed = state, list[Index]()
-        self.plan = make_plan(state.curves)
+        self.plan, self.completion = make_plan(state.curves), self.completion_now()
         self._sites: SiteFacts | None = None  # at the plan's position, after the first query
         self._due_commits = sum_due_commits(state.curves, self.plan, self.thresholds)
         self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._due_commits)
+        self.alerts_to_publish = self._alerts_as_reached(self.alerts)
+
+    def completion_now(self) -> Completion:
+        """Return what the watermarks say at the fold's position; `completion` is of the plan's."""
+        curves = self.state.curves
+        return describe_completion(curves.watermarks, curves.setback, curves.sources, self.thresholds.sources)
 
     def note_changes(self, keys: Index) -> None:
         """Remember keys that the fold has changed, for the next plan."""
@@ -68,8 +90,10 @@ class LiveView:
                 self.moved.clear()
             changed, self._changed = np.unique(np.concatenate([*self._changed, np.empty(0, np.int64)])), []
             plan, due_commits, alerts = await asyncio.to_thread(partial(self._make_plan, changed))
+            to_publish = await asyncio.to_thread(self._alerts_as_reached, alerts)
             facts = await asyncio.to_thread(collect_site_facts, self.state, plan.today) if sites else None
             self.plan, self._due_commits, self.alerts, self._sites = plan, due_commits, alerts, facts
+            self.alerts_to_publish, self.completion = to_publish, self.completion_now()
         return self.plan
 
     def _make_plan(self, changed: Index) -> tuple[SupplyPlan, DueCommits | None, dict[Cause, Alert]]:
@@ -78,3 +102,18 @@ class LiveView:
         plan = make_plan(curves, before=self.plan, changed=changed)
         due_commits = sum_due_commits(curves, plan, self.thresholds, before=self._due_commits, changed=changed)
         return plan, due_commits, find_alerts(self.state, plan, self.thresholds, due_commits)
+
+    def _alerts_as_reached(self, alerts: dict[Cause, Alert]) -> dict[Cause, Alert]:
+        """Return the alerts found; while the last complete day is back, those as of the day that was reached.
+
+        The going back alone then changes no alert on the stream; what is recorded meanwhile does.
+        """
+        setback = self.state.curves.setback
+        if setback is None:
+            return alerts
+        plan = make_plan(self.state.curves, setback.through + 1)
+        return find_alerts(self.state, plan, self.thresholds)
+
+
+ReadPast = Callable[[str], Awaitable[LiveView]]
+"""Returns the view as of a position or a day."""

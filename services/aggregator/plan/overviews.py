@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_stages
+from services.aggregator.fold.queries import required_by_day, sum_moved, sum_stages
 from services.aggregator.fold.series import Grouping, Only
 from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
@@ -13,12 +13,13 @@ from services.aggregator.plan.performance import ProductPerformance, measure_per
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from services.aggregator.terms import LAGS
-from shared.wire.catalog import Firmness
+from shared.wire.catalog import Firmness, percent_of
 from shared.wire.days import date_of, day_number, iso_day, next_month
 from shared.wire.events import UNALLOCATED, UNATTRIBUTED
 from shared.wire.postings import Measure
 
 YIELD_MONTHS = 12
+BEYOND = "beyond"  # the day of an order due after the horizon: the curves keep no days there
 _HOURS_A_YEAR = 8_760
 _SITE_FIELDS = (
     "name", "country", "mooring", "mw", "pue_percent", "land_ha", "waterplane_m2",
@@ -35,8 +36,7 @@ def iso_or_none(day: int | None) -> str | None:
 
 def ratio(numerator: int, denominator: int) -> Row:
     """Return a ratio with its numbers and its percentage, which is None where the denominator is 0."""
-    percent = round(100 * numerator / denominator, 1) if denominator else None
-    return {"numerator": numerator, "denominator": denominator, "percent": percent}
+    return {"numerator": numerator, "denominator": denominator, "percent": percent_of(numerator, denominator)}
 
 
 # ---------------------------------------------------------------- sites
@@ -125,22 +125,26 @@ _NO_ORDERS_DUE: Row = {"next_due_day": None, "next_due": 0, "last_due_day": None
 
 
 def _orders_due(curves: Curves, today: int | None) -> dict[str, Row]:
-    """Return for each site the days and wafers of its orders due from today."""
+    """Return for each site the days and wafers of its orders due from today; days after the horizon are BEYOND."""
     if today is None:
         return {}
     grouping = curves.group(("site",))
     first = max(0, today - curves.start + 1)
     orders_due = {}
-    for (site,), daily in zip(grouping.labels, planned_by_day(curves, grouping, (Measure.REQUIRED,)), strict=True):
+    for (site,), daily in zip(grouping.labels, required_by_day(curves, grouping), strict=True):
         days = daily[first:].nonzero()[0]
         if days.size:
             orders_due[site] = {
-                "next_due_day": iso_or_none(today + int(days[0])),
+                "next_due_day": _due_day(curves, today + int(days[0])),
                 "next_due": int(daily[first + days[0]]),
-                "last_due_day": iso_or_none(today + int(days[-1])),
+                "last_due_day": _due_day(curves, today + int(days[-1])),
                 "due": int(daily[first:].sum()),
             }
     return orders_due
+
+
+def _due_day(curves: Curves, day: int) -> str:
+    return BEYOND if day >= curves.start + curves.days else iso_day(day)
 
 
 def _on_hand(plan: SupplyPlan, site: str) -> int:
@@ -254,8 +258,8 @@ def _whole_months(curves: Curves) -> tuple[date, date]:
 def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]:
     """Return a row for each product of each supplier: WIP, yield, and performance against commits.
 
-    Bias and slip are against the commits of `lag` days before the due day, one of `LAGS`. Rows are as of the last
-    complete day; before there is one, of the last day of any movement.
+    Wafers due, OTIF, bias and slip are against the commits of `lag` days before the due day, one of `LAGS`. Rows are
+    as of the last complete day; before there is one, of the last day of any movement.
     """
     curves, lines = state.curves, state.lines
     day = curves.last_day if curves.complete_through is None else curves.complete_through
@@ -275,6 +279,11 @@ def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]
 
 
 _NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
+
+
+_NO_PERFORMANCE: Row = dict.fromkeys(
+    ("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest", "open_wafers")
+)
 
 
 def _wip_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
@@ -319,16 +328,15 @@ def _months_before(curves: Curves, day: int) -> list[tuple[str, int, int]]:
 
 
 def _performance(each: ProductPerformance | None, lag: int) -> Row:
-    """Return the performance against commits; all None where the supplier never committed the product."""
+    """Return the performance at a lag; all None where the supplier neither committed the product nor delivered it."""
     if each is None:
-        return dict.fromkeys(("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest",
-                              "open_wafers"))  # fmt: skip
+        return _NO_PERFORMANCE
     at = each.lags[lag]
     return {
-        "wafers_due": each.committed,
+        "wafers_due": at.committed,
         "wafers_received": each.received,
-        "otif": ratio(each.kept[0], each.lines[0]),
-        "churn": ratio(each.churned, each.committed),
+        "otif": ratio(at.kept[0], at.lines[0]),
+        "churn": ratio(each.churned, each.in_force),
         "bias": ratio(at.missing, at.committed),
         "slip_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,
         "slip_greatest": at.slip_greatest,

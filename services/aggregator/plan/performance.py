@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines.book import LineBook
+from services.aggregator.fold.lines.book import NO_COMMITS, LineBook
 from services.aggregator.fold.queries import received_by_day
 from services.aggregator.kernels import planning as planning_kernels
 from services.aggregator.kernels.arrays import Index, Wafers
@@ -28,6 +28,8 @@ class LagPerformance(NamedTuple):
 
     lag: int  # days
     committed: int
+    lines: list[int]  # [tolerance] commits past their days of grace
+    kept: list[int]  # [tolerance] of them, commits that were kept
     missing: int  # received less committed, which over committed is the bias; below zero where less was received
     slip_wafer_days: int  # of the wafers committed: their mean is the slip in days
     slip_greatest: int
@@ -37,18 +39,16 @@ class LagPerformance(NamedTuple):
 class ProductPerformance(NamedTuple):
     """A supplier's performance on a product, up to the last complete day."""
 
-    committed: int  # due by then, by the commits now in force
-    received: int
+    in_force: int  # due by then, by the commits now in force
     churned: int  # wafers by which these commits were revised
-    lines: list[int]  # [tolerance] commits past their days of grace
-    kept: list[int]  # [tolerance] of them, commits that were kept
+    received: int
     lags: list[LagPerformance]
 
 
 def measure_performance(
     curves: Curves, lines: LineBook, supplier: str, product: str | None = None
 ) -> dict[str, ProductPerformance]:
-    """Return the performance of a supplier by product, of one or of all that it has ever committed.
+    """Return the performance of a supplier by product, of one or of all that it has committed or delivered.
 
     Receipts count with a commit or without. The curves of `slip` begin with the day before the horizon, which has all
     commits and receipts of earlier days; they end with the horizon at the latest.
@@ -57,11 +57,14 @@ def measure_performance(
     through = curves.start - 1 if curves.complete_through is None else min(curves.complete_through, last)
     days = max(0, through - curves.start + 1) + 1
     received, nothing = received_by_day(curves, supplier), np.zeros(curves.days + 2, dtype=np.int64)
+    records = lines.record(supplier)
+    delivered = {name for name, by_day in received.items() if by_day[:days].any()}
     performances = {}
-    for name, record in lines.record(supplier).items():
+    for name in sorted(delivered | records.keys()):
         if product is not None and name != product:
             continue
         of_product = received.get(name, nothing)[:days]
+        record = records.get(name, NO_COMMITS)
         is_due = record.due <= through
         committed = np.zeros((len(LAGS), days), dtype=np.int64)
         rows = curves.rows_of(record.due[is_due])
@@ -70,15 +73,21 @@ def measure_performance(
         each_lag = np.tile(of_product, (len(LAGS), 1))
         slips = slip(committed.cumsum(axis=1), each_lag, days - 1)
         biases = bias(np.diff(each_lag, axis=1, prepend=0), committed)
-        columns = (biases.denominator, biases.numerator, slips.wafer_days, slips.greatest, slips.open_wafers)
         judged = [record.due + grace <= through for grace, _ in TOLERANCES]
         performances[name] = ProductPerformance(
             int(record.in_force[is_due].sum()),
-            int(of_product[-1]),
             int(record.churned[is_due].sum()),
-            [int(record.lines[each].sum()) for each in judged],
-            [int(kept[each].sum()) for kept, each in zip(record.kept, judged, strict=True)],
-            [LagPerformance(lag, *(int(column[n]) for column in columns)) for n, lag in enumerate(LAGS)],
+            int(of_product[-1]),
+            [
+                LagPerformance(
+                    lag,
+                    int(biases.denominator[n]),
+                    [int(record.lines[n, each].sum()) for each in judged],
+                    [int(kept[n, each].sum()) for kept, each in zip(record.kept, judged, strict=True)],
+                    *(int(each[n]) for each in (biases.numerator, slips.wafer_days, slips.greatest, slips.open_wafers)),
+                )
+                for n, lag in enumerate(LAGS)
+            ],
         )
     return performances
 

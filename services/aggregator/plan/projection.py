@@ -11,6 +11,8 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.series import OPEN, Grouping
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import (
+    BACKLOG,
+    BEYOND,
     BROUGHT,
     CONSUMED,
     COVER_DAYS,
@@ -19,7 +21,6 @@ from services.aggregator.kernels.projection import (
     FIGURES,
     GRADES,
     ON_HAND,
-    OUTSTANDING,
     REQUIRED,
     SHORT_SINCE,
     TAKEN,
@@ -33,6 +34,7 @@ _PART_OF: dict[Measure, int] = {
     **{measure: grade for grade, measure in enumerate(OPEN)},
     Measure.TRANSIT_DUE: TRANSIT,
     Measure.REQUIRED: REQUIRED,
+    Measure.REQUIRED_MOVED: REQUIRED,
     **{measure: BROUGHT for measure, (_, into) in STAGES.items() if into == "on_hand"},
     **{measure: TAKEN for measure, (out, _) in STAGES.items() if out == "on_hand"},
     Measure.CONSUMED: CONSUMED,
@@ -64,9 +66,9 @@ class Cover(NamedTuple):
 class SupplyPlan:
     """The projection of every product at every site at one position; immutable.
 
-    PAB(t) = brought to hand up to t + receipts(today..t) − required up to t. Receipts are the wafers in transit by eta,
-    and the open commits of a grade or above by due day. Overdue demand falls on today; overdue supply is kept apart,
-    and falls on today only with `past_due`.
+    PAB(t) = on hand − backlog + receipts(today..t) − required(today..t), both first of the end of yesterday.
+    Receipts are the wafers in transit by eta, and the open commits of a grade or above by due day. Overdue supply is
+    kept apart, and falls on today only with `past_due`.
     """
 
     position: int
@@ -79,7 +81,7 @@ class SupplyPlan:
     first_shortage: Wafers  # [past due, grade, group]
     shortage: Wafers  # [past due, grade, group]
     overdue: Wafers  # [grade, group]
-    figures: Wafers  # [figure, group] on hand, outstanding demand, short since, cover
+    figures: Wafers  # [figure, group] on hand, backlog, consumed beyond the required, short since, cover
 
     def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Shortfall:
         """Return when a group runs short if commits of a grade and above are kept."""
@@ -91,8 +93,12 @@ class SupplyPlan:
         return int(self.figures[ON_HAND, group])
 
     def backorder(self, group: int) -> int:
-        """Return the wafers required up to yesterday and not consumed: max(0, D − I)."""
-        return max(0, int(self.figures[OUTSTANDING, group]))
+        """Return the backlog: B(t) = max(0, B(t − 1) + required(t) − consumed(t)), t = yesterday."""
+        return int(self.figures[BACKLOG, group])
+
+    def consumed_beyond(self, group: int) -> int:
+        """Return the wafers consumed up to yesterday when nothing was required: they serve no later order."""
+        return int(self.figures[BEYOND, group])
 
     def short_since(self, group: int) -> int | None:
         """Return the day since which a group is short each day up to yesterday at any firmness; None if it is not."""
@@ -124,9 +130,9 @@ class SupplyPlan:
 
         Of groups with the same cover, the one with the greatest backorder less on hand comes first.
         """
-        days, left, next_, owed, on_hand = self.figures[[COVER_DAYS, COVER_LEFT, COVER_NEXT, OUTSTANDING, ON_HAND]]
+        days, left, next_, owed, on_hand = self.figures[[COVER_DAYS, COVER_LEFT, COVER_NEXT, BACKLOG, ON_HAND]]
         part = left / np.maximum(next_, 1)
-        owing = np.maximum(owed, 0) - on_hand
+        owing = owed - on_hand
         order: Index = np.lexsort((-owing, part, np.where(days < 0, np.iinfo(np.int64).max, days)))
         return order
 
@@ -173,6 +179,17 @@ def make_plan(
     if today is not None:
         project_into(tables, curves, grouping, today, chosen)
     return SupplyPlan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+
+
+def project_day(curves: Curves, group: tuple[str, str], today: int, day: int, firmness: Firmness) -> int:
+    """Return the projected balance of a product-site on a day, today or later, both inside the horizon."""
+    product, site = group
+    grouping = curves.group(("product", "site"), product=product, site=site)
+    if not grouping.labels:
+        return 0
+    balance = np.empty((GRADES, 1, curves.start + curves.days - today), dtype=np.int64)
+    project_into(empty_tables(1), curves, grouping, today, np.zeros(1, dtype=np.int64), balance)
+    return int(balance[FIRMNESS.index(firmness), 0, day - today])
 
 
 def _restrict(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping:

@@ -8,11 +8,18 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.lines.causes import ShortageCause, find_causes
 from services.aggregator.fold.lines.line import LineDue
-from services.aggregator.fold.queries import supplied_by_day
+from services.aggregator.fold.queries import (
+    consumed_beyond_by_day,
+    required_by_day,
+    sum_moved,
+    sum_stages,
+    supplied_by_day,
+)
 from services.aggregator.fold.series import Grouping
 from services.aggregator.plan.pegging import peg
 from shared.wire.catalog import Firmness
 from shared.wire.lines import LineName
+from shared.wire.postings import Measure
 
 CAUSES_MAX = ORDERS_MAX = 20
 _LONG_AGO = -(2**31)  # a day before every due day: stock on hand is never late
@@ -34,7 +41,7 @@ class UncoveredOrder(NamedTuple):
     line: LineName
     event: str
     due: int
-    wafers: int
+    wafers: int  # still required of it
     short: int  # wafers without a peg
     pegs: list[PeggedSupply]
 
@@ -47,7 +54,7 @@ class ShortageExplanation(NamedTuple):
     overdue: list[LineDue]  # supply that was due before today, which is kept apart
     causes: list[ShortageCause]  # the greatest first
     causes_count: int
-    overdrawn: int  # wafers taken from stock beyond all ever brought to it: the next receipts make up for them first
+    overdrawn: int  # wafers by which the stock is below 0: the next receipts make up for them first
 
 
 def explain_shortage(
@@ -55,20 +62,21 @@ def explain_shortage(
 ) -> ShortageExplanation:
     """Return the explanation of the shortage of a product at a site on the day `through`, as of the curves' today.
 
-    All wafers ever brought to hand serve the orders due first. Shipments in transit and open commits of the firmness or
-    above serve the orders after them, the earliest due from the earliest supply. Overdue supply serves no order, or,
-    with `past_due`, serves as if received today. So the wafers that orders due up to a day lack on that day, short or
-    late, equal the projected balance below zero, except for overdrawn wafers; they are no fewer where wafers received
-    after today are taken again later.
+    Consumption has served the orders due first, so the backlog is of those due last before today. The wafers on hand
+    serve the orders due first. Shipments in transit and open commits of the firmness or above serve the orders after
+    them, the earliest due from the earliest supply. Overdue supply serves no order, or, with `past_due`, serves as if
+    received today. So the wafers that orders due up to a day lack on that day, short or late, equal the projected
+    balance below zero, except for overdrawn wafers; they are no fewer where wafers received after today are taken again
+    later.
     """
     product, site = group
     assert curves.today is not None
     today = max(curves.today, curves.start)  # as in the projection
     grouping = curves.group(("product", "site"), product=product, site=site)
-    orders, supplies = lines.orders_of(*group), lines.supplies_of(*group, firmness)
+    supplies = lines.supplies_of(*group, firmness)
     overdue = [supply for supply in supplies if supply.day < today]
     coming = [supply for supply in supplies if supply.day >= today or past_due]
-    overdrawn, days, wafers = _stock(curves, grouping, today)
+    orders, overdrawn, days, wafers = _orders_and_stock(curves, grouping, lines.orders_of(*group), today)
     pegs = peg(  # overdrawn wafers are a demand before the first
         np.zeros(1 + len(orders), dtype=np.int64),
         [_LONG_AGO, *(order.day for order in orders)],
@@ -99,16 +107,38 @@ def explain_shortage(
     )
 
 
-def _stock(curves: Curves, grouping: Grouping, today: int) -> tuple[int, list[int], list[int]]:
-    """Return the wafers overdrawn, and the days and wafers of the stock: all up to yesterday, then each later receipt.
+def _orders_and_stock(
+    curves: Curves, grouping: Grouping, orders: list[LineDue], today: int
+) -> tuple[list[LineDue], int, list[int], list[int]]:
+    """Return the orders with the wafers still required of each; the wafers overdrawn; days and wafers of the stock.
 
-    Only wafers that stay until the horizon's end count. Overdrawn are the wafers by which yesterday's sum is below 0.
+    The stock is all on hand at the end of yesterday, then each later receipt. Only wafers that stay until the horizon's
+    end count. Overdrawn are the wafers by which yesterday's stock is below 0.
     """
     if not grouping.labels:
-        return 0, [], []
-    brought = supplied_by_day(curves, grouping, today - 1)[0, today - curves.start :]
-    kept = np.minimum.accumulate(brought[::-1])[::-1]
+        return [], 0, [], []
+    first = today - curves.start + 1
+    required = required_by_day(curves, grouping)
+    beyond = consumed_beyond_by_day(curves, grouping, required)[0, first - 1]
+    consumed = sum_moved(curves, grouping, today - 1, measures=(Measure.CONSUMED,))[0, 0]
+    backlog = int(required[0, :first].sum() - consumed + beyond)
+    owed = list[LineDue]()
+    for order in reversed(orders):
+        wafers = order.wafers if order.day >= today else min(backlog, order.wafers)
+        backlog -= wafers if order.day < today else 0
+        if wafers:
+            owed.append(order._replace(wafers=wafers))
+    stock = supplied_by_day(curves, grouping, today - 1)[0, first - 1 :]
+    stock += sum_stages(curves, grouping, today - 1).on_hand[0] - stock[0]
+    # wafers consumed for an order today or later are gone from the stock, and from the order
+    ahead = required[0, first - 1 :]
+    ahead[0] = 0
+    for order in owed:
+        if order.day >= today:
+            ahead[curves.row_of(order.day) - first + 1] -= order.wafers
+    stock -= ahead.cumsum()
+    kept = np.minimum.accumulate(stock[::-1])[::-1]
     receipts = np.diff(kept, prepend=0)
     rows = np.flatnonzero(receipts > 0)
     days = np.where(rows > 0, today - 1 + rows, _LONG_AGO)
-    return max(0, -int(receipts[0])), days.tolist(), receipts[rows].tolist()
+    return owed[::-1], max(0, -int(receipts[0])), days.tolist(), receipts[rows].tolist()

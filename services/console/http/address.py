@@ -9,7 +9,14 @@ from urllib.parse import urlencode
 
 from shared.wire.catalog import FIRMNESS
 
-_is_day = re.compile(r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])").fullmatch  # none that a short month lacks
+_has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(_has_days_form(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

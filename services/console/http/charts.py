@@ -200,6 +200,32 @@ def projected_chart(weeks: Sequence[Mapping[str, Any]]) -> Spec:
     return _chart([bars, _zero()], [], height=150)
 
 
+def bridge_chart(bridge: Mapping[str, Any]) -> Spec:
+    """Return the waterfall from the balance projected then to that projected now, a bar a cause."""
+    level = bridge["projected_then"]
+    values = [{"step": "projected then", "from": 0, "to": level, "sign": "projected"}]
+    for row in bridge["rows"]:
+        sign = "less" if row["wafers"] < 0 else "more"
+        step = row["cause"].replace("_", " ")
+        values.append({"step": step, "from": level, "to": level + row["wafers"], "sign": sign})
+        level += row["wafers"]
+    values.append({"step": "projected now", "from": 0, "to": level, "sign": "projected"})
+    bars = {
+        "data": {"values": values},
+        "mark": {"type": "bar", "width": {"band": 0.7}},
+        "encoding": {
+            "x": {"field": "step", "type": "ordinal", "title": None, "sort": None,
+                  "axis": {"labelAngle": -20, "labelOverlap": False, "grid": False}},
+            "y": _wafers_axis("wafers") | {"field": "from"},
+            "y2": {"field": "to"},
+            "color": {"field": "sign", "type": "nominal", "title": None,
+                      "scale": {"domain": ["projected", "more", "less"], "range": ["@received", "@manufacturing",
+                                                                                 "@demand"]}},
+        },
+    }  # fmt: skip
+    return _chart([bars, _zero()], [], height=200)
+
+
 def _zero() -> Spec:
     return {"data": {"values": [{"wafers": 0}]}, "mark": {"type": "rule", "color": "@ink"},
             "encoding": {"y": {"field": "wafers", "type": "quantitative"}}}  # fmt: skip

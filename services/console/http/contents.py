@@ -11,6 +11,7 @@ from services.console.http.address import Filters
 from services.console.http.charts import (
     Spec,
     age_chart,
+    bridge_chart,
     gap_chart,
     months_chart,
     performance_chart,
@@ -18,7 +19,7 @@ from services.console.http.charts import (
     site_chart,
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
-from services.console.live.upstream import Upstream
+from services.console.live.upstream import NoAnswer, Upstream
 from shared.wire.catalog import FIRMNESS, share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
@@ -70,6 +71,7 @@ class PageContents:
             "short": worst["rows"][0] if worst["rows"] else None,
             "today": worst["today"],
             "by_grade": dict(zip(FIRMNESS, grades, strict=True)),
+            "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
         }
@@ -82,7 +84,7 @@ class PageContents:
         """Return all shortages, the first to run short first; with its reasons where one is chosen."""
         query = filters.params("product", "site", "offset") | {"firmness": filters.grade}
         answer = await self.upstream.aggregator("/shortages", query | {"limit": "50"})
-        why, ahead, charts = None, [], dict[str, Spec]()
+        why, bridge, ahead, charts = None, None, [], dict[str, Spec]()
         if filters.product and filters.site:
             group = filters.params("product", "site") | {"firmness": filters.grade}
             explained, promised = await asyncio.gather(
@@ -91,8 +93,28 @@ class PageContents:
             )
             why, ahead = (explained["rows"] or [None])[0], promised["rows"]
             charts = {"ahead": projected_chart(ahead)} if ahead else {}
-        numbers = {"state": answer, "answer": answer, "why": why, "ahead": ahead}
+            if why is not None and why["first_short_day"] is not None:
+                bridge = await self._bridge(group | {"day": why["first_short_day"]})
+                charts |= {"bridge": bridge_chart(bridge)} if bridge and bridge["rows"] else {}
+        before = await self._last_plan(answer, query | {"limit": "50"})
+        numbers = {"state": answer, "answer": answer, "why": why, "bridge": bridge, "ahead": ahead, "before": before}
         return PageContent("shortages.html.j2", numbers, charts, answer["rows"])
+
+    async def _bridge(self, query: Mapping[str, str]) -> Numbers | None:
+        """Return how a projected balance came about; None while its past is not folded: the page does without."""
+        try:
+            bridge: Numbers = await self.upstream.aggregator("/bridge", query)
+        except NoAnswer:
+            return None
+        return bridge
+
+    async def _last_plan(self, answer: Numbers, query: Mapping[str, str]) -> Numbers | None:
+        """Return the shortages of the last plan before the day of an answer went back; None if it did not."""
+        if answer["went_back"] is None:
+            return None
+        past = dict(query) | {"as_of": str(answer["went_back"]["position"]), "offset": ""}
+        before: Numbers = await self.upstream.aggregator("/shortages", past)
+        return before
 
     async def sites(self, _: Request, filters: Filters) -> PageContent:
         """Return every site with its phases, needs and cover; announced sites apart from assumed ones."""

@@ -1,6 +1,6 @@
 """Pages as HTML: the templates, and numbers, days and durations as people read them."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ def _day(day: str | None) -> str:
     return "–" if day is None else f"{date.fromisoformat(day):%-d %b %Y}"
 
 
+def _day_before(day: str) -> str:
+    """Return the day before a day."""
+    return _day((date.fromisoformat(day) - timedelta(days=1)).isoformat())
+
+
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=select_autoescape(("html.j2",)),
@@ -42,4 +47,4 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {"wafers": _wafers, "day": _day, "signed": _signed, "ago": _ago}
+_environment.filters |= {"wafers": _wafers, "day": _day, "day_before": _day_before, "signed": _signed, "ago": _ago}

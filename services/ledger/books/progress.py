@@ -18,7 +18,7 @@ class Progress:
     """
 
     runs: list[Run] = field(default_factory=list)  # in order, none touching the next
-    advanced: int | None = None  # the watermark, a day since 1970
+    advanced: int | None = None  # the watermark (`watermark_of`)
 
     @property
     def through(self) -> int:
@@ -50,10 +50,14 @@ class Progress:
         self.runs[start:end] = [run]
         return [replaced for replaced, _ in touched], run
 
-    def advance(self, day: int | None) -> None:
-        """Raise the watermark to a day, unless it is there already."""
-        if day is not None:
-            self.advanced = max(day, self.advanced or day)
+    def advance(self, watermark: int | None) -> None:
+        """Raise the watermark, unless it is there already; a number below 1 sets it to its opposite, 0 to none."""
+        if watermark is None:
+            return
+        if watermark > 0:
+            self.advanced = max(watermark, self.advanced or watermark)
+        else:
+            self.advanced = -watermark or None
 
 
 def runs_of(numbers: Iterable[int]) -> list[Run]:

@@ -33,6 +33,10 @@ class Verdict(Described):
     seq: int = optional_field()
     """Its place in the log."""
     event: CloudEvent = optional_field()
+    effect: str = optional_field()
+    """Its effect now: `holds`, `superseded by <id>`, or `none`; left out for sites and phases."""
+    why: str = optional_field()
+    """The reason why it does not hold."""
     code: str = optional_field()
     path: str = optional_field()
     """The field that is wrong."""

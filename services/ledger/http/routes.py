@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
+from services.ledger.http.effects import find_effect
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
@@ -18,6 +19,7 @@ from shared.http.access import AUDIT, ScopedRoute
 from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
 from shared.http.problem import NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
+from shared.wire.days import day_of
 from shared.wire.rows import Row
 
 _PAGE_MAX = 200
@@ -121,12 +123,19 @@ class RefusalsQuery(Query):
 async def _event(log: LedgerLog, query: EventQuery) -> dict[str, Any]:
     """The verdict on an event.
 
-    A recorded event is returned with its batch, as its source published it; a refused one with the reason.
+    A recorded event is returned with its batch, as its source published it, and with its effect now: it holds, another
+    one supersedes it, or it has none; a refused one with the reason.
     """
     verdict = log.store.verdict(query.source, query.id)
     if verdict["status"] == "unknown":
         detail = f"the ledger knows no {query.source[:80]}/{query.id}: {UNKNOWN_EVENT.remedy}"
         raise Problem(UNKNOWN_EVENT, detail, parameter="id")
+    row = log.store.load_event(query.source, query.id)
+    found = None if row is None else find_effect(log.store, row)
+    if found is not None:
+        verdict["effect"] = found.effect
+        if found.why:
+            verdict["why"] = found.why
     return verdict
 
 
@@ -164,7 +173,7 @@ async def _known(log: LedgerLog, query: KnownQuery) -> dict[str, Any]:
     """The position of the log after a batch, or at the end of a day."""
     store, as_of = log.store, _find_as_of(log.store, query.as_of)
     day = None if as_of.time is None else query.as_of
-    head = store.hash_of(as_of.position).hex()
+    head = store.hash_of(as_of.position).hex() if day is None else ""
     return {"epoch": store.epoch, "position": as_of.position, "head": head, "day": day}
 
 
@@ -175,7 +184,7 @@ async def _head(log: LedgerLog, _: Query) -> dict[str, Any]:
         name: {
             "through": progress.through,
             "ahead": progress.ahead,
-            "advanced": progress.advanced,
+            "advanced": None if progress.advanced is None else day_of(progress.advanced),
             "gaps": progress.gaps,
         }
         for name, progress in store.progress.items()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
-from services.ledger.store.reader import StoreReader, select_published
+from services.ledger.store.reader import StoreReader, published_watermarks, select_published
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch
@@ -60,7 +60,8 @@ def batches_as_of(store: StoreReader, as_of: AsOf) -> Iterator[PostingBatch]:
     """Yield the batches as of then, each as the ledger published it, or would have.
 
     In a simulation or a replayed tape the recorded time may decrease from batch to batch. Then the events recorded by
-    the time are posted again without all others, in the order of the log.
+    the time are posted again without all others, in the order of the log. These batches have no head: no position of
+    the log is that day.
     """
     if as_of.time is not None:
         yield from _post_again(store, as_of.time)
@@ -97,8 +98,8 @@ def _post_again(store: StoreReader, time: int) -> Iterator[PostingBatch]:
             batch=header.batch,
             previous=previous,
             events=header.events,
-            head=batch.hash.hex(),
-            watermarks={} if batch.watermark is None else {header.source: batch.watermark},
+            head="",
+            **published_watermarks(header.source, decision.watermark),
             sources=[header.source] if header.events else [],
             said=select_published(sealed.bodies),
         )

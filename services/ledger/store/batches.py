@@ -39,7 +39,7 @@ class StoredBatch(NamedTuple):
     header: BatchHeader
     sent: int | None
     through: int  # the source's last sequence before a gap, after this batch
-    watermark: int | None  # the last day that the source declares complete, None where the batch does not
+    watermark: int | None  # of the source, as `Progress.advance` takes it; None where the batch leaves it
     first_event: int
     first_posting: int
     postings: int

@@ -13,8 +13,8 @@ from services.ledger.store.database import Database
 from services.ledger.store.migrating import expect_newest
 from services.ledger.store.names import KeyTable, NameTable, id_key, id_keys
 from services.ledger.store.working_state import WorkingState
-from shared.wire.postings import PUBLISHED_EVENTS, PostingBatch, Recorded
-from shared.wire.rows import Row, event_name
+from shared.wire.postings import PUBLISHED_EVENTS, EventEffect, PostingBatch, Recorded
+from shared.wire.rows import WATERMARKS, Row, event_name, watermark_of
 
 _PAGE_BATCHES, _PAGE_ROWS, _PAGE_POSTINGS = 256, 16_384, 65_536  # read by one query
 
@@ -154,12 +154,47 @@ class StoreReader:
 
     def watermarks(self, until: int) -> dict[str, int | None]:
         """Return the watermark of each source that published up to a position, None where it declared none."""
+        query = self.database.query
+        greatest = "SELECT max(watermark) FROM batches WHERE source = ? AND batch > ? AND batch <= ?"
+        found = dict(
+            query(
+                "SELECT source, max(watermark) FROM batches WHERE batch <= ? AND (events > 0 OR watermark IS NOT NULL)"
+                " GROUP BY source",
+                (until,),
+            )
+        )
+        restated = query(
+            "SELECT source, max(batch) FROM batches WHERE batch <= ? AND watermark < 1 GROUP BY source", (until,)
+        )
+        for source, batch in restated:  # a reversal: only those after it count
+            progress = Progress()
+            progress.advance(self._one("SELECT watermark FROM batches WHERE batch = ?", (batch,))[0])
+            progress.advance(self._one(greatest, (source, batch, until))[0])
+            found[source] = progress.advanced
+        return {self.names.texts[source]: day for source, day in found.items()}
+
+    def load_watermarks(self, source: str) -> dict[str, int]:
+        """Return the watermarks that a source has published, reversed ones too, by the id of the event."""
         found = self.database.query(
-            "SELECT source, max(watermark) FROM batches WHERE batch <= ? AND (events > 0 OR watermark IS NOT NULL)"
-            " GROUP BY source",
+            "SELECT body FROM events JOIN batches ON seq BETWEEN first_event AND first_event + batches.events - 1"
+            " WHERE batches.source = ? AND watermark IS NOT NULL AND batch <= ? AND body LIKE ?",
+            (self.names.get(source), self.head.batch, '%"source.%'),
+        )
+        rows = (Row.read(body) for (body,) in found)
+        return {row.id: watermark_of(row) for row in rows if row.name in WATERMARKS}
+
+    def count_recorded(self, time: int) -> int:
+        """Return how many batches were recorded by a time, in microseconds since 1970."""
+        return int(self._one("SELECT count(*) FROM batches WHERE recorded <= ?", (time,))[0])
+
+    def watermark_batches(self, until: int) -> Iterator[tuple[int, str, int]]:
+        """Yield each batch up to a position that has a watermark, with its source and the number of it."""
+        found = self.database.query(
+            "SELECT batch, source, watermark FROM batches WHERE batch <= ? AND watermark IS NOT NULL ORDER BY batch",
             (until,),
         )
-        return {self.names.texts[source]: day for source, day in found}
+        for batch, source, day in found:
+            yield batch, self.names.texts[source], day
 
     # ---------------------------------------------------------------- events and refusals
 
@@ -230,6 +265,11 @@ class StoreReader:
             return {"status": "refused", **dict(zip(("batch", "code", "path", "message"), refusal, strict=True))}
         return {"status": "unknown"}
 
+    def is_refused(self, source: str, id_: str) -> bool:
+        """Return whether an event of a source was refused under an id."""
+        values = (self.names.get(source), id_)
+        return bool(self.database.query("SELECT 1 FROM refusals WHERE source = ? AND id = ? LIMIT 1", values))
+
     # ---------------------------------------------------------------- postings and publication
 
     def posting_pages(self, until: int) -> Iterator[list[tuple[int, int, int, int]]]:
@@ -274,6 +314,10 @@ class StoreReader:
         """Return the events of lines and sites of each of some consecutive batches."""
         return [select_published(bodies) for bodies in self._bodies(page)]
 
+    def _effects(self, _batch: int) -> list[EventEffect]:
+        """Return the events of a batch that did not hold: none, as only the writer of the batch has them."""
+        return []
+
     def _publish(self, batch: StoredBatch, found: list[tuple[Any, ...]], bodies: list[str]) -> PublishedBatch:
         header = batch.header
         postings = PostingBatch.of(
@@ -283,7 +327,7 @@ class StoreReader:
             previous=header.batch - 1,
             events=header.events,
             head=batch.hash.hex(),
-            watermarks={} if batch.watermark is None else {header.source: batch.watermark},
+            **published_watermarks(header.source, batch.watermark),
             sources=[header.source] if header.events else [],
             told=batch.sent,
             said=bodies,
@@ -295,8 +339,16 @@ class StoreReader:
             recorded=header.events,
             duplicates=header.duplicates,
             refusals=[*self.refusals(header.batch, bodies=False)] if header.refusals else [],
+            effects=self._effects(header.batch),
         )
         return PublishedBatch(postings, verdict)
+
+
+def published_watermarks(source: str, watermark: int | None) -> dict[str, dict[str, int | None]]:
+    """Return the fields of a `PostingBatch` for the watermark of a stored batch, as `Progress.advance` takes it."""
+    if watermark is None or watermark > 0:
+        return {"watermarks": {} if watermark is None else {source: watermark}}
+    return {"watermarks": {}, "restated": {source: -watermark or None}}
 
 
 def select_published(bodies: list[str]) -> list[str]:

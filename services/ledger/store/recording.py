@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
+from services.ledger.books.new_events import find_fault, may_break_rules
 from services.ledger.books.posting import Decision, post_events
 from services.ledger.books.progress import Progress
 from services.ledger.store.batches import ChainHead, NewBatch
@@ -15,7 +16,7 @@ from services.ledger.store.writer import Fenced, StoreWriter
 from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.days import DAY_US, iso_time
 from shared.wire.entry_reader import read_entry
-from shared.wire.events import ReasonCode, canonical
+from shared.wire.events import ReasonCode, Refused, canonical
 from shared.wire.refusal import RefusedEvent
 from shared.wire.rows import LAYOUTS, Row, canonical_bodies
 from shared.wire.streams import Role
@@ -91,12 +92,12 @@ def record_entries(
     )
     head = store.head
     try:
-        return _record(store, batch, read.recorded, thorough=False)
+        return _record(store, batch, read, thorough=False)
     except store.database.clash:
         if store.head != head:  # the memory was loaded again, and these entries no longer follow on it
             raise Fenced(f"batch {head.batch + 1} was taken by another ledger") from None
         # an old id under a new sequence: the index found the duplicate that the quick search passed over
-        return _record(store, batch, read.recorded, thorough=True)
+        return _record(store, batch, read, thorough=True)
 
 
 @dataclass(slots=True)
@@ -105,6 +106,7 @@ class _ReadEntries:
 
     rows: list[Row]
     recorded: list[int]  # of each row: it must not depend on the other entries of the batch
+    faults: dict[int, Refused]  # index of a row -> the rule for new events that it breaks
     refused: list[RefusedEvent]
     latest: int  # the recorded time of the batch
 
@@ -114,6 +116,7 @@ def _read(
 ) -> _ReadEntries:
     rows: list[Row] = []
     recorded: list[int] = []
+    faults: dict[int, Refused] = {}
     times: list[int] = []
     refused: list[RefusedEvent] = []
     for _, body in entries:
@@ -129,14 +132,24 @@ def _read(
             at = own_time
             times.append(at)
         recorded += repeat(at, len(good))
-    return _ReadEntries(rows, recorded, refused, max(recorded + times, default=now))
+        # a tape states when it was recorded: what was recorded then is again, whatever rule was made since
+        if may_break_rules(body) and not (trust_recorded and _is_recorded_batch(body)):
+            found = ((n, find_fault(row, at)) for n, row in enumerate(good, len(rows) - len(good)))
+            faults.update((n, fault) for n, fault in found if fault is not None)
+    return _ReadEntries(rows, recorded, faults, refused, max(recorded + times, default=now))
 
 
-def _record(store: StoreWriter, batch: NewBatch, recorded: list[int], *, thorough: bool) -> Outcome:
+def _is_recorded_batch(body: bytes) -> bool:
+    """Return whether an entry is a batch that states its recorded time, as our senders write it."""
+    found = _recorded_time(body)
+    return found is not None and found[1] is not None
+
+
+def _record(store: StoreWriter, batch: NewBatch, read: _ReadEntries, *, thorough: bool) -> Outcome:
     """Record the new events of a batch that is read, and not yet decided."""
     try:
         store.begin()
-        batch = _drop_duplicates(store, batch, recorded, thorough=thorough)
+        batch = _drop_duplicates(store, batch, read, thorough=thorough)
         batch = batch._replace(decision=post_events(batch.rows, store.memory))
         head = store.write(batch)
     except BaseException:
@@ -145,11 +158,13 @@ def _record(store: StoreWriter, batch: NewBatch, recorded: list[int], *, thoroug
     return Outcome(head, len(batch.rows), len(batch.decision.postings()), batch.duplicates, [*batch.refused])
 
 
-def _drop_duplicates(store: StoreWriter, batch: NewBatch, recorded: list[int], *, thorough: bool) -> NewBatch:
+def _drop_duplicates(store: StoreWriter, batch: NewBatch, read: _ReadEntries, *, thorough: bool) -> NewBatch:
     """Return the batch with its new rows only: exact duplicates are counted, changed content is refused."""
+    recorded, faults = read.recorded, read.faults
     source = batch.source
     newest = store.progress.get(source, Progress()).newest
     again = [row.id for row in batch.rows if thorough or row.sequence <= newest]
+    again += [batch.rows[n].id for n in faults]  # refused, it would not meet the index of the ids
     if not again and not batch.refused and _are_new(batch.rows, recorded):
         return batch
     bodies_by_id = store.recorded_bodies(source, again)
@@ -158,7 +173,7 @@ def _drop_duplicates(store: StoreWriter, batch: NewBatch, recorded: list[int], *
     bodies: list[str] = []
     refused: list[RefusedEvent] = [*batch.refused]
     duplicates = 0
-    for row, body, at in zip(batch.rows, batch.bodies, recorded, strict=True):
+    for n, (row, body, at) in enumerate(zip(batch.rows, batch.bodies, recorded, strict=True)):
         before = bodies_by_id.get(row.id)
         if before == body:
             duplicates += 1
@@ -168,6 +183,8 @@ def _drop_duplicates(store: StoreWriter, batch: NewBatch, recorded: list[int], *
             duplicates += 1  # also where the fault has passed, as of a day then in the future: one event, one verdict
         elif row.time > at + DAY_US and LAYOUTS[row.name].data.movement:
             refused.append(_refuse(row, "movement_in_future", "time", "is more than a day after it was recorded", at))
+        elif n in faults:
+            refused.append(_refuse(row, faults[n].code, faults[n].path, faults[n].message))
         else:
             bodies_by_id[row.id] = body
             rows.append(row)

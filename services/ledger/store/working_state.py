@@ -1,15 +1,16 @@
 """The working state of the books, as the store keeps it: lines, stock, counts and reversals. A replay rebuilds it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from services.ledger.books.lines import Key, LineState
-from services.ledger.books.memory import Stock
+from services.ledger.books.memory import Count, Stock
 from services.ledger.store.database import Database
-from services.ledger.store.names import KeyTable, NameTable, id_text
+from services.ledger.store.names import KeyTable, NameTable, id_key, id_text
 from shared.wire.lines import LineName
+from shared.wire.rows import Row
 
 PAGE_LINES = 16_384  # read by one query
 
@@ -24,10 +25,25 @@ class WorkingState:
         """Return those of some lines that are stored."""
         numbered = [(self.names[owner], kind, line) for owner, kind, line in names if owner in self.names]
         found = self.database.find("lines", ("owner", "kind", "line"), ("state",), numbered)
-        return {
+        return self._read_lines(found)
+
+    def _read_lines(self, found: Iterable[tuple[int, str, str, str]]) -> dict[LineName, LineState]:
+        """Return some stored lines; an older version stored no times, so they come from the events."""
+        lines = {
             (self.names.texts[owner], kind, line): LineState.read(orjson.loads(state))
             for owner, kind, line, state in found
         }
+        untimed = {(name[0], id_): line for name, line in lines.items() if not line.timed for id_ in line.untimed()}
+        for (source, id_), row in self.find_events(untimed).items():
+            line = untimed[source, id_]
+            line.statements[id_] = (*line.statements[id_][:-1], row.time)
+        return lines
+
+    def find_events(self, identities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
+        """Return those of some events, named by source and id, that are recorded."""
+        keys = [(self.names[source], id_key(id_)) for source, id_ in identities if source in self.names]
+        found = self.database.find("events", ("source", "id"), ("body",), keys)
+        return {(self.names.texts[source], id_text(id_)): Row.read(body) for source, id_, body in found}
 
     def load_stock(self, key: Key) -> Stock:
         """Return the stock of a key, an empty one if nothing is stored of it."""
@@ -35,9 +51,16 @@ class WorkingState:
         stock = Stock()
         for day, wafers in self.database.query("SELECT day, wafers FROM stock WHERE key = ? ORDER BY day", (number,)):
             stock.move(day, wafers)
-        for day, name, counted in self.database.query("SELECT day, name, wafers FROM counts WHERE key = ?", (number,)):
-            stock.count(day, name, counted)
+        counts = self.database.query("SELECT day, name, wafers FROM counts WHERE key = ?", (number,))
+        events = self.find_events((source, id_) for id_, _, source in (name.partition("/") for _, name, _ in counts))
+        for day, name, wafers in counts:
+            id_, _, source = name.partition("/")
+            stock.count(day, name, Count.of(events[source, id_], wafers))
         return stock
+
+    def load_suppliers(self, product: str, site: str) -> list[str]:
+        """Return the suppliers that may have a stock of a product at a site."""
+        return [key[2] for key in [*self.keys] if key[:2] == (product, site)]
 
     def lines(self, *, page_lines: int = PAGE_LINES) -> Iterator[tuple[LineName, LineState]]:
         """Yield every stored line, page by page: there may be millions."""
@@ -47,8 +70,7 @@ class WorkingState:
             " ORDER BY owner, kind, line LIMIT ?",
             (*last, page_lines),
         ):
-            for owner, kind, line, state in found:
-                yield (self.names.texts[owner], kind, line), LineState.read(orjson.loads(state))
+            yield from self._read_lines(found).items()
             last = found[-1][:3]
 
     def stocks(self) -> Iterator[tuple[Key, Stock]]:
@@ -56,6 +78,11 @@ class WorkingState:
         for (number,) in self.database.query("SELECT key FROM stock UNION SELECT key FROM counts"):
             key = self.keys.key(number)
             yield key, self.load_stock(key)
+
+    def is_reversed(self, source: str, id_: str) -> bool:
+        """Return whether a source reverses an event, recorded already or not."""
+        values = (self.names.get(source), id_key(id_))
+        return bool(self.database.query("SELECT 1 FROM reversals WHERE source = ? AND id = ?", values))
 
     def reversals(self) -> set[tuple[str, str]]:
         """Return source and id of every reversed event."""

@@ -21,7 +21,7 @@ from services.ledger.store.migrating import migrate
 from services.ledger.store.names import GrowingKeyTable, GrowingNameTable, id_key, id_keys, id_text
 from services.ledger.store.reader import StoreReader
 from services.ledger.store.working_state import WorkingState
-from shared.wire.postings import PUBLISHED_EVENTS
+from shared.wire.postings import PUBLISHED_EVENTS, EventEffect
 from shared.wire.refusal import RefusedEvent
 
 LINES_MAX = 50_000  # in memory; any other line is read from the store
@@ -64,6 +64,7 @@ class StoreWriter(StoreReader):
     def _load(self) -> None:
         self._loaded = False
         self._unpublished: dict[int, list[str]] = {}  # of the last batches written here: the events to be published
+        self._unpublished_effects: dict[int, list[EventEffect]] = {}
         super()._load()
         self._loaded = True
 
@@ -75,6 +76,8 @@ class StoreWriter(StoreReader):
             load_lines=self.working_state.load_lines,
             load_stock=self.working_state.load_stock,
             load_event=self.load_event,
+            load_suppliers=self.working_state.load_suppliers,
+            load_watermarks=self.load_watermarks,
             reversed=self.working_state.reversals(),
         )
 
@@ -162,7 +165,11 @@ class StoreWriter(StoreReader):
         self._unpublished[number] = [
             body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in PUBLISHED_EVENTS
         ]
-        self._unpublished.pop(number - _UNPUBLISHED_BATCHES, None)
+        self._unpublished_effects[number] = [
+            EventEffect(row.sequence, row.id, effect, why) for row, (effect, why) in decision.effects
+        ]
+        for unpublished in (self._unpublished, self._unpublished_effects):
+            unpublished.pop(number - _UNPUBLISHED_BATCHES, None)
         if len(self.memory.lines) > self._lines_max:
             self.memory.lines.clear()
         return self.head
@@ -245,6 +252,9 @@ class StoreWriter(StoreReader):
         if None not in kept:  # just written here: the publisher need not read them again
             return cast(list[list[str]], kept)
         return super()._published_events(page)
+
+    def _effects(self, _batch: int) -> list[EventEffect]:
+        return self._unpublished_effects.get(_batch, [])
 
 
 def printable(text: str) -> str:

@@ -10,13 +10,15 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
-from services.aggregator.live.view import LiveView
+from services.aggregator.live.view import LiveView, RecordedBy
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.batches import ChainHead
 from services.ledger.store.reader import StoreReader
-from services.operator.record.curves import fold, fold_as_of, line_events_as_of
+from services.operator.record.curves import batches_recorded_by, fold, fold_as_of, line_events_as_of
 from services.operator.record.store import open_store
+from services.operator.stack.errors import StackError
+from shared.http.problem import NEVER_KNOWN, Problem
 
 _last_view: dict[
     tuple[Path, str | None, int, ChainHead], LiveView
@@ -39,7 +41,10 @@ async def _answer(folder: Path, service: str, path: str, params: Mapping[str, st
         return _last_view[key]
 
     async def view_as_of(as_of: str) -> LiveView:
-        return view(as_of)
+        try:
+            return view(as_of)
+        except StackError as why:
+            raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
 
     if service == "ledger":
         routes = ledger_routes(store, partial(open_store, folder))
@@ -54,4 +59,8 @@ def _fold_view(store: StoreReader, as_of: str | None) -> LiveView:
     thresholds = AggregatorSettings().alert_thresholds()
     if as_of is None:
         return LiveView(FoldState.of(fold(store), store.published_events()), thresholds)
-    return LiveView(FoldState.of(fold_as_of(store, as_of), line_events_as_of(store, as_of)), thresholds)
+    batches, state = (
+        batches_recorded_by(store, as_of),
+        FoldState.of(fold_as_of(store, as_of), line_events_as_of(store, as_of)),
+    )
+    return LiveView(state, thresholds, None if batches is None else RecordedBy(as_of, batches))

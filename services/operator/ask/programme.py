@@ -9,6 +9,9 @@ from shared.wire.catalog import share_percent
 
 WINDOW_DAYS = 30
 CONFIDENCES = ("sourced", "assumed")
+_FROM_BALANCES = (
+    "complete_through", "position", "head", "recorded_by", "went_back", "missing_sources", "day", "window_days",
+)  # fmt: skip
 
 
 def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
@@ -17,10 +20,9 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     Demand of announced sites (`sourced`) is apart from that of sites assumed to reach the headline figure (`assumed`).
     """
     answer = ask_all(folder, "/balances", as_of=as_of, window=WINDOW_DAYS, by="site")
-    shortages = {
-        firmness: ask(folder, "aggregator", "/shortages", as_of=as_of, firmness=firmness, limit=1)
-        for firmness in ("planned", "firm")
-    }
+    shortages = _ask_shortages(folder, as_of)
+    back = answer["went_back"]
+    before = None if back is None else _ask_shortages(folder, str(back["position"]))
     alerts = ask(folder, "aggregator", "/alerts", as_of=as_of, limit=1)
     months = ask(folder, "aggregator", "/months", as_of=as_of)
     confidence = {row["site"]: row["confidence"] for row in ask_all(folder, "/sites", as_of=as_of)["rows"]}
@@ -29,16 +31,33 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     }
     total = _sums(answer["rows"])
     return {
-        **{name: answer[name] for name in ("complete_through", "position", "head", "day", "window_days")},
+        **{name: answer[name] for name in _FROM_BALANCES},
+        "today": shortages["planned"]["today"],
         **total,
         "share_percent": share_percent(total["supply"]),
         **{each: _sums(rows) for each, rows in rows_by_confidence.items()},
-        "short": {
-            firmness: {"count": found["count"], "first": (found["rows"] or [None])[0]}
-            for firmness, found in shortages.items()
-        },
+        "short": _first_shortages(shortages),
+        "last_plan": None
+        if before is None
+        else {name: before["planned"][name] for name in ("complete_through", "position")}
+        | {"short": _first_shortages(before)},
         "alerts": alerts["open"],
         "months": busy_months(months["rows"]),
+    }
+
+
+def _ask_shortages(folder: Path, as_of: str | None) -> dict[str, Any]:
+    return {
+        firmness: ask(folder, "aggregator", "/shortages", as_of=as_of, firmness=firmness, limit=1)
+        for firmness in ("planned", "firm")
+    }
+
+
+def _first_shortages(shortages: dict[str, Any]) -> dict[str, Any]:
+    """Return by firmness how many run short, None where that is not known, and the first of them."""
+    return {
+        firmness: {"count": None if found["today"] is None else found["count"], "first": (found["rows"] or [None])[0]}
+        for firmness, found in shortages.items()
     }
 
 

@@ -82,8 +82,9 @@ def _postings_of(batch: Mapping[str, Any], event: Mapping[str, Any]) -> list[dic
     if "product" not in data and "reversed" not in data:
         return []  # a site, a phase or a watermark has no postings
     sites = {data[name] for name in ("site", "to_site") if name in data}
-    if "shipment" in data:
-        sites = set()  # a diverted shipment is also posted at the site it was sent to
+    parts = ["product", "supplier"]
+    if "shipment" in data:  # a diverted one is also posted at the site it was sent to, all of it under its supplier
+        sites, parts = set(), ["product"]
     names = batch["names"]
     columns = (batch[name] for name in ("measures", "days", "products", "sites", "suppliers", "wafers"))
     rows = [
@@ -100,8 +101,7 @@ def _postings_of(batch: Mapping[str, Any], event: Mapping[str, Any]) -> list[dic
     return [
         row
         for row in rows
-        if all(row[name] == data.get(name, row[name]) for name in ("product", "supplier"))
-        and (not sites or row["site"] in sites)
+        if all(row[name] == data.get(name, row[name]) for name in parts) and (not sites or row["site"] in sites)
     ]
 
 

@@ -18,7 +18,7 @@ from services.operator.commands.options import (
     Site,
     Supplier,
 )
-from shared.wire.catalog import Firmness
+from shared.wire.catalog import PRODUCTS, Firmness
 
 
 def _alert_codes() -> list[str]:
@@ -217,7 +217,7 @@ def shortages(
     """
     from services.operator.ask.client import ask
     from services.operator.show.printing import print_answer
-    from services.operator.show.shortages import shortages_tables, why_tables
+    from services.operator.show.shortages import last_plan_table, no_shortage_line, shortages_tables, why_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -235,11 +235,50 @@ def shortages(
             begin = answer["next"]
             answer = ask(data, "aggregator", "/shortages", offset=begin, limit=min(page, limit - begin), **query)
             rows += answer["rows"]
+        back, before = answer["went_back"], []
+        if back is not None:
+            past = {"firmness": firmness, "product": product, "site": site, "as_of": str(back["position"])}
+            before.append(last_plan_table(ask(data, "aggregator", "/shortages", limit=limit, **past), limit))
     answer["rows"] = rows
-    shown: list[Any] = []
-    if answer["today"] is not None:
+    shown: list[Any] = [] if rows else [no_shortage_line(answer)]
+    if rows:
         shown += why_tables(answer) if why else shortages_tables(answer, limit)
+    shown += before
     print_answer(answer, rows, [*shown, position_line(data, answer)], json_=json_, csv_=csv_)
+
+
+def bridge(
+    product: Annotated[str, typer.Option(help="The product.", autocompletion=lambda: list(PRODUCTS))],
+    site: Annotated[str, typer.Option(help="The site.")],
+    day: Annotated[str | None, typer.Option(help="Day of the balance; default: the first short day, or today.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Position (1234) or day (2026-08-31) to compare with; default: when the order was placed."),
+    ] = None,
+    firmness: AtLeast = "planned",
+    as_of: AsOf = None,
+    data: Data = DATA,
+    json_: Json = False,
+    csv_: Csv = False,
+) -> None:
+    """Print how the balance projected for a day has changed since an earlier position, by cause.
+
+    The causes sum to the difference, and each leads to its events.
+
+    Example: waferline bridge --site TX-MILAM --product HBM4-12H --since 2026-06-30
+    """
+    from services.operator.ask.client import ask
+    from services.operator.show.bridge import bridge_tables
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    query = {"product": product, "site": site, "day": day, "since": since, "firmness": firmness, "as_of": as_of}
+    with report_errors():
+        data = find_stack(data)
+        answer = ask(data, "aggregator", "/bridge", **query)
+    shown: list[Any] = [*bridge_tables(answer), position_line(data, answer)]
+    print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
 
 
 def performance(
@@ -330,6 +369,8 @@ def atp(
     bucket: Annotated[str, typer.Option(help="Length of a bucket: day or week.")] = "week",
     buckets: Annotated[int, typer.Option(help="Number of buckets.")] = 13,
     firmness: AtLeast = "planned",
+    early_days: Annotated[int, typer.Option(help="Days before its due day whose forecast an order consumes.")] = 7,
+    late_days: Annotated[int, typer.Option(help="Days after its due day whose forecast an order consumes.")] = 7,
     limit: Limit = 26,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -350,6 +391,6 @@ def atp(
         data = find_stack(data)
         answer = ask(
             data, "aggregator", "/atp", as_of=as_of, product=product, site=site, bucket=bucket, buckets=buckets,
-            firmness=firmness, limit=limit,
+            firmness=firmness, early_days=early_days, late_days=late_days, limit=limit,
         )  # fmt: skip
     print_answer(answer, answer["rows"], [atp_table(answer, position_line(data, answer))], json_=json_, csv_=csv_)

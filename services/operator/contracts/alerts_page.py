@@ -15,7 +15,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
         "`days` behind",
         (
             "Ask the source for `source.advanced`. Until it comes, the last complete day stays where it is, and with it"
-            " every number and alert of today."
+            " every number and alert of today; a source without a day holds up none, and the numbers lack its events."
         ),
     ),
     "stock_negative": (
@@ -29,10 +29,62 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " Count the stock."
         ),
     ),
+    "stage_negative": (
+        (
+            "At the end of the last complete day, all sites together, more wafers of the supplier's product were"
+            " finished or scrapped than were started: the stage `wip` is below zero."
+        ),
+        "`wafers` below zero",
+        "The books are wrong: a start is missing, or a lot was finished or scrapped twice. Ask the supplier.",
+    ),
     "received_beyond_dispatched": (
         "By the last complete day more of the shipment's product was received, damaged or lost than was dispatched.",
         "`dispatched`, `ended`, `wafers` too many",
         "The books are wrong: a dispatch is missing, or a receipt names another shipment, or was published twice.",
+    ),
+    "dispatched_beyond_finished": (
+        (
+            "By the last complete day the supplier dispatched more wafers of the product than it finished. Not raised"
+            " where the supplier reports no lots of the product."
+        ),
+        "`finished`, `dispatched`, `wafers` too many",
+        "The books are wrong: a finished lot is missing, or a shipment was published twice. Ask the supplier.",
+    ),
+    "dispatch_without_commit": (
+        (
+            "By the last complete day a dispatch of the shipment's product names no commit, or one that its owner has"
+            " not published. Not raised for a dispatch that names none and whose `causationid` is an event of a commit"
+            " that is withdrawn. `day` is that of the first such dispatch."
+        ),
+        "`wafers` dispatched so",
+        (
+            "If the wafers were promised, that commit is still open and its wafers count twice, once in transit: ask"
+            " the supplier to reverse the dispatch and to publish it with its commit."
+        ),
+    ),
+    "dispatch_of_other_product": (
+        (
+            "By the last complete day a dispatch of the shipment's product names a commit of another product or"
+            " supplier. That commit stays open. `day` is that of the first such dispatch."
+        ),
+        "`wafers` dispatched so",
+        "Ask the supplier to revise the commit, or to reverse the dispatch and to publish it with the right commit.",
+    ),
+    "supplier_contradicts_shipment": (
+        (
+            "By the last complete day a receipt or a loss names another supplier than the shipment's dispatch. It"
+            " counts under the supplier of the dispatch. `day` is that of the first such event."
+        ),
+        "`wafers` received, damaged or lost so",
+        "Ask the party that published it to reverse it and to publish it with the shipment's supplier.",
+    ),
+    "receipt_of_other_product": (
+        (
+            "By the last complete day wafers of the product were received, damaged or lost of a shipment under whose"
+            " name only other products were dispatched. `day` is that of the first such event."
+        ),
+        "`wafers` received, damaged or lost so",
+        "Count the stock. The wafers count as published, and those that were dispatched are still in transit.",
     ),
     "short_within": (
         (
@@ -79,8 +131,8 @@ _INTRODUCTION = """\
 <!-- Written by `make contracts` from services/operator/contracts/alerts_page.py: change that, not this page. -->
 
 An alert has a code and a subject. The open alerts follow from the recorded events alone, as of the last day that every
-source has completed: each fold of the same events, in any order, opens the same alerts. Until every source that has
-published has completed a day, the aggregator looks for `source_silent` only.
+source with a watermark has completed: each fold of the same events, in any order, opens the same alerts. Until a source
+has completed a day, the aggregator looks for `source_silent` only: that no other alert is open is then no all-clear.
 
 `waferline alerts` and `GET /alerts?code=&limit=&offset=` at the aggregator list the open alerts, the most urgent first:
 alerts that put the other numbers in doubt, by code; then by day, then by wafers. The limits are settings of the
@@ -96,5 +148,7 @@ On `{ALERTS}` each alert is **raised once and cleared once**. The aggregator rea
 when it starts, and publishes differences only, each entry whole or not at all and under its own number: a kill, a
 restart or a rebuild neither repeats an alert nor loses one. It publishes nothing while it catches up. A new store of
 the ledger (`epoch`) clears the alerts that the old one raised. The detail is that of the moment of raising; `GET
-/alerts` has the current one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at the
-next start."""
+/alerts` has the current one. When a source's first watermark takes the last complete day back, that alone raises and
+clears nothing here: until the day is reached again, the entries are as of the day that was reached, and `GET
+/alerts` as of the earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at
+the next start."""

@@ -62,6 +62,10 @@ REASONS: dict[ReasonCode, tuple[str, str]] = {
         "A movement is more than a day later than the time it was recorded.",
         "Publish a movement once it has happened; a future one is a plan. Check the sender's clock.",
     ),
+    "watermark_in_future": (
+        "A watermark is beyond the day after the one on which it was recorded.",
+        "Publish a watermark once its day is over. Compare its year with the calendar.",
+    ),
     "identity_conflict": (
         "The source has published another content under this id before.",
         "Publish a change as a new event, with the next revision or as a reversal.",
@@ -106,9 +110,14 @@ stored form and its proof are in [proof.md](proof.md). The JSON Schemas and the 
 
 - `wafers` are whole 300 mm wafer-start equivalents at planned yield (**WSE**). A lot starts with its physical wafers.
 - A **day** is `YYYY-MM-DD`, 2000-01-01 to 2100-12-31. A movement's day is the UTC day of its `time`.
+- A **time** is one of RFC 3339 with its offset. Its fraction may have any number of digits; the microseconds are kept,
+  the digits beyond are cut off. A leap second (`:60`) is refused: give the second before it or after it.
 - A **name** is 1 to 64 letters, digits, `.`, `_`, `:` or `-` of ASCII, a letter or digit first. The site
-  `{UNALLOCATED}` and the supplier `{UNATTRIBUTED}` stand for none yet. A **text** is one line of Unicode.
-- A **revision** belongs to a line: its greatest (revision, id) holds. 0 wafers withdraw the line.
+  `{UNALLOCATED}` and the supplier `{UNATTRIBUTED}` stand for none yet. A **text** is one line of Unicode: no
+  control character (C0, C1, DEL), no mark of direction (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), no
+  U+2028 or U+2029. Events recorded before this rule may hold those beyond C0 and DEL; they stay recorded.
+- A **revision** belongs to a line: its greatest (revision, time, id) holds. 0 wafers withdraw the line.
+  So it is with the counts of one product, site and supplier on one day.
 - Nothing is converted: `"7"`, `25.0` and `true` are no numbers of wafers. No field may be added, none named twice, and
   nothing nested more than {NESTING_MAX} deep."""
 
@@ -137,7 +146,9 @@ The hash gives its first ten bytes; the version and the variant overwrite the bi
 | `causationid`, `correlationid` | as sent; left out where absent, or null |
 | `data` | its fields; a field that equals its default is left out |
 
-`recordedtime` is not content: the ledger sets it. A field that a contract gains later has a default, so it alters
+`recordedtime` is not content: the ledger sets it. `POST /events` drops a `sequence` that is sent and gives its own, so
+there an event sent again is a duplicate however it is written: with another order of keys, another offset of its time,
+attributes left out or null. It gets no new sequence. A field that a contract gains later has a default, so it alters
 the content of no earlier event.
 
 The ledger stores this content as an array, and seals that in its chain: see [proof.md](proof.md)."""

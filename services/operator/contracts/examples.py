@@ -24,9 +24,11 @@ from shared.wire.events import (
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
+    ShipmentReturned,
     ShipmentRevised,
     SiteDeclared,
     SourceAdvanced,
+    SourceEnded,
     StockCounted,
     StockOpened,
     StockTransferred,
@@ -85,9 +87,11 @@ def example_events() -> dict[str, Event]:
         WafersConsumed(**key, phase="abilene-2", wafers=40),
         StockOpened(**key, wafers=1_500),
         StockTransferred(**key, to_site="shackelford", wafers=100),
-        StockCounted(**key, counted=1_406),
+        StockCounted(**key, counted=1_406, revision=0),
         EventReversed(reversed="019cacc2-7b40-7a69-9d19-3fc4e9c1b2d7", reason="entered twice"),
         SourceAdvanced(through=first),
+        ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
+        SourceEnded(through=first, successor="stargate-europe"),
     )  # fmt: skip
     numberings: dict[Role, Numbering] = {"supplier": supplier, "datacenter": datacenter}
     return {

@@ -8,6 +8,7 @@ import asyncio
 import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ QUERIES = {
     "aggregator": {
         "/balances": "/balances?by=site,supplier&window=90&limit=2",
         "/shortages": "/shortages?limit=1",
+        "/bridge": "/bridge?product=LP5X-16G&site=KR-POHANG&since=750",
         "/cover": "/cover?fill_rate=true&limit=1",
         "/atp": "/atp?buckets=2&limit=2",
         "/suppliers/{supplier}/performance": "/suppliers/samsung/performance?product=HBM4-12H",
@@ -73,7 +75,7 @@ def api_files(root: Path) -> dict[Path, str]:
     store = _record(lines)
     view = LiveView(FoldState.of(fold(store), store.published_events()))
     services = {
-        "aggregator": aggregator_routes(lambda: view, _past),
+        "aggregator": aggregator_routes(lambda: view, partial(_past, store)),
         "ledger": ledger_routes(store, lambda: store),
     }
     commit = next(event for event in map(orjson.loads, lines) if event["type"] == f"{PREFIX}supply.committed{VERSION}")
@@ -120,8 +122,9 @@ def _read(line: bytes) -> Event | None:
         return None
 
 
-async def _past(as_of: str) -> Any:
-    raise NotImplementedError(f"no example asks as of {as_of}")
+async def _past(store: StoreReader, position: str) -> LiveView:
+    until = int(position)
+    return LiveView(FoldState.of(fold(store, until=until), store.published_events(until)))
 
 
 async def _answer(app: Starlette, query: str) -> Any:

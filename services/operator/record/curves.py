@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from services.aggregator.fold.columns import Columns, FoldPosition
+from services.aggregator.fold.columns import Columns, FoldPosition, find_setback
 from services.aggregator.fold.curves import Curves
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.reader import StoreReader
@@ -20,7 +20,10 @@ def fold(store: StoreReader, *, until: int | None = None) -> Curves:
     if until > 0:
         watermark_of = store.watermarks(until)
         watermarks = {source: day for source, day in watermark_of.items() if day is not None}
-        position = FoldPosition(store.epoch, until, store.hash_of(until).hex(), watermarks, watermark_of)
+        setback = find_setback(store.watermark_batches(until))
+        position = FoldPosition(
+            store.epoch, until, store.hash_of(until).hex(), watermarks, watermark_of, setback=setback
+        )
         curves.load(_columns(store, until), position)
     return curves
 
@@ -40,6 +43,12 @@ def line_events_as_of(store: StoreReader, as_of: str) -> Iterator[list[str]]:
     """Yield the events of lines and sites as of a batch or a day, batch by batch."""
     point = _parse_as_of(store, as_of)
     return store.published_events(point.position, point.time)
+
+
+def batches_recorded_by(store: StoreReader, as_of: str) -> int | None:
+    """Return how many batches were recorded by the end of a day; None where a position of the log has just these."""
+    point = _parse_as_of(store, as_of)
+    return None if point.time is None else store.count_recorded(point.time)
 
 
 def _parse_as_of(store: StoreReader, as_of: str) -> AsOf:

@@ -1,15 +1,17 @@
 """Exports of a store for other tools: a journal for hledger, the sealed documents, Parquet tables."""
 
+import codecs
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from services.ledger.store.reader import StoreReader
 from services.operator.record.formats import Format
 from services.operator.record.journal import write_journal
 from services.operator.record.store import expect_sealed
+from services.operator.show.table import escape_controls
 from services.operator.stack.errors import StackError
 
 
@@ -37,7 +39,7 @@ def export(
 @contextmanager
 def _opened(target: Path | None) -> Iterator[BinaryIO]:
     if target is None:
-        yield sys.stdout.buffer
+        yield cast(BinaryIO, _TerminalWriter()) if sys.stdout.isatty() else sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     part = target.with_name(target.name + ".part")
@@ -47,6 +49,16 @@ def _opened(target: Path | None) -> Iterator[BinaryIO]:
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+class _TerminalWriter:
+    """Writes bytes to a terminal as text whose controls are escaped; a file or a pipe gets the bytes as they are."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, content: bytes) -> int:
+        return sys.stdout.write(escape_controls(self._decoder.decode(content)))
 
 
 def _write_documents(store: StoreReader, file: BinaryIO, advance: Callable[[int], None]) -> None:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import fold
 from services.operator.record.store import expect_sealed
-from shared.wire.days import iso_day
+from shared.wire.days import day_of, is_ended, iso_day
 from shared.wire.postings import Measure
 from shared.wire.rows import Row
 
@@ -31,8 +31,10 @@ def write_parquet(
     metadata = {
         "epoch": str(store.epoch), "position": str(store.head.batch), "head": store.head.hash.hex(),
         "state": curves.state_hash(), "sources": _json(sorted(curves.sources)),
-        "watermarks": _json({source: iso_day(day) for source, day in curves.watermarks.items()}),
+        "watermarks": _json({source: iso_day(day_of(day)) for source, day in curves.watermarks.items()}),
     }  # fmt: skip
+    ended = sorted(source for source, day in curves.watermarks.items() if is_ended(day))
+    metadata |= {"ended": _json(ended)} if ended else {}
     part = folder.with_name(folder.name + ".part")
     part.mkdir()
     try:

@@ -15,7 +15,7 @@ from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
 from services.operator.stack.errors import StackError
 from shared.wire.catalog import digest
-from shared.wire.days import day_number
+from shared.wire.days import ENDED, day_number
 from shared.wire.postings import Measure
 
 _PARTS = ("product", "site", "supplier")
@@ -57,6 +57,8 @@ def _read_metadata(metadata: dict[bytes, bytes]) -> tuple[FoldPosition, str]:
     texts = {name: metadata[name.encode()].decode() for name in ("epoch", "position", "head", "state")}
     days: dict[str, str] = json.loads(metadata[b"watermarks"])
     watermarks = {source: day_number(date.fromisoformat(day)) for source, day in days.items()}
+    for source in json.loads(metadata.get(b"ended", b"[]")):
+        watermarks[source] += ENDED
     sources: list[str] = json.loads(metadata[b"sources"])
     return FoldPosition(int(texts["epoch"]), int(texts["position"]), texts["head"], watermarks, sources), texts["state"]
 

@@ -4,13 +4,14 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 import orjson
 from redis import Redis
 
+from services.ledger.books.new_events import find_fault
 from services.ledger.store.reader import StoreReader
 from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
@@ -63,14 +64,21 @@ def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX
     """
     run: list[Event] = []
     last = 0
+    stated = None  # the last recording time on the tape
     for line in lines:
         event = _read(line)
         if isinstance(event, Event) and not from_ <= event.time.date() <= until:
             continue
-        if run and not _follows(run, event):
+        if isinstance(event, Event) and event.recordedtime is not None:
+            stated = event.recordedtime
+        refused = isinstance(event, Event) and _was_refused(event, stated)
+        if run and (refused or not _follows(run, event)):
             yield _entry(run)
             run = []
-        if isinstance(event, Event):
+        if isinstance(event, Event) and refused:
+            alone = event.model_copy(update={"recordedtime": stated or event.time})
+            yield TapeEntry(event.source, _recorded(alone), 1, orjson.dumps(alone.cloud_event()))
+        elif isinstance(event, Event):
             run.append(event)
             last = _recorded(event)
         elif event is not None:
@@ -90,6 +98,15 @@ def _read(line: bytes) -> Event | str | None:
         if not isinstance(source, str):
             raise StackError(f"a line of the tape is no event of any source: {line[:80]!r}") from None
         return source
+
+
+def _was_refused(event: Event, stated: datetime | None) -> bool:
+    """Return whether a rule for new events refused an event: a tape states no recording time for it.
+
+    The ledger takes a batch with a recording time as recorded before, and looks at no such rule.
+    """
+    recorded = microseconds(stated or event.time)
+    return event.recordedtime is None and find_fault(Row.of(event), recorded) is not None
 
 
 def _source_of(body: bytes) -> object:

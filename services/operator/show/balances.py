@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import table
+from services.operator.show.table import as_of_today, table
 from shared.wire.catalog import FIRMNESS
 
 
@@ -16,7 +16,8 @@ def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> 
     grades = FIRMNESS[FIRMNESS.index(firmness) if firmness else 0 :]
     title = f"{answer['window_days']} days to {answer['day']}, {answer['basis']} basis"
     if as_of:
-        title += f", as of batch {answer['position']}"
+        by = answer["recorded_by"]
+        title += f", as of batch {answer['position']}" if by is None else f", as of {by['day']}"
     return table(
         title + (f", supply committed {firmness} or above" if firmness else ""),
         (*parts, "supply", "demand", "net", "WIP", "finished", "in transit", "on hand", "open commit now"),
@@ -35,7 +36,7 @@ def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> 
 def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
     """Return the days that the stock on hand covers."""
     return table(
-        f"Days of cover, as of {answer['today']}: {len(answer['rows'])} of {answer['count']} products at sites",
+        f"Days of cover, {as_of_today(answer)}: {len(answer['rows'])} of {answer['count']} products at sites",
         ("site", "product", "on hand", "backorder", "days of cover", "first day not covered"),
         [
             (row["site"], row["product"], row["on_hand"], row["backorder"], row["cover_days"],
@@ -50,7 +51,7 @@ def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
 def atp_table(answer: Mapping[str, Any], caption: Text) -> Group:
     """Return available to promise (ATP), bucket by bucket."""
     return table(
-        f"Available to promise, as of {answer['today']}, commits {answer['firmness']} or above",
+        f"Available to promise, {as_of_today(answer)}, commits {answer['firmness']} or above",
         ("site", "product", "from", "zone", "orders", "forecast", "net forecast", "receipts", "projected", "ATP",
          "cumulative ATP"),
         [

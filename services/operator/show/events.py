@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import table
+from services.operator.show.table import escape_controls, table
 
 _POSTINGS_MAX = 20
 
@@ -16,9 +16,9 @@ def event_tables(found: Mapping[str, Any]) -> Iterator[Text]:
     """Yield an event as its source published it, and the proof of its place in the record."""
     if found["status"] == "refused":
         why = f"{found['code']} at {found['path'] or 'the whole'}: {found['message']}"
-        yield Text(f"{found['source']}/{found['id']} was refused: {why}")
+        yield Text(escape_controls(f"{found['source']}/{found['id']} was refused: {why}"))
     else:
-        yield Text(json.dumps(found["event"], indent=1, ensure_ascii=False))
+        yield Text(escape_controls(json.dumps(found["event"], indent=1, ensure_ascii=False)))
     line = "on no line" if found["document_line"] is None else f"line {found['document_line']}"
     yield Text(f"\nbatch {found['batch']:,}, {line} of its document, head {found['head']}")
     for check, holds in found["checks"].items():

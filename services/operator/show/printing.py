@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from rich.console import RenderableType
 
-from services.operator.show.table import open_console
+from services.operator.show.table import escape_controls, open_console
 from shared.http.tabular import write_csv
 
 
@@ -36,4 +36,5 @@ def print_json(value: Any) -> None:
 def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows as CSV in the form of the HTTP API; nothing for no rows."""
     if rows:
-        sys.stdout.write(write_csv(rows))
+        text = write_csv(rows)
+        sys.stdout.write(escape_controls(text.replace("\r\n", "\n")) if sys.stdout.isatty() else text)

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import table
+from services.operator.show.table import as_of_today, table
 from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
 
 
@@ -31,8 +31,19 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group 
             for firmness, short in found["short"].items()
         ],
         caption=", ".join(f"{count} {code.replace('_', ' ')}" for code, count in found["alerts"].items() if count)
-        or "no open alerts",
+        or ("not known before a day is complete" if found["today"] is None else "no open alerts"),
     )
+    before = found["last_plan"]
+    if before is not None:
+        yield table(
+            f"First shortages of the last plan before, position {before['position']}, complete through "
+            f"{before['complete_through']}",
+            ("commits counted", "products at sites short", "first short day", "site", "product", "wafers"),
+            [
+                (f"{firmness} or above", short["count"], *_first(short["first"]))
+                for firmness, short in before["short"].items()
+            ],
+        )
     months = found["months"]
     if months:
         yield _curves(months)
@@ -70,7 +81,10 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     """Return the number of open alerts of each code, and the alerts of the answer."""
     counts = answer["open"]
     open_ = table(
-        f"Alerts, as of {answer['today']}: {sum(counts.values())} are open", tuple(counts), [tuple(counts.values())]
+        f"Alerts, {as_of_today(answer)}: {sum(counts.values())} are open",
+        tuple(counts),
+        [tuple(counts.values())],
+        caption="before a day is complete only silent sources are looked for" if answer["today"] is None else "",
     )
     rows = table(
         f"The most urgent {len(answer['rows'])}",

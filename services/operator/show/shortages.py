@@ -36,6 +36,29 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> tuple[Group, G
     return tables[0], tables[1]
 
 
+def last_plan_table(answer: Mapping[str, Any], rows_max: int) -> Group:
+    """Return the shortages of the last plan before the day went back."""
+    rows = answer["rows"][:rows_max]
+    return table(
+        f"The last plan before, position {answer['position']}, complete through {answer['complete_through']}: "
+        f"{len(rows)} of {answer['count']} products at sites",
+        ("site", "product", "on hand", "short since", "first short day", "short by then", "at worst"),
+        [
+            (row["site"], row["product"], row["on_hand"], row["short_since"], row["first_short_day"],
+             row["first_shortage"], row["shortage"])
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def no_shortage_line(answer: Mapping[str, Any]) -> Text:
+    """Return that nothing runs short, or that this is not known."""
+    if answer["today"] is None:
+        return Text("Not known whether anything runs short: no source has completed a day yet.\n")
+    missing = ", ".join(answer["missing_sources"])
+    return Text(f"Nothing runs short by what is recorded{f'; {missing}: not known' if missing else ''}.\n")
+
+
 def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
     """Yield the reasons of each shortage: its orders with their pegged supply, overdue supply, and causes.
 
@@ -90,7 +113,9 @@ def _behind(why: Mapping[str, Any]) -> Iterator[Group]:
         f"Causes, the largest first: {len(causes)} of {why['causes_count']}",
         ("wafers", "change", "line", "source", "event"),
         [(each["wafers"], each["what"], _line(each), each["said_by"], each["event"]) for each in causes],
-        caption="" if causes else "none: no commit was ever higher, and no order lower",
+        caption=""
+        if causes
+        else "none of commits, orders and shipments; counts, transfers and consumption: waferline bridge",
     )
 
 

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import table
+from services.operator.show.table import as_of_today, escape_controls, table
 
 _PHASES_MAX = 12
 
@@ -16,13 +16,18 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | T
     """Yield requirements, stock and shortage of each site, then its description and phases."""
     rows = answer["rows"]
     yield table(
-        f"Requirements of {len(rows)} sites, as of {answer['today']}, commits {answer['firmness']} or above",
+        f"Requirements of {len(rows)} sites, {as_of_today(answer)}, commits {answer['firmness']} or above",
         ("site", "next due", "last due", "wafers", "on hand", "days of cover", "short since", "first short day",
          "product", "at worst"),
         [
             (
-                row["site"], row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"], row["cover_days"],
-                row["short_since"], row["first_short_day"], row["first_short_product"], row["shortage"],
+                row["site"], row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"],
+                *(
+                    "not known" if answer["today"] is None else row[name]
+                    for name in (
+                        "cover_days", "short_since", "first_short_day", "first_short_product", "shortage",
+                    )
+                ),
             )
             for row in rows
         ],
@@ -69,12 +74,14 @@ def _kilotonnes(tonnes: int | None) -> float | None:
 def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
     """Yield a site's description, its phases, their changes, and its months."""
     site, months = answer["described"], answer["months"]
-    yield Text(f"{site['site']}: {site['name'] or 'not declared'}", style="bold underline")
+    yield Text(escape_controls(f"{site['site']}: {site['name'] or 'not declared'}"), style="bold underline")
     if site["name"] is not None:
         yield Text(
-            f"{site['mooring']}, {site['country']}, {site['mw']:,} MW at a PUE of {site['pue_percent'] / 100:.2f}, "
-            f"{_area(site) or 'area not declared'}, {site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: "
-            f"{site['evidence'] or '–'}\n"
+            escape_controls(
+                f"{site['mooring']}, {site['country']}, {site['mw']:,} MW at a PUE of {site['pue_percent'] / 100:.2f}, "
+                f"{_area(site) or 'area not declared'}, {site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: "
+                f"{site['evidence'] or '–'}\n"
+            )
         )
     if site["phases"]:
         yield table(

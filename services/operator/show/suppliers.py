@@ -14,7 +14,7 @@ def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group
     """Yield commit performance, WIP by age and yield, the suppliers side by side by product."""
     rows = sorted(answer["rows"], key=lambda row: (row["product"], row["supplier"]))
     yield table(
-        f"Commits against receipts; bias and slip against the commits {answer['lag_days']} days before the due day",
+        f"Commits against receipts, each commit as it stood {answer['lag_days']} days before its due day",
         ("product", "supplier", "due", "received", "in full, on time %", "churn %", "bias %", "slip days", "at most",
          "still open"),
         [
@@ -72,15 +72,18 @@ def performance_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
             )
             for row in answer["rows"]
         ],
-        caption="churn: wafers by which these commits were changed, over those due\n" + _grace(answer["rows"]),
+        caption="each commit by the day that stood when it was due\n"
+        "churn: wafers by which the commits that are now due were changed, over their wafers\n"
+        + _grace(answer["rows"]),
     )  # fmt: skip
     lags = table(
         "Against the commits of some days before the due day",
-        ("product", "days before", "committed", "received less committed", "bias %", "days behind", "at most",
-         "still open"),
+        ("product", "days before", "committed", "in full, on time %", "received less committed", "bias %",
+         "days behind", "at most", "still open"),
         [
             (
-                row["product"], at["lag_days"], at["committed"], at["bias"]["numerator"], at["bias"]["percent"],
+                row["product"], at["lag_days"], at["committed"], at["otif"]["strict"]["percent"],
+                at["bias"]["numerator"], at["bias"]["percent"],
                 at["slip"]["mean_days"], at["slip"]["greatest_days"], at["slip"]["open_wafers"],
             )
             for row in answer["rows"]

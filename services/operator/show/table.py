@@ -1,5 +1,6 @@
 """A table on a terminal or in a picture, and the console that prints it."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,18 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
         result.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
         result.add_row(*map(_cell, row))
-    return Group(Text(title, style="bold"), result, Text(caption + "\n" if caption else "", style="dim"))
+    below = escape_controls(caption) + "\n" if caption else ""
+    return Group(Text(escape_controls(title), style="bold"), result, Text(below, style="dim"))
+
+
+def escape_controls(text: str) -> str:
+    """Return a text for a terminal: each character that is not printable, line feeds apart, as JSON escapes it.
+
+    A stored text may hold C1 controls, by which it would steer the terminal, and marks of direction.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _cell(value: Any) -> Text:
@@ -35,16 +47,31 @@ def _cell(value: Any) -> Text:
         return Text(f"{value:,}", style="red" if value < 0 else "dim" if value == 0 else "")
     if isinstance(value, float):
         return Text(f"{value:,.1f}")
-    return Text(str(value))
+    return Text(escape_controls(str(value)))
 
 
 def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
     """Return the last complete day, the position and the head of an answer."""
     through, position = answer["complete_through"], f"position {answer['position']}, head {answer['head'][:16]}"
-    line = f"complete through {through}, {position}"
+    if answer["recorded_by"] is not None:
+        day, batches = answer["recorded_by"]["day"], answer["recorded_by"]["batches"]
+        position = f"{batches} batches recorded by {day}, up to position {answer['position']}: no position is that day"
+    lines = [f"complete through {through}, {position}"]
     if through is None:
-        line = f"{position}; no day is complete yet: each source ends a day with source.advanced"
-    return Text(f"{data}: {line}", style="dim")
+        lines = [f"{position}; no day is complete yet: each source ends a day with source.advanced"]
+    if answer["went_back"] is not None:
+        back = answer["went_back"]
+        behind = f"{', '.join(back['sources'])} not so far" if back["sources"] else "a watermark was reversed"
+        before = f"the last plan before: --as-of {back['position']}"
+        lines.append(f"the last complete day went back from {back['from']}: {behind}; {before}")
+    if answer["missing_sources"]:
+        lines.append(f"no day is completed by {', '.join(answer['missing_sources'])}: what is to come is not known")
+    return Text(f"{data}: " + "\n".join(lines), style="dim")
+
+
+def as_of_today(answer: Mapping[str, Any]) -> str:
+    """Return the day that an answer is as of, in words."""
+    return "not known before a day is complete" if answer["today"] is None else f"as of {answer['today']}"
 
 
 def open_console(*, record: bool = False) -> Console:

@@ -1,7 +1,7 @@
 """The book of lines: every line by its name, the wafers due by group, and the commit records of each supplier."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -11,7 +11,7 @@ import orjson
 from services.aggregator.fold.lines.facts import (
     FACTS,
     FORECAST,
-    ORDER,
+    Consumption,
     Dispatch,
     End,
     Fact,
@@ -19,28 +19,39 @@ from services.aggregator.fold.lines.facts import (
     Revision,
     Statement,
 )
-from services.aggregator.fold.lines.line import RANKS, LineDue, PlanLine, ShipmentLine
+from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, PlanLine, ShipmentLine
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
-from shared.wire.catalog import Firmness
-from shared.wire.lines import COMMIT, LineName, commit_line, line_of
+from shared.wire.catalog import PRODUCTS, Firmness
+from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row
 
-_RECORD_COLUMNS = len(LAGS) + 3 + len(TOLERANCES)
+_RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
 _Cell = TypeVar("_Cell")
+_Place = tuple[LineName, int]  # a line, and which of its quantities that are due
+_Line = TypeVar("_Line", PlanLine, ShipmentLine)
 
 
 class CommitRecord(NamedTuple):
     """The commits of a supplier for a product, by due day, and their outcome."""
 
     due: Index  # [day] since 1970, in order
-    committed: Wafers  # [lag, day] as in force `LAGS` days before
+    committed: Wafers  # [lag, day] as promised `LAGS` days before
+    lines: Index  # [lag, day] the commits that were promised so
+    kept: Index  # [tolerance, lag, day] of them, those of which enough came in time: see `TOLERANCES`
     in_force: Wafers  # [day] as in force now
     churned: Wafers  # [day] by which the commits that are due then now were altered, up or down or to another day
-    lines: Index  # [day] commits that are due then, those that were withdrawn left out
-    kept: Index  # [tolerance, day] of them, those of which enough came in time: see `TOLERANCES`
+
+
+NO_COMMITS = CommitRecord(
+    *(
+        np.zeros((*shape, 0), dtype=np.int64)
+        for shape in ((), (len(LAGS),), (len(LAGS),), (len(TOLERANCES), len(LAGS)), (), ())
+    )
+)
+"""The record of a product that was never committed."""
 
 
 class LineBook:
@@ -50,12 +61,16 @@ class LineBook:
         self.plans: dict[LineName, PlanLine] = {}
         self.shipments: dict[LineName, ShipmentLine] = {}
         self.overrun: dict[LineName, ShipmentLine] = {}  # those of which more has come to an end than was sent
+        self.contradicted: dict[LineName, ShipmentLine] = {}  # those with an end that names another supplier
+        self.undispatched: dict[LineName, ShipmentLine] = {}  # those with an end, but without a dispatch of the product
+        self.misnamed: dict[LineName, PlanLine] = {}  # commits that a dispatch of another product or supplier names
+        self._uncommitted: dict[LineName, list[Dispatch]] = {}  # the dispatches that name no published commit
         self.names_of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever named a group
         self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(dict)
         """By the event's source and id."""
         self._reversed: set[tuple[str, str]] = set()
-        self._orders: defaultdict[Group, dict[LineName, LineDue]] = defaultdict(dict)
-        self._supplies: defaultdict[Group, dict[LineName, LineDue]] = defaultdict(dict)
+        self._orders: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
+        self._supplies: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
         self._altered_shipments: dict[LineName, ShipmentLine] = {}
@@ -73,11 +88,12 @@ class LineBook:
             if row.name == "event.reversed":
                 self._reverse(row.source, row.others["reversed"])
             elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
-                self._put(row.source, line_of(row), FACTS[row.name](row))
+                for line in lines_of(row)[:1]:  # consumption for no order is of none
+                    self._put(row.source, line, FACTS[row.name](row))
         self._settle()
 
     def _put(self, source: str, name: LineName, fact: Fact) -> None:
-        line = self._plan(name) if isinstance(fact, Statement) else self._shipment(name)
+        line = self._plan(name) if isinstance(fact, Statement | Consumption) else self._shipment(name)
         self._facts[source][fact.id] = (line, fact)
         self._alter(line, fact, +1)
 
@@ -103,8 +119,15 @@ class LineBook:
     def _alter(self, line: PlanLine | ShipmentLine, fact: Fact, sign: int) -> None:
         """Put a fact into its line, or take it out; `_settle` then updates the indices."""
         if isinstance(line, PlanLine):
+            if isinstance(fact, Consumption):
+                line.consumed = _altered(line.consumed, fact, sign)
+                self._altered_plans[line.name] = line
+                return
             statement = cast(Statement, fact)
+            was_stated = bool(line.statements)
             line.statements = _altered(line.statements, statement, sign)
+            if bool(line.statements) != was_stated:
+                self._altered_shipments.update((name, self.shipments[name]) for name, _ in line.sendings)
             self.names_of[statement.key[:2]][line.name] = None
             self._altered_plans[line.name] = line
             return
@@ -113,12 +136,14 @@ class LineBook:
             self.names_of[fact.key[:2]][line.name] = None
             if fact.commit is not None:
                 commit = self._plan(commit_line(line.name[0], fact.commit))
-                _add(commit.sent, line.name, sign * fact.wafers)
+                _add(commit.sendings, (line.name, (fact.key[0], fact.key[2])), sign * fact.wafers)
                 self._altered_plans[commit.name] = commit
         elif isinstance(fact, Revision):
             line.revisions = _altered(line.revisions, fact, sign)
+            self.names_of[line.product, fact.site][line.name] = None
         else:
             line.ends = _altered(line.ends, cast(End, fact), sign)
+            self.names_of[line.product, cast(End, fact).site][line.name] = None
         self._altered_shipments[line.name] = line
 
     def _settle(self) -> None:
@@ -126,25 +151,35 @@ class LineBook:
         for shipment in self._altered_shipments.values():
             self._credit(shipment)
             self._list(shipment, self._supplies)
-            if shipment.ended() > shipment.sent():
-                self.overrun[shipment.name] = shipment
+            _keep(self.overrun, shipment, shipment.ended() > shipment.sent())
+            _keep(self.contradicted, shipment, bool(shipment.contradictions()))
+            _keep(self.undispatched, shipment, bool(shipment.ends and not shipment.dispatches))
+            uncommitted = [each for each in shipment.dispatches if not self._is_committed(shipment.name[0], each)]
+            if uncommitted:
+                self._uncommitted[shipment.name] = uncommitted
             else:
-                self.overrun.pop(shipment.name, None)
+                self._uncommitted.pop(shipment.name, None)
         for plan in self._altered_plans.values():
             if plan.name[1] == COMMIT:
                 self._record(plan)
+                _keep(self.misnamed, plan, bool(plan.of_other_origin))
             if plan.name[1] != FORECAST:
                 self._list(plan, self._orders if plan.name[1] == ORDER else self._supplies)
         self._altered_shipments.clear()
         self._altered_plans.clear()
 
+    def _is_committed(self, owner: str, dispatch: Dispatch) -> bool:
+        """Whether a dispatch names a commit that its owner has published."""
+        plan = None if dispatch.commit is None else self.plans.get(commit_line(owner, dispatch.commit))
+        return plan is not None and bool(plan.statements)
+
     def _credit(self, shipment: ShipmentLine) -> None:
         """Update the receipts that its commits count of a shipment."""
-        before, shipment.credited = shipment.credited, tuple(shipment.receipts())
+        before, shipment.credited = shipment.credited, tuple(shipment.commit_receipts())
         for credited, sign in ((before, -1), (shipment.credited, +1)):
-            for commit, day, wafers in credited:
+            for commit, day, origin, wafers in credited:
                 plan = self._plan(commit_line(shipment.name[0], commit))
-                _add(plan.receipts, day, sign * wafers)
+                _add(plan.arrivals, (day, origin), sign * wafers)
                 self._altered_plans[plan.name] = plan
 
     def _record(self, plan: PlanLine) -> None:
@@ -153,21 +188,22 @@ class LineBook:
         if plan.recorded == before:
             return
         for entries, sign in ((plan.recorded, +1), (before, -1)):
-            for (supplier, product, due), column, value in entries:
-                record = self._records[supplier, product]
-                record.setdefault(due, [0] * _RECORD_COLUMNS)[column] += sign * value
+            for (supplier, product, due), first, values in entries:
+                record = self._records[supplier, product].setdefault(due, [0] * _RECORD_COLUMNS)
+                for column, value in enumerate(values, first):
+                    record[column] += sign * value
         for supplier, product, due in {cell for cell, _, _ in before}:
             if not any(self._records[supplier, product][due]):
                 del self._records[supplier, product][due]
 
-    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[LineName, LineDue]]) -> None:
-        """List the wafers due of a line under their group."""
-        if line.group is not None:
-            del due_by_group[line.group][line.name]
-        due = line.due()
-        line.group = None
-        if due is not None:
-            line.group, due_by_group[due[0]][line.name] = due[0], due[1]
+    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[_Place, LineDue]]) -> None:
+        """List the wafers due of a line under their groups."""
+        for n, group in enumerate(line.groups):
+            del due_by_group[group][line.name, n]
+        dues = line.dues()
+        line.groups = tuple(group for group, _ in dues)
+        for n, (group, due) in enumerate(dues):
+            due_by_group[group][line.name, n] = due
 
     # ---------------------------------------------------------------- queries
 
@@ -184,24 +220,49 @@ class LineBook:
         """Return the orders of a product at a site that are not withdrawn, by due day, priority and name."""
         return sorted(self._orders.get((product, site), {}).values())
 
+    def dispatched_products(self, shipment: LineName) -> list[str]:
+        """Return the products that were dispatched under the owner and the id of a shipment, sorted."""
+        owner, _, id_ = shipment
+        lines = ((product, self.shipments.get((owner, f"shipment/{product}", id_))) for product in PRODUCTS)
+        return sorted(product for product, line in lines if line is not None and line.dispatches)
+
     def record(self, supplier: str) -> dict[str, CommitRecord]:
         """Return the commit records of a supplier, by product.
 
-        At a lag a statement of a commit counts, on its due day, if among those stated on or before that day less the
-        lag it has the greatest (revision, id); a line that was re-dated since may count on several days. Churn compares
-        each statement with the one before it, in the order of (revision, id): the wafers by which they differ, all of
-        the greater one where the due day is another. A commit is kept within a tolerance of days and percent if the
-        wafers received good of it by its due day + days are at least (100 − percent) % of those that it now states.
+        At each lag a commit is one promise, see `PlanLine.promises`, on the due day that it then had. It is kept within
+        a tolerance of days and percent if the wafers received good of it by that day + days are at least
+        (100 − percent) % of those promised. Churn compares each statement with the one before it, in the order of
+        (revision, time, id): the wafers by which they differ, all of the greater one where the due day is another.
         """
         found = {}
         for (committed_by, product), record in sorted(self._records.items()):
             if committed_by == supplier and record:
                 due = np.array(sorted(record), dtype=np.int64)
                 table = np.array([record[day] for day in due.tolist()], dtype=np.int64).T
-                lags = len(LAGS)
-                in_force, churned, lines = table[lags : lags + 3]
-                found[product] = CommitRecord(due, table[:lags], in_force, churned, lines, table[lags + 3 :])
+                committed, lines, *kept = table[:-2].reshape(len(LAGS), LAG_COLUMNS, -1).swapaxes(0, 1)
+                found[product] = CommitRecord(due, committed, lines, np.array(kept), *table[-2:])
         return found
+
+    def uncommitted_dispatches(self) -> Iterator[tuple[LineName, list[Dispatch]]]:
+        """Yield the shipments with dispatches that no commit stands behind, and these dispatches, by day.
+
+        A dispatch that names no commit has one behind it if it follows from an event of a commit that is withdrawn: the
+        commit has no open wafers, which the dispatch could have released.
+        """
+        for name, dispatches in self._uncommitted.items():
+            left = [each for each in dispatches if each.commit or not self._is_withdrawn(name[0], each.cause)]
+            if left:
+                yield name, left
+
+    def _is_withdrawn(self, owner: str, event: str | None) -> bool:
+        """Whether an event states a commit that is withdrawn now."""
+        found = None if event is None else self._facts.get(owner, {}).get(event)
+        return (
+            found is not None
+            and isinstance(found[0], PlanLine)
+            and found[0].name[1] == COMMIT
+            and found[0].statements[-1].wafers == 0
+        )
 
     def suppliers(self) -> list[str]:
         """Return the suppliers that have committed anything, sorted."""
@@ -211,7 +272,11 @@ class LineBook:
 
     def state(self) -> list[Any]:
         """Return all that was folded as JSON has it, in one order: plans, shipments, and reversed events."""
-        plans = [[name, [*map(tuple, p.statements)]] for name, p in sorted(self.plans.items()) if p.statements]
+        plans = [
+            [name, [*map(tuple, p.statements)], *([[*map(tuple, p.consumed)]] if p.consumed else [])]
+            for name, p in sorted(self.plans.items())
+            if p.statements or p.consumed
+        ]
         shipments = [
             [name, *([*map(tuple, facts)] for facts in (s.dispatches, s.revisions, s.ends))]
             for name, s in sorted(self.shipments.items())
@@ -228,9 +293,11 @@ class LineBook:
         """Return the book from its state as `state` returned it."""
         lines = cls()
         plans, shipments, undone = state
-        for name, statements in plans:
-            for revision, id_, stated_on, due, wafers, key, *terms in statements:
-                lines._put(name[0], tuple(name), Statement(revision, id_, stated_on, due, wafers, tuple(key), *terms))
+        for name, statements, *consumed in plans:
+            for revision, time, id_, due, wafers, key, *terms in statements:
+                lines._put(name[0], tuple(name), Statement(revision, time, id_, due, wafers, tuple(key), *terms))
+            for day, id_, key, wafers in consumed[0] if consumed else ():
+                lines._put(name[0], tuple(name), Consumption(day, id_, tuple(key), wafers))
         for name, dispatches, revisions, ends in shipments:
             for day, eta, key, *rest in dispatches:
                 lines._put(name[0], tuple(name), Dispatch(day, eta, tuple(key), *rest))
@@ -246,6 +313,14 @@ class LineBook:
 def _altered(facts: tuple[_Fact, ...], fact: _Fact, sign: int) -> tuple[_Fact, ...]:
     """Return some facts with another one in its place, or without it."""
     return tuple(sorted((*facts, fact))) if sign > 0 else tuple(each for each in facts if each != fact)
+
+
+def _keep(lines: dict[LineName, _Line], line: _Line, kept: bool) -> None:
+    """Keep a line among some, or not."""
+    if kept:
+        lines[line.name] = line
+    else:
+        lines.pop(line.name, None)
 
 
 def _add(sums: dict[_Cell, int], cell: _Cell, wafers: int) -> None:

@@ -35,10 +35,10 @@ def find_causes(lines: LineBook, product: str, site: str, through: int) -> list[
       site.
     - An order, the other way round: `raised`, `brought forward`, or `moved` here. A new one is no cause.
     - A shipment: its dispatches by then as first stated, which is on the due day and at the site of the commit that
-      one names, as that is in force, else on the eta and at the site of the shipment's first dispatch; less the wafers
-      received good at the site by then, and those under way to it by then. The wafers missing, and no more, are
-      laid to those that were `lost`, `damaged`, `diverted` (received or under way elsewhere), `received late`, and to
-      those under way and due later: `re-dated` by a revision, or `sent late`; in this order.
+      one names, as that is in force, else on its own eta and at its own site; less the wafers received good at the
+      site by then, and those under way to it by then. The wafers missing, and no more, are laid to those that were
+      `lost`, `damaged`, `diverted` (received or under way elsewhere), `received late`, and to those under
+      way and due later: `re-dated` by a revision, or `sent late`; in this order.
 
     The event is the first since which the line states so: since the day is that one, or the wafers are so many.
     A dispatched wafer has left its commit for its shipment, so the sum of all causes is the wafers missing, or added.
@@ -86,11 +86,11 @@ def _shipment_causes(lines: LineBook, shipment: ShipmentLine, group: Group, thro
         return
     arrived, fates = _fates(shipment, group, through)
     missing = -arrived
-    first = shipment.dispatches[0]
     for dispatch in shipment.dispatches:
         commit = lines.plans.get(commit_line(shipment.name[0], dispatch.commit or ""))
-        now = commit.statements[-1] if commit and commit.statements else None
-        due, key = (first.eta, first.key) if now is None else (now.due, now.key)
+        released = commit is not None and commit.origin == (dispatch.key[0], dispatch.key[2])
+        now = commit.statements[-1] if commit is not None and released else None
+        due, key = (dispatch.eta, dispatch.key) if now is None else (now.due, now.key)
         if due <= through and key[:2] == group:
             missing += dispatch.wafers
     for fate in fates:
@@ -115,16 +115,16 @@ def _fates(shipment: ShipmentLine, group: Group, through: int) -> tuple[int, lis
             arrived += end.received
         else:
             fates.append((end.received, "received late" if here else "diverted", end.source, end.id))
-    first = shipment.dispatches[0]
-    plans = [(first.eta, first.key[1], first.id), *((r.eta, r.site, r.id) for r in shipment.revisions)]
-    eta, site, _ = plans[-1]
-    if (product, site) != group:
-        fates.append((shipment.under_way(), "diverted", name[0], _since(plans, itemgetter(1))[2]))
-    elif eta <= through:
-        arrived += shipment.under_way()
-    else:
-        since = _since(plans, itemgetter(0))
-        fates.append((shipment.under_way(), "sent late" if since is plans[0] else "re-dated", name[0], since[2]))
+    for dispatch, wafers in shipment.parts_under_way():
+        plans = shipment.plans(dispatch)
+        eta, site, _ = plans[-1]
+        if (product, site) != group:
+            fates.append((wafers, "diverted", name[0], _since(plans, itemgetter(1))[2]))
+        elif eta <= through:
+            arrived += wafers
+        else:
+            since = _since(plans, itemgetter(0))
+            fates.append((wafers, "sent late" if since is plans[0] else "re-dated", name[0], since[2]))
     fates.sort(key=lambda fate: _FATES.index(fate[1]))
     return arrived, [ShortageCause(wafers, change, name, source, event) for wafers, change, source, event in fates]
 

@@ -7,13 +7,14 @@ from typing import NamedTuple, TypeAlias, cast
 
 from shared.wire.catalog import Firmness
 from shared.wire.days import DAY_US, day_number
-from shared.wire.lines import COMMIT
+from shared.wire.lines import COMMIT, ORDER
 from shared.wire.rows import Row
 
-ORDER, FORECAST = "demand.required", "demand.forecast"
+FORECAST = "demand.forecast"
 
 Key = tuple[str, str, str]  # product, site, supplier
 Group = tuple[str, str]  # product, site
+Origin = tuple[str, str]  # product, supplier
 
 
 # ---------------------------------------------------------------- facts: of one line, the last in order holds
@@ -23,8 +24,8 @@ class Statement(NamedTuple):
     """A plan as one event states it: a commit, an order or a forecast."""
 
     revision: int
+    time: int  # of the event: the later of two equal revisions is in force
     id: str
-    stated_on: int
     due: int
     wafers: int
     key: Key
@@ -32,6 +33,20 @@ class Statement(NamedTuple):
     reason: str  # of a commit
     start_by: int | None  # of an order
     priority: int  # of an order, 1 first; 0 of any other
+
+    @property
+    def stated_on(self) -> int:
+        """The day of the event."""
+        return self.time // DAY_US
+
+
+class Consumption(NamedTuple):
+    """Wafers of the stock that were consumed for an order."""
+
+    day: int
+    id: str
+    key: Key
+    wafers: int
 
 
 class Dispatch(NamedTuple):
@@ -43,12 +58,14 @@ class Dispatch(NamedTuple):
     id: str
     wafers: int
     commit: str | None
+    cause: str | None = None  # the event that it follows from
 
 
 class Revision(NamedTuple):
     """A later eta and site of a shipment."""
 
     revision: int
+    time: int
     id: str
     eta: int
     site: str
@@ -64,9 +81,10 @@ class End(NamedTuple):
     received: int
     damaged: int
     lost: int
+    supplier: str  # as published: it counts as the shipment's supplier, whichever this is
 
 
-Fact: TypeAlias = Statement | Dispatch | Revision | End
+Fact: TypeAlias = Statement | Consumption | Dispatch | Revision | End
 
 
 # ---------------------------------------------------------------- an event as a fact
@@ -79,29 +97,39 @@ def _statement(row: Row) -> Statement:
     others = row.others
     start_by = others.get("start_by")
     return Statement(
-        cast(int, row.revision), row.id, row.time // DAY_US, cast(int, row.day), cast(int, row.wafers), _key(row),
+        cast(int, row.revision), row.time, row.id, cast(int, row.day), cast(int, row.wafers), _key(row),
         others.get("firmness"), others.get("reason", ""),
         None if start_by is None else day_number(date.fromisoformat(start_by)), others.get("priority", 0),
     )  # fmt: skip
 
 
+def _consumption(row: Row) -> Consumption:
+    return Consumption(row.time // DAY_US, row.id, _key(row), cast(int, row.wafers))
+
+
 def _dispatch(row: Row) -> Dispatch:
     return Dispatch(
-        row.time // DAY_US, cast(int, row.day), _key(row), row.id, cast(int, row.wafers), row.others["commit"]
+        row.time // DAY_US,
+        cast(int, row.day),
+        _key(row),
+        row.id,
+        cast(int, row.wafers),
+        row.others["commit"],
+        row.cause,
     )
 
 
 def _revision(row: Row) -> Revision:
-    return Revision(cast(int, row.revision), row.id, cast(int, row.day), str(row.site))
+    return Revision(cast(int, row.revision), row.time, row.id, cast(int, row.day), str(row.site))
 
 
 def _arrival(row: Row) -> End:
     wafers, damaged = cast(int, row.wafers), row.others["wafers_damaged"]
-    return End(row.time // DAY_US, row.source, row.id, str(row.site), wafers, damaged, 0)
+    return End(row.time // DAY_US, row.source, row.id, str(row.site), wafers, damaged, 0, str(row.supplier))
 
 
 def _loss(row: Row) -> End:
-    return End(row.time // DAY_US, row.source, row.id, str(row.site), 0, 0, cast(int, row.wafers))
+    return End(row.time // DAY_US, row.source, row.id, str(row.site), 0, 0, cast(int, row.wafers), str(row.supplier))
 
 
 def _key(row: Row) -> Key:
@@ -115,6 +143,7 @@ def _one_key(*key: str) -> Key:
 
 FACTS: dict[str, Callable[[Row], Fact]] = {
     **dict.fromkeys((COMMIT, ORDER, FORECAST), _statement),
+    "wafers.consumed": _consumption,
     "shipment.dispatched": _dispatch,
     "shipment.revised": _revision,
     "shipment.received": _arrival,

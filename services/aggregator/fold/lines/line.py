@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from services.aggregator.fold.lines.facts import Dispatch, End, Group, Revision, Statement
+from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
 
 RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}  # immediate 1, planned 5
-_IN_FORCE = len(LAGS)  # column of a commit record, see `LineBook.record`
+LAG_COLUMNS = 2 + len(TOLERANCES)  # of a commit record at each lag, see `LineBook.record`
 _NEVER = 1 << 62
 
 RecordCell = tuple[str, str, int]  # supplier, product and due day
-RecordEntry = tuple[RecordCell, int, int]  # cell, column of its record, value
+RecordEntry = tuple[RecordCell, int, tuple[int, ...]]  # cell, first column in its record, values
 
 
 class LineDue(NamedTuple):
@@ -36,54 +36,99 @@ class PlanLine:
 
     name: LineName
     statements: tuple[Statement, ...] = ()  # the last one is in force
-    sent: dict[LineName, int] = field(default_factory=dict)  # of a commit: shipment -> wafers dispatched
-    receipts: dict[int, int] = field(default_factory=dict)  # of a commit: day -> good wafers
+    consumed: tuple[Consumption, ...] = ()  # of an order
+    sendings: dict[tuple[LineName, Origin], int] = field(default_factory=dict)  # wafers of shipments that name it
+    arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
-    group: Group | None = None  # that the book lists it under
+    groups: tuple[Group, ...] = ()  # that the book lists it under
 
     def record_entries(self) -> Iterator[RecordEntry]:
-        """Yield the entries that a commit adds to the records.
+        """Yield the entries that a commit adds to the records: the promise of each lag, and what is in force."""
+        outcomes: dict[str, tuple[int, ...]] = {}
+        for lag, promise in enumerate(self.promises()):
+            if promise is not None:
+                if promise.id not in outcomes:
+                    outcomes[promise.id] = self._outcome(promise)
+                yield _cell(promise), lag * LAG_COLUMNS, outcomes[promise.id]
+        for now in self.statements[-1:]:
+            altered = (now.wafers, _churn(self.statements))
+            if any(altered):
+                yield _cell(now), len(LAGS) * LAG_COLUMNS, altered
 
-        At lag L a statement holds for its due day if it was stated by due − L, and none that beats it was: so L is at
-        most due − the day it was stated, and above due − the first day on which one of those after it was stated.
+    def promises(self) -> list[Statement | None]:
+        """Return the one promise of a commit at each of `LAGS`, None where there was none so early.
+
+        A statement holds at lag L if it is in force L days before its due day: it was stated by due − L, and none that
+        beats it was: so L is at most due − the day it was stated, and above due − the first day on which one of those
+        after it was stated. Of several, as a line is moved on, the one that was due first is the promise: a line that
+        is moved when it is due stays due when it was. No wafers are no promise.
         """
+        promises: list[Statement | None] = [None] * len(LAGS)
         beaten_on = _NEVER
         for statement in reversed(self.statements):
-            cell, due = _cell(statement), statement.due
+            due = statement.due
             for lag in range(bisect_right(LAGS, due - beaten_on), bisect_right(LAGS, due - statement.stated_on)):
-                if statement.wafers:
-                    yield cell, lag, statement.wafers
+                other = promises[lag]
+                if statement.wafers and (other is None or due < other.due):
+                    promises[lag] = statement
             beaten_on = min(beaten_on, statement.stated_on)
-        for now in self.statements[-1:]:
-            for column, value in enumerate(self._outcome(now), _IN_FORCE):
-                if value:
-                    yield _cell(now), column, value
+        return promises
 
-    def _outcome(self, now: Statement) -> tuple[int, ...]:
-        """Return the columns of a record after those of the lags."""
-        kept = [
-            100 * sum(wafers for day, wafers in self.receipts.items() if day <= now.due + days)
-            >= (100 - percent) * now.wafers
+    def _outcome(self, promise: Statement) -> tuple[int, ...]:
+        """Return the columns of a lag: the wafers promised, one line, and whether it was kept at each tolerance."""
+        kept = (
+            100 * sum(wafers for day, wafers in self.receipts.items() if day <= promise.due + days)
+            >= (100 - percent) * promise.wafers
             for days, percent in TOLERANCES
-        ]
-        due = now.wafers > 0
-        return (now.wafers, _churn(self.statements), int(due), *(int(due and each) for each in kept))
+        )
+        return (promise.wafers, 1, *map(int, kept))
+
+    @property
+    def origin(self) -> Origin | None:
+        """The product and supplier of a commit: a dispatch of another one leaves it open."""
+        return (self.statements[-1].key[0], self.statements[-1].key[2]) if self.statements else None
+
+    @property
+    def sent(self) -> dict[LineName, int]:
+        """The wafers that were dispatched of it, by shipment."""
+        origin = self.origin
+        return {name: wafers for (name, sent), wafers in self.sendings.items() if sent == origin}
 
     @property
     def dispatched(self) -> int:
         """The wafers that were dispatched of it."""
         return sum(self.sent.values())
 
+    @property
+    def of_other_origin(self) -> dict[LineName, int]:
+        """The wafers of another product or supplier that were dispatched in its name, by shipment."""
+        origin = self.origin
+        return {name: wafers for (name, sent), wafers in self.sendings.items() if origin and sent != origin}
+
+    @property
+    def receipts(self) -> dict[int, int]:
+        """The good wafers that were received of it, by day."""
+        origin = self.origin
+        return {day: wafers for (day, sent), wafers in self.arrivals.items() if sent == origin}
+
     def due(self) -> tuple[Group, LineDue] | None:
-        """Return the wafers due of it, None if there are none: of a commit those not dispatched."""
+        """Return the wafers due of it, None if there are none: of a commit those not dispatched.
+
+        Of an order those not consumed for it at its own site.
+        """
         if not self.statements:
             return None
         now = self.statements[-1]
-        wafers = now.wafers - self.dispatched
+        wafers = now.wafers - self.dispatched - sum(c.wafers for c in self.consumed if c.key[:2] == now.key[:2])
         if wafers <= 0:
             return None
         rank = now.priority if now.firmness is None else RANKS[now.firmness]
         return now.key[:2], LineDue(now.due, rank, self.name, wafers, now.id, now.key[2])
+
+    def dues(self) -> list[tuple[Group, LineDue]]:
+        """Return the wafers due of it as a shipment does, which can have several."""
+        due = self.due()
+        return [] if due is None else [due]
 
 
 @dataclass(slots=True)
@@ -91,19 +136,20 @@ class ShipmentLine:
     """The wafers of one product that one party sends under one name."""
 
     name: LineName
-    dispatches: tuple[Dispatch, ...] = ()  # the first gives eta and site, until a revision does
+    dispatches: tuple[Dispatch, ...] = ()  # its parts: each gives its eta and site, until a revision does
     revisions: tuple[Revision, ...] = ()  # the last one is in force
     ends: tuple[End, ...] = ()
-    credited: tuple[tuple[str, int, int], ...] = ()  # the receipts that its commits count
-    group: Group | None = None  # that the book lists it under
+    credited: tuple[tuple[str, int, Origin, int], ...] = ()  # the receipts that its commits count
+    groups: tuple[Group, ...] = ()  # that the book lists it under
 
-    def plan(self) -> tuple[int, str, str]:
-        """Return its eta, its site and the id of the event that gives them; it must have been dispatched."""
-        first = self.dispatches[0]
-        if self.revisions:
-            now = self.revisions[-1]
-            return now.eta, now.site, now.id
-        return first.eta, first.key[1], first.id
+    @property
+    def product(self) -> str:
+        """The product of its wafers."""
+        return self.name[1].partition("/")[2]
+
+    def contradictions(self) -> list[End]:
+        """Return its ends that name another supplier than its dispatch does."""
+        return [end for end in self.ends if self.dispatches and end.supplier != self.dispatches[0].key[2]]
 
     def sent(self) -> int:
         """Return the wafers that were sent."""
@@ -113,21 +159,37 @@ class ShipmentLine:
         """Return the wafers that came to an end."""
         return sum(end.received + end.damaged + end.lost for end in self.ends)
 
+    def plans(self, dispatch: Dispatch) -> list[tuple[int, str, str]]:
+        """Return the etas and sites that a part has had, the last one in force, and the event of each."""
+        return [(dispatch.eta, dispatch.key[1], dispatch.id), *((r.eta, r.site, r.id) for r in self.revisions)]
+
     def under_way(self) -> int:
-        """Return the wafers that were sent and have not come to an end: as the ledger posts them."""
+        """Return the wafers that were sent and have not come to an end."""
         return max(0, self.sent() - self.ended())
 
-    def due(self) -> tuple[Group, LineDue] | None:
-        """Return the wafers under way of it, None if there are none."""
-        wafers = self.under_way()
-        if not wafers:
-            return None
-        product, _, supplier = self.dispatches[0].key
-        eta, site, event = self.plan()
-        return (product, site), LineDue(eta, 0, self.name, wafers, event, supplier)
+    def parts_under_way(self) -> list[tuple[Dispatch, int]]:
+        """Return the parts that are under way, and the wafers of each: those that came to an end ended the first."""
+        found, ended = [], self.ended()
+        for dispatch in self.dispatches:
+            taken = min(ended, dispatch.wafers)
+            ended -= taken
+            if taken < dispatch.wafers:
+                found.append((dispatch, dispatch.wafers - taken))
+        return found
 
-    def receipts(self) -> Iterator[tuple[str, int, int]]:
-        """Yield the receipts of each commit: its id, a day, and good wafers.
+    def dues(self) -> list[tuple[Group, LineDue]]:
+        """Return the wafers under way of it, by site, eta and the event that gives them: as the ledger posts them."""
+        found: dict[tuple[int, str, str], int] = {}
+        for dispatch, wafers in self.parts_under_way():
+            plan = self.plans(dispatch)[-1]
+            found[plan] = found.get(plan, 0) + wafers
+        return [
+            ((self.dispatches[0].key[0], site), LineDue(eta, 0, self.name, wafers, event, self.dispatches[0].key[2]))
+            for (eta, site, event), wafers in found.items()
+        ]
+
+    def commit_receipts(self) -> Iterator[tuple[str, int, Origin, int]]:
+        """Yield the receipts of each commit that it names: its id, a day, product and supplier, and good wafers.
 
         They fill the dispatches in their order; receipts beyond the wafers sent are of the last one.
         """
@@ -136,9 +198,9 @@ class ShipmentLine:
             rest = end.received
             while rest:
                 taken = rest if n == last else min(rest, room)
-                commit = self.dispatches[n].commit
+                commit, (product, _, supplier) = self.dispatches[n].commit, self.dispatches[n].key
                 if taken and commit is not None:
-                    yield commit, end.day, taken
+                    yield commit, end.day, (product, supplier), taken
                 rest, room = rest - taken, room - taken
                 if rest:
                     n, room = n + 1, self.dispatches[n + 1].wafers

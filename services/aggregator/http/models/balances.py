@@ -96,4 +96,6 @@ class State(AtPosition):
     postings: int
     horizon: Horizon
     watermarks: dict[str, date | None]
+    ended: list[str]
+    """The sources that publish no more."""
     """The last day that each source has completed."""

@@ -37,10 +37,11 @@ class Slip(Described):
 
 
 class Lag(Described):
-    """Receipts against the commits of some days before the due day."""
+    """Receipts against the commits of some days before the due day: each commit is one promise, as it stood then."""
 
     lag_days: int
     committed: int
+    otif: OnTimeInFull
     bias: Ratio
     """Wafers received less wafers committed, of those committed."""
     slip: Slip
@@ -51,10 +52,12 @@ class ProductRecord(Described, title="Kept"):
 
     product: str
     wafers_due: int
+    """Each commit by the day that stood when it was due."""
     wafers_received: int
     churn: Ratio
-    """Wafers by which commits were revised, of those that were due."""
+    """Wafers by which commits were revised, of those now in force that were due."""
     otif: OnTimeInFull
+    """Against the day that stood when a commit was due."""
     lags: list[Lag]
 
 
@@ -80,7 +83,7 @@ class YieldOfMonth(Ratio):
 
 
 class SupplierRow(Described):
-    """A product of a supplier; numbers are null of a product that it never made, or never committed."""
+    """A product of a supplier; numbers are null of a product that it never made, or neither committed nor delivered."""
 
     supplier: str
     product: str
@@ -92,6 +95,7 @@ class SupplierRow(Described):
     yield_: Ratio | None = Field(alias="yield")
     yield_by_month: list[YieldOfMonth] | None
     wafers_due: int | None
+    """Each commit by the day that stood `lag_days` before it."""
     wafers_received: int | None
     otif: Ratio | None
     churn: Ratio | None
@@ -146,9 +150,9 @@ class SiteRow(Described, title="Site"):
     mw_to_come: int | None
     mw_stopped: int
     phases: list[PhaseRow]
-    next_due_day: date | None
+    next_due_day: date | Literal["beyond"] | None
     next_due: int
-    last_due_day: date | None
+    last_due_day: date | Literal["beyond"] | None
     due: int
     on_hand: int
     short_since: date | None

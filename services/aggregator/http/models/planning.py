@@ -141,7 +141,10 @@ class CoverRow(Described):
     cover: CoverDays
     cover_days: float | None
     """The same, to a tenth of a day."""
+    covered_until: date | None
+    """The last day that is covered; null if today is not, or if all known demand is."""
     first_uncovered_day: date | None
+    """Null if all known demand is covered."""
     fill_rate: Ratio = optional_field()
     """Wafers of orders that were received by their due day, of all that were due."""
 

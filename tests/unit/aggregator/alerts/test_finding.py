@@ -1,5 +1,6 @@
 """Conditions of each alert, its first and last day, and that it depends on the events alone."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,8 @@ from shared.wire.events import (
     Event,
     EventData,
     EventReversed,
+    LotFinished,
+    LotStarted,
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
@@ -29,6 +32,7 @@ from shared.wire.events import (
     WafersConsumed,
     event_id,
 )
+from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.twins.curves import NaiveCurves, batch_of
 from tests.unit.aggregator.plan.test_projection import DAYS, START, logs, quick
@@ -69,8 +73,15 @@ class Story:
     def open(self, wafers: int) -> Event:
         return self.say("stargate", DAY, StockOpened(**KEY, wafers=wafers))
 
-    def dispatch(self, wafers: int, day: date = DAY, eta: date = DAY) -> Event:
-        data = ShipmentDispatched(**KEY, shipment="S1", commit="C1", wafers=wafers, eta=eta, lots=[])
+    def start_lot(self, lot: str, wafers: int, product: str = PRODUCT) -> Event:
+        key = KEY | {"product": product}
+        return self.say("samsung", DAY, LotStarted(**key, lot=lot, wafers=wafers, fab="P4", due_out=DAY))
+
+    def finish_lot(self, lot: str, wafers: int, site: str = SITE) -> Event:
+        return self.say("samsung", DAY, LotFinished(**KEY | {"site": site}, lot=lot, wafers=wafers, yield_variance=0))
+
+    def dispatch(self, wafers: int, day: date = DAY, eta: date = DAY, commit: str | None = "C1") -> Event:
+        data = ShipmentDispatched(**KEY, shipment="S1", commit=commit, wafers=wafers, eta=eta, lots=[])
         return self.say("samsung", day, data)
 
     def receive(self, wafers: int, day: date = DAY, damaged: int = 0) -> Event:
@@ -254,6 +265,7 @@ def test_a_slip_is_cleared_by_another_due_day():
 
 def test_more_received_than_dispatched_is_an_alert_until_the_rest_is_said_to_have_been_sent():
     story = Story()
+    story.commit(DAY, 11)
     story.dispatch(10)
     receipt = story.receive(11)
     alerts = story.find()
@@ -274,10 +286,141 @@ def test_a_receipt_of_a_day_that_is_not_complete_waits_for_its_dispatch():
 
 def test_a_receipt_that_is_taken_back_is_no_more_too_many():
     story = Story()
+    story.commit(DAY, 10)
     story.dispatch(10)
     receipt = story.receive(11)
     story.say("stargate", DAY, EventReversed(reversed=receipt.id, reason="entered twice"))
 
+    assert story.find() == {}
+
+
+def test_more_dispatched_than_finished_is_an_alert_until_the_missing_lot_is_published():
+    story = Story()
+    story.commit(DAY, 40)
+    story.start_lot("L1", 25)
+    story.finish_lot("L1", 25)
+    story.dispatch(40)
+    alerts = story.find()
+    story.start_lot("L2", 15)
+    story.finish_lot("L2", 15)
+
+    cause: Cause = ("dispatched_beyond_finished", ("samsung", PRODUCT))
+    assert alerts == {cause: Alert(*cause, day_number(DAY), {"finished": 25, "dispatched": 40, "wafers": 15})}
+    assert story.find() == {}
+
+
+def test_a_supplier_that_reports_no_lots_dispatches_as_it_likes():
+    story = Story()
+    story.commit(DAY, 40)
+    story.dispatch(40)
+
+    assert story.find() == {}
+
+
+def test_lots_of_another_product_are_no_report_of_this_one():
+    story = Story()
+    story.start_lot("L1", 25, product="DDR5-16G")
+    story.commit(DAY, 40)
+    story.dispatch(40)
+
+    assert story.find() == {}
+
+
+def test_more_finished_than_started_is_an_alert_over_all_sites():
+    story = Story()
+    story.start_lot("L1", 25)
+    story.finish_lot("L1", 25, site="narvik")
+    before = story.find()
+    finished = story.finish_lot("L1", 5)
+    alerts = story.find()
+    story.say("samsung", DAY, EventReversed(reversed=finished.id, reason="entered twice"))
+
+    cause: Cause = ("stage_negative", ("wip", "samsung", PRODUCT))
+    assert (before, story.find()) == ({}, {})
+    assert alerts == {cause: Alert(*cause, day_number(DAY), {"wafers": 5})}
+
+
+def test_a_dispatch_on_a_commit_that_was_never_published_is_an_alert_until_it_is():
+    story = Story()
+    sent = story.dispatch(10)
+    alerts = story.find()
+    commit = story.commit(DAY, 10)
+    committed = story.find()
+    story.say("samsung", DAY, EventReversed(reversed=commit.id, reason="entered twice"))
+
+    cause: Cause = ("dispatch_without_commit", ("samsung", "S1", PRODUCT))
+    alert = Alert(*cause, day_number(DAY), {"wafers": 10}, (f"samsung/{sent.id}",))
+    assert (alerts, committed) == ({cause: alert}, {})
+    assert story.find() == {cause: alert}
+
+
+def test_of_a_shipment_the_dispatches_without_a_commit_count_until_they_are_reversed():
+    story = Story()
+    story.commit(DAY, 10)
+    story.dispatch(10)
+    sent = story.dispatch(3, day=DAY - days(1), commit=None)
+    story.dispatch(4, day=TODAY, commit=None)
+    alerts = story.find()
+    story.say("samsung", DAY, EventReversed(reversed=sent.id, reason="entered twice"))
+
+    cause: Cause = ("dispatch_without_commit", ("samsung", "S1", PRODUCT))
+    assert alerts == {cause: Alert(*cause, day_number(DAY) - 1, {"wafers": 3}, (f"samsung/{sent.id}",))}
+    assert story.find() == {}
+
+
+def test_a_dispatch_on_a_commit_that_was_withdrawn_is_none_without_a_commit():
+    story = Story()
+    story.commit(DAY, 10)
+    story.commit(DAY, 0, revision=1)
+    story.dispatch(10)
+
+    assert story.find() == {}
+
+
+def test_a_dispatch_that_follows_from_a_commit_needs_to_name_it_unless_that_is_withdrawn():
+    story = Story()
+    commit = story.commit(DAY, 10)
+    sent = story.dispatch(10, commit=None)
+    story.events[-1] = sent.model_copy(update={"causationid": commit.id})
+    alerts = story.find()
+    withdrawn = story.commit(DAY, 0, revision=1)
+    before = story.find()
+    story.say("samsung", DAY, EventReversed(reversed=withdrawn.id, reason="entered twice"))
+
+    assert list(alerts) == list(story.find()) == [("dispatch_without_commit", ("samsung", "S1", PRODUCT))]
+    assert before == {}
+
+
+def test_a_dispatch_on_a_commit_of_another_product_is_an_alert_until_the_commit_is_of_that_product():
+    story = Story()
+    key = KEY | {"product": "DDR5-16G"}
+    story.say("samsung", DAY, SupplyCommitted(**key, line="C1", due=DAY, firmness="firm", wafers=10, revision=0))
+    sent = story.dispatch(10)
+    alerts = story.find()
+    story.commit(DAY, 10, revision=1)
+
+    cause: Cause = ("dispatch_of_other_product", ("samsung", "S1", PRODUCT))
+    assert alerts == {cause: Alert(*cause, day_number(DAY), {"wafers": 10}, (f"samsung/{sent.id}",))}
+    assert story.find() == {}
+
+
+def test_a_receipt_of_another_supplier_or_product_than_was_dispatched_is_an_alert_until_it_is_reversed():
+    story = Story()
+    story.commit(DAY, 10)
+    story.dispatch(10)
+    ends = [
+        story.say("stargate", DAY, ShipmentReceived(**key, shipment="S1", owner="samsung", wafers=4, wafers_damaged=0))
+        for key in (KEY | {"supplier": "skhynix"}, KEY | {"product": "DDR5-16G"})
+    ]
+    alerts = story.find()
+    for end in ends:
+        story.say("stargate", DAY, EventReversed(reversed=end.id, reason="entered twice"))
+
+    supplier: Cause = ("supplier_contradicts_shipment", ("samsung", "S1", PRODUCT))
+    product: Cause = ("receipt_of_other_product", ("samsung", "S1", "DDR5-16G"))
+    for cause, end in zip((supplier, product), ends, strict=True):
+        assert alerts[cause] == Alert(*cause, day_number(DAY), {"wafers": 4}, (f"stargate/{end.id}",))
+    assert [code for code, _ in alerts] == ["received_beyond_dispatched", supplier[0], product[0]]
     assert story.find() == {}
 
 
@@ -292,7 +435,12 @@ def test_a_stock_below_zero_is_an_alert_as_of_the_last_complete_day():
 
     cause: Cause = ("stock_negative", (PRODUCT, SITE))
     assert (before, meanwhile) == ({}, {})
-    assert story.find() == {cause: Alert(*cause, day_number(DAY), {"wafers": 2})}
+    short: Cause = ("short_within", (PRODUCT, SITE))  # the next receipts make up for it
+    detail = {"first_short_day": day_number(TODAY), "wafers": 2, "wafers_at_worst": 2}
+    assert story.find() == {
+        cause: Alert(*cause, day_number(DAY), {"wafers": 2}),
+        short: Alert(*short, day_number(DAY), detail),
+    }
 
 
 def test_a_stock_is_counted_over_all_suppliers():
@@ -323,12 +471,12 @@ def test_a_source_that_is_expected_and_has_never_spoken_is_silent():
     assert Story().find(sources=("micron", "samsung")) == {cause: Alert(*cause, day_number(DAY), {})}
 
 
-def test_a_source_that_completes_no_day_is_silent_and_holds_up_all_others():
+def test_a_source_that_completes_no_day_is_silent_and_holds_up_no_other():
     story = Story()
     story.order(TODAY, 40)
     story.commit(TODAY, 1, source="skhynix")
 
-    assert list(story.find()) == [("source_silent", ("skhynix",))]
+    assert list(story.find()) == [("source_silent", ("skhynix",)), ("short_within", ("HBM4-12H", "abilene"))]
 
 
 def test_before_any_watermark_nothing_is_found():
@@ -340,7 +488,7 @@ def test_before_any_watermark_nothing_is_found():
 
 @given(logs, st.integers(START, START + DAYS - 1), st.integers(0, 60), st.integers(0, 20))
 @quick
-def test_the_alerts_of_products_at_sites_are_those_of_the_naive_twin(log, today, short_days, cover_days):
+def test_the_alerts_of_products_are_those_of_the_naive_twin(log, today, short_days, cover_days):
     state = FoldState(Curves(date(2025, 1, 1), DAYS))
     state.add(batch_of(1, log, {"samsung": today - 1}, ["samsung"]))
     naive = NaiveCurves(START, DAYS)
@@ -354,6 +502,16 @@ def test_the_alerts_of_products_at_sites_are_those_of_the_naive_twin(log, today,
             expected.add(("cover_below", label))
         if on_hand < 0:
             expected.add(("stock_negative", label))
+    moved: Counter[tuple[str, str, Measure]] = Counter()
+    for (product, _, supplier), measure, day, wafers in log:
+        if measure < 32 and day < today:
+            moved[supplier, product, measure] += wafers
+    for pair in {pair[:2] for pair in moved}:
+        started, scrapped, finished, variance, dispatched = (moved[*pair, Measure(measure)] for measure in range(5))
+        if started < scrapped + finished + variance:
+            expected.add(("stage_negative", ("wip", *pair)))
+        if (started or scrapped or finished or variance) and dispatched > finished:
+            expected.add(("dispatched_beyond_finished", pair))
 
     alerts = found(state, short_days=short_days, cover_days=cover_days)
 
@@ -362,7 +520,7 @@ def test_the_alerts_of_products_at_sites_are_those_of_the_naive_twin(log, today,
 
 @given(event_logs(), st.randoms(use_true_random=False), st.lists(st.integers(1, 5), max_size=10))
 @quick
-def test_neither_order_nor_batches_alter_what_is_open(log, shuffle, sizes):
+def test_neither_order_nor_batches_nor_duplicates_alter_what_is_open(log, shuffle, sizes):
     time = datetime(2026, 4, 9, tzinfo=UTC)
     ends = [
         Event(
@@ -377,7 +535,8 @@ def test_neither_order_nor_batches_alter_what_is_open(log, shuffle, sizes):
     events = log + ends
     thresholds = {"short_days": 3, "slip_days": 1, "silent_days": 0, "sources": ("micron",)}
     one = state_of(events, HORIZON)
-    other = state_of(shuffle.sample(events, len(events)), HORIZON, sizes)
+    repeated = events + shuffle.sample(events, len(events) // 2)
+    other = state_of(shuffle.sample(repeated, len(repeated)), HORIZON, sizes)
 
     alerts = found(one, **thresholds)
 
@@ -421,6 +580,7 @@ def test_the_most_urgent_comes_first():
         "source_silent",
         "stock_negative",
         "received_beyond_dispatched",
+        "dispatch_without_commit",
         "short_within",
     ]
 

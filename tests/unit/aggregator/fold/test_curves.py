@@ -244,14 +244,31 @@ def test_more_keys_than_there_was_room_for_keep_their_wafers():
 # ---------------------------------------------------------------- how far it is complete
 
 
-def test_it_is_complete_through_no_day_before_each_source_has_a_watermark():
+def test_it_is_complete_through_no_day_before_the_first_watermark():
     curves = empty()
-    curves.add(batch_of(1, [], {"samsung": START + 3}, ["samsung", "abilene"]))
+    curves.add(batch_of(1, [], sources=["samsung", "abilene"]))
+
     assert (curves.complete_through, curves.today) == (None, None)
 
-    curves.add(batch_of(2, [], {"abilene": START + 1}))
 
-    assert (curves.complete_through, curves.today) == (START + 1, START + 2)
+def test_a_source_without_a_watermark_holds_no_day_back():
+    curves = empty()
+    curves.add(batch_of(1, [], {"samsung": START + 3}, ["samsung", "abilene"]))
+
+    assert (curves.complete_through, curves.today, curves.setback) == (START + 3, START + 4, None)
+
+
+def test_a_first_watermark_before_the_others_takes_the_day_back_until_it_is_reached_again():
+    curves, days = empty(), []
+    curves.add(batch_of(1, [], {"samsung": START + 3}))
+    for batch, (source, day) in enumerate(
+        [("abilene", START + 1), ("samsung", START + 5), ("abilene", START + 2), ("abilene", START + 3)], 2
+    ):
+        curves.add(batch_of(batch, [], {source: day}))
+        days.append((curves.complete_through, curves.setback))
+
+    reached = (START + 3, 1)
+    assert days == [(START + 1, reached), (START + 1, reached), (START + 2, reached), (START + 3, None)]
 
 
 def test_a_watermark_never_goes_back():
@@ -394,7 +411,7 @@ def test_the_windows_that_are_told_are_those_of_the_naive_twin(log):
 def naive_hand(log, key, today):
     """Functions of what came to hand in a window, of what went from it, and of what was there at the end of a day."""
     hand = {Measure.RECEIVED, Measure.OPENED, Measure.TRANSFERRED_IN, Measure.ADJUSTED}
-    gone = {Measure.CONSUMED, Measure.TRANSFERRED_OUT}
+    gone = {Measure.CONSUMED, Measure.TRANSFERRED_OUT, Measure.RETURNED}
 
     def moved(measures, since, until):
         return sum(w for k, m, day, w in log if k == key and m in measures and since < day <= until)

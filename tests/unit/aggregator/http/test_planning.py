@@ -105,8 +105,8 @@ def test_cover_says_what_it_is_made_of(ask):
 
     assert abilene == {
         "product": "HBM4-12H", "site": "abilene", "on_hand": 30, "backorder": 0,
-        "cover": {"days": 6, "left": 30, "next": 100}, "cover_days": 6.3, "first_uncovered_day": "2026-04-12",
-        "fill_rate": {"numerator": 0, "denominator": 0, "percent": None},
+        "cover": {"days": 6, "left": 30, "next": 100}, "cover_days": 6.3, "covered_until": "2026-04-11",
+        "first_uncovered_day": "2026-04-12", "fill_rate": {"numerator": 0, "denominator": 0, "percent": None},
     }  # fmt: skip
     assert (narvik["site"], narvik["backorder"], narvik["cover_days"]) == ("narvik", 7, 0.0)
     assert narvik["fill_rate"] == {"numerator": 0, "denominator": 7, "percent": 0.0}
@@ -135,7 +135,8 @@ def test_performance_gives_each_ratio_with_what_it_is_made_of(ask):
         "tolerant": {"days_of_grace": 7, "percent_of_grace": 5, "numerator": 0, "denominator": 0, "percent": None},
     }
     assert row["lags"][0] == {
-        "lag_days": 0, "committed": 7, "bias": {"numerator": -7, "denominator": 7, "percent": -100.0},
+        "lag_days": 0, "committed": 7, "otif": row["otif"],
+        "bias": {"numerator": -7, "denominator": 7, "percent": -100.0},
         "slip": {"wafer_days": 7, "mean_days": 1.0, "greatest_days": 1, "open_wafers": 7},
     }  # fmt: skip
     assert [lag["lag_days"] for lag in row["lags"]] == [0, 28, 56, 91, 182]
@@ -210,15 +211,35 @@ def test_an_answer_before_the_first_posting_has_no_rows(path):
 
 
 @pytest.mark.parametrize("path", PATHS[:3])
-@pytest.mark.parametrize("watermark", [None, april(1) + 59, april(1) + 400])
-def test_an_answer_before_a_today_or_after_the_horizon_has_no_rows_and_no_next_page(path, watermark):
+def test_an_answer_before_a_today_has_no_rows_no_next_page_and_names_the_sources_that_it_misses(path):
+    answer = Answers(thirty_products(None))(path).json()
+
+    assert (answer["rows"], answer["next"], answer["today"]) == ([], None, None)
+    assert (answer["complete_through"], answer["missing_sources"]) == (None, ["samsung"])
+
+
+@pytest.mark.parametrize("path", [*PATHS[:3], "/shortages", "/sites", "/alerts"])
+@pytest.mark.parametrize("watermark", [april(1) - 2, april(1) + 59, april(1) + 400])
+def test_a_plan_of_a_today_outside_the_horizon_is_refused(path, watermark):
+    answer = Answers(thirty_products(watermark))(path)
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/unfit-parameters")
+    assert answer.json()["detail"].endswith("outside the horizon, which is 2026-04-01 to 2026-05-30")
+
+
+@pytest.mark.parametrize("path", ["/balances", "/suppliers", "/suppliers/samsung/performance"])
+def test_an_answer_of_the_last_complete_day_is_refused_outside_the_horizon(path):
+    days = [april(1) - 2, april(1) - 1, april(1) + 59, april(1) + 60]
+
+    assert [Answers(thirty_products(day))(path).status_code for day in days] == [422, 200, 200, 422]
+
+
+def thirty_products(watermark: int | None) -> FoldState:
     curves = Curves(*APRIL)
     marks = {} if watermark is None else {"samsung": watermark}
     log = [((f"P{n}", "abilene", "samsung"), Measure.REQUIRED, april(9), 5) for n in range(30)]
     curves.add(batch_of(1, log, marks, ["samsung"]))
-    answer = Answers(FoldState(curves))(path).json()
-
-    assert (answer["rows"], answer["next"]) == ([], None)
+    return FoldState(curves)
 
 
 @pytest.mark.parametrize(
@@ -280,12 +301,11 @@ def test_a_page_is_of_one_position_the_plans_or_where_it_is_looked_into_the_newe
         assert (answer["position"], answer["head"]) == (late.batch, late.head)
 
 
-def test_a_page_that_is_looked_into_after_today_was_lost_has_no_rows(ask):
-    """A new source publishes its first event, and has no watermark yet."""
+def test_a_new_source_without_a_watermark_takes_no_today_and_is_named(ask):
     curves = ask.view.state.curves
     new = (("HBM4-12H", "abilene", "micron"), Measure.COMMITTED_FIRM, april(20), 1)
     ask.view.state.add(batch_of(curves.position + 1, [new], sources=["micron"], epoch=EPOCH))
 
     for path in ("/cover?fill_rate=true", "/shortages?why=true", "/cover?offset=1&fill_rate=true"):
         answer = ask(path).json()
-        assert (answer["today"], answer["rows"], answer["next"]) == (None, [], None)
+        assert (answer["today"], answer["missing_sources"]) == ("2026-04-06", ["micron"])

@@ -133,7 +133,9 @@ def test_alerts_are_counted_by_code_and_told_in_pages(ask):
     answer = ask("/alerts", limit="1").json()
 
     assert answer["open"] == {
-        "source_silent": 0, "stock_negative": 0, "received_beyond_dispatched": 0, "short_within": 1, "cover_below": 0,
+        "source_silent": 0, "stock_negative": 0, "stage_negative": 0, "received_beyond_dispatched": 0,
+        "dispatched_beyond_finished": 0, "dispatch_without_commit": 0, "dispatch_of_other_product": 0,
+        "supplier_contradicts_shipment": 0, "receipt_of_other_product": 0, "short_within": 1, "cover_below": 0,
         "slip_beyond": 0,
     }  # fmt: skip
     assert answer["rows"] == [
@@ -213,7 +215,13 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(ask, path, query, param
     ("path", "query", "type_", "parameter", "detail"),
     [
         ("/balances", "firmness=firm", "unfit-parameters", "firmness", "firmness is of commits, which are due at the"),
-        ("/balances", "day=1999-12-31", "unfit-parameters", "day", "day is 1999-12-31, not 2000-01-01 to 2100-12-31"),
+        (
+            "/balances",
+            "day=1999-12-31",
+            "unfit-parameters",
+            "day",
+            "day is 1999-12-31, outside the horizon, which is 2025",
+        ),
         ("/shortages", "why=true&limit=3", "unfit-parameters", "limit", "limit is 3, not 1 to 2"),
         ("/months", "from=2024-12", "unfit-parameters", None, "which is 2025-01-01 to 2025-03-31"),
         ("/balances", "site=atlantis", "unknown-name", "site", "site is 'atlantis'; there are abilene, narvik"),

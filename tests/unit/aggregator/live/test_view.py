@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.live.view import LiveView
@@ -136,3 +137,34 @@ async def test_the_sites_are_of_the_plan_that_comes_with_them_and_whoever_tells_
     view.note_changes(view.state.add(list(batches(0, 6))[-1]))
     await view.refresh()
     assert (await view.read_sites())[0].position == 6
+
+
+def test_a_day_that_goes_back_alone_changes_no_alert_to_publish():
+    """narvik is short within 30 days of the day that samsung completed; the first day of micron is weeks before."""
+    view, key = LiveView(FoldState(Curves(date(2025, 1, 1), 90))), ("HBM4-12H", "narvik", "samsung")
+
+    def alerts_after(number, log, watermarks, sources=()):
+        view.note_changes(view.state.add(batch_of(number, log, watermarks, sources)))
+        asyncio.run(view.refresh())
+        return set(view.alerts_to_publish) - {("source_silent", ("micron",))}, set(view.alerts)
+
+    reached, _ = alerts_after(1, [(key, Measure.REQUIRED, START + 50, 5)], {"samsung": START + 40})
+    silent, _ = alerts_after(2, [(key, Measure.OPEN_FIRM, START + 80, 1)], {}, ["micron"])
+    back, open_ = alerts_after(3, [], {"micron": START + 2})
+    assert reached == silent == back == {("short_within", ("HBM4-12H", "narvik"))}
+    assert ("short_within", ("HBM4-12H", "narvik")) not in open_
+    assert (view.completion.setback, view.completion.behind) == ((START + 40, 2), ["micron"])
+
+    supplied, _ = alerts_after(4, [(key, Measure.OPEN_FIRM, START + 45, 5)], {})
+    assert supplied == set()  # what is recorded meanwhile counts
+
+    again, open_ = alerts_after(5, [], {"micron": START + 40})
+    assert again == open_ == set()
+    assert view.completion == (None, [], [])
+
+
+def test_expected_sources_and_those_that_have_published_are_missing_without_a_watermark():
+    view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)), AlertThresholds(sources=("micron", "samsung")))
+    view.state.add(batch_of(1, [], {"samsung": START}, ["samsung", "abilene"]))
+
+    assert view.completion_now().missing == ["abilene", "micron"]

@@ -118,7 +118,7 @@ def test_what_is_below_zero_is_refused(gross, orders, early, message):
     [(-1, "frozen"), (0, "frozen"), (6, "frozen"), (7, "tradeoff"), (20, "tradeoff"), (21, "free")],
 )
 def test_zones_follow_each_other_from_today(day, zone):
-    assert zone_of(TODAY + day, TODAY, 7, 14) == zone
+    assert zone_of(TODAY + day, TODAY, 7, 21) == zone
 
 
 def test_without_fences_only_the_past_is_frozen():

@@ -1,7 +1,7 @@
 """Commit against actual: worked by hand, and plain loops over days and events."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -16,7 +16,7 @@ from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, lines_published
 from testing.twins.ledger import number, sum_up
-from testing.twins.lines import postponed, statements
+from testing.twins.lines import postponed, promise_at, statements
 from tests.unit.aggregator.fold.lines.test_book import about_lines
 from tests.unit.aggregator.plan.test_shortage import april, stand_at
 from tests.unit.ledger.books.test_posting import HORIZON, START, thorough
@@ -141,7 +141,8 @@ def perform_naively(log, lines, supplier, through):
     for (measure, day, key), wafers in cells.items():
         if measure == Measure.RECEIVED and key[2] == supplier and max(day, start - 1) in span:
             received_on[key[0], max(day, start - 1)] += wafers
-    products, total, committed = set(), Counter(), Counter()
+    products = {product for product, _ in received_on if any(received_on[product, day] for day in span)}
+    total, committed = Counter(), Counter()
     for (source, line), events in statements(log).items():
         if source != supplier:
             continue
@@ -153,21 +154,21 @@ def perform_naively(log, lines, supplier, through):
         if now.wafers or churned:
             products.add(product)
         if number(now.due) <= through:
-            total[product, "committed"] += now.wafers
+            total[product, "in_force"] += now.wafers
             total[product, "churned"] += churned
         receipts = lines.plans[source, "supply.committed", line].receipts
-        for n, (days, percent) in enumerate(TOLERANCES):
-            limit = number(now.due) + days
-            if now.wafers and limit <= through:
-                got = sum(wafers for day, wafers in receipts.items() if day <= limit)
-                total[product, "lines", n] += 1
-                total[product, "kept", n] += 100 * got >= (100 - percent) * now.wafers
         for lag in LAGS:
-            for due in {each.due for each in revisions}:
-                by_then = [event.data for event in events if event.time.date() <= due - timedelta(days=lag)]
-                if by_then and by_then[-1].due == due and by_then[-1].wafers:
-                    products.add(by_then[-1].product)
-                    committed[by_then[-1].product, lag, max(number(due), start - 1)] += by_then[-1].wafers
+            promise = promise_at(events, lag)
+            if promise is None:
+                continue
+            products.add(promise.product)
+            committed[promise.product, lag, max(number(promise.due), start - 1)] += promise.wafers
+            for n, (days, percent) in enumerate(TOLERANCES):
+                limit = number(promise.due) + days
+                if limit <= through:
+                    got = sum(wafers for day, wafers in receipts.items() if day <= limit)
+                    total[promise.product, lag, "lines", n] += 1
+                    total[promise.product, lag, "kept", n] += 100 * got >= (100 - percent) * promise.wafers
     found = {}
     for product in products:
         received = list(accumulate(received_on[product, day] for day in span))
@@ -175,10 +176,9 @@ def perform_naively(log, lines, supplier, through):
         for lag in LAGS:
             curve = list(accumulate(committed[product, lag, day] for day in span))
             wafer_days, wafers, greatest, left = naive_slip(curve, received, len(span) - 1)
-            lags.append(LagPerformance(lag, wafers, received[-1] - wafers, wafer_days, greatest, left))
-        due, kept = ([total[product, what, n] for n in range(len(TOLERANCES))] for what in ("lines", "kept"))
-        sums = total[product, "committed"], received[-1], total[product, "churned"]
-        found[product] = ProductPerformance(*sums, due, kept, lags)
+            due, kept = ([total[product, lag, what, n] for n in range(len(TOLERANCES))] for what in ("lines", "kept"))
+            lags.append(LagPerformance(lag, wafers, due, kept, received[-1] - wafers, wafer_days, greatest, left))
+        found[product] = ProductPerformance(total[product, "in_force"], total[product, "churned"], received[-1], lags)
     return found
 
 
@@ -222,20 +222,23 @@ def test_performance_by_hand(story):
     story.receive(29, 40, shipment="t")
     of = samsung(story, today=30)["HBM4-12H"]
 
-    assert (of.committed, of.received, of.churned) == (80 + 40, 118, 100 + 20)
-    assert (of.lines, of.kept) == ([2, 1], [1, 1])  # 78 of 80 by the 19th are more than 95 %; the other has till May
+    assert (of.in_force, of.received, of.churned) == (80 + 40, 118, 100 + 20)
+    assert (of.lags[0].lines, of.lags[0].kept) == (
+        [2, 1],
+        [1, 1],
+    )  # 78 of 80 by the 19th are more than 95 %; the other has till May
     # 80 of the 12th are reached with the 29th's, 17 days late; the 40 never: 120 are more than 118
-    assert of.lags[0] == LagPerformance(0, 120, -2, 80 * 17 + 40 * 0, 17, 2)
+    assert of.lags[0] == LagPerformance(0, 120, [2, 1], [1, 1], -2, 80 * 17 + 40 * 0, 17, 2)
     # 28 days before only the 40 were promised, and came with the first 50, 18 days before their day
-    assert of.lags[1] == LagPerformance(28, 40, 78, 40 * -18, -18, 0)
-    assert of.lags[2:] == [LagPerformance(lag, 0, 118, 0, 0, 0) for lag in LAGS[2:]]
+    assert of.lags[1] == LagPerformance(28, 40, [1, 0], [1, 0], 78, 40 * -18, -18, 0)
+    assert of.lags[2:] == [LagPerformance(lag, 0, [0, 0], [0, 0], 118, 0, 0, 0) for lag in LAGS[2:]]
 
 
 def test_a_commit_is_not_judged_before_its_days_of_grace_are_over(story):
     story.commit(1, 100, 10)
 
     judged = {today: samsung(story, today)["HBM4-12H"] for today in (10, 11, 17, 18)}
-    assert {today: (each.committed, each.lines) for today, each in judged.items()} == {
+    assert {today: (each.in_force, each.lags[0].lines) for today, each in judged.items()} == {
         10: (0, [0, 0]),
         11: (100, [1, 0]),
         17: (100, [1, 0]),
@@ -243,11 +246,26 @@ def test_a_commit_is_not_judged_before_its_days_of_grace_are_over(story):
     }
 
 
-def test_nothing_is_told_of_what_was_never_committed(story):
+def test_what_was_never_committed_is_received_and_due_at_no_lag(story):
     story.send(1, 10, 3)
     story.receive(3, 10)
 
-    assert samsung(story, today=5) == {}
+    assert samsung(story, today=3) == {}
+    assert samsung(story, today=5) == {
+        "HBM4-12H": ProductPerformance(0, 0, 10, [LagPerformance(lag, 0, [0, 0], [0, 0], 10, 0, 0, 0) for lag in LAGS])
+    }
+
+
+def test_a_commit_moved_after_it_was_due_slips_from_the_day_that_stood(story):
+    story.commit(1, 100, 10)
+    story.commit(12, 100, 20, 1)
+    story.send(14, 100, 15, "c")
+    story.receive(15, 100)
+
+    for today in (22, 30):  # it does not grow day by day
+        lag = samsung(story, today)["HBM4-12H"].lags[0]
+        assert (lag.committed, lag.missing, lag.slip_wafer_days, lag.open_wafers) == (100, 0, 500, 0)
+        assert (lag.lines, lag.kept) == ([1, 1], [0, 1])
 
 
 def test_nothing_is_judged_before_there_is_a_complete_day(story):
@@ -256,7 +274,7 @@ def test_nothing_is_judged_before_there_is_a_complete_day(story):
     of = measure_performance(folded.curves, lines_published(folded), "samsung")["HBM4-12H"]
 
     assert folded.curves.complete_through is None
-    assert (of.committed, of.lines, of.lags[0].committed) == (0, [0, 0], 0)
+    assert (of.in_force, of.lags[0].lines, of.lags[0].committed) == (0, [0, 0], 0)
 
 
 @pytest.mark.parametrize(
@@ -267,4 +285,4 @@ def test_what_is_due_before_the_horizon_counts_and_what_is_due_beyond_it_does_no
     story.commit(1, 100, due)
     of = samsung(story, today, Horizon(date(2026, 4, 5), 4))["HBM4-12H"]
 
-    assert (of.committed, of.lags[0].committed, of.lines[0]) == (committed, committed, int(committed > 0))
+    assert (of.in_force, of.lags[0].committed, of.lags[0].lines[0]) == (committed, committed, int(committed > 0))

@@ -55,7 +55,7 @@ def test_the_golden_rows_come_out_of_postings():
     )
     curves = fold(log + of(Measure.FORECAST, 350, 350, 350, 350))
 
-    table = schedule(curves, curves.group(BY), START + 10, 1, 4, early=0, late=0)
+    table = schedule(curves, curves.group(BY), START + 10, 1, 4, early_days=0, late_days=0)
 
     assert table.projected.tolist() == [[70, 90, 0, 30]]
     assert table.atp_cumulative.tolist() == [[0, 0, 0, 30]]

@@ -5,6 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.lines.causes import find_causes
-from services.aggregator.fold.queries import supplied_by_day
+from services.aggregator.fold.queries import planned_by_day, supplied_by_day
+from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.shortage import (
     CAUSES_MAX,
     ORDERS_MAX,
@@ -22,6 +24,7 @@ from services.aggregator.plan.shortage import (
 )
 from shared.wire.catalog import FIRMNESS
 from shared.wire.events import StockCounted, StockOpened, StockTransferred
+from shared.wire.postings import Measure
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY, Story, lines_published
 from testing.projection import project
@@ -58,14 +61,18 @@ def test_what_orders_lack_on_a_day_is_what_the_projection_has_below_zero(log, da
     if projection is None:
         return
     behind = explain_shortage(curves, lines, group, firmness, LATE, past_due=past_due)
-    brought = supplied_by_day(curves, curves.group(product=group[0], site=group[1]), curves.start - 1)[0]
+    grouping = curves.group(product=group[0], site=group[1])
+    brought = supplied_by_day(curves, grouping, curves.start - 1)[0]
+    brought -= np.maximum(planned_by_day(curves, grouping, (Measure.REQUIRED_MOVED,))[0], 0).cumsum()
     last = curves.start + len(brought) - 3
+    backlog = make_plan(curves, labels=[group]).backorder(0)
 
     for n, balance in enumerate(projection.balance.tolist()):
         on = projection.today + n
         due = [order for order in behind.orders if order.due <= on]
         lack = sum(order.short + sum(peg.wafers for peg in order.pegs if comes(peg, on)) for order in due)
-        required = sum(order.wafers for order in lines.orders_of(*group) if order.day <= on)
+        orders = [order for order in lines.orders_of(*group) if projection.today <= order.day <= on]
+        required = backlog + sum(order.wafers for order in orders)
         below_zero = min(required, max(0, -balance))
         falls_later = any(b < a for a, b in pairwise(brought[on - curves.start + 1 :].tolist()))
         assert lack >= below_zero
@@ -91,7 +98,8 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
     meant: Counter[Any] = Counter()
     for order in behind.orders:
         expected = orders[order.line]
-        assert (order.event, order.due, order.wafers) == (expected.event, expected.day, expected.wafers)
+        assert (order.event, order.due) == (expected.event, expected.day)
+        assert order.wafers == expected.wafers or (0 < order.wafers < expected.wafers and order.due < today)
         assert order.short + sum(peg.wafers for peg in order.pegs) == order.wafers
         assert order.short or any(peg.days_late for peg in order.pegs)
         for peg in order.pegs:

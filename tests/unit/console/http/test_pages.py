@@ -21,7 +21,6 @@ from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
 from shared.http.peers import ANONYMOUS
 from shared.wire.postings import Measure
-from testing.servers.served import no_past
 from testing.twins.curves import batch_of
 
 START, DAYS = 20_089, 200  # 2025-01-01
@@ -87,12 +86,19 @@ class Html(HTMLParser):
 Get = Callable[..., httpx.Response]
 
 
+async def empty_log(as_of: str) -> LiveView:
+    assert as_of == "0"
+    return LiveView(FoldState(Curves(date(2025, 1, 1), DAYS)))
+
+
 def over(log: list[Any]) -> tuple[Get, Get]:
     """Return how to ask a console for a page, and how to ask the aggregator behind it."""
     curves = Curves(date(2025, 1, 1), DAYS)
     if log:
         curves.add(batch_of(1, log, {"samsung": TODAY - 1, "skhynix": TODAY - 1}, ["samsung", "skhynix"]))
-    aggregator = httpx.ASGITransport(Starlette(routes=aggregator_routes(lambda: LiveView(FoldState(curves)), no_past)))
+    aggregator = httpx.ASGITransport(
+        Starlette(routes=aggregator_routes(lambda: LiveView(FoldState(curves)), empty_log))
+    )
 
     async def ask(path: str, query: dict[str, str], transport: httpx.ASGITransport) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
@@ -155,6 +161,20 @@ def test_shortages_as_csv_are_those_of_the_aggregator(both: tuple[Get, Get]) -> 
     assert rows
 
 
+def test_the_bridge_on_the_page_is_that_of_the_aggregator_and_sums(both: tuple[Get, Get]) -> None:
+    get, ask = both
+    query = {"product": "HBM4-12H", "site": "ABILENE"}
+    [short] = ask("/shortages", **query).json()["rows"]
+    bridge = ask("/bridge", day=short["first_short_day"], **query).json()
+
+    html = Html(get("/shortages", **query).text)
+    assert html.row("projected then")[0] == shown(bridge["projected_then"])
+    assert [html.row(row["cause"].replace("_", " "))[0] for row in bridge["rows"]] == [
+        shown(row["wafers"]) for row in bridge["rows"]
+    ]
+    assert html.row("projected now")[0] == shown(-short["first_shortage"])
+
+
 @pytest.mark.parametrize(
     ("path", "query", "chart"),
     [
@@ -164,6 +184,7 @@ def test_shortages_as_csv_are_those_of_the_aggregator(both: tuple[Get, Get]) -> 
         ("/suppliers", {}, "age-skhynix"),
         ("/sites/ABILENE", {}, "months"),
         ("/shortages", {"product": "HBM4-12H", "site": "ABILENE"}, "ahead"),
+        ("/shortages", {"product": "HBM4-12H", "site": "ABILENE"}, "bridge"),
     ],
 )
 def test_each_chart_of_a_page_can_be_taken_as_a_picture(

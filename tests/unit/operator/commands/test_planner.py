@@ -97,7 +97,7 @@ def test_performance_is_told_by_product_and_lag(tmp_path, story):
     row = next(line.split() for line in said.splitlines() if "HBM4-12H" in line)
     assert row == ["HBM4-12H", "7", "0", "0.0", "1", "0", "0.0", "0", "0", "–"]
     lags = [line.split() for line in said.splitlines() if "HBM4-12H" in line][1:]
-    assert lags[0] == ["HBM4-12H", "0", "7", "-7", "-100.0", "1.0", "1", "7"]
+    assert lags[0] == ["HBM4-12H", "0", "7", "0.0", "-7", "-100.0", "1.0", "1", "7"]
     assert lags[1][:3] == ["HBM4-12H", "28", "0"]
 
 
@@ -285,3 +285,22 @@ def test_what_is_not_there_is_said_in_a_line(tmp_path, story, arguments, words):
     done = ask(tmp_path, story, *arguments)
 
     assert (done.exit_code, words in done.stderr) == (1, True)
+
+
+def test_the_bridge_is_told_by_cause_and_sums(tmp_path, story):
+    said = ask(tmp_path, story, "bridge", "--product", "HBM4-12H", "--site", "abilene", "--since", "0")
+
+    assert said.exit_code == 0, said.output
+    lines = said.stdout.splitlines()
+    assert lines[0].startswith("HBM4-12H at abilene, projected for 2026-04-12")
+    cells = [line.split() for line in lines]
+    assert ["projected", "at", "position", "0", "0"] in cells
+    assert ["projected", "now", "-20"] in cells
+    assert any(line[:3] == ["demand", "raised", "-100"] for line in cells)
+
+
+def test_a_bridge_from_a_position_that_is_not_yet_is_refused(tmp_path, story):
+    said = ask(tmp_path, story, "bridge", "--product", "HBM4-12H", "--site", "abilene", "--since", "999")
+
+    assert said.exit_code == 1
+    assert "there is no batch 999 yet" in said.output

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from shared.http.problem import TOO_LONG, problem
 from shared.party.intake import INTAKE_BYTES_MAX, IntakeLine, take_events
-from shared.party.outbox import Outbox
+from shared.party.outbox import Outbox, OutboxEntry
 from shared.play.numbering import Numbering
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import StockOpened, SupplyCommitted
+from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
@@ -77,6 +79,29 @@ def test_an_event_handed_in_again_keeps_its_number(outbox, tmp_path):
     assert again.answer(1, {})["status"] == "duplicate"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"time": "2026-01-01T01:00:00.0000009+01:00"},
+        {"datacontenttype": "application/json", "subject": None, "correlationid": None},
+        {"subject": "c1", "partitionkey": "HBM4-12H"},
+        {"data": commit()["data"] | {"reason": ""}},
+    ],
+)
+def test_an_event_sent_again_but_written_otherwise_is_a_duplicate(outbox, written):
+    taken = take_events(lines(commit(), dict(reversed((commit() | written).items()))), outbox)
+
+    assert numbered(taken) == [(1, False), (1, True)]
+    assert len(outbox) == 1
+
+
+def test_an_event_that_an_earlier_version_took_is_known_by_its_spelling(outbox):
+    spelled = sha256(json.dumps(commit(), sort_keys=True).encode()).digest()
+    outbox.put([OutboxEntry(1, 1, json.dumps(commit(sequence="1")).encode())], taken=[(spelled, 1)])
+
+    assert numbered(take_events(lines(commit()), outbox)) == [(1, True)]
+
+
 def test_another_event_of_the_same_id_is_for_the_ledger_to_refuse_and_the_first_stays_known(outbox):
     first, other = take_events(lines(commit(100), commit(200)), outbox)
     again = take_events(lines(commit(100), commit(200)), outbox)
@@ -127,6 +152,17 @@ def test_an_answer_says_what_became_of_a_line():
     assert handed.answer(4, {}) == {"line": 3, "id": "an id", "sequence": 5, "status": "pending"}
     assert handed.answer(5, {})["status"] == "recorded"
     assert handed._replace(duplicate=True).answer(4, {})["status"] == "pending"
+
+
+def test_an_answer_says_why_a_recorded_event_does_not_hold():
+    handed = IntakeLine(3, "an id", 5, duplicate=False, refused=None)
+    effect = EventEffect(5, "an id", "none", "its source reverses its id")
+
+    assert handed.answer(5, {}, {5: effect}) == {
+        "line": 3, "id": "an id", "sequence": 5, "status": "recorded",
+        "effect": "none", "why": "its source reverses its id",
+    }  # fmt: skip
+    assert handed.answer(4, {}, {5: effect})["status"] == "pending"
 
 
 def test_a_problem_is_told_as_rfc_9457_says():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.wire.event_proof import check_event, proof_paths
-from shared.wire.rows import Row
+from shared.wire.rows import Row, canonical_bodies
 from testing.fold import fold
 from tests.replay.test_tape import SAID
 
@@ -27,7 +27,26 @@ def test_an_event_is_proved_by_its_batch_and_by_the_one_behind_it():
 
     assert proof.holds
     assert proof.line is not None
-    assert batch(1)["document"].splitlines()[proof.line - 1].startswith(f'["{SOURCE}",')
+    assert batch(1)["document"].split("\n")[proof.line - 1].startswith(f'["{SOURCE}",')
+
+
+@pytest.mark.parametrize("break_", ["\u2028", "\u2029", "\x85", "\x1c", "\v"])
+def test_an_event_whose_text_breaks_a_line_elsewhere_is_proved(break_):
+    body = Row.of(EVENT)._replace(rest=f'{{"fab":"P{break_}4"}}')
+    event = {"status": "recorded", "batch": 1, "event": EVENT.cloud_event()}
+    header, _ = batch(1)["document"].split("\n", 1)
+    [text] = canonical_bodies(
+        [
+            body,
+        ]
+    )
+    [mine] = canonical_bodies([Row.of(EVENT)])
+    document = f"{header}\n{text}\n{mine}\n"
+    head = sha256(document.encode()).hexdigest()
+
+    proof = check_event(SOURCE, ID, event, {"position": 1, "head": head}, [{"head": head, "document": document}])
+
+    assert (proof.line, proof.holds) == (3, True)
 
 
 @pytest.mark.parametrize("also_the_head", [False, True])

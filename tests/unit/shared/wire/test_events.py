@@ -1,7 +1,7 @@
 """Events are read strictly, and their identity and canonical form hold."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -30,6 +30,20 @@ def test_an_event_of_every_type_is_read_as_it_was_said(name: str, drawn: st.Data
     event = good_events()[0].model_copy(update={"data": data})
 
     assert Event.read(json.dumps(event.cloud_event()).encode()) == event
+
+
+@pytest.mark.parametrize("digits", ["1", "123456", "1234567", "123456789", "1234569" + "9" * 90])
+def test_of_a_fraction_the_microseconds_are_kept(digits: str) -> None:
+    event = Event.read(good_events()[0].cloud_event() | {"time": f"2026-03-01T23:59:59.{digits}Z"})
+
+    assert event.time == datetime(2026, 3, 1, 23, 59, 59, int(digits[:6].ljust(6, "0")), UTC)
+
+
+def test_a_leap_second_is_refused_by_name() -> None:
+    with pytest.raises(Refused, match="leap second") as refused:
+        Event.read(good_events()[0].cloud_event() | {"time": "2016-12-31T23:59:60Z"})
+
+    assert (refused.value.code, refused.value.path) == ("malformed", "time")
 
 
 @given(events())

@@ -1,10 +1,11 @@
 """The book of lines against its naive twin and the curves, and worked cases of commit records."""
 
 from collections import Counter, defaultdict
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given
@@ -20,10 +21,11 @@ from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import day_number
 from shared.wire.events import ShipmentReceived
+from shared.wire.lines import ORDER
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, bodies_of, demands, lines_of, lines_published, supplies
-from testing.twins.lines import in_order_of_dispatch, live, postponed, statements
+from testing.twins.lines import in_order_of_dispatch, live, postponed, promise_at, statements
 from tests.replay.test_tape import SAID
 from tests.unit.ledger.books.test_posting import HORIZON, START, logs, quick, thorough
 
@@ -41,10 +43,10 @@ def everything(lines: LineBook) -> list[Any]:
 
 
 def records(lines: LineBook) -> dict[tuple[Any, int], list[int]]:
-    """What is recorded of commits: by supplier and product, and due day: a number a lag, then the others in order."""
+    """What is recorded of commits, by supplier and product, and due day: four numbers a lag, then the others."""
     return {
-        ((supplier, product), due): [*record.committed[:, n].tolist(), int(record.in_force[n]), int(record.churned[n]),
-                                     int(record.lines[n]), *record.kept[:, n].tolist()]
+        ((supplier, product), due): [*np.vstack((record.committed, record.lines, *record.kept))[:, n].tolist(),
+                                     int(record.in_force[n]), int(record.churned[n])]
         for supplier in lines.suppliers()
         for product, record in lines.record(supplier).items()
         for n, due in enumerate(record.due.tolist())
@@ -55,7 +57,8 @@ def column(lines: LineBook, place: int) -> dict[tuple[Any, int], int]:
     return {cell: columns[place] for cell, columns in records(lines).items() if columns[place]}
 
 
-IN_FORCE, CHURNED, DUE_LINES, KEPT, NEARLY_KEPT = range(len(LAGS), len(LAGS) + 5)
+COMMITTED, DUE_LINES, KEPT, NEARLY_KEPT, IN_FORCE = range(0, 5 * len(LAGS), len(LAGS))
+CHURNED = IN_FORCE + 1
 
 
 # ---------------------------------------------------------------- any log
@@ -98,9 +101,12 @@ def plans_of(curves: Curves) -> dict[tuple[Any, ...], int]:
 def lined_plans(lines: LineBook, curves: Curves) -> dict[tuple[Any, ...], int]:
     measures = {rank: OPEN[-rank] for rank in range(1, 6)} | {0: Measure.TRANSIT_DUE}
     found: Counter[tuple[Any, ...]] = Counter()
-    for columns, fixed in (
-        (supplies(lines), None), (demands(lines), Measure.REQUIRED), (demands(lines, FORECAST), Measure.FORECAST)
-    ):  # fmt: skip
+    orders = (line.statements[-1] for line in lines.plans.values() if line.name[1] == ORDER and line.statements)
+    for order in orders:  # whole: its wafers that were consumed for it stay required, and are due no more
+        if order.wafers:
+            row = int(curves.rows_of(np.array([order.due]))[0])
+            found[(Measure.REQUIRED, *order.key, row)] += order.wafers
+    for columns, fixed in ((supplies(lines), None), (demands(lines, FORECAST), Measure.FORECAST)):
         rows = curves.rows_of(columns.day).tolist()
         for group, row, wafers, rank, supplier in zip(
             columns.group, rows, columns.wafers.tolist(), columns.rank, columns.suppliers, strict=True
@@ -139,18 +145,19 @@ def test_what_stands_of_the_tape_is_what_is_planned_all_along():
 
 @quick
 @given(about_lines, st.sampled_from(LAGS), st.integers(0, 30))
-def test_what_was_committed_at_a_lag_is_what_was_in_force_then(log, lag, later):
+def test_what_was_committed_at_a_lag_is_one_promise_a_line_as_it_was_in_force_then(log, lag, later):
     """The days of a log are few: commits are due later, so that the lag meets them."""
     log = [postponed(event, later) for event in log]
-    expected: Counter[Any] = Counter()
+    committed, promised = Counter[Any](), Counter[Any]()
     for of_line in statements(log).values():
-        for due in {event.data.due for event in of_line}:
-            by_then = [event for event in of_line if event.time.date() <= due - timedelta(days=lag)]
-            if by_then and by_then[-1].data.due == due:
-                data = by_then[-1].data
-                expected[(data.supplier, data.product), day_number(due)] += data.wafers
+        data = promise_at(of_line, lag)
+        if data is not None:
+            committed[(data.supplier, data.product), day_number(data.due)] += data.wafers
+            promised[(data.supplier, data.product), day_number(data.due)] += 1
 
-    assert column(lines_of(log), LAGS.index(lag)) == {cell: n for cell, n in expected.items() if n}
+    lines = lines_of(log)
+    assert column(lines, COMMITTED + LAGS.index(lag)) == committed
+    assert column(lines, DUE_LINES + LAGS.index(lag)) == promised
 
 
 @quick
@@ -179,11 +186,13 @@ def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
         if isinstance(event.data, ShipmentReceived):
             data = event.data
             came[data.owner, data.product, data.shipment] += [day_number(event.time.date())] * data.wafers
+    commit_products = {line: of_line[-1].data.product for line, of_line in statements(log).items()}
     expected: Counter[Any] = Counter()
     for (owner, *shipment), commits in sent.items():
-        days = came[(owner, *shipment)]
-        for n, day in enumerate(days):
-            expected[owner, commits[min(n, len(commits) - 1)], day] += 1
+        for n, day in enumerate(came[(owner, *shipment)]):
+            commit = commits[min(n, len(commits) - 1)]
+            if commit_products.get((owner, commit)) == shipment[0]:
+                expected[owner, commit, day] += 1
 
     lines = lines_of(log)
     receipts = {
@@ -192,18 +201,15 @@ def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
         for day, wafers in plan.receipts.items()
         if kind == "supply.committed"
     }
-    assert receipts == {cell: n for cell, n in expected.items() if cell[1] is not None}
+    assert receipts == expected
 
-    due, kept = Counter[Any](), [Counter[Any](), Counter[Any]()]
+    kept = [Counter[Any](), Counter[Any]()]
     for (source, line), of_line in statements(log).items():
-        now = of_line[-1].data
-        cell = (now.supplier, now.product), day_number(now.due)
-        due[cell] += now.wafers > 0
-        for place, (days, percent) in enumerate(TOLERANCES):
+        now = promise_at(of_line, 0)
+        for place, (days, percent) in enumerate(TOLERANCES if now else ()):
             in_time = range(-(10**6), day_number(now.due) + days + 1)
             got = sum(n for (*commit, day), n in expected.items() if commit == [source, line] and day in in_time)
-            kept[place][cell] += now.wafers > 0 and got >= now.wafers * (100 - percent) / 100
-    assert column(lines, DUE_LINES) == {cell: n for cell, n in due.items() if n}
+            kept[place][(now.supplier, now.product), day_number(now.due)] += got >= now.wafers * (100 - percent) / 100
     assert [column(lines, KEPT), column(lines, NEARLY_KEPT)] == [{c: n for c, n in k.items() if n} for k in kept]
 
 
@@ -224,6 +230,19 @@ def test_a_commit_counts_at_each_lag_as_it_stood_then(story):
     record = lines.record("samsung")["HBM4-12H"]
     assert (record.due.tolist(), record.churned.tolist(), record.in_force.tolist()) == ([due], [30], [70])
     assert record.committed.tolist() == [[70], [100], [0], [0], [0]]
+
+
+def test_a_commit_moved_when_it_is_due_is_due_when_it_was(story):
+    story.commit(1, 100, 10)
+    story.commit(12, 100, 20, 1)
+    story.send(14, 100, 15, "c")
+    story.receive(15, 100)
+    record = lines_of(story.log).record("samsung")["HBM4-12H"]
+
+    assert record.due.tolist() == [day_number(date(2026, 4, day)) for day in (10, 20)]
+    assert (record.committed[0].tolist(), record.lines[0].tolist()) == ([100, 0], [1, 0])
+    assert record.kept[:, 0].tolist() == [[0, 0], [1, 0]]
+    assert record.in_force.tolist() == [0, 100]
 
 
 def test_columns_go_by_group_day_rank_and_name(story):
@@ -266,7 +285,7 @@ def test_a_commit_is_kept_when_all_came_in_time_and_nearly_kept_when_most_came_s
     story.receive(day, wafers)
 
     record = lines_of(story.log).record("samsung")["HBM4-12H"]
-    assert (record.lines.tolist(), record.kept[:, 0].tolist()) == ([1], kept)
+    assert (record.lines[0].tolist(), record.kept[:, 0, 0].tolist()) == ([1], kept)
 
 
 def test_a_commit_that_was_withdrawn_is_not_due(story):
@@ -274,4 +293,25 @@ def test_a_commit_that_was_withdrawn_is_not_due(story):
     story.commit(2, 0, 10, 1)
 
     record = lines_of(story.log).record("samsung")["HBM4-12H"]
-    assert (record.lines.tolist(), record.kept.tolist(), record.churned.tolist()) == ([0], [[0], [0]], [100])
+    assert (int(record.lines.sum()), int(record.kept.sum()), record.churned.tolist()) == (0, 0, [100])
+
+
+def test_what_contradicts_a_shipment_or_a_commit_is_kept_in_view(story):
+    story.commit(1, 100, 10)
+    sent = story.send(2, 40, 10, "c", product="DDR5-16G")
+    story.receive(3, 5)
+    contradicting = story.receive(4, 5, product="DDR5-16G", supplier="unattributed")
+    lines = lines_of(story.log)
+    of_other_product, of_shipment = ("samsung", "shipment/DDR5-16G", "s"), ("samsung", "shipment/HBM4-12H", "s")
+
+    assert {n: plan.of_other_origin for n, plan in lines.misnamed.items()} == {
+        ("samsung", "supply.committed", "c"): {of_other_product: sent.data.wafers}
+    }
+    assert [end.id for end in lines.contradicted[of_other_product].contradictions()] == [contradicting.id]
+    assert list(lines.undispatched) == [of_shipment]
+    assert lines.dispatched_products(of_shipment) == ["DDR5-16G"]
+
+    story.commit(5, 100, 10, 1, product="DDR5-16G")
+    lines = lines_of(story.log)
+    assert lines.misnamed == {}
+    assert lines.plans["samsung", "supply.committed", "c"].dispatched == 40

@@ -1,0 +1,114 @@
+"""Answer of `/bridge`: the projected balance of a product-site and day at an earlier position and now, by cause."""
+
+from typing import NamedTuple
+
+from services.aggregator.fold.state import FoldState
+from services.aggregator.http.pages import Answer, check_horizon, check_today, position_of, select_keys
+from services.aggregator.http.queries import AskBridge
+from services.aggregator.live.view import LiveView, ReadPast
+from services.aggregator.plan.bridge.bridge import BridgeEntry, build_bridge
+from services.aggregator.plan.overviews import iso_or_none
+from services.aggregator.plan.projection import make_plan
+from shared.http.problem import NEVER_KNOWN, UNFIT, Problem
+from shared.wire.days import day_number
+
+ENTRIES_MAX = 50
+EMPTY_LOG = "0"  # the position before the first batch
+
+
+class BridgeViews(NamedTuple):
+    """The two views that a bridge joins, and the day of its balance."""
+
+    now: LiveView
+    then: LiveView
+    since: str
+    day: int
+
+
+async def find_bridge(now: LiveView, read_past: ReadPast, query: AskBridge) -> BridgeViews:
+    """Return the views of a query; raise `Problem` where a name is unknown, or the day is not ahead of both."""
+    curves = now.state.curves
+    select_keys(curves, product=query.product, site=query.site)
+    check_today(curves)
+    group = (query.product, query.site)
+    plan = make_plan(curves, labels=[label for label in curves.group(("product", "site")).labels if label == group])
+    today = _today(now.state)
+    first = plan.short(0, query.firmness).first_short_day if plan.grouping.labels else None
+    day = day_number(query.day) if query.day is not None else today if first is None else first
+    check_horizon(curves, "day", day, "day")
+    then, since = await _read_then(now.state, read_past, query, day)
+    earliest = max(today, _today(then.state))
+    if day < earliest:
+        detail = f"day is {iso_or_none(day)}, before {iso_or_none(earliest)}: a projection begins today, then and now"
+        raise Problem(UNFIT, detail, parameter="day")
+    return BridgeViews(now, then, since, day)
+
+
+def _today(state: FoldState) -> int:
+    curves = state.curves
+    return max(curves.start, curves.start if curves.today is None else curves.today)
+
+
+async def _read_then(now: FoldState, read_past: ReadPast, query: AskBridge, day: int) -> tuple[LiveView, str]:
+    """Return the earlier view: that queried, or that of the day on which the first order by the day was placed.
+
+    Where nothing had been recorded by then, it is the empty log.
+    """
+    if query.since is not None:
+        try:
+            return await read_past(query.since), query.since
+        except Problem as why:
+            if why.kind is NEVER_KNOWN:
+                raise Problem(NEVER_KNOWN, str(why), parameter="since") from why
+            raise
+    placed = [
+        min(each.stated_on for each in now.lines.plans[order.name].statements)
+        for order in now.lines.orders_of(query.product, query.site)
+        if order.day <= day
+    ]
+    if placed:
+        since = str(iso_or_none(max(placed)))
+        try:
+            return await read_past(since), since
+        except Problem as why:
+            if why.kind is not NEVER_KNOWN:
+                raise
+    return await read_past(EMPTY_LOG), EMPTY_LOG
+
+
+async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
+    """The projected balance of a product at a site on a day, at an earlier position and now, and the causes between.
+
+    The rows sum to the difference. Each leads to the events of its lines; movements of stock name no event.
+    """
+    group = (query.product, query.site)
+    built = build_bridge(views.then.state, views.now.state, group, views.day, query.firmness)
+    return position_of(views.now) | {
+        "today": iso_or_none(views.now.state.curves.today),
+        "product": query.product,
+        "site": query.site,
+        "day": iso_or_none(views.day),
+        "firmness": query.firmness,
+        "since": position_of(views.then) | {"as_of": views.since, "today": iso_or_none(views.then.state.curves.today)},
+        "projected_then": built.then,
+        "projected_now": built.now,
+        "rows": [
+            {
+                "cause": bar.cause,
+                "wafers": bar.wafers,
+                "entries": [_entry(entry) for entry in bar.entries[:ENTRIES_MAX]],
+                "entries_count": len(bar.entries),
+            }
+            for bar in built.bars
+        ],
+    }
+
+
+def _entry(entry: BridgeEntry) -> Answer:
+    return {
+        "wafers": entry.wafers,
+        "kind": entry.kind,
+        "source": entry.party,
+        "line": None if entry.line is None else entry.line[2],
+        "event": entry.event,
+    }

@@ -1,0 +1,54 @@
+"""Response model of `/bridge`."""
+
+from datetime import date
+from typing import Literal
+
+from services.aggregator.http.models.elements import AtPlan
+from services.aggregator.plan.bridge.bridge import CAUSES
+from shared.http.answering import Described
+from shared.wire.catalog import Firmness
+
+
+class Since(AtPlan):
+    """The earlier position."""
+
+    as_of: str
+    """The position or day queried, or chosen: `0` is the empty log."""
+
+
+class BridgeEntryRow(Described, title="BridgeEntry"):
+    """The effect of one line, or of the movements of one supplier."""
+
+    wafers: int
+    """Positive where it raises the projected balance."""
+    kind: str
+    """The kind of the line, or the movement."""
+    source: str
+    """The source of the line, or the supplier of the movements."""
+    line: str | None
+    event: str | None
+    """The ledger serves it at `/events/{source}/{event}`; null for movements, and where it was reversed."""
+
+
+class BridgeRow(Described):
+    """A cause, and the wafers by which it changes the projected balance."""
+
+    cause: Literal[CAUSES]  # type: ignore[valid-type]
+    wafers: int
+    entries: list[BridgeEntryRow]
+    """The largest first, fifty at most."""
+    entries_count: int
+
+
+class BridgePage(AtPlan, title="Bridge"):
+    """The projected balance of a product at a site on a day, then and now: the rows sum to the difference."""
+
+    product: str
+    site: str
+    day: date
+    firmness: Firmness
+    since: Since
+    projected_then: int
+    projected_now: int
+    rows: list[BridgeRow]
+    """In the order in which the causes apply (docs/numbers.md)."""

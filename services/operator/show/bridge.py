@@ -1,0 +1,44 @@
+"""Tables of a bridge: the projected balance then and now, the causes between, and the events of each."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Group
+
+from services.operator.show.table import table
+
+_ENTRIES_MAX = 5  # of a cause; --json has fifty
+
+
+def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
+    """Yield the table of the causes, and that of the lines and events behind them."""
+    since, causes = answer["since"], answer["rows"]
+    then = f"projected at position {since['position']}"
+    yield table(
+        f"{answer['product']} at {answer['site']}, projected for {answer['day']}, "
+        f"commits {answer['firmness']} or above",
+        ("", "wafers"),
+        [
+            (then, answer["projected_then"]),
+            *((row["cause"].replace("_", " "), row["wafers"]) for row in causes),
+            ("projected now", answer["projected_now"]),
+        ],
+        caption=f"then: as of {since['as_of']}, complete through {since['complete_through'] or 'no day yet'}",
+    )
+    shown = [(row["cause"], entry) for row in causes for entry in row["entries"][:_ENTRIES_MAX]]
+    yield table(
+        f"Behind them: {len(shown)} of {sum(row['entries_count'] for row in causes)}",
+        ("cause", "wafers", "kind", "source", "line", "event"),
+        [
+            (
+                cause.replace("_", " "),
+                entry["wafers"],
+                entry["kind"],
+                entry["source"],
+                entry["line"],
+                entry["event"],
+            )
+            for cause, entry in shown
+        ],
+        caption="an event and its proof: waferline event SOURCE/EVENT; more: --json",
+    )
