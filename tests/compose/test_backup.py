@@ -147,6 +147,6 @@ def test_an_older_copy_is_refused_by_the_ledger_unless_it_is_asked_for_and_what_
     told = make(stack, "restore", f"FROM={copied.folder}", "OLDER=1")
     seen.append(f"| `make restore OLDER=1` where only the store was lost | {time.monotonic() - began:.0f} s |")
 
-    assert "checkpoints: those that were there are in" in told
+    assert "checkpoints: the previous ones are in" in told
     assert head_at(stack, copied.position) == copied.head
     assert ended(stack) == copied.afterwards

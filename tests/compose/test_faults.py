@@ -11,7 +11,7 @@ import pytest
 from tests.compose.conftest import UNTIL, Start
 from tests.compose.stack import OURS, SERVICES, VERSION, Stack, run, until
 
-PACE_S = 2  # a day: the programme outlasts all faults
+PACE_S = 4  # a day: the programme outlasts all faults
 LONGER_S = 15  # than any service waits for an answer: 3 s for Redis, 10 s for the ledger's word
 DAYS_ON = 3  # a party hears the others a day later: then each has heard and said something since
 ON_WITHIN_S = 90
