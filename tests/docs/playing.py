@@ -20,6 +20,7 @@ from tests.docs.pages import DOCS
 BLOCK = re.compile(r"^```(\w*)(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _COMMAND = re.compile(r"^\$ (.+(?:\n>.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _MARK = "@@ the next command @@"
+_COMPOSE = re.compile(r"^ ?(?:Creating|Container) \S+ .*\n", re.MULTILINE)  # its progress, which varies by version
 _ENDED_WITHIN_S = 900  # all commands of a page; images that are not built yet take minutes
 _CHECKER, _LENIENT = OutputChecker(), ELLIPSIS | NORMALIZE_WHITESPACE
 
@@ -59,7 +60,7 @@ def play(page: str, checkout: Path, **more: str) -> list[str]:
             cwd=checkout, env=environment, text=True, timeout=_ENDED_WITHIN_S, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    printed = re.findall(rf"(.*?){_MARK} (\d+)\n", done.stdout, re.DOTALL)
+    printed = re.findall(rf"(.*?){_MARK} (\d+)\n", _COMPOSE.sub("", done.stdout), re.DOTALL)
     assert len(printed) == len(run) > 0, done.stdout
     return [
         f"{page}:{command.line}: $ {command.text}\nshown:\n{command.shown}\nprinted:\n{text}\nexit code {code}"
