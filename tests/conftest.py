@@ -19,8 +19,8 @@ __all__ = ["own_postgres", "postgres", "postgres_database", "postgres_server", "
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the tests of the containers and of the browser where nobody names them: they need more than pip."""
-    for name in ("compose", "browser"):
+    """Leave out some folders where nobody names them: they need more than pip, or minutes."""
+    for name in ("compose", "browser", "abuse"):
         if collection_path == Path(__file__).parent / name:
             return None if any(name in argument for argument in config.args) else True
     return None

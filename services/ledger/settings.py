@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.process.settings import ServiceSettings
+from shared.process.settings import ServiceSettings, bound
 from shared.wire.streams import Role
 
 
@@ -23,7 +23,7 @@ class LedgerSettings(ServiceSettings):
     trust_recorded: bool = Field(
         default=False, description="take the recorded time from the sender: replay, simulation"
     )
-    read_max: int = Field(default=100, ge=1, description="entries of a stream in one transaction")
+    read_max: int = bound(100, "entries of a stream in one transaction", reached="the others wait for the next one")
 
     def store_login(self) -> dict[str, str]:
         """Return the connection options of a store at a URL: the password, and the CA of the server."""

@@ -22,7 +22,6 @@ from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
 INTAKE_BYTES_MAX = 1 << 20  # of a body, and of one entry: the ledger reads no longer one
-UNRECORDED_MAX = 100_000  # events: with more in the outbox, the intake answers 429, and a simulation waits
 VERDICT_TIMEOUT_S = 10.0
 _ID_LENGTH_MAX = 200  # characters, in an answer
 
@@ -63,7 +62,7 @@ class Intake:
         sender: Sender,
         verdicts: Verdicts,
         *,
-        unrecorded_max: int = UNRECORDED_MAX,
+        unrecorded_max: int,
         verdict_timeout_s: float = VERDICT_TIMEOUT_S,
     ) -> None:
         self.service = service
@@ -118,6 +117,7 @@ class Intake:
         if unrecorded >= self.unrecorded_max:
             self.service.log.warning("request_refused", status=429, reason="too many wait")
             detail = f"{unrecorded} events of {source} wait for the ledger: send these again when it has caught up"
+            detail += f" (WAFERLINE_UNRECORDED_MAX is {self.unrecorded_max})"
             return problem(TOO_MANY_WAIT, detail, None, request)
         return None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
-from shared.party.intake import UNRECORDED_MAX, VERDICT_TIMEOUT_S, Intake
+from shared.party.intake import VERDICT_TIMEOUT_S, Intake
 from shared.party.outbox import Outbox, pack_events
 from shared.party.sender import Sender
 from shared.party.settings import PartySettings
@@ -24,12 +24,11 @@ class Party:
         settings: PartySettings,
         role: Role,
         *,
-        unrecorded_max: int = UNRECORDED_MAX,
         verdict_timeout_s: float = VERDICT_TIMEOUT_S,
     ) -> None:
         self.service = service
         self.role = role
-        self.unrecorded_max = unrecorded_max
+        self.unrecorded_max = settings.unrecorded_max
         service.log = service.tally.log = service.log.bind(source=settings.source)
         self.outbox = Outbox(settings.outbox_dir / f"{settings.source}.db")
         self.verdicts = Verdicts(service, self.outbox)
@@ -39,7 +38,7 @@ class Party:
             self.outbox,
             self.sender,
             self.verdicts,
-            unrecorded_max=unrecorded_max,
+            unrecorded_max=settings.unrecorded_max,
             verdict_timeout_s=verdict_timeout_s,
         )
         service.facts = lambda: {

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from shared.play.variants import Variant
-from shared.process.settings import ServiceSettings
+from shared.process.settings import ServiceSettings, bound
 
 
 class PartySettings(ServiceSettings):
@@ -21,3 +21,9 @@ class PartySettings(ServiceSettings):
     seed: int = Field(default=2026, description="seed of the simulation's random draws")
     until: date = Field(default=date(2027, 12, 31), description="the last day to simulate")
     pace_s: float = Field(default=0, ge=0, description="seconds that a simulated day takes at least")
+    unrecorded_max: int = bound(
+        100_000,
+        "events that may wait for the ledger",
+        reached="429 `too-many-wait`; a simulation waits",
+        watched="`waferline_outbox_events`",
+    )

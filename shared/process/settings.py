@@ -1,9 +1,19 @@
 """Settings of every service; each has a default that works on a laptop."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def bound(default: float, description: str, *, reached: str, watched: str = "", least: float = 1) -> Any:
+    """Return the field of a setting that bounds the work of a service: docs/limits.md lists it.
+
+    `reached` is the answer at the bound, and `watched` the metric or log line that shows how near it is.
+    """
+    more = {"reached": reached, "watched": watched}
+    return Field(default=default, ge=least, description=description, json_schema_extra=more)
 
 
 class ServiceSettings(BaseSettings):

@@ -8,6 +8,7 @@ import pytest
 
 from services.operator.docs.__main__ import reference_pages
 from services.operator.docs.commands_page import all_commands
+from services.operator.docs.limits_page import bounds_of
 from services.operator.docs.settings_page import SETTINGS
 from shared.process.settings import ServiceSettings
 
@@ -49,3 +50,16 @@ def test_a_command_shows_an_example_that_is_its_own(name: str) -> None:
     examples = [part for part in COMMANDS[name].help.split("\n\n") if part.startswith("Example: ")]
 
     assert any(f"waferline {name}" in example for example in examples)
+
+
+def test_what_is_called_a_most_is_on_the_page_of_limits() -> None:
+    named = {(each.__name__, name) for each in SETTINGS.values() for name in each.model_fields if name.endswith("_max")}
+    listed = {(each.__name__, name) for each in SETTINGS.values() for name in bounds_of(each)}
+    inherited = {
+        (each.__name__, name)
+        for each in SETTINGS.values()
+        for base in each.__mro__[1:]
+        for name in getattr(base, "model_fields", {})
+    }
+
+    assert named - inherited <= listed

@@ -12,14 +12,16 @@ import typer
 from services.operator.contracts.documents import write_contracts, write_texts
 from services.operator.docs.api_examples import api_files
 from services.operator.docs.commands_page import commands_page
+from services.operator.docs.limits_page import limits_page
 from services.operator.docs.settings_page import settings_page
 
 COMMANDS_PAGE, SETTINGS_PAGE = Path("docs/reference/commands.md"), Path("docs/reference/settings.md")
+LIMITS_PAGE = Path("docs/limits.md")
 
 
 def reference_pages() -> dict[Path, str]:
-    """Return the text of the pages of commands and settings, by their place in the project."""
-    return {COMMANDS_PAGE: commands_page(), SETTINGS_PAGE: settings_page()}
+    """Return the text of the pages of commands, settings and limits, by their place in the project."""
+    return {COMMANDS_PAGE: commands_page(), SETTINGS_PAGE: settings_page(), LIMITS_PAGE: limits_page()}
 
 
 if __name__ == "__main__":
