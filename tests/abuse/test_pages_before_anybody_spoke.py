@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx
+
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack
 from tests.abuse.conftest import Watch, running
