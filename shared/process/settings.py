@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
+from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,7 +13,7 @@ def bound(default: float, description: str, *, reached: str, watched: str = "", 
 
     `reached` is the answer at the bound, and `watched` the metric or log line that shows how near it is.
     """
-    more = {"reached": reached, "watched": watched}
+    more: JsonDict = {"reached": reached, "watched": watched}
     return Field(default=default, ge=least, description=description, json_schema_extra=more)
 
 
