@@ -38,4 +38,10 @@ class ServiceSettings(BaseSettings):
     token_file: Path | None = Field(default=None, description="the token to send to other services; unset: no token")
     tls_cert_file: Path | None = Field(default=None, description="the certificate for HTTPS; unset: HTTP")
     tls_key_file: Path | None = Field(default=None, description="the private key of tls_cert_file")
+    read_bytes_max: int = bound(
+        4 << 20,
+        "bytes of a stream's entries in one read",
+        reached="fewer entries a read; a longer entry comes alone",
+        watched="`waferline_read_entries`",
+    )
     silence_max_s: float = Field(default=30, gt=0, description="seconds that an entry may wait before health fails")

@@ -1,6 +1,6 @@
 """Stream entries: their order, and the publication of many in one round trip."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared.wire.streams import DATA
@@ -10,6 +10,14 @@ if TYPE_CHECKING:
 
 Entry: TypeAlias = tuple[str, bytes]
 """An entry's id and body."""
+
+Fields: TypeAlias = Mapping[bytes, bytes]
+"""All fields of an entry; ours have one, the body."""
+
+
+def entry_bytes(fields: Fields) -> int:
+    """Return the bytes of an entry: its sender may have given it any fields."""
+    return sum(map(len, fields)) + sum(map(len, fields.values()))
 
 
 def entry_order(entry_id: str) -> tuple[int, int]:

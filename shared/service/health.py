@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from prometheus_client import CollectorRegistry, Gauge
 from redis.asyncio import Redis
@@ -11,10 +11,12 @@ from redis.exceptions import RedisError
 
 from shared.process.log import why
 from shared.process.settings import ServiceSettings
-from shared.service.entries import entry_order
-from shared.service.readers import Reader
+from shared.service.entries import Fields, entry_bytes, entry_order
+from shared.service.readers import LongEnd, Reader
 
 HEARTBEAT_S = 10.0
+_LONG_BYTES = 1 << 20  # of an entry that is not read for its id at every question
+_LONG_END_KEPT_S = 5.0
 _SCRAPE_TIMEOUT_S = 2.0  # a scrape does not wait for a Redis that is away
 
 
@@ -49,6 +51,9 @@ class HealthMonitor:
         self._waiting_s = Gauge(
             "waferline_stream_waiting_seconds", "How long an entry waits", ["stream"], registry=registry
         )
+        self._entries_asked = Gauge(
+            "waferline_read_entries", "Entries that a read of a stream asks for", ["stream"], registry=registry
+        )
 
     async def check(self) -> Health:
         """Return whether Redis answers and no entry has been waiting for too long."""
@@ -72,6 +77,8 @@ class HealthMonitor:
 
     async def update_metrics(self) -> None:
         """Set the gauges for a scrape."""
+        for reader in self.service.readers:
+            self._entries_asked.labels(reader.stream).set(reader.entries_asked)
         try:
             async with asyncio.timeout(_SCRAPE_TIMEOUT_S):
                 lags = await self.lags()
@@ -108,12 +115,9 @@ class HealthMonitor:
 
 
 async def _measure_lags(redis: Redis, readers: Sequence[Reader]) -> dict[str, dict[str, Any]]:
-    pipeline = redis.pipeline(transaction=False)
-    for reader in readers:
-        pipeline.xrevrange(reader.stream, count=1)
     lags = {}
-    for reader, last in zip(readers, await pipeline.execute(), strict=True):
-        end = last[0][0].decode() if last else "0-0"
+    for reader in readers:
+        end = await _find_end(redis, reader)  # one by one: the last entries of all may be too long for one answer
         at, now = entry_order(reader.position), time.monotonic()
         behind = entry_order(end) > at
         reader.behind_since = (reader.behind_since or now) if behind else None
@@ -130,3 +134,20 @@ async def _measure_lags(redis: Redis, readers: Sequence[Reader]) -> dict[str, di
             else 0.0,
         }
     return lags
+
+
+async def _find_end(redis: Redis, reader: Reader) -> str:
+    """Return the id of the last entry of a stream; "0-0" if there is none.
+
+    Redis gives no id without its entry. That of a long one is kept for a while: each question would move megabytes.
+    """
+    kept = reader.long_end
+    if kept is not None and time.monotonic() - kept.found_at < _LONG_END_KEPT_S:
+        return kept.entry
+    last = cast(list[tuple[bytes, Fields]], await redis.xrevrange(reader.stream, count=1))
+    if not last:
+        return "0-0"
+    entry, fields = last[0][0].decode(), last[0][1]
+    is_long = entry_bytes(fields) > _LONG_BYTES
+    reader.long_end = LongEnd(entry, time.monotonic()) if is_long else None
+    return entry

