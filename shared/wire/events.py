@@ -659,6 +659,14 @@ def parse_strictly(body: bytes | str) -> dict[str, Any]:
     return value
 
 
+def named_source(body: bytes) -> object:
+    """Return the source that a JSON object names, even one with a duplicate key; None if it names none."""
+    try:
+        return parse_strictly(body).get("source")
+    except Refused as why:
+        return _parse(body.decode()).get("source") if why.code == "duplicate_key" else None
+
+
 _CODES: dict[str, ReasonCode] = {
     "unknown_product": "unknown_product",
     "date_out_of_bounds": "date_out_of_bounds",

@@ -26,22 +26,26 @@ def record(
     """
     from services.operator.commands.progress import progress_bar
     from services.operator.record.store import open_store
-    from services.operator.record.tapes import open_tape, record_lines
+    from services.operator.record.tapes import record_lines, write_tape
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
+    from services.operator.stack.new_file import expect_absent, new_file
 
     with report_errors():
         data = find_stack(data)
         store = open_store(data)
-        if tape.exists():
-            raise StackError(f"{tape} is there already: remove it or name another")
+        expect_absent(tape)
         last = store.head.batch if until is None else min(until, store.head.batch)
         if after > last:
             raise StackError(f"there is no batch after {after} to record: the last one is {last}")
         console = open_console()
         count = 0
         batches = last - after
-        with open_tape(tape, "wb") as out, progress_bar(console, "recording", batches) as (bar, task):
+        with (
+            new_file(tape) as part,
+            write_tape(part, compressed=tape.suffix == ".gz") as out,
+            progress_bar(console, "recording", batches) as (bar, task),
+        ):
             for _, lines in record_lines(store, after, until):
                 out.writelines(line + b"\n" for line in lines)
                 count += len(lines)
@@ -66,7 +70,7 @@ def replay(
     """
     from services.operator.ask.client import ask
     from services.operator.commands.progress import progress_bar
-    from services.operator.record.tapes import entries, open_tape, play, source_roles
+    from services.operator.record.tapes import entries, play, read_tape, source_roles
     from services.operator.show.printing import print_json
     from services.operator.show.table import open_console
     from services.operator.stack.stack import Stack, started
@@ -78,14 +82,13 @@ def replay(
             raise StackError(f"{tape} is not there; `waferline record` writes one")
         console = open_console()
         console.quiet = json_
-        with open_tape(tape, "rb") as lines:
-            roles, count = source_roles(lines)
+        roles, count = source_roles(read_tape(tape))
         stack = Stack(data, trust_recorded=True, parties=False)
         stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
         stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
-        with started(stack), open_tape(tape, "rb") as lines:
+        with started(stack):
             with progress_bar(console, "replaying", count) as (bar, task):
-                selected = entries(lines, first_day(from_), last_day(until))
+                selected = entries(read_tape(tape), first_day(from_), last_day(until))
                 play(stack, selected, speed, partial(bar.advance, task))
             state = ask(stack.folder, "aggregator", "/state")
     if json_:

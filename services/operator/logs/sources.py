@@ -4,7 +4,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from services.operator.logs.follow import follow_lines
 from services.operator.logs.lines import Line, LineFilter, log_files, parse_line, process_of, timestamp
@@ -12,6 +14,7 @@ from services.operator.logs.summary import Summary
 from services.operator.stack.errors import StackError
 from services.operator.stack.location import is_described
 
+_PIECE_BYTES_MAX = 1 << 20
 _FOREIGN = "others"  # the summary of a stream's lines that are of another format
 _CONTAINER = re.compile(rb"[\w.-]+ +\| ?")  # the container's name, as compose prints it before a line
 
@@ -53,11 +56,11 @@ class LogStream:
     def read(self, line_filter: LineFilter, summaries: dict[str, Summary] | None = None) -> Iterator[Line]:
         """Yield the selected lines; count damaged and foreign ones in `summaries`."""
         if str(self.file) == "-":
-            yield from read_stream(sys.stdin.buffer, line_filter, summaries)
+            yield from read_stream(_lines(sys.stdin.buffer), line_filter, summaries)
             return
         try:
             with self.file.open("rb") as texts:
-                yield from read_stream(texts, line_filter, summaries)
+                yield from read_stream(_lines(texts), line_filter, summaries)
         except OSError as error:
             raise StackError(f"{self.file}: {error.strerror}") from error
 
@@ -66,12 +69,17 @@ class LogStream:
         return self.read(line_filter)
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file; a longer one than any service writes comes in pieces, which no filter selects."""
+    return iter(partial(file.readline, _PIECE_BYTES_MAX), b"")
+
+
 def read_folder(folder: Path, line_filter: LineFilter, summaries: dict[str, Summary] | None = None) -> Iterator[Line]:
     """Yield the selected lines of a stack's folder, file by file; count damaged ones in `summaries`."""
     for path in log_files(folder, line_filter):
         summary = None if summaries is None else summaries.setdefault(path.stem, Summary(path.stem))
         with path.open("rb") as file:
-            for text in file:
+            for text in _lines(file):
                 if not text.strip():
                     continue
                 line, damaged = parse_line(path.stem, text.strip())

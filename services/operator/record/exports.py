@@ -13,6 +13,7 @@ from services.operator.record.journal import write_journal
 from services.operator.record.store import expect_sealed
 from services.operator.show.table import escape_controls
 from services.operator.stack.errors import StackError
+from services.operator.stack.new_file import new_file
 
 
 def export(
@@ -22,8 +23,6 @@ def export(
 
     `advance` is called with 1 for each batch. The target is complete, or absent. Raises `StackError` if it exists.
     """
-    if target is not None and target.exists():
-        raise StackError(f"{target} is there already: remove it or name another")
     if format_ == "parquet":
         if target is None:
             raise StackError("parquet takes a folder for its two files: name it with --to")
@@ -42,13 +41,8 @@ def _opened(target: Path | None) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, _TerminalWriter()) if sys.stdout.isatty() else sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    part = target.with_name(target.name + ".part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.rename(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(target) as part, part.open("wb") as file:
+        yield file
 
 
 class _TerminalWriter:

@@ -1,7 +1,6 @@
 """A store as two Parquet tables, postings and events."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import fold
 from services.operator.record.store import expect_sealed
+from services.operator.stack.new_file import expect_absent, new_folder
 from shared.wire.days import day_of, is_ended, iso_day
 from shared.wire.postings import Measure
 from shared.wire.rows import Row
@@ -27,6 +27,7 @@ def write_parquet(
     store: StoreReader, folder: Path, advance: Callable[[int], None], *, row_group: int = ROW_GROUP
 ) -> None:
     """Write the postings and events of a store as two tables in a new folder; the folder is complete, or absent."""
+    expect_absent(folder)
     curves = fold(store)
     metadata = {
         "epoch": str(store.epoch), "position": str(store.head.batch), "head": store.head.hash.hex(),
@@ -35,13 +36,8 @@ def write_parquet(
     }  # fmt: skip
     ended = sorted(source for source, day in curves.watermarks.items() if is_ended(day))
     metadata |= {"ended": _json(ended)} if ended else {}
-    part = folder.with_name(folder.name + ".part")
-    part.mkdir()
-    try:
+    with new_folder(folder) as part:
         _write_tables(store, part, metadata, advance, row_group)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _json(value: Any) -> str:

@@ -1,8 +1,9 @@
 """Tapes: one CloudEvent a line, as published, with its recording time; written from a store, played into a stack."""
 
 import gzip
-import json
+import itertools
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -17,12 +18,13 @@ from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack
-from shared.wire.batch import BATCH_MAX, EventBatch
+from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch
 from shared.wire.days import microseconds
-from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, parse_strictly
+from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, named_source
 from shared.wire.rows import Row
 from shared.wire.streams import DATA, Role, party_stream
 
+LINE_BYTES_MAX = 4 * ENTRY_BYTES_MAX  # an entry that was refused takes up to three times its bytes in ASCII
 _PIPELINE_MAX = 50  # entries sent to Redis at once
 
 
@@ -35,9 +37,27 @@ class TapeEntry(NamedTuple):
     body: bytes
 
 
-def open_tape(path: Path, mode: str) -> IO[bytes]:
-    """Open a tape for reading or writing; one named .gz is compressed."""
-    return cast(IO[bytes], gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode))
+def write_tape(path: Path, *, compressed: bool) -> IO[bytes]:
+    """Open a tape for writing."""
+    return cast(IO[bytes], gzip.open(path, "wb") if compressed else path.open("wb"))
+
+
+def read_tape(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a tape, one named .gz decompressed; raise `StackError` where it is damaged, cut, or no tape.
+
+    A few megabytes may decompress to one line of any length: a line is never read further than its bound.
+    """
+    with cast(IO[bytes], gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as file:
+        for number in itertools.count(1):
+            try:
+                line = file.readline(LINE_BYTES_MAX + 1)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as why:
+                raise StackError(f"{path} is damaged or cut in line {number} ({why}): record or copy it again") from why
+            if len(line) > LINE_BYTES_MAX:
+                raise StackError(f"line {number} of {path} has more than {LINE_BYTES_MAX} bytes: this is no tape")
+            if not line:
+                return
+            yield line
 
 
 def record_lines(store: StoreReader, after: int = 0, until: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
@@ -52,7 +72,7 @@ def record_lines(store: StoreReader, after: int = 0, until: int | None = None) -
         lines = [orjson.dumps(Row.read(body).event(header.recorded).cloud_event()) for body in sealed.bodies]
         for refusal in store.refusals(header.batch) if header.refusals else ():
             body = refusal.body.replace(b"\n", b" ").replace(b"\r", b" ")
-            if _source_of(body) == refusal.source:
+            if named_source(body) == refusal.source:
                 lines.append(body)
         yield header.batch, lines
 
@@ -94,7 +114,7 @@ def _read(line: bytes) -> Event | str | None:
     try:
         return Event.read(line)
     except Refused:
-        source = _source_of(line)
+        source = named_source(line)
         if not isinstance(source, str):
             raise StackError(f"a line of the tape is no event of any source: {line[:80]!r}") from None
         return source
@@ -107,14 +127,6 @@ def _was_refused(event: Event, stated: datetime | None) -> bool:
     """
     recorded = microseconds(stated or event.time)
     return event.recordedtime is None and find_fault(Row.of(event), recorded) is not None
-
-
-def _source_of(body: bytes) -> object:
-    """Return the source that a JSON object names, even one with a duplicate key; None if it names none."""
-    try:
-        return parse_strictly(body).get("source")
-    except Refused as why:
-        return json.loads(body).get("source") if why.code == "duplicate_key" else None
 
 
 def _follows(run: list[Event], event: Event | str | None) -> bool:

@@ -11,7 +11,7 @@ from services.operator.stack.errors import StackError
 _OWN_FILES = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
-    "stack.json", "made-by-demo",
+    "stack.json", "stack.json.part", "made-by-demo",
 }  # fmt: skip
 
 

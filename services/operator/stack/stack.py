@@ -22,6 +22,7 @@ from services.ledger.checkpoint.files import make_key
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder, explain_lock
+from services.operator.stack.new_file import replace_file
 from services.operator.stack.redis_server import free_ports, redis_command
 from shared.play.scenario import DEFAULT_PATH, Scenario, load_scenario
 from shared.play.variants import Variant
@@ -232,7 +233,7 @@ class Stack:
             "services": {name: self.url(name) for name in self.services()},
             "pids": {name: process.pid for name, process in self.processes.items()},
         }
-        self.files.facts.write_text(json.dumps(facts, indent=1))
+        replace_file(self.files.facts, json.dumps(facts, indent=1))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A tape holds every published event in order, malformed ones too."""
 
+import gzip
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from services.operator.record import tapes
 from services.operator.stack.errors import StackError
 from shared.wire.days import microseconds
 from shared.wire.entry_reader import read_entry
-from shared.wire.events import Event
+from shared.wire.events import Event, named_source
 from testing.fold import fold
 from testing.simulate import simulate
 
@@ -67,9 +68,43 @@ def test_a_line_that_is_no_event_of_anybody_is_named(line: bytes) -> None:
 
 
 def test_a_tape_named_gz_is_compressed(tmp_path: Path) -> None:
-    with tapes.open_tape(tmp_path / "tape.gz", "wb") as out:
+    with tapes.write_tape(tmp_path / "tape.gz", compressed=True) as out:
         out.write(b"line\n" * 1000)
 
     assert (tmp_path / "tape.gz").stat().st_size < 200
-    with tapes.open_tape(tmp_path / "tape.gz", "rb") as tape:
-        assert len(list(tape)) == 1000
+    assert len(list(tapes.read_tape(tmp_path / "tape.gz"))) == 1000
+
+
+@pytest.mark.parametrize("kept", [10, 50, -1])
+def test_a_compressed_tape_that_was_cut_is_refused(tmp_path: Path, kept: int) -> None:
+    whole = gzip.compress(b"".join(b"line %d\n" % n for n in range(1000)))
+    (tmp_path / "tape.gz").write_bytes(whole[:kept])
+
+    with pytest.raises(StackError, match="damaged or cut"):
+        list(tapes.read_tape(tmp_path / "tape.gz"))
+
+
+@pytest.mark.parametrize("content", [b"no gzip at all\n", gzip.compress(b"a\n")[:-8] + b"12345678"])
+def test_a_tape_named_gz_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tape.gz").write_bytes(content)
+
+    with pytest.raises(StackError, match="damaged or cut"):
+        list(tapes.read_tape(tmp_path / "tape.gz"))
+
+
+@pytest.mark.parametrize("name", ["tape", "tape.gz"])
+def test_a_line_without_an_end_is_read_no_further_than_its_bound(tmp_path: Path, name: str) -> None:
+    with tapes.write_tape(tmp_path / name, compressed=name.endswith("gz")) as out:
+        out.write(b"{}\n" + b"x" * (tapes.LINE_BYTES_MAX + 1))
+
+    with pytest.raises(StackError, match=r"line 2 of .* has more than 4194304 bytes"):
+        list(tapes.read_tape(tmp_path / name))
+
+
+def test_a_refused_entry_with_a_number_of_5000_digits_is_recorded() -> None:
+    body = b'{"source":"samsung","twice":{"a":1,"a":2},"number":%s}' % (b"9" * 5000)
+
+    rows, refused, _ = read_entry(body, "samsung", "supplier")
+
+    assert (rows, refused[0].code, named_source(refused[0].body)) == ([], "duplicate_key", "samsung")
+    assert [entry.source for entry in tapes.entries([body])] == ["samsung"]
