@@ -2,13 +2,13 @@
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from services.aggregator.fold.columns import Completion
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.series import Grouping, Only
 from services.aggregator.live.view import LiveView
-from services.aggregator.plan.overviews import Row, iso_or_none
+from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, UNKNOWN_NAME, Problem
@@ -17,6 +17,7 @@ from shared.wire.days import date_of
 _NAMED_MAX = 30  # names in an error
 
 Answer = dict[str, Any]
+Label = TypeVar("Label", bound=tuple[str, ...])
 
 
 def position_of(view: LiveView) -> Answer:
@@ -92,8 +93,11 @@ def cut_groups(whole: Grouping, first: int, end: int) -> Grouping:
     return Grouping(whole.labels[first:end], of_key)
 
 
-def cut_rows(rows: list[Row], by: Sequence[str], after: str | None, limit: int) -> Answer:
-    """Return the page of some sorted rows after `after`, and the `after` of the next page."""
-    rest = rows[first_after([tuple(row[part] for part in by) for row in rows], after) :]
-    page = rest[:limit]
-    return {"rows": page, "next": "/".join(page[-1][part] for part in by) if len(rest) > limit else None}
+def cut_labels(labels: Sequence[Label], after: str | None, limit: int) -> tuple[Sequence[Label], str | None]:
+    """Return the page of some sorted labels after `after`, and the `after` of the next page.
+
+    The rows are made of the labels of a page alone: those of all would take as long as there are names.
+    """
+    first = first_after(labels, after)
+    page = labels[first : first + limit]
+    return page, "/".join(page[-1]) if first + limit < len(labels) else None

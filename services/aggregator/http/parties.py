@@ -7,7 +7,7 @@ from services.aggregator.http.pages import (
     check_last_day,
     check_name,
     check_today,
-    cut_rows,
+    cut_labels,
     plan_position_of,
     position_of,
     select_keys,
@@ -16,9 +16,11 @@ from services.aggregator.http.queries import AskPerformance, AskSites, AskSuppli
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import (
     Row,
+    mooring_of,
     ratio,
     site_names,
     site_rows,
+    supplier_labels,
     supplier_rows,
     timeline_entries,
     timeline_months,
@@ -77,11 +79,12 @@ async def suppliers(view: LiveView, query: AskSuppliers) -> Answer:
     check_last_day(view.state.curves)
     only = select_keys(view.state.curves, product=query.product, supplier=query.supplier)
 
-    def read() -> tuple[Answer, list[Row]]:
-        return position_of(view), supplier_rows(view.state, query.lag, **only)
+    def read() -> Answer:
+        labels, following = cut_labels(supplier_labels(view.state, **only), query.after, query.limit)
+        rows = supplier_rows(view.state, query.lag, labels)
+        return position_of(view) | {"lag_days": query.lag, "rows": rows, "next": following}
 
-    position, rows = await view.run_paused(read)
-    return position | {"lag_days": query.lag} | cut_rows(rows, ("supplier", "product"), query.after, query.limit)
+    return await view.run_paused(read)
 
 
 async def sites(view: LiveView, query: AskSites) -> Answer:
@@ -90,13 +93,12 @@ async def sites(view: LiveView, query: AskSites) -> Answer:
     plan, facts = await view.read_sites()
     if query.site is not None:
         check_name("site", query.site, facts.names)
-    rows = await asyncio.to_thread(site_rows, facts, plan, query.firmness)  # both are immutable: no lock
-    rows = [row for row in rows if query.mooring in (None, row["mooring"]) and query.site in (None, row["site"])]
-    return (
-        plan_position_of(view, plan)
-        | {"firmness": query.firmness}
-        | cut_rows(rows, ("site",), query.after, query.limit)
-    )
+    names = [query.site] if query.site in facts.names else facts.names
+    chosen = [(name,) for name in names if query.mooring in (None, mooring_of(facts, name))]
+    page, following = cut_labels(chosen, query.after, query.limit)
+    # facts and plan are immutable: no lock
+    rows = await asyncio.to_thread(site_rows, facts, plan, query.firmness, [name for (name,) in page])
+    return plan_position_of(view, plan) | {"firmness": query.firmness, "rows": rows, "next": following}
 
 
 async def timeline(view: LiveView, query: AskTimeline) -> Answer:

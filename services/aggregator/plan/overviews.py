@@ -1,7 +1,10 @@
 """Rows of the overviews: sites, the time line of a site, and suppliers."""
 
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
+
+import numpy as np
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import required_by_day, sum_moved, sum_stages
@@ -12,7 +15,7 @@ from services.aggregator.plan.months import MonthOnReceipt, month_table
 from services.aggregator.plan.performance import ProductPerformance, measure_performance
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield
-from services.aggregator.terms import LAGS
+from services.aggregator.terms import LAGS, Part
 from shared.wire.catalog import Firmness, percent_of
 from shared.wire.days import date_of, day_number, iso_day, next_month
 from shared.wire.events import UNALLOCATED, UNATTRIBUTED
@@ -27,6 +30,7 @@ _SITE_FIELDS = (
 )  # fmt: skip
 
 Row = dict[str, Any]
+SupplierLabel = tuple[str, str]  # supplier, product
 
 
 def iso_or_none(day: int | None) -> str | None:
@@ -62,13 +66,20 @@ def collect_site_facts(state: FoldState, today: int | None) -> SiteFacts:
     return SiteFacts(site_names(state), state.sites.declared(), state.sites.phases(), _orders_due(state.curves, today))
 
 
-def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Row]:
-    """Return a row for each site, by name: its declaration, phases, orders due, cover and first shortage.
+def mooring_of(facts: SiteFacts, site: str) -> str | None:
+    """Return the mooring that the last declaration of a site states."""
+    declarations = facts.declared.get(site)
+    return declarations[-1].mooring if declarations else None
+
+
+def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Sequence[str]) -> list[Row]:
+    """Return a row for each of some sites: its declaration, phases, orders due, cover and first shortage.
 
     The facts are those of the plan's position.
     """
-    names, declared, phases, orders_due = facts
+    _, declared, phases, orders_due = facts
     short, covered = _first_of_site(plan, plan.shortages(firmness).tolist()), _first_of_site(plan)
+    on_hand = _on_hand(plan, set(names))
     rows = []
     for site in names:
         declarations, current = declared.get(site), [history[-1] for history in phases.get(site, [])]
@@ -79,7 +90,7 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Ro
                 **_energised(current, plan.today),
                 "phases": [_phase(phase) for phase in current],
                 **orders_due.get(site, _NO_ORDERS_DUE),
-                "on_hand": _on_hand(plan, site),
+                "on_hand": on_hand.get(site, 0),
                 **_short(plan, short.get(site), firmness),
                 **_covered(plan, covered.get(site)),
             }
@@ -147,8 +158,13 @@ def _due_day(curves: Curves, day: int) -> str:
     return BEYOND if day >= curves.start + curves.days else iso_day(day)
 
 
-def _on_hand(plan: SupplyPlan, site: str) -> int:
-    return sum(plan.on_hand(group) for group, label in enumerate(plan.grouping.labels) if label[1] == site)
+def _on_hand(plan: SupplyPlan, sites: Collection[str]) -> dict[str, int]:
+    """Return the wafers on hand at each of some sites, in one pass over the plan's groups."""
+    on_hand: dict[str, int] = {}
+    for group, (_, site) in enumerate(plan.grouping.labels):
+        if site in sites:
+            on_hand[site] = on_hand.get(site, 0) + plan.on_hand(group)
+    return on_hand
 
 
 def _first_of_site(plan: SupplyPlan, ranked: list[int] | None = None) -> dict[str, int]:
@@ -255,29 +271,48 @@ def _whole_months(curves: Curves) -> tuple[date, date]:
 # ---------------------------------------------------------------- suppliers
 
 
-def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]:
-    """Return a row for each product of each supplier: WIP, yield, and performance against commits.
+def supplier_labels(state: FoldState, **only: Unpack[Only]) -> list[SupplierLabel]:
+    """Return the supplier and the product of each row of `supplier_rows`, sorted."""
+    lines = state.lines
+    moved = {(supplier, product) for supplier, product in state.curves.group(_BY_SUPPLIER, **only).labels}
+    committed = {(supplier, product) for supplier in lines.suppliers() for product in lines.record(supplier)}
+    wanted = [(n, only[part]) for n, part in enumerate(_BY_SUPPLIER) if part in only]
+    committed = {label for label in committed if all(label[n] == name for n, name in wanted)}
+    return sorted(label for label in moved | committed if label[0] != UNATTRIBUTED)
+
+
+def supplier_rows(state: FoldState, lag: int, labels: Sequence[SupplierLabel]) -> list[Row]:
+    """Return a row for each of some products of suppliers: WIP, yield, and performance against commits.
 
     Wafers due, OTIF, bias and slip are against the commits of `lag` days before the due day, one of `LAGS`. Rows are
     as of the last complete day; before there is one, of the last day of any movement.
     """
     curves, lines = state.curves, state.lines
     day = curves.last_day if curves.complete_through is None else curves.complete_through
-    wip = _wip_rows(curves, curves.group(("supplier", "product"), **only), day)
-    suppliers = {only["supplier"]} if "supplier" in only else {*lines.suppliers(), *(supplier for supplier, _ in wip)}
+    wip = _wip_rows(curves, _choose_groups(curves.group(_BY_SUPPLIER), labels), day)
     performances = {
         (supplier, product): each
-        for supplier in suppliers
-        for product, each in measure_performance(curves, lines, supplier, only.get("product")).items()
+        for supplier in {supplier for supplier, _ in labels}
+        for product, each in measure_performance(curves, lines, supplier).items()
     }
     return [
         {"supplier": supplier, "product": product, "day": iso_or_none(day)}
         | wip.get((supplier, product), _NO_WIP)
         | _performance(performances.get((supplier, product)), LAGS.index(lag))
-        for supplier, product in sorted({*wip, *performances})
+        for supplier, product in labels
     ]
 
 
+def _choose_groups(whole: Grouping, labels: Sequence[SupplierLabel]) -> Grouping:
+    """Return the groups of some labels, without the keys of the others."""
+    wanted = set[tuple[str, ...]](labels)
+    chosen = [n for n, label in enumerate(whole.labels) if label in wanted]
+    number = np.full(len(whole.labels) + 1, -1, dtype=np.int64)  # its last is that of the keys in no group
+    number[chosen] = np.arange(len(chosen))
+    return Grouping([whole.labels[n] for n in chosen], number[whole.of_key])
+
+
+_BY_SUPPLIER: tuple[Part, Part] = ("supplier", "product")
 _NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
 
 
