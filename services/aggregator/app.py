@@ -14,6 +14,7 @@ from services.aggregator.live.view import LiveView
 from services.aggregator.settings import AggregatorSettings
 from shared.http.access import READ
 from shared.http.peers import read_caller
+from shared.http.turns import PastTurns
 from shared.service.service import Service
 from shared.wire.catalog import digest
 from shared.wire.streams import POSTINGS
@@ -27,9 +28,12 @@ def build_app(settings: AggregatorSettings) -> Service:
     fold_loop = FoldLoop(service, view, make_state, settings.ledger_url, caller)
     plan_loop = PlanLoop(service, view)
     past = PastStates(
-        service, make_state, settings.ledger_url, caller, thresholds, settings.past_states, settings.past_mb << 20
-    )
-    service.routes += routes(lambda: view, past.read)
+        service, make_state, settings.ledger_url, caller, thresholds, settings.past_states, settings.past_mb << 20,
+        settings.past_wait_s,
+    )  # fmt: skip
+    turns = PastTurns(settings.past_queries_max, "WAFERLINE_PAST_QUERIES_MAX")
+    turns.export(service.registry)
+    service.routes += routes(lambda: view, past.read, turns.take)
     service.describe(Path(__file__).parent / "http" / "examples.json", scope=READ)
     service.facts = lambda: {
         "position": view.state.curves.position,

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from services.aggregator.alerts.thresholds import AlertThresholds
-from shared.process.settings import ServiceSettings
+from shared.process.settings import ServiceSettings, bound
 from shared.wire.catalog import Firmness
 
 
@@ -24,6 +24,15 @@ class AggregatorSettings(ServiceSettings):
     snapshot_every_s: float = Field(default=60, gt=0, description="seconds between two snapshots")
     past_states: int = Field(default=3, ge=1, description="past states that are kept for the next query")
     past_mb: int = Field(default=1024, ge=0, description="memory for past states; the last one is always kept")
+    past_queries_max: int = bound(
+        16,
+        "queries of the past at once",
+        reached="503 `busy`, with Retry-After",
+        watched="`waferline_past_queries`",
+    )
+    past_wait_s: float = bound(
+        30, "seconds that a query of the past waits", reached="503 `busy`, with Retry-After; the fold goes on"
+    )
     sources: str = Field(default="", description="expected sources, separated by commas")
     alert_short_days: int = Field(default=30, ge=0, description="short_within: days ahead")
     alert_cover_days: int = Field(default=7, ge=0, description="cover_below: days of cover")

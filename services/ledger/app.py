@@ -15,6 +15,7 @@ from services.ledger.settings import LedgerSettings
 from services.ledger.store.reader import open_reader
 from services.ledger.store.writer import StoreWriter, open_writer
 from shared.http.access import AUDIT
+from shared.http.turns import PastTurns
 from shared.service.service import Service
 
 
@@ -30,7 +31,10 @@ def build_app(settings: LedgerSettings) -> Service:
         "head": store.head.hash.hex(),
         "told": meters.published,
     }
-    service.routes += routes(store, partial(open_reader, settings.ledger_store, login=settings.store_login()))
+    turns = PastTurns(settings.past_queries_max, "WAFERLINE_PAST_QUERIES_MAX")
+    turns.export(service.registry)
+    reopen = partial(open_reader, settings.ledger_store, login=settings.store_login())
+    service.routes += routes(store, reopen, turns.take)
     service.describe(Path(__file__).parent / "http" / "examples.json", scope=AUDIT)
     service.at_end.append(store.close)
 

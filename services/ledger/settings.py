@@ -23,6 +23,12 @@ class LedgerSettings(ServiceSettings):
     trust_recorded: bool = Field(
         default=False, description="take the recorded time from the sender: replay, simulation"
     )
+    past_queries_max: int = bound(
+        4,
+        "queries of the past at once",
+        reached="503 `busy`, with Retry-After",
+        watched="`waferline_past_queries`",
+    )
     read_max: int = bound(100, "entries of a stream in one transaction", reached="the others wait for the next one")
 
     def store_login(self) -> dict[str, str]:

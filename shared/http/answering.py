@@ -3,6 +3,7 @@
 import inspect
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -84,12 +85,12 @@ class View(Generic[Source]):
 
 def serve(
     view: View[Source],
-    find: Callable[[Any], Awaitable[Source]],
+    find: Callable[[Any], AbstractAsyncContextManager[Source]],
     version_of: Callable[[Source], object],
     *,
     scope: str,
 ) -> DescribedRoute:
-    """Return the route of a view over the source that `find` returns for a query.
+    """Return the route of a view over the source that `find` opens for a query, and closes once it is answered.
 
     While `version_of` a source is the same, so is the answer to the same query: the ETag is made of both.
     """
@@ -99,13 +100,14 @@ def serve(
         try:
             query = view.query.read([*request.path_params.items(), *request.query_params.multi_items()])
             as_csv = doc.rows and _wants_csv(request, query)
-            source = await find(query)
-            headers = {"ETag": _tag(seal, request, version_of(source), as_csv), "Cache-Control": "private, no-cache"}
-            if doc.rows:
-                headers["Vary"] = "Accept"
-            if _is_current(request, headers["ETag"]):
-                return Response(status_code=304, headers=headers)
-            content = await view.answer(source, query)
+            async with find(query) as source:
+                tag = _tag(seal, request, version_of(source), as_csv)
+                headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+                if doc.rows:
+                    headers["Vary"] = "Accept"
+                if _is_current(request, tag):
+                    return Response(status_code=304, headers=headers)
+                content = await view.answer(source, query)
         except Problem as why:
             return why.answer(request)
         if isinstance(content, Response):

@@ -1,6 +1,6 @@
 """Answers of `/suppliers`, `/suppliers/{supplier}/performance`, `/sites` and `/sites/{site}/timeline`."""
 
-import asyncio
+from functools import partial
 
 from services.aggregator.http.pages import (
     Answer,
@@ -96,8 +96,8 @@ async def sites(view: LiveView, query: AskSites) -> Answer:
     names = [query.site] if query.site in facts.names else facts.names
     chosen = [(name,) for name in names if query.mooring in (None, mooring_of(facts, name))]
     page, following = cut_labels(chosen, query.after, query.limit)
-    # facts and plan are immutable: no lock
-    rows = await asyncio.to_thread(site_rows, facts, plan, query.firmness, [name for (name,) in page])
+    make_rows = partial(site_rows, facts, plan, query.firmness, [name for (name,) in page])
+    rows = await view.run_in_thread(make_rows)  # facts and plan are immutable: no lock
     return plan_position_of(view, plan) | {"firmness": query.firmness, "rows": rows, "next": following}
 
 

@@ -1,6 +1,7 @@
 """Routes of the aggregator's HTTP API."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from services.aggregator.http import balances, bridge, parties, planning, queries
 from services.aggregator.http.models import balances as balance_models
@@ -16,18 +17,32 @@ _PAST: tuple[Kind, ...] = (NEVER_KNOWN, AWAY, BUSY)
 _NAMED: tuple[Kind, ...] = (*_PAST, UNKNOWN_NAME)
 
 
-def routes(read: Callable[[], LiveView], read_past: ReadPast) -> list[ScopedRoute]:
+def routes(
+    read: Callable[[], LiveView],
+    read_past: ReadPast,
+    take_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> list[ScopedRoute]:
     """Return the routes over the current view, which `read` returns; a query with `as_of` reads `read_past(as_of)`.
+
+    A query that reads the past holds a turn until it is answered.
 
     A page is computed without a pause in the event loop, which also folds, so it is of one position. Rankings of all
     groups come from the plan, which is computed beside the fold.
     """
 
-    async def find(query: queries.AskAsOf) -> LiveView:
-        return read() if query.as_of is None else await read_past(query.as_of)
+    @asynccontextmanager
+    async def find(query: queries.AskAsOf) -> AsyncIterator[LiveView]:
+        if query.as_of is None:
+            yield read()
+            return
+        with take_turn():
+            yield await read_past(query.as_of)
 
-    async def find_bridge(query: queries.AskBridge) -> bridge.BridgeViews:
-        return await bridge.find_bridge(await find(query), read_past, query)
+    @asynccontextmanager
+    async def find_bridge(query: queries.AskBridge) -> AsyncIterator[bridge.BridgeViews]:
+        with take_turn():
+            now = read() if query.as_of is None else await read_past(query.as_of)
+            yield await bridge.find_bridge(now, read_past, query)
 
     joined = View("/bridge", bridge.bridge, queries.AskBridge, bridge_models.BridgePage, (*_NAMED, UNFIT))
     return [

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import httpx
 
@@ -13,12 +14,17 @@ from services.aggregator.live.meters import elapsed_ms
 from services.aggregator.live.view import LiveView, RecordedBy
 from shared.http.peers import Caller, expect_access
 from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, Problem
+from shared.http.turns import RETRY_LATER
 from shared.process.credentials import CredentialsError
 from shared.service.service import Service
 from shared.wire.postings import PostingBatch
 
 _QUEUED_MAX = 8  # states that are being folded, or wait for their turn
-_RETRY_LATER = {"Retry-After": "5"}
+_THREADS = 4  # one folds, the others ask the ledger or compute answers
+_POSITION_WITHIN_S = 5.0  # the ledger looks it up in an index
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 
 class PastPosition(NamedTuple):
@@ -45,13 +51,16 @@ class PastStates:
         thresholds: AlertThresholds,
         states_max: int,
         bytes_max: int,
+        wait_s: float,
     ) -> None:
         self.service, self.make_state, self.thresholds = service, make_state, thresholds
-        self.states_max, self.bytes_max = states_max, bytes_max
+        self.states_max, self.bytes_max, self.wait_s = states_max, bytes_max, wait_s
         self.ledger_url = ledger_url
         # one client for all threads: one for each query would read the CAs of the system anew
         self.ledger = httpx.Client(base_url=ledger_url, timeout=30, headers=caller.headers, verify=caller.verify)
-        service.at_end.append(self.ledger.close)
+        # threads of their own: one that waits for a ledger that stands still must keep no query of the present waiting
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="past")
+        service.at_end.append(self._close)
         self._views: dict[PastPosition, LiveView] = {}  # in the order of their last query
         self._folding: dict[PastPosition, asyncio.Task[LiveView]] = {}
         self._fold_turn = asyncio.Lock()
@@ -59,10 +68,22 @@ class PastStates:
     async def read(self, as_of: str) -> LiveView:
         """Return the state after a batch, or at the end of a day.
 
-        Raise `Problem` where there is no such position or day, or the ledger does not answer.
+        Raise `Problem` where there is no such position or day, the ledger does not answer, or it takes too long.
         """
-        past = await asyncio.to_thread(self._find_position, as_of)
-        return self._cached(past) or await self._wait(past)
+        try:
+            async with asyncio.timeout(self.wait_s):
+                past = await self._in_thread(self._find_position, as_of)
+                return self._cached(past) or await self._wait(past)
+        except TimeoutError as late:
+            detail = f"{as_of} is not folded after {self.wait_s:g} s (WAFERLINE_PAST_WAIT_S): ask again, it goes on"
+            raise Problem(BUSY, detail, headers=RETRY_LATER) from late
+
+    def _in_thread(self, work: Callable[[Argument], Result], argument: Argument) -> asyncio.Future[Result]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work, argument)
+
+    def _close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.ledger.close()
 
     def _cached(self, past: PastPosition) -> LiveView | None:
         view = self._views.pop(past, None)
@@ -75,7 +96,7 @@ class PastStates:
         if task is None:
             if len(self._folding) >= _QUEUED_MAX:
                 detail = f"{_QUEUED_MAX} other positions of the past wait to be folded: ask again later"
-                raise Problem(BUSY, detail, headers=_RETRY_LATER)
+                raise Problem(BUSY, detail, headers=RETRY_LATER)
             task = self._folding[past] = asyncio.create_task(self._fold(past))
             # the failure counts as seen even if no query waits any more
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -84,7 +105,7 @@ class PastStates:
     async def _fold(self, past: PastPosition) -> LiveView:
         try:
             async with self._fold_turn:
-                view = await asyncio.to_thread(self._replay, past)
+                view = await self._in_thread(self._replay, past)
             self._cache(past, view)
             return view
         finally:
@@ -102,7 +123,7 @@ class PastStates:
 
     def _find_position(self, as_of: str) -> PastPosition:
         try:
-            answer = self.ledger.get("/known", params={"as_of": as_of})
+            answer = self.ledger.get("/known", params={"as_of": as_of}, timeout=_POSITION_WITHIN_S)
         except httpx.HTTPError as failure:
             raise self._ledger_away(failure) from failure
         self._check_answer(answer)
@@ -142,7 +163,7 @@ class PastStates:
             raise self._ledger_away(f"it sent {state.curves.position} of {past.position} batches")
         state.curves.precompute_windows()
         recorded_by = None if past.day is None else RecordedBy(past.day, batches)
-        view = LiveView(state, self.thresholds, recorded_by)
+        view = LiveView(state, self.thresholds, recorded_by, self._threads)
         self.service.log.info(
             "past_folded",
             position=state.curves.position,
@@ -163,4 +184,4 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _away(detail: str) -> Problem:
-    return Problem(AWAY, detail, headers=_RETRY_LATER)
+    return Problem(AWAY, detail, headers=RETRY_LATER)

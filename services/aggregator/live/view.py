@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -42,8 +43,10 @@ class LiveView:
         state: FoldState,
         thresholds: AlertThresholds = AlertThresholds(),  # noqa: B008
         recorded_by: RecordedBy | None = None,
+        threads: Executor | None = None,
     ) -> None:
         self.thresholds, self.recorded_by = thresholds, recorded_by
+        self.threads = threads  # in which long work runs; None: those of the event loop
         self.replace(state)
         self.fold_lock = asyncio.Lock()  # the state does not change while a task holds it
         self.moved = asyncio.Event()  # set when the fold has changed keys since the last plan
@@ -70,7 +73,11 @@ class LiveView:
     async def run_paused(self, work: Callable[[], Result]) -> Result:
         """Return the result of a function run in a thread while the fold is paused."""
         async with self.fold_lock:
-            return await asyncio.to_thread(work)
+            return await self.run_in_thread(work)
+
+    def run_in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
+        """Return the result of a function run in a thread, while the fold goes on."""
+        return asyncio.get_running_loop().run_in_executor(self.threads, work)
 
     async def explain_alerts(self, alerts: Iterable[Alert]) -> list[Alert]:
         """Return alerts with their causes; the fold goes on between two of them."""
@@ -89,9 +96,10 @@ class LiveView:
             if not sites:  # else the alerts of this plan are still to be published: the plan loop has to wake
                 self.moved.clear()
             changed, self._changed = np.unique(np.concatenate([*self._changed, np.empty(0, np.int64)])), []
-            plan, due_commits, alerts = await asyncio.to_thread(partial(self._make_plan, changed))
-            to_publish = await asyncio.to_thread(self._alerts_as_reached, alerts)
-            facts = await asyncio.to_thread(collect_site_facts, self.state, plan.today) if sites else None
+            plan, due_commits, alerts = await self.run_in_thread(partial(self._make_plan, changed))
+            to_publish = await self.run_in_thread(partial(self._alerts_as_reached, alerts))
+            collect = partial(collect_site_facts, self.state, plan.today)
+            facts = await self.run_in_thread(collect) if sites else None
             self.plan, self._due_commits, self.alerts, self._sites = plan, due_commits, alerts, facts
             self.alerts_to_publish, self.completion = to_publish, self.completion_now()
         return self.plan

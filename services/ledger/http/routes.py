@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Annotated, Any, NamedTuple
@@ -17,7 +17,7 @@ from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
 from shared.http.access import AUDIT, ScopedRoute
 from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
-from shared.http.problem import NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
+from shared.http.problem import BUSY, NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
 from shared.wire.days import day_of
 from shared.wire.rows import Row
@@ -35,14 +35,20 @@ class LedgerLog(NamedTuple):
 
     store: StoreReader
     open_reader: Callable[[], StoreReader]
+    take_turn: Callable[[], AbstractContextManager[None]]  # held while it is read
 
 
-def routes(store: StoreReader, open_reader: Callable[[], StoreReader]) -> list[ScopedRoute]:
+def routes(
+    store: StoreReader,
+    open_reader: Callable[[], StoreReader],
+    take_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> list[ScopedRoute]:
     """Return the routes over a store. Each reads between two batches, and so sees whole batches only."""
-    log = LedgerLog(store, open_reader)
+    log = LedgerLog(store, open_reader, take_turn)
 
-    async def find(_: Query) -> LedgerLog:
-        return log
+    @asynccontextmanager
+    async def find(_: Query) -> AsyncIterator[LedgerLog]:
+        yield log
 
     def version_of(_: LedgerLog) -> tuple[int, int]:
         return store.epoch, store.head.batch
@@ -56,7 +62,7 @@ def views() -> list[View[LedgerLog]]:
         View("/events/{source}/{id}", _event, EventQuery, models.Verdict, (UNKNOWN_EVENT,)),
         View("/batches/{batch}", _batch, BatchQuery, models.SealedBatch, (UNKNOWN_BATCH,)),
         View("/related/{id}", _related, RelatedQuery, models.Events),
-        View("/postings", _postings, PostingsQuery, None, (NEVER_KNOWN,), NDJSON),
+        View("/postings", _postings, PostingsQuery, None, (NEVER_KNOWN, BUSY), NDJSON),
         View("/known", _known, KnownQuery, models.AsOfPosition, (NEVER_KNOWN,)),
         View("/head", _head, Query, models.Head),
         View("/refusals", _refusals, RefusalsQuery, models.Refusals),
@@ -164,7 +170,9 @@ async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:
     """The postings after a position, a batch a line, as the ledger publishes them on the stream (docs/events.md)."""
     if query.as_of is not None:
         as_of = _find_as_of(log.store, query.as_of)
-        return StreamingResponse(_in_threads(_encode_as_of(log, as_of)), media_type=NDJSON)
+        chunks = _encode_as_of(log, as_of)
+        first = await run_in_threadpool(next, chunks, b"")  # where no turn is free, the answer is a problem
+        return StreamingResponse(_in_threads(first, chunks), media_type=NDJSON)
     batches = log.store.published_batches(query.after, query.limit)
     return Response(b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type=NDJSON)
 
@@ -217,16 +225,17 @@ def _find_as_of(store: StoreReader, text: str) -> AsOf:
 
 def _encode_as_of(log: LedgerLog, as_of: AsOf) -> Iterator[bytes]:
     """Yield the batches as of then, a chunk of lines at a time."""
-    with closing(log.open_reader()) as store:
+    with log.take_turn(), closing(log.open_reader()) as store:
         batches = batches_as_of(store, as_of)
         while lines := [batch.encode() + b"\n" for batch in islice(batches, _CHUNK_LINES)]:
             yield b"".join(lines)
 
 
-async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield chunks that a thread makes, each while the event loop serves other requests."""
-    while chunk := await run_in_threadpool(next, chunks, b""):
+async def _in_threads(chunk: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a chunk, then those that a thread makes, each while the event loop serves other requests."""
+    while chunk:
         yield chunk
+        chunk = await run_in_threadpool(next, chunks, b"")
 
 
 def _refusal_row(refused: StoredRefusal) -> dict[str, Any]:

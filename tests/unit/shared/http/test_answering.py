@@ -1,6 +1,8 @@
 """What every view does alike: not again what one has, pages, CSV, and an error in one form whatever went wrong."""
 
 import csv
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import StringIO
 from typing import Annotated, Any
@@ -49,8 +51,9 @@ def sequence() -> Sequence:
 
 @pytest.fixture
 def client(sequence: Sequence) -> httpx.AsyncClient:
-    async def find(_: AskRows) -> Sequence:
-        return sequence
+    @asynccontextmanager
+    async def find(_: AskRows) -> AsyncIterator[Sequence]:
+        yield sequence
 
     route = serve(View("/rows", _rows, AskRows, None), find, lambda source: source.position, scope=OPEN)
     transport = httpx.ASGITransport(Starlette(routes=[route]))
@@ -158,8 +161,9 @@ async def test_what_no_view_answers_is_a_problem_too(
 
 
 def test_a_parameter_is_described_as_it_is_checked() -> None:
-    async def find(_: AskRows) -> Sequence:
-        return Sequence()
+    @asynccontextmanager
+    async def find(_: AskRows) -> AsyncIterator[Sequence]:
+        yield Sequence()
 
     route = serve(View("/rows", _rows, AskRows, None), find, lambda source: source.position, scope=OPEN)
     operation = describe("test", [route], {})["paths"]["/rows"]["get"]

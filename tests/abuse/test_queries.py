@@ -1,0 +1,98 @@
+"""Queries of the past while the ledger stands still, and queries of very many sites."""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+
+import httpx
+import pytest
+from redis import Redis
+
+from services.operator.stack.settling import settle
+from services.operator.stack.stack import Stack
+from shared.play.numbering import Numbering
+from shared.wire.batch import BATCH_MAX, EventBatch
+from shared.wire.events import DemandRequired, Event, SourceAdvanced
+from shared.wire.streams import DATA, party_stream
+from tests.abuse.conftest import Watch, bearer, running
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SITES, PARTY = 8_000, "datacenter-stargate-americas"
+PAST, PRESENT = 60, ("/alerts", "/months", "/state")
+PRESENT_S = 3.0
+SITES_S = 10.0
+
+
+def orders() -> Iterator[Event]:
+    """Yield an order of each site, and the watermark that makes a plan of them."""
+    numbering = Numbering("stargate-americas")
+    for n in range(SITES):
+        order = DemandRequired(
+            product="HBM4-12H", supplier="unattributed", site=f"site-{n}", line=f"line-{n}", priority=5, wafers=100,
+            revision=1, due=date(2026, 9, 1), start_by=date(2026, 3, 1),
+        )  # fmt: skip
+        yield numbering.emit(NOON, order)
+    yield numbering.emit(NOON, SourceAdvanced(through=NOON.date()))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, secrets: object) -> Iterator[Stack]:
+    """A stack whose ledger has read orders of very many sites; its party is not there."""
+    with running(tmp_path_factory.mktemp("many"), secrets, horizon_days=400, horizon_start="2026-01-01") as stack:  # type: ignore[arg-type]
+        stack.processes[PARTY].terminate()  # it would find events that are not its own
+        stack.processes.pop(PARTY).wait(20)
+        events = list(orders())
+        with Redis.from_url(stack.redis_url) as redis:
+            for first in range(0, len(events), BATCH_MAX):
+                body = EventBatch.of(events[first : first + BATCH_MAX]).encode()
+                redis.xadd(party_stream("datacenter", "stargate-americas"), {DATA: body})
+        yield stack
+
+
+def get(stack: Stack, path: str) -> tuple[int, float]:
+    """Return the status of an answer, and the seconds that it took."""
+    began = time.monotonic()
+    answer = httpx.get(stack.url("aggregator") + path, headers=bearer("planner"), timeout=60)
+    return answer.status_code, time.monotonic() - began
+
+
+def test_a_ledger_that_stands_still_holds_up_no_query_of_the_present(guarded: Stack, watch: Watch) -> None:
+    ledger = guarded.processes["ledger"]
+    ledger.send_signal(signal.SIGSTOP)
+    try:
+        with (
+            watch(guarded, f"row 8: {PAST} queries of the past, the ledger stopped", except_=("ledger",)) as noted,
+            ThreadPoolExecutor(PAST) as threads,
+        ):
+            past = [threads.submit(get, guarded, f"/state?as_of={n}") for n in range(PAST)]
+            time.sleep(0.5)
+            present = {path: get(guarded, path) for path in PRESENT}
+            statuses = Counter(each.result()[0] for each in past)
+            slowest = max(seconds for _, seconds in present.values())
+            noted.seen = f"the past {dict(statuses)}, the present in {slowest:.2f} s"
+    finally:
+        ledger.send_signal(signal.SIGCONT)
+
+    assert {status for status, _ in present.values()} == {200}
+    assert slowest < PRESENT_S, present
+    assert statuses == {503: PAST}
+
+
+def test_pages_of_very_many_sites_are_made_page_by_page(many: Stack, watch: Watch) -> None:
+    settle(many)
+    with (
+        watch(many, f"row 9: {SITES} sites, six pages at once", except_=(PARTY,)) as noted,
+        ThreadPoolExecutor(6) as threads,
+    ):
+        began = time.monotonic()
+        pages = [threads.submit(get, many, f"/sites?limit={n}") for n in range(1, 7)]
+        months = get(many, "/months")
+        statuses = {each.result()[0] for each in pages}
+        seconds = time.monotonic() - began
+        noted.seen = f"all pages in {seconds:.1f} s, /months in {months[1]:.1f} s"
+
+    assert (statuses, months[0]) == ({200}, 200)
+    assert seconds < SITES_S
