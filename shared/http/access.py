@@ -1,8 +1,6 @@
 """Access over HTTP: tokens with scopes, and routes that each name the scope they need."""
 
-import asyncio
 import re
-import time
 from collections import Counter as PlainCounter
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
@@ -18,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from shared.http.problem import LACKS_SCOPE, NO_TOKEN, UNKNOWN_TOKEN, problem
 from shared.process.credentials import CredentialsError, read_secret
-from shared.process.log import LOGGED_REFUSALS_MAX, Tally
+from shared.process.log import LineRation, Tally
 from shared.process.settings import ServiceSettings
 
 READ = "read"  # the aggregator's views, for planners
@@ -165,35 +163,22 @@ class Access:
 
 
 class AccessRefusals:
-    """Counts the refused requests, and logs some in each window of time; one line at its end counts the others."""
+    """Counts the refused requests, and logs some of them in each second."""
 
-    def __init__(self, tally: Tally, registry: CollectorRegistry, window_s: float = 1.0) -> None:
+    def __init__(self, tally: Tally, registry: CollectorRegistry) -> None:
         self.tally = tally  # not its log: a party binds its source to that later
-        self.window_s = window_s
         self.count = Counter("waferline_access_refused", "Requests turned away", ["code"], registry=registry)
-        self._window_began, self._logged = float("-inf"), 0
-        self._unlogged: PlainCounter[str] = PlainCounter()
+        self.ration = LineRation(self._log_others)
 
     def note(self, code: str, route: ScopedRoute, caller: str | None, peer: str | None) -> None:
         self.count.labels(code).inc()
-        now = time.monotonic()
-        if now - self._window_began >= self.window_s:
-            self._window_began, self._logged = now, 0
-        if self._logged < LOGGED_REFUSALS_MAX:
-            self._logged += 1
+        if self.ration.admits(code):
             self.tally.log.warning(
                 "access_refused", code=code, route=route.path, scope=route.scope, caller=caller, peer=peer
             )
-            return
-        if not self._unlogged:
-            asyncio.get_running_loop().call_later(self._window_began + self.window_s - now, self.flush)
-        self._unlogged[code] += 1
 
-    def flush(self) -> None:
-        """Log the count of the refusals not yet logged; a service that stops calls it."""
-        if self._unlogged:
-            self.tally.log.warning("accesses_left_out", refused=self._unlogged.total(), codes=dict(self._unlogged))
-            self._unlogged.clear()
+    def _log_others(self, codes: PlainCounter[str]) -> None:
+        self.tally.log.warning("accesses_left_out", refused=codes.total(), codes=dict(codes))
 
 
 def _bearer_token(request: Request) -> str | None:

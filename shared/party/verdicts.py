@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 from shared.party.outbox import Outbox
-from shared.process.log import LOGGED_REFUSALS_MAX
+from shared.process.log import LineRation
 from shared.service.entries import Entry
 from shared.service.service import Service
 from shared.wire.postings import EventEffect, Recorded
@@ -25,6 +25,9 @@ class Verdicts:
         self.effects: dict[int, EventEffect] = {}  # of the recorded events that do not hold
         self.changed = asyncio.Condition()
         self._logged_through = self.through  # a restart reads all verdicts again, and logs no refusal twice
+        self._position = self.through  # of the last verdict of which refusals were logged
+        self._ration = LineRation(self._log_others)
+        service.at_end.append(self._ration.flush)
         service.reads(recorded_stream(outbox.source), after="0-0")(self._read)
 
     @property
@@ -54,7 +57,10 @@ class Verdicts:
 
     def _log_refusals(self, verdict: Recorded) -> None:
         new = [r for r in verdict.refusals if r.sequence is None or r.sequence > self._logged_through]
-        for refusal in new[:LOGGED_REFUSALS_MAX]:
+        self._position = verdict.through
+        for refusal in new:
+            if not self._ration.admits(refusal.code):
+                continue
             self.service.log.warning(
                 "refusal_heard",
                 sequence=refusal.sequence,
@@ -64,7 +70,7 @@ class Verdicts:
                 reason=refusal.message,
                 position=verdict.through,
             )
-        more = new[LOGGED_REFUSALS_MAX:]
-        if more:
-            codes = Counter(refusal.code for refusal in more)
-            self.service.log.warning("refusals_left_out", refused=len(more), codes=codes, position=verdict.through)
+
+    def _log_others(self, codes: Counter[str]) -> None:
+        """Log the count of the refusals beyond those of which there is a line."""
+        self.service.log.warning("refusals_left_out", refused=codes.total(), codes=dict(codes), position=self._position)

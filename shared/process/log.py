@@ -7,7 +7,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import orjson
 import structlog
 
-LOGGED_REFUSALS_MAX = 20  # lines about the refusals of one batch; the others are counted by their codes
+LOGGED_REFUSALS_MAX = 20  # lines about refusals in a second; the others are counted by their codes
 
 _LINE_BYTES_MAX = 16_384
 _TEXT_MAX = 4_000  # characters of one field, where a line is too long
@@ -90,6 +91,38 @@ class Tally:
             since, fields = held
             now = self._written_at[key] = time.monotonic()
             self.log.info(key[0], **fields, held_ms=round((now - since) * 1000))
+
+
+class LineRation:
+    """Twenty lines in each window of time; one line at its end counts those beyond by their codes.
+
+    A partner who sends millions of wrong events would otherwise rotate all other lines out of the log.
+    """
+
+    def __init__(self, log_others: Callable[[Counter[str]], None], window_s: float = _REPEAT_INTERVAL_S) -> None:
+        self.window_s = window_s
+        self._log_others = log_others
+        self._began, self._logged = float("-inf"), 0
+        self._others: Counter[str] = Counter()
+
+    def admits(self, code: str) -> bool:
+        """Return whether a line may be logged now; one that may not is counted under its code."""
+        now = time.monotonic()
+        if now - self._began >= self.window_s:
+            self._began, self._logged = now, 0
+        if self._logged < LOGGED_REFUSALS_MAX:
+            self._logged += 1
+            return True
+        if not self._others:
+            asyncio.get_running_loop().call_later(self._began + self.window_s - now, self.flush)
+        self._others[code] += 1
+        return False
+
+    def flush(self) -> None:
+        """Log the count of the lines not logged; a service that stops calls it."""
+        if self._others:
+            others, self._others = self._others, Counter()
+            self._log_others(others)
 
 
 def _add_up(held: dict[str, Any], fields: Mapping[str, Any]) -> None:

@@ -58,7 +58,7 @@ class Service:
         ProcessCollector(registry=self.registry)
         self.health = HealthMonitor(self, self.registry)
         self.access = Access(settings, self.tally, self.registry)
-        self.at_end.append(self.access.refusals.flush)
+        self.at_end.append(self.access.refusals.ration.flush)
         self.certificate = read_certificate(settings)
         self.routes: list[ScopedRoute] = monitoring_routes(self.health, self.access, self.registry)
         self.middleware: list[Middleware] = []

@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from services.ledger.live.meters import LedgerMeters
 from services.ledger.store.recording import Outcome, record_entries, split_entries
 from services.ledger.store.writer import Fenced, StoreWriter
-from shared.process.log import LOGGED_REFUSALS_MAX
+from shared.process.log import LineRation
 from shared.service.entries import Entry, entry_order
 from shared.service.readers import Reader
 from shared.service.service import Service
@@ -42,6 +42,8 @@ class PartyRecorder:
         self.trust_recorded = trust_recorded
         self._warned_through, self._warned_at = 0, float("-inf")  # the last sequence warned of as missing, and the time
         self.warn_of_gaps()
+        self._ration = LineRation(self._log_others)
+        service.at_end.append(self._ration.flush)
 
     async def record(self, entries: list[Entry]) -> None:
         """Record entries of the stream, one transaction after the other."""
@@ -106,7 +108,9 @@ class PartyRecorder:
             ms=ms,
             ms_max=ms,
         )
-        for refused in outcome.refused[:LOGGED_REFUSALS_MAX]:
+        for refused in outcome.refused:
+            if not self._ration.admits(refused.code):
+                continue
             self.service.log.warning(
                 "event_refused",
                 source=self.source,
@@ -117,12 +121,13 @@ class PartyRecorder:
                 reason=refused.message,
                 position=outcome.head.batch,
             )
-        more = outcome.refused[LOGGED_REFUSALS_MAX:]
-        if more:
-            codes = Counter(refused.code for refused in more)
-            self.service.log.warning(
-                "refusals_left_out", source=self.source, refused=len(more), codes=codes, position=outcome.head.batch
-            )
+
+    def _log_others(self, codes: Counter[str]) -> None:
+        """Log the count of the refusals beyond those of which there is a line."""
+        position = self.store.head.batch
+        self.service.log.warning(
+            "refusals_left_out", source=self.source, refused=codes.total(), codes=dict(codes), position=position
+        )
 
 
 class StreamWatch:

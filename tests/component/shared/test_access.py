@@ -238,7 +238,7 @@ async def test_many_refusals_are_some_lines_and_one_that_counts_the_others(token
     heard = Heard()
     with service("ledger", tokens_file) as built:
         built.tally.log = heard
-        built.access.refusals.window_s = 0.2
+        built.access.refusals.ration.window_s = 0.2
         for n in range(60):
             built.access.refusals.note("no_token" if n % 2 else "unknown_token", built.routes[1], None, None)
         await asyncio.sleep(0.3)
