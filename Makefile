@@ -20,12 +20,15 @@ ASK := $(COMPOSE) --profile tools run --rm --no-deps -T operator
 SECRETS := mkdir -p deploy/secrets && docker run --rm --network none --user "$$(id -u):$$(id -g)" \
 	--volume "$(CURDIR)/deploy/secrets:/secrets" waferline/operator:$(VERSION) secrets --to /secrets
 
+# made by `make pin`: the images by digest
+-include deploy/images.mk
+
 export WAFERLINE_VERSION := $(VERSION)
 export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) pin audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -149,8 +152,17 @@ images: $(IMAGES)  ## Build the images of all services; without a registry see d
 $(IMAGES): image-%:
 	@echo "building: waferline/$*:$(VERSION), up to a minute"
 	@DOCKER_CLI_HINTS=false docker build --quiet --network host --file deploy/Dockerfile --target $(if $(filter operator,$*),operator,service) \
+		$(WAFERLINE_PYTHON_IMAGE:%=--build-arg PYTHON=%) \
 		--build-arg SERVICE=$* --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		--tag waferline/$*:$(VERSION) . > /dev/null
+
+pin:  ## Write the digests of the images that come from a registry to deploy/images.mk, which fixes them from then on.
+	@deploy/pin.sh deploy/images.mk WAFERLINE_PYTHON_IMAGE=python:3.13-slim WAFERLINE_REDIS_IMAGE=redis:8 \
+		WAFERLINE_POSTGRES_IMAGE=postgres:17 WAFERLINE_PROMETHEUS_IMAGE=prom/prometheus:v2.53.3 \
+		WAFERLINE_GRAFANA_IMAGE=grafana/grafana:11.6.0
+
+audit:  ## Ask whether any locked package has a known fault; says "not run" where nobody can be asked.
+	@deploy/audit.sh $(PYTHON) requirements.txt
 
 sbom: .venv/ready  ## List the Debian and Python packages of each image in build/sbom, as CycloneDX.
 	@for service in $(SERVICES); do \

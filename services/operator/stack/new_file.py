@@ -59,10 +59,12 @@ def new_folder(target: Path) -> Iterator[Path]:
     _sync(target.parent)
 
 
-def replace_file(target: Path, text: str) -> None:
+def replace_file(target: Path, text: str, mode: int = 0o644) -> None:
     """Replace a file by one with another text; a run that is killed leaves the old one or the new one."""
     part = _part_of(target)
-    part.write_text(text)
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "w") as file:
+        file.write(text)
     part.replace(target)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from services.operator.stack.errors import StackError
 
+_UNNEEDED = ("EVAL", "EVALSHA", "SCRIPT", "MODULE", "DEBUG", "SLAVEOF", "REPLICAOF", "MIGRATE", "RESTORE")
+
 
 def redis_command(port: int, folder: Path) -> list[str]:
     """Return the command of a Redis on this machine: append-only file, no eviction, a limit on the size of a value."""
@@ -19,6 +21,15 @@ def redis_command(port: int, folder: Path) -> list[str]:
         # of one answer: a reader of many long entries is cut off, and reads them one by one
         "--client-output-buffer-limit", "normal", "64mb", "0", "0",
     ]  # fmt: skip
+
+
+def redis_secrets(password: str) -> bytes:
+    """Return the settings that such a Redis reads from standard input, where no other user of the machine sees them.
+
+    Nobody needs a script, a module or the debugger: the server that comes with pip has known faults in its Lua.
+    """
+    unnamed = "".join(f'rename-command {command} ""\n' for command in _UNNEEDED)
+    return f"requirepass {password}\n{unnamed}".encode()
 
 
 def free_ports(count: int) -> list[int]:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder, explain_lock
 from services.operator.stack.new_file import replace_file
-from services.operator.stack.redis_server import free_ports, redis_command
+from services.operator.stack.redis_server import free_ports, redis_command, redis_secrets
 from shared.play.scenario import DEFAULT_PATH, Scenario, load_scenario
 from shared.play.variants import Variant
 
@@ -140,6 +141,11 @@ class Stack:
                 self.start_service(name)
                 time.sleep(_RESTARTED_AFTER_S)
 
+    @property
+    def redis_place(self) -> str:
+        """The address of Redis, without a password."""
+        return self.redis_url.rpartition("@")[2].removeprefix("redis://")
+
     def url(self, name: str) -> str:
         """Return the HTTP address of a service."""
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -153,17 +159,23 @@ class Stack:
     def start_redis(self) -> None:
         """Start a Redis: append-only file, no eviction."""
         [port] = free_ports(1)
-        self.redis_url = f"redis://127.0.0.1:{port}/0"
+        password = secrets.token_hex()  # any process of this machine can connect, also one of another user
+        self.redis_url = f"redis://:{password}@127.0.0.1:{port}/0"
         for name in ("logs", "redis"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         with self.files.log("redis").open("ab") as log:
             self.processes["redis"] = subprocess.Popen(
-                redis_command(port, self.folder / "redis"),
+                [*redis_command(port, self.folder / "redis"), "-"],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 pass_fds=self._lock_fds(),
             )
+        settings = self.processes["redis"].stdin
+        assert settings is not None
+        with settings:
+            settings.write(redis_secrets(password))
         deadline = time.monotonic() + _STARTED_WITHIN_S
         with Redis.from_url(self.redis_url) as redis:
             while time.monotonic() < deadline and self.processes["redis"].poll() is None:
@@ -233,7 +245,7 @@ class Stack:
             "services": {name: self.url(name) for name in self.services()},
             "pids": {name: process.pid for name, process in self.processes.items()},
         }
-        replace_file(self.files.facts, json.dumps(facts, indent=1))
+        replace_file(self.files.facts, json.dumps(facts, indent=1), mode=0o600)  # the address has the password
 
 
 @contextmanager
