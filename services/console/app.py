@@ -18,7 +18,8 @@ from shared.wire.streams import ALERTS, BALANCES, DATA
 def build_app(settings: ConsoleSettings) -> Service:
     """Return the console. It keeps no state, so a restart loses none."""
     service = Service("console", settings)
-    upstream = Upstream(read_caller(settings), settings.aggregator_url, settings.ledger_url)
+    caller = read_caller(settings)
+    upstream = Upstream(caller, settings.aggregator_url, settings.ledger_url, wait_s=settings.answer_wait_s)
     feed = MoveFeed()
     service.routes += routes(upstream, feed, settings.service_urls())
     service.middleware.append(TokenCookie.middleware(service.access))

@@ -31,6 +31,9 @@ class HttpResponse(Protocol):
     def content(self) -> bytes: ...
 
 
+PAST_WAITS = 4  # a query of the past waits so many times as long: its state may have to be folded first
+
+
 def read_caller(settings: ServiceSettings) -> Caller:
     """Return the caller of the settings: its token and its CA."""
     caller = ANONYMOUS

@@ -44,4 +44,10 @@ class ServiceSettings(BaseSettings):
         reached="fewer entries a read; a longer entry comes alone",
         watched="`waferline_read_entries`",
     )
+    answer_wait_s: float = bound(
+        10,
+        "seconds that the console and the command line wait for an answer, four times as long for one of the past",
+        reached="the page, or the command, says which service does not answer",
+        least=0.1,
+    )
     silence_max_s: float = Field(default=30, gt=0, description="seconds that an entry may wait before health fails")

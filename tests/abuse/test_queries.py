@@ -1,6 +1,8 @@
 """Queries of the past while the ledger stands still, and queries of very many sites."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ SITES, PARTY = 8_000, "datacenter-stargate-americas"
 PAST, PRESENT = 60, ("/alerts", "/months", "/state")
 PRESENT_S = 3.0
 SITES_S = 10.0
+ANSWERED_S = 12.0
 
 
 def orders() -> Iterator[Event]:
@@ -79,6 +82,31 @@ def test_a_ledger_that_stands_still_holds_up_no_query_of_the_present(guarded: St
     assert {status for status, _ in present.values()} == {200}
     assert slowest < PRESENT_S, present
     assert statuses == {503: PAST}
+
+
+def test_a_person_is_told_soon_that_the_aggregator_does_not_answer(guarded: Stack, watch: Watch) -> None:
+    """With no more patience than the default, both the console and the command line say so."""
+    aggregator = guarded.processes["aggregator"]
+    aggregator.send_signal(signal.SIGSTOP)
+    command = [sys.executable, "-m", "services.operator", "shortages", "--data", str(guarded.folder)]
+    try:
+        with watch(guarded, "row 20: the aggregator stopped, a page and a command", except_=("aggregator",)) as noted:
+            began = time.monotonic()
+            page = httpx.get(guarded.url("console") + "/shortages", headers=bearer("planner"), timeout=60)
+            page_s, began = time.monotonic() - began, time.monotonic()
+            again = httpx.get(guarded.url("console") + "/sites", headers=bearer("planner"), timeout=60)
+            again_s, began = time.monotonic() - began, time.monotonic()
+            told = subprocess.run(command, capture_output=True, text=True, check=False)
+            command_s = time.monotonic() - began
+            noted.seen = f"the page {page_s:.1f} s, the next one {again_s:.1f} s, the command {command_s:.1f} s"
+    finally:
+        aggregator.send_signal(signal.SIGCONT)
+
+    assert (page.status_code, again.status_code, told.returncode) == (503, 503, 1)
+    assert "The aggregator does not answer" in page.text
+    assert "WAFERLINE_ANSWER_WAIT_S" in told.stderr
+    assert max(page_s, again_s) < ANSWERED_S
+    assert command_s < ANSWERED_S + 5  # its own start included
 
 
 def test_pages_of_very_many_sites_are_made_page_by_page(many: Stack, watch: Watch) -> None:

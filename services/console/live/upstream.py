@@ -1,5 +1,6 @@
 """Queries to the aggregator and the ledger over HTTP, with a token like any other caller."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -7,11 +8,11 @@ from typing import Any
 
 import httpx
 
-from shared.http.peers import Caller
+from shared.http.peers import PAST_WAITS, Caller
 from shared.wire.events import UNALLOCATED, UNATTRIBUTED
 
 _NAMES_FRESH_S = 30.0
-_TIMEOUT_S = 20.0  # the aggregator folds a state of the past before it answers
+_SILENT_S = 2.0  # after a service has not answered in time, a query does not wait for it again
 
 Params = Mapping[str, str | int | None]
 
@@ -28,9 +29,15 @@ class Upstream:
     """The aggregator and the ledger, over connections that stay open."""
 
     def __init__(
-        self, caller: Caller, aggregator_url: str, ledger_url: str, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        caller: Caller,
+        aggregator_url: str,
+        ledger_url: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        wait_s: float = 10.0,
     ) -> None:
-        self._caller = caller
+        self._caller, self._wait_s = caller, wait_s
+        self._silent_until: dict[str, float] = {}
         self._transport = transport  # none: over the network
         self._urls = {"aggregator": aggregator_url, "ledger": ledger_url}
         self._clients: dict[str, httpx.AsyncClient] = {}
@@ -46,18 +53,26 @@ class Upstream:
     async def health(self, url: str) -> dict[str, Any]:
         """Return a service's health, whether it is well or not."""
         try:
-            answer = await self._client("health", "").get(url + "/health")
+            async with asyncio.timeout(self._wait_s):
+                answer = await self._client("health", "").get(url + "/health")
             return dict(answer.json())
-        except (httpx.HTTPError, ValueError) as failure:
+        except (httpx.HTTPError, TimeoutError, ValueError) as failure:
             return {"well": False, "why": str(failure) or type(failure).__name__}
 
     async def _get(self, service: str, path: str, params: Params | None) -> httpx.Response:
         query = {name: value for name, value in (params or {}).items() if value not in (None, "")}
-        url = self._urls[service]
+        url, is_past = self._urls[service], "as_of" in query or path == "/bridge"
+        wait_s = self._wait_s * (PAST_WAITS if is_past else 1)
         try:
-            answer = await self._client(service, url).get(path, params=query)
-        except httpx.HTTPError as failure:
-            reason = str(failure) or type(failure).__name__
+            if time.monotonic() < self._silent_until.get(service, 0.0):
+                raise httpx.ReadTimeout("it did not answer a moment ago")
+            async with asyncio.timeout(wait_s):
+                answer = await self._client(service, url).get(path, params=query)
+        except (httpx.HTTPError, TimeoutError) as failure:
+            late = isinstance(failure, TimeoutError | httpx.TimeoutException)
+            if isinstance(failure, TimeoutError) and not is_past:
+                self._silent_until[service] = time.monotonic() + _SILENT_S
+            reason = str(failure) or (f"not within {wait_s:g} s" if late else type(failure).__name__)
             raise NoAnswer(
                 503, f"The {service} does not answer at {url} ({reason}). Start it, or read its log. This page tries"
                 " again by itself."
@@ -70,7 +85,11 @@ class Upstream:
         if name not in self._clients:
             headers, verify = self._caller
             self._clients[name] = httpx.AsyncClient(
-                base_url=url, headers=headers, verify=verify, timeout=_TIMEOUT_S, transport=self._transport
+                base_url=url,
+                headers=headers,
+                verify=verify,
+                timeout=self._wait_s * PAST_WAITS,
+                transport=self._transport,
             )
         return self._clients[name]
 
@@ -87,7 +106,7 @@ class FilterNames:
         """Return the names by filter; the earlier ones while the aggregator does not answer."""
         if time.monotonic() - self._read_at > _NAMES_FRESH_S:
             self._read_at = time.monotonic()
-            with suppress(NoAnswer):
+            with suppress(NoAnswer):  # of the first query: the next one would wait as long
                 for part in self._names:
                     rows = (await self._upstream.aggregator("/balances", {"by": part, "window": 1}))["rows"]
                     self._names[part] = [row[part] for row in rows if row[part] not in (UNALLOCATED, UNATTRIBUTED)]

@@ -22,7 +22,9 @@ def ask(folder: Path, service: str, path: str, **query: str | int | None) -> Any
             response = call(service_url(facts, service) + path, params=params)
         except httpx.TransportError as failure:
             where = "where it runs" if is_described(folder) else f"{folder}/logs/{service}.log"
-            raise StackError(f"{service} does not answer ({failure}); see its log, {where}") from failure
+            late = isinstance(failure, httpx.TimeoutException)
+            reason = f"{failure}, after the seconds of WAFERLINE_ANSWER_WAIT_S" if late else str(failure)
+            raise StackError(f"{service} does not answer ({reason}); see its log, {where}") from failure
     else:
         from services.operator.ask.offline import answer_offline  # noqa: PLC0415 (loads the ledger and the aggregator)
 

@@ -40,7 +40,7 @@ def wait_for_end(stack: Stack | RemoteStack, play: ScenarioRun, console: Console
             time.sleep(_POLL_S)
             stack.tend()
             try:
-                head = call(stack.url("ledger") + "/head").json()
+                head = call(stack.url("ledger") + "/head", within_s=60).json()
             except httpx.TransportError:
                 continue  # the ledger is being restarted
             advanced = [source["advanced"] for source in head["sources"].values() if source["advanced"] is not None]

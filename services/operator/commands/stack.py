@@ -14,6 +14,7 @@ from services.operator.stack.errors import StackError
 from shared.play.variants import Variant
 
 SECRETS = Path("deploy/secrets")
+_PUBLISHED_WITHIN_S = 30.0  # a party answers after ten seconds at the latest, with a verdict or without
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
 
 
@@ -170,7 +171,9 @@ def publish(
             raise StackError(f"{source!r} is no party of this stack; there are {parties}")
         body = typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file)
         try:
-            response = call(service_url(facts, names[0]) + "/events", method="POST", content=body)
+            response = call(
+                service_url(facts, names[0]) + "/events", method="POST", content=body, within_s=_PUBLISHED_WITHIN_S
+            )
         except httpx.TransportError as failure:
             raise StackError(f"{names[0]} does not answer ({failure})") from failure
         if response.status_code >= httpx.codes.BAD_REQUEST:
@@ -226,7 +229,7 @@ def _health(url: str) -> dict[str, Any]:
     from services.operator.stack.calls import call
 
     try:
-        health: dict[str, Any] = call(url + "/health", within_s=10).json()
+        health: dict[str, Any] = call(url + "/health", within_s=5).json()
     except httpx.TransportError as failure:
         return {"well": False, "reason": repr(failure)}
     return health

@@ -15,7 +15,9 @@ def settle(stack: Stack | RemoteStack) -> None:
     """Wait until every stream entry is recorded, folded and planned; raise `StackError` if that takes too long."""
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while time.monotonic() < deadline:
-        ledger, aggregator = (call(stack.url(name) + "/health").json() for name in ("ledger", "aggregator"))
+        ledger, aggregator = (
+            call(stack.url(name) + "/health", within_s=60).json() for name in ("ledger", "aggregator")
+        )
         if "position" not in ledger:
             raise StackError(f"the stack does not report its position: {DETAILS_HINT}")
         behind = [stream for stream, lag in ledger["streams"].items() if lag["behind"]]
