@@ -66,7 +66,7 @@ def read_tokens(path: Path) -> list[Token]:
     """
     text = read_secret(path, "WAFERLINE_HTTP_TOKENS_FILE")
     tokens: list[Token] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         words = line.partition("#")[0].split()
         if words:
             try:

@@ -22,6 +22,7 @@ from shared.http.query import Choice, Moment, Query, Text, Whole
 from shared.wire.days import day_of
 from shared.wire.rows import Row
 
+PAGE_BYTES_MAX = 4 << 20
 _PAGE_MAX = 200
 _POSITION_MAX = 10**18 - 1
 _CHUNK_LINES = 16
@@ -167,14 +168,16 @@ async def _related(log: LedgerLog, query: RelatedQuery) -> list[dict[str, Any]]:
 
 
 async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:
-    """The postings after a position, a batch a line, as the ledger publishes them on the stream (docs/events.md)."""
+    """The postings after a position, a batch a line, as the ledger publishes them on the stream (docs/events.md).
+
+    A page ends with the batch that makes it 4 MiB long, also below the limit.
+    """
     if query.as_of is not None:
         as_of = _find_as_of(log.store, query.as_of)
         chunks = _encode_as_of(log, as_of)
         first = await run_in_threadpool(next, chunks, b"")  # where no turn is free, the answer is a problem
         return StreamingResponse(_in_threads(first, chunks), media_type=NDJSON)
-    batches = log.store.published_batches(query.after, query.limit)
-    return Response(b"".join(batch.postings.encode() + b"\n" for batch in batches), media_type=NDJSON)
+    return Response(b"".join(_encode_page(log.store, query.after, query.limit)), media_type=NDJSON)
 
 
 async def _known(log: LedgerLog, query: KnownQuery) -> dict[str, Any]:
@@ -221,6 +224,21 @@ def _find_as_of(store: StoreReader, text: str) -> AsOf:
         return find_as_of(store, text)
     except UnknownAsOf as why:
         raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
+
+
+def _encode_page(store: StoreReader, after: int, limit: int) -> Iterator[bytes]:
+    """Yield the batches of a page: a number of them at most, and one at least where there is one."""
+    size = 0
+    while limit > 0 and size < PAGE_BYTES_MAX:
+        batches = store.published_batches(after, min(limit, _CHUNK_LINES))
+        for batch in batches:
+            line = batch.postings.encode() + b"\n"
+            yield line
+            size, after, limit = size + len(line), batch.postings.batch, limit - 1
+            if size >= PAGE_BYTES_MAX:
+                return
+        if not batches:
+            return
 
 
 def _encode_as_of(log: LedgerLog, as_of: AsOf) -> Iterator[bytes]:
