@@ -177,7 +177,7 @@ async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:
         chunks = _encode_as_of(log, as_of)
         first = await run_in_threadpool(next, chunks, b"")  # where no turn is free, the answer is a problem
         return StreamingResponse(_in_threads(first, chunks), media_type=NDJSON)
-    return Response(b"".join(_encode_page(log.store, query.after, query.limit)), media_type=NDJSON)
+    return Response(b"".join(encode_page(log.store, query.after, query.limit)), media_type=NDJSON)
 
 
 async def _known(log: LedgerLog, query: KnownQuery) -> dict[str, Any]:
@@ -226,7 +226,7 @@ def _find_as_of(store: StoreReader, text: str) -> AsOf:
         raise Problem(NEVER_KNOWN, str(why), parameter="as_of") from why
 
 
-def _encode_page(store: StoreReader, after: int, limit: int) -> Iterator[bytes]:
+def encode_page(store: StoreReader, after: int, limit: int) -> Iterator[bytes]:
     """Yield the batches of a page: a number of them at most, and one at least where there is one."""
     size = 0
     while limit > 0 and size < PAGE_BYTES_MAX:
