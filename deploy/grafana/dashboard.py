@@ -62,6 +62,15 @@ PANELS = [
         "folded": "max(waferline_aggregator_position)",
         "planned": "max(waferline_plan_position)",
     }, about="One line if all is well; look at the one that stays below."),
+    Panel("Requests refused at a bound", 8, "reqps", {
+        "{{service}} {{code}}": "sum by (service, code) (rate(waferline_requests_refused_total[$__rate_interval])) > 0",
+    }),
+    Panel("Open connections, and logins at the console", 8, "none", {
+        "{{service}}": "waferline_http_connections", "logins": "waferline_console_sessions",
+    }),
+    Panel("Names, of those allowed", 8, "percentunit", {"{{service}}": "waferline_names / waferline_names_max"}),
+    Panel("Queries of the past at work", 8, "none", {"{{service}}": "waferline_past_queries"}),
+    Panel("Entries of a read", 8, "none", {"{{service}} {{stream}}": "waferline_read_entries"}),
     Panel("Outboxes: events not yet judged", 6, "none", {"{{service}}": "waferline_outbox_events"}),
     Panel("Sequences missing", 6, "none", {"{{source}}": "waferline_sequences_missing"}),
     Panel("Planning alerts open", 8, "none", {"{{code}}": "sum by (code) (waferline_alerts_open)"}),

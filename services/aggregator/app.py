@@ -25,7 +25,7 @@ def build_app(settings: AggregatorSettings) -> Service:
     service, caller = Service("aggregator", settings), read_caller(settings)
     make_state, thresholds = partial(_empty_state, settings), settings.alert_thresholds()
     view = LiveView(make_state(), thresholds)
-    fold_loop = FoldLoop(service, view, make_state, settings.ledger_url, caller)
+    fold_loop = FoldLoop(service, view, make_state, settings.ledger_url, caller, names_max=settings.all_names_max)
     plan_loop = PlanLoop(service, view)
     past = PastStates(
         service, make_state, settings.ledger_url, caller, thresholds, settings.past_states, settings.past_mb << 20,

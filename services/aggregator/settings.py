@@ -22,6 +22,12 @@ class AggregatorSettings(ServiceSettings):
         default=None, description="the file that a restart begins with; unset: it replays all"
     )
     snapshot_every_s: float = Field(default=60, gt=0, description="seconds between two snapshots")
+    all_names_max: int = bound(
+        25_000,
+        "products at sites of suppliers that its memory is planned for, some 40 kB each",
+        reached="none is refused: an event that is on a stream is recorded and folded",
+        watched="`waferline_names`; `names_near_limit` from 80 % on",
+    )
     past_states: int = Field(default=3, ge=1, description="past states that are kept for the next query")
     past_mb: int = Field(default=1024, ge=0, description="memory for past states; the last one is always kept")
     past_queries_max: int = bound(

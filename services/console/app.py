@@ -3,8 +3,10 @@
 import time
 from typing import cast
 
+from prometheus_client import Gauge
+
 from services.console.http.charts import draw_svg, months_chart
-from services.console.http.login import TokenCookie
+from services.console.http.login import SessionCookie, Sessions
 from services.console.http.pages import routes
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
@@ -20,9 +22,13 @@ def build_app(settings: ConsoleSettings) -> Service:
     service = Service("console", settings)
     caller = read_caller(settings)
     upstream = Upstream(caller, settings.aggregator_url, settings.ledger_url, wait_s=settings.answer_wait_s)
-    feed = MoveFeed()
-    service.routes += routes(upstream, feed, settings.service_urls())
-    service.middleware.append(TokenCookie.middleware(service.access))
+    feed = MoveFeed(settings.watchers_max)
+    sessions = Sessions(service.access, settings)
+    service.routes += routes(upstream, feed, settings.service_urls(), sessions)
+    service.middleware.append(SessionCookie.middleware(sessions))
+    Gauge("waferline_console_sessions", "Logins that last", registry=service.registry).set_function(
+        lambda: sessions.count
+    )
     service.facts = lambda: {"position": feed.position, "watching": feed.watching}
 
     @service.reads(BALANCES, after="0-0")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.process.settings import ServiceSettings
+from shared.process.settings import ServiceSettings, bound
 
 
 class ConsoleSettings(ServiceSettings):
@@ -10,6 +10,18 @@ class ConsoleSettings(ServiceSettings):
 
     aggregator_url: str = Field(default="http://127.0.0.1:8102", description="the aggregator, for all numbers")
     ledger_url: str = Field(default="http://127.0.0.1:8101", description="the ledger, for events and their proof")
+    body_bytes_max: int = bound(
+        16_384, "bytes of a request's body", reached="413 `too-long`", watched="`waferline_requests_refused`"
+    )
+    session_s: float = bound(12 * 3600, "seconds that a login lasts", reached="the page asks for the token again")
+    sessions_max: int = bound(
+        100, "logins of one token at a time", reached="the oldest one ends", watched="`waferline_console_sessions`"
+    )
+    watchers_max: int = bound(
+        200,
+        "open pages that follow the numbers",
+        reached="503 `busy`: a page does not follow, and is read again by hand",
+    )
     services_asked: str = Field(
         default="", description="name=URL of each further service on the page of health, separated by commas"
     )

@@ -123,15 +123,15 @@ class Access:
         """Return whether a caller may see the details of the service's health."""
         if self.tokens is None:
             return True
-        token = self._find(_bearer_token(request))
+        token = self.find(bearer_token(request))
         return token is not None and not _HEALTH_SCOPES.isdisjoint(token.scopes)
 
     def _refuse(self, request: Request, route: ScopedRoute) -> Response | None:
         """Return the response to a request that may not pass, and note it; None where it may."""
         if self.tokens is None:
             return None
-        scope, bearer = route.scope, _bearer_token(request)
-        token = self._find(bearer)
+        scope, bearer = route.scope, bearer_token(request)
+        token = self.find(bearer)
         if scope == OPEN and (token is not None or bearer is None):
             return None
         if token is not None and scope in token.scopes:
@@ -151,7 +151,12 @@ class Access:
             kind, detail, challenge = NO_TOKEN, f"this needs a token with the scope {scope}", "Bearer"
         return problem(kind, detail, {"WWW-Authenticate": challenge}, request)
 
-    def _find(self, bearer: str | None) -> Token | None:
+    def may(self, request: Request, scope: str) -> bool:
+        """Return whether a caller has a scope; where no tokens are set, everybody has each."""
+        token = self.find(bearer_token(request))
+        return self.tokens is None or (token is not None and scope in token.scopes)
+
+    def find(self, bearer: str | None) -> Token | None:
         """Return the record of a token, None where there is none."""
         found = None
         if bearer is not None:
@@ -181,7 +186,7 @@ class AccessRefusals:
         self.tally.log.warning("accesses_left_out", refused=codes.total(), codes=dict(codes))
 
 
-def _bearer_token(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
     """Return the token of a request, None where it sends none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None

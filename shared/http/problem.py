@@ -30,11 +30,18 @@ BAD_PARAMETER = Kind(
     "bad-parameter", 400, "A parameter is invalid",
     "`parameter` names it, and `detail` the values allowed",
 )  # fmt: skip
+AMBIGUOUS = Kind(
+    "ambiguous-length", 400, "The body's length is ambiguous", "send Content-Length or Transfer-Encoding, not both"
+)
 NO_TOKEN = Kind(
     "no-token", 401, "A token is needed", "send `Authorization: Bearer <token>` (docs/deployment.md: Tokens)"
 )
 UNKNOWN_TOKEN = Kind("unknown-token", 401, "The token is unknown", "was it replaced? Send the new one")
 LACKS_SCOPE = Kind("lacks-scope", 403, "The token lacks the scope", "send a token that has the scope named in `detail`")
+FOREIGN_ORIGIN = Kind(
+    "foreign-origin", 403, "A page of another origin sends this",
+    "open this service's own page, or add the origin's host to WAFERLINE_HTTP_HOSTS",
+)  # fmt: skip
 NO_SUCH_PATH = Kind("no-such-path", 404, "There is no such path", "see `/openapi.json` for the paths")
 UNKNOWN_NAME = Kind(
     "unknown-name",
@@ -51,10 +58,14 @@ NEVER_KNOWN = Kind(
     "never-known", 404, "There is no such past", "ask for a position or a day between those named in `detail`"
 )
 WRONG_METHOD = Kind("wrong-method", 405, "The path has no such method", "`Allow` names its methods")
+TOO_SLOW = Kind("too-slow", 408, "The request arrives too slowly", "send it in smaller parts, each at once")
 SIMULATED = Kind(
     "simulated", 409, "The source is simulated", "hand events in to a stack that does not play the programme"
 )
 TOO_LONG = Kind("too-long", 413, "The body is too long", "send it in parts")
+WRONG_HOST = Kind(
+    "wrong-host", 421, "The service has another name", "ask it by 127.0.0.1, or add the name to WAFERLINE_HTTP_HOSTS"
+)
 UNFIT = Kind(
     "unfit-parameters", 422, "The parameters are valid, but have no answer",
     "`detail` names those that do not go together, or lie outside the data",
@@ -62,12 +73,17 @@ UNFIT = Kind(
 TOO_MANY_WAIT = Kind(
     "too-many-wait", 429, "Too many events wait for the ledger", "send the events again when the ledger has caught up"
 )
+TOO_MANY_NAMES = Kind(
+    "too-many-names", 429, "The source has used too many names",
+    "are they right? If so, raise WAFERLINE_NAMES_MAX of the party, and see docs/limits.md",
+)  # fmt: skip
 FAILED = Kind("failed", 500, "This service has a bug", "its log has the trace: please send it to us")
 AWAY = Kind("away", 503, "A service that the answer needs is away", "ask again after the seconds of `Retry-After`")
-BUSY = Kind("busy", 503, "Too many queries of the past are running", "ask again after the seconds of `Retry-After`")
+BUSY = Kind("busy", 503, "Too much is asked at once", "ask again after the seconds of `Retry-After`")
 KINDS = (
-    BAD_PARAMETER, NO_TOKEN, UNKNOWN_TOKEN, LACKS_SCOPE, NO_SUCH_PATH, UNKNOWN_NAME, UNKNOWN_EVENT, UNKNOWN_BATCH,
-    NEVER_KNOWN, WRONG_METHOD, SIMULATED, TOO_LONG, UNFIT, TOO_MANY_WAIT, FAILED, AWAY, BUSY,
+    BAD_PARAMETER, AMBIGUOUS, NO_TOKEN, UNKNOWN_TOKEN, LACKS_SCOPE, FOREIGN_ORIGIN, NO_SUCH_PATH, UNKNOWN_NAME,
+    UNKNOWN_EVENT, UNKNOWN_BATCH, NEVER_KNOWN, WRONG_METHOD, TOO_SLOW, SIMULATED, TOO_LONG, WRONG_HOST, UNFIT,
+    TOO_MANY_WAIT, TOO_MANY_NAMES, FAILED, AWAY, BUSY,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -12,18 +12,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.http.access import ScopedRoute, publish_scope
-from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_WAIT, problem
+from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.party.sender import Sender
+from shared.party.settings import PartySettings
 from shared.party.verdicts import Verdicts
+from shared.process.settings import NEAR_LIMIT
 from shared.service.service import Service
-from shared.wire.events import Event, Refused, canonical, parse_strictly
+from shared.wire.batch import ENTRY_BYTES_MAX
+from shared.wire.events import Event, EventData, Keyed, Refused, StockTransferred, canonical, parse_strictly
 from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
-INTAKE_BYTES_MAX = 1 << 20  # of a body, and of one entry: the ledger reads no longer one
 VERDICT_TIMEOUT_S = 10.0
 _ID_LENGTH_MAX = 200  # characters, in an answer
+_SLICE_S = 0.01  # of reading, before other requests have their turn
+_ANY_SEQUENCE = "1"  # to read an event that has none yet
 
 
 class IntakeLine(NamedTuple):
@@ -62,32 +66,26 @@ class Intake:
         sender: Sender,
         verdicts: Verdicts,
         *,
-        unrecorded_max: int,
+        settings: PartySettings,
         verdict_timeout_s: float = VERDICT_TIMEOUT_S,
     ) -> None:
         self.service = service
         self.outbox = outbox
         self.sender = sender
         self.verdicts = verdicts
-        self.unrecorded_max = unrecorded_max
+        self.settings = settings
         self.verdict_timeout_s = verdict_timeout_s
         self.simulated = False  # a simulated source takes no events
+        self._reading = asyncio.Lock()
+        self._warned_of_names = False
         scope = publish_scope(outbox.source)
         service.routes.append(ScopedRoute("/events", self._answer, scope=scope, methods=["POST"]))
 
     async def _answer(self, request: Request) -> Response:
         began = time.perf_counter()
-        refusal = self._refuse_early(request)
-        if refusal is not None:
-            return refusal
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > INTAKE_BYTES_MAX:
-                self.service.log.warning("request_refused", status=413, reason="too long", bytes=len(body))
-                detail = f"the body has more than {INTAKE_BYTES_MAX} bytes: send it in parts"
-                return problem(TOO_LONG, detail, None, request)
-        lines = take_events(body, self.outbox)
+        self._refuse_early()
+        body = await request.body()  # shared/http bounds it
+        lines = await self._take(body)
         self.sender.wake()
         answers = await self._wait_for_verdicts(lines)
         statuses = [answer["status"] for answer in answers]
@@ -106,61 +104,134 @@ class Intake:
         )
         return JSONResponse(answers, status_code=202 if "pending" in statuses else 200)
 
-    def _refuse_early(self, request: Request) -> Response | None:
-        """Return the answer to a request that is refused before its body is read."""
-        source, unrecorded = self.outbox.source, self.verdicts.unrecorded
+    def _refuse_early(self) -> None:
+        """Raise `Problem` where a request is refused before its body is read."""
+        source, unrecorded, most = self.outbox.source, self.verdicts.unrecorded, self.settings.unrecorded_max
         if self.simulated:
-            self.service.log.warning("request_refused", status=409, reason="simulated")
-            return problem(
-                SIMULATED, f"{source} is simulated in this run and takes no events from outside", None, request
-            )
-        if unrecorded >= self.unrecorded_max:
-            self.service.log.warning("request_refused", status=429, reason="too many wait")
-            detail = f"{unrecorded} events of {source} wait for the ledger: send these again when it has caught up"
-            detail += f" (WAFERLINE_UNRECORDED_MAX is {self.unrecorded_max})"
-            return problem(TOO_MANY_WAIT, detail, None, request)
-        return None
+            raise Problem(SIMULATED, f"{source} is simulated in this run and takes no events from outside")
+        if unrecorded >= most:
+            raise Problem(
+                TOO_MANY_WAIT, f"{unrecorded} events of {source} wait for the ledger (WAFERLINE_UNRECORDED_MAX is"
+                f" {most}): send these again when it has caught up",
+            )  # fmt: skip
+
+    async def _take(self, body: bytes) -> list[IntakeLine]:
+        """Put the events of a body into the outbox, one body at a time, and let other requests pass meanwhile."""
+        lines_max = self.settings.request_events_max
+        if body.count(b"\n") + body.count(b"\r") > lines_max and count_lines(body) > lines_max:
+            detail = f"the body has more than {lines_max} lines (WAFERLINE_REQUEST_EVENTS_MAX), one for each event"
+            detail += ": send it in parts"
+            raise Problem(TOO_LONG, detail)
+        async with self._reading:
+            read, pause_at = list[ReadLine](), time.monotonic() + _SLICE_S
+            for line in read_lines(body, self.outbox.source):
+                read.append(line)
+                if time.monotonic() > pause_at:
+                    await asyncio.sleep(0)
+                    pause_at = time.monotonic() + _SLICE_S
+            lines = number_lines(read, self.outbox, self.settings.names_max)
+        self._warn_of_names()
+        return lines
+
+    def _warn_of_names(self) -> None:
+        """Log once that the names of this source are near their limit."""
+        names, most = len(self.outbox.names), self.settings.names_max
+        if names >= most * NEAR_LIMIT and not self._warned_of_names:
+            self._warned_of_names = True
+            self.service.log.warning("names_near_limit", names=names, names_max=most)
 
     async def _wait_for_verdicts(self, lines: list[IntakeLine]) -> list[dict[str, Any]]:
         """Return the status of each line, once the ledger has its verdicts or the time is up."""
-        verdicts = self.verdicts
-        last = max((line.sequence for line in lines if line.sequence is not None), default=0)
+        verdicts, sequences = self.verdicts, [line.sequence for line in lines if line.sequence is not None]
+        last = max(sequences, default=0)
         async with verdicts.changed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(
                     verdicts.changed.wait_for(lambda: verdicts.through >= last), self.verdict_timeout_s
                 )
-        return [line.answer(verdicts.through, verdicts.refusals, verdicts.effects) for line in lines]
+        refusals, effects = self.outbox.refusals(sequences), self.outbox.effects(sequences)
+        return [line.answer(verdicts.through, refusals, effects) for line in lines]
 
 
-def take_events(body: bytes, outbox: Outbox) -> list[IntakeLine]:
-    """Put the CloudEvents in `body`, one a line, into the outbox; return the outcome of each line.
+class ReadLine(NamedTuple):
+    """One line of a body, read and checked, before its event has a sequence."""
 
-    The intake gives the sequence: an event's own is dropped. It refuses only an event that the ledger could not name by
-    its sequence, as the sender would resend that for ever. The ledger refuses any other, and keeps the refusal.
-    """
-    lines: list[IntakeLine] = []
-    entries: list[OutboxEntry] = []
-    taken: dict[bytes, int] = {}
+    line: int
+    id: str | None
+    content: dict[str, Any]  # of the event, without a sequence
+    digests: list[bytes]  # of its content, the first to be kept
+    names: tuple[str, ...]  # the keys that it brings to the balances; none where the ledger will refuse it
+    refused: Refused | None
+
+
+def count_lines(body: bytes) -> int:
+    """Return the number of lines, empty ones included."""
+    return body.count(b"\n") + body.count(b"\r") - body.count(b"\r\n") + (not body.endswith((b"\n", b"\r")))
+
+
+def read_lines(body: bytes, source: str) -> Iterator[ReadLine]:
+    """Yield the lines of a body of CloudEvents, one a line; the empty ones are left out."""
     for number, text in enumerate(body.splitlines(), start=1):
         if not text.strip():
             continue
-        sequence = outbox.last + len(entries) + 1
         id_ = None
         try:
             event = parse_strictly(text)
             id_ = _printable_id(event)
-            digests, entry = _encode(event, outbox.source, sequence)
+            content = _check_event(event, source)
         except Refused as why:
-            lines.append(IntakeLine(number, id_, None, False, why))
+            yield ReadLine(number, id_, {}, [], (), why)
             continue
-        before = next((n for each in digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
+        yield ReadLine(number, id_, content, *_digests(content), None)
+
+
+def number_lines(read: Sequence[ReadLine], outbox: Outbox, names_max: int) -> list[IntakeLine]:
+    """Put the events of some lines into the outbox; return the outcome of each line.
+
+    The intake gives the sequence: an event's own is dropped. It refuses only an event that the ledger could not name by
+    its sequence, as the sender would resend that for ever. The ledger refuses any other, and keeps the refusal. Raises
+    `Problem`, and takes none of them, where the source would have more names than it may.
+    """
+    lines: list[IntakeLine] = []
+    entries: list[OutboxEntry] = []
+    taken: dict[bytes, int] = {}
+    names = dict[str, None]()
+    for line in read:
+        sequence = outbox.last + len(entries) + 1
+        if line.refused is not None:
+            lines.append(IntakeLine(line.line, line.id, None, False, line.refused))
+            continue
+        before = next((n for each in line.digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
         if before is None:
-            taken[digests[0]] = sequence
+            entry = json.dumps(line.content | {"sequence": str(sequence)}).encode()
+            if len(entry) > ENTRY_BYTES_MAX:
+                why = Refused(
+                    "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {ENTRY_BYTES_MAX}"
+                )
+                lines.append(IntakeLine(line.line, line.id, None, False, why))
+                continue
+            taken[line.digests[0]] = sequence
             entries.append(OutboxEntry(sequence, sequence, entry))
-        lines.append(IntakeLine(number, id_, before or sequence, before is not None, None))
-    outbox.put(entries, taken=[*taken.items()])
+            names |= dict.fromkeys(name for name in line.names if name not in outbox.names)
+            if len(outbox.names) + len(names) > names_max and names:
+                raise _too_many_names(line, outbox, names, names_max)
+        lines.append(IntakeLine(line.line, line.id, before or sequence, before is not None, None))
+    outbox.put(entries, taken=[*taken.items()], names=[*names])
     return lines
+
+
+def take_events(body: bytes, outbox: Outbox, names_max: int = 10**9) -> list[IntakeLine]:
+    """Put the CloudEvents in `body`, one a line, into the outbox; return the outcome of each line."""
+    return number_lines([*read_lines(body, outbox.source)], outbox, names_max)
+
+
+def _too_many_names(line: ReadLine, outbox: Outbox, names: Iterable[str], most: int) -> Problem:
+    detail = (
+        f"{outbox.source} has used {len(outbox.names)} names, and line {line.line} brings one more than the {most} of"
+        f" WAFERLINE_NAMES_MAX: {[*names][-1]}. Nothing of this body is taken. Is the name right? If so, the operator"
+        " raises the limit"
+    )
+    return Problem(TOO_MANY_NAMES, detail)
 
 
 def _printable_id(event: dict[str, Any]) -> str | None:
@@ -169,32 +240,37 @@ def _printable_id(event: dict[str, Any]) -> str | None:
     return id_ if isinstance(id_, str) and id_.isprintable() and len(id_) <= _ID_LENGTH_MAX else None
 
 
-def _encode(event: dict[str, Any], source: str, sequence: int) -> tuple[list[bytes], bytes]:
-    """Return the digests of an event, the first to be kept, and its entry; raise `Refused` where it can have none."""
+def _check_event(event: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return the content of an event; raise `Refused` where it can have no entry."""
     if event.get("source") != source:
         raise Refused("foreign_source", "source", f"is not {source!r}, who takes this")
     for column in ("ids", "types"):
         if column in event:
             raise Refused("malformed", column, "is no field of a CloudEvent: the ledger would take this for columns")
-    content = {name: value for name, value in event.items() if name not in ("sequence", "recordedtime")}
-    numbered = content | {"sequence": str(sequence)}
-    entry = json.dumps(numbered).encode()
-    if len(entry) > INTAKE_BYTES_MAX:
-        raise Refused(
-            "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {INTAKE_BYTES_MAX}"
-        )
-    return _digests(content, numbered), entry
+    return {name: value for name, value in event.items() if name not in ("sequence", "recordedtime")}
 
 
-def _digests(content: dict[str, Any], numbered: dict[str, Any]) -> list[bytes]:
+def _digests(content: dict[str, Any]) -> tuple[list[bytes], tuple[str, ...]]:
     """Return the digest of an event's canonical content, as the ledger compares it, and that of its spelling.
 
-    The spelling stands for an event that the ledger will refuse as unreadable, and older outboxes hold no other digest.
+    The names that it uses come with them. The spelling stands for an event that the ledger will refuse as unreadable,
+    and older outboxes hold no other digest.
     """
     spelled = sha256(json.dumps(content, sort_keys=True).encode()).digest()
     try:
-        read = Event.read(numbered).content()
+        event = Event.read(content | {"sequence": _ANY_SEQUENCE})
     except Refused:
-        return [spelled]
+        return [spelled], ()
+    read = event.content()
     del read["sequence"]
-    return [sha256(canonical(read)).digest(), spelled]
+    return [sha256(canonical(read)).digest(), spelled], names_of(event.data)
+
+
+def names_of(data: EventData) -> tuple[str, ...]:
+    """Return the places in the balances that an event names: product, site and supplier, apart by a blank."""
+    if isinstance(data, StockTransferred):
+        return tuple(f"{data.product} {site} {data.supplier}" for site in (data.site, data.to_site))
+    if isinstance(data, Keyed):
+        return (f"{data.product} {data.site} {data.supplier}",)
+    site = getattr(data, "site", None)
+    return () if site is None else (f"- {site} -",)

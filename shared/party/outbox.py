@@ -9,11 +9,16 @@ import orjson
 
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch
 from shared.wire.events import Event
+from shared.wire.postings import EventEffect
+from shared.wire.refusal import Refusal
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS said (only INTEGER PRIMARY KEY CHECK (only = 0), last INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS handed (digest BLOB PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refused (sequence INTEGER PRIMARY KEY, refusal TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS affected (sequence INTEGER PRIMARY KEY, effect TEXT NOT NULL) STRICT;
 INSERT OR IGNORE INTO said VALUES (0, 0);
 """
 
@@ -40,11 +45,15 @@ class Outbox:
         self.connection.execute("PRAGMA synchronous=FULL")
         self.connection.executescript(_SCHEMA)
         self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
+        self.names = {str(name) for (name,) in self.connection.execute("SELECT name FROM names")}
 
-    def put(self, entries: Sequence[OutboxEntry], *, taken: Sequence[tuple[bytes, int]] = ()) -> None:
+    def put(
+        self, entries: Sequence[OutboxEntry], *, taken: Sequence[tuple[bytes, int]] = (), names: Sequence[str] = ()
+    ) -> None:
         """Store some entries, all or none; skip those stored before, as a restarted party puts them again.
 
-        `taken` are the digests of events that the intake took, each with its sequence. Raises ValueError where an entry
+        `taken` are the digests of events that the intake took, each with its sequence, and `names` those that they are
+        the first to use. Raises ValueError where an entry
         does not follow the one before it: the ledger would refuse to go past the gap, and the sender would resend for
         ever.
         """
@@ -60,6 +69,7 @@ class Outbox:
         try:
             self.connection.executemany("INSERT INTO entries VALUES (?,?,?)", new)
             self.connection.executemany("INSERT INTO handed VALUES (?,?)", taken)
+            self.connection.executemany("INSERT OR IGNORE INTO names VALUES (?)", [(name,) for name in names])
             self.connection.execute("UPDATE said SET last = ?", (last,))
             self.connection.execute("COMMIT")
         except BaseException:
@@ -67,6 +77,7 @@ class Outbox:
                 self.connection.execute("ROLLBACK")
             raise
         self.last = last
+        self.names.update(names)
 
     def after(self, sequence: int, limit: int = 100) -> list[OutboxEntry]:
         """Return up to `limit` entries with events after a sequence, in order."""
@@ -83,6 +94,31 @@ class Outbox:
         """Return the sequence of an event that the intake took, by its digest; None if it took none such."""
         found = self.connection.execute("SELECT sequence FROM handed WHERE digest = ?", (digest,)).fetchone()
         return None if found is None else int(found[0])
+
+    def keep_verdicts(self, refusals: Sequence[Refusal], effects: Sequence[EventEffect]) -> None:
+        """Keep the refusals of events, and the effects of those that do not hold, for those who hand them in again."""
+        refused = [(each.sequence, orjson.dumps(each)) for each in refusals if each.sequence is not None]
+        affected = [(each.sequence, orjson.dumps(each)) for each in effects]
+        if not refused and not affected:
+            return
+        self.connection.execute("BEGIN IMMEDIATE")
+        for table, rows in (("refused", refused), ("affected", affected)):
+            texts = [(sequence, text.decode()) for sequence, text in rows]
+            self.connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", texts)  # noqa: S608
+        self.connection.execute("COMMIT")
+
+    def refusals(self, sequences: Sequence[int]) -> dict[int, Refusal]:
+        """Return the refusals of some events, by their sequences."""
+        return {sequence: Refusal(**orjson.loads(text)) for sequence, text in self._verdicts("refused", sequences)}
+
+    def effects(self, sequences: Sequence[int]) -> dict[int, EventEffect]:
+        """Return the effects of those of some events that do not hold, by their sequences."""
+        return {sequence: EventEffect(**orjson.loads(text)) for sequence, text in self._verdicts("affected", sequences)}
+
+    def _verdicts(self, table: str, sequences: Sequence[int]) -> Iterator[tuple[int, str]]:
+        wanted = orjson.dumps([*sequences]).decode()
+        query = f"SELECT * FROM {table} WHERE sequence IN (SELECT value FROM json_each(?))"  # noqa: S608
+        yield from self.connection.execute(query, (wanted,))
 
     def __len__(self) -> int:
         """Return how many events are not yet recorded or refused."""

@@ -38,7 +38,7 @@ class Party:
             self.outbox,
             self.sender,
             self.verdicts,
-            unrecorded_max=settings.unrecorded_max,
+            settings=settings,
             verdict_timeout_s=verdict_timeout_s,
         )
         service.facts = lambda: {
@@ -50,6 +50,10 @@ class Party:
         Gauge("waferline_outbox_events", "Events not yet recorded", registry=service.registry).set_function(
             lambda: len(self.outbox)
         )
+        Gauge("waferline_names", "Names that the source has used", registry=service.registry).set_function(
+            lambda: len(self.outbox.names)
+        )
+        Gauge("waferline_names_max", "Names that the source may use", registry=service.registry).set(settings.names_max)
         service.at_end.append(self.outbox.connection.close)
 
     def publish(self, events: Sequence[Event | dict[str, Any]], recorded_at: int | None = None) -> None:

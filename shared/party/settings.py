@@ -27,3 +27,12 @@ class PartySettings(ServiceSettings):
         reached="429 `too-many-wait`; a simulation waits",
         watched="`waferline_outbox_events`",
     )
+    request_events_max: int = bound(
+        5_000, "lines of a body of `POST /events`", reached="413 `too-long`", watched="`waferline_requests_refused`"
+    )
+    names_max: int = bound(
+        5_000,
+        "names that the source may use: products at sites of suppliers, and sites",
+        reached="429 `too-many-names`, and nothing of the body is taken",
+        watched="`waferline_names`; `names_near_limit` from 80 % on",
+    )

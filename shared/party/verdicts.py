@@ -8,8 +8,7 @@ from shared.party.outbox import Outbox
 from shared.process.log import LineRation
 from shared.service.entries import Entry
 from shared.service.service import Service
-from shared.wire.postings import EventEffect, Recorded
-from shared.wire.refusal import Refusal
+from shared.wire.postings import Recorded
 from shared.wire.streams import recorded_stream
 
 
@@ -21,8 +20,6 @@ class Verdicts:
         self.outbox = outbox
         self.through = outbox.last - len(outbox)  # each event up to here has its verdict, and is out of the outbox
         self.advanced_at = time.monotonic()  # when `through` grew last
-        self.refusals: dict[int, Refusal] = {}
-        self.effects: dict[int, EventEffect] = {}  # of the recorded events that do not hold
         self.changed = asyncio.Condition()
         self._logged_through = self.through  # a restart reads all verdicts again, and logs no refusal twice
         self._position = self.through  # of the last verdict of which refusals were logged
@@ -46,10 +43,7 @@ class Verdicts:
             if verdict.through > self.through:
                 self.through, self.advanced_at = verdict.through, time.monotonic()
             self._log_refusals(verdict)
-            for refusal in verdict.refusals:
-                if refusal.sequence is not None:
-                    self.refusals[refusal.sequence] = refusal
-            self.effects.update((effect.sequence, effect) for effect in verdict.effects)
+            self.outbox.keep_verdicts(verdict.refusals, verdict.effects)
         self.outbox.forget(self.through)
         self.service.tally.info("verdicts_heard", position=self.through, batches=len(entries))
         async with self.changed:

@@ -7,6 +7,10 @@ from pydantic import Field
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+NEAR_LIMIT = 0.8  # of a bound on names: from here on it is logged
+
+_REFUSED = "`waferline_requests_refused`"
+
 
 def bound(default: float, description: str, *, reached: str, watched: str = "", least: float = 1) -> Any:
     """Return the field of a setting that bounds the work of a service: docs/limits.md lists it.
@@ -34,6 +38,30 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(default=0, ge=0, le=65_535, description="the port to listen on; 0: no HTTP")
     http_tokens_file: Path | None = Field(
         default=None, description="the tokens that give access; unset: every process on this machine has it"
+    )
+    http_hosts: str = Field(
+        default="",
+        description="further names by which browsers may ask for it, separated by commas; without tokens a request for"
+        " another host than 127.0.0.1, ::1, localhost and these is refused, and a page of another origin always is",
+    )
+    connections_max: int = bound(
+        500,
+        "open connections",
+        reached="the one that has waited longest for the rest of a request is closed",
+        watched="`waferline_http_connections`",
+    )
+    head_timeout_s: float = bound(
+        10, "seconds for the head of a request", reached="408 `too-slow`, and the connection is closed", least=0.1
+    )
+    body_timeout_s: float = bound(
+        30, "seconds for the body of a request", reached="408 `too-slow`", watched=_REFUSED, least=0.1
+    )
+    body_bytes_max: int = bound(1 << 20, "bytes of a request's body", reached="413 `too-long`", watched=_REFUSED)
+    bodies_bytes_max: int = bound(
+        32 << 20, "bytes of all bodies that are being read", reached="503 `busy`", watched=_REFUSED
+    )
+    answer_timeout_s: float = bound(
+        30, "seconds for a caller to read on in its answer", reached="the connection is closed", least=0.1
     )
     token_file: Path | None = Field(default=None, description="the token to send to other services; unset: no token")
     tls_cert_file: Path | None = Field(default=None, description="the certificate for HTTPS; unset: HTTP")

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -12,7 +13,7 @@ from typing import Any, cast
 
 import uvicorn
 import uvloop
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -21,6 +22,7 @@ from starlette.middleware import Middleware
 
 from shared.http.access import Access, ScopedRoute
 from shared.http.peers import read_certificate
+from shared.http.request_bounds import RequestBounds
 from shared.process.credentials import redis_address, refused
 from shared.process.log import Tally, open_log, why
 from shared.process.settings import ServiceSettings
@@ -56,12 +58,13 @@ class Service:
         self.failure: BaseException | None = None
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.connections = Gauge("waferline_http_connections", "Open connections over HTTP", registry=self.registry)
         self.health = HealthMonitor(self, self.registry)
         self.access = Access(settings, self.tally, self.registry)
         self.at_end.append(self.access.refusals.ration.flush)
         self.certificate = read_certificate(settings)
         self.routes: list[ScopedRoute] = monitoring_routes(self.health, self.access, self.registry)
-        self.middleware: list[Middleware] = []
+        self.middleware: list[Middleware] = [RequestBounds.middleware(settings, self.tally, self.registry)]
 
     @property
     def redis(self) -> Redis:
@@ -102,7 +105,11 @@ class Service:
 
     def serve(self) -> uvicorn.Server | None:
         """Return the HTTP server, not yet started; None where the settings name no port."""
-        return build_server(self.web_app(), self.settings, self.certificate) if self.settings.http_port else None
+        if not self.settings.http_port:
+            return None
+        server = build_server(self.web_app(), self.settings, self.certificate)
+        self.connections.set_function(lambda: len(server.server_state.connections))
+        return server
 
     async def run(self) -> int:
         """Run until a signal or a failure; return the exit code of the process."""
@@ -181,8 +188,15 @@ class Service:
 def run_service(service: Service) -> int:
     """Run a service in this process; return its exit code."""
     calm_collector()
+    allow_files()
     sys.setswitchinterval(_THREAD_SWITCH_S)
     return uvloop.run(service.run())
+
+
+def allow_files() -> None:
+    """Let this process open as many files as it may: a crowd of connections must not use up all of 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def calm_collector() -> None:

@@ -4,9 +4,9 @@ import asyncio
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import orjson
 import uvicorn
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from shared.http.access import METRICS, OPEN, Access, ScopedRoute
 from shared.http.answering import JSON, DescribedRoute, RouteDoc
+from shared.http.connections import BoundedConnection
 from shared.http.openapi import describe
 from shared.http.problem import answer_failure
 from shared.http.query import Query
@@ -93,6 +94,7 @@ def build_server(app: Starlette, settings: ServiceSettings, certificate: ssl.SSL
     """Return the HTTP server of an application, not yet started."""
     config = uvicorn.Config(
         app,
+        http=cast(Any, partial(BoundedConnection, bounds=settings)),
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,

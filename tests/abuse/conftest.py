@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,14 +60,26 @@ def bearer(name: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the file of tokens, and each token in a file of its own."""
     folder = tmp_path_factory.mktemp("secrets")
     lines = [f"{name} {scopes} {digest_of(f'token-of-{name}')}\n" for name, scopes in TOKENS.items()]
     (folder / "tokens").write_text("".join(lines))
     for name in TOKENS:
         (folder / f"token-{name}").write_text(f"token-of-{name}")
-    return folder
+    os.environ["WAFERLINE_TOKEN_FILE"] = str(folder / "token-operator")  # of the services, and of these tests
+    yield folder
+    del os.environ["WAFERLINE_TOKEN_FILE"]
+
+
+@dataclass
+class SetStack(Stack):
+    """A stack whose services have settings of their own."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, name: str, source: str) -> Mapping[str, str]:
+        return {**super().environment(name, source), **self.settings}
 
 
 @contextmanager
@@ -75,17 +88,8 @@ def running(folder: Path, secrets: Path | None, **settings: object) -> Iterator[
     names = {f"WAFERLINE_{name.upper()}": str(value) for name, value in settings.items()}
     if secrets is not None:
         names["WAFERLINE_HTTP_TOKENS_FILE"] = str(secrets / "tokens")
-        names["WAFERLINE_TOKEN_FILE"] = str(secrets / "token-operator")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(names)
-    try:
-        with started(Stack(folder)) as stack:
-            yield stack
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+    with started(SetStack(folder, settings=names)) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")

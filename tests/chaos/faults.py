@@ -19,7 +19,6 @@ import httpx
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from shared.party.intake import INTAKE_BYTES_MAX
 from shared.process.acl import User, users
 from shared.service.readers import SOCKET_SILENCE_MAX_S
 from shared.wire.batch import ENTRY_BYTES_MAX
@@ -479,7 +478,7 @@ def _post_huge(rig: Rig, body: bytes) -> str:
             connection.sendall(body)
         status = connection.recv(100).split()[1].decode()
     if status != "413":
-        raise Broken(f"the door said {status} to {len(body)} bytes, more than {INTAKE_BYTES_MAX}")
+        raise Broken(f"the door said {status} to {len(body)} bytes, more than {ENTRY_BYTES_MAX}")
     return "413"
 
 

@@ -106,7 +106,7 @@ def test_every_field_has_its_unit():
 def test_a_name_is_an_object_and_a_past_verb():
     names = {name for name, _, _ in lines_of_the_code()}
     verbs = re.compile(
-        r"^[a-z]+(_[a-z]+)*_(\w+ed|running|found|heard|taken|written|told(_already)?|left_out|(re)?sent)$"
+        r"^[a-z]+(_[a-z]+)*_(\w+ed|running|found|heard|taken|written|told(_already)?|left_out|near_limit|(re)?sent)$"
     )
 
     assert [name for name in names if not verbs.match(name)] == []

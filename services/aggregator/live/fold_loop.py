@@ -14,6 +14,7 @@ from services.aggregator.live.catch_up import fetch_missing
 from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
 from services.aggregator.live.view import LiveView
 from shared.http.peers import Caller
+from shared.process.settings import NEAR_LIMIT
 from shared.service.entries import Entry, publish_entries
 from shared.service.service import Service
 from shared.wire.postings import PostingBatch
@@ -26,11 +27,19 @@ class FoldLoop:
     """Folds each batch of the stream once, in order; batches that the stream has lost come from the ledger."""
 
     def __init__(
-        self, service: Service, view: LiveView, make_state: Callable[[], FoldState], ledger_url: str, caller: Caller
+        self,
+        service: Service,
+        view: LiveView,
+        make_state: Callable[[], FoldState],
+        ledger_url: str,
+        caller: Caller,
+        *,
+        names_max: int,
     ) -> None:
         self.service, self.view, self.make_state = service, view, make_state
         self.ledger_url, self.caller = ledger_url, caller
-        self.meters = AggregatorMeters(service, view)
+        self.meters = AggregatorMeters(service, view, names_max)
+        self.names_max, self.names_warned_at = names_max, int(names_max * NEAR_LIMIT)
         self.published_position = 0  # the last batch with its balances on their stream
 
     @property
@@ -61,6 +70,8 @@ class FoldLoop:
         if keys.size:
             await publish_entries(self.service.redis, [(BALANCES, balance_batch(curves, keys, oldest).encode(), "*")])
         self.published_position = curves.position
+        if len(curves.keys) >= self.names_warned_at:
+            self._warn_of_names(len(curves.keys))
         count = sum(len(batch.wafers) for batch in batches)
         ms = elapsed_ms(began)
         lag_ms = None if oldest is None else max(0, time.time_ns() // 1_000_000 - oldest // 1000)
@@ -75,6 +86,11 @@ class FoldLoop:
             ms=ms,
             ms_max=ms,
         )
+
+    def _warn_of_names(self, names: int) -> None:
+        """Log that the names are near their limit, and again for each tenth of it that they grow by."""
+        self.names_warned_at = names + max(1, self.names_max // 10)
+        self.service.log.warning("names_near_limit", names=names, names_max=self.names_max)
 
     async def _fold(self, batch: PostingBatch, changed: list[Index]) -> list[Index]:
         """Return the keys changed so far and by this batch; another store's batch replaces the state and its keys."""

@@ -11,12 +11,15 @@ from shared.service.service import TIME_BUCKETS_S, Service
 class AggregatorMeters:
     """The metrics that `/metrics` serves beside those of every service."""
 
-    def __init__(self, service: Service, view: LiveView) -> None:
+    def __init__(self, service: Service, view: LiveView, names_max: int) -> None:
         self.postings = Counter("waferline_postings_folded", "Postings folded", registry=service.registry)
         position = Gauge("waferline_aggregator_position", "The last batch folded", registry=service.registry)
         position.set_function(lambda: view.state.curves.position)
         planned = Gauge("waferline_plan_position", "The batch that the plan is of", registry=service.registry)
         planned.set_function(lambda: view.plan.position)
+        names = Gauge("waferline_names", "Products at sites of suppliers", registry=service.registry)
+        names.set_function(lambda: len(view.state.curves.keys))
+        Gauge("waferline_names_max", "The most that are planned for", registry=service.registry).set(names_max)
         self.work = Histogram(
             "waferline_rolling_seconds", "Time a read takes", registry=service.registry, buckets=TIME_BUCKETS_S
         )

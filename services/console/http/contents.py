@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -19,7 +18,7 @@ from services.console.http.charts import (
     site_chart,
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
-from services.console.live.upstream import NoAnswer, Upstream
+from services.console.live.upstream import NoAnswer, Upstream, path_of
 from shared.wire.catalog import FIRMNESS, share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
@@ -40,11 +39,8 @@ class PageContent(NamedTuple):
     rows: Sequence[Mapping[str, Any]] = ()
 
 
-Page = Callable[[Request, Filters], Awaitable[PageContent]]
-
-
 class PageContents:
-    """The content of every page, from the answers of the aggregator and the ledger."""
+    """The content of every page for one visitor, from the answers of the aggregator and the ledger."""
 
     def __init__(self, upstream: Upstream, service_urls: Mapping[str, str]) -> None:
         self.upstream = upstream
@@ -126,7 +122,7 @@ class PageContents:
     async def timeline(self, request: Request, filters: Filters) -> PageContent:
         """Return a site's declarations, and its requirements and receipts by month."""
         name = request.path_params["site"]
-        answer = await self.upstream.aggregator(f"/sites/{quote(name)}/timeline", filters.params("product"))
+        answer = await self.upstream.aggregator(path_of("sites", name, "timeline"), filters.params("product"))
         months = answer["months"]
         charts = {"months": site_chart(months, answer["complete_through"])} if months else {}
         return PageContent("site.html.j2", {"state": answer, "answer": answer, "name": name}, charts, months)
@@ -141,7 +137,7 @@ class PageContents:
         )
         names = [row["supplier"] for row in stages["rows"] if row["supplier"] != UNATTRIBUTED]
         names = [name for name in names if filters.supplier in ("", name)]
-        found = await asyncio.gather(*(ask(f"/suppliers/{quote(name)}/performance", by_product) for name in names),
+        found = await asyncio.gather(*(ask(path_of("suppliers", name, "performance"), by_product) for name in names),
                                      *(ask("/months", by_key | {"supplier": name}) for name in names))  # fmt: skip
         performances, months = found[: len(names)], found[len(names) :]
         rows = [row for row in made["rows"] if row["supplier"] in names]
@@ -179,7 +175,7 @@ class PageContents:
         """Return one event as its source published it, and the proof of its place in the chain."""
         source, id_, ask = request.path_params["source"], request.path_params["id"], self.upstream.ledger
         verdict, state = await asyncio.gather(
-            ask(f"/events/{quote(source)}/{quote(id_)}"),
+            ask(path_of("events", source, id_)),
             self.upstream.aggregator("/months", filters.params()),
         )
         head = await ask("/head")  # asked after the event: an older head would end before the event's batch
@@ -187,6 +183,9 @@ class PageContents:
         proof = check_event(source, id_, verdict, head, batches)
         numbers = {"verdict": verdict, "source": source, "id": id_, "head": batches[0]["head"], "proof": proof}
         return PageContent("event.html.j2", {"state": state} | numbers)
+
+
+Page = Callable[[PageContents, Request, Filters], Awaitable[PageContent]]
 
 
 def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:

@@ -6,21 +6,20 @@ from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
 from services.console.http.contents import Page, PageContent, PageContents
-from services.console.http.login import store_token
+from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
 from services.console.http.rendering import render
 from services.console.live.feed import MoveFeed
-from services.console.live.upstream import FilterNames, NoAnswer, Upstream
+from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upstream
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
-from shared.http.problem import problem
+from shared.http.problem import BUSY, Problem, problem
 from shared.http.tabular import write_csv
 from shared.wire.catalog import FIRMNESS, PRODUCTS
 
@@ -36,22 +35,28 @@ _HEADERS = {
 }
 
 
-def routes(upstream: Upstream, feed: MoveFeed, service_urls: Mapping[str, str]) -> list[ScopedRoute]:
-    """Return the routes of all pages, of their files, and of the feed."""
-    contents, pages = PageContents(upstream, service_urls), _Pages(upstream, feed)
+def routes(
+    upstream: Upstream, feed: MoveFeed, service_urls: Mapping[str, str], sessions: Sessions | None = None
+) -> list[ScopedRoute]:
+    """Return the routes of all pages, of their files, and of the feed; without sessions nobody logs in."""
+    pages = _Pages(upstream, feed, service_urls, sessions)
     by_path: dict[str, Page] = {
-        "/": contents.programme,
-        "/sites": contents.sites,
-        "/sites/{site}": contents.timeline,
-        "/shortages": contents.shortages,
-        "/suppliers": contents.suppliers,
+        "/": PageContents.programme,
+        "/sites": PageContents.sites,
+        "/sites/{site}": PageContents.timeline,
+        "/shortages": PageContents.shortages,
+        "/suppliers": PageContents.suppliers,
     }
-    audited: dict[str, Page] = {"/log": contents.log, "/events/{source}/{id}": contents.event}  # the ledger's answers
+    audited: dict[str, Page] = {
+        "/log": PageContents.log,
+        "/events/{source}/{id}": PageContents.event,
+    }  # the ledger's answers
     return [
         *(ScopedRoute(path, partial(pages.show, page=page), scope=READ) for path, page in by_path.items()),
         *(ScopedRoute(path, partial(pages.show, page=page), scope=AUDIT) for path, page in audited.items()),
         ScopedRoute("/live", pages.stream_moves, scope=READ),
         ScopedRoute("/login", pages.login, scope=OPEN, methods=("GET", "POST")),
+        ScopedRoute("/logout", pages.logout, scope=OPEN, methods=("POST",)),
         ScopedRoute("/static/{name}", _serve_file, scope=OPEN),
     ]
 
@@ -59,15 +64,22 @@ def routes(upstream: Upstream, feed: MoveFeed, service_urls: Mapping[str, str]) 
 class _Pages:
     """Pages as responses."""
 
-    def __init__(self, upstream: Upstream, feed: MoveFeed) -> None:
+    def __init__(
+        self, upstream: Upstream, feed: MoveFeed, service_urls: Mapping[str, str], sessions: Sessions | None
+    ) -> None:
+        self.upstream = upstream
         self.feed = feed
+        self.service_urls = service_urls
+        self.sessions = sessions if sessions is not None and sessions.are_needed else None
         self.names = FilterNames(upstream)
 
     async def show(self, request: Request, page: Page) -> Response:
         """Return a page, its rows as CSV, or one of its charts as PNG; the reason where a service does not answer."""
         filters, format_ = Filters.of(request.query_params), request.query_params.get("format", "")
+        token = self.sessions.visitor_token(request) if self.sessions is not None else None
+        contents = PageContents(self.upstream.as_visitor(token), self.service_urls)
         try:
-            content = await page(request, filters)
+            content = await page(contents, request, filters)
         except NoAnswer as reason:
             if format_:
                 return problem(reason.status, str(reason))
@@ -94,22 +106,44 @@ class _Pages:
             path=request.url.path,
             products=PRODUCTS,
             firmness=FIRMNESS,
-            names=await self.names.read(),
+            names=await self.names.read() if self._sees_names(request) else NO_NAMES,
+            has_session=self.sessions is not None and "authorization" in request.headers,
             quiet_s=self.feed.quiet_s,
             **numbers,
         )
         return HTMLResponse(html, status_code=status, headers=_HEADERS)
 
+    def _sees_names(self, request: Request) -> bool:
+        """Return whether a visitor may see the names in the filters, which the console reads with its own token."""
+        return self.sessions is None or self.sessions.access.may(request, READ)
+
     async def stream_moves(self, _: Request) -> Response:
         """Return the feed of moves for an open page, as server-sent events."""
+        if self.feed.watching >= self.feed.watchers_max:
+            raise Problem(
+                BUSY, f"{self.feed.watching} pages follow the numbers already (WAFERLINE_WATCHERS_MAX): load this one"
+                " again by hand", headers={"Retry-After": "60"},
+            )  # fmt: skip
         return StreamingResponse(self.feed.events(), media_type="text/event-stream", headers=_HEADERS)
 
     async def login(self, request: Request) -> Response:
-        """Return the form for the token, or store the token that was typed."""
+        """Return the form for the token, or open a session for the token that was typed."""
+        wrong, status, wanted = "", 200, request.query_params.get("next", "/")
         if request.method == "POST":
-            form = parse_qs((await request.body()).decode())
-            return store_token(request, form.get("token", [""])[0].strip(), form.get("next", ["/"])[0])
-        return await self._render("login.html.j2", request, Filters(), {"next": request.query_params.get("next", "/")})
+            if self.sessions is None:
+                return RedirectResponse("/", status_code=303)
+            try:
+                return await log_in(request, self.sessions)
+            except WrongLogin as why:
+                wrong, status = str(why), 400
+        numbers = {"next": wanted, "wrong": wrong}
+        return await self._render("login.html.j2", request, Filters(), numbers, status)
+
+    async def logout(self, request: Request) -> Response:
+        """End the visitor's session."""
+        if self.sessions is None:
+            return RedirectResponse("/", status_code=303)
+        return log_out(request, self.sessions)
 
 
 async def _serve_file(request: Request) -> Response:

@@ -15,7 +15,8 @@ _KEEP_ALIVE_S = 15.0
 class MoveFeed:
     """The newest position on the streams, and the open pages that wait for the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, watchers_max: int = 200) -> None:
+        self.watchers_max = watchers_max
         self.position = 0
         self.watching = 0
         self._last_move = time.monotonic()

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from copy import copy
+from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -16,6 +18,9 @@ _SILENT_S = 2.0  # after a service has not answered in time, a query does not wa
 
 Params = Mapping[str, str | int | None]
 
+NO_NAMES: Mapping[str, Sequence[str]] = {"site": (), "supplier": ()}
+"""For a visitor who may not see the names."""
+
 
 class NoAnswer(Exception):
     """A service gave no answer to show; the message gives the reason, `status` is the page's status."""
@@ -23,6 +28,13 @@ class NoAnswer(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+
+
+def path_of(*parts: str) -> str:
+    """Return the path of some names, none of which can lead elsewhere; raise `NoAnswer` for one that would climb."""
+    if not {"", ".", ".."}.isdisjoint(parts):
+        raise NoAnswer(404, "There is no such name. Go back, and follow a link of the page.")
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 class Upstream:
@@ -41,6 +53,13 @@ class Upstream:
         self._transport = transport  # none: over the network
         self._urls = {"aggregator": aggregator_url, "ledger": ledger_url}
         self._clients: dict[str, httpx.AsyncClient] = {}
+        self._visitor: dict[str, str] = {}  # headers in place of the console's own
+
+    def as_visitor(self, token: str | None) -> Self:
+        """Return the same services, asked with a visitor's token: they answer what it may see, and no more."""
+        visitor = copy(self)  # with the same connections
+        visitor._visitor = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return visitor
 
     async def aggregator(self, path: str, params: Params | None = None) -> Any:
         """Return the aggregator's answer; parameters that are None or empty are left out."""
@@ -54,7 +73,7 @@ class Upstream:
         """Return a service's health, whether it is well or not."""
         try:
             async with asyncio.timeout(self._wait_s):
-                answer = await self._client("health", "").get(url + "/health")
+                answer = await self._client("health", "").get(url + "/health", headers=self._visitor)
             return dict(answer.json())
         except (httpx.HTTPError, TimeoutError, ValueError) as failure:
             return {"well": False, "why": str(failure) or type(failure).__name__}
@@ -67,7 +86,7 @@ class Upstream:
             if time.monotonic() < self._silent_until.get(service, 0.0):
                 raise httpx.ReadTimeout("it did not answer a moment ago")
             async with asyncio.timeout(wait_s):
-                answer = await self._client(service, url).get(path, params=query)
+                answer = await self._client(service, url).get(path, params=query, headers=self._visitor)
         except (httpx.HTTPError, TimeoutError) as failure:
             late = isinstance(failure, TimeoutError | httpx.TimeoutException)
             if isinstance(failure, TimeoutError) and not is_past:
@@ -78,7 +97,7 @@ class Upstream:
                 " again by itself."
             ) from failure  # fmt: skip
         if answer.status_code >= httpx.codes.BAD_REQUEST:
-            raise _refusal(service, answer)
+            raise _refusal(service, answer, is_visitor=bool(self._visitor))
         return answer
 
     def _client(self, name: str, url: str) -> httpx.AsyncClient:
@@ -113,12 +132,16 @@ class FilterNames:
         return self._names
 
 
-def _refusal(service: str, answer: httpx.Response) -> NoAnswer:
+def _refusal(service: str, answer: httpx.Response, *, is_visitor: bool) -> NoAnswer:
     try:
         detail = str(answer.json()["detail"])
     except (ValueError, LookupError, TypeError):
         detail = f"HTTP {answer.status_code}"
-    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):  # the console's token, not the reader's
+    if answer.status_code == httpx.codes.FORBIDDEN and is_visitor:
+        return NoAnswer(403, f"This page needs more than your token may see: {detail}. Log in with another one.")
+    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        if is_visitor:
+            return NoAnswer(503, f"The {service} does not know your token: both must read the same file of tokens.")
         return NoAnswer(
             503, f"The {service} does not let the console in: {detail}. Name another file in WAFERLINE_TOKEN_FILE."
         )

@@ -109,7 +109,7 @@ def test_the_routes_that_are_tried_are_those_of_every_service():
 
     assert {name for name, path in paths if path == "/metrics"} == set(SERVICES)
     assert {("ledger", "/postings"), ("aggregator", "/balances"), ("supplier", "/events")} <= paths
-    assert {route.path for route in ROUTES if route.scope == OPEN} == {"/health", "/login", "/static/{name}"}
+    assert {route.path for route in ROUTES if route.scope == OPEN} == {"/health", "/login", "/logout", "/static/{name}"}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)

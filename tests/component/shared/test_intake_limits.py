@@ -5,7 +5,6 @@ from pathlib import Path
 
 import httpx
 import orjson
-from starlette.applications import Starlette
 
 from services.supplier.settings import SupplierSettings
 from shared.party.party import Party
@@ -22,7 +21,7 @@ async def test_beyond_what_may_wait_the_door_sends_its_callers_away_and_loses_no
     settings = SupplierSettings(source="samsung", outbox_dir=tmp_path, unrecorded_max=3)
     service = Service("supplier", settings)
     Party(service, settings, "supplier", verdict_timeout_s=0.01)  # no ledger reads its events
-    transport = httpx.ASGITransport(Starlette(routes=service.routes))
+    transport = httpx.ASGITransport(service.web_app())
     answers = []
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as door:
         for _ in range(5):

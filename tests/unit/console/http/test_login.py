@@ -42,10 +42,11 @@ async def test_a_browser_without_a_token_logs_in_and_comes_to_the_page_it_wanted
 
 async def test_a_token_that_was_replaced_leads_to_the_login_and_not_around(tokens: Path):
     async with browser(tokens) as client:
-        await client.post("/login", data={"token": "of-nobody", "next": "/"})
+        refused = await client.post("/login", data={"token": "of-nobody", "next": "/"})
         sent = await client.get("/")
         form = await client.get("/login")
 
+    assert refused.status_code == 400
     assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=/")
     assert form.status_code == 200
 
@@ -61,7 +62,9 @@ async def test_a_planner_is_not_shown_what_only_an_auditor_may_see(tokens: Path)
     assert (event.status_code, program.status_code, audited.status_code) == (303, 403, 503)
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "evil"])
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example", "//evil.example", "evil", "/\\evil.example", "/\t/evil.example"]
+)
 async def test_a_login_leads_nowhere_but_here(tokens: Path, elsewhere: str):
     async with browser(tokens) as client:
         answer = await client.post("/login", data={"token": "of-a-planner", "next": elsewhere})

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.http.problem import TOO_LONG, problem
-from shared.party.intake import INTAKE_BYTES_MAX, IntakeLine, take_events
+from shared.party.intake import IntakeLine, take_events
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.play.numbering import Numbering
+from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import StockOpened, SupplyCommitted
 from shared.wire.postings import EventEffect
@@ -140,9 +141,9 @@ def test_what_the_ledger_could_not_name_is_refused_at_the_door(outbox, line, cod
 
 
 def test_no_entry_is_longer_than_the_ledger_reads(outbox):
-    take_events(lines(commit(note="x" * (INTAKE_BYTES_MAX - 1000))), outbox)
+    take_events(lines(commit(note="x" * (ENTRY_BYTES_MAX - 1000))), outbox)
 
-    assert all(len(entry.body) <= INTAKE_BYTES_MAX for entry in outbox.after(0))
+    assert all(len(entry.body) <= ENTRY_BYTES_MAX for entry in outbox.after(0))
     assert judge(outbox) == [1]
 
 
