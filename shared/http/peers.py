@@ -2,6 +2,7 @@
 
 import ssl
 from typing import NamedTuple, Protocol
+from urllib.parse import quote
 
 import orjson
 
@@ -32,6 +33,12 @@ class HttpResponse(Protocol):
 
 
 PAST_WAITS = 4  # a query of the past waits so many times as long: its state may have to be folded first
+
+
+def path_of(*names: str) -> str:
+    """Return the path of some names, each one step of it: an HTTP client would climb at a bare `..`."""
+    steps = (name.replace(".", "%2E") if name in (".", "..") else quote(name, safe="") for name in names)
+    return "".join(f"/{step}" for step in steps)
 
 
 def read_caller(settings: ServiceSettings) -> Caller:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 
 from services.operator.stack.stack import Stack
+from shared.wire.streams import DATA, party_stream
 from tests.abuse.conftest import Watch, bearer, running
 
 MB = 1 << 20
@@ -238,3 +240,25 @@ def test_a_new_name_in_each_order(tmp_path: Path, secrets: Path, watch: Watch) -
     assert "waferline_names 1000.0" in names
     assert head["events"] == 1_001
     assert "names_near_limit" in (tmp_path / f"stack/logs/{DATACENTER}.log").read_text()
+
+
+def test_new_names_that_come_by_the_stream(tmp_path: Path, secrets: Path, watch: Watch) -> None:
+    with running(tmp_path / "stack", secrets, all_names_max=1_000) as stack:
+        forged, log = (
+            "datacenter-stargate-emea",
+            tmp_path / "stack/logs/aggregator.log",
+        )  # a party stops that never sent them
+        with watch(stack, "row 1: 1,000 new sites by XADD, past the party", {"aggregator": 400}, (forged,)) as noted:
+            with Redis.from_url(stack.redis_url) as redis:
+                for n in range(1, 1_001):
+                    entry = json.dumps(order(n, f"SITE-{n}") | {"sequence": str(n)})
+                    redis.xadd(party_stream("datacenter", "stargate-emea"), {DATA: entry.replace("americas", "emea")})
+            head = {"events": 0}
+            deadline = time.monotonic() + 60
+            while head["events"] < 1_000 or "names_near_limit" not in log.read_text():
+                assert time.monotonic() < deadline, f"{head} within a minute"
+                time.sleep(0.2)
+                head = httpx.get(stack.url("ledger") + "/head", headers=bearer("operator")).json()
+            noted.seen = f"{head['events']} recorded, and names_near_limit"
+
+    assert head["events"] == 1_000

@@ -18,7 +18,8 @@ from services.console.http.charts import (
     site_chart,
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
-from services.console.live.upstream import NoAnswer, Upstream, path_of
+from services.console.live.upstream import NoAnswer, Upstream
+from shared.http.peers import path_of
 from shared.wire.catalog import FIRMNESS, share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED

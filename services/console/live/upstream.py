@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from typing import Any, Self
-from urllib.parse import quote
 
 import httpx
 
@@ -28,13 +27,6 @@ class NoAnswer(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-
-
-def path_of(*parts: str) -> str:
-    """Return the path of some names, none of which can lead elsewhere; raise `NoAnswer` for one that would climb."""
-    if not {"", ".", ".."}.isdisjoint(parts):
-        raise NoAnswer(404, "There is no such name. Go back, and follow a link of the page.")
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 class Upstream:

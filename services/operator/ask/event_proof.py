@@ -6,6 +6,7 @@ from typing import Any
 from services.operator.ask.client import ask
 from services.operator.record.checkpoints import kept_checkpoints
 from services.operator.stack.location import is_described
+from shared.http.peers import path_of
 from shared.wire.event_proof import check_event, proof_paths
 
 
@@ -14,7 +15,7 @@ def prove_event(folder: Path, source: str, id_: str) -> dict[str, Any]:
 
     The proof reaches to the next batch, or to the head where there is none; `waferline verify` checks the whole chain.
     """
-    verdict = ask(folder, "ledger", f"/events/{source}/{id_}")
+    verdict = ask(folder, "ledger", path_of("events", source, id_))
     head = ask(folder, "ledger", "/head")
     batches = [ask(folder, "ledger", path) for path in proof_paths(verdict, head)]
     proof = check_event(source, id_, verdict, head, batches)

@@ -15,6 +15,7 @@ from services.operator.logs.lines import PARTIES, Line, timestamp
 from services.operator.record.curves import fold
 from services.operator.record.store import open_store
 from services.operator.stack.errors import StackError
+from shared.http.peers import path_of
 from shared.wire.days import iso_day
 from shared.wire.postings import STAGES, Measure
 
@@ -50,7 +51,7 @@ def trace_event(folder: Path, source: str, id_: str, store_url: str | None = Non
 
     Raises `StackError` if the ledger has no such event.
     """
-    verdict = ask(folder, "ledger", f"/events/{source}/{id_}")
+    verdict = ask(folder, "ledger", path_of("events", source, id_))
     position = verdict["batch"]
     batch = ask(folder, "ledger", "/postings", after=position - 1, limit=1)
     event = verdict.get("event")

@@ -1,7 +1,6 @@
 """The planner's commands: each is a query to the aggregator, now or as of any batch or day."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import typer
 
@@ -119,10 +118,11 @@ def site(
     from services.operator.show.sites import site_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
+    from shared.http.peers import path_of
 
     with report_errors():
         data = find_stack(data)
-        answer = ask(data, "aggregator", f"/sites/{quote(name, safe='')}/timeline", as_of=as_of, product=product)
+        answer = ask(data, "aggregator", path_of("sites", name, "timeline"), as_of=as_of, product=product)
         answer["described"] = ask(data, "aggregator", "/sites", as_of=as_of, site=name)["rows"][0]
     print_answer(answer, answer["months"], site_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
 
@@ -298,10 +298,11 @@ def performance(
     from services.operator.show.suppliers import performance_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
+    from shared.http.peers import path_of
 
     with report_errors():
         data = find_stack(data)
-        path = f"/suppliers/{quote(supplier, safe='')}/performance"
+        path = path_of("suppliers", supplier, "performance")
         answer = ask(data, "aggregator", path, as_of=as_of, product=product)
     rows = [  # one for each lag
         {name: value for name, value in row.items() if name != "lags"} | at

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.http.problem import TOO_LONG, problem
-from shared.party.intake import IntakeLine, take_events
+from shared.http.problem import TOO_LONG, Problem, problem
+from shared.party.intake import IntakeLine, count_lines, take_events
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.play.numbering import Numbering
 from shared.wire.batch import ENTRY_BYTES_MAX
@@ -20,6 +20,7 @@ from shared.wire.events import StockOpened, SupplyCommitted
 from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
+EVENT_ID = "00000000-0000-7000-8000-%012d"
 KEY = {"product": "HBM4-12H", "site": "abilene", "supplier": "samsung"}
 
 
@@ -204,3 +205,27 @@ def test_a_datacenter_hands_in_what_only_it_may_say(tmp_path):
     take_events(lines(opened), outbox)
 
     assert read_entry(outbox.after(0)[0].body, "americas", "datacenter")[1] == []
+
+
+def test_beyond_the_names_nothing_of_a_body_is_taken_and_known_names_are(outbox):
+    at = [commit(data=commit()["data"] | {"site": f"s{n}"}, id=EVENT_ID % n) for n in range(4)]
+
+    take_events(lines(*at[:2]), outbox, names_max=2)
+    with pytest.raises(Problem, match=r"brings one more than the 2 of WAFERLINE_NAMES_MAX: HBM4-12H s2 samsung"):
+        take_events(lines(at[1] | {"id": EVENT_ID % 7}, at[2]), outbox, names_max=2)
+    (again,) = take_events(lines(at[1] | {"id": EVENT_ID % 8}), outbox, names_max=2)
+
+    assert (outbox.last, again.sequence) == (3, 3)
+
+
+def test_a_wrong_event_uses_no_name(outbox):
+    take_events(lines(commit(data=commit()["data"] | {"wafers": -1})), outbox, names_max=0)
+
+    assert outbox.names == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "count"), [(b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"a\r\nb\r\n", 2), (b"\n\n", 2), (b"a\rb\r", 2)]
+)
+def test_lines_are_counted_as_they_are_split(body: bytes, count: int):
+    assert count_lines(body) == count == len(body.splitlines())

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.party.outbox import Outbox, OutboxEntry
+from shared.wire.postings import EventEffect
+from shared.wire.refusal import Refusal
 
 
 def entry(first: int, last: int) -> OutboxEntry:
@@ -105,3 +107,23 @@ def test_nothing_after_what_is_recorded_is_ever_lost(sizes, recorded, sent):
 
     assert outbox.after(0) == [e for e in entries if e.last > recorded]
     assert outbox.after(sent) == [e for e in entries if e.last > max(sent, recorded)]
+
+
+def test_verdicts_are_kept_on_disk_for_those_who_hand_an_event_in_again(outbox, tmp_path):
+    refusal = Refusal(2, None, "fraction", "data.wafers", "should be a valid integer, not 12.5")
+    nameless = Refusal(None, None, "malformed", "", "is not JSON")
+    effect = EventEffect(3, "an id", "none", "its source reverses its id")
+    outbox.keep_verdicts([refusal, nameless], [effect])
+    outbox.keep_verdicts([refusal], [])  # a restart reads all verdicts again
+
+    again = Outbox(tmp_path / "samsung.db")
+
+    assert (again.refusals([1, 2, 3]), again.effects([1, 2, 3])) == ({2: refusal}, {3: effect})
+    assert again.refusals([]) == {}
+
+
+def test_names_are_kept_with_the_events_that_use_them_first(outbox, tmp_path):
+    outbox.put([entry(1, 1)], names=["a", "b"])
+    outbox.put([entry(2, 2)], names=["b", "c"])
+
+    assert Outbox(tmp_path / "samsung.db").names == outbox.names == {"a", "b", "c"}
