@@ -15,7 +15,7 @@ from shared.service.service import Service
 from shared.wire.alerts import SUBJECTS, AlertBatch
 from shared.wire.streams import ALERTS, DATA, POSTINGS
 
-_PAGE_MAX = 16  # entries of one read, each of up to 1,000 changes: Redis ends an answer of more than 64 MB
+_PAGE_MAX = 16  # entries of one read, each of up to 1,000 changes: Redis ends an answer of more than 32 MB
 _LOG_WINDOW_S = 1.0
 
 

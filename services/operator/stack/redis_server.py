@@ -15,7 +15,7 @@ def redis_settings() -> dict[str, str]:
         "save": "", "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction",
         "proto-max-bulk-len": "16mb",  # our entries stay below 5: a reader holds an entry in memory
         # of one answer: a reader of many long entries is cut off, and reads them one by one
-        "client-output-buffer-limit": "normal 64mb 0 0",
+        "client-output-buffer-limit": "normal 32mb 0 0",
     }  # fmt: skip
 
 
