@@ -289,7 +289,7 @@ class Client:
         """Return the answer to one page."""
         connection = await self.free.get()
         reader, writer = connection
-        writer.write(b"GET %b HTTP/1.1\r\nHost: aggregator\r\n\r\n" % page.encode())
+        writer.write(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % page.encode())
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
         body = await reader.readexactly(length)

@@ -63,13 +63,25 @@ class BoundedConnection(H11Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._ends_answer is None:
-            self._ends_answer = self.loop.call_later(self.bounds.answer_timeout_s, self.transport.abort)
+            self._await_reading()
 
     def resume_writing(self) -> None:
         if self._ends_answer is not None:
             self._ends_answer.cancel()
             self._ends_answer = None
         super().resume_writing()
+
+    def _await_reading(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._ends_answer = self.loop.call_later(self.bounds.answer_timeout_s, self._end_answer, unread)
+
+    def _end_answer(self, unread_before: int) -> None:
+        """End a connection on which the caller has read nothing; a slow one that reads on goes on."""
+        self._ends_answer = None
+        if self.transport.get_write_buffer_size() < unread_before:
+            self._await_reading()
+        else:
+            self.transport.abort()
 
     def _await_head(self) -> None:
         if self._ends_head is None:

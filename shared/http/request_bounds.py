@@ -37,7 +37,7 @@ class RequestBounds:
         self.refused = refused
         self.held_bytes = 0  # of the bodies of all requests in progress
         self.ration = LineRation(self._log_others)
-        self.names = frozenset(filter(None, settings.http_hosts.lower().split(",")))
+        self.names = frozenset(settings.http_hosts.lower().replace(",", " ").split())
         self.checks_host = settings.http_tokens_file is None and settings.http_port != 0
 
     @classmethod

@@ -196,7 +196,8 @@ def run_service(service: Service) -> int:
 def allow_files() -> None:
     """Let this process open as many files as it may: a crowd of connections must not use up all of 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with suppress(OSError, ValueError):  # a system may allow fewer than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def calm_collector() -> None:

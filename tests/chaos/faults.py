@@ -473,7 +473,7 @@ def send_huge(rig: Rig, chance: random.Random, kills: int) -> Tried:
 def _post_huge(rig: Rig, body: bytes) -> str:
     address = ("127.0.0.1", rig.stack.ports[PARTIES["skhynix"]])
     with socket.create_connection(address, timeout=30) as connection:
-        connection.sendall(b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+        connection.sendall(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body))
         with suppress(OSError):  # it answers, and closes, before all is sent
             connection.sendall(body)
         status = connection.recv(100).split()[1].decode()
