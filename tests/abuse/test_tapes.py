@@ -1,6 +1,7 @@
 """Tapes that were cut, or made to fill the memory; runs of the command line that were killed; numbers without end."""
 
 import gzip
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.abuse.watch import memory_kb
 
 LINE_MB = 600
 COMMAND_MB = 250
+TRIES = 20
 DIGITS = b"9" * 5000
 TAPE = Path(__file__).parents[1] / "replay/tape.ndjson.gz"
 
@@ -76,20 +78,36 @@ def test_a_number_of_5000_digits_is_refused_once_and_recorded_ever_after(tmp_pat
     assert waferline("replay", tape, "--data", tmp_path / "replay")[0] == 0
 
 
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a stack that has played the kept tape."""
+    data = tmp_path_factory.mktemp("played") / "data"
+    assert waferline("replay", TAPE, "--data", data)[0] == 0
+    return data
+
+
+def kill_while_it_writes(arguments: list[str], part: Path, to: Path) -> None:
+    """Start a command, and kill it once it has begun to write; where it was faster, again."""
+    line = [sys.executable, "-m", "services.operator", *arguments]
+    for _ in range(TRIES):
+        with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not part.exists():
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+        if process.returncode == -signal.SIGKILL and not to.exists():
+            return
+        shutil.rmtree(to) if to.is_dir() else to.unlink()
+    pytest.fail(f"it was faster {TRIES} times")
+
+
 @pytest.mark.parametrize("command", [("record", "{to}"), ("export", "--format", "parquet", "--to", "{to}")])
 def test_a_run_that_is_killed_leaves_no_whole_looking_file_and_blocks_nothing(
-    tmp_path: Path, command: tuple[str, ...]
+    played: Path, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    data, to = tmp_path / "data", tmp_path / "out"
-    assert waferline("replay", TAPE, "--data", data)[0] == 0
-    arguments = [*(part.format(to=to) for part in command), "--data", str(data)]
-    line = [sys.executable, "-m", "services.operator", *arguments]
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        part = to.with_name("out.part")
-        while process.poll() is None and not part.exists():
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
+    to, part = tmp_path / "out", tmp_path / "out.part"
+    arguments = [*(each.format(to=to) for each in command), "--data", str(played)]
+    kill_while_it_writes(arguments, part, to)
 
-    assert (process.returncode, part.exists(), to.exists()) == (-signal.SIGKILL, True, False)
+    assert (part.exists(), to.exists()) == (True, False)
     assert waferline(*arguments)[0] == 0
     assert (part.exists(), to.exists()) == (False, True)
