@@ -155,10 +155,10 @@ def test_half_a_body(tmp_path: Path, secrets: Path, watch: Watch) -> None:
                 raw(stack, "console", head.format("/login", "")),
             ]
             noted.seen = f"{answers} after {time.monotonic() - began:.0f} s"
-        with watch(stack, "row 7: 700 times half a body to /events and /login"):
-            with crowd(stack, SUPPLIER, head.format("/events", token), 700):
+        with watch(stack, "row 7: 550 times half a body to /events and /login"):
+            with crowd(stack, SUPPLIER, head.format("/events", token), 550):
                 time.sleep(1)
-            with crowd(stack, "console", head.format("/login", ""), 700):
+            with crowd(stack, "console", head.format("/login", ""), 550):
                 time.sleep(1)
 
     assert answers == ["HTTP/1.1 408 Request Timeout"] * 2
