@@ -73,8 +73,6 @@ def derive_shipment(line: LineState) -> dict[Cell, int]:
     never dispatched, or later, are diverted into transit too: so no part of a shipment is ever less than nothing in
     transit.
     """
-    if not line.dispatches:  # the dispatch is often recorded later: until then nothing is diverted
-        return line.moved.copy()
     parts = sorted(line.dispatches.values(), key=itemgetter(1, 2, 3))
     supplier = parts[0][3][2] if parts else None
     cells: dict[Cell, int] = {}

@@ -104,3 +104,18 @@ def test_what_is_returned_leaves_what_is_on_hand_under_the_shipments_supplier_an
 
         assert {key for _, _, key in posted} == {tuple(KEY)}
         assert by_measure == {Measure.DISPATCHED: 50, Measure.RECEIVED: 50, Measure.RETURNED: 7}
+
+
+def test_a_receipt_without_a_dispatch_takes_nothing_from_transit_and_a_late_dispatch_comes_to_the_same():
+    dispatch, receipt = rows(
+        samsung.dispatch("2026-10-02", "s", 50, "2026-10-05"), texas.receive("2026-10-05", "s", 20)
+    )
+    memory = Memory()
+    alone = dict(post_events([receipt], memory).postings())
+    late = dict(post_events([dispatch], memory).postings())
+    at_once = dict(post_events([dispatch, receipt], Memory()).postings())
+
+    on = receipt.time // 86_400_000_000
+    assert alone == {(Measure.RECEIVED, on, tuple(KEY)): 20, (Measure.DIVERTED_IN, on, tuple(KEY)): 20}
+    sums = {cell: alone.get(cell, 0) + late.get(cell, 0) for cell in alone | late}
+    assert {cell: wafers for cell, wafers in sums.items() if wafers} == at_once
