@@ -7,6 +7,9 @@ Basis = Literal["start", "receipt"]
 PARTS: tuple[Part, ...] = get_args(Part)
 BASES: tuple[Basis, ...] = get_args(Basis)
 
+NETTING_DAYS = 7
+"""Days before and after its due day whose forecast an order consumes, unless a query has others."""
+
 LAGS = (0, 28, 56, 91, 182)
 """Days before the due day at which a commit is compared with its receipts: 0, 4, 8, 13 and 26 weeks."""
 

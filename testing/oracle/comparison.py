@@ -72,6 +72,9 @@ class Comparison:
                 rows = self.played.rows("/shortages", **query)
                 mine = self.planner.shortages(firmness, past_due=past_due)
                 self.rows("/shortages", query, ("product", "site"), mine, rows)
+                gaps = self.played.ask("/shortages", **query)["forecast_gaps"]
+                mine = self.planner.forecast_gaps(firmness, past_due=past_due)
+                self.same("/shortages", f"forecast_gaps {query}", mine, gaps)
 
     def cover(self) -> None:
         rows = self.played.rows("/cover", fill_rate="true")

@@ -180,8 +180,25 @@ class Planner:
                     {"product": group[0], "site": group[1], "on_hand": plan.on_hand, "short_since": iso(plan.since)}
                     | short
                     | {"by_firmness": at}
+                    | {"forecast_gap": self._forecast_gap(group, firmness, past_due=past_due)}
                 )
         return found
+
+    def forecast_gaps(self, firmness: str, *, past_due: bool) -> list[Row]:
+        """Return the forecast that supply does not cover, of the groups that orders alone do not make short."""
+        found = []
+        for group in self.groups:
+            gap = self._forecast_gap(group, firmness, past_due=past_due)
+            if gap["wafers"] and self._short(group, firmness, past_due=past_due)["first_short_day"] is None:
+                found.append({"product": group[0], "site": group[1]} | gap)
+        return sorted(found, key=lambda row: (row["first_day"], -row["wafers"], row["product"], row["site"]))
+
+    def _forecast_gap(self, group: Group, firmness: str, *, past_due: bool) -> Row:
+        balance = self.balance(self.schedule(group, firmness, past_due=past_due))
+        _, net = self._forecast(group, 1, len(balance), 0)
+        gaps = [max(0, sum(net[: on + 1]) - max(0, balance[on])) for on in range(len(balance))]
+        days = [on for on, wafers in enumerate(gaps) if wafers]
+        return {"first_day": iso(self.today + days[0]) if days else None, "wafers": max(gaps)}
 
     def _short(self, group: Group, firmness: str, *, past_due: bool) -> Row:
         plan = self.schedule(group, firmness, past_due=past_due)

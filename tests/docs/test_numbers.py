@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from itertools import permutations
+from itertools import accumulate, permutations
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
@@ -294,6 +294,25 @@ def test_shortages():
         assert projection.balance[: len(table["day"])].tolist() == table[f"projected, {firmness} or above"]
         first = projection.first_short_day - DAY_1 + 1
         assert [first, projection.first_shortage, projection.shortage] == short[f"{firmness} or above"]
+
+
+def test_forecast_gap():
+    section, table = NUMBERS["Forecast gap"], the_table("Forecast gap")
+    curves = posted_with_stock(
+        table, open_planned=table["to come"], required=table["required"], forecast=table["forecast"]
+    )
+    days = len(table["day"])
+    buckets = schedule(curves, curves.group(), DAY_1, 1, days)
+    gap = make_plan(curves, DAY_1).forecast_gap(0, "planned")
+
+    assert (buckets.projected[0].tolist(), buckets.net_forecast[0].tolist()) == (
+        table["projected"],
+        table["net forecast"],
+    )
+    gaps = [max(0, f - max(0, b)) for f, b in zip(accumulate(table["net forecast"]), table["projected"], strict=True)]
+    assert gaps == table["gap"]
+    assert (gap.first_day, gap.wafers) == (DAY_1 + 1, max(gaps))
+    assert f"The gap is {gap.wafers}, from day {gap.first_day - DAY_1 + 1} on" in section
 
 
 def test_bridge():

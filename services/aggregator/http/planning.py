@@ -36,7 +36,7 @@ from services.aggregator.plan.shortage import ShortageExplanation, explain_short
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.wire.alerts import SUBJECTS
-from shared.wire.catalog import FIRMNESS
+from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.events import UNALLOCATED
 from shared.wire.lines import LineName
 
@@ -74,6 +74,7 @@ async def shortages(view: LiveView, query: AskShortages) -> Answer:
                 }
                 for grade, short in at.items()
             },
+            "forecast_gap": _forecast_gap(plan, group, firmness, past_due=past_due),
         }
         first = at[firmness].first_short_day
         if query.why and first is not None:
@@ -82,7 +83,20 @@ async def shortages(view: LiveView, query: AskShortages) -> Answer:
             )
             row["why"] = _why(explanation)
         rows.append(row)
-    return plan_position_of(view, plan) | {"firmness": firmness, "past_due": past_due, "rows": rows, **turn}
+    answer: Answer = {"firmness": firmness, "past_due": past_due, "rows": rows}
+    if not query.why:  # the plan has all groups
+        answer["forecast_gaps"] = [
+            dict(zip(("product", "site"), plan.grouping.labels[group], strict=True))
+            | _forecast_gap(plan, group, firmness, past_due=past_due)
+            for group in _chosen_groups(view, plan, query, plan.forecast_gaps(firmness, past_due=past_due))
+            if plan.short(group, firmness, past_due=past_due).first_short_day is None
+        ]
+    return plan_position_of(view, plan) | answer | turn
+
+
+def _forecast_gap(plan: SupplyPlan, group: int, firmness: Firmness, *, past_due: bool) -> Answer:
+    gap = plan.forecast_gap(group, firmness, past_due=past_due)
+    return {"first_day": iso_or_none(gap.first_day), "wafers": gap.wafers}
 
 
 def _why(explanation: ShortageExplanation) -> Answer:
@@ -229,12 +243,8 @@ def _plan_page(
     Details come from the state, so a page with details is planned anew: all of an answer is of one position.
     """
     check_today(view.state.curves)
-    plan, only = view.plan, select_keys(view.state.curves, product=query.product, site=query.site)
-    wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
-    groups: list[int] = ranked.tolist()
-    if wanted:
-        labels = plan.grouping.labels
-        groups = [group for group in groups if all(labels[group][n] == value for n, value in wanted)]
+    plan = view.plan
+    groups = _chosen_groups(view, plan, query, ranked)
     most = DETAILED_MAX if detailed else PAGE_MAX
     offset, limit = query.offset, query.limit or most
     if limit > most:
@@ -248,3 +258,11 @@ def _plan_page(
             groups = []
     turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
     return plan, page, turn
+
+
+def _chosen_groups(view: LiveView, plan: SupplyPlan, query: AskShortages | AskCover, ranked: Index) -> list[int]:
+    """Return the ranked groups of the queried product and site."""
+    only = select_keys(view.state.curves, product=query.product, site=query.site)
+    wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
+    labels = plan.grouping.labels
+    return [group for group in ranked.tolist() if all(labels[group][n] == value for n, value in wanted)]

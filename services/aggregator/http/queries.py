@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from services.aggregator.terms import BASES, LAGS, PARTS, Basis, Part
+from services.aggregator.terms import BASES, LAGS, NETTING_DAYS, PARTS, Basis, Part
 from shared.http.answering import CSV_FORMATS
 from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
 from shared.wire.alerts import SUBJECTS, AlertCode
@@ -116,8 +116,10 @@ class AskPromise(Rows):
     buckets: Annotated[int, Whole(1, _BUCKETS_MAX), "Rows of each product at each site."] = 13
     frozen_days: Annotated[int, Whole(0, 400), "Days from today in which only orders count."] = 28
     tradeoff_days: Annotated[int, Whole(0, 800), "Days from today after which the free zone begins."] = 119
-    early_days: Annotated[int, Whole(0, 400), "Days before its due day whose forecast an order consumes."] = 7
-    late_days: Annotated[int, Whole(0, 400), "Days after its due day whose forecast an order consumes."] = 7
+    early_days: Annotated[int, Whole(0, 400), "Days before its due day whose forecast an order consumes."] = (
+        NETTING_DAYS
+    )
+    late_days: Annotated[int, Whole(0, 400), "Days after its due day whose forecast an order consumes."] = NETTING_DAYS
     product: Product = None
     site: Site = None
     after: After = None

@@ -17,8 +17,8 @@ BLOCK = 32  # rows of a plan that are summed beforehand, as in `curves.py`: comp
 
 _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
 _PROJECT_GROUPS = types.void(
-    _CUBE, _CUBE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _TABLE, types.int64, _TABLE, _TABLE, _LINE, _LINE, _LINE, _LINE,
-    types.int64,
+    _CUBE, _CUBE, _CUBE, _CUBE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _TABLE, _LINE, _TABLE, types.int64, _TABLE, _TABLE,
+    _LINE, _LINE, _LINE, _LINE, types.int64,
 )  # fmt: skip
 _GATHER = types.int64(_TABLE, _LINE, _LINE, _TABLE, _TABLE, _LINE, types.int64, types.int64, _LINE, _LINE, types.int64)
 _ADD_UP = types.int64(_LINE, _TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, _LINE, _LINE)
@@ -27,6 +27,9 @@ _COVER = types.void(_TABLE, types.int64, _LINE, types.int64, types.int64, types.
 _FIND_SHORTAGES = types.void(
     _CUBE, _CUBE, _CUBE, _LINE, types.int64, types.int64, types.int64, types.int64, types.int64
 )
+_FIND_FORECAST_GAPS = types.void(
+    _CUBE, _CUBE, _LINE, _TABLE, types.int64, types.int64, types.int64, types.int64, types.int64
+)  # fmt: skip
 _BROUGHT_BY = types.int64(_TABLE, types.int64, types.int64, types.int64, _LINE, _LINE)
 
 
@@ -199,15 +202,44 @@ def _find_shortages(
             first_shortage[past_due, grade, group] = -(wafers[row] + fallen)
 
 
+@njit(_FIND_FORECAST_GAPS, nogil=True, cache=True)
+def _find_forecast_gaps(
+    first_gap: Wafers,  # [past due, grade, group]; output
+    gap: Wafers,  # [past due, grade, group]; output
+    wafers: Wafers,  # [row] projected balance without overdue supply
+    unordered: Wafers,  # [0 or 1, day from today] forecast up to and on that day that no order has consumed
+    late: int,  # wafers of overdue supply
+    grade: int,
+    group: int,
+    today: int,  # row
+    still: int,  # row from which on the balance stays as it is
+) -> None:
+    """Find how much of a group's forecast the balance that orders leave does not cover, and the first such day."""
+    for past_due in range(2):
+        fallen = late if past_due else 0
+        first, most = -1, 0
+        for day in range(unordered.size):
+            missing = unordered[0, day] - max(0, wafers[min(today + day, still - 1)] + fallen)
+            if missing > 0 and first < 0:
+                first = today + day
+            most = max(most, missing)
+        first_gap[past_due, grade, group] = first
+        gap[past_due, grade, group] = most
+
+
 @njit(_PROJECT_GROUPS, nogil=True, cache=True)
 def project_groups(
     balance: Wafers,  # [grade, chosen, day from today] projected available balance; output, left out where it is empty
     first_short: Wafers,  # [past due, grade, group] row of the first day below zero, -1 for none; output
     first_shortage: Wafers,  # [past due, grade, group] wafers below zero on that day; output
     shortage: Wafers,  # [past due, grade, group] greatest number of wafers below zero on any day; output
+    first_gap: Wafers,  # [past due, grade, group] row of the first day on which forecast is not covered; output
+    gap: Wafers,  # [past due, grade, group] greatest number of wafers of forecast that are not covered; output
     overdue: Wafers,  # [grade, group] wafers that were to come before today and have not; output
     figures: Wafers,  # [figure, group] at the end of yesterday; output
     chosen: Index,  # [chosen] the groups to work out; the others stay as they are
+    unordered: Wafers,  # [forecasting group, day from today] as `_find_forecast_gaps` takes it
+    forecasting: Index,  # [chosen] its row there, one after the last for none
     cumulative: Wafers,  # [row, series] movements
     last_row: int,  # last row of them that is filled
     plans: Wafers,  # [series, row]
@@ -262,3 +294,5 @@ def project_groups(
                 balance[grade, place, : still - today] = wafers[today:still]
                 balance[grade, place, still - today :] = wafers[still - 1]
             _find_shortages(first_short, first_shortage, shortage, wafers, late[grade], grade, group, today, still)
+            forecast = unordered[forecasting[place] : forecasting[place] + 1]
+            _find_forecast_gaps(first_gap, gap, wafers, forecast, late[grade], grade, group, today, still)

@@ -1,4 +1,4 @@
-"""Plan of every product at every site: projected balance, first short day, cover and backorder."""
+"""Plan of every product at every site: projected balance, first short day, forecast gap, cover and backorder."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN, Grouping
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import (
@@ -27,6 +28,8 @@ from services.aggregator.kernels.projection import (
     TRANSIT,
     project_groups,
 )
+from services.aggregator.plan.netting import net_forecast
+from services.aggregator.terms import NETTING_DAYS
 from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import STAGES, Measure
 
@@ -52,6 +55,13 @@ class Shortfall(NamedTuple):
     first_short_day: int | None  # days since 1970
     first_shortage: int  # on that day
     shortage: int  # the greatest
+
+
+class ForecastGap(NamedTuple):
+    """The forecast of a product at a site that no supply covers."""
+
+    first_day: int | None  # days since 1970
+    wafers: int  # the greatest
 
 
 class Cover(NamedTuple):
@@ -80,6 +90,8 @@ class SupplyPlan:
     first_short: Wafers  # [past due, grade, group] row, -1 for none
     first_shortage: Wafers  # [past due, grade, group]
     shortage: Wafers  # [past due, grade, group]
+    first_gap: Wafers  # [past due, grade, group] row, -1 for none
+    gap: Wafers  # [past due, grade, group]
     overdue: Wafers  # [grade, group]
     figures: Wafers  # [figure, group] on hand, backlog, consumed beyond the required, short since, cover
 
@@ -87,6 +99,11 @@ class SupplyPlan:
         """Return when a group runs short if commits of a grade and above are kept."""
         at = int(past_due), FIRMNESS.index(firmness), group
         return Shortfall(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
+
+    def forecast_gap(self, group: int, firmness: Firmness, *, past_due: bool = False) -> ForecastGap:
+        """Return the forecast that neither an order has consumed nor the balance that the orders leave covers."""
+        at = int(past_due), FIRMNESS.index(firmness), group
+        return ForecastGap(self._day(self.first_gap[at]), int(self.gap[at]))
 
     def on_hand(self, group: int) -> int:
         """Return the wafers on hand at the end of yesterday."""
@@ -124,6 +141,13 @@ class SupplyPlan:
         order: Index = np.lexsort((-worst, np.where(since > 0, since, first), first))
         short: Index = order[first[order] >= 0]
         return short
+
+    def forecast_gaps(self, firmness: Firmness = "planned", *, past_due: bool = False) -> Index:
+        """Return the groups with a forecast gap, the earliest first, of one day the greatest first."""
+        first, most = (each[int(past_due), FIRMNESS.index(firmness)] for each in (self.first_gap, self.gap))
+        order: Index = np.lexsort((-most, first))
+        gaps: Index = order[first[order] >= 0]
+        return gaps
 
     def least_covered(self) -> Index:
         """Return all groups, the least covered first; groups without demand beyond their stock come last.
@@ -170,8 +194,11 @@ def make_plan(
     ):
         tables: Tables = [
             table.copy()
-            for table in (before.first_short, before.first_shortage, before.shortage, before.overdue, before.figures)
-        ]
+            for table in (
+                before.first_short, before.first_shortage, before.shortage, before.first_gap, before.gap,
+                before.overdue, before.figures,
+            )
+        ]  # fmt: skip
         chosen = np.unique(grouping.of_key[changed])
     else:
         tables = empty_tables(len(grouping.labels))
@@ -201,7 +228,7 @@ def _restrict(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping
 
 def empty_tables(groups: int) -> Tables:
     """Return uninitialised tables of a plan for a number of groups."""
-    shapes = [(2, GRADES, groups)] * 3 + [(GRADES, groups), (FIGURES, groups)]
+    shapes = [(2, GRADES, groups)] * 5 + [(GRADES, groups), (FIGURES, groups)]
     return [np.empty(shape, dtype=np.int64) for shape in shapes]
 
 
@@ -209,12 +236,38 @@ def project_into(
     tables: Tables, curves: Curves, grouping: Grouping, today: int, chosen: Index, balance: Wafers = _NO_BALANCE
 ) -> None:
     """Project the chosen groups into tables; `balance`, if given, is `[grade, chosen, day from today]`."""
-    first_short, first_shortage, shortage, overdue, figures = tables
+    first_short, first_shortage, shortage, first_gap, gap, overdue, figures = tables
     series, place, group = curves.index.choose(grouping, tuple(_PART_OF))
     order = group.argsort(kind="stable")
     begins = group[order].searchsorted(np.arange(len(grouping.labels) + 1))
     project_groups(
-        balance, first_short, first_shortage, shortage, overdue, figures, chosen,
+        balance, first_short, first_shortage, shortage, first_gap, gap, overdue, figures, chosen,
+        *_unordered_forecasts(curves, grouping, today, chosen),
         curves.cumulative, curves.last_row, curves.plans, curves.blocks, curves.ends, begins,
         series[order], _PARTS[place[order]], today - curves.start + 1,
     )  # fmt: skip
+
+
+def _unordered_forecasts(curves: Curves, grouping: Grouping, today: int, chosen: Index) -> tuple[Wafers, Index]:
+    """Return the forecast that no order has consumed, from today up to and on each day, and the row of each group.
+
+    It is `[forecasting group, day from today]`; a chosen group without one has the row after the last.
+    """
+    first = curves.row_of(today)
+    series, _, group = curves.index.choose(grouping, (Measure.FORECAST,))
+    ends = np.zeros(len(grouping.labels), dtype=np.int64)
+    np.maximum.at(ends, group, curves.ends[series])
+    forecasting = chosen[ends[chosen] > first]
+    none = forecasting.size
+    place = np.full(len(grouping.labels) + 1, none, dtype=np.int64)  # keys without a group, -1, read the last one
+    place[forecasting] = range(none)
+    if not none:
+        return np.empty((0, 0), dtype=np.int64), place[chosen]
+    of_key = place[grouping.of_key]
+    groups = Grouping([grouping.labels[each] for each in forecasting], np.where(of_key == none, -1, of_key))
+    forecast, ordered = (
+        np.maximum(planned_by_day(curves, groups, (measure,))[:, 1 : curves.days + 1], 0)
+        for measure in (Measure.FORECAST, Measure.REQUIRED)
+    )
+    net = net_forecast(forecast, ordered, NETTING_DAYS, NETTING_DAYS)
+    return np.ascontiguousarray(net[:, first - 1 :].cumsum(axis=1)), place[chosen]

@@ -17,6 +17,7 @@ from services.aggregator.fold.series import OPEN, Grouping
 from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.netting import net_forecast
+from services.aggregator.terms import NETTING_DAYS
 from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import Measure
 
@@ -42,8 +43,8 @@ def schedule(
     buckets: int,
     firmness: Firmness = "planned",
     *,
-    early_days: int = 7,
-    late_days: int = 7,
+    early_days: int = NETTING_DAYS,
+    late_days: int = NETTING_DAYS,
     frozen: int = 0,
 ) -> Schedule:
     """Return the master schedule of some groups in `buckets` of `bucket_days` from today, those within the horizon.

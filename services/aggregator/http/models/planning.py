@@ -89,6 +89,22 @@ class Why(Described):
     """Wafers taken from stock beyond all that were ever brought to hand."""
 
 
+class ForecastGap(Described):
+    """Forecast of a product at a site that neither orders have consumed nor supply covers."""
+
+    first_day: date | None
+    """The first day on which some of it is not covered."""
+    wafers: int
+    """Wafers not covered on the worst day."""
+
+
+class ForecastGapRow(ForecastGap):
+    """A product with such a forecast at a site."""
+
+    product: str
+    site: str
+
+
 class Shortage(Described):
     """A product that runs short at a site."""
 
@@ -101,6 +117,8 @@ class Shortage(Described):
     first_shortage: int
     shortage: int
     by_firmness: ShortByFirmness
+    forecast_gap: ForecastGap
+    """Beside the shortage, which is of orders alone."""
     why: Why = optional_field()
 
 
@@ -110,6 +128,8 @@ class Shortages(AtPlan):
     firmness: Firmness
     past_due: bool
     rows: list[Shortage]
+    forecast_gaps: list[ForecastGapRow] = optional_field()
+    """The forecast gaps of products that do not run short, the earliest first; left out with `why`."""
     count: int
     """Rows of all pages."""
     next: int | None

@@ -109,7 +109,7 @@ def test_a_plan_worked_out_for_what_has_changed_is_the_plan_worked_out_anew(log,
     after, anew = make_plan(curves, today, before=before, changed=changed), make_plan(curves, today)
 
     assert after.grouping.labels == anew.grouping.labels
-    for name in ("first_short", "first_shortage", "shortage", "overdue", "figures"):
+    for name in ("first_short", "first_shortage", "shortage", "first_gap", "gap", "overdue", "figures"):
         assert (getattr(after, name) == getattr(anew, name)).all()
 
 
@@ -264,3 +264,35 @@ def test_a_commit_moved_to_another_day_moves_only_its_day():
     balance = balance_after(of(Measure.OPEN_FIRM, 40, first=START + 30), moved)
 
     assert balance[:6] == [0, 0, 0, 0, 0, 40]
+
+
+# ---------------------------------------------------------------- forecast without supply
+
+
+def gap_of(log, firmness="planned", *, past_due=False):
+    return make_plan(fold(log), START + 10).forecast_gap(0, firmness, past_due=past_due)
+
+
+def test_forecast_that_no_supply_covers_is_a_gap_beside_the_shortage_of_orders():
+    log = of(Measure.OPENED, 40, first=START) + of(Measure.REQUIRED, 0, 30, 30) + of(Measure.OPEN_FIRM, 0, 0, 0, 50)
+    log += of(Measure.FORECAST, 0, 90, 0, 30)
+    plan = make_plan(fold(log), START + 10)
+
+    assert plan.forecast_gap(0, "planned") == (START + 11, 30)
+    assert plan.short(0, "planned") == (START + 12, 20, 20)
+    assert plan.forecast_gap(0, "immediate") == (START + 11, 60)
+    assert plan.forecast_gaps().tolist() == [0]
+
+
+def test_ordered_forecast_past_forecast_and_covered_forecast_are_no_gap():
+    assert gap_of(of(Measure.FORECAST, 30) + of(Measure.REQUIRED, 30, first=START + 4)) == (None, 0)
+    assert gap_of(of(Measure.FORECAST, 30, first=START + 9)) == (None, 0)
+    assert gap_of(of(Measure.FORECAST, 30) + of(Measure.OPENED, 30, first=START)) == (None, 0)
+    assert gap_of(of(Measure.FORECAST, 30)) == (START + 10, 30)
+
+
+def test_overdue_supply_covers_forecast_where_it_is_asked_for():
+    log = of(Measure.FORECAST, 30) + of(Measure.TRANSIT_DUE, 20, first=START + 3)
+
+    assert gap_of(log).wafers == 30
+    assert gap_of(log, past_due=True).wafers == 10
