@@ -37,7 +37,7 @@ from shared.wire.postings import Measure
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY as ABILENE
 from testing.lines import Story as Programme
-from testing.lines import fold_lines, lines_published
+from testing.lines import bodies_of, fold_lines, lines_published
 from testing.projection import project
 from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables
@@ -313,6 +313,27 @@ def test_forecast_gap():
     assert gaps == table["gap"]
     assert (gap.first_day, gap.wafers) == (DAY_1 + 1, max(gaps))
     assert f"The gap is {gap.wafers}, from day {gap.first_day - DAY_1 + 1} on" in section
+
+
+def test_act_by():
+    table, expected = the_table("Act by"), the_table("Act by", 1)
+    curves = posted_with_stock(table, required=table["required"], transit_due=table["to come"])
+    # of the product's orders: a lead time of 2, 3 and 9 days
+    lines = Programme()
+    for n, (start_by, due) in enumerate([(1, 3), (5, 8), (1, 10)]):
+        lines.order(1, 10, due, line=f"o{n}", start_by=start_by, **KEY)
+    lead_days = fold_lines([bodies_of(lines.log)]).lead_days()
+    plan = make_plan(curves, DAY_1, lead_days=lead_days)
+    short, course = plan.short(0, "planned"), plan.course_of(0, "planned")
+
+    assert lead_days == {"HBM4-12H": 3}
+    assert project(curves, today=DAY_1)[0].balance[: len(table["day"])].tolist() == table["projected"]
+    day = DAY_1 - 1
+    assert {name: cells[0] for name, cells in expected.items() if name != "read off"} == {
+        "first short day": short.first_short_day - day, "short by then": short.first_shortage,
+        "worst day": course.worst_day - day, "at worst": short.shortage, "short until": course.short_until - day,
+        "act for": course.act_for - day, "act by": course.act_by - day, "wafers to start": course.act_wafers,
+    }  # fmt: skip
 
 
 def test_bridge():

@@ -47,36 +47,32 @@ _BUCKET_COLUMNS = ("orders", "forecast", "net_forecast", "receipts", "projected"
 async def shortages(view: LiveView, query: AskShortages) -> Answer:
     """Products that run short at a site, when, and by how many wafers: the earliest first.
 
-    With `why=true` also the orders without supply, the supply pegged to them, and the events that caused the shortage.
+    With `order=act_by` those for which wafers can still be started come first, the soonest first. With `why=true` also
+    the orders without supply, the supply pegged to them, overdue supply, and the events that caused the shortage.
     """
     state = view.state
     firmness, past_due = query.firmness, query.past_due
-    ranked = view.plan.shortages(firmness, past_due=past_due)
+    rank = view.plan.shortages_to_act_on if query.order == "act_by" else view.plan.shortages
+    ranked = rank(firmness, past_due=past_due)
     plan, groups, turn = _plan_page(view, query, ranked, detailed=query.why)
     rows = []
     for group in groups:
         product, site = plan.grouping.labels[group]
-        at = {grade: plan.short(group, grade, past_due=past_due) for grade in FIRMNESS}
+        at = {grade: _short(plan, group, grade, past_due=past_due) for grade in FIRMNESS}
         row = {
             "product": product,
             "site": site,
             "on_hand": plan.on_hand(group),
+            "short_now": plan.short_now(group),
             "short_since": iso_or_none(plan.short_since(group)),
-            "first_short_day": iso_or_none(at[firmness].first_short_day),
-            "first_shortage": at[firmness].first_shortage,
-            "shortage": at[firmness].shortage,
+            **at[firmness],
+            "lead_days": plan.lead_days.get(product),
             "by_firmness": {
-                grade: {
-                    "first_short_day": iso_or_none(short.first_short_day),
-                    "first_shortage": short.first_shortage,
-                    "shortage": short.shortage,
-                    "past_due_supply": plan.past_due(group, grade),
-                }
-                for grade, short in at.items()
+                grade: short | {"past_due_supply": plan.past_due(group, grade)} for grade, short in at.items()
             },
             "forecast_gap": _forecast_gap(plan, group, firmness, past_due=past_due),
         }
-        first = at[firmness].first_short_day
+        first = plan.short(group, firmness, past_due=past_due).first_short_day
         if query.why and first is not None:
             explanation = explain_shortage(
                 state.curves, state.lines, (product, site), firmness, first, past_due=past_due
@@ -97,6 +93,21 @@ async def shortages(view: LiveView, query: AskShortages) -> Answer:
 def _forecast_gap(plan: SupplyPlan, group: int, firmness: Firmness, *, past_due: bool) -> Answer:
     gap = plan.forecast_gap(group, firmness, past_due=past_due)
     return {"first_day": iso_or_none(gap.first_day), "wafers": gap.wafers}
+
+
+def _short(plan: SupplyPlan, group: int, grade: Firmness, *, past_due: bool) -> Answer:
+    short = plan.short(group, grade, past_due=past_due)
+    course = plan.course_of(group, grade, past_due=past_due)
+    return {
+        "first_short_day": iso_or_none(short.first_short_day),
+        "first_shortage": short.first_shortage,
+        "shortage": short.shortage,
+        "worst_day": iso_or_none(course.worst_day),
+        "short_until": iso_or_none(course.short_until),
+        "act_by": iso_or_none(course.act_by),
+        "act_for": iso_or_none(course.act_for),
+        "act_wafers": course.act_wafers,
+    }
 
 
 def _why(explanation: ShortageExplanation) -> Answer:
@@ -121,7 +132,14 @@ def _why(explanation: ShortageExplanation) -> Answer:
         ],
         "orders_count": explanation.orders_count,
         "overdue": [
-            {**_line_event(supply.name, supply.event), "day": iso_or_none(supply.day), "wafers": supply.wafers}
+            {
+                **_line_event(supply.line, supply.event),
+                "supplier": supply.supplier,
+                "day": iso_or_none(supply.due),
+                "wafers": supply.wafers,
+                "days_overdue": supply.days,
+                "reason": supply.reason,
+            }
             for supply in explanation.overdue
         ],
         "causes": [
@@ -252,7 +270,8 @@ def _plan_page(
         raise Problem(UNFIT, detail, parameter="limit")
     page: Sequence[int] = groups[offset : offset + limit]
     if detailed:
-        plan = make_plan(view.state.curves, labels=[plan.grouping.labels[group] for group in page])
+        labels, lead_days = [plan.grouping.labels[group] for group in page], view.state.lines.lead_days()
+        plan = make_plan(view.state.curves, labels=labels, lead_days=lead_days)
         page = range(len(plan.grouping.labels))
         if plan.today is None:  # since the plan, the only watermark was reversed
             groups = []

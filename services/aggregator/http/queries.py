@@ -15,6 +15,7 @@ PAGE_MAX = 200
 DETAILED_MAX = 2  # rows of a page with details that take long to compute: causes of a shortage, fill rates
 MOORINGS = ("onshore", "floating")
 BUCKETS = {"day": 1, "week": 7}
+SHORTAGE_ORDERS = ("first_short", "act_by")
 _BUCKETS_MAX = 60
 _OFFSET_MAX = 10**9
 
@@ -72,6 +73,12 @@ class AskShortages(Rows):
     firmness: Graded = "planned"
     past_due: Annotated[bool, Yes(), "Count overdue supply as received today."] = False
     why: Annotated[bool, Yes(), "Add the orders that run short, and the causes; two rows a page."] = False
+    order: Annotated[
+        str,
+        Choice(SHORTAGE_ORDERS),
+        "`first_short`: the earliest first short day first; `act_by`: first those for which wafers can still be "
+        "started, the soonest first.",
+    ] = "first_short"
     product: Product = None
     site: Site = None
     offset: Offset = 0

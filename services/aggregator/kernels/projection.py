@@ -13,19 +13,22 @@ GRADES = 5  # parts 0 to 4: open commits by firmness, the lowest first
 TRANSIT, REQUIRED, BROUGHT, TAKEN, CONSUMED = 5, 6, 7, 8, 9  # plans before BROUGHT, movements from there on
 ON_HAND, BACKLOG, BEYOND, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5, 6  # rows of `figures`
 FIGURES = 7
+WORST_DAY, SHORT_UNTIL, ACT_DAY, ACT_SHORTAGE = 0, 1, 2, 3  # rows of `course`
+COURSE = 4
 BLOCK = 32  # rows of a plan that are summed beforehand, as in `curves.py`: compiled code imports none
 
 _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
+_COURSE = types.int64[:, :, :, ::1]
 _PROJECT_GROUPS = types.void(
-    _CUBE, _CUBE, _CUBE, _CUBE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _TABLE, _LINE, _TABLE, types.int64, _TABLE, _TABLE,
-    _LINE, _LINE, _LINE, _LINE, types.int64,
+    _CUBE, _CUBE, _CUBE, _CUBE, _COURSE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _LINE, _TABLE, _LINE, _TABLE, types.int64,
+    _TABLE, _TABLE, _LINE, _LINE, _LINE, _LINE, types.int64,
 )  # fmt: skip
 _GATHER = types.int64(_TABLE, _LINE, _LINE, _TABLE, _TABLE, _LINE, types.int64, types.int64, _LINE, _LINE, types.int64)
 _ADD_UP = types.int64(_LINE, _TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, _LINE, _LINE)
 _SINCE = types.int64(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, _LINE, _LINE)
 _COVER = types.void(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64)
 _FIND_SHORTAGES = types.void(
-    _CUBE, _CUBE, _CUBE, _LINE, types.int64, types.int64, types.int64, types.int64, types.int64
+    _CUBE, _CUBE, _CUBE, _COURSE, _LINE, types.int64, types.int64, types.int64, types.int64, types.int64, types.int64
 )
 _FIND_FORECAST_GAPS = types.void(
     _CUBE, _CUBE, _LINE, _TABLE, types.int64, types.int64, types.int64, types.int64, types.int64
@@ -178,19 +181,25 @@ def _find_shortages(
     first_short: Wafers,  # [past due, grade, group]; output
     first_shortage: Wafers,  # [past due, grade, group]; output
     shortage: Wafers,  # [past due, grade, group]; output
+    course: Wafers,  # [figure, past due, grade, group]; output
     wafers: Wafers,  # [row] projected balance without overdue supply
     late: int,  # wafers of overdue supply
     grade: int,
     group: int,
     today: int,  # row
     still: int,  # row from which on the balance stays as it is
+    lead: int,  # days from the start of a wafer to its receipt, -1 where not known
 ) -> None:
-    """Find the first day below zero and the lowest balance of a group at a grade, without and with overdue supply."""
-    lowest = wafers[today]
+    """Find the days below zero and the lowest balance of a group at a grade, without and with overdue supply."""
+    worst = today
     for row in range(today, still):
-        lowest = min(lowest, wafers[row])
+        if wafers[row] < wafers[worst]:
+            worst = row
+    lowest = wafers[worst]
     for past_due in range(2):
         fallen = late if past_due else 0
+        course[:, past_due, grade, group] = -1
+        course[ACT_SHORTAGE, past_due, grade, group] = 0
         first_short[past_due, grade, group] = -1
         first_shortage[past_due, grade, group] = 0
         shortage[past_due, grade, group] = max(0, -(lowest + fallen))
@@ -200,6 +209,19 @@ def _find_shortages(
                 row += 1
             first_short[past_due, grade, group] = row
             first_shortage[past_due, grade, group] = -(wafers[row] + fallen)
+            course[WORST_DAY, past_due, grade, group] = worst
+            row = still
+            while wafers[row - 1] + fallen >= 0:
+                row -= 1
+            if row < still:  # else the horizon ends below zero
+                course[SHORT_UNTIL, past_due, grade, group] = row
+            row = today + lead
+            while row < still and wafers[row] + fallen >= 0:
+                row += 1
+            balance = wafers[min(row, still - 1)] + fallen
+            if lead >= 0 and row < wafers.size and balance < 0:
+                course[ACT_DAY, past_due, grade, group] = row
+                course[ACT_SHORTAGE, past_due, grade, group] = -balance
 
 
 @njit(_FIND_FORECAST_GAPS, nogil=True, cache=True)
@@ -233,10 +255,12 @@ def project_groups(
     first_short: Wafers,  # [past due, grade, group] row of the first day below zero, -1 for none; output
     first_shortage: Wafers,  # [past due, grade, group] wafers below zero on that day; output
     shortage: Wafers,  # [past due, grade, group] greatest number of wafers below zero on any day; output
+    course: Wafers,  # [figure, past due, grade, group] rows of days, -1 for none, and wafers; output
     first_gap: Wafers,  # [past due, grade, group] row of the first day on which forecast is not covered; output
     gap: Wafers,  # [past due, grade, group] greatest number of wafers of forecast that are not covered; output
     overdue: Wafers,  # [grade, group] wafers that were to come before today and have not; output
     figures: Wafers,  # [figure, group] at the end of yesterday; output
+    leads: Index,  # [group] days from the start of a wafer to its receipt, -1 where not known
     chosen: Index,  # [chosen] the groups to work out; the others stay as they are
     unordered: Wafers,  # [forecasting group, day from today] as `_find_forecast_gaps` takes it
     forecasting: Index,  # [chosen] its row there, one after the last for none
@@ -277,7 +301,6 @@ def project_groups(
         figures[ON_HAND, group] = brought - consumed
         figures[BACKLOG, group] = backlog
         figures[BEYOND, group] = backlog - (required[:today].sum() - consumed)
-
         _cover(figures, group, required, brought - consumed - backlog, today, still)
         figures[SHORT_SINCE, group] = _short_since(cumulative, last_row, owed, today, first, end, series, part)
 
@@ -293,6 +316,7 @@ def project_groups(
             if balance.size:
                 balance[grade, place, : still - today] = wafers[today:still]
                 balance[grade, place, still - today :] = wafers[still - 1]
-            _find_shortages(first_short, first_shortage, shortage, wafers, late[grade], grade, group, today, still)
+            _find_shortages(first_short, first_shortage, shortage, course, wafers, late[grade], grade, group, today,
+                            still, leads[group])  # fmt: skip
             forecast = unordered[forecasting[place] : forecasting[place] + 1]
             _find_forecast_gaps(first_gap, gap, wafers, forecast, late[grade], grade, group, today, still)

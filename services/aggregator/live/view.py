@@ -51,7 +51,8 @@ class LiveView:
     def replace(self, state: FoldState) -> None:
         """Begin with another state."""
         self.state, self._changed = state, list[Index]()
-        self.plan, self.completion = make_plan(state.curves), self.completion_now()
+        self.plan = make_plan(state.curves, lead_days=state.lines.lead_days())
+        self.completion = self.completion_now()
         self._sites: SiteFacts | None = None  # at the plan's position, after the first query
         self._due_commits = sum_due_commits(state.curves, self.plan, self.thresholds)
         self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._due_commits)
@@ -99,7 +100,7 @@ class LiveView:
     def _make_plan(self, changed: Index) -> tuple[SupplyPlan, DueCommits | None, dict[Cause, Alert]]:
         curves = self.state.curves
         curves.precompute_windows()
-        plan = make_plan(curves, before=self.plan, changed=changed)
+        plan = make_plan(curves, before=self.plan, changed=changed, lead_days=self.state.lines.lead_days())
         due_commits = sum_due_commits(curves, plan, self.thresholds, before=self._due_commits, changed=changed)
         return plan, due_commits, find_alerts(self.state, plan, self.thresholds, due_commits)
 

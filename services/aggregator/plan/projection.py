@@ -1,7 +1,7 @@
 """Plan of every product at every site: projected balance, first short day, forecast gap, cover and backorder."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,10 +12,13 @@ from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN, Grouping
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import (
+    ACT_DAY,
+    ACT_SHORTAGE,
     BACKLOG,
     BEYOND,
     BROUGHT,
     CONSUMED,
+    COURSE,
     COVER_DAYS,
     COVER_LEFT,
     COVER_NEXT,
@@ -24,8 +27,10 @@ from services.aggregator.kernels.projection import (
     ON_HAND,
     REQUIRED,
     SHORT_SINCE,
+    SHORT_UNTIL,
     TAKEN,
     TRANSIT,
+    WORST_DAY,
     project_groups,
 )
 from services.aggregator.plan.netting import net_forecast
@@ -64,6 +69,16 @@ class ForecastGap(NamedTuple):
     wafers: int  # the greatest
 
 
+class Course(NamedTuple):
+    """How a shortage goes on, and until when wafers can be started for it; days since 1970."""
+
+    worst_day: int | None  # the first day of the greatest shortage
+    short_until: int | None  # the day from which on the balance is not below zero; None: not within the horizon
+    act_by: int | None  # the last day to start wafers for `act_for`; None: too late, or the lead time is not known
+    act_for: int | None  # the first short day that wafers started today, or later, can meet
+    act_wafers: int  # short on that day
+
+
 class Cover(NamedTuple):
     """How long the wafers on hand last: whole days from today, and part of the next."""
 
@@ -87,9 +102,11 @@ class SupplyPlan:
     start: int  # the day before the horizon's first, days since 1970: that of row 0
     today: int | None
     grouping: Grouping  # labels are product and site, sorted
+    lead_days: Mapping[str, int]  # by product, see `LineBook.lead_days`
     first_short: Wafers  # [past due, grade, group] row, -1 for none
     first_shortage: Wafers  # [past due, grade, group]
     shortage: Wafers  # [past due, grade, group]
+    course: Wafers  # [figure, past due, grade, group] worst day, short until, act day and shortage; -1 for no day
     first_gap: Wafers  # [past due, grade, group] row, -1 for none
     gap: Wafers  # [past due, grade, group]
     overdue: Wafers  # [grade, group]
@@ -104,6 +121,23 @@ class SupplyPlan:
         """Return the forecast that neither an order has consumed nor the balance that the orders leave covers."""
         at = int(past_due), FIRMNESS.index(firmness), group
         return ForecastGap(self._day(self.first_gap[at]), int(self.gap[at]))
+
+    def course_of(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Course:
+        """Return how the shortage of a group goes on if commits of a grade and above are kept."""
+        figures = self.course[:, int(past_due), FIRMNESS.index(firmness), group]
+        act_for = self._day(figures[ACT_DAY])
+        lead = self.lead_days.get(self.grouping.labels[group][0], 0)
+        return Course(
+            self._day(figures[WORST_DAY]),
+            self._day(figures[SHORT_UNTIL]),
+            None if act_for is None else act_for - lead,
+            act_for,
+            int(figures[ACT_SHORTAGE]),
+        )
+
+    def short_now(self, group: int) -> int:
+        """Return the wafers owed and not on hand at the end of yesterday."""
+        return max(0, self.backorder(group) - self.on_hand(group))
 
     def on_hand(self, group: int) -> int:
         """Return the wafers on hand at the end of yesterday."""
@@ -149,6 +183,19 @@ class SupplyPlan:
         gaps: Index = order[first[order] >= 0]
         return gaps
 
+    def shortages_to_act_on(self, firmness: Firmness = "planned", *, past_due: bool = False) -> Index:
+        """Return the groups that run short: first those for which wafers can still be started, the soonest first.
+
+        Of one day the greatest shortage comes first. Those for which it is too late follow as `shortages` has them.
+        """
+        short = self.shortages(firmness, past_due=past_due)
+        figures = self.course[:, int(past_due), FIRMNESS.index(firmness)][:, short]
+        by = figures[ACT_DAY] - _leads(self.lead_days, self.grouping)[short]
+        is_late = figures[ACT_DAY] < 0
+        order: Index = np.lexsort((-figures[ACT_SHORTAGE], np.where(is_late, 0, by), is_late))
+        ranked: Index = short[order]
+        return ranked
+
     def least_covered(self) -> Index:
         """Return all groups, the least covered first; groups without demand beyond their stock come last.
 
@@ -171,13 +218,16 @@ def make_plan(
     before: SupplyPlan | None = None,
     changed: Index | None = None,
     labels: Sequence[tuple[str, ...]] | None = None,
+    lead_days: Mapping[str, int] | None = None,
 ) -> SupplyPlan:
     """Return the plan of the folded curves; it has no groups before there is a today in the horizon.
+
+    `lead_days` are the lead times by product; without them it is not known until when wafers can be started.
 
     With the plan `before` and the keys `changed` since, only the groups of these keys are projected anew. With
     `labels`, the plan has only these groups; each must exist.
     """
-    today = curves.today if today is None else today
+    today, lead_days = curves.today if today is None else today, lead_days or {}
     if today is not None:
         today = max(today, curves.start)
         if today >= curves.start + curves.days:
@@ -190,13 +240,13 @@ def make_plan(
         today is not None
         and before is not None
         and changed is not None
-        and (before.today, before.grouping.labels) == (today, grouping.labels)
+        and (before.today, before.grouping.labels, before.lead_days) == (today, grouping.labels, lead_days)
     ):
         tables: Tables = [
             table.copy()
             for table in (
-                before.first_short, before.first_shortage, before.shortage, before.first_gap, before.gap,
-                before.overdue, before.figures,
+                before.first_short, before.first_shortage, before.shortage, before.course, before.first_gap,
+                before.gap, before.overdue, before.figures,
             )
         ]  # fmt: skip
         chosen = np.unique(grouping.of_key[changed])
@@ -204,8 +254,9 @@ def make_plan(
         tables = empty_tables(len(grouping.labels))
         chosen = np.arange(len(grouping.labels))
     if today is not None:
-        project_into(tables, curves, grouping, today, chosen)
-    return SupplyPlan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+        project_into(tables, curves, grouping, today, chosen, lead_days=lead_days)
+    first = curves.start - 1
+    return SupplyPlan(curves.position, curves.head, curves.complete_through, first, today, grouping, lead_days, *tables)
 
 
 def project_day(curves: Curves, group: tuple[str, str], today: int, day: int, firmness: Firmness) -> int:
@@ -228,21 +279,34 @@ def _restrict(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping
 
 def empty_tables(groups: int) -> Tables:
     """Return uninitialised tables of a plan for a number of groups."""
-    shapes = [(2, GRADES, groups)] * 5 + [(GRADES, groups), (FIGURES, groups)]
+    shape = (2, GRADES, groups)
+    shapes = [shape, shape, shape, (COURSE, *shape), shape, shape, (GRADES, groups), (FIGURES, groups)]
     return [np.empty(shape, dtype=np.int64) for shape in shapes]
 
 
+def _leads(lead_days: Mapping[str, int], grouping: Grouping) -> Index:
+    """Return the lead time of each group's product, -1 where it is not known."""
+    return np.array([lead_days.get(product, -1) for product, *_ in grouping.labels], dtype=np.int64)
+
+
 def project_into(
-    tables: Tables, curves: Curves, grouping: Grouping, today: int, chosen: Index, balance: Wafers = _NO_BALANCE
+    tables: Tables,
+    curves: Curves,
+    grouping: Grouping,
+    today: int,
+    chosen: Index,
+    balance: Wafers = _NO_BALANCE,
+    *,
+    lead_days: Mapping[str, int] | None = None,
 ) -> None:
     """Project the chosen groups into tables; `balance`, if given, is `[grade, chosen, day from today]`."""
-    first_short, first_shortage, shortage, first_gap, gap, overdue, figures = tables
+    first_short, first_shortage, shortage, course, first_gap, gap, overdue, figures = tables
     series, place, group = curves.index.choose(grouping, tuple(_PART_OF))
     order = group.argsort(kind="stable")
     begins = group[order].searchsorted(np.arange(len(grouping.labels) + 1))
     project_groups(
-        balance, first_short, first_shortage, shortage, first_gap, gap, overdue, figures, chosen,
-        *_unordered_forecasts(curves, grouping, today, chosen),
+        balance, first_short, first_shortage, shortage, course, first_gap, gap, overdue, figures,
+        _leads(lead_days or {}, grouping), chosen, *_unordered_forecasts(curves, grouping, today, chosen),
         curves.cumulative, curves.last_row, curves.plans, curves.blocks, curves.ends, begins,
         series[order], _PARTS[place[order]], today - curves.start + 1,
     )  # fmt: skip

@@ -35,6 +35,18 @@ class PeggedSupply(NamedTuple):
     days_late: int
 
 
+class OverdueSupply(NamedTuple):
+    """Supply that was due before today: left out of the projection until its source states another day."""
+
+    line: LineName
+    event: str  # of the line, now in force
+    supplier: str
+    due: int
+    wafers: int
+    days: int  # late, if received today
+    reason: str | None  # that the event of a commit gives
+
+
 class UncoveredOrder(NamedTuple):
     """An order that is short, or is covered late."""
 
@@ -51,7 +63,7 @@ class ShortageExplanation(NamedTuple):
 
     orders: list[UncoveredOrder]  # by due day
     orders_count: int
-    overdue: list[LineDue]  # supply that was due before today, which is kept apart
+    overdue: list[OverdueSupply]  # by due day
     causes: list[ShortageCause]  # the greatest first
     causes_count: int
     overdrawn: int  # wafers by which the stock is below 0: the next receipts make up for them first
@@ -74,7 +86,14 @@ def explain_shortage(
     today = max(curves.today, curves.start)  # as in the projection
     grouping = curves.group(("product", "site"), product=product, site=site)
     supplies = lines.supplies_of(*group, firmness)
-    overdue = [supply for supply in supplies if supply.day < today]
+    overdue = [
+        OverdueSupply(
+            supply.name, supply.event, supply.supplier, supply.day, supply.wafers, today - supply.day,
+            lines.reason_of(supply.name),
+        )
+        for supply in supplies
+        if supply.day < today
+    ]  # fmt: skip
     coming = [supply for supply in supplies if supply.day >= today or past_due]
     orders, overdrawn, days, wafers = _orders_and_stock(curves, grouping, lines.orders_of(*group), today)
     pegs = peg(  # overdrawn wafers are a demand before the first

@@ -1,6 +1,6 @@
 """The book of lines: every line by its name, the wafers due by group, and the commit records of each supplier."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar, cast
@@ -72,6 +72,7 @@ class LineBook:
         self._orders: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
         self._supplies: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
+        self._leads: defaultdict[str, Counter[int]] = defaultdict(Counter)  # by product: orders by lead time
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
         self._altered_shipments: dict[LineName, ShipmentLine] = {}
 
@@ -165,6 +166,8 @@ class LineBook:
                 _keep(self.misnamed, plan, bool(plan.of_other_origin))
             if plan.name[1] != FORECAST:
                 self._list(plan, self._orders if plan.name[1] == ORDER else self._supplies)
+            if plan.name[1] == ORDER:
+                self._count_lead(plan)
         self._altered_shipments.clear()
         self._altered_plans.clear()
 
@@ -196,6 +199,15 @@ class LineBook:
             if not any(self._records[supplier, product][due]):
                 del self._records[supplier, product][due]
 
+    def _count_lead(self, order: PlanLine) -> None:
+        """Count the lead time of an order among those of its product."""
+        before, order.counted_lead = order.counted_lead, order.lead()
+        if order.counted_lead == before:
+            return
+        for lead, sign in ((order.counted_lead, +1), (before, -1)):
+            if lead is not None:
+                _add(self._leads[lead[0]], lead[1], sign)
+
     def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[_Place, LineDue]]) -> None:
         """List the wafers due of a line under their groups."""
         for n, group in enumerate(line.groups):
@@ -219,6 +231,23 @@ class LineBook:
     def orders_of(self, product: str, site: str) -> list[LineDue]:
         """Return the orders of a product at a site that are not withdrawn, by due day, priority and name."""
         return sorted(self._orders.get((product, site), {}).values())
+
+    def reason_of(self, name: LineName) -> str | None:
+        """Return the reason that the statement of a commit in force gives; None where it gives none."""
+        plan = self.plans.get(name)
+        return (plan.statements[-1].reason or None) if plan is not None and plan.statements else None
+
+    def lead_days(self) -> dict[str, int]:
+        """Return the lead time of each product that was ordered: the median, the lower of two, of all its orders."""
+        medians = {}
+        for product, orders in self._leads.items():
+            half, count = (orders.total() + 1) // 2, 0
+            for days in sorted(orders):
+                count += orders[days]
+                if count >= half:
+                    medians[product] = days
+                    break
+        return medians
 
     def dispatched_products(self, shipment: LineName) -> list[str]:
         """Return the products that were dispatched under the owner and the id of a shipment, sorted."""

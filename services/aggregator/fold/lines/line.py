@@ -41,6 +41,17 @@ class PlanLine:
     arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
     groups: tuple[Group, ...] = ()  # that the book lists it under
+    counted_lead: tuple[str, int] | None = None  # of an order: product and lead time, as the book counts it
+
+    def lead(self) -> tuple[str, int] | None:
+        """Return the product and the days from `start_by` to the due day of an order, as it was first stated.
+
+        An order that is postponed keeps its `start_by`, so later statements say nothing of the lead time.
+        """
+        for first in self.statements[:1]:
+            if first.start_by is not None:
+                return first.key[0], max(0, first.due - first.start_by)
+        return None
 
     def record_entries(self) -> Iterator[RecordEntry]:
         """Yield the entries that a commit adds to the records: the promise of each lag, and what is in force."""

@@ -13,14 +13,29 @@ from shared.wire.catalog import Firmness
 # ---------------------------------------------------------------- /shortages
 
 
-class Short(Described):
-    """When a product runs short at a site, with supply of one grade of firmness or above."""
+class Shortfall(Described):
+    """When a product runs short at a site, and until when wafers can be started for it."""
 
     first_short_day: date | None
     first_shortage: int
     """Wafers short on that day."""
     shortage: int
     """Wafers short on the worst day."""
+    worst_day: date | None
+    """The first day on which so many are short."""
+    short_until: date | None
+    """The day from which on nothing is short any more; null if not within the horizon."""
+    act_by: date | None
+    """The last day to start wafers for `act_for`; null if it is too late, or if the lead time is not known."""
+    act_for: date | None
+    """The first short day that wafers started today or later can meet."""
+    act_wafers: int
+    """Wafers short on that day."""
+
+
+class ShortAtFirmness(Shortfall, title="Short"):
+    """When a product runs short at a site, with supply of one grade of firmness or above."""
+
     past_due_supply: int
     """Open commits and wafers in transit that were due before today."""
 
@@ -28,11 +43,11 @@ class Short(Described):
 class ShortByFirmness(Described):
     """When a product runs short at each grade of firmness."""
 
-    planned: Short
-    material: Short
-    manufacturing: Short
-    firm: Short
-    immediate: Short
+    planned: ShortAtFirmness
+    material: ShortAtFirmness
+    manufacturing: ShortAtFirmness
+    firm: ShortAtFirmness
+    immediate: ShortAtFirmness
 
 
 class Peg(Described):
@@ -59,11 +74,17 @@ class ShortOrder(LineEvent):
     pegs: list[Peg]
 
 
-class OverdueSupply(LineEvent):
-    """Supply that was due before today."""
+class OverdueRow(LineEvent, title="OverdueSupply"):
+    """Supply that was due before today: left out of the projection until its source states another day."""
 
+    supplier: str
     day: date
+    """When it was due."""
     wafers: int
+    days_overdue: int
+    """Late by so many days, if received today."""
+    reason: str | None
+    """The reason that the supplier gives with the commit, in its words; null if it gives none."""
 
 
 class CauseRow(LineEvent, title="Cause"):
@@ -81,7 +102,7 @@ class Why(Described):
 
     orders: list[ShortOrder]
     orders_count: int
-    overdue: list[OverdueSupply]
+    overdue: list[OverdueRow]
     causes: list[CauseRow]
     """The greatest first."""
     causes_count: int
@@ -105,17 +126,18 @@ class ForecastGapRow(ForecastGap):
     site: str
 
 
-class Shortage(Described):
+class Shortage(Shortfall):
     """A product that runs short at a site."""
 
     product: str
     site: str
     on_hand: int
+    short_now: int
+    """Wafers owed and not on hand at the end of the last complete day."""
     short_since: date | None
     """The day since which the balance on hand has been below zero."""
-    first_short_day: date | None
-    first_shortage: int
-    shortage: int
+    lead_days: int | None
+    """Days from the start of a wafer to its receipt, as the orders of the product state it."""
     by_firmness: ShortByFirmness
     forecast_gap: ForecastGap
     """Beside the shortage, which is of orders alone."""
@@ -123,7 +145,7 @@ class Shortage(Described):
 
 
 class Shortages(AtPlan):
-    """Products that run short, the earliest first."""
+    """Products that run short, in the order queried."""
 
     firmness: Firmness
     past_due: bool

@@ -3,6 +3,7 @@
 from datetime import date
 from math import inf
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,6 +79,51 @@ def test_shortages_are_the_projections_below_zero_the_first_to_run_short_first(l
             assert found == expected[label]
 
 
+@given(logs, st.sampled_from(GRADES), st.integers(START, START + DAYS - 1), st.booleans(), st.integers(0, 40))
+@quick
+def test_the_course_of_a_shortage_is_read_off_the_projection(log, firmness, today, past_due, lead):
+    curves = fold(log)
+    plan = make_plan(curves, today, lead_days={"HBM4-12H": lead})
+
+    for group, each in enumerate(project(curves, firmness, today, past_due=past_due)):
+        balance = dict(enumerate(each.balance.tolist(), today))
+        short = [day for day, wafers in balance.items() if wafers < 0]
+        later = [day for day in short if day >= today + lead] if each.product == "HBM4-12H" else []
+        assert plan.course_of(group, firmness, past_due=past_due) == (
+            min(short, key=lambda day: balance[day], default=None),
+            max(short) + 1 if short and max(short) < START + DAYS - 1 else None,
+            later[0] - lead if later else None,
+            later[0] if later else None,
+            -balance[later[0]] if later else 0,
+        )
+        assert plan.short_now(group) == max(0, plan.backorder(group) - plan.on_hand(group))
+        assert (plan.short_now(group) > 0) == (plan.short_since(group) is not None) or today == START
+
+
+@given(logs, st.sampled_from(GRADES), st.booleans())
+@quick
+def test_shortages_that_wafers_can_still_be_started_for_come_first(log, firmness, past_due):
+    plan = make_plan(fold(log), START + 10, lead_days={"HBM4-12H": 12})
+    ranked = plan.shortages_to_act_on(firmness, past_due=past_due).tolist()
+
+    assert sorted(ranked) == sorted(plan.shortages(firmness, past_due=past_due).tolist())
+    courses = [plan.course_of(group, firmness, past_due=past_due) for group in ranked]
+    urgency = [(each.act_by is None, each.act_by or 0, -each.act_wafers) for each in courses]
+    assert urgency == sorted(urgency)
+    late = [group for group, each in zip(ranked, courses, strict=True) if each.act_by is None]
+    assert late == [group for group in plan.shortages(firmness, past_due=past_due).tolist() if group in late]
+
+
+def test_a_plan_with_another_lead_time_is_planned_anew():
+    curves = fold(of(Measure.REQUIRED, 10, first=START + 30))
+    before = make_plan(curves, START + 10)
+    none = np.empty(0, dtype=np.int64)
+
+    after = make_plan(curves, START + 10, before=before, changed=none, lead_days={"HBM4-12H": 20})
+
+    assert (before.course_of(0, "planned").act_by, after.course_of(0, "planned").act_by) == (None, START + 10)
+
+
 @given(logs, st.integers(START, START + DAYS - 1))
 @quick
 def test_cover_is_that_of_the_naive_twin(log, today):
@@ -109,7 +155,7 @@ def test_a_plan_worked_out_for_what_has_changed_is_the_plan_worked_out_anew(log,
     after, anew = make_plan(curves, today, before=before, changed=changed), make_plan(curves, today)
 
     assert after.grouping.labels == anew.grouping.labels
-    for name in ("first_short", "first_shortage", "shortage", "first_gap", "gap", "overdue", "figures"):
+    for name in ("first_short", "first_shortage", "shortage", "course", "first_gap", "gap", "overdue", "figures"):
         assert (getattr(after, name) == getattr(anew, name)).all()
 
 

@@ -39,7 +39,7 @@ def everything(lines: LineBook) -> list[Any]:
     columns = [supplies(lines, firmness) for firmness in FIRMNESS] + [demands(lines), demands(lines, FORECAST)]
     listed = [[part.tolist() if hasattr(part, "tolist") else part for part in each] for each in columns]
     causes = [find_causes(lines, *group, day_number(START) + day) for group in GROUPS for day in range(0, 9, 2)]
-    return [lines.digest(), listed, records(lines), causes]
+    return [lines.digest(), listed, records(lines), causes, lines.lead_days()]
 
 
 def records(lines: LineBook) -> dict[tuple[Any, int], list[int]]:
@@ -315,3 +315,17 @@ def test_what_contradicts_a_shipment_or_a_commit_is_kept_in_view(story):
     lines = lines_of(story.log)
     assert lines.misnamed == {}
     assert lines.plans["samsung", "supply.committed", "c"].dispatched == 40
+
+
+def test_the_lead_time_of_a_product_is_the_median_of_its_orders_as_first_stated(story):
+    story.order(1, 10, 20, line="a", start_by=8)
+    story.order(1, 10, 20, line="b", start_by=15, site="narvik")
+    story.order(1, 10, 30, line="c", start_by=4)
+
+    assert lines_of(story.log).lead_days() == {"HBM4-12H": 12}
+
+    story.order(2, 10, 29, 1, line="a", start_by=8)  # postponed: its wafers take no longer for that
+    assert lines_of(story.log).lead_days() == {"HBM4-12H": 12}
+
+    story.order(2, 10, 12, line="d", start_by=9)
+    assert lines_of(story.log).lead_days() == {"HBM4-12H": 5}
