@@ -31,7 +31,7 @@ class Measure(IntEnum):
     TRANSFERRED_IN = 10
     TRANSFERRED_OUT = 11
     ADJUSTED = 12
-    DIVERTED_IN = 13  # a shipment changed its site: posted on the day of its dispatch
+    DIVERTED_IN = 13  # by a revision on the day of the dispatch, by a receipt or loss elsewhere on its own day
     DIVERTED_OUT = 14
     RETURNED = 15
 

@@ -59,7 +59,7 @@ class NaiveCurves:
         self.sources |= {*sources, *watermarks}
 
     def keys(self) -> list[Key]:
-        return sorted({key for key, _ in self.cells})
+        return sorted({key for (key, _), cells in self.cells.items() if any(cells.values())})
 
     def groups(self, by: Sequence[str], only: dict[str, str]) -> dict[tuple[str, ...], list[Key]]:
         found: dict[tuple[str, ...], list[Key]] = defaultdict(list)

@@ -8,6 +8,7 @@ from shared.wire.events import (
     Event,
     EventReversed,
     ShipmentDispatched,
+    ShipmentLost,
     ShipmentReceived,
     ShipmentRevised,
     SupplyCommitted,
@@ -63,7 +64,7 @@ def missing_of(name: Any, log: list[Event], commits: Any, group: tuple[str, str]
         due = getattr(promised, "due", event.data.eta)
         missing += event.data.wafers * ((promised.product, promised.site) == group and due <= through)
     revised = in_force(live(log), ShipmentRevised, "shipment").get((owner, product, shipment))
-    ends = [e for e in own if getattr(e.data, "owner", "") == owner]
+    ends = [e for e in own if isinstance(e.data, ShipmentReceived | ShipmentLost) and e.data.owner == owner]
     for part, end in wafer_by_wafer(sent, ends):
         plan = part and (revised.data if revised else part.data)
         if part and not end:

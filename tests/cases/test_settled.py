@@ -342,25 +342,24 @@ def test_a_stock_is_covered_until_the_day_before_the_first_short_day(texas):
 
 
 @pytest.mark.parametrize(
-    ("name", "what"),
-    [("stock.counted", "count"), ("wafers.consumed", "consume"), ("stock.transferred", "transfer")],
+    ("cause", "take"),
+    [
+        ("counted", lambda texas: texas.count("2026-10-10", 60)),
+        ("consumed_beyond", lambda texas: texas.consume("2026-10-10", 40)),
+        ("transferred", lambda texas: texas.transfer("2026-10-10", 40, "TX-MILAM")),
+        ("returned", lambda texas: texas.send_back("2026-10-10", "s", 40)),
+    ],
 )
-@wrong("19", "only commits, demand and shipments are causes")
-def test_what_takes_stock_away_is_a_cause(texas, name, what):
-    log = [
-        texas.open("2026-10-01", 100), texas.order("2026-10-02", "o", 100, "2026-11-20"),
-        *{
-            "count": lambda: [texas.count("2026-10-10", 60)],
-            "consume": lambda: [texas.consume("2026-10-10", 40)],
-            "transfer": lambda: [texas.transfer("2026-10-10", 40, "TX-MILAM")],
-        }[what](),
-    ]  # fmt: skip
-    (row,) = [row for row in played_through(*log).rows("/shortages", why="true") if row["site"] == "TX-ABILENE"] or [
-        None
-    ]
+def test_what_takes_stock_away_is_a_cause(texas, cause, take):
+    log = [texas.open("2026-10-01", 100), texas.order("2026-10-02", "o", 100, "2026-11-20"), take(texas)]
+    played = played_through(*log)
+    bridge = played.ask("/bridge", product="HBM4-12H", site="TX-ABILENE")
 
-    assert row is not None, "nothing is short"
-    assert log[2]["id"] in [cause["event"] for cause in row["why"]["causes"]], name
+    assert played.row("/shortages", site="TX-ABILENE")["shortage"] == 40
+    assert (bridge["projected_then"], bridge["projected_now"]) == (0, -40)
+    assert {bar["cause"]: bar["wafers"] for bar in bridge["rows"]} == {
+        "demand_raised": -100, "opened": 100, cause: -40
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------- 22: definitions

@@ -444,10 +444,19 @@ def test_fractions_are_refused_in_every_number(texas, samsung, place):
 
 
 def test_using_more_than_half_of_the_stock_is_no_shortage(texas):
-    """Case 12: using more than half of the stock does not turn anything red."""
-    log = [texas.open((1, 1), 500), texas.require((1, 1), "o1", 400, (1, 20)), texas.consume((1, 10), 400)]
+    """Case 12: using more than half of the stock, for its order before that is due, does not turn anything red."""
+    log = [texas.open((1, 1), 500), texas.require((1, 1), "o1", 400, (1, 20)), texas.consume((1, 10), 400, order="o1")]
     projection = fold(log).project(day(1, 11))
 
     assert projection.on_hand == 100
     assert (projection.first_short_day, projection.shortage) == (None, 0)
     assert projection.balance.min() == 100
+
+
+def test_using_stock_for_no_order_leaves_the_next_order_short(texas):
+    """Case 12: what is used before an order is due, and does not name the order, does not pay it."""
+    log = [texas.open((1, 1), 500), texas.require((1, 1), "o1", 400, (1, 20)), texas.consume((1, 10), 400)]
+    projection = fold(log).project(day(1, 11))
+
+    assert projection.on_hand == 100
+    assert (projection.first_short_day, projection.shortage) == (day_number(day(1, 20)), 300)

@@ -294,7 +294,8 @@ def _slips(
     curves = state.curves
     ended = moved[_ENDED].sum(axis=0)
     late = -ended
-    np.add.at(late, pairs.of_key, due_commits.wafers)
+    counted = pairs.of_key >= 0
+    np.add.at(late, pairs.of_key[counted], due_commits.wafers[counted])
     for pair in np.flatnonzero(late > 0).tolist():
         supplier, product = pairs.labels[pair]
         only = curves.group(supplier=supplier, product=product)

@@ -99,7 +99,7 @@ async def state(view: LiveView, _: AskAsOf) -> Answer:
         return position_of(view) | {
             "epoch": curves.epoch,
             "state_hash": curves.state_hash(),
-            "keys": len(curves.keys),
+            "keys": len(curves.keys) - len(curves.empty_keys()),
             "postings": curves.postings,
             "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
             "watermarks": {source: _watermark_day(curves.watermarks.get(source)) for source in sorted(curves.sources)},

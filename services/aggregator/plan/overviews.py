@@ -43,8 +43,8 @@ def ratio(numerator: int, denominator: int) -> Row:
 
 
 def site_names(state: FoldState) -> list[str]:
-    """Return the sites that any event names, sorted."""
-    named = {key[1] for key in state.curves.keys} | state.sites.phases().keys() | state.sites.declared().keys()
+    """Return the sites that have wafers on any day, are declared or have a phase, sorted."""
+    named = state.curves.names("site") | state.sites.phases().keys() | state.sites.declared().keys()
     return sorted(named - {UNALLOCATED})
 
 

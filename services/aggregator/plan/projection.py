@@ -250,6 +250,7 @@ def make_plan(
             )
         ]  # fmt: skip
         chosen = np.unique(grouping.of_key[changed])
+        chosen = chosen[chosen >= 0]  # a changed key may be in no group
     else:
         tables = empty_tables(len(grouping.labels))
         chosen = np.arange(len(grouping.labels))

@@ -34,8 +34,9 @@ _HEADER = """\
 ; A transaction holds the movements of one event on one day, from stage to stage: the account is stage:supplier:site,
 ; the commodity the product. Its date is the day of the movement; its tag `recorded` is the recording time. A reversal
 ; is a transaction of its own, opposite to the reversed one (tag `reverses`). A counted difference that no movement
-; explains comes from `adjustment`. A shipment that ends at another site than its first goes through `diverted`, on the
-; day of its dispatch, in the transaction of the event that names the other site.
+; explains comes from `adjustment`. Wafers of a shipment that go to another site than they were dispatched to pass
+; through `diverted`, in the transaction of the event that names the other site: of a revision on the day of the
+; dispatch, of a receipt, damage or loss on its own day.
 ; Plans move no wafers: agreements, commits, forecasts, orders and expected arrivals are left out.
 ;
 ; The last transaction asserts every balance, as Waferline's fold computes it, at the end of all days:

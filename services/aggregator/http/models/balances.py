@@ -93,6 +93,7 @@ class State(AtPosition):
     state_hash: str
     """The SHA-256 of all balances (docs/proof.md)."""
     keys: int
+    """Products, sites and suppliers together that have any wafers on any day."""
     postings: int
     horizon: Horizon
     watermarks: dict[str, date | None]
