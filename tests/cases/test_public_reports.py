@@ -9,7 +9,7 @@ import pytest
 from shared.party.intake import take_events
 from shared.party.outbox import Outbox
 from testing.played import completed, numbered, play
-from tests.cases.tapes import RECORDED, THROUGH, TODAY, played, tape, wrong
+from tests.cases.tapes import RECORDED, THROUGH, TODAY, played, tape
 from tests.docs.pages import DOCS
 
 ORDERS_ALONE = {"frozen_days": "0", "tradeoff_days": "0"}
@@ -91,7 +91,6 @@ def test_samza_1705_a_source_that_ends_holds_nothing_back():
     assert b03.ask("/alerts")["open"]["source_silent"] == 0
 
 
-@wrong("13", "an event behind its source's own watermark raises no alert")
 def test_design_an_event_behind_its_own_watermark_raises_an_alert():
     assert played("F08_behind_its_watermark").ask("/alerts")["open"].get("behind_watermark") == 1
 

@@ -1,11 +1,12 @@
 """Answers of `/shortages`, `/cover`, `/atp` and `/alerts`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
+from services.aggregator.alerts.filtering import select_alerts
 from services.aggregator.alerts.finding import Alert
 from services.aggregator.http.pages import (
     Answer,
@@ -227,9 +228,15 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
 
 
 async def alerts(view: LiveView, query: AskAlerts) -> Answer:
-    """Open alerts, the most urgent first (docs/alerts.md)."""
-    check_today(view.state.curves)
-    plan, found = view.plan, list(view.alerts.values())
+    """Open alerts, the most urgent first (docs/alerts.md); `open` counts those of each code, whatever `code` is.
+
+    An alert that names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns
+    its sites, suppliers and owner.
+    """
+    state = view.state
+    check_today(state.curves)
+    only = select_keys(state.curves, product=query.product, site=query.site, supplier=query.supplier)
+    plan, found = view.plan, select_alerts(state, view.alerts.values(), cast(Mapping[Part, str], only))
     counts = Counter(alert.code for alert in found)
     chosen = [alert for alert in found if query.code in (None, alert.code)]
     page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])

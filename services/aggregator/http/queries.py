@@ -180,6 +180,9 @@ class AskAlerts(Rows):
     """The parameters of `/alerts`."""
 
     code: Annotated[AlertCode | None, Choice(tuple(SUBJECTS)), "Only this code."] = None
+    product: Annotated[str | None, Text(), "Leave out alerts of other products; those that name none stay."] = None
+    site: Annotated[str | None, Text(), "Leave out alerts of other sites; those that name none stay."] = None
+    supplier: Annotated[str | None, Text(), "Leave out alerts of other suppliers; those that name none stay."] = None
     offset: Offset = 0
     limit: Limit = PAGE_MAX
 

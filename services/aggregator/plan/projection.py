@@ -148,7 +148,10 @@ class SupplyPlan:
         return int(self.figures[BACKLOG, group])
 
     def consumed_beyond(self, group: int) -> int:
-        """Return the wafers consumed up to yesterday when nothing was required: they serve no later order."""
+        """Return the wafers consumed up to yesterday when nothing was required: they serve no later order.
+
+        Those that name an order, and are beyond its wafers, are not among them: see `PlanLine.overserved`.
+        """
         return int(self.figures[BEYOND, group])
 
     def short_since(self, group: int) -> int | None:

@@ -57,7 +57,7 @@ class PageContents:
         months, rolling, alerts, worst, *grades = await asyncio.gather(
             ask("/months", by_key),
             ask("/balances", by_key | {"window": "30", "basis": "start"}),
-            ask("/alerts", {"limit": "8"} | filters.params()),
+            ask("/alerts", {"limit": "8"} | by_key),
             ask("/shortages", by_group | {"limit": "1", "why": "true", "firmness": filters.grade}),
             *(ask("/shortages", by_group | {"limit": "5", "firmness": grade}) for grade in FIRMNESS),
         )
@@ -160,7 +160,9 @@ class PageContents:
     async def log(self, _: Request, filters: Filters) -> PageContent:
         """Return the open alerts, the health of each service, and the refused events."""
         alerts, refusals, head, *health = await asyncio.gather(
-            self.upstream.aggregator("/alerts", filters.params("offset") | {"limit": "50"}),
+            self.upstream.aggregator(
+                "/alerts", filters.params("product", "site", "supplier", "offset") | {"limit": "50"}
+            ),
             self.upstream.ledger("/refusals"),
             self.upstream.ledger("/head"),
             *(self.upstream.health(url) for url in self.service_urls.values()),

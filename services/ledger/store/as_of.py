@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
-from services.ledger.store.reader import StoreReader, published_watermarks, select_published
+from services.ledger.store.batches import select_published
+from services.ledger.store.reader import StoreReader, published_watermarks
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch

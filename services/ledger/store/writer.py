@@ -15,13 +15,13 @@ from services.ledger.books.memory import Memory
 from services.ledger.books.posting import Decision
 from services.ledger.books.progress import Progress, runs_of
 from services.ledger.store.addresses import connect
-from services.ledger.store.batches import ChainHead, NewBatch, StoredBatch
+from services.ledger.store.batches import ChainHead, NewBatch, StoredBatch, published_bodies
 from services.ledger.store.database import WritableDatabase
 from services.ledger.store.migrating import migrate
 from services.ledger.store.names import GrowingKeyTable, GrowingNameTable, id_key, id_keys, id_text
 from services.ledger.store.reader import StoreReader
 from services.ledger.store.working_state import WorkingState
-from shared.wire.postings import PUBLISHED_EVENTS, EventEffect
+from shared.wire.postings import EventEffect
 from shared.wire.refusal import RefusedEvent
 
 LINES_MAX = 50_000  # in memory; any other line is read from the store
@@ -162,9 +162,7 @@ class StoreWriter(StoreReader):
         self.head = ChainHead(number, hash_)
         self.last_event += len(batch.rows)
         self.last_posting += len(postings)
-        self._unpublished[number] = [
-            body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in PUBLISHED_EVENTS
-        ]
+        self._unpublished[number] = published_bodies(batch.rows, batch.bodies)
         self._unpublished_effects[number] = [
             EventEffect(row.sequence, row.id, effect, why) for row, (effect, why) in decision.effects
         ]

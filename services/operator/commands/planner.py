@@ -316,6 +316,9 @@ def alerts(
         str | None,
         typer.Option(help="Only alerts of this code: short_within, slip_beyond, ...", autocompletion=_alert_codes),
     ] = None,
+    product: Product = None,
+    site: Site = None,
+    supplier: Supplier = None,
     limit: Limit = 20,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -324,7 +327,9 @@ def alerts(
 ) -> None:
     """Print the open alerts, the most urgent first.
 
-    Example: waferline alerts --code short_within
+    An alert that names no product, site or supplier concerns all of them, and is printed with each.
+
+    Example: waferline alerts --code short_within --site TX-MILAM
     """
     from services.operator.ask.client import ask
     from services.operator.show.printing import print_answer
@@ -334,7 +339,8 @@ def alerts(
 
     with report_errors():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/alerts", as_of=as_of, code=code, limit=limit)
+        query = {"code": code, "product": product, "site": site, "supplier": supplier}
+        answer = ask(data, "aggregator", "/alerts", as_of=as_of, **query, limit=limit)
     print_answer(answer, answer["rows"], [*alerts_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_)
 
 

@@ -18,6 +18,19 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " every number and alert of today; a source without a day holds up none, and the numbers lack its events."
         ),
     ),
+    "behind_watermark": (
+        (
+            "After a watermark the source published an event whose time lies on a day that the watermark had completed."
+            " The source's `sequence` decides, not the order in which events arrive. `day` is the earliest such day."
+            " Only the watermark in force counts: the greatest that is not reversed, of equal ones the last published."
+        ),
+        "`days` with such an event, `watermark_day` that was complete",
+        (
+            "Numbers of completed days have changed since they were read: read them again from `day` on. The causes"
+            " name the newest event of each day. The alert clears with the source's next `source.advanced`, for the"
+            " same day or a later one, as that confirms the days before it anew; reversing the event does not clear it."
+        ),
+    ),
     "stock_negative": (
         (
             "At the end of the last complete day, all suppliers together, more was consumed, transferred or written off"
@@ -27,6 +40,18 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
         (
             "The books are wrong: a receipt or an opening stock is missing, or a consumption was published twice."
             " Count the stock."
+        ),
+    ),
+    "consumed_beyond_required": (
+        (
+            "By the end of the last complete day more of the product was consumed at the site than was due by the day"
+            " of the consumption, or than the order that the consumption names. These wafers serve no later order."
+        ),
+        "`wafers` consumed beyond",
+        (
+            "The site consumes for an order that is missing, due later, or smaller: publish the order as it is, or"
+            " reverse the consumption and publish it with its `order`. Until then a later order for the same wafers is"
+            " short in full: `waferline bridge` has the bar *consumed beyond plan*."
         ),
     ),
     "stage_negative": (

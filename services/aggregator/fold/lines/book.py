@@ -25,7 +25,7 @@ from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import PRODUCTS, Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
-from shared.wire.rows import Row
+from shared.wire.rows import Row, read_rows
 
 _RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
@@ -64,6 +64,7 @@ class LineBook:
         self.contradicted: dict[LineName, ShipmentLine] = {}  # those with an end that names another supplier
         self.undispatched: dict[LineName, ShipmentLine] = {}  # those with an end, but without a dispatch of the product
         self.misnamed: dict[LineName, PlanLine] = {}  # commits that a dispatch of another product or supplier names
+        self.overserved: dict[LineName, PlanLine] = {}  # orders for which more was consumed than they have
         self._uncommitted: dict[LineName, list[Dispatch]] = {}  # the dispatches that name no published commit
         self.names_of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever named a group
         self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(dict)
@@ -80,12 +81,13 @@ class LineBook:
 
     def add(self, bodies: Sequence[str]) -> None:
         """Fold the events of lines among some canonical bodies, as `PostingBatch.said` holds them; skip the others."""
-        rows = map(Row._make, orjson.loads(f"[{','.join(bodies)}]"))
-        self.add_rows(row for row in rows if row.name in LINE_EVENTS)
+        self.add_rows(read_rows(bodies))
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """Fold events of `LINE_EVENTS`, and none else."""
+        """Fold the events of lines among some events; skip the others."""
         for row in rows:
+            if row.name not in LINE_EVENTS:
+                continue
             if row.name == "event.reversed":
                 self._reverse(row.source, row.others["reversed"])
             elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
@@ -164,6 +166,8 @@ class LineBook:
             if plan.name[1] == COMMIT:
                 self._record(plan)
                 _keep(self.misnamed, plan, bool(plan.of_other_origin))
+            if plan.name[1] == ORDER:
+                _keep(self.overserved, plan, bool(plan.consumed and plan.overserved()))
             if plan.name[1] != FORECAST:
                 self._list(plan, self._orders if plan.name[1] == ORDER else self._supplies)
             if plan.name[1] == ORDER:

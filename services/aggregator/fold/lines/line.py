@@ -94,6 +94,13 @@ class PlanLine:
         )
         return (promise.wafers, 1, *map(int, kept))
 
+    def overserved(self, through: int | None = None) -> int:
+        """Return the wafers consumed for an order at its own site, up to a day or ever, beyond those that it has."""
+        for now in self.statements[-1:]:
+            served = (c for c in self.consumed if c.key[:2] == now.key[:2] and (through is None or c.day <= through))
+            return max(0, sum(c.wafers for c in served) - now.wafers)
+        return 0
+
     @property
     def origin(self) -> Origin | None:
         """The product and supplier of a commit: a dispatch of another one leaves it open."""
