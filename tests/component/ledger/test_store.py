@@ -365,7 +365,7 @@ def test_what_events_say_of_lines_is_told_with_the_batch_and_again_from_the_stor
         line="o", due=NOON.date(), start_by=NOON.date(), priority=1, wafers=7, revision=0, **KEY
     )  # fmt: skip
     logs = [
-        [numbering.emit(NOON, order), *emit_one_of_each(numbering)],  # of its six events three speak of lines, one of a day
+        [numbering.emit(NOON, order), *emit_one_of_each(numbering)],  # of its six events three are of lines
         emit_openings(numbering, 3),
         [numbering.emit(NOON, WafersConsumed(phase="demand.required", wafers=1, **KEY))],
         [*emit_openings(numbering), numbering.emit(NOON, order.model_copy(update={"revision": 1}))],
