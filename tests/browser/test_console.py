@@ -96,16 +96,16 @@ def test_the_whole_page_travels_to_a_day_of_the_past_and_back(page: Page, played
 
     page.goto("/")
     expect(page.locator("#supply")).to_have_text(supply())
-    page.get_by_label("As of").fill(PAST)
+    page.get_by_label("Known by").fill(PAST)
     page.get_by_role("button", name="Show").click()
 
     expect(page.locator("#supply")).to_have_text(supply(as_of=PAST))
     expect(page.locator("#live")).to_have_text("a past state")
     assert f"as_of={PAST}" in query_of(page)
     page.get_by_role("link", name="Sites").click()
-    expect(page.locator("#standing")).to_contain_text(f"As of {PAST}")
+    expect(page.locator("#standing")).to_contain_text("known by the end of 31 May 2026")
     page.locator("#now").click()
-    expect(page.locator("#standing")).not_to_contain_text("As of")
+    expect(page.locator("#standing")).not_to_contain_text("known by")
 
 
 def test_what_is_chosen_stands_in_the_address_and_is_the_same_for_a_colleague(browser: Browser, page: Page) -> None:

@@ -32,9 +32,12 @@ Limit = Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most."]
 class AskAsOf(Query):
     """The parameter of every view."""
 
-    as_of: Annotated[str | None, Moment(), "Answer as of this batch, or of the end of this UTC day; default: now."] = (
-        None
-    )
+    as_of: Annotated[
+        str | None,
+        Moment(),
+        "Day of knowledge: answer from what was recorded by the end of this UTC day, or up to this batch; default: "
+        "all. It is not the day of a balance.",
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,9 @@ class AskBalances(Rows):
         Choice(FIRMNESS),
         "Supply: commits due of this grade or above, with `basis=receipt` only; default: actual wafers.",
     ] = None
-    day: Annotated[date | None, Day(), "The last day of the window; default: the last complete day."] = None
+    day: Annotated[
+        date | None, Day(), "The day of the balance, the last of the window; default: the last complete day."
+    ] = None
     product: Product = None
     site: Site = None
     supplier: Supplier = None
@@ -97,8 +102,8 @@ class AskBridge(Rows):
     since: Annotated[
         str | None,
         Moment(),
-        "The earlier position, or the end of a UTC day; default: when the last order due by the day was placed, or the "
-        "empty log (0).",
+        "The earlier day of knowledge, or batch, as in `as_of`; default: when the last order due by the day was "
+        "placed, or the empty log (0).",
     ] = None
     firmness: Graded = "planned"
 

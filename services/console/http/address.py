@@ -27,7 +27,7 @@ class Filters:
     site: str = ""
     supplier: str = ""
     firmness: str = ""
-    as_of: str = ""  # a batch of the ledger, or the end of a day; none: now
+    as_of: str = ""  # a day of knowledge, or a batch of the ledger; none: now
     offset: str = ""
 
     @classmethod

@@ -40,6 +40,13 @@ def _day_before(day: str) -> str:
     return _day((date.fromisoformat(day) - timedelta(days=1)).isoformat())
 
 
+def _known_at(as_of: str) -> str:
+    """Return in words how much a page knows: the batches up to one, or those recorded by the end of a day."""
+    if as_of == "0":
+        return "the empty log"
+    return f"known at batch {_wafers(int(as_of))}" if as_of.isdigit() else f"known by the end of {_day(as_of)}"
+
+
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=select_autoescape(("html.j2",)),
@@ -47,4 +54,11 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {"wafers": _wafers, "day": _day, "day_before": _day_before, "signed": _signed, "ago": _ago}
+_environment.filters |= {
+    "wafers": _wafers,
+    "day": _day,
+    "day_before": _day_before,
+    "signed": _signed,
+    "ago": _ago,
+    "known_at": _known_at,
+}

@@ -99,7 +99,7 @@ class PostingsQuery(Query):
     as_of: Annotated[
         str | None,
         Moment(),
-        "All batches as of this one, or as of the end of this UTC day, in place of a page.",
+        "All batches up to this one, or those recorded by the end of this UTC day, in place of a page.",
     ] = None
 
 
@@ -107,7 +107,7 @@ class PostingsQuery(Query):
 class KnownQuery(Query):
     """The parameters of `/known`."""
 
-    as_of: Annotated[str, Moment(), "After this batch, or at the end of this UTC day."]
+    as_of: Annotated[str, Moment(), "Up to this batch, or by the end of this UTC day."]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The planner's commands: each is a query to the aggregator, now or as of any batch or day."""
+"""The planner's commands: each is a query to the aggregator, from all that is known, or was at a batch or a day."""
 
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -167,7 +167,9 @@ def balances(
     firmness: Annotated[
         Firmness | None, typer.Option(help="Count as supply the commits of this grade or above.")
     ] = None,
-    day: Annotated[str | None, typer.Option(help="Last day of the window; default: the last complete day.")] = None,
+    day: Annotated[
+        str | None, typer.Option(help="Day of the balance, the last of the window; default: the last complete day.")
+    ] = None,
     product: Product = None,
     site: Site = None,
     supplier: Supplier = None,
@@ -253,7 +255,10 @@ def bridge(
     day: Annotated[str | None, typer.Option(help="Day of the balance; default: the first short day, or today.")] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Position (1234) or day (2026-08-31) to compare with; default: when the order was placed."),
+        typer.Option(
+            help="Earlier day of knowledge (2026-08-31) or batch (1234) to compare with; default: when the order was "
+            "placed."
+        ),
     ] = None,
     firmness: AtLeast = "planned",
     as_of: AsOf = None,

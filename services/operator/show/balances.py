@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import as_of_today, table
+from services.operator.show.table import known_at, table, today_is
 from shared.wire.catalog import FIRMNESS
 
 
@@ -17,7 +17,7 @@ def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> 
     title = f"{answer['window_days']} days to {answer['day']}, {answer['basis']} basis"
     if as_of:
         by = answer["recorded_by"]
-        title += f", as of batch {answer['position']}" if by is None else f", as of {by['day']}"
+        title += f", {known_at(str(answer['position']) if by is None else by['day'])}"
     return table(
         title + (f", supply committed {firmness} or above" if firmness else ""),
         (*parts, "supply", "demand", "net", "WIP", "finished", "in transit", "on hand", "open commit now"),
@@ -36,7 +36,7 @@ def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> 
 def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
     """Return the days that the stock on hand covers."""
     return table(
-        f"Days of cover, {as_of_today(answer)}: {len(answer['rows'])} of {answer['count']} products at sites",
+        f"Days of cover, {today_is(answer)}: {len(answer['rows'])} of {answer['count']} products at sites",
         ("site", "product", "on hand", "backorder", "days of cover", "first day not covered"),
         [
             (row["site"], row["product"], row["on_hand"], row["backorder"], row["cover_days"],
@@ -51,7 +51,7 @@ def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
 def atp_table(answer: Mapping[str, Any], caption: Text) -> Group:
     """Return available to promise (ATP), bucket by bucket."""
     return table(
-        f"Available to promise, {as_of_today(answer)}, commits {answer['firmness']} or above",
+        f"Available to promise, {today_is(answer)}, commits {answer['firmness']} or above",
         ("site", "product", "from", "zone", "orders", "forecast", "net forecast", "receipts", "projected", "ATP",
          "cumulative ATP"),
         [

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Group
 
-from services.operator.show.table import table
+from services.operator.show.table import known_at, table
 
 _ENTRIES_MAX = 5  # of a cause; --json has fifty
 
@@ -23,7 +23,7 @@ def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
             *((row["cause"].replace("_", " "), row["wafers"]) for row in causes),
             ("projected now", answer["projected_now"]),
         ],
-        caption=f"then: as of {since['as_of']}, complete through {since['complete_through'] or 'no day yet'}",
+        caption=f"then: {known_at(since['as_of'])}, complete through {since['complete_through'] or 'no day yet'}",
     )
     shown = [(row["cause"], entry) for row in causes for entry in row["entries"][:_ENTRIES_MAX]]
     yield table(

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import as_of_today, table
+from services.operator.show.table import table, today_is
 from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
 
 
@@ -81,7 +81,7 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     """Return the number of open alerts of each code, and the alerts of the answer."""
     counts = answer["open"]
     open_ = table(
-        f"Alerts, {as_of_today(answer)}: {sum(counts.values())} are open",
+        f"Alerts, {today_is(answer)}: {sum(counts.values())} are open",
         tuple(counts),
         [tuple(counts.values())],
         caption="before a day is complete only silent sources are looked for" if answer["today"] is None else "",

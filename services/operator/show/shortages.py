@@ -18,7 +18,7 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> tuple[Group, G
     shown = {"Short already": already, "Next to run short": coming}
     tables = [
         table(
-            f"{title}, as of {answer['today']}: {min(rows_max, len(rows))} of {len(rows)} products at sites",
+            f"{title}, today is {answer['today']}: {min(rows_max, len(rows))} of {len(rows)} products at sites",
             (
                 "site", "product", "on hand", "short since", "first short day", "short by then", "at worst",
                 "at worst, firm only",
@@ -71,8 +71,9 @@ def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
         yield Group(
             Text(f"{row['product']} at {row['site']}", style="bold underline"),
             Text(
-                f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst, "
-                f"as of {answer['today']}, commits {answer['firmness']} or above; {row['on_hand']:,} on hand{since}\n"
+                f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst; "
+                f"today is {answer['today']}, commits {answer['firmness']} or above; "
+                f"{row['on_hand']:,} on hand{since}\n"
             ),
             *_behind(row["why"]),
         )

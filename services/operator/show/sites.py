@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import as_of_today, escape_controls, table
+from services.operator.show.table import escape_controls, table, today_is
 
 _PHASES_MAX = 12
 
@@ -16,7 +16,7 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | T
     """Yield requirements, stock and shortage of each site, then its description and phases."""
     rows = answer["rows"]
     yield table(
-        f"Requirements of {len(rows)} sites, {as_of_today(answer)}, commits {answer['firmness']} or above",
+        f"Requirements of {len(rows)} sites, {today_is(answer)}, commits {answer['firmness']} or above",
         ("site", "next due", "last due", "wafers", "on hand", "days of cover", "short since", "first short day",
          "product", "at worst"),
         [

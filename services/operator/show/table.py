@@ -69,9 +69,16 @@ def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
     return Text(f"{data}: " + "\n".join(lines), style="dim")
 
 
-def as_of_today(answer: Mapping[str, Any]) -> str:
-    """Return the day that an answer is as of, in words."""
-    return "not known before a day is complete" if answer["today"] is None else f"as of {answer['today']}"
+def today_is(answer: Mapping[str, Any]) -> str:
+    """Return the day on which an answer's plan begins, in words."""
+    return "not known before a day is complete" if answer["today"] is None else f"today is {answer['today']}"
+
+
+def known_at(as_of: str) -> str:
+    """Return in words how much an answer knows: the batches up to one, or those recorded by the end of a day."""
+    if as_of == "0":
+        return "the empty log"
+    return f"known at batch {int(as_of):,}" if as_of.isdigit() else f"known by the end of {as_of}"
 
 
 def open_console(*, record: bool = False) -> Console:

@@ -13,7 +13,7 @@ class Since(AtPlan):
     """The earlier position."""
 
     as_of: str
-    """The position or day queried, or chosen: `0` is the empty log."""
+    """The batch, or the day of knowledge, that was queried or chosen: `0` is the empty log."""
 
 
 class BridgeEntryRow(Described, title="BridgeEntry"):

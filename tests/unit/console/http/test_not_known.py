@@ -17,7 +17,7 @@ from tests.cases.tapes import RECORDED
 PATHS = ["/", "/shortages", "/sites", "/suppliers"]
 
 
-def pages(events):
+def pages(events, **filters):
     """Return the pages of a console over a played log, by path."""
     played = play(events, on=RECORDED)
     upstream = Upstream(ANONYMOUS, "http://aggregator", "http://ledger", httpx.ASGITransport(played.app))
@@ -25,7 +25,7 @@ def pages(events):
 
     async def ask():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://console") as client:
-            return [await client.get(path) for path in PATHS]
+            return [await client.get(path, params=filters) for path in PATHS]
 
     answers = asyncio.run(ask())
     assert {answer.status_code for answer in answers} == {200}
@@ -92,3 +92,14 @@ def test_as_of_a_day_that_is_no_position_the_page_has_no_head(texas):
 
     assert (answer["position"], answer["head"], answer["rows"][0]["on_hand"]) == (2, "", 20)
     assert played.ask("/balances", as_of="2026-03-03", day="2026-03-01")["head"] != ""
+
+
+@pytest.mark.parametrize(
+    ("as_of", "words"), [("2026-11-01", "known by the end of 1 Nov 2026"), ("1", "known at batch 1")]
+)
+def test_a_page_as_of_a_day_is_named_for_what_was_known_by_then(texas, as_of, words):
+    page_at = pages([texas.open("2026-10-01", 5), texas.advance("2026-10-31")], as_of=as_of)
+
+    for path in PATHS:
+        assert f"{words} · complete through <strong>31 Oct 2026</strong>" in page_at[path]
+        assert f'<label>Known by <input name="as_of" value="{as_of}"' in page_at[path]

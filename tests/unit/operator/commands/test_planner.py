@@ -43,7 +43,7 @@ def test_why_is_told_in_words_with_the_events(tmp_path, story):
 
     committed, overdue = story.log[3].id, story.log[5].id
     for words in (
-        "HBM4-12H at abilene", "20 wafers short on 2026-04-12, 20 at worst, as of 2026-04-06",
+        "HBM4-12H at abilene", "20 wafers short on 2026-04-12, 20 at worst; today is 2026-04-06",
         "no supply", "on hand", "samsung commit c", committed, "lowered",
         "HBM4-12H at narvik", "short since 2026-04-05", "Overdue", "samsung commit n", overdue,
         "waferline event SOURCE/EVENT", "complete through 2026-04-05",
