@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from testing.played import Played, completed, numbered, play
+from testing.played import Played, completed, numbered
+from tests.cases.ways import play
 
 TAPES = Path(__file__).parent / "tapes"
 NAMES = sorted(path.stem for path in TAPES.glob("*.ndjson"))
