@@ -66,7 +66,7 @@ def replay(
     """
     from services.operator.ask.client import ask
     from services.operator.commands.progress import progress_bar
-    from services.operator.record.tapes import entries, open_tape, play, source_roles
+    from services.operator.record.tapes import entries, play, source_roles, tape_lines
     from services.operator.show.printing import print_json
     from services.operator.show.table import open_console
     from services.operator.stack.stack import Stack, started
@@ -78,14 +78,13 @@ def replay(
             raise StackError(f"{tape} is not there; `waferline record` writes one")
         console = open_console()
         console.quiet = json_
-        with open_tape(tape, "rb") as lines:
-            roles, count = source_roles(lines)
+        roles, count = source_roles(tape_lines(tape))
         stack = Stack(data, trust_recorded=True, parties=False)
         stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
         stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
-        with started(stack), open_tape(tape, "rb") as lines:
+        with started(stack):
             with progress_bar(console, "replaying", count) as (bar, task):
-                selected = entries(lines, first_day(from_), last_day(until))
+                selected = entries(tape_lines(tape), first_day(from_), last_day(until))
                 play(stack, selected, speed, partial(bar.advance, task))
             state = ask(stack.folder, "aggregator", "/state")
     if json_:

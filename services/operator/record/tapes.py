@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -38,6 +39,19 @@ class TapeEntry(NamedTuple):
 def open_tape(path: Path, mode: str) -> IO[bytes]:
     """Open a tape for reading or writing; one named .gz is compressed."""
     return cast(IO[bytes], gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode))
+
+
+def tape_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a tape; raise `StackError` if it is empty, or where a compressed one is cut or damaged."""
+    number = 0
+    with open_tape(path, "rb") as lines:
+        try:
+            for number, line in enumerate(lines, start=1):  # noqa: B007 (named in the error)
+                yield line
+        except (EOFError, gzip.BadGzipFile, zlib.error) as why:
+            raise StackError(f"{path} is cut or damaged at line {number + 1}: {why}") from why
+    if not number:
+        raise StackError(f"{path} is empty: a tape has one event a line")
 
 
 def record_lines(store: StoreReader, after: int = 0, until: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
