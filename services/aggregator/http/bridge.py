@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.pages import Answer, check_horizon, check_today, position_of, select_keys
 from services.aggregator.http.queries import AskBridge
@@ -96,7 +97,7 @@ async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
             {
                 "cause": bar.cause,
                 "wafers": bar.wafers,
-                "entries": [_entry(entry) for entry in bar.entries[:ENTRIES_MAX]],
+                "entries": [_entry(entry, views.now.state.lines) for entry in bar.entries[:ENTRIES_MAX]],
                 "entries_count": len(bar.entries),
             }
             for bar in built.bars
@@ -104,11 +105,12 @@ async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
     }
 
 
-def _entry(entry: BridgeEntry) -> Answer:
+def _entry(entry: BridgeEntry, lines: LineBook) -> Answer:
     return {
         "wafers": entry.wafers,
         "kind": entry.kind,
         "source": entry.party,
         "line": None if entry.line is None else entry.line[2],
         "event": entry.event,
+        "reason": None if entry.line is None else lines.reason_of(entry.line),
     }

@@ -31,7 +31,7 @@ from services.aggregator.live.view import LiveView
 from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import iso_or_none, ratio
-from services.aggregator.plan.projection import SupplyPlan, make_plan
+from services.aggregator.plan.projection import Course, Shortfall, SupplyPlan, make_plan
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.terms import PARTS, Part
@@ -108,7 +108,17 @@ def _short(plan: SupplyPlan, group: int, grade: Firmness, *, past_due: bool) -> 
         "act_by": iso_or_none(course.act_by),
         "act_for": iso_or_none(course.act_for),
         "act_wafers": course.act_wafers,
+        "startable": _startable(plan, group, short, course),
     }
+
+
+def _startable(plan: SupplyPlan, group: int, short: Shortfall, course: Course) -> str | None:
+    """Return how much of a shortage wafers can still be started for; None if nothing is short, or it is not known."""
+    if short.first_short_day is None or plan.grouping.labels[group][0] not in plan.lead_days:
+        return None
+    if course.act_for is None:
+        return "too_late"
+    return "in_full" if course.act_for == short.first_short_day else "in_part"
 
 
 def _why(explanation: ShortageExplanation) -> Answer:

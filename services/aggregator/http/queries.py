@@ -81,8 +81,8 @@ class AskShortages(Rows):
     order: Annotated[
         str,
         Choice(SHORTAGE_ORDERS),
-        "`first_short`: the earliest first short day first; `act_by`: first those for which wafers can still be "
-        "started, the soonest first.",
+        "`first_short`: the earliest first short day first; `act_by`: first those that wafers can still be "
+        "started for, in full, then in part, the soonest first.",
     ] = "first_short"
     product: Product = None
     site: Site = None

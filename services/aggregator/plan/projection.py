@@ -187,15 +187,18 @@ class SupplyPlan:
         return gaps
 
     def shortages_to_act_on(self, firmness: Firmness = "planned", *, past_due: bool = False) -> Index:
-        """Return the groups that run short: first those for which wafers can still be started, the soonest first.
+        """Return the groups that run short: those that wafers can still be started for in full, in part, and not.
 
-        Of one day the greatest shortage comes first. Those for which it is too late follow as `shortages` has them.
+        Of the first two the soonest to start comes first, of one day that with the most wafers; those for which it is
+        too late come as `shortages` has them.
         """
         short = self.shortages(firmness, past_due=past_due)
-        figures = self.course[:, int(past_due), FIRMNESS.index(firmness)][:, short]
+        at = int(past_due), FIRMNESS.index(firmness)
+        figures, first = self.course[:, *at, short], self.first_short[*at, short]
         by = figures[ACT_DAY] - _leads(self.lead_days, self.grouping)[short]
         is_late = figures[ACT_DAY] < 0
-        order: Index = np.lexsort((-figures[ACT_SHORTAGE], np.where(is_late, 0, by), is_late))
+        rank = np.where(is_late, 2, np.where(figures[ACT_DAY] == first, 0, 1))
+        order: Index = np.lexsort((-figures[ACT_SHORTAGE], np.where(is_late, 0, by), rank))
         ranked: Index = short[order]
         return ranked
 

@@ -29,6 +29,8 @@ class Filters:
     firmness: str = ""
     as_of: str = ""  # a day of knowledge, or a batch of the ledger; none: now
     offset: str = ""
+    day: str = ""  # of the bridge; none: the first short day
+    since: str = ""  # position or day that the bridge begins with; none: when the last order was placed
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
@@ -40,8 +42,9 @@ class Filters:
         return {name: value for name, value in asdict(self).items() if value and name in {*names, "as_of"}}
 
     def link(self, path: str, **changes: str) -> str:
-        """Return the address of a page with these filters, some of them changed; `offset` starts anew."""
-        query = urlencode({name: value for name, value in (asdict(self) | {"offset": ""} | changes).items() if value})
+        """Return the address of a page with these filters, some of them changed; those of one page start anew."""
+        kept = asdict(self) | {"offset": "", "day": "", "since": ""} | changes
+        query = urlencode({name: value for name, value in kept.items() if value})
         return f"{path}?{query}" if query else path
 
     def day_beside(self, complete_through: str, days: int) -> str:
@@ -51,7 +54,7 @@ class Filters:
 
     def download(self, path: str, **format_: str) -> str:
         """Return the address of the same page in another format."""
-        return self.link(path, offset=self.offset, **format_)
+        return self.link(path, offset=self.offset, day=self.day, since=self.since, **format_)
 
     @property
     def grade(self) -> str:

@@ -25,6 +25,7 @@ from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
 
 _WEEKS_AHEAD = 26
+_BRIDGE_WITHIN_S = 1.0  # the first page does not wait until a past is folded
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
 
 
@@ -54,13 +55,19 @@ class PageContents:
         """Return whether the programme is covered and until when, by firmness, and the first shortage."""
         ask, by_key = self.upstream.aggregator, filters.params("product", "site", "supplier")
         by_group = filters.params("product", "site")
-        months, rolling, alerts, worst, *grades = await asyncio.gather(
+        months, rolling, alerts, worst, to_act_on, *grades = await asyncio.gather(
             ask("/months", by_key),
             ask("/balances", by_key | {"window": "30", "basis": "start"}),
             ask("/alerts", {"limit": "8"} | by_key),
-            ask("/shortages", by_group | {"limit": "1", "why": "true", "firmness": filters.grade}),
-            *(ask("/shortages", by_group | {"limit": "5", "firmness": grade}) for grade in FIRMNESS),
+            ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade}),
+            ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade, "order": "act_by"}),
+            *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS),
         )
+        short, soonest = (each["rows"][0] if each["rows"] else None for each in (worst, to_act_on))
+        bridge = None
+        if short is not None:
+            chosen = filters.params() | {"product": short["product"], "site": short["site"], "firmness": filters.grade}
+            bridge = await self._bridge(chosen | {"day": short["first_short_day"]}, within_s=_BRIDGE_WITHIN_S)
         through = months["complete_through"]
         shown = months_shown(months["rows"], through, filters.grade)
         numbers = {
@@ -68,9 +75,13 @@ class PageContents:
             "rolling": rolling["rows"][0] if rolling["rows"] else None,
             "share": share_percent(rolling["rows"][0]["supply"]) if rolling["rows"] else None,
             "months": shown,
-            "short": worst["rows"][0] if worst["rows"] else None,
+            "short": short,
+            "soonest": soonest if soonest is not None and soonest["act_by"] else None,
+            "bridge": bridge,
+            "cause": _largest_loss(bridge),
+            "short_count": worst["count"],
             "today": worst["today"],
-            "by_grade": dict(zip(FIRMNESS, grades, strict=True)),
+            "by_grade": _grade_rows(grades),
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
@@ -81,8 +92,8 @@ class PageContents:
         return PageContent("programme.html.j2", numbers, charts, [month_row(row) for row in shown])
 
     async def shortages(self, _: Request, filters: Filters) -> PageContent:
-        """Return all shortages, the first to run short first; with its reasons where one is chosen."""
-        query = filters.params("product", "site", "offset") | {"firmness": filters.grade}
+        """Return all shortages, those to act on first; with its reasons where one is chosen."""
+        query = filters.params("product", "site", "offset") | {"firmness": filters.grade, "order": "act_by"}
         answer = await self.upstream.aggregator("/shortages", query | {"limit": "50"})
         why, bridge, ahead, charts = None, None, [], dict[str, Spec]()
         if filters.product and filters.site:
@@ -94,17 +105,27 @@ class PageContents:
             why, ahead = (explained["rows"] or [None])[0], promised["rows"]
             charts = {"ahead": projected_chart(ahead)} if ahead else {}
             if why is not None and why["first_short_day"] is not None:
-                bridge = await self._bridge(group | {"day": why["first_short_day"]})
+                chosen = {"day": filters.day or why["first_short_day"], "since": filters.since}
+                bridge = await self._bridge(group | chosen, is_chosen=bool(filters.day or filters.since))
                 charts |= {"bridge": bridge_chart(bridge)} if bridge and bridge["rows"] else {}
         before = await self._last_plan(answer, query | {"limit": "50"})
         numbers = {"state": answer, "answer": answer, "why": why, "bridge": bridge, "ahead": ahead, "before": before}
         return PageContent("shortages.html.j2", numbers, charts, answer["rows"])
 
-    async def _bridge(self, query: Mapping[str, str]) -> Numbers | None:
-        """Return how a projected balance came about; None while its past is not folded: the page does without."""
+    async def _bridge(
+        self, query: Mapping[str, str], *, is_chosen: bool = False, within_s: float | None = None
+    ) -> Numbers | None:
+        """Return how a projected balance came about.
+
+        None while its past is not folded, or not in time: the page does without. A bridge that was chosen has to be
+        there: raise `NoAnswer` if it is not.
+        """
         try:
-            bridge: Numbers = await self.upstream.aggregator("/bridge", query)
-        except NoAnswer:
+            async with asyncio.timeout(within_s):
+                bridge: Numbers = await self.upstream.aggregator("/bridge", query)
+        except (NoAnswer, TimeoutError):
+            if is_chosen:
+                raise
             return None
         return bridge
 
@@ -189,6 +210,37 @@ class PageContents:
         proof = check_event(source, id_, verdict, head, batches)
         numbers = {"verdict": verdict, "source": source, "id": id_, "head": batches[0]["head"], "proof": proof}
         return PageContent("event.html.j2", {"state": state} | numbers)
+
+
+def _largest_loss(bridge: Numbers | None) -> Numbers | None:
+    """Return the bar of a bridge that takes the most wafers; None where none takes any."""
+    losses = [row for row in bridge["rows"] if row["wafers"] < 0] if bridge is not None else []
+    return min(losses, key=lambda row: row["wafers"], default=None)
+
+
+def _grade_rows(answers: Sequence[Numbers]) -> list[Numbers]:
+    """Return the first shortage at each grade of firmness, a row a grade.
+
+    Product and site, the wafers short now and since when are the same at every grade: where the next rows have the
+    same, they are shown once. `span` is the number of rows that they are for, 0 for a row that shows none.
+    """
+    rows: list[Numbers] = []
+    begin: Numbers | None = None  # the row that shows what is the same
+    for grade, answer in zip(FIRMNESS, answers, strict=True):
+        first = answer["rows"][0] if answer["rows"] else None
+        is_short = first is not None and first["short_since"] and first["first_short_day"] == answer["today"]
+        row = {"grade": grade, "answer": answer, "first": first, "is_short": is_short, "span": 1}
+        if first and is_short and begin and _name_of(begin["first"]) == _name_of(first):
+            begin["span"] += 1
+            row["span"] = 0
+        else:
+            begin = row if is_short else None
+        rows.append(row)
+    return rows
+
+
+def _name_of(shortage: Numbers) -> tuple[str, str]:
+    return shortage["product"], shortage["site"]
 
 
 def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:

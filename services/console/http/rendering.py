@@ -35,6 +35,16 @@ def _day(day: str | None) -> str:
     return "–" if day is None else f"{date.fromisoformat(day):%-d %b %Y}"
 
 
+def _until(day: str | None) -> str:
+    """Return the day until which a shortage lasts."""
+    return "not within the horizon" if day is None else _day(day)
+
+
+def _cause(name: str) -> str:
+    """Return the name of a cause in words."""
+    return name.replace("_", " ")
+
+
 def _day_before(day: str) -> str:
     """Return the day before a day."""
     return _day((date.fromisoformat(day) - timedelta(days=1)).isoformat())
@@ -58,6 +68,8 @@ _environment.filters |= {
     "wafers": _wafers,
     "day": _day,
     "day_before": _day_before,
+    "until": _until,
+    "cause": _cause,
     "signed": _signed,
     "ago": _ago,
     "known_at": _known_at,

@@ -210,20 +210,27 @@ def shortages(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print the shortages by site and product, the earliest first; with --why their causes.
+    """Print the shortages by site and product, those to act on first; with --why their causes.
 
-    The causes are the short or late orders, the supply pegged to them, overdue commits, and the events behind them;
-    `waferline event` prints an event as published.
+    First come those for which wafers can still be started, the soonest first. The causes are the short or late orders,
+    the supply pegged to them, overdue supply, and the bridge since the last order was placed; `waferline event` prints
+    an event as published.
 
     Example: waferline shortages --why --site TX-MILAM --product HBM4-12H
     """
     from services.operator.ask.client import ask
     from services.operator.show.printing import print_answer
-    from services.operator.show.shortages import last_plan_table, no_shortage_line, shortages_tables, why_tables
+    from services.operator.show.shortages import (
+        forecast_gap_tables,
+        last_plan_table,
+        no_shortage_line,
+        shortages_tables,
+        why_tables,
+    )
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
-    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "as_of": as_of}
+    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "as_of": as_of, "order": "act_by"}
     page = limit
     if why:
         from services.aggregator.http.queries import DETAILED_MAX
@@ -237,12 +244,17 @@ def shortages(
             begin = answer["next"]
             answer = ask(data, "aggregator", "/shortages", offset=begin, limit=min(page, limit - begin), **query)
             rows += answer["rows"]
+        for row in rows if why else ():
+            if "why" in row:
+                chosen = {name: row[name] for name in ("product", "site")} | {"day": row["first_short_day"]}
+                row["bridge"] = ask(data, "aggregator", "/bridge", firmness=firmness, as_of=as_of, **chosen)
         back, before = answer["went_back"], []
         if back is not None:
-            past = {"firmness": firmness, "product": product, "site": site, "as_of": str(back["position"])}
+            past = query | {"as_of": str(back["position"])}
+            past.pop("why", None)
             before.append(last_plan_table(ask(data, "aggregator", "/shortages", limit=limit, **past), limit))
     answer["rows"] = rows
-    shown: list[Any] = [] if rows else [no_shortage_line(answer)]
+    shown: list[Any] = [] if rows else [no_shortage_line(answer), *forecast_gap_tables(answer, limit)]
     if rows:
         shown += why_tables(answer) if why else shortages_tables(answer, limit)
     shown += before

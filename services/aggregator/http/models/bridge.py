@@ -28,6 +28,8 @@ class BridgeEntryRow(Described, title="BridgeEntry"):
     line: str | None
     event: str | None
     """The ledger serves it at `/events/{source}/{event}`; null for movements, and where it was reversed."""
+    reason: str | None
+    """The reason that the supplier gives with a commit, in its words; null if it gives none."""
 
 
 class BridgeRow(Described):

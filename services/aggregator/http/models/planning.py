@@ -31,6 +31,8 @@ class Shortfall(Described):
     """The first short day that wafers started today or later can meet."""
     act_wafers: int
     """Wafers short on that day."""
+    startable: Literal["in_full", "in_part", "too_late"] | None
+    """Whether wafers can still be started for all of the shortage, for its later part, or not; null: not known."""
 
 
 class ShortAtFirmness(Shortfall, title="Short"):

@@ -16,7 +16,7 @@ def story() -> Story:
     story.order(1, 380, 12)
     story.commit(1, 390, 10)
     story.say(2, StockOpened(wafers=30, **KEY))
-    story.commit(2, 350, 10, 1)
+    story.commit(2, 350, 10, 1, reason="a tool is down")
     story.say(3, StockCounted(counted=5, **KEY))
     return story
 
@@ -36,10 +36,11 @@ def test_the_rows_sum_and_lead_to_their_events(story):
         ("commits_lowered", -40), ("opened", 30), ("counted", -25)
     ]  # fmt: skip
     assert answer["rows"][0]["entries"] == [
-        {"wafers": -40, "kind": "supply.committed", "source": "samsung", "line": "c", "event": story.log[3].id}
-    ]
+        {"wafers": -40, "kind": "supply.committed", "source": "samsung", "line": "c", "event": story.log[3].id,
+         "reason": "a tool is down"}
+    ]  # fmt: skip
     assert answer["rows"][2]["entries"] == [
-        {"wafers": -25, "kind": "adjusted", "source": "samsung", "line": None, "event": None}
+        {"wafers": -25, "kind": "adjusted", "source": "samsung", "line": None, "event": None, "reason": None}
     ]
 
 

@@ -119,6 +119,13 @@ def test_a_shortage_says_how_long_it_lasts_and_until_when_wafers_can_be_started(
     assert (abilene["worst_day"], abilene["short_until"], abilene["lead_days"]) == ("2026-04-20", None, 9)
     assert (abilene["act_by"], abilene["act_for"], abilene["act_wafers"]) == ("2026-04-06", "2026-04-15", 20)
     assert abilene["by_firmness"]["firm"]["act_by"] == "2026-04-06"
+    assert (abilene["startable"], narvik["startable"]) == ("in_part", "too_late")
+
+    story.order(1, 5, 16, line="m", site="odessa", start_by=7)
+    rows = answers_of(story.log, 6)("/shortages?order=act_by").json()["rows"]
+    assert [(row["site"], row["startable"], row["act_by"]) for row in rows] == [
+        ("odessa", "in_full", "2026-04-07"), ("abilene", "in_part", "2026-04-06"), ("narvik", "too_late", None)
+    ]  # fmt: skip
 
 
 def test_without_why_no_row_says_it(ask):

@@ -108,7 +108,11 @@ def test_shortages_that_wafers_can_still_be_started_for_come_first(log, firmness
 
     assert sorted(ranked) == sorted(plan.shortages(firmness, past_due=past_due).tolist())
     courses = [plan.course_of(group, firmness, past_due=past_due) for group in ranked]
-    urgency = [(each.act_by is None, each.act_by or 0, -each.act_wafers) for each in courses]
+    first = [plan.short(group, firmness, past_due=past_due).first_short_day for group in ranked]
+    urgency = [
+        (2 if each.act_by is None else each.act_for != day, each.act_by or 0, -each.act_wafers)
+        for each, day in zip(courses, first, strict=True)
+    ]
     assert urgency == sorted(urgency)
     late = [group for group, each in zip(ranked, courses, strict=True) if each.act_by is None]
     assert late == [group for group in plan.shortages(firmness, past_due=past_due).tolist() if group in late]
