@@ -72,6 +72,12 @@ class Comparison:
                 rows = self.played.rows("/shortages", **query)
                 mine = self.planner.shortages(firmness, past_due=past_due)
                 self.rows("/shortages", query, ("product", "site"), mine, rows)
+                ranked = [
+                    {name: row[name] for name in ("product", "site")}
+                    for row in self.played.rows("/shortages", order="act_by", **query)
+                ]
+                mine = self.planner.to_act_on(firmness, past_due=past_due)
+                self.same("/shortages", f"order=act_by {query}", mine, ranked)
                 gaps = self.played.ask("/shortages", **query)["forecast_gaps"]
                 mine = self.planner.forecast_gaps(firmness, past_due=past_due)
                 self.same("/shortages", f"forecast_gaps {query}", mine, gaps)

@@ -175,14 +175,38 @@ class Planner:
             at = {grade: self._short(group, grade, past_due=past_due) for grade in GRADES}
             if at[firmness]["first_short_day"] is not None:
                 plan = self.schedule(group, firmness)
-                short = {part: at[firmness][part] for part in ("first_short_day", "first_shortage", "shortage")}
+                short = {part: value for part, value in at[firmness].items() if part != "past_due_supply"}
                 found.append(
                     {"product": group[0], "site": group[1], "on_hand": plan.on_hand, "short_since": iso(plan.since)}
+                    | {"short_now": max(0, plan.backlog - plan.on_hand), "lead_days": self._lead(group[0])}
                     | short
                     | {"by_firmness": at}
                     | {"forecast_gap": self._forecast_gap(group, firmness, past_due=past_due)}
                 )
         return found
+
+    def to_act_on(self, firmness: str, *, past_due: bool) -> list[Row]:
+        """Return the products that run short in the order in which to act on them, by their names."""
+        ranks = {"in_full": 0, "in_part": 1}
+        found = sorted(
+            self.shortages(firmness, past_due=past_due),
+            key=lambda row: (
+                ranks.get(row["startable"], 2),
+                *((row["act_by"], -row["act_wafers"]) if row["act_by"] else ()),
+                row["first_short_day"],
+                row["short_since"] or row["first_short_day"],
+                -row["shortage"],
+                row["product"],
+                row["site"],
+            ),
+        )
+        return [{"product": row["product"], "site": row["site"]} for row in found]
+
+    def _lead(self, product: str) -> int | None:
+        """Return the lower median of the days from start to receipt of a product's orders, as first stated."""
+        first = [each[0]["data"] for each in self.book.statements("demand.required", "line").values()]
+        leads = sorted(max(0, day(e["due"]) - day(e["start_by"])) for e in first if e["product"] == product)
+        return leads[(len(leads) - 1) // 2] if leads else None
 
     def forecast_gaps(self, firmness: str, *, past_due: bool) -> list[Row]:
         """Return the forecast that supply does not cover, of the groups that orders alone do not make short."""
@@ -204,10 +228,19 @@ class Planner:
         plan = self.schedule(group, firmness, past_due=past_due)
         balance = self.balance(plan)
         short = [on for on, wafers in enumerate(balance) if wafers < 0]
+        lead = self._lead(group[0])
+        met = [on for on in short if lead is not None and on >= lead]
+        startable = None if not short or lead is None else "too_late" if not met else "in_part"
         return {
             "first_short_day": iso(self.today + short[0]) if short else None,
             "first_shortage": -balance[short[0]] if short else 0,
             "shortage": max(0, -min(balance)),
+            "worst_day": iso(self.today + balance.index(min(balance))) if short else None,
+            "short_until": iso(self.today + short[-1] + 1) if short and short[-1] + 1 < len(balance) else None,
+            "act_by": iso(self.today + met[0] - lead) if met and lead is not None else None,
+            "act_for": iso(self.today + met[0]) if met else None,
+            "act_wafers": -balance[met[0]] if met else 0,
+            "startable": "in_full" if met and met[0] == short[0] else startable,
             "past_due_supply": plan.past_due,
         }
 
