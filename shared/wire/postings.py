@@ -141,8 +141,11 @@ class PostingBatch(BaseModel):
         )
 
     def encode(self) -> bytes:
-        """Return the JSON that an entry carries."""
-        return orjson.dumps(dict(self))
+        """Return the JSON that an entry carries; `restated` is left out where it is empty, as it mostly is."""
+        fields = dict(self)
+        if not self.restated:
+            del fields["restated"]
+        return orjson.dumps(fields)
 
 
 @dataclass(frozen=True, slots=True)

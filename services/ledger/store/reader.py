@@ -17,7 +17,7 @@ from services.ledger.store.batches import (
     select_published,
 )
 from services.ledger.store.database import Database
-from services.ledger.store.migrating import expect_newest
+from services.ledger.store.migrating import PostingRules, expect_newest, expect_readable, read_rules
 from services.ledger.store.names import KeyTable, NameTable, id_key, id_keys
 from services.ledger.store.working_state import WorkingState
 from shared.wire.postings import EventEffect, PostingBatch, Recorded
@@ -26,15 +26,18 @@ from shared.wire.rows import WATERMARKS, Row, watermark_of
 _PAGE_BATCHES, _PAGE_ROWS, _PAGE_POSTINGS = 256, 16_384, 65_536  # read by one query
 
 
-def open_reader(address: Path | str, *, login: Mapping[str, str] | None = None) -> "StoreReader":
+def open_reader(
+    address: Path | str, *, login: Mapping[str, str] | None = None, any_rules: bool = False
+) -> "StoreReader":
     """Return the store at a path, or at a `postgresql://` URL, for reading; it stays as it is at this moment.
 
-    `login` holds connection options that are not in the URL, as a password. Raises the database's error where the
-    store cannot be opened, and `StrangeStore` where it is none of ours, or of another version.
+    `login` holds connection options that are not in the URL, as a password. With `any_rules` the store may still be
+    posted by earlier rules. Raises the database's error where the store cannot be opened, and `StrangeStore` where it
+    is none of ours, or of another version.
     """
     database = connect(address, read_only=True, login=login)
     try:
-        expect_newest(database)
+        (expect_readable if any_rules else expect_newest)(database)
         return StoreReader(database)
     except BaseException:
         database.close()
@@ -52,6 +55,7 @@ class StoreReader:
     last_event: int
     last_posting: int
     head: ChainHead
+    rules: PostingRules
 
     def __init__(self, database: Database) -> None:
         """Read the log of a database that has all the ledger's tables."""
@@ -77,6 +81,7 @@ class StoreReader:
             self.last_event = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
             self.last_posting = self._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
             self.head = ChainHead(*self._one("SELECT batch, hash FROM head"))
+            self.rules = read_rules(self.database)
 
     def _load_tables(self) -> None:
         self.names = NameTable(self.database)
