@@ -74,11 +74,11 @@ def derive_shipment(line: LineState) -> dict[Cell, int]:
     transit.
     """
     parts = sorted(line.dispatches.values(), key=itemgetter(1, 2, 3))
-    supplier = parts[0][3][2]
+    supplier = parts[0][3][2] if parts else ""
     cells: dict[Cell, int] = {}
     ended: dict[tuple[int, Key], int] = {}
-    for (measure, day, (product, site, _)), wafers in line.moved.items():
-        key = (product, site, supplier)
+    for (measure, day, (product, site, named)), wafers in line.moved.items():
+        key = (product, site, supplier or named)
         cells[measure, day, key] = cells.get((measure, day, key), 0) + wafers
         if measure in ENDS:
             ended[day, key] = ended.get((day, key), 0) + wafers
