@@ -45,6 +45,28 @@ class World:
         self.advance()
         return self.events
 
+    def generate_all(self) -> list[CloudEvent]:
+        """Return the events of a world, and one each of what few worlds have, so that none lacks a type of event."""
+        self.generate()
+        site, product = SITES[0], self.products[0]
+        key = {"product": product, "site": site, "supplier": self.suppliers[0]}
+        americas, supplier = DATACENTERS[0], self.suppliers[0]
+        self.publish(americas, Party.order, START, "O-all", 50, f"{THROUGH + timedelta(days=9)}", **key)
+        self.publish(americas, Party.consume, self.day(30, 160), 60, **key, order="O-all")
+        self.publish(americas, Party.transfer, self.day(30, 160), 5, SITES[1], **key)
+        self.publish(americas, Party.forecast, START, "F-all", 30, f"{THROUGH + timedelta(days=30)}", **key)
+        self.publish(americas, Party.open, START, 90, **key)
+        self.publish(americas, Party.reverse, THROUGH, self.publish(americas, Party.open, START, 5, **key))
+        self.publish(americas, Party.count, self.day(30, 160), 70, **key | {"supplier": "unattributed"}, revision=1)
+        self.publish(supplier, Party.commit, self.day(0, 30), "C-all", 45, f"{self.day(80, 120)}", **key)
+        self.publish(supplier, Party.dispatch, self.day(60, 70), "S-all", 40, f"{self.day(80, 90)}", "C-all", **key)
+        self.publish(supplier, Party.revise, self.day(71, 75), "S-all", f"{self.day(80, 99)}", 1, **key)
+        on = self.day(90, 110)
+        self.send_back(self.publish(americas, Party.receive, on, "S-all", 30, 2, **key, owner=supplier))
+        self.publish(supplier, Party.lose, on, "S-all", 3, **key, owner=supplier)
+        self.publish(supplier, Party.end_on, THROUGH, f"{THROUGH}")
+        return self.events
+
     # ---------------------------------------------------------------- dice
 
     def chance(self, of: float) -> bool:
@@ -169,6 +191,14 @@ class World:
                 )
             total -= part
             on += timedelta(days=self.dice.randint(0, 9))
+
+    def send_back(self, received: CloudEvent) -> None:
+        """Send some wafers of a receipt back to the supplier."""
+        data = received["data"]
+        on = date.fromisoformat(received["time"][:10]) + timedelta(days=self.dice.randint(0, 20))
+        back = {name: data[name] for name in ("owner", "product", "site", "supplier")}
+        wafers = self.dice.randint(1, max(1, data["wafers"]))
+        self.publish(received["source"], Party.send_back, on, data["shipment"], wafers, reason="warped", **back)
 
     # ---------------------------------------------------------------- datacenters
 
