@@ -80,10 +80,12 @@ async def _read_then(now: FoldState, read_past: ReadPast, query: AskBridge, day:
 async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
     """The projected balance of a product at a site on a day, at an earlier position and now, and the causes between.
 
-    The rows sum to the difference. Each leads to the events of its lines; movements of stock name no event.
+    While `today` is null nothing is projected: both balances are null. The rows sum to the difference. Each leads to
+    the events of its lines; movements of stock name no event.
     """
     group = (query.product, query.site)
-    built = build_bridge(views.then.state, views.now.state, group, views.day, query.firmness)
+    is_known = views.now.state.curves.today is not None
+    built = build_bridge(views.then.state, views.now.state, group, views.day, query.firmness) if is_known else None
     return position_of(views.now) | {
         "today": iso_or_none(views.now.state.curves.today),
         "product": query.product,
@@ -91,8 +93,8 @@ async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
         "day": iso_or_none(views.day),
         "firmness": query.firmness,
         "since": position_of(views.then) | {"as_of": views.since, "today": iso_or_none(views.then.state.curves.today)},
-        "projected_then": built.then,
-        "projected_now": built.now,
+        "projected_then": built and built.then,
+        "projected_now": built and built.now,
         "rows": [
             {
                 "cause": bar.cause,
@@ -100,7 +102,7 @@ async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
                 "entries": [_entry(entry, views.now.state.lines) for entry in bar.entries[:ENTRIES_MAX]],
                 "entries_count": len(bar.entries),
             }
-            for bar in built.bars
+            for bar in (built.bars if built else ())
         ],
     }
 

@@ -78,8 +78,8 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Ro
                 **_declaration(declarations[-1] if declarations else None),
                 **_energised(current, plan.today),
                 "phases": [_phase(phase) for phase in current],
-                **orders_due.get(site, _NO_ORDERS_DUE),
-                "on_hand": _on_hand(plan, site),
+                **orders_due.get(site, _NOT_KNOWN if plan.today is None else _NO_ORDERS_DUE),
+                "on_hand": None if plan.today is None else _on_hand(plan, site),
                 **_short(plan, short.get(site), firmness),
                 **_covered(plan, covered.get(site)),
             }
@@ -122,6 +122,7 @@ def _phase(phase: PhaseStatement) -> Row:
 
 
 _NO_ORDERS_DUE: Row = {"next_due_day": None, "next_due": 0, "last_due_day": None, "due": 0}
+_NOT_KNOWN: Row = dict.fromkeys(_NO_ORDERS_DUE)
 
 
 def _orders_due(curves: Curves, today: int | None) -> dict[str, Row]:

@@ -73,6 +73,7 @@ class PageContents:
         numbers = {
             "state": months,
             "rolling": rolling["rows"][0] if rolling["rows"] else None,
+            "rolling_day": rolling["day"],
             "share": share_percent(rolling["rows"][0]["supply"]) if rolling["rows"] else None,
             "months": shown,
             "short": short,

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import known_at, table, today_is
+from services.operator.show.table import known_at, table, today_is, window_words
 from shared.wire.catalog import FIRMNESS
 
 
@@ -14,7 +14,7 @@ def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> 
     """Return the rolling balances, and the wafers in each stage."""
     parts, firmness = answer["by"], answer["firmness"]
     grades = FIRMNESS[FIRMNESS.index(firmness) if firmness else 0 :]
-    title = f"{answer['window_days']} days to {answer['day']}, {answer['basis']} basis"
+    title = f"{window_words(answer)}, {answer['basis']} basis"
     if as_of:
         by = answer["recorded_by"]
         title += f", {known_at(str(answer['position']) if by is None else by['day'])}"
@@ -44,7 +44,7 @@ def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
             for row in answer["rows"]
         ],
         caption="on hand less backorder, over the orders from today on, without receipts\n"
-        f"– : the orders end before the stock. {caption.plain}",
+        f"– : the orders end before the stock, or there are none\n{caption.plain}",
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group
+from rich.text import Text
 
 from services.operator.show.table import known_at, table
 
@@ -13,6 +14,9 @@ _ENTRIES_MAX = 5  # of a cause; --json has fifty
 def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
     """Yield the table of the causes, and that of the lines and events behind them."""
     since, causes = answer["since"], answer["rows"]
+    if answer["today"] is None:
+        yield Group(Text("Not known: a balance is projected from the first day that is complete.\n"))
+        return
     then = f"projected at position {since['position']}"
     yield table(
         f"{answer['product']} at {answer['site']}, projected for {answer['day']}, "

@@ -7,14 +7,14 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import table, today_is
+from services.operator.show.table import table, today_is, window_words
 from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
 
 
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
     """Yield the headline numbers by kind of site, the first shortages, and the months as curves."""
     yield table(
-        f"Programme, {found['window_days']} days to {found['day']}, start basis",
+        f"Programme, {window_words(found)}, start basis",
         ("", "supply", "demand", "net", f"% of {PROGRAMME_WAFERS:,}"),
         [
             (name, each["supply"], each["demand"], each["net"], each.get("share_percent"))
@@ -79,12 +79,15 @@ def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
 
 def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     """Return the number of open alerts of each code, and the alerts of the answer."""
-    counts = answer["open"]
+    counts, missing = answer["open"], ", ".join(answer["missing_sources"])
+    title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open"
+    if answer["today"] is None:
+        title = "Alerts: not known before a day is complete, when only silent sources are looked for"
     open_ = table(
-        f"Alerts, {today_is(answer)}: {sum(counts.values())} are open",
-        tuple(counts),
-        [tuple(counts.values())],
-        caption="before a day is complete only silent sources are looked for" if answer["today"] is None else "",
+        title,
+        ("alert", "open"),
+        [(code, count) for code, count in counts.items() if count],
+        caption=f"by what is recorded; {missing}: not known" if missing else "",
     )
     rows = table(
         f"The most urgent {len(answer['rows'])}",

@@ -21,17 +21,19 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | T
          "product", "at worst"),
         [
             (
-                row["site"], row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"],
+                row["site"],
                 *(
                     "not known" if answer["today"] is None else row[name]
                     for name in (
-                        "cover_days", "short_since", "first_short_day", "first_short_product", "shortage",
+                        "next_due_day", "last_due_day", "due", "on_hand", "cover_days", "short_since",
+                        "first_short_day", "first_short_product", "shortage",
                     )
                 ),
             )
             for row in rows
         ],
-        caption="next due, last due, wafers: orders from today on; days of cover: of the product with the fewest",
+        caption="next due, last due, wafers: orders from today on; days of cover: of the product with the fewest, "
+        "– where the orders end before the stock",
     )  # fmt: skip
     yield table(
         "Sites and phases",

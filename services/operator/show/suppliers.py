@@ -14,7 +14,8 @@ def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group
     """Yield commit performance, WIP by age and yield, the suppliers side by side by product."""
     rows = sorted(answer["rows"], key=lambda row: (row["product"], row["supplier"]))
     yield table(
-        f"Commits against receipts, each commit as it stood {answer['lag_days']} days before its due day",
+        f"Commits due through {answer['complete_through'] or 'no day yet'} against receipts, each commit as it stood "
+        f"{answer['lag_days']} days before its due day",
         ("product", "supplier", "due", "received", "in full, on time %", "churn %", "bias %", "slip days", "at most",
          "still open"),
         [

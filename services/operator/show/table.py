@@ -74,6 +74,12 @@ def today_is(answer: Mapping[str, Any]) -> str:
     return "not known before a day is complete" if answer["today"] is None else f"today is {answer['today']}"
 
 
+def window_words(answer: Mapping[str, Any]) -> str:
+    """Return the window of an answer in words: of a day that is not complete, not all is known."""
+    day, through = answer["day"], answer["complete_through"]
+    return f"{answer['window_days']} days to {day}" + (", not complete" if through is None or day > through else "")
+
+
 def known_at(as_of: str) -> str:
     """Return in words how much an answer knows: the batches up to one, or those recorded by the end of a day."""
     if as_of == "0":

@@ -50,7 +50,8 @@ class BridgePage(AtPlan, title="Bridge"):
     day: date
     firmness: Firmness
     since: Since
-    projected_then: int
-    projected_now: int
+    projected_then: int | None
+    projected_now: int | None
+    """Null while `today` is null: a projection is not known before a day is complete."""
     rows: list[BridgeRow]
     """In the order in which the causes apply (docs/numbers.md)."""

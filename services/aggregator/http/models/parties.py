@@ -151,15 +151,18 @@ class SiteRow(Described, title="Site"):
     mw_stopped: int
     phases: list[PhaseRow]
     next_due_day: date | Literal["beyond"] | None
-    next_due: int
+    """Null where no order is due from today on. While `today` is null, this and all that follow are not known: null."""
+    next_due: int | None
     last_due_day: date | Literal["beyond"] | None
-    due: int
-    on_hand: int
+    due: int | None
+    on_hand: int | None
     short_since: date | None
     first_short_day: date | None
+    """Null where nothing runs short."""
     first_short_product: str | None
     shortage: int | None
     cover_days: float | None
+    """Null where the orders end before the stock, or there are none."""
     first_uncovered_day: date | None
     least_covered_product: str | None
 
