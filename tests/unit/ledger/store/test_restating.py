@@ -20,6 +20,7 @@ from services.operator.record.proof import verify, verify_chain
 from services.operator.record.rebuild import rebuild_export
 from shared.wire.postings import PostingBatch, Recorded
 from testing.fold import Folded, Horizon, cells_of, fold, record
+from testing.played import HORIZON, Played
 from tests.unit.ledger.store.earlier_rules.tape import tape
 
 EARLIER = Path(__file__).parent / "earlier_rules" / "ledger.db.gz"
@@ -247,6 +248,26 @@ def test_the_aggregator_folds_it_to_the_state_of_a_new_store(published, fresh):
     assert curves.watermarks == fresh.curves.watermarks
     assert "stargate-emea" not in curves.watermarks
     assert curves.position == BATCHES + 2
+
+
+def test_a_state_of_before_folds_on_behind_it(restated, published, fresh):
+    """As an aggregator does that was at the last batch before, by a snapshot or from the ledger's store."""
+    curves = fold_store(restated, until=BATCHES)
+    before = curves.state_hash()
+    for batch in published[BATCHES:]:
+        curves.add(batch)
+
+    assert before != curves.state_hash() == fold_store(fresh.store).state_hash()
+    assert curves.setback is not None  # the day goes back with the watermark that was reversed
+    assert curves.setback == fold_store(restated).setback
+
+
+def test_a_planner_has_the_answers_of_a_new_store(restated, fresh):
+    now, new = Played(restated, HORIZON), Played(fresh.store, HORIZON)
+
+    assert now.state.lines.digest() == new.state.lines.digest()
+    for path in ("/balances", "/shortages", "/cover", "/suppliers"):
+        assert now.rows(path) == new.rows(path)
 
 
 def test_a_verdict_on_a_batch_that_restates_says_nothing_new(restated):
