@@ -75,17 +75,28 @@ def test_the_first_short_day_is_that_of_the_api(page: Page, played: Stack) -> No
     expect(page.locator("#first-short")).to_have_text(f"{first['product']} at {first['site']}")
 
 
+def test_the_first_shortage_to_act_on_is_that_of_the_api_and_leads_to_its_page(page: Page, played: Stack) -> None:
+    first = ask(played.folder, "aggregator", "/shortages", limit=1, order="act_by")["rows"][0]
+    page.goto("/")
+
+    expect(page.locator("#act")).to_contain_text(f"start {told(first['act_wafers'])} wafers of")
+    page.locator("#act a").first.click()
+    expect(page.locator("#why")).to_contain_text(f"Why {first['product']} at {first['site']} is short")
+
+
 def test_from_what_is_short_to_its_cause_and_to_the_event_is_a_click_each(page: Page, played: Stack) -> None:
-    [row] = ask(played.folder, "aggregator", "/shortages", limit=1, why="true")["rows"]
-    cause = row["why"]["causes"][0]
+    [row] = ask(played.folder, "aggregator", "/shortages", limit=1)["rows"]
+    group = {name: row[name] for name in ("product", "site")}
+    bridge = ask(played.folder, "aggregator", "/bridge", day=row["first_short_day"], **group)
+    event = bridge["rows"][0]["entries"][0]["event"]
     page.goto("/")
 
     page.locator("#first-short").click()
     expect(page.locator("#why")).to_contain_text(
         f"{row['product']} at {row['site']} is short by {told(row['first_shortage'])}"
     )
-    page.locator("a.cause").first.click()
-    expect(page.locator("pre")).to_contain_text(cause["event"])
+    page.locator("#causes a.cause").first.click()
+    expect(page.locator("pre")).to_contain_text(event)
     expect(page.locator("main")).to_contain_text("Recorded in batch")
 
 

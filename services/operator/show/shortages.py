@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import table
+from services.operator.show.table import known_at, table
 
 _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
@@ -19,11 +19,11 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Group
             is_known = startable in ("in_full", "in_part")
             yield table(
                 f"{title}, today is {answer['today']}: {len(rows[:rows_max])} of {answer['count']} products at sites",
-                ("site", "product", *(("start by", "wafers", "for") if is_known else ()), *_COURSE),
+                ("site", "product", *(("start by", "wafers to start") if is_known else ()), *_COURSE),
                 [
                     (
                         row["site"], row["product"],
-                        *((row["act_by"], row["act_wafers"], row["act_for"]) if is_known else ()),
+                        *((row["act_by"], row["act_wafers"]) if is_known else ()),
                         *_course(row, answer),
                     )
                     for row in rows[:rows_max]
@@ -36,7 +36,7 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Group
     yield Group(
         Text(
             "on hand + in transit + open commits - orders not yet consumed; overdue supply does not count\n"
-            "all: waferline shortages --limit 200\n",
+            "firm only: at worst, without other commits; all: waferline shortages --limit 200\n",
             style="dim",
         )
     )
@@ -61,16 +61,14 @@ _STARTABLE = {
     None: "Until when to start wafers is not known",
 }
 _COURSE = (
-    "on hand", "short now", "first short day", "short by then", "at worst", "worst day", "short until",
-    "at worst, firm only", "forecast gap",
+    "on hand", "short now", "first short day", "at worst", "worst day", "short until", "firm only", "forecast gap",
 )  # fmt: skip
 
 
 def _course(row: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
-        row["on_hand"], row["short_now"], _first_short(row, answer), row["first_shortage"], row["shortage"],
-        row["worst_day"], _until(row["short_until"]), row["by_firmness"]["firm"]["shortage"],
-        row["forecast_gap"]["wafers"],
+        row["on_hand"], row["short_now"], _first_short(row, answer), row["shortage"], row["worst_day"],
+        _until(row["short_until"]), row["by_firmness"]["firm"]["shortage"], row["forecast_gap"]["wafers"],
     )  # fmt: skip
 
 
@@ -182,7 +180,7 @@ def _bridge(bridge: Mapping[str, Any]) -> Group:
             ),
             ("projected now", bridge["projected_now"], None, "", "", ""),
         ],
-        caption=f"then: as of {bridge['since']['as_of']}; all events, or another then: waferline bridge",
+        caption=f"then: {known_at(bridge['since']['as_of'])}; all events, or another then: waferline bridge",
     )  # fmt: skip
 
 
