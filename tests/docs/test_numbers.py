@@ -252,8 +252,12 @@ def test_consumption_for_an_order():
 
 def test_fill_rate():
     section, table = NUMBERS["Fill rate"], the_table("Fill rate")
-    came = [sum(table["opened"][: n + 1]) + sum(table["received"][: n + 1]) for n in range(4)]
-    curves = posted(required=table["due"], opened=table["opened"], received=table["received"])
+    hand = {
+        "opened": table["opened"], "transferred_in": table["transferred in"], "received": table["received"],
+        "adjusted": table["counted beyond it"],
+    }  # fmt: skip
+    came = [sum(sum(wafers[: n + 1]) for wafers in hand.values()) for n in range(4)]
+    curves = posted(required=table["due"], **hand)
     curves.add(batch_of(2, [], {"samsung": DAY_1 + 3}))
     had_come = [fill_rate([[0] * n + [table["due"][n]]], [_after(table, came, n)]).numerator[0] for n in range(4)]
     rate = fill_rate([table["due"]], [came])
