@@ -104,7 +104,7 @@ def test_balances_by_firmness_count_what_is_committed_due(ask, firmness, supply)
 
 
 def test_pages_join_up_to_the_whole(curves, ask):
-    many = [((f"P{n % 5}", f"site-{n:03}", "samsung"), Measure.STARTED, START, n) for n in range(450)]
+    many = [((f"P{n % 5}", f"site-{n:03}", "samsung"), Measure.STARTED, START, n + 1) for n in range(450)]
     curves.add(batch_of(2, many))
     rows, query = [], {"by": "product,site"}
 
