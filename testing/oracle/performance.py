@@ -158,7 +158,11 @@ class Judge:
             )
             for what in ("started", "finished", "scrapped", "variance")
         }
+        if not any(sums.values()):
+            return dict.fromkeys(("started", "finished", "wip", "scrap", "yield"))
         return {
+            "scrap": ratio(sums["scrapped"], sums["started"]),
+            "yield": ratio(sums["finished"], sums["finished"] + sums["variance"]),
             "started": sums["started"],
             "finished": sums["finished"],
             "wip": sums["started"] - sums["finished"] - sums["scrapped"] - sums["variance"],
@@ -166,5 +170,5 @@ class Judge:
 
 
 def ratio(numerator: int, denominator: int) -> Row:
-    percent = round(100 * numerator / denominator, 1) if denominator else None
+    percent = (2000 * numerator + denominator) // (2 * denominator) / 10 if denominator else None  # half up
     return {"numerator": numerator, "denominator": denominator, "percent": percent}

@@ -69,15 +69,47 @@ class Planner:
         found = []
         for label in sorted({tuple(key[part] for part in parts) for key in self.keys}):
             keys = [key for key in self.keys if tuple(key[part] for part in parts) == label]
-            found.append(dict(zip(by, label, strict=True)) | self._balance(keys, on, window, basis, firmness))
+            row = self._balance(keys, on, window, basis, firmness) | self._reported(
+                keys, on, [part for part in parts if part != 1]
+            )
+            row["lacking"] = None if "supplier" in by else self._lacking(keys, on, window, basis, firmness)
+            if basis == "start" and row["wip"] is None and row["lots_not_reported_by"]:
+                row |= dict.fromkeys(("supply", "net", "lacking"))
+            found.append(dict(zip(by, label, strict=True)) | row)
         return found
+
+    def _lacking(self, keys: Sequence[Key], *asked: Any) -> int:
+        groups = {key[:2] for key in keys}
+        nets = [self._balance([key for key in keys if key[:2] == group], *asked)["net"] for group in groups]
+        return sum(-net for net in nets if net < 0)
+
+    def _reported(self, keys: Sequence[Key], on: int, fixed: Sequence[int] = ()) -> Row:
+        """Return the stages before the dispatch, without those of suppliers that move a product and report no lots.
+
+        `fixed` are the parts of the key, product and supplier, that all the keys have in common by label.
+        """
+        lots = ("started", "scrapped", "finished", "variance")
+
+        def moves(chosen: Sequence[Key], kinds: Sequence[str]) -> bool:
+            return any(self.book.total(what, chosen, 0, on) for what in kinds)
+
+        def reports(key: Key) -> bool:
+            return moves([each for each in self.keys if (each[0], each[2]) == (key[0], key[2])], lots)
+
+        moving = [key for key in keys if moves([key], (*lots, "dispatched", "received"))]
+        reporting = [key for key in moving if reports(key)]
+        scope = [key for key in self.keys if all(key[part] == keys[0][part] for part in fixed)]
+        if not reporting and (moving or not any(map(reports, scope))):
+            stages: Row = {"wip": None, "finished": None}
+        else:
+            sums = {what: self.book.total(what, reporting, 0, on) for what in (*lots, "dispatched")}
+            wip = sums["started"] - sums["scrapped"] - sums["finished"] - sums["variance"]
+            stages = {"wip": wip, "finished": sums["finished"] - sums["dispatched"]}
+        silent = {key[2] for key in moving if not reports(key)} - {"unattributed"}
+        return stages | {"lots_not_reported_by": sorted(silent)}
 
     def _balance(self, keys: Sequence[Key], on: int, window: int, basis: str, firmness: str | None) -> Row:
         book, first = self.book, on - window + 1
-
-        def until(what: str) -> int:
-            return book.total(what, keys, 0, on)
-
         if firmness is not None:
             supply = sum(self._committed(keys, first, on, grade) for grade in GRADES if at_least(grade, firmness))
         else:
@@ -88,8 +120,6 @@ class Planner:
             "supply": supply,
             "demand": demand,
             "net": supply - demand,
-            "wip": until("started") - until("scrapped") - until("finished") - until("variance"),
-            "finished": until("finished") - until("dispatched"),
             "in_transit": sum(rest for part, rest in book.on_the_way(on) if part.key in keys),
             "on_hand": self.on_hand(keys, on),
             "open_commit": {
@@ -364,6 +394,10 @@ class Planner:
         ever = [book.total(what, keys, 0, last) for what in ("opened", "started", "received")]
         ever_due = self._planned(book.orders.values(), keys, 0, last, "due")
         ever_to_start = self._planned(book.orders.values(), keys, 0, last, "start_by")
+        to_come = {name: self._to_come(keys, max(first, self.today), last, name) for name in ("in_transit", *GRADES)}
+        all_to_come = sum(self._to_come(keys, self.today, last, name) for name in to_come)
+        silent = self._reported(keys, 10**6)
+        is_known = first < self.today and not (silent["wip"] is None and silent["lots_not_reported_by"])
         agreed = sum(
             event["data"]["wafers_per_month"]
             for event in book.agreements.values()
@@ -375,21 +409,32 @@ class Planner:
             "month": f"{month:%Y-%m}",
             "start": {
                 "demand": to_start,
-                "started": started,
-                "net": started - to_start,
-                "cumulative_gap": ever[0] + ever[1] - ever_to_start,
+                "started": started if is_known else None,
+                "net": started - to_start if is_known else None,
+                "cumulative_gap": ever[0] + ever[1] - ever_to_start if is_known else None,
                 "agreed": agreed,
-                "share_percent": half_up(started * 1000, 900_000) / 10,
+                "share_percent": half_up(started * 1000, 900_000) / 10 if is_known else None,
             },
             "receipt": {
                 "forecast": self._planned(book.forecasts.values(), keys, first, last, "due"),
                 "due": due,
                 "committed": {grade: self._committed(keys, first, last, grade) for grade in GRADES},
                 "received": received,
-                "net": received - due,
-                "cumulative_gap": ever[0] + ever[2] - ever_due,
+                "to_come": to_come,
+                "net": received + sum(to_come.values()) - due,
+                "cumulative_gap": ever[0] + ever[2] + all_to_come - ever_due,
+                "share_percent": half_up(received * 1000, 900_000) / 10,
             },
         }
+
+    def _to_come(self, keys: Sequence[Key], first: int, last: int, name: str) -> int:
+        """Return what is due to come in some days: in transit by eta, or open commits of a grade by due day."""
+        if name == "in_transit":
+            return sum(rest for part, rest in self.book.on_the_way() if part.key in keys and first <= part.eta <= last)
+        open_commits = self.book.open_commits
+        return sum(
+            wafers for key, due, grade, wafers in open_commits if key in keys and grade == name and first <= due <= last
+        )
 
     # ---------------------------------------------------------------- sites
 
@@ -405,6 +450,7 @@ class Planner:
             "forecast": row["forecast"],
             "committed": sum(row["committed"].values()),
             "received": row["received"],
+            "to_come": sum(row["to_come"].values()),
             "consumed": self.book.total("consumed", keys, first, last),
             "on_hand": self.on_hand(keys, min(last, self.today - 1)) if first < self.today else None,
         }

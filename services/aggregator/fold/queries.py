@@ -142,6 +142,22 @@ def window_balance(
     return list(starmap(BalanceRow, zip(*columns, strict=True)))
 
 
+def sum_lacking(
+    curves: Curves, grouping: Grouping, day: int, window_days: int, basis: Basis, firmness: Firmness | None = None
+) -> list[int]:
+    """Return for each group what the net of `window_balance` lacks of each product at each site, summed."""
+    pairs, groups = curves.group(("product", "site")), max(1, len(grouping.labels))
+    keys = np.flatnonzero(grouping.of_key >= 0)
+    codes, places = np.unique(pairs.of_key[keys] * groups + grouping.of_key[keys], return_inverse=True)
+    of_key = np.full_like(grouping.of_key, -1)
+    of_key[keys] = places
+    rows = window_balance(curves, Grouping([()] * codes.size, of_key), day, window_days, basis, firmness)
+    lacking = [0] * len(grouping.labels)
+    for code, row in zip(codes.tolist(), rows, strict=True):
+        lacking[code % groups] += max(0, -row.net)
+    return lacking
+
+
 def _sum_window(curves: Curves, grouping: Grouping, measures: Sequence[Measure], day: int, window_days: int) -> Wafers:
     """Return the sums of some plans in the window of days that ends on a day, `[measure, group]`."""
     sums = np.zeros((len(measures), len(grouping.labels)), dtype=np.int64)

@@ -1,5 +1,6 @@
 """Rows of the overviews: sites, the time line of a site, and suppliers."""
 
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
@@ -11,7 +12,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import MonthOnReceipt, month_table
 from services.aggregator.plan.performance import ProductPerformance, measure_performance
 from services.aggregator.plan.projection import SupplyPlan
-from services.aggregator.plan.wip import AGES, age_wip, measure_yield
+from services.aggregator.plan.wip import AGES, age_wip, measure_yield, report_stages
 from services.aggregator.terms import LAGS
 from shared.wire.catalog import Firmness, percent_of
 from shared.wire.days import date_of, day_number, iso_day, next_month
@@ -68,7 +69,8 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Ro
     The facts are those of the plan's position.
     """
     names, declared, phases, orders_due = facts
-    short, covered = _first_of_site(plan, plan.shortages(firmness).tolist()), _first_of_site(plan)
+    ranked, products = plan.shortages(firmness).tolist(), Counter(site for _, site in plan.grouping.labels)
+    short, covered = _first_of_site(plan, ranked), _first_of_site(plan)
     rows = []
     for site in names:
         declarations, current = declared.get(site), [history[-1] for history in phases.get(site, [])]
@@ -81,6 +83,10 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Ro
                 **orders_due.get(site, _NOT_KNOWN if plan.today is None else _NO_ORDERS_DUE),
                 "on_hand": None if plan.today is None else _on_hand(plan, site),
                 **_short(plan, short.get(site), firmness),
+                "products": None if plan.today is None else products[site],
+                "short_products": [
+                    _short_product(plan, group, firmness) for group in ranked if plan.grouping.labels[group][1] == site
+                ],
                 **_covered(plan, covered.get(site)),
             }
         )
@@ -172,6 +178,17 @@ def _short(plan: SupplyPlan, group: int | None, firmness: Firmness) -> Row:
     }
 
 
+def _short_product(plan: SupplyPlan, group: int, firmness: Firmness) -> Row:
+    short = plan.short(group, firmness)
+    return {
+        "product": plan.grouping.labels[group][0],
+        "short_since": iso_or_none(plan.short_since(group)),
+        "first_short_day": iso_or_none(short.first_short_day),
+        "first_shortage": short.first_shortage,
+        "shortage": short.shortage,
+    }
+
+
 def _covered(plan: SupplyPlan, group: int | None) -> Row:
     if group is None or plan.today is None:
         return dict.fromkeys(("cover_days", "first_uncovered_day", "least_covered_product"))
@@ -241,6 +258,7 @@ def _site_month(curves: Curves, receipt: MonthOnReceipt, begin: int, end: int, o
         "forecast": receipt.forecast,
         "committed": sum(receipt.committed.values()),
         "received": receipt.received,
+        "to_come": sum(receipt.to_come.values()),
         "consumed": int(sum_moved(curves, grouping, end, begin - 1, (Measure.CONSUMED,)).sum()),
         "on_hand": on_hand,
     }
@@ -279,7 +297,7 @@ def supplier_rows(state: FoldState, lag: int, **only: Unpack[Only]) -> list[Row]
     ]
 
 
-_NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
+_NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "scrap", "yield", "yield_by_month"))
 
 
 _NO_PERFORMANCE: Row = dict.fromkeys(
@@ -288,28 +306,28 @@ _NO_PERFORMANCE: Row = dict.fromkeys(
 
 
 def _wip_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
-    """Return starts, output, WIP and yield by supplier and product."""
-    started = sum_moved(curves, pairs, day, measures=(Measure.STARTED,))[0]
-    wip, aged, total = (
-        sum_stages(curves, pairs, day).wip,
-        age_wip(curves, pairs, day),
-        measure_yield(curves, pairs, day),
-    )
+    """Return starts, output, WIP and yield by supplier and product; all None where the supplier reports no lots."""
+    started, scrapped = sum_moved(curves, pairs, day, measures=(Measure.STARTED, Measure.SCRAPPED))
+    stages, aged, total = sum_stages(curves, pairs, day), age_wip(curves, pairs, day), measure_yield(curves, pairs, day)
+    wip = report_stages(curves, pairs, day, stages, ("supplier", "product")).wip
     months = [(month, measure_yield(curves, pairs, end, since)) for month, since, end in _months_before(curves, day)]
     return {
         label: {
             "started": int(started[n]),
             "finished": int(total.numerator[n]),
-            "wip": int(wip[n]),
+            "wip": wip[n],
             "wip_by_age": [
                 {"from_days": age, "before_days": before, "wafers": int(aged[place, n])}
                 for place, (age, before) in enumerate(zip(AGES, (*AGES[1:], None), strict=True))
             ],
+            "scrap": ratio(int(scrapped[n]), int(started[n])),
             "yield": ratio(int(total.numerator[n]), int(total.denominator[n])),
             "yield_by_month": [
                 {"month": month} | ratio(int(each.numerator[n]), int(each.denominator[n])) for month, each in months
             ],
         }
+        if wip[n] is not None
+        else _NO_WIP
         for n, label in enumerate(pairs.labels)
         if label[0] != UNATTRIBUTED
     }

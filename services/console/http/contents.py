@@ -19,6 +19,7 @@ from services.console.http.charts import (
     site_chart,
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
+from services.console.http.sites import shorts_by_kind, sites_by_kind
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.wire.catalog import FIRMNESS, share_percent
 from shared.wire.event_proof import check_event, proof_paths
@@ -55,13 +56,17 @@ class PageContents:
         """Return whether the programme is covered and until when, by firmness, and the first shortage."""
         ask, by_key = self.upstream.aggregator, filters.params("product", "site", "supplier")
         by_group = filters.params("product", "site")
-        months, rolling, alerts, worst, to_act_on, *grades = await asyncio.gather(
+        months, *rolling, sites, alerts, worst, to_act_on = await asyncio.gather(
             ask("/months", by_key),
             ask("/balances", by_key | {"window": "30", "basis": "start"}),
+            ask("/balances", by_key | {"window": "30", "basis": "receipt"}),
+            self._sites(filters),
             ask("/alerts", {"limit": "8"} | by_key),
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade}),
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade, "order": "act_by"}),
-            *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS),
+        )
+        grades = await asyncio.gather(
+            *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS)
         )
         short, soonest = (each["rows"][0] if each["rows"] else None for each in (worst, to_act_on))
         bridge = None
@@ -70,17 +75,19 @@ class PageContents:
             bridge = await self._bridge(chosen | {"day": short["first_short_day"]}, within_s=_BRIDGE_WITHIN_S)
         through = months["complete_through"]
         shown = months_shown(months["rows"], through, filters.grade)
+        shorts = shorts_by_kind(sites["rows"], filters)
         numbers = {
             "state": months,
-            "rolling": rolling["rows"][0] if rolling["rows"] else None,
-            "rolling_day": rolling["day"],
-            "share": share_percent(rolling["rows"][0]["supply"]) if rolling["rows"] else None,
+            **_last_days(*(answer["rows"] for answer in rolling)),
+            "rolling_day": rolling[0]["day"],
             "months": shown,
             "short": short,
             "soonest": soonest if soonest is not None and soonest["act_by"] else None,
             "bridge": bridge,
             "cause": _largest_loss(bridge),
             "short_count": worst["count"],
+            "shorts": shorts,
+            "all_shorts": [each for kind in shorts.values() for each in kind],
             "today": worst["today"],
             "by_grade": _grade_rows(grades),
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
@@ -140,18 +147,34 @@ class PageContents:
 
     async def sites(self, _: Request, filters: Filters) -> PageContent:
         """Return every site with its phases, needs and cover; announced sites apart from assumed ones."""
-        answer = await self.upstream.aggregator("/sites", filters.params("site") | {"firmness": filters.grade})
-        announced = [row for row in answer["rows"] if row["confidence"] == "sourced"]
-        parts = {"Announced": announced, "Assumed": [row for row in answer["rows"] if row not in announced]}
-        return PageContent("sites.html.j2", {"state": answer, "parts": parts}, rows=answer["rows"])
+        answer = await self._sites(filters, **filters.params("site"))
+        return PageContent(
+            "sites.html.j2", {"state": answer, "parts": sites_by_kind(answer["rows"])}, rows=answer["rows"]
+        )
+
+    async def _sites(self, filters: Filters, **query: str) -> Numbers:
+        """Return the first answer about the sites, with the rows of all its pages."""
+        query |= filters.params() | {"firmness": filters.grade}
+        answer: Numbers = await self.upstream.aggregator("/sites", query)
+        after = answer["next"]
+        while after is not None:
+            page = await self.upstream.aggregator("/sites", query | {"after": after})
+            answer["rows"] += page["rows"]
+            after = page["next"]
+        return answer
 
     async def timeline(self, request: Request, filters: Filters) -> PageContent:
         """Return a site's declarations, and its requirements and receipts by month."""
         name = request.path_params["site"]
-        answer = await self.upstream.aggregator(f"/sites/{quote(name)}/timeline", filters.params("product"))
+        answer, described = await asyncio.gather(
+            self.upstream.aggregator(f"/sites/{quote(name)}/timeline", filters.params("product")),
+            self._sites(filters),
+        )
         months = answer["months"]
         charts = {"months": site_chart(months, answer["complete_through"])} if months else {}
-        return PageContent("site.html.j2", {"state": answer, "answer": answer, "name": name}, charts, months)
+        numbers = {"state": answer, "answer": answer, "name": name, "today": described["today"]}
+        site = next((row for row in described["rows"] if row["site"] == name), None)  # the plan is behind the fold
+        return PageContent("site.html.j2", numbers | {"site": site}, charts, months)
 
     async def suppliers(self, _: Request, filters: Filters) -> PageContent:
         """Return the suppliers side by side: commits against receipts, and WIP by age."""
@@ -244,6 +267,17 @@ def _name_of(shortage: Numbers) -> tuple[str, str]:
     return shortage["product"], shortage["site"]
 
 
+def _last_days(started: Sequence[Numbers], received: Sequence[Numbers]) -> Numbers:
+    """Return the balance of the last days, and its share of the programme.
+
+    It is on the start basis, unless a supplier moves wafers and reports no lots: its starts are not known, its receipts
+    are.
+    """
+    basis, rows = ("receipt", received) if any(row["lots_not_reported_by"] for row in started) else ("start", started)
+    row = rows[0] if rows else None
+    return {"basis": basis, "rolling": row, "share": None if row is None else share_percent(row["supply"])}
+
+
 def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:
     """Return for each supplier commits against receipts, and WIP by age; each kind on one scale for all suppliers."""
     shown = [months_shown(each["rows"], each["complete_through"], FIRMNESS[0]) for each in months]
@@ -256,5 +290,7 @@ def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]
     for name, rows, answer in zip(suppliers, common, months, strict=False):
         charts[f"kept-{name}"] = performance_chart(rows, answer["complete_through"], highest)
     for name, each in suppliers.items():
+        if not each["wip_by_age"]:  # no lots are reported
+            continue
         charts[f"age-{name}"] = age_chart(each["wip_by_age"], widest)
     return charts

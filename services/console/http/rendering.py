@@ -22,6 +22,11 @@ def _wafers(count: int | None) -> str:
     return "–" if count is None else f"{count:,}".replace("-", "−")
 
 
+def _reported(count: int | None) -> str:
+    """Return a number that suppliers report by lots, or that none does."""
+    return "not reported" if count is None else _wafers(count)
+
+
 def _ago(seconds: int) -> str:
     """Return a time ago in its largest whole unit."""
     for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
@@ -73,4 +78,5 @@ _environment.filters |= {
     "signed": _signed,
     "ago": _ago,
     "known_at": _known_at,
+    "reported": _reported,
 }

@@ -6,8 +6,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import known_at, table, today_is, window_words
+from services.operator.show.table import known_at, not_reported_line, table, today_is, window_words
 from shared.wire.catalog import FIRMNESS
+from shared.wire.events import UNATTRIBUTED
 
 
 def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> Group:
@@ -18,19 +19,31 @@ def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> 
     if as_of:
         by = answer["recorded_by"]
         title += f", {known_at(str(answer['position']) if by is None else by['day'])}"
+    rows = answer["rows"]
+    # only where the net hides it: where a surplus of one product at one site is netted with the need of another
+    lacking = ("lacking",) if any((row["lacking"] or 0) > max(0, -row["net"]) for row in rows) else ()
+    missing = not_reported_line(sorted({name for row in rows for name in row["lots_not_reported_by"]}))
+    netted = "lacking: of each product at each site, summed; a surplus elsewhere does not cover it\n" if lacking else ""
     return table(
         title + (f", supply committed {firmness} or above" if firmness else ""),
-        (*parts, "supply", "demand", "net", "WIP", "finished", "in transit", "on hand", "open commit now"),
+        (*parts, "supply", "demand", "net", *lacking, "WIP", "finished", "in transit", "on hand", "open commit now"),
         [
             (
-                *(row[part] for part in parts), row["supply"], row["demand"], row["net"], row["wip"],
-                row["finished"], row["in_transit"], row["on_hand"],
+                *(row[part] for part in parts), _reported(row, "supply"), row["demand"], _reported(row, "net"),
+                *(row[name] for name in lacking), _reported(row, "wip"), _reported(row, "finished"),
+                row["in_transit"], row["on_hand"],
                 sum(row["open_commit"][grade] for grade in grades),
             )
-            for row in answer["rows"]
+            for row in rows
         ],
-        caption=caption.plain,
+        caption=netted + (missing + "\n" if missing else "") + caption.plain,
     )  # fmt: skip
+
+
+def _reported(row: Mapping[str, Any], name: str) -> int | str | None:
+    """Return a number that suppliers report by lots, in words where none does; of no supplier at all there is none."""
+    value: int | None = row[name]
+    return "not reported" if value is None and row.get("supplier") != UNATTRIBUTED else value
 
 
 def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:

@@ -7,21 +7,27 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import table, today_is, window_words
+from services.operator.show.table import not_reported_line, table, today_is, window_words
 from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
 
 
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
     """Yield the headline numbers by kind of site, the first shortages, and the months as curves."""
     yield table(
-        f"Programme, {window_words(found)}, start basis",
-        ("", "supply", "demand", "net", f"% of {PROGRAMME_WAFERS:,}"),
+        f"Programme, {window_words(found)}, {found['basis']} basis",
+        ("", "supply", "demand", "net", "lacking", f"% of {PROGRAMME_WAFERS:,}", "products at sites short"),
         [
-            (name, each["supply"], each["demand"], each["net"], each.get("share_percent"))
+            (
+                name, each["supply"], each["demand"], each["net"], each["lacking"], each.get("share_percent"),
+                "not known" if found["today"] is None else f"{each['products_short']:,} of {each['products']:,}",
+            )
             for name, each in (
                 ("total", found), ("announced sites", found["sourced"]), ("assumed sites", found["assumed"]),
+                *((("sites not declared", found["undeclared"]),) if found["undeclared"]["products"] else ()),
             )
         ],
+        caption="lacking: of each product at each site, summed; a surplus elsewhere does not cover it\n"
+        + not_reported_line(found["lots_not_reported_by"]),
     )  # fmt: skip
     yield table(
         "First shortages",
@@ -65,13 +71,16 @@ def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
         ("forecasts beyond orders", [row["receipt"]["forecast"] for row in months]),
         *((f"committed {grade}", [row["receipt"]["committed"][grade] for row in months]) for grade in FIRMNESS),
         ("received", [row["receipt"]["received"] for row in months]),
+        ("to come", [sum(row["receipt"]["to_come"].values()) for row in months]),
     ]
     return table(
         f"The months {months[0]['month']} to {months[-1]['month']}, each curve from its lowest, or 0, to its highest",
         ("", "curve", "lowest", "highest", "total"),
         [
-            (name, sparkline(values), min(values), max(values), None if "gap" in name else sum(values))
+            (name, sparkline(values), min(known), max(known), None if "gap" in name else sum(known))
             for name, values in curves
+            for known in ([value for value in values if value is not None],)
+            if known
         ],
         caption="each month in a table, and as a bar: waferline months",
     )

@@ -77,13 +77,13 @@ class Aged(Described):
 
 
 class YieldOfMonth(Ratio):
-    """Yield of the lots that left the fabs in a month."""
+    """Yield of the lots that finished in a month."""
 
     month: YearMonth
 
 
 class SupplierRow(Described):
-    """A product of a supplier; numbers are null of a product that it never made, or neither committed nor delivered."""
+    """A product of a supplier: null, from `started` on, where it reports no lots; else where it has no commits."""
 
     supplier: str
     product: str
@@ -92,7 +92,10 @@ class SupplierRow(Described):
     finished: int | None
     wip: int | None
     wip_by_age: list[Aged] | None
+    scrap: Ratio | None
+    """Wafers scrapped, of those started."""
     yield_: Ratio | None = Field(alias="yield")
+    """Of the lots that have finished: wafers credited, of those in process at the end. Scrapped ones are left out."""
     yield_by_month: list[YieldOfMonth] | None
     wafers_due: int | None
     """Each commit by the day that stood `lag_days` before it."""
@@ -128,6 +131,18 @@ class PhaseRow(Described, title="Phase"):
     event: str
 
 
+class ShortProduct(Described):
+    """A product that runs short at a site."""
+
+    product: str
+    short_since: date | None
+    first_short_day: date
+    first_shortage: int
+    """On that day."""
+    shortage: int
+    """At worst."""
+
+
 class SiteRow(Described, title="Site"):
     """A site: its declaration, phases, orders due, cover, and first shortage."""
 
@@ -161,6 +176,11 @@ class SiteRow(Described, title="Site"):
     """Null where nothing runs short."""
     first_short_product: str | None
     shortage: int | None
+    """At worst, of the product that runs short first. It is no sum: one product's surplus covers no other's need."""
+    products: int | None
+    """Products with any wafers, orders or commits at the site; null before a day is complete."""
+    short_products: list[ShortProduct]
+    """Those that run short, the earliest first."""
     cover_days: float | None
     """Null where the orders end before the stock, or there are none."""
     first_uncovered_day: date | None
@@ -204,6 +224,8 @@ class SiteMonth(Described):
     forecast: int
     committed: int
     received: int
+    to_come: int
+    """From today on: in transit by eta, and open commits by due day; overdue ones are left out."""
     consumed: int
     on_hand: int | None
     """At the end of the month, or of its last complete day; null in a future month."""

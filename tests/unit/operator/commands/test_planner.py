@@ -154,7 +154,9 @@ def test_sites_are_told_with_what_they_need_and_what_they_are(tmp_path, built):
     said = ask(tmp_path, built, "sites").stdout
 
     needs, what = row_of(said, "abilene")
-    assert needs == ["abilene", "2026-04-12", "2026-04-12", "100", "30", "6.3", "–", "2026-04-12", "HBM4-12H", "20"]
+    assert needs == [
+        "abilene", "2026-04-12", "2026-04-12", "100", "30", "6.3", "1", "of", "1", "–", "2026-04-12", "HBM4-12H", "20",
+    ]  # fmt: skip
     assert what == [
         "abilene", "onshore", "US", "1,200", "200", "300", "0", "▆█", "2026-06-01", "350", "ha", "3,994.6",
     ]  # fmt: skip
@@ -166,7 +168,8 @@ def test_a_site_is_told_with_what_was_altered_and_its_months(tmp_path, built):
 
     assert "onshore, US, 1,200 MW at a PUE of 1.20, 350 ha, 380 kg CO2 a MWh" in said
     assert f"2026-04-02   a2   energise on 2026-04-03 → 2026-06-01   americas/{built.log[-3].id}" in said
-    assert row_of(said, "2026-04") == [["2026-04", "200", "100", "0", "50", "0", "0", "30"]]
+    assert row_of(said, "2026-04") == [["2026-04", "200", "100", "0", "50", "0", "50", "0", "30"]]
+    assert "Short: 1 of 1 products" in said
     assert row_of(said, "due") == [["due", "█▁▁"]]
 
 
@@ -175,7 +178,7 @@ def test_suppliers_are_told_with_their_word_and_what_they_make(tmp_path, built):
 
     assert row_of(said, "HBM4-12H") == [
         ["HBM4-12H", "samsung", "7", "0", "0.0", "0.0", "-100.0", "1.0", "1", "7"],
-        ["HBM4-12H", "samsung", "0", "0", "0", "0", "0", "0", "0", "–", "–"],
+        ["HBM4-12H", "samsung", "not", "reported", "–", "–", "–", "–"],
     ]
 
 
@@ -191,7 +194,8 @@ def test_the_programme_is_told_at_a_glance(tmp_path, built):
     said = ask(tmp_path, built, "programme").stdout
 
     assert "Programme, 30 days to 2026-04-05, start basis" in said
-    assert row_of(said, "total")[0] == ["total", "0", "107", "-107", "0.0"]
+    assert row_of(said, "total")[0] == ["total", "0", "107", "-107", "107", "0.0", "2", "of", "2"]
+    assert row_of(said, "sites")[0] == ["sites", "not", "declared", "0", "7", "-7", "7", "–", "1", "of", "1"]
     assert row_of(said, "planned")[0] == ["planned", "or", "above", "2", "2026-04-06", "narvik", "HBM4-12H", "7"]
 
 
