@@ -26,6 +26,7 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     if any(row["lots_not_reported_by"] for row in answer["rows"]):  # their starts are not known, their receipts are
         answer = ask_all(folder, "/balances", **query, basis="receipt")
     shortages = _ask_shortages(folder, as_of)
+    to_act_on = ask(folder, "aggregator", "/shortages", as_of=as_of, order="act_by", limit=1)
     back = answer["went_back"]
     before = None if back is None else _ask_shortages(folder, str(back["position"]))
     alerts = ask(folder, "aggregator", "/alerts", as_of=as_of, limit=1)
@@ -46,9 +47,10 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
             for kind in KINDS
         },
         "short": _first_shortages(shortages),
+        "to_act_on": (to_act_on["rows"] or [None])[0],
         "last_plan": None
         if before is None
-        else {name: before["planned"][name] for name in ("complete_through", "position")}
+        else {name: before["planned"][name] for name in ("complete_through", "position", "today")}
         | {"short": _first_shortages(before)},
         "alerts": alerts["open"],
         "months": busy_months(months["rows"]),

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import not_reported_line, table, today_is, window_words
 from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
@@ -31,22 +32,25 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group 
     )  # fmt: skip
     yield table(
         "First shortages",
-        ("commits counted", "products at sites short", "first short day", "site", "product", "wafers"),
+        _SHORT,
         [
-            (f"{firmness} or above", short["count"], *_first(short["first"]))
+            (f"{firmness} or above", short["count"], *_first(short["first"], found["today"]))
             for firmness, short in found["short"].items()
         ],
         caption=", ".join(f"{count} {code.replace('_', ' ')}" for code, count in found["alerts"].items() if count)
         or ("not known before a day is complete" if found["today"] is None else "no open alerts"),
     )
+    first = found["to_act_on"]
+    if first is not None:
+        yield Text(f"To act on first: {first['product']} at {first['site']}: {act_on_words(first)}\n")
     before = found["last_plan"]
     if before is not None:
         yield table(
             f"First shortages of the last plan before, position {before['position']}, complete through "
             f"{before['complete_through']}",
-            ("commits counted", "products at sites short", "first short day", "site", "product", "wafers"),
+            _SHORT,
             [
-                (f"{firmness} or above", short["count"], *_first(short["first"]))
+                (f"{firmness} or above", short["count"], *_first(short["first"], before["today"]))
                 for firmness, short in before["short"].items()
             ],
         )
@@ -56,9 +60,19 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group 
     yield caption
 
 
-def _first(short: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    names = ("first_short_day", "site", "product", "first_shortage")
-    return tuple(None if short is None else short[name] for name in names)
+_SHORT = (
+    "commits counted", "products short", "site", "product", "short now", "first short day", "at worst", "worst day",
+    "short until",
+)  # fmt: skip
+
+
+def _first(short: Mapping[str, Any] | None, today: str) -> tuple[Any, ...]:
+    if short is None:
+        return (None,) * (len(_SHORT) - 2)
+    return (
+        short["site"], short["product"], short["short_now"], first_short_words(short, {"today": today}),
+        short["shortage"], short["worst_day"], until_words(short["short_until"]),
+    )  # fmt: skip
 
 
 def _curves(months: Sequence[Mapping[str, Any]]) -> Group:

@@ -67,19 +67,20 @@ _COURSE = (
 
 def _course(row: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
-        row["on_hand"], row["short_now"], _first_short(row, answer), row["shortage"], row["worst_day"],
-        _until(row["short_until"]), row["by_firmness"]["firm"]["shortage"], row["forecast_gap"]["wafers"],
+        row["on_hand"], row["short_now"], first_short_words(row, answer), row["shortage"], row["worst_day"],
+        until_words(row["short_until"]), row["by_firmness"]["firm"]["shortage"], row["forecast_gap"]["wafers"],
     )  # fmt: skip
 
 
-def _first_short(row: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+def first_short_words(row: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     """Return the first short day, or since when a product is short if it still is today."""
     if row["short_since"] and row["first_short_day"] == answer["today"]:
         return f"since {row['short_since']}"
     return str(row["first_short_day"])
 
 
-def _until(day: str | None) -> str:
+def until_words(day: str | None) -> str:
+    """Return the day until which a product is short."""
     return "not within the horizon" if day is None else day
 
 
@@ -91,7 +92,7 @@ def last_plan_table(answer: Mapping[str, Any], rows_max: int) -> Group:
         f"{len(rows)} of {answer['count']} products at sites",
         ("site", "product", "on hand", "short now", "first short day", "short by then", "at worst"),
         [
-            (row["site"], row["product"], row["on_hand"], row["short_now"], _first_short(row, answer),
+            (row["site"], row["product"], row["on_hand"], row["short_now"], first_short_words(row, answer),
              row["first_shortage"], row["shortage"])
             for row in rows
         ],
@@ -121,7 +122,7 @@ def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
                 f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst on "
                 f"{row['worst_day']}; today is {answer['today']}, commits {answer['firmness']} or above\n"
                 f"{row['short_now']:,} short now{since}, {row['on_hand']:,} on hand; short until: "
-                f"{_until(row['short_until'])}; {_act_on(row)}\n"
+                f"{until_words(row['short_until'])}; {act_on_words(row)}\n"
             ),
             *_behind(row["why"]),
             *([_bridge(row["bridge"])] if row.get("bridge") else []),
@@ -184,7 +185,8 @@ def _bridge(bridge: Mapping[str, Any]) -> Group:
     )  # fmt: skip
 
 
-def _act_on(row: Mapping[str, Any]) -> str:
+def act_on_words(row: Mapping[str, Any]) -> str:
+    """Return how many wafers to start for a shortage, and by when; or that it is too late, or not known."""
     if row["act_by"] is not None:
         return f"start {row['act_wafers']:,} wafers by {row['act_by']}, for {row['act_for']}"
     if row["lead_days"] is None:

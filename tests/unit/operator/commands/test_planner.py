@@ -196,7 +196,11 @@ def test_the_programme_is_told_at_a_glance(tmp_path, built):
     assert "Programme, 30 days to 2026-04-05, start basis" in said
     assert row_of(said, "total")[0] == ["total", "0", "107", "-107", "107", "0.0", "2", "of", "2"]
     assert row_of(said, "sites")[0] == ["sites", "not", "declared", "0", "7", "-7", "7", "–", "1", "of", "1"]
-    assert row_of(said, "planned")[0] == ["planned", "or", "above", "2", "2026-04-06", "narvik", "HBM4-12H", "7"]
+    assert row_of(said, "planned")[0] == [
+        "planned", "or", "above", "2", "narvik", "HBM4-12H", "7", "since", "2026-04-05", "7", "2026-04-06", "not",
+        "within", "the", "horizon",
+    ]  # fmt: skip
+    assert "To act on first: HBM4-12H at " in said
 
 
 @pytest.mark.parametrize("command", ["programme", "months", "sites", "suppliers", "alerts", "cover"])
