@@ -1,4 +1,7 @@
-"""Each day names itself: `as_of` is a day of knowledge, `day` that of a balance, `today` where the plan begins."""
+"""Each day names itself, and each answer tells nothing from not known.
+
+`as_of` is a day of knowledge, `day` that of a balance, `today` is where the plan begins.
+"""
 
 import json
 import re
@@ -38,6 +41,26 @@ def test_the_description_names_which_day_each_parameter_is(description):
 
 def test_no_description_is_as_of_a_day_that_it_does_not_name(description):
     assert re.findall(r"[^.\"]*\bas of\b[^.\"]*", json.dumps(description)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "words"),
+    [
+        ("Shortages", "rows", "not known, and not nothing"),
+        ("CoverPage", "rows", "not known, and not nothing"),
+        ("Promises", "rows", "not known, and not nothing"),
+        ("Alerts", "rows", "whether other alerts are open is then not known"),
+        ("Balances", "day", "not complete, and what it lacks is not known"),
+        ("Site", "mw_energised", "while `today` is null: not known"),
+        ("Site", "next_due_day", "While `today` is null, this and all that follow are not known"),
+        ("Bridge", "projected_now", "not known before a day is complete"),
+        ("Shortages", "complete_through", "an answer without rows does not mean that there is nothing"),
+    ],
+)
+def test_an_answer_that_may_have_nothing_tells_it_from_what_is_not_known(description, model, field, words):
+    described = description["components"]["schemas"][model]["properties"][field]["description"]
+
+    assert words in " ".join(described.split())
 
 
 def test_the_help_names_which_day_each_option_is():

@@ -37,7 +37,7 @@ class Balances(AtPosition):
     """The rolling balance."""
 
     day: date
-    """The last day of the window."""
+    """The last day of the window; after `complete_through` it is not complete, and what it lacks is not known."""
     window_days: int
     basis: Literal["start", "receipt"]
     firmness: Firmness | None

@@ -148,6 +148,7 @@ class SiteRow(Described, title="Site"):
 
     site: str
     name: str | None
+    """Null, as all that describes the site, where it is not declared."""
     country: str | None
     mooring: Literal["onshore", "floating"] | None
     mw: int | None
@@ -162,6 +163,7 @@ class SiteRow(Described, title="Site"):
     co2_tonnes_a_year: int | None
     """At full load all year."""
     mw_energised: int | None
+    """Null, as `mw_to_come`, while `today` is null: not known."""
     mw_to_come: int | None
     mw_stopped: int
     phases: list[PhaseRow]

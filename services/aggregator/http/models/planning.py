@@ -17,6 +17,7 @@ class Shortfall(Described):
     """When a product runs short at a site, and until when wafers can be started for it."""
 
     first_short_day: date | None
+    """Null where nothing runs short."""
     first_shortage: int
     """Wafers short on that day."""
     shortage: int
@@ -152,6 +153,7 @@ class Shortages(AtPlan):
     firmness: Firmness
     past_due: bool
     rows: list[Shortage]
+    """Empty while `today` is null: this is then not known, and not nothing."""
     forecast_gaps: list[ForecastGapRow] = optional_field()
     """The forecast gaps of products that do not run short, the earliest first; left out with `why`."""
     count: int
@@ -197,6 +199,7 @@ class CoverPage(AtPlan):
     """Cover of each product at each site, the least covered first."""
 
     rows: list[CoverRow]
+    """Empty while `today` is null: this is then not known, and not nothing."""
     count: int
     next: int | None
 
@@ -230,6 +233,7 @@ class Promises(AtPosition):
     firmness: Firmness
     bucket: Literal["day", "week"]
     rows: list[Promise]
+    """Empty while `today` is null: this is then not known, and not nothing."""
     next: str | None
 
 
@@ -263,6 +267,7 @@ class Alerts(AtPlan):
 
     limits: Thresholds
     open: dict[AlertCode, int]
-    """The number of open alerts of each code."""
+    """The number of open alerts of each code that concern the product, site and supplier of the query."""
     rows: list[AlertRow]
+    """While `today` is null only silent sources are looked for: whether other alerts are open is then not known."""
     next: int | None
