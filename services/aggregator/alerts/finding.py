@@ -14,7 +14,7 @@ from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_plan
 from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
-from services.aggregator.kernels.projection import BACKLOG, BEYOND, COVER_DAYS, ON_HAND
+from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
 from shared.wire.catalog import FIRMNESS
@@ -301,7 +301,7 @@ def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Aler
     for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_soon(plan, thresholds)).tolist():
         cover = plan.cover(group)
         assert cover.days is not None
-        owed = max(0, int(plan.figures[BACKLOG, group] - plan.figures[ON_HAND, group]))  # before today
+        owed = max(0, int(plan.figures[BACKORDER, group] - plan.figures[ON_HAND, group]))  # before today
         detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": owed + cover.next - cover.left}
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 

@@ -96,8 +96,8 @@ def required_by_day(curves: Curves, grouping: Grouping) -> Wafers:
 def consumed_beyond_by_day(curves: Curves, grouping: Grouping, required: Wafers) -> Wafers:
     """Return the wafers consumed up to and on each day while nothing was required, `[group, row]`.
 
-    With all required D and all consumed I up to a day, the backlog B(t) = max(0, B(t − 1) + required(t) − consumed(t))
-    is D − I plus these.
+    With all required D and all consumed I up to a day, the backorder, B(t) = max(0, B(t − 1) + required(t) −
+    consumed(t)), is D − I plus these.
     """
     net = required.cumsum(axis=1)
     consumed = np.zeros_like(net)

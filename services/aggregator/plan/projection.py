@@ -11,10 +11,11 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN, Grouping
 from services.aggregator.kernels.arrays import Index, Wafers
+from services.aggregator.kernels.planning import consume_forecasts
 from services.aggregator.kernels.projection import (
     ACT_DAY,
     ACT_SHORTAGE,
-    BACKLOG,
+    BACKORDER,
     BEYOND,
     BROUGHT,
     CONSUMED,
@@ -33,7 +34,6 @@ from services.aggregator.kernels.projection import (
     WORST_DAY,
     project_groups,
 )
-from services.aggregator.plan.netting import net_forecast
 from services.aggregator.terms import NETTING_DAYS
 from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import STAGES, Measure
@@ -91,7 +91,7 @@ class Cover(NamedTuple):
 class SupplyPlan:
     """The projection of every product at every site at one position; immutable.
 
-    PAB(t) = on hand − backlog + receipts(today..t) − required(today..t), both first of the end of yesterday.
+    PAB(t) = on hand − backorder + receipts(today..t) − required(today..t), both first of the end of yesterday.
     Receipts are the wafers in transit by eta, and the open commits of a grade or above by due day. Overdue supply is
     kept apart, and falls on today only with `past_due`.
     """
@@ -110,7 +110,7 @@ class SupplyPlan:
     first_gap: Wafers  # [past due, grade, group] row, -1 for none
     gap: Wafers  # [past due, grade, group]
     overdue: Wafers  # [grade, group]
-    figures: Wafers  # [figure, group] on hand, backlog, consumed beyond the required, short since, cover
+    figures: Wafers  # [figure, group] on hand, backorder, consumed beyond the required, short since, cover
 
     def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Shortfall:
         """Return when a group runs short if commits of a grade and above are kept."""
@@ -144,8 +144,8 @@ class SupplyPlan:
         return int(self.figures[ON_HAND, group])
 
     def backorder(self, group: int) -> int:
-        """Return the backlog: B(t) = max(0, B(t − 1) + required(t) − consumed(t)), t = yesterday."""
-        return int(self.figures[BACKLOG, group])
+        """Return the backorder: B(t) = max(0, B(t − 1) + required(t) − consumed(t)), t = yesterday."""
+        return int(self.figures[BACKORDER, group])
 
     def consumed_beyond(self, group: int) -> int:
         """Return the wafers consumed up to yesterday when nothing was required: they serve no later order.
@@ -207,7 +207,7 @@ class SupplyPlan:
 
         Of groups with the same cover, the one with the greatest backorder less on hand comes first.
         """
-        days, left, next_, owed, on_hand = self.figures[[COVER_DAYS, COVER_LEFT, COVER_NEXT, BACKLOG, ON_HAND]]
+        days, left, next_, owed, on_hand = self.figures[[COVER_DAYS, COVER_LEFT, COVER_NEXT, BACKORDER, ON_HAND]]
         part = left / np.maximum(next_, 1)
         owing = owed - on_hand
         order: Index = np.lexsort((-owing, part, np.where(days < 0, np.iinfo(np.int64).max, days)))
@@ -336,9 +336,9 @@ def _unordered_forecasts(curves: Curves, grouping: Grouping, today: int, chosen:
         return np.empty((0, 0), dtype=np.int64), place[chosen]
     of_key = place[grouping.of_key]
     groups = Grouping([grouping.labels[each] for each in forecasting], np.where(of_key == none, -1, of_key))
-    forecast, ordered = (
-        np.maximum(planned_by_day(curves, groups, (measure,))[:, 1 : curves.days + 1], 0)
-        for measure in (Measure.FORECAST, Measure.REQUIRED)
-    )
-    net = net_forecast(forecast, ordered, NETTING_DAYS, NETTING_DAYS)
-    return np.ascontiguousarray(net[:, first - 1 :].cumsum(axis=1)), place[chosen]
+    net, ordered = (planned_by_day(curves, groups, (measure,)) for measure in (Measure.FORECAST, Measure.REQUIRED))
+    for table in (net, ordered):
+        table[:, [0, -1]] = 0  # no days
+        np.maximum(table, 0, out=table)
+    consume_forecasts(net, ordered, NETTING_DAYS, NETTING_DAYS)
+    return net[:, first : curves.days + 1].cumsum(axis=1), place[chosen]

@@ -25,7 +25,7 @@ from shared.wire.postings import Measure
 class Schedule(NamedTuple):
     """The schedule of some groups from today; arrays are wafers, all `[group, bucket]` but the first."""
 
-    available: Wafers  # [group] on hand at the end of yesterday, less the backlog
+    available: Wafers  # [group] on hand at the end of yesterday, less the backorder
     orders: Wafers
     forecast: Wafers
     net_forecast: Wafers  # forecast that no order has consumed
@@ -76,8 +76,8 @@ def schedule(
     receipts = bucketed(expected + received)
     consumed = sum_moved(curves, grouping, today - 1, measures=(Measure.CONSUMED,))[0]
     beyond = consumed_beyond_by_day(curves, grouping, required)[:, first - 1]
-    backlog = required[:, :first].sum(axis=1) - consumed + beyond
-    available = sum_stages(curves, grouping, today - 1).on_hand - backlog
+    backorder = required[:, :first].sum(axis=1) - consumed + beyond
+    available = sum_stages(curves, grouping, today - 1).on_hand - backorder
     columns = (
         orders,
         bucketed(forecast),

@@ -74,7 +74,7 @@ def explain_shortage(
 ) -> ShortageExplanation:
     """Return the explanation of the shortage of a product at a site on the day `through`, as of the curves' today.
 
-    Consumption has served the orders due first, so the backlog is of those due last before today. The wafers on hand
+    Consumption has served the orders due first, so the backorder is of those due last before today. The wafers on hand
     serve the orders due first. Shipments in transit and open commits of the firmness or above serve the orders after
     them, the earliest due from the earliest supply. Overdue supply serves no order, or, with `past_due`, serves as if
     received today. So the wafers that orders due up to a day lack on that day, short or late, equal the projected
@@ -140,11 +140,11 @@ def _orders_and_stock(
     required = required_by_day(curves, grouping)
     beyond = consumed_beyond_by_day(curves, grouping, required)[0, first - 1]
     consumed = sum_moved(curves, grouping, today - 1, measures=(Measure.CONSUMED,))[0, 0]
-    backlog = int(required[0, :first].sum() - consumed + beyond)
+    backorder = int(required[0, :first].sum() - consumed + beyond)
     owed = list[LineDue]()
     for order in reversed(orders):
-        wafers = order.wafers if order.day >= today else min(backlog, order.wafers)
-        backlog -= wafers if order.day < today else 0
+        wafers = order.wafers if order.day >= today else min(backorder, order.wafers)
+        backorder -= wafers if order.day < today else 0
         if wafers:
             owed.append(order._replace(wafers=wafers))
     stock = supplied_by_day(curves, grouping, today - 1)[0, first - 1 :]

@@ -56,7 +56,7 @@ def build_bridge(then: FoldState, now: FoldState, group: Group, day: int, firmne
     """Return the bridge of a product-site and day, which is not before today in either state, inside the horizon.
 
     All causes but one add up; each takes the difference of its own lines or movements. `consumed_beyond` is the wafers
-    by which the backlog's floor keeps the balance below the sum of all others: it depends on orders and consumption
+    by which the backorder's floor keeps the balance below the sum of all others: it depends on orders and consumption
     alone, so on no cause that comes after it.
     """
     before, after = survey(then, group, day, firmness), survey(now, group, day, firmness)
