@@ -31,7 +31,7 @@ from services.aggregator.live.view import LiveView
 from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import iso_or_none, ratio
-from services.aggregator.plan.projection import Course, Shortfall, SupplyPlan, make_plan
+from services.aggregator.plan.projection import Course, ShortageFigures, SupplyPlan, make_plan
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.terms import PARTS, Part
@@ -112,7 +112,7 @@ def _short(plan: SupplyPlan, group: int, grade: Firmness, *, past_due: bool) -> 
     }
 
 
-def _startable(plan: SupplyPlan, group: int, short: Shortfall, course: Course) -> str | None:
+def _startable(plan: SupplyPlan, group: int, short: ShortageFigures, course: Course) -> str | None:
     """Return how much of a shortage wafers can still be started for; None if nothing is short, or it is not known."""
     if short.first_short_day is None or plan.grouping.labels[group][0] not in plan.lead_days:
         return None

@@ -19,7 +19,7 @@ from shared.wire.alerts import Cause
 Result = TypeVar("Result")
 
 
-class RecordedBy(NamedTuple):
+class RecordedDay(NamedTuple):
     """The batches of a past state that were recorded by the end of a day, where no position of the log has just them.
 
     More of them may be recorded later: the day and their number together name them exactly.
@@ -41,7 +41,7 @@ class LiveView:
         self,
         state: FoldState,
         thresholds: AlertThresholds = AlertThresholds(),  # noqa: B008
-        recorded_by: RecordedBy | None = None,
+        recorded_by: RecordedDay | None = None,
     ) -> None:
         self.thresholds, self.recorded_by = thresholds, recorded_by
         self.replace(state)

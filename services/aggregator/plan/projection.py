@@ -54,7 +54,7 @@ Tables = Sequence[Wafers]
 """The tables of a plan in the order of its fields, from `first_short` to `figures`."""
 
 
-class Shortfall(NamedTuple):
+class ShortageFigures(NamedTuple):
     """When a product runs short at a site, and by how many wafers."""
 
     first_short_day: int | None  # days since 1970
@@ -62,7 +62,7 @@ class Shortfall(NamedTuple):
     shortage: int  # the greatest
 
 
-class ForecastGap(NamedTuple):
+class GapFigures(NamedTuple):
     """The forecast of a product at a site that no supply covers."""
 
     first_day: int | None  # days since 1970
@@ -112,15 +112,15 @@ class SupplyPlan:
     overdue: Wafers  # [grade, group]
     figures: Wafers  # [figure, group] on hand, backorder, consumed beyond the required, short since, cover
 
-    def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Shortfall:
+    def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> ShortageFigures:
         """Return when a group runs short if commits of a grade and above are kept."""
         at = int(past_due), FIRMNESS.index(firmness), group
-        return Shortfall(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
+        return ShortageFigures(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
 
-    def forecast_gap(self, group: int, firmness: Firmness, *, past_due: bool = False) -> ForecastGap:
+    def forecast_gap(self, group: int, firmness: Firmness, *, past_due: bool = False) -> GapFigures:
         """Return the forecast that neither an order has consumed nor the balance that the orders leave covers."""
         at = int(past_due), FIRMNESS.index(firmness), group
-        return ForecastGap(self._day(self.first_gap[at]), int(self.gap[at]))
+        return GapFigures(self._day(self.first_gap[at]), int(self.gap[at]))
 
     def course_of(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Course:
         """Return how the shortage of a group goes on if commits of a grade and above are kept."""
