@@ -2,8 +2,8 @@
 
 Settled where the documents leave it open:
 
-- The backlog of a day is max(0, that of the day before + due − consumed). What an order's own consumption has paid is
-  neither due nor consumed in it.
+- The backlog of a day is max(0, that of the day before + due − consumed). What is consumed early for an order, and
+  what is consumed beyond it, is due on the day of the consumption.
 - From today on, what comes to hand is: what is on its way and open commits, on their days; and what the log says
   already of today and later, as a source may be ahead of the others: received, opened, transferred and counted. What
   is consumed from today on is not taken off again, as the orders stand for it.
@@ -11,7 +11,8 @@ Settled where the documents leave it open:
   below 0.
 - Cover of a stock that is less than the backlog is no day, and nothing left.
 - The buckets of a promise go on to the horizon's end, whatever number is asked for. The backlog is taken off what is
-  on hand; it is not among the orders of the first bucket.
+  on hand; it is not among the orders of the first bucket. Stock that a count takes away is no receipt: it is taken as
+  an order is.
 - Orders consume forecasts from the first bucket on that has any, also before today; buckets before today are counted
   back from today. In frozen buckets no forecast counts.
 - What is due at a site holds what is due beyond the horizon, which has no day.
@@ -180,7 +181,7 @@ class Planner:
     def _backlogs(self, keys: Sequence[Key]) -> dict[int, int]:
         """Return what was due by each day before today and not consumed by it."""
         due = [(on, wafers) for key, on, wafers in self.book.demand if key in keys]
-        consumed = [(on, wafers) for key, on, wafers in self.book.unnamed if key in keys]
+        consumed = [(on, wafers) for key, on, wafers in self.book.consumed if key in keys]
         backlog, found = 0, {}
         for on in range(min([self.start, *(on for on, _ in due + consumed)]), self.today):
             backlog += sum(wafers for each, wafers in due if each == on)
@@ -316,11 +317,9 @@ class Planner:
                 for each in self.book.movements
                 if each.key in keys and each.day <= on and each.what != "consumed"
             )
-            wasted = (
-                backlogs.get(on, 0)
-                - sum(wafers for key, each, wafers in self.book.demand if key in keys and each <= on)
-                + sum(wafers for key, each, wafers in self.book.unnamed if key in keys and each <= on)
-            )
+            ordered = sum(e["data"]["wafers"] for e in orders if day(e["data"]["due"]) <= on)
+            gone = sum(wafers for key, each, wafers in self.book.consumed if key in keys and each <= on)
+            wasted = backlogs.get(on, 0) - ordered + gone
             served += min(due, max(0, came - wasted - before))
             before += due
         return served, before
@@ -486,10 +485,9 @@ def promise(on_hand: int, receipts: Sequence[int], orders: Sequence[int]) -> lis
     found = [0] * len(receipts)
     last = 0
     for n, (comes, goes) in enumerate(zip(receipts, orders, strict=True)):
-        if n == 0 or comes:
+        if n == 0 or comes > 0:  # what a count takes away is no receipt
             last = n
-            found[n] += comes + (on_hand if n == 0 else 0)
-        found[last] -= goes
+        found[last] += comes - goes + (on_hand if n == 0 else 0)
     for n in range(len(found)):
         for earlier in range(n - 1, -1, -1):
             if found[n] < 0 < found[earlier]:

@@ -16,10 +16,6 @@ def without(log: Log, unwanted: Callable[[CloudEvent], bool]) -> Log:
     return [event for event in log if not unwanted(event)]
 
 
-def no_consumption_for_an_order(log: Log) -> Log:
-    return [{**event, "data": {k: v for k, v in event["data"].items() if k != "order"}} for event in log]
-
-
 def one_promise_a_line(log: Log) -> Log:
     """Leave out the revisions of a commit that is re-dated or altered after its day, and commits for days gone by."""
     twice: set[tuple[str, str]] = set()
@@ -33,7 +29,6 @@ def one_promise_a_line(log: Log) -> Log:
 
 TAME: dict[str, Callable[[Log], Log]] = {
     "4 one promise at each lag": one_promise_a_line,
-    "1 consumption for an order": no_consumption_for_an_order,
 }
 
 UNALLOCATED = ("/cover", "the site unallocated")
