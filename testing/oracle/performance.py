@@ -12,7 +12,7 @@ Settled where the documents leave it open:
 - A commit is judged once its grace is over: strictly from its day on, with grace 7 days later.
 - Received is all that ever came to hand under the supplier by complete_through.
 - A commit is altered by the difference of its wafers, and by the greater of both where its day differs. That is
-  counted of the lines that are due.
+  counted of the lines whose day in force is over, over the wafers in force of these.
 """
 
 from collections.abc import Sequence
@@ -89,13 +89,21 @@ class Judge:
 
     def row(self, supplier: str, product: str) -> Row:
         due = self.promises(supplier, product, 0)
+        in_force = {
+            line: event
+            for line, event in self.book.commits.items()
+            if (event["data"]["supplier"], event["data"]["product"]) == (supplier, product)
+            and day(event["data"]["due"]) <= self.through
+        }
         committed = sum(event["data"]["wafers"] for event in due.values())
         received = sum(wafers for _, wafers in self.receipts(supplier, product))
         return {
             "product": product,
             "wafers_due": committed,
             "wafers_received": received,
-            "churn": ratio(sum(self.churn(line) for line in due), committed),
+            "churn": ratio(
+                sum(self.churn(line) for line in in_force), sum(each["data"]["wafers"] for each in in_force.values())
+            ),
             "otif": {grace: self._on_time(due, *GRACES[grace]) for grace in GRACES},
             "lags": [self._lag(supplier, product, lag) for lag in LAGS],
         }
