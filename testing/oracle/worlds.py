@@ -189,9 +189,6 @@ class World:
                 self.publish(
                     datacenter, Party.receive, on_day, shipment, part - damaged, damaged, owner=supplier, **key
                 )
-                if self.mishap():
-                    back = self.dice.randint(1, part)
-                    self.publish(datacenter, Party.send_back, on_day, shipment, back, owner=supplier, **key)
             total -= part
             on += timedelta(days=self.dice.randint(0, 9))
 
