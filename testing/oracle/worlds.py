@@ -186,18 +186,23 @@ class World:
                 self.publish(source, Party.lose, on_day, shipment, part, owner=supplier, **key)
             else:
                 damaged = self.dice.randint(0, min(4, part)) if self.chance(0.2) else 0
-                self.publish(
+                received = self.publish(
                     datacenter, Party.receive, on_day, shipment, part - damaged, damaged, owner=supplier, **key
                 )
+                if self.chance(0.2):
+                    self.send_back(received)
             total -= part
             on += timedelta(days=self.dice.randint(0, 9))
 
     def send_back(self, received: CloudEvent) -> None:
-        """Send some wafers of a receipt back to the supplier."""
+        """Send some wafers of a receipt back to the supplier; too many, or under another supplier, by mishap."""
         data = received["data"]
         on = date.fromisoformat(received["time"][:10]) + timedelta(days=self.dice.randint(0, 20))
         back = {name: data[name] for name in ("owner", "product", "site", "supplier")}
         wafers = self.dice.randint(1, max(1, data["wafers"]))
+        if self.mishap():
+            wafers += self.wafers(10)
+            back |= {"supplier": self.dice.choice((*SUPPLIERS, "unattributed"))}
         self.publish(received["source"], Party.send_back, on, data["shipment"], wafers, reason="warped", **back)
 
     # ---------------------------------------------------------------- datacenters

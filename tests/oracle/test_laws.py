@@ -1,25 +1,28 @@
 """Laws that hold between the answers over two logs, whatever is in them: they need no oracle."""
 
+import itertools
 import random
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.wire.events import EVENTS
-from testing.cloud_events import CloudEvent
+from testing.cloud_events import CloudEvent, Party
 from testing.fold import Horizon
 from testing.oracle.book import name_of
-from testing.oracle.worlds import PRODUCTS, SITES, SUPPLIERS, World
+from testing.oracle.worlds import PRODUCTS, SITES, START, SUPPLIERS, World
 from testing.played import Played, numbered, play
 
 HORIZON = Horizon(date(2026, 1, 1), 600)
 LOTS = ("lot.started", "lot.scrapped", "lot.finished")
 WATERMARKS = ("source.advanced", "source.ended", "event.reversed")
 COUNTED = ("wafers", "wafers_damaged", "counted", "wafers_per_month")
+STAGES_OF_LOTS = ("wip", "finished")
 NOT_WAFERS = ("days", "days_late", "lead_days", "count")
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d(T|$)")
@@ -122,21 +125,33 @@ def test_a_shipment_reported_in_two_parts_is_their_sum(seed, dice):
     assert views(parts) == views(log)
 
 
+@pytest.mark.parametrize("all_report_lots", [True, False])
 @laws
 @given(seeds)
-def test_the_logs_of_two_products_together_are_their_sum(seed):
-    log = World(seed).generate_all()
-    sums = ["/balances?by=site,supplier&basis=receipt&window=365", "/months"]
+def test_the_logs_of_two_products_together_are_their_sum(all_report_lots, seed):
+    world = World(seed)
+    log = world.generate_all()
+    balances = "/balances?by=site,supplier&basis=receipt&window=365"
+    sums = [balances, "/months"]
+    if all_report_lots:
+        for supplier, product in itertools.product(SUPPLIERS, world.products):
+            key = {"product": product, "supplier": supplier, "site": "unallocated"}
+            world.publish(supplier, Party.start, START, "L-all", 7, **key)
     one, other = (
         views([event for event in log if event["data"].get("product", product) == product], [*PLANNED, *sums])
         for product in PRODUCTS
     )
     together = views(log, [*PLANNED, *sums])
+    if not all_report_lots:  # what is not reported of one product is left out of the row of both
+        for found in (one, other, together):
+            found[balances] = [row | {name: row[name] or 0 for name in STAGES_OF_LOTS} for row in found[balances]]
+            for row in found["/months"]:
+                row["start"] = {name: row["start"][name] for name in ("demand", "agreed")}
 
     for question in PLANNED:
         assert together[question] == sorted(one[question] + other[question], key=repr)
     for question in sums:
-        assert together[question] == _summed(one[question] + other[question])
+        assert sorted(together[question], key=_name) == _summed(one[question] + other[question])
 
 
 # ---------------------------------------------------------------- the answers
@@ -153,15 +168,8 @@ def _rows(played: Played, question: str) -> list[Any]:
     if path != "/months":
         return played.rows(path, **named)
     months = played.ask(path, **{"from": "2026-01", "to": "2026-12"})["rows"]
-    return [row | {"start": {**row["start"], "share_percent": 0}} for row in months]  # which is rounded in each
-
-
-def _leaves(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(each)
-    else:
-        yield value
+    unrounded = {"share_percent": 0}  # which is rounded in each
+    return [row | {basis: row[basis] | unrounded for basis in ("start", "receipt")} for row in months]
 
 
 def _without_months(found: Views) -> Views:
@@ -173,18 +181,26 @@ def _sorted(found: Views) -> Views:
 
 
 def _summed(rows: Iterable[Any]) -> list[Any]:
-    """Return rows with the same names, days and months as one, their wafers added up."""
+    """Return rows of the same site and supplier, or month, as one, by that name: what they count is added up."""
     found: dict[str, Any] = {}
     for row in rows:
-        label = repr([value for value in _leaves(row) if isinstance(value, str)])
-        found[label] = _added(found[label], row) if label in found else row
-    return sorted(found.values(), key=repr)
+        found[_name(row)] = _added(found[_name(row)], row) if _name(row) in found else row
+    return [found[name] for name in sorted(found)]
+
+
+def _name(row: Any) -> str:
+    return " ".join(value for value in row.values() if isinstance(value, str))
 
 
 def _added(one: Any, other: Any) -> Any:
     if isinstance(one, dict):
         return {name: _added(one[name], other[name]) for name in one}
-    return one + other if isinstance(one, int) else one
+    if isinstance(one, list):
+        return sorted({*one, *other})
+    if isinstance(one, int):
+        return one + other
+    assert one == other
+    return one
 
 
 # ---------------------------------------------------------------- the other log

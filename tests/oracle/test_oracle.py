@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.wire.events import EVENTS
 from testing.oracle import book, performance, planning, worlds
+from testing.oracle.book import name_of
 from testing.oracle.comparison import compared
 
 SEEDS = 20
@@ -14,6 +16,10 @@ SEEDS = 20
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_every_number_is_the_oracles(seed):
     compared(seed).expect_none()
+
+
+def test_the_worlds_have_every_type_of_event():
+    assert {name_of(event) for seed in range(SEEDS) for event in worlds.World(seed).generate()} == EVENTS.keys()
 
 
 @pytest.mark.parametrize("module", [book, performance, planning, worlds])
