@@ -86,10 +86,18 @@ class Played:
         """Return the aggregator's routes."""
         return Starlette(routes=aggregator_routes(lambda: self.view, self._view_then))
 
+    @property
+    def ledger_app(self) -> Starlette:
+        """Return the ledger's routes."""
+        return Starlette(routes=ledger_routes(self.store, lambda: self.store))
+
     def verdict(self, event: CloudEvent) -> Answer:
         """Return what the ledger says became of an event."""
-        app = Starlette(routes=ledger_routes(self.store, lambda: self.store))
-        (response,) = self._ask_app(app, [(f"/events/{event['source']}/{event['id']}", {})])
+        return self.ask_ledger(f"/events/{event['source']}/{event['id']}")
+
+    def ask_ledger(self, path: str, **query: Any) -> Answer:
+        """Return the answer of one route of the ledger."""
+        (response,) = self._ask_app(self.ledger_app, [(path, query)])
         return response.json()
 
     def _ask_app(self, app: Starlette, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[httpx.Response]:

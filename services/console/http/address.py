@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from shared.wire.catalog import FIRMNESS
 
+_OF_ONE_PAGE = ("offset", "day", "since", "types", "through", "by", "after")
 _has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch
 
 
@@ -31,6 +32,10 @@ class Filters:
     offset: str = ""
     day: str = ""  # of the bridge; none: the first short day
     since: str = ""  # position or day that the bridge begins with; none: when the last order was placed
+    types: str = ""  # of movements, with `through`, `by` and `after` as in the ledger's query
+    through: str = ""
+    by: str = ""
+    after: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
@@ -43,7 +48,7 @@ class Filters:
 
     def link(self, path: str, **changes: str) -> str:
         """Return the address of a page with these filters, some of them changed; those of one page start anew."""
-        kept = asdict(self) | {"offset": "", "day": "", "since": ""} | changes
+        kept = asdict(self) | dict.fromkeys(_OF_ONE_PAGE, "") | changes
         query = urlencode({name: value for name, value in kept.items() if value})
         return f"{path}?{query}" if query else path
 
@@ -53,8 +58,8 @@ class Filters:
         return (date.fromisoformat(shown) + timedelta(days=days)).isoformat()
 
     def download(self, path: str, **format_: str) -> str:
-        """Return the address of the same page in another format."""
-        return self.link(path, offset=self.offset, day=self.day, since=self.since, **format_)
+        """Return the address of the same page in another format, or turned to its next rows."""
+        return self.link(path, **{name: getattr(self, name) for name in _OF_ONE_PAGE} | format_)
 
     @property
     def grade(self) -> str:

@@ -222,6 +222,15 @@ class PageContents:
         }
         return PageContent("log.html.j2", numbers, rows=alerts["rows"])
 
+    async def movements(self, _: Request, filters: Filters) -> PageContent:
+        """Return the events behind a bar of movements of a bridge."""
+        query = filters.params("product", "site", "types", "since", "through", "by", "after")
+        query.pop("as_of", None)  # `through` says it
+        found, state = await asyncio.gather(
+            self.upstream.ledger("/movements", query), self.upstream.aggregator("/months", filters.params())
+        )
+        return PageContent("movements.html.j2", {"state": state, "next": found["next"]}, rows=found["rows"])
+
     async def event(self, request: Request, filters: Filters) -> PageContent:
         """Return one event as its source published it, and the proof of its place in the chain."""
         source, id_, ask = request.path_params["source"], request.path_params["id"], self.upstream.ledger

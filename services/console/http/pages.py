@@ -46,7 +46,11 @@ def routes(upstream: Upstream, feed: MoveFeed, service_urls: Mapping[str, str]) 
         "/shortages": contents.shortages,
         "/suppliers": contents.suppliers,
     }
-    audited: dict[str, Page] = {"/log": contents.log, "/events/{source}/{id}": contents.event}  # the ledger's answers
+    audited: dict[str, Page] = {  # the ledger's answers
+        "/log": contents.log,
+        "/events/{source}/{id}": contents.event,
+        "/movements": contents.movements,
+    }
     return [
         *(ScopedRoute(path, partial(pages.show, page=page), scope=READ) for path, page in by_path.items()),
         *(ScopedRoute(path, partial(pages.show, page=page), scope=AUDIT) for path, page in audited.items()),

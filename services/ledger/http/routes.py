@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
 from services.ledger.http.effects import find_effect
+from services.ledger.http.movements import MovementsQuery, list_movements
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
@@ -56,6 +57,7 @@ def views() -> list[View[LedgerLog]]:
         View("/events/{source}/{id}", _event, EventQuery, models.Verdict, (UNKNOWN_EVENT,)),
         View("/batches/{batch}", _batch, BatchQuery, models.SealedBatch, (UNKNOWN_BATCH,)),
         View("/related/{id}", _related, RelatedQuery, models.Events),
+        View("/movements", _movements, MovementsQuery, models.Movements, (NEVER_KNOWN,)),
         View("/postings", _postings, PostingsQuery, None, (NEVER_KNOWN,), NDJSON),
         View("/known", _known, KnownQuery, models.AsOfPosition, (NEVER_KNOWN,)),
         View("/head", _head, Query, models.Head),
@@ -158,6 +160,15 @@ async def _related(log: LedgerLog, query: RelatedQuery) -> list[dict[str, Any]]:
             break
         await asyncio.sleep(0)  # recording and other requests have their turn
     return [row.content() for row in rows[:_PAGE_MAX]]
+
+
+async def _movements(log: LedgerLog, query: MovementsQuery) -> dict[str, Any]:
+    """The recorded events of a product at a site that moved stock, counted it or asked for it, and their reversals.
+
+    They are in the order of the log. A page may have few rows, or none, where many other events lie between: go on
+    while `next` is not null.
+    """
+    return await list_movements(log.store, query)
 
 
 async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:

@@ -273,6 +273,9 @@ def bridge(
         ),
     ] = None,
     firmness: AtLeast = "planned",
+    events: Annotated[
+        bool, typer.Option("--events", help="Also list the events of movements of stock, 200 of a cause at most.")
+    ] = False,
     as_of: AsOf = None,
     data: Data = DATA,
     json_: Json = False,
@@ -280,11 +283,13 @@ def bridge(
 ) -> None:
     """Print how the balance projected for a day has changed since an earlier position, by cause.
 
-    The causes sum to the difference, and each leads to its events.
+    The causes sum to the difference, and each leads to its events: those of lines stand beside it, --events lists those
+    of movements of stock.
 
     Example: waferline bridge --site TX-MILAM --product HBM4-12H --since 2026-06-30
     """
     from services.operator.ask.client import ask
+    from services.operator.ask.movements import ask_movements
     from services.operator.show.bridge import bridge_tables
     from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
@@ -294,6 +299,9 @@ def bridge(
     with report_errors():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/bridge", **query)
+        for row in answer["rows"] if events else ():
+            if row["movements"] is not None:
+                row["events"] = ask_movements(data, product, site, row["movements"])
     shown: list[Any] = [*bridge_tables(answer), position_line(data, answer)]
     print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
 

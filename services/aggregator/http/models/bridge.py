@@ -27,9 +27,18 @@ class BridgeEntryRow(Described, title="BridgeEntry"):
     """The source of the line, or the supplier of the movements."""
     line: str | None
     event: str | None
-    """The ledger serves it at `/events/{source}/{event}`; null for movements, and where it was reversed."""
+    """The ledger serves it at `/events/{source}/{event}`; null for `movements`, and where it was reversed."""
     reason: str | None
     """The reason that the supplier gives with a commit, in its words; null if it gives none."""
+
+
+class MovementsQueryRow(Described, title="BridgeMovements"):
+    """The parameters of the ledger's `/movements`, beside `product` and `site`, that list the events of a bar."""
+
+    types: str
+    since: str
+    through: str
+    by: date
 
 
 class BridgeRow(Described):
@@ -37,6 +46,8 @@ class BridgeRow(Described):
 
     cause: Literal[CAUSES]  # type: ignore[valid-type]
     wafers: int
+    movements: MovementsQueryRow | None
+    """Null for lines, whose entries name their events."""
     entries: list[BridgeEntryRow]
     """The largest first, fifty at most."""
     entries_count: int

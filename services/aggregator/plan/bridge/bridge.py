@@ -26,12 +26,22 @@ CAUSES = (
 """The causes in the order in which they apply."""
 
 
+MOVED_BY = {
+    "opened": ("stock.opened",),
+    "counted": ("stock.counted",),
+    "transferred": ("stock.transferred",),
+    "returned": ("shipment.returned",),
+    "consumed_beyond": ("wafers.consumed", "demand.required"),
+}
+"""The causes of movements, and the types of the events that they are of."""
+
+
 class BridgeEntry(NamedTuple):
     """The effect of one line, or of the movements of one supplier, on the projected balance."""
 
     wafers: int  # signed
     kind: str  # of the line, or the movement
-    line: LineName | None  # None: of movements, which name no line
+    line: LineName | None  # None: of movements, which belong to no line
     party: str  # source of the line, or supplier of the movements
     event: str | None  # of the line, since which it is so; None where no event is published, or it was reversed
 

@@ -43,15 +43,27 @@ def log():
     ]
 
 
+class ByHost(httpx.AsyncBaseTransport):
+    """The services by their host names."""
+
+    def __init__(self, services):
+        self.services = services
+
+    async def handle_async_request(self, request):
+        return await self.services[request.url.host].handle_async_request(request)
+
+
 def show(log, path, **filters):
-    upstream = Upstream(
-        ANONYMOUS, "http://aggregator", "http://ledger", httpx.ASGITransport(play(log, on=RECORDED).app)
-    )
+    folded = play(log, on=RECORDED)
+    transport = ByHost({
+        "aggregator": httpx.ASGITransport(folded.app), "ledger": httpx.ASGITransport(folded.ledger_app)
+    })  # fmt: skip
+    upstream = Upstream(ANONYMOUS, "http://aggregator", "http://ledger", transport)
     console = Starlette(routes=routes(upstream, MoveFeed(), {}))
 
     async def get():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://console") as client:
-            return await client.get(path, params=filters)
+            return await client.get(path, params=filters or None)
 
     return asyncio.run(get())
 
@@ -111,3 +123,23 @@ def test_the_other_end_of_the_bridge_and_its_day_can_be_chosen(log):
     refused = show(log, "/shortages", **WHY, since="0", day="2026-10-01")
     assert refused.status_code == 422
     assert "before 2026-11-01" in refused.text
+
+
+def test_a_bar_of_movements_opens_to_its_events_and_each_to_its_page(log):
+    page = Html(show(log, "/shortages", **WHY, since="4").text)
+    [link] = [value for tag, name, value in page.attributes if name == "href" and value.startswith("/movements?")]
+    assert page.row("opened")[1].endswith("their events")
+
+    shown = show(log, link)
+
+    html, opened = Html(shown.text), log[8]
+    kind, wafers, site, supplier, source, _, effect = html.row("7 Oct 2026, 12:00")
+    assert (kind, wafers, site, supplier, source) == (
+        "stock.opened", "30", "TX-ABILENE", "samsung", "stargate-americas"
+    )  # fmt: skip
+    assert effect == "holds"
+    assert f"/events/stargate-americas/{opened['id']}?" in shown.text
+    assert "stock.opened; recorded after known at batch 4" in " ".join(shown.text.split())
+    event = show(log, f"/events/stargate-americas/{opened['id']}")
+    assert "it stands in the chain as it was published" in event.text
+    assert "None." in show(log, link.replace("since=4", "since=5")).text

@@ -317,3 +317,18 @@ def test_a_bridge_from_a_position_that_is_not_yet_is_refused(tmp_path, story):
 
     assert said.exit_code == 1
     assert "there is no batch 999 yet" in said.output
+
+
+def test_the_bridge_lists_the_events_of_its_movements(tmp_path, story):
+    arguments = ("bridge", "--product", "HBM4-12H", "--site", "abilene", "--since", "0", "--events")
+
+    listed = ask(tmp_path, story, *arguments)
+
+    assert listed.exit_code == 0, listed.output
+    assert "Events of opened: 1" in listed.stdout
+    assert f"americas/{story.log[0].id}" in listed.stdout
+    bars = {row["cause"]: row for row in json.loads(CliRunner().invoke(
+        app, [*arguments, "--json", "--data", str(tmp_path)]).stdout)["rows"]}  # fmt: skip
+    assert "events" not in bars["demand_raised"]
+    assert [row["id"] for row in bars["opened"]["events"]["rows"]] == [story.log[0].id]
+    assert bars["opened"]["events"]["next"] is None
