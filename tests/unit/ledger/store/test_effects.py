@@ -75,7 +75,7 @@ def test_a_reversal_of_anothers_event_or_of_a_refused_one_says_so(samsung, texas
     opened, refused = texas.open("2026-10-01", 5), texas.open("2026-10-01", 0)
     others, own = samsung.reverse("2026-10-02", opened), texas.reverse("2026-10-02", refused)
     folded = fold([opened, refused, samsung.commit("2026-10-01", "c", 5, DUE), others, own])
-    whys = [Played.verdict(folded, event)["why"] for event in (others, own)]  # type: ignore[arg-type]
+    whys = [Played(folded.store, HORIZON).verdict(event)["why"] for event in (others, own)]
 
     assert effects(folded, others) == effects(folded, own) == ["none", "none"]
     assert "the event is of stargate-americas" in whys[0]
