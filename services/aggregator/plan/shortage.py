@@ -95,7 +95,7 @@ def explain_shortage(
         if supply.day < today
     ]  # fmt: skip
     coming = [supply for supply in supplies if supply.day >= today or past_due]
-    orders, overdrawn, days, wafers = _orders_and_stock(curves, grouping, lines.orders_of(*group), today)
+    orders, overdrawn, days, wafers = _orders_and_stock(curves, grouping, lines.orders_of(*group, today), today)
     pegs = peg(  # overdrawn wafers are a demand before the first
         np.zeros(1 + len(orders), dtype=np.int64),
         [_LONG_AGO, *(order.day for order in orders)],

@@ -72,6 +72,7 @@ class LineBook:
         self._reversed: set[tuple[str, str]] = set()
         self._orders: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
         self._supplies: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
+        self._served: dict[LineName, PlanLine] = {}  # orders for which some were consumed
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
         self._leads: defaultdict[str, Counter[int]] = defaultdict(Counter)  # by product: orders by lead time
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
@@ -167,6 +168,7 @@ class LineBook:
                 self._record(plan)
                 _keep(self.misnamed, plan, bool(plan.of_other_origin))
             if plan.name[1] == ORDER:
+                _keep(self._served, plan, bool(plan.consumed))
                 _keep(self.overserved, plan, bool(plan.consumed and plan.overserved()))
             if plan.name[1] != FORECAST:
                 self._list(plan, self._orders if plan.name[1] == ORDER else self._supplies)
@@ -232,9 +234,17 @@ class LineBook:
         supplies = self._supplies.get((product, site), {}).values()
         return sorted(supply for supply in supplies if supply.rank <= RANKS[firmness])
 
-    def orders_of(self, product: str, site: str) -> list[LineDue]:
-        """Return the orders of a product at a site that are not withdrawn, by due day, priority and name."""
-        return sorted(self._orders.get((product, site), {}).values())
+    def orders_of(self, product: str, site: str, today: int | None = None) -> list[LineDue]:
+        """Return the orders of a product at a site that are not withdrawn, by due day, priority and name.
+
+        With `today`, those due before have the wafers that were not consumed for them by the end of yesterday.
+        """
+        orders = {due.name: due for due in self._orders.get((product, site), {}).values()}
+        for line in self._served.values() if today is not None else ():
+            due = line.due(today)
+            if due is not None and due[0] == (product, site):
+                orders[line.name] = due[1]
+        return sorted(orders.values())
 
     def reason_of(self, name: LineName) -> str | None:
         """Return the reason that the statement of a commit in force gives; None where it gives none."""

@@ -129,15 +129,17 @@ class PlanLine:
         origin = self.origin
         return {day: wafers for (day, sent), wafers in self.arrivals.items() if sent == origin}
 
-    def due(self) -> tuple[Group, LineDue] | None:
+    def due(self, today: int | None = None) -> tuple[Group, LineDue] | None:
         """Return the wafers due of it, None if there are none: of a commit those not dispatched.
 
-        Of an order those not consumed for it at its own site.
+        Of an order those not consumed for it at its own site; of one due before `today`, not by the end of yesterday.
         """
         if not self.statements:
             return None
         now = self.statements[-1]
-        wafers = now.wafers - self.dispatched - sum(c.wafers for c in self.consumed if c.key[:2] == now.key[:2])
+        through = today if today is not None and now.due < today else None
+        served = (c for c in self.consumed if c.key[:2] == now.key[:2] and (through is None or c.day < through))
+        wafers = now.wafers - self.dispatched - sum(c.wafers for c in served)
         if wafers <= 0:
             return None
         rank = now.priority if now.firmness is None else RANKS[now.firmness]
