@@ -15,3 +15,6 @@ LAGS = (0, 28, 56, 91, 182)
 
 TOLERANCES = ((0, 0), (7, 5))
 """Days after the due day, and percent of the wafers: a commit kept in full and on time, and one nearly kept."""
+
+REPLACED_DAYS = 31
+"""Days before and after its due day for which new commits take the place of a commit: a month's by its weeks'."""

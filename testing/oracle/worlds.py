@@ -24,7 +24,7 @@ class World:
     """The parties of a log, and how often each mishap befalls them."""
 
     def __init__(self, seed: int) -> None:
-        self.dice = Random(seed)  # noqa: S311
+        self.seed, self.dice = seed, Random(seed)  # noqa: S311
         self.parties = {name: Party(name) for name in (*SUPPLIERS, *DATACENTERS)}
         self.events: list[CloudEvent] = []
         self.wild = self.dice.choice((0.0, 0.1, 0.2, 0.3))
@@ -42,6 +42,10 @@ class World:
                 self.demand(datacenter, product)
         self.reference()
         self.reverse()
+        dice, self.dice = self.dice, Random(f"replacements of {self.seed}")  # noqa: S311
+        for supplier in self.suppliers:
+            self.replace(supplier, self.dice.choice(self.products))
+        self.dice = dice  # all else is as it was before worlds had replacements
         self.advance()
         return self.events
 
@@ -146,6 +150,27 @@ class World:
                 self.ship(supplier, product, line, self.site() if key["site"] == "unallocated" else key["site"])
         if self.chance(0.4):
             self.ship(supplier, product, None, self.site())
+
+    def replace(self, supplier: str, product: str) -> None:
+        """Lower the commits of two months bit by bit, and make others in their place: for the most part, that is."""
+        key = {"product": product, "supplier": supplier, "site": self.site()}
+        begun, due = self.day(0, 20), self.day(40, 160)
+        dues = {"M-1": due, "M-2": due + timedelta(days=self.dice.randint(0, 35))}
+        left = {line: self.wafers() for line in dues}
+        for line, wafers in left.items():
+            self.publish(supplier, Party.commit, begun, line, wafers, f"{dues[line]}", **key, firmness="planned")
+        for n in range(1, self.dice.randint(2, 5)):
+            on = begun + timedelta(days=7 * n)
+            for line, planned in dues.items():
+                left[line] = self.dice.choice((left[line], left[line] // 2, left[line] // 2, 0))
+                moved = timedelta(days=5 if self.mishap() else 0)
+                self.publish(supplier, Party.commit, on, line, left[line], f"{planned + moved}", n, **key)
+                on += timedelta(days=1 if self.mishap() else 0)
+            for week in range(self.dice.randint(0, 2)):
+                new = {"line": f"M-{n}-{week}", "due": f"{due + timedelta(days=self.dice.randint(-40, 60))}"}
+                self.publish(supplier, Party.commit, on, wafers=self.wafers(80), **new, **key)
+                if self.mishap():
+                    self.publish(supplier, Party.commit, on, wafers=self.wafers(80), revision=1, **new, **key)
 
     def ship(self, supplier: str, product: str, commit: str | None, site: str) -> None:
         """Dispatch a shipment, whole or in parts; it is late, diverted, received in parts, damaged or lost."""

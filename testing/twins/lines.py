@@ -1,7 +1,8 @@
 """The naive twin of the lines: the statements and shipments of a log, too plain to be wrong."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from shared.wire.events import (
@@ -37,6 +38,28 @@ def promise_at(of_line: list[Event], lag: int) -> Any:
         if by_then and by_then[-1].due == due and by_then[-1].wafers:
             return by_then[-1]
     return None
+
+
+def replaced(of_lines: dict[Any, list[Event]]) -> Counter[Any]:
+    """The wafers of each commit that new ones replaced, wafer by wafer."""
+    new, lowered = defaultdict[Any, list[date]](list), []
+    for line, events in of_lines.items():
+        first = min(event.time.date() for event in events)
+        stood = [event.data for event in events if event.time.date() == first][-1]
+        new[stood.product, stood.site, stood.supplier, first] += [stood.due] * stood.wafers
+        for a, b in pairwise(events):
+            now, on = b.data, b.time.date()
+            if a.data.due == now.due and on > first:
+                place = now.product, now.site, now.supplier, on
+                lowered += [(now.due, line, place)] * (a.data.wafers - now.wafers)
+    found: Counter[Any] = Counter()
+    for due, line, place in sorted(lowered):
+        for other in sorted(new[place]):
+            if abs((other - due).days) <= 31:
+                new[place].remove(other)
+                found[line] += 1
+                break
+    return found
 
 
 def in_order_of_dispatch(log: list[Event]) -> list[Any]:

@@ -573,6 +573,29 @@ def test_churn():
     assert f"{found.churned} of {found.in_force}: {percent(found.churned, found.in_force)}" in section
 
 
+def test_a_months_commit_that_weeks_replace_is_no_churn():
+    section, table = NUMBERS["Churn"], the_table("Churn", 1)
+    month, days = table["a month's commit, for day 20"], table["on day"]
+    lowered = [before - after for before, after in zip([month[0], *month], month, strict=False)]
+    weeks = list(zip(days[1:], table["wafers"], table["new for a week, for day"], strict=True))
+    churned = []
+    for said in range(1, len(days) + 1):
+        story = Story()
+        for n in range(said):
+            story.commit(days[n], month[n], due=20, revision=n)
+        for on, wafers, due in weeks[: said - 1]:
+            story.commit(on, wafers, due=due, line=f"week-{due}")
+        story.advance(25)
+        found = story.perform()
+        churned.append(found.churned)
+
+    altered = [after - before for before, after in zip([0, *churned], churned, strict=False)]
+    assert altered == table["altered by"]
+    assert lowered == table["lowered by"]
+    assert [a - b for a, b in zip(lowered, altered, strict=True)] == table["only replaced"]
+    assert f"{found.churned} of {found.in_force}: {percent(found.churned, found.in_force)}" in section
+
+
 def test_each_number_says_where_it_comes_from_and_where_it_is_shown():
     last = list(NUMBERS).index("Supplier performance")  # names the commands for all numbers below it
     numbers = {heading: text for heading, text in NUMBERS.items() if tables(text) or "*Source*" in text}

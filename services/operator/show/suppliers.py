@@ -81,7 +81,7 @@ def performance_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
             for row in answer["rows"]
         ],
         caption="each commit by the day that stood when it was due\n"
-        "churn: wafers by which the commits that are now due were changed, over their wafers\n"
+        "churn: wafers by which the commits that are now due were changed and not only replaced, over their wafers\n"
         + _grace(answer["rows"]),
     )  # fmt: skip
     lags = table(

@@ -20,6 +20,7 @@ from services.aggregator.fold.lines.facts import (
     Statement,
 )
 from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, PlanLine, ShipmentLine
+from services.aggregator.fold.lines.replacement import Place, replaced_wafers, restatements
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import PRODUCTS, Firmness
@@ -30,7 +31,7 @@ from shared.wire.rows import Row, read_rows
 _RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
 _Cell = TypeVar("_Cell")
-_Place = tuple[LineName, int]  # a line, and which of its quantities that are due
+_Quantity = tuple[LineName, int]  # a line, and which of its quantities that are due
 _Line = TypeVar("_Line", PlanLine, ShipmentLine)
 
 
@@ -42,7 +43,7 @@ class CommitRecord(NamedTuple):
     lines: Index  # [lag, day] the commits that were promised so
     kept: Index  # [tolerance, lag, day] of them, those of which enough came in time: see `TOLERANCES`
     in_force: Wafers  # [day] as in force now
-    churned: Wafers  # [day] by which the commits that are due then now were altered, up or down or to another day
+    churned: Wafers  # [day] by which the commits that are due then now were altered, less those only replaced
 
 
 NO_COMMITS = CommitRecord(
@@ -70,12 +71,15 @@ class LineBook:
         self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(dict)
         """By the event's source and id."""
         self._reversed: set[tuple[str, str]] = set()
-        self._orders: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
-        self._supplies: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
+        self._orders: defaultdict[Group, dict[_Quantity, LineDue]] = defaultdict(dict)
+        self._supplies: defaultdict[Group, dict[_Quantity, LineDue]] = defaultdict(dict)
         self._served: dict[LineName, PlanLine] = {}  # orders for which some were consumed
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
         self._leads: defaultdict[str, Counter[int]] = defaultdict(Counter)  # by product: orders by lead time
+        self._restated: defaultdict[Place, dict[LineName, list[tuple[int, int]]]] = defaultdict(dict)
+        """New commits and wafers taken off others, by due day: where both are, the new ones replace the others."""
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
+        self._restated_plans: dict[LineName, PlanLine] = {}  # of them, commits that were stated anew
         self._altered_shipments: dict[LineName, ShipmentLine] = {}
 
     # ---------------------------------------------------------------- events in
@@ -134,6 +138,8 @@ class LineBook:
                 self._altered_shipments.update((name, self.shipments[name]) for name, _ in line.sendings)
             self.names_of[statement.key[:2]][line.name] = None
             self._altered_plans[line.name] = line
+            if line.name[1] == COMMIT:
+                self._restated_plans[line.name] = line
             return
         if isinstance(fact, Dispatch):
             line.dispatches = _altered(line.dispatches, fact, sign)
@@ -163,6 +169,7 @@ class LineBook:
                 self._uncommitted[shipment.name] = uncommitted
             else:
                 self._uncommitted.pop(shipment.name, None)
+        self._replace()
         for plan in self._altered_plans.values():
             if plan.name[1] == COMMIT:
                 self._record(plan)
@@ -191,6 +198,26 @@ class LineBook:
                 _add(plan.arrivals, (day, origin), sign * wafers)
                 self._altered_plans[plan.name] = plan
 
+    def _replace(self) -> None:
+        """Update the wafers of the commits that others replace, where commits were stated anew."""
+        altered: dict[Place, dict[LineName, int]] = {}
+        for name, plan in self._restated_plans.items():
+            before, plan.restated = plan.restated, tuple(restatements(plan.statements))
+            for place in dict.fromkeys(place for place, _, _ in (*before, *plan.restated)):
+                if place not in altered:
+                    altered[place] = replaced_wafers(self._restated[place])
+                self._restated[place].pop(name, None)
+            for place, due, wafers in plan.restated:
+                self._restated[place].setdefault(name, []).append((due, wafers))
+        for place, were in altered.items():
+            are = replaced_wafers(self._restated[place])
+            for name in dict.fromkeys((*were, *are)):
+                plan = self._altered_plans[name] = self.plans[name]
+                plan.replaced += are.get(name, 0) - were.get(name, 0)
+            if not self._restated[place]:
+                del self._restated[place]
+        self._restated_plans.clear()
+
     def _record(self, plan: PlanLine) -> None:
         """Update the entries of a commit in the records; a day of which all is 0 is not kept."""
         before, plan.recorded = plan.recorded, tuple(plan.record_entries())
@@ -214,7 +241,7 @@ class LineBook:
             if lead is not None:
                 _add(self._leads[lead[0]], lead[1], sign)
 
-    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[_Place, LineDue]]) -> None:
+    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[_Quantity, LineDue]]) -> None:
         """List the wafers due of a line under their groups."""
         for n, group in enumerate(line.groups):
             del due_by_group[group][line.name, n]
@@ -275,7 +302,8 @@ class LineBook:
         At each lag a commit is one promise, see `PlanLine.promises`, on the due day that it then had. It is kept within
         a tolerance of days and percent if the wafers received good of it by that day + days are at least
         (100 − percent) % of those promised. Churn compares each statement with the one before it, in the order of
-        (revision, time, id): the wafers by which they differ, all of the greater one where the due day is another.
+        (revision, time, id): the wafers by which they differ, all of the greater one where the due day is another. It
+        leaves out those that new commits replace, see `replaced_wafers`.
         """
         found = {}
         for (committed_by, product), record in sorted(self._records.items()):

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
+from services.aggregator.fold.lines.replacement import Restatement
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
@@ -41,6 +42,8 @@ class PlanLine:
     arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
     groups: tuple[Group, ...] = ()  # that the book lists it under
+    restated: tuple[Restatement, ...] = ()  # of a commit, as the book compares it with others
+    replaced: int = 0  # of a commit: wafers taken off it for which new commits were made
     counted_lead: tuple[str, int] | None = None  # of an order: product and lead time, as the book counts it
 
     def lead(self) -> tuple[str, int] | None:
@@ -62,7 +65,7 @@ class PlanLine:
                     outcomes[promise.id] = self._outcome(promise)
                 yield _cell(promise), lag * LAG_COLUMNS, outcomes[promise.id]
         for now in self.statements[-1:]:
-            altered = (now.wafers, _churn(self.statements))
+            altered = (now.wafers, _churn(self.statements) - self.replaced)
             if any(altered):
                 yield _cell(now), len(LAGS) * LAG_COLUMNS, altered
 

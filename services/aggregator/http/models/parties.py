@@ -55,7 +55,7 @@ class ProductRecord(Described, title="Kept"):
     """Each commit by the day that stood when it was due."""
     wafers_received: int
     churn: Ratio
-    """Wafers by which commits were revised, of those now in force that were due."""
+    """Wafers by which commits were revised and not only replaced by new ones, of those now in force that were due."""
     otif: OnTimeInFull
     """Against the day that stood when a commit was due."""
     lags: list[Lag]
