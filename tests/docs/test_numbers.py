@@ -413,7 +413,7 @@ def test_act_by():
 
 
 def test_bridge():
-    causes, table = tables(NUMBERS["Bridge"])
+    causes, _, table = tables(NUMBERS["Bridge"])
     story = Programme()
     story.order(1, 380, 12)
     story.commit(1, 400, 10, line="month")
