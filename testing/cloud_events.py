@@ -94,6 +94,14 @@ class Party:
     def count(self, on: str, counted: int, **more: Any) -> CloudEvent:
         return self.move(on, "stock.counted", counted=counted, **more)
 
+    def declare(self, on: str, **more: Any) -> CloudEvent:
+        data = {
+            "site": "TX-ABILENE", "name": "Abilene", "country": "US", "mooring": "onshore", "mw": 1200,
+            "pue_percent": 120, "land_ha": 350, "waterplane_m2": None, "kg_co2_per_mwh": 380, "evidence": "",
+            "confidence": "sourced", "revision": 0,
+        }  # fmt: skip
+        return self.publish(on, "site.declared", **(data | more))
+
     # ---------------------------------------------------------------- of either
 
     def lose(self, on: str, shipment: str, wafers: int, **more: Any) -> CloudEvent:

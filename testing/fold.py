@@ -14,6 +14,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import BalanceRow, planned_by_day, sum_stages, window_balance
 from services.aggregator.fold.series import OPEN
 from services.aggregator.terms import Basis, Part
+from services.ledger.books.posting import RULES
 from services.ledger.store.database import WritableDatabase
 from services.ledger.store.migrating import migrate
 from services.ledger.store.postgres import PostgresDatabase
@@ -38,7 +39,7 @@ NOW = microseconds(datetime(2101, 1, 1, tzinfo=UTC))
 EPOCH = 7
 TABLES = (
     "store", "head", "names", "keys", "batches", "events", "refusals", "postings", "lines", "stock", "counts",
-    "reversals", "sources", "heard", "offsets", "tallies",
+    "reversals", "sources", "heard", "offsets", "tallies", "rules",
 )  # fmt: skip
 
 
@@ -164,6 +165,7 @@ def _emptied(url: str) -> WritableDatabase:
         if table not in ("store", "head"):
             database.execute(f"DELETE FROM {table}")  # noqa: S608
     database.execute("UPDATE head SET batch = 0, hash = ?", (bytes(32),))
+    database.append("rules", ("first", "version"), [(1, RULES)])
     database.commit()
     return database
 

@@ -140,9 +140,9 @@ class Story:
         terms = {"shipment": "s", "owner": "samsung"} | KEY | other
         return self.say(day, ShipmentReceived(wafers=wafers, wafers_damaged=damaged, **terms))
 
-    def order(self, day: int, wafers: int, due: int, revision: int = 0, **other: str) -> Event:
+    def order(self, day: int, wafers: int, due: int, revision: int = 0, *, start_by: int = 1, **other: str) -> Event:
         data = DemandRequired(
-            due=date(2026, 4, due), start_by=date(2026, 4, 1), priority=2, wafers=wafers, revision=revision,
+            due=date(2026, 4, due), start_by=date(2026, 4, start_by), priority=2, wafers=wafers, revision=revision,
             **({"line": "o"} | KEY | other),
         )  # fmt: skip
         return self.say(day, data)

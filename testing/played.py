@@ -79,18 +79,33 @@ class Played:
 
     def get_all(self, questions: Iterable[tuple[str, dict[str, Any]]]) -> list[httpx.Response]:
         """Ask several routes of the aggregator, one after the other."""
-        return _get(self.app, questions)
+        return self._ask_app(self.app, list(questions))
 
     @property
     def app(self) -> Starlette:
         """Return the aggregator's routes."""
         return Starlette(routes=aggregator_routes(lambda: self.view, self._view_then))
 
+    @property
+    def ledger_app(self) -> Starlette:
+        """Return the ledger's routes."""
+        return Starlette(routes=ledger_routes(self.store, lambda: self.store))
+
     def verdict(self, event: CloudEvent) -> Answer:
         """Return what the ledger says became of an event."""
-        app = Starlette(routes=ledger_routes(self.store, lambda: self.store))
-        (response,) = _get(app, [(f"/events/{event['source']}/{event['id']}", {})])
+        return self.ask_ledger(f"/events/{event['source']}/{event['id']}")
+
+    def ask_ledger(self, path: str, **query: Any) -> Answer:
+        """Return the answer of one route of the ledger."""
+        (response,) = self._ask_app(self.ledger_app, [(path, query)])
         return response.json()
+
+    def _ask_app(self, app: Starlette, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[httpx.Response]:
+        async def get() -> list[httpx.Response]:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://waferline") as client:
+                return [await client.get(path, params=query or None) for path, query in asked]
+
+        return asyncio.run(get())
 
     async def _view_then(self, as_of: str) -> LiveView:
         then = FoldState(Curves(*self.horizon))
@@ -101,14 +116,6 @@ class Played:
         for batch in batches_as_of(self.store, position):
             then.add(batch)
         return LiveView(then)
-
-
-def _get(app: Starlette, questions: Iterable[tuple[str, dict[str, Any]]]) -> list[httpx.Response]:
-    async def get() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://waferline") as client:
-            return [await client.get(path, params=query or None) for path, query in questions]
-
-    return asyncio.run(get())
 
 
 def play(

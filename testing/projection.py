@@ -43,7 +43,9 @@ def project(
     tables = empty_tables(groups)
     balance = np.empty((len(FIRMNESS), groups, curves.start + curves.days - today), dtype=np.int64)
     project_into(tables, curves, grouping, today, np.arange(groups), balance)
-    plan = SupplyPlan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+    plan = SupplyPlan(
+        curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, {}, *tables
+    )
     projected = []
     for group, (product, site) in enumerate(grouping.labels):
         overdue = plan.past_due(group, firmness)

@@ -18,11 +18,13 @@ from shared.http.access import AUDIT
 from shared.http.turns import PastTurns
 from shared.service.service import Service
 
+_RESTATEMENT_LOG_INTERVAL_S = 5.0
+
 
 def build_app(settings: LedgerSettings) -> Service:
     """Return the ledger: it records every party's stream from the stored offset on, and publishes the batches."""
     service = Service("ledger", settings)
-    store = open_writer(settings.ledger_store, epoch=time.time_ns() // 1_000_000, login=settings.store_login())
+    store = _open_store(service, settings)
     _sign_checkpoints(service, settings, store)
     meters = LedgerMeters(service.registry, store, [source for _, source in settings.parties()])
     service.facts = lambda: {
@@ -48,6 +50,27 @@ def build_app(settings: LedgerSettings) -> Service:
     service.run_beside(StreamWatch(service).run)
     service.run_beside(BatchPublisher(service, store, meters, new_batches).run)
     return service
+
+
+def _open_store(service: Service, settings: LedgerSettings) -> StoreWriter:
+    """Return the store; a line of the log every few seconds says how far its restatement is, and one what it posted."""
+    began = logged = time.monotonic()
+
+    def advance(position: int) -> None:
+        nonlocal logged
+        if time.monotonic() - logged > _RESTATEMENT_LOG_INTERVAL_S:
+            logged = time.monotonic()
+            service.log.info("batches_replayed", position=position)
+
+    epoch = time.time_ns() // 1_000_000
+    store = open_writer(settings.ledger_store, epoch=epoch, login=settings.store_login(), advance=advance)
+    if store.restated is not None:
+        through, batches, postings = store.restated
+        ms = round((time.monotonic() - began) * 1000)
+        service.log.info(
+            "store_restated", through=through, batches=batches, postings=postings, position=store.head.batch, ms=ms
+        )
+    return store
 
 
 def _sign_checkpoints(service: Service, settings: LedgerSettings, store: StoreWriter) -> None:

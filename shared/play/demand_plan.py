@@ -86,7 +86,7 @@ def _plan_sites(scenario: Scenario) -> DemandPlan:
 
 
 def _spread(scenario: Scenario, product: str, energise: date, wafers: int) -> list[tuple[date, int]]:
-    """Return the wafers of a phase by month of start, spread evenly around the month that the lead time gives."""
+    """Return the wafers of a phase by month of start, spread evenly around the month that energising needs."""
     months = scenario.spread_months.value
     first = add_months(energise, -scenario.lead_time(product).start_to_energise_months.value - months // 2)
     return [(add_months(first, n), wafers * (n + 1) // months - wafers * n // months) for n in range(months)]

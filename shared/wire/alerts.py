@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 AlertCode = Literal[
     "source_silent",
+    "behind_watermark",
     "stock_negative",
+    "consumed_beyond_required",
     "stage_negative",
     "received_beyond_dispatched",
     "dispatched_beyond_finished",
@@ -28,7 +30,9 @@ Cause: TypeAlias = tuple[AlertCode, tuple[str, ...]]
 
 SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
     "source_silent": ("source",),
+    "behind_watermark": ("source",),
     "stock_negative": ("product", "site"),
+    "consumed_beyond_required": ("product", "site"),
     "stage_negative": ("stage", "supplier", "product"),
     "received_beyond_dispatched": ("owner", "shipment", "product"),
     "dispatched_beyond_finished": ("supplier", "product"),

@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.wire.refusal import Refusal
+from shared.wire.rows import WATERMARKS
 
 
 class Measure(IntEnum):
@@ -31,7 +32,7 @@ class Measure(IntEnum):
     TRANSFERRED_IN = 10
     TRANSFERRED_OUT = 11
     ADJUSTED = 12
-    DIVERTED_IN = 13  # a shipment changed its site: posted on the day of its dispatch
+    DIVERTED_IN = 13  # by a revision on the day of the dispatch, by a receipt or loss elsewhere on its own day
     DIVERTED_OUT = 14
     RETURNED = 15
 
@@ -90,8 +91,8 @@ LINE_EVENTS: frozenset[str] = frozenset(
 SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
 """The events about sites and their phases, and those that reverse them."""
 
-PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS
-"""The events that the ledger publishes with the postings, as postings name no line and no site."""
+PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS | WATERMARKS
+"""The events that the ledger publishes with the postings, as postings name no line, no site and no sequence."""
 
 
 class PostingBatch(BaseModel):
@@ -99,8 +100,8 @@ class PostingBatch(BaseModel):
 
     `products`, `sites` and `suppliers` are indices into `names`; days are days since 1970.
     `previous` is the batch before it: a reader that has not read that one has a gap.
-    `said` holds its events of `PUBLISHED_EVENTS`, in the order of the log: postings are net by key, and name no line
-    and no site.
+    `said` holds its events of `PUBLISHED_EVENTS`, then for each day the one of its other events with the greatest
+    sequence, both in the order of the sequences: postings are net by key, and name no line, no site and no sequence.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -140,8 +141,11 @@ class PostingBatch(BaseModel):
         )
 
     def encode(self) -> bytes:
-        """Return the JSON that an entry carries."""
-        return orjson.dumps(dict(self))
+        """Return the JSON that an entry carries; `restated` is left out where it is empty, as it mostly is."""
+        fields = dict(self)
+        if not self.restated:
+            del fields["restated"]
+        return orjson.dumps(fields)
 
 
 @dataclass(frozen=True, slots=True)

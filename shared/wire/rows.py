@@ -114,6 +114,25 @@ def canonical_bodies(rows: Sequence[Row]) -> list[str]:
     return [f"[{body}]" for body in bodies]
 
 
+def read_rows(bodies: Sequence[str]) -> list[Row]:
+    """Return the rows of some canonical texts."""
+    return [*map(Row._make, orjson.loads(f"[{','.join(bodies)}]"))]
+
+
+class EventHead(NamedTuple):
+    """The fields of an event before its columns, read from its canonical text without parsing the rest."""
+
+    sequence: int
+    name: str
+    time: int  # microseconds since 1970
+
+    @classmethod
+    def of(cls, body: str) -> "EventHead":
+        """Return the head of a canonical text: no field before the time holds a quote."""
+        _, _, sequence, _, _, name, rest = body.split('"', 6)
+        return cls(int(sequence[1:-1]), name, int(rest[1 : rest.index(",", 1)]))
+
+
 def event_name(body: str) -> str:
     """Return the name of the event in a canonical text: no field before it holds a quote."""
     return body.split('"', 6)[5]

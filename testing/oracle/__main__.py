@@ -6,7 +6,6 @@ import time
 
 from testing.oracle.book import iso, name_of
 from testing.oracle.comparison import compared
-from testing.oracle.unmended import LEFT_OUT, TAME
 
 SEEDS = 300
 SHOWN_MAX = 20
@@ -16,16 +15,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make oracle", description=__doc__)
     parser.add_argument("--seed", type=int, help="show the log of one seed, and where it is answered otherwise")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many seeds, from 0; {SEEDS} by default")
-    parser.add_argument("--mended", choices=[*TAME, *LEFT_OUT], help="compare what this item is about, too")
     asked = parser.parse_args()
     if asked.seed is not None:
-        return show(asked.seed, asked.mended)
-    return compare_all(asked.seeds, asked.mended)
+        return show(asked.seed)
+    return compare_all(asked.seeds)
 
 
-def show(seed: int, mended: str | None) -> int:
+def show(seed: int) -> int:
     """Print a log in the order of its times, and the differences."""
-    found = compared(seed, mended)
+    found = compared(seed)
     for event in sorted(found.book.events, key=lambda each: each["time"]):
         data = " ".join(f"{field}={value}" for field, value in event["data"].items() if field != "lots")
         gone = "" if event in found.book.holding else "  (reversed, or a reversal)"
@@ -35,11 +33,11 @@ def show(seed: int, mended: str | None) -> int:
     return bool(found.differences)
 
 
-def compare_all(seeds: int, mended: str | None) -> int:
+def compare_all(seeds: int) -> int:
     """Compare a number of logs, and print the first differences."""
     numbers, differing, begun = 0, [], time.monotonic()
     for seed in range(seeds):
-        found = compared(seed, mended)
+        found = compared(seed)
         numbers += found.numbers
         if found.differences:
             differing.append(seed)

@@ -13,8 +13,8 @@ Settled where the documents leave it open:
   at the site that the dispatch names.
 - A count without a supplier (`unattributed`) counts the stock of all suppliers together, after the counts of single
   ones on that day, and is adjusted without a supplier.
-- Consumption that names an order of its source, with the order's product and site, pays that order alone, no more
-  than it asks for, also before it is due.
+- Consumption that names an order of its source, with the order's product and site, serves it day by day up to its
+  wafers. What it serves before the due day, and what it has beyond the order, is due on its own day.
 """
 
 from collections import defaultdict
@@ -87,7 +87,7 @@ class Book:
         self.movements += self._adjustments()
         self.open_commits = self._open_commits()
         self.demand = self._demand()
-        self.unnamed = self._unnamed()
+        self.consumed = [(key_of(e), day_of(e), e["data"]["wafers"]) for e in self.of("wafers.consumed")]
 
     def of(self, *names: str) -> list[CloudEvent]:
         """Return the events of some types that hold."""
@@ -174,34 +174,28 @@ class Book:
         return found
 
     def _demand(self) -> list[tuple[Key, int, int]]:
-        """Return key, due day and wafers of each order, less what was consumed in its name."""
+        """Return key, day and wafers of all that is due: of each order, and of what was consumed in its name."""
         found = []
         for name, event in self.orders.items():
-            data = event["data"]
-            found.append((key_of(event), day(data["due"]), max(0, data["wafers"] - self.named(name))))
+            due = day(event["data"]["due"])
+            left = on_its_day = event["data"]["wafers"]
+            for key, on, wafers in sorted(self._consumed_for(name), key=lambda each: each[1]):
+                served = min(left, wafers)
+                left -= served
+                early = served if on < due else 0
+                on_its_day -= early
+                found.append((key, on, early + wafers - served))
+            found.append((key_of(event), due, on_its_day))
         return found
 
-    def named(self, order: tuple[str, str]) -> int:
-        """Return what was consumed in an order's name."""
+    def _consumed_for(self, order: tuple[str, str]) -> list[tuple[Key, int, int]]:
         ordered = self.orders[order]["data"]
-        return sum(
-            event["data"]["wafers"]
-            for event in self.of("wafers.consumed")
-            if (event["source"], event["data"].get("order")) == order
-            and all(event["data"][part] == ordered[part] for part in ("product", "site"))
-        )
-
-    def _unnamed(self) -> list[tuple[Key, int, int]]:
-        """Return key, day and wafers of the consumption that names no order."""
         return [
             (key_of(event), day_of(event), event["data"]["wafers"])
             for event in self.of("wafers.consumed")
-            if not self._names_an_order(event)
+            if (event["source"], event["data"].get("order")) == order
+            and all(event["data"][part] == ordered[part] for part in ("product", "site"))
         ]
-
-    def _names_an_order(self, event: CloudEvent) -> bool:
-        ordered = self.orders.get((event["source"], event["data"].get("order")))
-        return ordered is not None and all(event["data"][part] == ordered["data"][part] for part in ("product", "site"))
 
     # ---------------------------------------------------------------- movements
 

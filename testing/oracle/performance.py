@@ -12,17 +12,21 @@ Settled where the documents leave it open:
 - A commit is judged once its grace is over: strictly from its day on, with grace 7 days later.
 - Received is all that ever came to hand under the supplier by complete_through.
 - A commit is altered by the difference of its wafers, and by the greater of both where its day differs. That is
-  counted of the lines that are due.
+  counted of the lines whose day in force is over, over the wafers in force of these. What is only replaced is found
+  wafer by wafer, among all lines of the supplier, at the product and site that the lowering statement names.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-from testing.oracle.book import Book, CloudEvent, day, day_of, rank
+from testing.oracle.book import Book, CloudEvent, Key, day, day_of, key_of, rank
 
 Row = dict[str, Any]
 
 LAGS = (0, 28, 56, 91, 182)
+REPLACED_WITHIN = 31  # days
 GRACES = {"strict": (0, 0), "tolerant": (7, 5)}  # days, percent
 
 
@@ -32,6 +36,7 @@ class Judge:
     def __init__(self, book: Book, through: int) -> None:
         self.book, self.through = book, through
         self.commits = book.statements("supply.committed", "line")
+        self.replaced = self._replaced()
 
     def promise(self, statements: Sequence[CloudEvent], lag: int) -> CloudEvent | None:
         """Return the statement about a line that was first in force so many days before the day that it names."""
@@ -89,13 +94,21 @@ class Judge:
 
     def row(self, supplier: str, product: str) -> Row:
         due = self.promises(supplier, product, 0)
+        in_force = {
+            line: event
+            for line, event in self.book.commits.items()
+            if (event["data"]["supplier"], event["data"]["product"]) == (supplier, product)
+            and day(event["data"]["due"]) <= self.through
+        }
         committed = sum(event["data"]["wafers"] for event in due.values())
         received = sum(wafers for _, wafers in self.receipts(supplier, product))
         return {
             "product": product,
             "wafers_due": committed,
             "wafers_received": received,
-            "churn": ratio(sum(self.churn(line) for line in due), committed),
+            "churn": ratio(
+                sum(self.churn(line) for line in in_force), sum(each["data"]["wafers"] for each in in_force.values())
+            ),
             "otif": {grace: self._on_time(due, *GRACES[grace]) for grace in GRACES},
             "lags": [self._lag(supplier, product, lag) for lag in LAGS],
         }
@@ -105,7 +118,27 @@ class Judge:
         for before, after in zip(self.commits[line], self.commits[line][1:], strict=False):
             was, is_ = before["data"]["wafers"], after["data"]["wafers"]
             altered += abs(is_ - was) if before["data"]["due"] == after["data"]["due"] else max(was, is_)
-        return altered
+        return altered - self.replaced[line]
+
+    def _replaced(self) -> Counter[tuple[str, str]]:
+        """Return the wafers of each line that new lines replaced on the day on which they were lowered."""
+        new: dict[tuple[Key, int], list[int]] = defaultdict(list)  # the due day of each wafer
+        lowered = []
+        for line, statements in self.commits.items():
+            first = min(day_of(each) for each in statements)
+            stood = [each for each in statements if day_of(each) == first][-1]
+            new[key_of(stood), first] += [day(stood["data"]["due"])] * stood["data"]["wafers"]
+            for before, after in pairwise(statements):
+                less = before["data"]["wafers"] - after["data"]["wafers"]
+                if less > 0 and before["data"]["due"] == after["data"]["due"] and day_of(after) != first:
+                    lowered.append((day(after["data"]["due"]), line, key_of(after), day_of(after), less))
+        found: Counter[tuple[str, str]] = Counter()
+        for due, line, key, on, less in sorted(lowered):
+            near = [each for each in sorted(new[key, on]) if abs(each - due) <= REPLACED_WITHIN][:less]
+            for each in near:
+                new[key, on].remove(each)
+            found[line] += len(near)
+        return found
 
     def _on_time(self, due: dict[tuple[str, str], CloudEvent], days: int, percent: int) -> Row:
         kept = judged = 0
@@ -158,7 +191,11 @@ class Judge:
             )
             for what in ("started", "finished", "scrapped", "variance")
         }
+        if not any(sums.values()):
+            return dict.fromkeys(("started", "finished", "wip", "scrap", "yield"))
         return {
+            "scrap": ratio(sums["scrapped"], sums["started"]),
+            "yield": ratio(sums["finished"], sums["finished"] + sums["variance"]),
             "started": sums["started"],
             "finished": sums["finished"],
             "wip": sums["started"] - sums["finished"] - sums["scrapped"] - sums["variance"],
@@ -166,5 +203,5 @@ class Judge:
 
 
 def ratio(numerator: int, denominator: int) -> Row:
-    percent = round(100 * numerator / denominator, 1) if denominator else None
+    percent = (2000 * numerator + denominator) // (2 * denominator) / 10 if denominator else None  # half up
     return {"numerator": numerator, "denominator": denominator, "percent": percent}

@@ -2,8 +2,8 @@
 
 Settled where the documents leave it open:
 
-- The backlog of a day is max(0, that of the day before + due − consumed). What an order's own consumption has paid is
-  neither due nor consumed in it.
+- The backlog of a day is max(0, that of the day before + due − consumed). What is consumed early for an order, and
+  what is consumed beyond it, is due on the day of the consumption.
 - From today on, what comes to hand is: what is on its way and open commits, on their days; and what the log says
   already of today and later, as a source may be ahead of the others: received, opened, transferred and counted. What
   is consumed from today on is not taken off again, as the orders stand for it.
@@ -11,7 +11,8 @@ Settled where the documents leave it open:
   below 0.
 - Cover of a stock that is less than the backlog is no day, and nothing left.
 - The buckets of a promise go on to the horizon's end, whatever number is asked for. The backlog is taken off what is
-  on hand; it is not among the orders of the first bucket.
+  on hand; it is not among the orders of the first bucket. Stock that a count takes away is no receipt: it is taken as
+  an order is.
 - Orders consume forecasts from the first bucket on that has any, also before today; buckets before today are counted
   back from today. In frozen buckets no forecast counts.
 - What is due at a site holds what is due beyond the horizon, which has no day.
@@ -69,15 +70,47 @@ class Planner:
         found = []
         for label in sorted({tuple(key[part] for part in parts) for key in self.keys}):
             keys = [key for key in self.keys if tuple(key[part] for part in parts) == label]
-            found.append(dict(zip(by, label, strict=True)) | self._balance(keys, on, window, basis, firmness))
+            row = self._balance(keys, on, window, basis, firmness) | self._reported(
+                keys, on, [part for part in parts if part != 1]
+            )
+            row["lacking"] = None if "supplier" in by else self._lacking(keys, on, window, basis, firmness)
+            if basis == "start" and row["wip"] is None and row["lots_not_reported_by"]:
+                row |= dict.fromkeys(("supply", "net", "lacking"))
+            found.append(dict(zip(by, label, strict=True)) | row)
         return found
+
+    def _lacking(self, keys: Sequence[Key], *asked: Any) -> int:
+        groups = {key[:2] for key in keys}
+        nets = [self._balance([key for key in keys if key[:2] == group], *asked)["net"] for group in groups]
+        return sum(-net for net in nets if net < 0)
+
+    def _reported(self, keys: Sequence[Key], on: int, fixed: Sequence[int] = ()) -> Row:
+        """Return the stages before the dispatch, without those of suppliers that move a product and report no lots.
+
+        `fixed` are the parts of the key, product and supplier, that all the keys have in common by label.
+        """
+        lots = ("started", "scrapped", "finished", "variance")
+
+        def moves(chosen: Sequence[Key], kinds: Sequence[str]) -> bool:
+            return any(self.book.total(what, chosen, 0, on) for what in kinds)
+
+        def reports(key: Key) -> bool:
+            return moves([each for each in self.keys if (each[0], each[2]) == (key[0], key[2])], lots)
+
+        moving = [key for key in keys if moves([key], (*lots, "dispatched", "received"))]
+        reporting = [key for key in moving if reports(key)]
+        scope = [key for key in self.keys if all(key[part] == keys[0][part] for part in fixed)]
+        if not reporting and (moving or not any(map(reports, scope))):
+            stages: Row = {"wip": None, "finished": None}
+        else:
+            sums = {what: self.book.total(what, reporting, 0, on) for what in (*lots, "dispatched")}
+            wip = sums["started"] - sums["scrapped"] - sums["finished"] - sums["variance"]
+            stages = {"wip": wip, "finished": sums["finished"] - sums["dispatched"]}
+        silent = {key[2] for key in moving if not reports(key)} - {"unattributed"}
+        return stages | {"lots_not_reported_by": sorted(silent)}
 
     def _balance(self, keys: Sequence[Key], on: int, window: int, basis: str, firmness: str | None) -> Row:
         book, first = self.book, on - window + 1
-
-        def until(what: str) -> int:
-            return book.total(what, keys, 0, on)
-
         if firmness is not None:
             supply = sum(self._committed(keys, first, on, grade) for grade in GRADES if at_least(grade, firmness))
         else:
@@ -88,8 +121,6 @@ class Planner:
             "supply": supply,
             "demand": demand,
             "net": supply - demand,
-            "wip": until("started") - until("scrapped") - until("finished") - until("variance"),
-            "finished": until("finished") - until("dispatched"),
             "in_transit": sum(rest for part, rest in book.on_the_way(on) if part.key in keys),
             "on_hand": self.on_hand(keys, on),
             "open_commit": {
@@ -150,7 +181,7 @@ class Planner:
     def _backlogs(self, keys: Sequence[Key]) -> dict[int, int]:
         """Return what was due by each day before today and not consumed by it."""
         due = [(on, wafers) for key, on, wafers in self.book.demand if key in keys]
-        consumed = [(on, wafers) for key, on, wafers in self.book.unnamed if key in keys]
+        consumed = [(on, wafers) for key, on, wafers in self.book.consumed if key in keys]
         backlog, found = 0, {}
         for on in range(min([self.start, *(on for on, _ in due + consumed)]), self.today):
             backlog += sum(wafers for each, wafers in due if each == on)
@@ -175,22 +206,72 @@ class Planner:
             at = {grade: self._short(group, grade, past_due=past_due) for grade in GRADES}
             if at[firmness]["first_short_day"] is not None:
                 plan = self.schedule(group, firmness)
-                short = {part: at[firmness][part] for part in ("first_short_day", "first_shortage", "shortage")}
+                short = {part: value for part, value in at[firmness].items() if part != "past_due_supply"}
                 found.append(
                     {"product": group[0], "site": group[1], "on_hand": plan.on_hand, "short_since": iso(plan.since)}
+                    | {"short_now": max(0, plan.backlog - plan.on_hand), "lead_days": self._lead(group[0])}
                     | short
                     | {"by_firmness": at}
+                    | {"forecast_gap": self._forecast_gap(group, firmness, past_due=past_due)}
                 )
         return found
+
+    def to_act_on(self, firmness: str, *, past_due: bool) -> list[Row]:
+        """Return the products that run short in the order in which to act on them, by their names."""
+        ranks = {"in_full": 0, "in_part": 1}
+        found = sorted(
+            self.shortages(firmness, past_due=past_due),
+            key=lambda row: (
+                ranks.get(row["startable"], 2),
+                *((row["act_by"], -row["act_wafers"]) if row["act_by"] else ()),
+                row["first_short_day"],
+                row["short_since"] or row["first_short_day"],
+                -row["shortage"],
+                row["product"],
+                row["site"],
+            ),
+        )
+        return [{"product": row["product"], "site": row["site"]} for row in found]
+
+    def _lead(self, product: str) -> int | None:
+        """Return the lower median of the days from start to receipt of a product's orders, as first stated."""
+        first = [each[0]["data"] for each in self.book.statements("demand.required", "line").values()]
+        leads = sorted(max(0, day(e["due"]) - day(e["start_by"])) for e in first if e["product"] == product)
+        return leads[(len(leads) - 1) // 2] if leads else None
+
+    def forecast_gaps(self, firmness: str, *, past_due: bool) -> list[Row]:
+        """Return the forecast that supply does not cover, of the groups that orders alone do not make short."""
+        found = []
+        for group in self.groups:
+            gap = self._forecast_gap(group, firmness, past_due=past_due)
+            if gap["wafers"] and self._short(group, firmness, past_due=past_due)["first_short_day"] is None:
+                found.append({"product": group[0], "site": group[1]} | gap)
+        return sorted(found, key=lambda row: (row["first_day"], -row["wafers"], row["product"], row["site"]))
+
+    def _forecast_gap(self, group: Group, firmness: str, *, past_due: bool) -> Row:
+        balance = self.balance(self.schedule(group, firmness, past_due=past_due))
+        _, net = self._forecast(group, 1, len(balance), 0)
+        gaps = [max(0, sum(net[: on + 1]) - max(0, balance[on])) for on in range(len(balance))]
+        days = [on for on, wafers in enumerate(gaps) if wafers]
+        return {"first_day": iso(self.today + days[0]) if days else None, "wafers": max(gaps)}
 
     def _short(self, group: Group, firmness: str, *, past_due: bool) -> Row:
         plan = self.schedule(group, firmness, past_due=past_due)
         balance = self.balance(plan)
         short = [on for on, wafers in enumerate(balance) if wafers < 0]
+        lead = self._lead(group[0])
+        met = [on for on in short if lead is not None and on >= lead]
+        startable = None if not short or lead is None else "too_late" if not met else "in_part"
         return {
             "first_short_day": iso(self.today + short[0]) if short else None,
             "first_shortage": -balance[short[0]] if short else 0,
             "shortage": max(0, -min(balance)),
+            "worst_day": iso(self.today + balance.index(min(balance))) if short else None,
+            "short_until": iso(self.today + short[-1] + 1) if short and short[-1] + 1 < len(balance) else None,
+            "act_by": iso(self.today + met[0] - lead) if met and lead is not None else None,
+            "act_for": iso(self.today + met[0]) if met else None,
+            "act_wafers": -balance[met[0]] if met else 0,
+            "startable": "in_full" if met and met[0] == short[0] else startable,
             "past_due_supply": plan.past_due,
         }
 
@@ -236,11 +317,9 @@ class Planner:
                 for each in self.book.movements
                 if each.key in keys and each.day <= on and each.what != "consumed"
             )
-            wasted = (
-                backlogs.get(on, 0)
-                - sum(wafers for key, each, wafers in self.book.demand if key in keys and each <= on)
-                + sum(wafers for key, each, wafers in self.book.unnamed if key in keys and each <= on)
-            )
+            ordered = sum(e["data"]["wafers"] for e in orders if day(e["data"]["due"]) <= on)
+            gone = sum(wafers for key, each, wafers in self.book.consumed if key in keys and each <= on)
+            wasted = backlogs.get(on, 0) - ordered + gone
             served += min(due, max(0, came - wasted - before))
             before += due
         return served, before
@@ -314,6 +393,10 @@ class Planner:
         ever = [book.total(what, keys, 0, last) for what in ("opened", "started", "received")]
         ever_due = self._planned(book.orders.values(), keys, 0, last, "due")
         ever_to_start = self._planned(book.orders.values(), keys, 0, last, "start_by")
+        to_come = {name: self._to_come(keys, max(first, self.today), last, name) for name in ("in_transit", *GRADES)}
+        all_to_come = sum(self._to_come(keys, self.today, last, name) for name in to_come)
+        silent = self._reported(keys, 10**6)
+        is_known = first < self.today and not (silent["wip"] is None and silent["lots_not_reported_by"])
         agreed = sum(
             event["data"]["wafers_per_month"]
             for event in book.agreements.values()
@@ -325,21 +408,32 @@ class Planner:
             "month": f"{month:%Y-%m}",
             "start": {
                 "demand": to_start,
-                "started": started,
-                "net": started - to_start,
-                "cumulative_gap": ever[0] + ever[1] - ever_to_start,
+                "started": started if is_known else None,
+                "net": started - to_start if is_known else None,
+                "cumulative_gap": ever[0] + ever[1] - ever_to_start if is_known else None,
                 "agreed": agreed,
-                "share_percent": half_up(started * 1000, 900_000) / 10,
+                "share_percent": half_up(started * 1000, 900_000) / 10 if is_known else None,
             },
             "receipt": {
                 "forecast": self._planned(book.forecasts.values(), keys, first, last, "due"),
                 "due": due,
                 "committed": {grade: self._committed(keys, first, last, grade) for grade in GRADES},
                 "received": received,
-                "net": received - due,
-                "cumulative_gap": ever[0] + ever[2] - ever_due,
+                "to_come": to_come,
+                "net": received + sum(to_come.values()) - due,
+                "cumulative_gap": ever[0] + ever[2] + all_to_come - ever_due,
+                "share_percent": half_up(received * 1000, 900_000) / 10,
             },
         }
+
+    def _to_come(self, keys: Sequence[Key], first: int, last: int, name: str) -> int:
+        """Return what is due to come in some days: in transit by eta, or open commits of a grade by due day."""
+        if name == "in_transit":
+            return sum(rest for part, rest in self.book.on_the_way() if part.key in keys and first <= part.eta <= last)
+        open_commits = self.book.open_commits
+        return sum(
+            wafers for key, due, grade, wafers in open_commits if key in keys and grade == name and first <= due <= last
+        )
 
     # ---------------------------------------------------------------- sites
 
@@ -355,6 +449,7 @@ class Planner:
             "forecast": row["forecast"],
             "committed": sum(row["committed"].values()),
             "received": row["received"],
+            "to_come": sum(row["to_come"].values()),
             "consumed": self.book.total("consumed", keys, first, last),
             "on_hand": self.on_hand(keys, min(last, self.today - 1)) if first < self.today else None,
         }
@@ -390,10 +485,9 @@ def promise(on_hand: int, receipts: Sequence[int], orders: Sequence[int]) -> lis
     found = [0] * len(receipts)
     last = 0
     for n, (comes, goes) in enumerate(zip(receipts, orders, strict=True)):
-        if n == 0 or comes:
+        if n == 0 or comes > 0:  # what a count takes away is no receipt
             last = n
-            found[n] += comes + (on_hand if n == 0 else 0)
-        found[last] -= goes
+        found[last] += comes - goes + (on_hand if n == 0 else 0)
     for n in range(len(found)):
         for earlier in range(n - 1, -1, -1):
             if found[n] < 0 < found[earlier]:

@@ -24,7 +24,7 @@ class World:
     """The parties of a log, and how often each mishap befalls them."""
 
     def __init__(self, seed: int) -> None:
-        self.dice = Random(seed)  # noqa: S311
+        self.seed, self.dice = seed, Random(seed)  # noqa: S311
         self.parties = {name: Party(name) for name in (*SUPPLIERS, *DATACENTERS)}
         self.events: list[CloudEvent] = []
         self.wild = self.dice.choice((0.0, 0.1, 0.2, 0.3))
@@ -42,7 +42,33 @@ class World:
                 self.demand(datacenter, product)
         self.reference()
         self.reverse()
+        dice, self.dice = self.dice, Random(f"replacements of {self.seed}")  # noqa: S311
+        for supplier in self.suppliers:
+            self.replace(supplier, self.dice.choice(self.products))
+        self.dice = dice  # all else is as it was before worlds had replacements
         self.advance()
+        return self.events
+
+    def generate_all(self) -> list[CloudEvent]:
+        """Return the events of a world, and one each of what few worlds have, so that none lacks a type of event."""
+        self.generate()
+        site, product = SITES[0], self.products[0]
+        key = {"product": product, "site": site, "supplier": self.suppliers[0]}
+        americas, supplier = DATACENTERS[0], self.suppliers[0]
+        self.publish(americas, Party.order, START, "O-all", 50, f"{THROUGH + timedelta(days=9)}", **key)
+        self.publish(americas, Party.consume, self.day(30, 160), 60, **key, order="O-all")
+        self.publish(americas, Party.transfer, self.day(30, 160), 5, SITES[1], **key)
+        self.publish(americas, Party.forecast, START, "F-all", 30, f"{THROUGH + timedelta(days=30)}", **key)
+        self.publish(americas, Party.open, START, 90, **key)
+        self.publish(americas, Party.reverse, THROUGH, self.publish(americas, Party.open, START, 5, **key))
+        self.publish(americas, Party.count, self.day(30, 160), 70, **key | {"supplier": "unattributed"}, revision=1)
+        self.publish(supplier, Party.commit, self.day(0, 30), "C-all", 45, f"{self.day(80, 120)}", **key)
+        self.publish(supplier, Party.dispatch, self.day(60, 70), "S-all", 40, f"{self.day(80, 90)}", "C-all", **key)
+        self.publish(supplier, Party.revise, self.day(71, 75), "S-all", f"{self.day(80, 99)}", 1, **key)
+        on = self.day(90, 110)
+        self.send_back(self.publish(americas, Party.receive, on, "S-all", 30, 2, **key, owner=supplier))
+        self.publish(supplier, Party.lose, on, "S-all", 3, **key, owner=supplier)
+        self.publish(supplier, Party.end_on, THROUGH, f"{THROUGH}")
         return self.events
 
     # ---------------------------------------------------------------- dice
@@ -125,6 +151,27 @@ class World:
         if self.chance(0.4):
             self.ship(supplier, product, None, self.site())
 
+    def replace(self, supplier: str, product: str) -> None:
+        """Lower the commits of two months bit by bit, and make others in their place: for the most part, that is."""
+        key = {"product": product, "supplier": supplier, "site": self.site()}
+        begun, due = self.day(0, 20), self.day(40, 160)
+        dues = {"M-1": due, "M-2": due + timedelta(days=self.dice.randint(0, 35))}
+        left = {line: self.wafers() for line in dues}
+        for line, wafers in left.items():
+            self.publish(supplier, Party.commit, begun, line, wafers, f"{dues[line]}", **key, firmness="planned")
+        for n in range(1, self.dice.randint(2, 5)):
+            on = begun + timedelta(days=7 * n)
+            for line, planned in dues.items():
+                left[line] = self.dice.choice((left[line], left[line] // 2, left[line] // 2, 0))
+                moved = timedelta(days=5 if self.mishap() else 0)
+                self.publish(supplier, Party.commit, on, line, left[line], f"{planned + moved}", n, **key)
+                on += timedelta(days=1 if self.mishap() else 0)
+            for week in range(self.dice.randint(0, 2)):
+                new = {"line": f"M-{n}-{week}", "due": f"{due + timedelta(days=self.dice.randint(-40, 60))}"}
+                self.publish(supplier, Party.commit, on, wafers=self.wafers(80), **new, **key)
+                if self.mishap():
+                    self.publish(supplier, Party.commit, on, wafers=self.wafers(80), revision=1, **new, **key)
+
     def ship(self, supplier: str, product: str, commit: str | None, site: str) -> None:
         """Dispatch a shipment, whole or in parts; it is late, diverted, received in parts, damaged or lost."""
         self.shipments += 1
@@ -164,11 +211,24 @@ class World:
                 self.publish(source, Party.lose, on_day, shipment, part, owner=supplier, **key)
             else:
                 damaged = self.dice.randint(0, min(4, part)) if self.chance(0.2) else 0
-                self.publish(
+                received = self.publish(
                     datacenter, Party.receive, on_day, shipment, part - damaged, damaged, owner=supplier, **key
                 )
+                if self.chance(0.2):
+                    self.send_back(received)
             total -= part
             on += timedelta(days=self.dice.randint(0, 9))
+
+    def send_back(self, received: CloudEvent) -> None:
+        """Send some wafers of a receipt back to the supplier; too many, or under another supplier, by mishap."""
+        data = received["data"]
+        on = date.fromisoformat(received["time"][:10]) + timedelta(days=self.dice.randint(0, 20))
+        back = {name: data[name] for name in ("owner", "product", "site", "supplier")}
+        wafers = self.dice.randint(1, max(1, data["wafers"]))
+        if self.mishap():
+            wafers += self.wafers(10)
+            back |= {"supplier": self.dice.choice((*SUPPLIERS, "unattributed"))}
+        self.publish(received["source"], Party.send_back, on, data["shipment"], wafers, reason="warped", **back)
 
     # ---------------------------------------------------------------- datacenters
 

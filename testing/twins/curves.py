@@ -59,7 +59,7 @@ class NaiveCurves:
         self.sources |= {*sources, *watermarks}
 
     def keys(self) -> list[Key]:
-        return sorted({key for key, _ in self.cells})
+        return sorted({key for (key, _), cells in self.cells.items() if any(cells.values())})
 
     def groups(self, by: Sequence[str], only: dict[str, str]) -> dict[tuple[str, ...], list[Key]]:
         found: dict[tuple[str, ...], list[Key]] = defaultdict(list)
@@ -189,7 +189,7 @@ class NaiveCurves:
             owed = max(0, owed + due - due_before - (consumed - consumed_before))
         return owed
 
-    def month(self, month: date, only: dict[str, str]) -> dict[str, object]:
+    def month(self, month: date, only: dict[str, str], today: int | None = None) -> dict[str, object]:
         epoch = date(1970, 1, 1)
         after = (month.replace(day=1) - timedelta(days=1) - epoch).days
         until = ((month.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1) - epoch).days
@@ -197,23 +197,44 @@ class NaiveCurves:
         started, received = (self.sum(keys, [m], after, until) for m in (Measure.STARTED, Measure.RECEIVED))
         start_by, due = (self.sum(keys, [m], after, until) for m in (Measure.REQUIRED_START, Measure.REQUIRED))
         opened = self.ever(keys, Measure.OPENED, until)
+        since = self.start if today is None else today
+        plans = {"in_transit": Measure.TRANSIT_DUE} | {each: Measure[f"OPEN_{each.upper()}"] for each in GRADES}
+        to_come = {name: self.sum(keys, [plan], max(after, since - 1), until) for name, plan in plans.items()}
+        supply_to_come = self.sum(keys, plans.values(), since - 1, until)
+        is_known = today is None or after + 1 < today
+        moves = (Measure.DISPATCHED, Measure.RECEIVED)
+        lots = (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)
+        moving = [key for key in keys if any(self.ever([key], each, self.start + self.days) for each in lots + moves)]
+        silent = [key[2] for key in moving if not self.reports(key, lots)]
+        is_known = is_known and (len(silent) < len(moving) or not set(silent) - {"unattributed"})
         return {
             "agreed": self.sum(keys, [Measure.AGREED], after, until),
             "demand": start_by,
-            "started": started,
-            "start_net": started - start_by,
+            "started": started if is_known else None,
+            "start_net": started - start_by if is_known else None,
             "start_gap": opened
             + self.ever(keys, Measure.STARTED, until)
-            - self.ever(keys, Measure.REQUIRED_START, until),
+            - self.ever(keys, Measure.REQUIRED_START, until)
+            if is_known
+            else None,
             "forecast": self.sum(keys, [Measure.FORECAST], after, until),
             "due": due,
             "committed": {
                 grade: self.sum(keys, [Measure[f"COMMITTED_{grade.upper()}"]], after, until) for grade in GRADES
             },
             "received": received,
-            "receipt_net": received - due,
-            "receipt_gap": opened + self.ever(keys, Measure.RECEIVED, until) - self.ever(keys, Measure.REQUIRED, until),
+            "to_come": to_come,
+            "receipt_net": received + sum(to_come.values()) - due,
+            "receipt_gap": opened
+            + self.ever(keys, Measure.RECEIVED, until)
+            + supply_to_come
+            - self.ever(keys, Measure.REQUIRED, until),
         }
+
+    def reports(self, key: Key, measures: Sequence[Measure]) -> bool:
+        """Whether a supplier has wafers of a product in some measure, ever, at all sites."""
+        keys = [each for each in self.keys() if (each[0], each[2]) == (key[0], key[2])]
+        return any(self.ever(keys, measure, self.start + self.days) for measure in measures)
 
     def state_hash(self) -> str:
         def text(name: str) -> bytes:

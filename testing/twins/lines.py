@@ -1,13 +1,15 @@
 """The naive twin of the lines: the statements and shipments of a log, too plain to be wrong."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from shared.wire.events import (
     Event,
     EventReversed,
     ShipmentDispatched,
+    ShipmentLost,
     ShipmentReceived,
     ShipmentRevised,
     SupplyCommitted,
@@ -38,6 +40,28 @@ def promise_at(of_line: list[Event], lag: int) -> Any:
     return None
 
 
+def replaced(of_lines: dict[Any, list[Event]]) -> Counter[Any]:
+    """The wafers of each commit that new ones replaced, wafer by wafer."""
+    new, lowered = defaultdict[Any, list[date]](list), []
+    for line, events in of_lines.items():
+        first = min(event.time.date() for event in events)
+        stood = [event.data for event in events if event.time.date() == first][-1]
+        new[stood.product, stood.site, stood.supplier, first] += [stood.due] * stood.wafers
+        for a, b in pairwise(events):
+            now, on = b.data, b.time.date()
+            if a.data.due == now.due and on > first:
+                place = now.product, now.site, now.supplier, on
+                lowered += [(now.due, line, place)] * (a.data.wafers - now.wafers)
+    found: Counter[Any] = Counter()
+    for due, line, place in sorted(lowered):
+        for other in sorted(new[place]):
+            if abs((other - due).days) <= 31:
+                new[place].remove(other)
+                found[line] += 1
+                break
+    return found
+
+
 def in_order_of_dispatch(log: list[Event]) -> list[Any]:
     sent = [event for event in live(log) if isinstance(event.data, ShipmentDispatched)]
     return sorted(sent, key=lambda e: (e.time.date(), e.data.eta, e.data.site, e.id))
@@ -63,7 +87,7 @@ def missing_of(name: Any, log: list[Event], commits: Any, group: tuple[str, str]
         due = getattr(promised, "due", event.data.eta)
         missing += event.data.wafers * ((promised.product, promised.site) == group and due <= through)
     revised = in_force(live(log), ShipmentRevised, "shipment").get((owner, product, shipment))
-    ends = [e for e in own if getattr(e.data, "owner", "") == owner]
+    ends = [e for e in own if isinstance(e.data, ShipmentReceived | ShipmentLost) and e.data.owner == owner]
     for part, end in wafer_by_wafer(sent, ends):
         plan = part and (revised.data if revised else part.data)
         if part and not end:

@@ -75,17 +75,28 @@ def test_the_first_short_day_is_that_of_the_api(page: Page, played: Stack) -> No
     expect(page.locator("#first-short")).to_have_text(f"{first['product']} at {first['site']}")
 
 
+def test_the_first_shortage_to_act_on_is_that_of_the_api_and_leads_to_its_page(page: Page, played: Stack) -> None:
+    first = ask(played.folder, "aggregator", "/shortages", limit=1, order="act_by")["rows"][0]
+    page.goto("/")
+
+    expect(page.locator("#act")).to_contain_text(f"start {told(first['act_wafers'])} wafers of")
+    page.locator("#act a").first.click()
+    expect(page.locator("#why")).to_contain_text(f"Why {first['product']} at {first['site']} is short")
+
+
 def test_from_what_is_short_to_its_cause_and_to_the_event_is_a_click_each(page: Page, played: Stack) -> None:
-    [row] = ask(played.folder, "aggregator", "/shortages", limit=1, why="true")["rows"]
-    cause = row["why"]["causes"][0]
+    [row] = ask(played.folder, "aggregator", "/shortages", limit=1)["rows"]
+    group = {name: row[name] for name in ("product", "site")}
+    bridge = ask(played.folder, "aggregator", "/bridge", day=row["first_short_day"], **group)
+    event = bridge["rows"][0]["entries"][0]["event"]
     page.goto("/")
 
     page.locator("#first-short").click()
     expect(page.locator("#why")).to_contain_text(
         f"{row['product']} at {row['site']} is short by {told(row['first_shortage'])}"
     )
-    page.locator("a.cause").first.click()
-    expect(page.locator("pre")).to_contain_text(cause["event"])
+    page.locator("#causes a.cause").first.click()
+    expect(page.locator("pre")).to_contain_text(event)
     expect(page.locator("main")).to_contain_text("Recorded in batch")
 
 
@@ -96,16 +107,16 @@ def test_the_whole_page_travels_to_a_day_of_the_past_and_back(page: Page, played
 
     page.goto("/")
     expect(page.locator("#supply")).to_have_text(supply())
-    page.get_by_label("As of").fill(PAST)
+    page.get_by_label("Known by").fill(PAST)
     page.get_by_role("button", name="Show").click()
 
     expect(page.locator("#supply")).to_have_text(supply(as_of=PAST))
     expect(page.locator("#live")).to_have_text("a past state")
     assert f"as_of={PAST}" in query_of(page)
     page.get_by_role("link", name="Sites").click()
-    expect(page.locator("#standing")).to_contain_text(f"As of {PAST}")
+    expect(page.locator("#standing")).to_contain_text("known by the end of 31 May 2026")
     page.locator("#now").click()
-    expect(page.locator("#standing")).not_to_contain_text("As of")
+    expect(page.locator("#standing")).not_to_contain_text("known by")
 
 
 def test_what_is_chosen_stands_in_the_address_and_is_the_same_for_a_colleague(browser: Browser, page: Page) -> None:

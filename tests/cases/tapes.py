@@ -5,9 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from testing.played import Played, completed, numbered, play
+from testing.played import Played, completed, numbered
+from tests.cases.ways import play
 
 TAPES = Path(__file__).parent / "tapes"
 NAMES = sorted(path.stem for path in TAPES.glob("*.ndjson"))
@@ -19,11 +18,6 @@ RECORDED = date(2026, 11, 1)
 
 RECORDED_ON = {"B01_watermark_typo": date(2026, 11, 2), "B03_source_ends": date(2026, 11, 21)}
 """The tapes that go on after that day."""
-
-
-def wrong(item: str, why: str) -> pytest.MarkDecorator:
-    """Mark a case that is answered wrongly as yet: whoever mends it takes the mark away."""
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=f"item {item}: {why}")
 
 
 def tape(name: str, through: date | None = THROUGH) -> list[dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from itertools import permutations
+from itertools import accumulate, permutations
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.queries import required_by_day, sum_stages, window_balance
+from services.aggregator.fold.queries import required_by_day, sum_lacking, sum_stages, window_balance
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.bridge.bridge import CAUSES, build_bridge
@@ -17,6 +17,7 @@ from services.aggregator.plan.overviews import collect_site_facts
 from services.aggregator.plan.performance import bias, measure_performance, slip
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.schedule import schedule
+from services.aggregator.plan.wip import measure_yield, report_stages
 from services.aggregator.terms import LAGS
 from shared.play.numbering import Numbering
 from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, percent_of, wafers_per_mw
@@ -37,7 +38,7 @@ from shared.wire.postings import Measure
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY as ABILENE
 from testing.lines import Story as Programme
-from testing.lines import fold_lines, lines_published
+from testing.lines import bodies_of, fold_lines, lines_published
 from testing.projection import project
 from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables
@@ -164,7 +165,7 @@ def test_the_state_hash_is_the_one_shown_whatever_the_order():
 
 
 def test_stages():
-    table = the_table("On hand, in transit, WIP")
+    table = the_table("On hand, in transit, WIP", 1)
     story = Story()
     found = []
     for day in table["day"]:
@@ -183,8 +184,34 @@ def test_stages():
     assert found == list(zip(table["in transit"], table["on hand"], table["open commit"], strict=True))
 
 
+def test_stages_that_a_supplier_does_not_report():
+    table = the_table("On hand, in transit, WIP")
+    curves = Curves(FIRST, 60)
+    rows = {"started": Measure.STARTED, "lots finished": Measure.FINISHED, "dispatched": Measure.DISPATCHED}
+    suppliers = table["supplier"][:2]
+    curves.add(
+        batch_of(
+            1,
+            [
+                ((KEY["product"], KEY["site"], supplier), measure, DAY_1, wafers)
+                for name, measure in rows.items()
+                for supplier, wafers in zip(suppliers, table[name], strict=False)
+            ],
+        )
+    )
+    found = []
+    for parts in (("supplier",), ()):
+        grouping = curves.group(parts)
+        found.append(report_stages(curves, grouping, DAY_1, sum_stages(curves, grouping, DAY_1), parts))
+
+    for name in ("wip", "finished"):
+        shown = table["WIP" if name == "wip" else "finished"]
+        assert ["not reported" if each is None else each for one in found for each in getattr(one, name)] == shown
+    assert found[1].lots_not_reported_by == [[suppliers[1]]]
+
+
 def test_in_transit_by_shipment():
-    table = the_table("On hand, in transit, WIP", 1)
+    table = the_table("On hand, in transit, WIP", 2)
     story = Story()
     for n, day in enumerate(table["day"]):
         for line, which in (("c", "one shipment"), ("d", "another")):
@@ -204,6 +231,51 @@ def test_rolling_balance():
     for n, day in enumerate(table["day"]):
         (rolled,) = window_balance(curves, curves.group(), DAY_1 + day - 1, 7, "start")
         assert rolled[1:] == (table["supply"][n], table["demand"][n], table["net"][n])
+
+
+def test_lacking():
+    table = the_table("Rolling balance, net", 2)
+    curves = Curves(FIRST, 60)
+    rows = {"supply": Measure.STARTED, "demand": Measure.REQUIRED_START}
+    curves.add(
+        batch_of(
+            1,
+            [
+                ((product, KEY["site"], KEY["supplier"]), measure, DAY_1, wafers)
+                for name, measure in rows.items()
+                for product, wafers in zip(table["product"][:2], table[name], strict=False)
+            ],
+        )
+    )
+    by_product, both = curves.group(("product",)), curves.group()
+    shown = dict(zip(table["product"], zip(table["net"], table["lacking"], strict=True), strict=True))
+
+    for grouping in (by_product, both):
+        rolled = window_balance(curves, grouping, DAY_1, 7, "start")
+        lacking = sum_lacking(curves, grouping, DAY_1, 7, "start")
+        for row, wafers in zip(rolled, lacking, strict=True):
+            assert (row.net, wafers) == shown[row.group[0] if row.group else "*both*"]
+
+
+def test_months_on_the_receipt_basis():
+    table = the_table("Share of 900,000, and cumulative gap", 1)
+    curves, key = Curves(date(2026, 1, 1), 365), tuple(KEY.values())
+    rows = {
+        "on hand at first": (Measure.OPENED, 7), "received": (Measure.RECEIVED, 7),
+        "in transit, by eta": (Measure.TRANSIT_DUE, 20), "open commits, overdue": (Measure.OPEN_FIRM, 14),
+        "open commits, from today on": (Measure.OPEN_PLANNED, 15), "due": (Measure.REQUIRED, 7),
+    }  # fmt: skip
+    postings = [
+        (key, measure, day_number(date(2026, month, day)), wafers)
+        for name, (measure, day) in rows.items()
+        for month, wafers in zip(table["month"], table[name], strict=True)
+    ]
+    curves.add(batch_of(1, postings, {"samsung": day_number(date(2026, 2, 14))}, sources=["samsung"]))
+
+    months = [row.receipt for row in month_table(curves, date(2026, 1, 1), date(2026, 3, 1))]
+    assert [sum(row.to_come.values()) for row in months] == table["to come"]
+    assert [row.net for row in months] == table["net"]
+    assert [row.cumulative_gap for row in months] == table["cumulative gap"]
 
 
 def test_months():
@@ -252,8 +324,12 @@ def test_consumption_for_an_order():
 
 def test_fill_rate():
     section, table = NUMBERS["Fill rate"], the_table("Fill rate")
-    came = [sum(table["opened"][: n + 1]) + sum(table["received"][: n + 1]) for n in range(4)]
-    curves = posted(required=table["due"], opened=table["opened"], received=table["received"])
+    hand = {
+        "opened": table["opened"], "transferred_in": table["transferred in"], "received": table["received"],
+        "adjusted": table["counted beyond it"],
+    }  # fmt: skip
+    came = [sum(sum(wafers[: n + 1]) for wafers in hand.values()) for n in range(4)]
+    curves = posted(required=table["due"], **hand)
     curves.add(batch_of(2, [], {"samsung": DAY_1 + 3}))
     had_come = [fill_rate([[0] * n + [table["due"][n]]], [_after(table, came, n)]).numerator[0] for n in range(4)]
     rate = fill_rate([table["due"]], [came])
@@ -296,8 +372,48 @@ def test_shortages():
         assert [first, projection.first_shortage, projection.shortage] == short[f"{firmness} or above"]
 
 
+def test_forecast_gap():
+    section, table = NUMBERS["Forecast gap"], the_table("Forecast gap")
+    curves = posted_with_stock(
+        table, open_planned=table["to come"], required=table["required"], forecast=table["forecast"]
+    )
+    days = len(table["day"])
+    buckets = schedule(curves, curves.group(), DAY_1, 1, days)
+    gap = make_plan(curves, DAY_1).forecast_gap(0, "planned")
+
+    assert (buckets.projected[0].tolist(), buckets.net_forecast[0].tolist()) == (
+        table["projected"],
+        table["net forecast"],
+    )
+    gaps = [max(0, f - max(0, b)) for f, b in zip(accumulate(table["net forecast"]), table["projected"], strict=True)]
+    assert gaps == table["gap"]
+    assert (gap.first_day, gap.wafers) == (DAY_1 + 1, max(gaps))
+    assert f"The gap is {gap.wafers}, from day {gap.first_day - DAY_1 + 1} on" in section
+
+
+def test_act_by():
+    table, expected = the_table("Act by"), the_table("Act by", 1)
+    curves = posted_with_stock(table, required=table["required"], transit_due=table["to come"])
+    # of the product's orders: a lead time of 2, 3 and 9 days
+    lines = Programme()
+    for n, (start_by, due) in enumerate([(1, 3), (5, 8), (1, 10)]):
+        lines.order(1, 10, due, line=f"o{n}", start_by=start_by, **KEY)
+    lead_days = fold_lines([bodies_of(lines.log)]).lead_days()
+    plan = make_plan(curves, DAY_1, lead_days=lead_days)
+    short, course = plan.short(0, "planned"), plan.course_of(0, "planned")
+
+    assert lead_days == {"HBM4-12H": 3}
+    assert project(curves, today=DAY_1)[0].balance[: len(table["day"])].tolist() == table["projected"]
+    day = DAY_1 - 1
+    assert {name: cells[0] for name, cells in expected.items() if name != "read off"} == {
+        "first short day": short.first_short_day - day, "short by then": short.first_shortage,
+        "worst day": course.worst_day - day, "at worst": short.shortage, "short until": course.short_until - day,
+        "act for": course.act_for - day, "act by": course.act_by - day, "wafers to start": course.act_wafers,
+    }  # fmt: skip
+
+
 def test_bridge():
-    causes, table = tables(NUMBERS["Bridge"])
+    causes, _, table = tables(NUMBERS["Bridge"])
     story = Programme()
     story.order(1, 380, 12)
     story.commit(1, 400, 10, line="month")
@@ -457,6 +573,29 @@ def test_churn():
     assert f"{found.churned} of {found.in_force}: {percent(found.churned, found.in_force)}" in section
 
 
+def test_a_months_commit_that_weeks_replace_is_no_churn():
+    section, table = NUMBERS["Churn"], the_table("Churn", 1)
+    month, days = table["a month's commit, for day 20"], table["on day"]
+    lowered = [before - after for before, after in zip([month[0], *month], month, strict=False)]
+    weeks = list(zip(days[1:], table["wafers"], table["new for a week, for day"], strict=True))
+    churned = []
+    for said in range(1, len(days) + 1):
+        story = Story()
+        for n in range(said):
+            story.commit(days[n], month[n], due=20, revision=n)
+        for on, wafers, due in weeks[: said - 1]:
+            story.commit(on, wafers, due=due, line=f"week-{due}")
+        story.advance(25)
+        found = story.perform()
+        churned.append(found.churned)
+
+    altered = [after - before for before, after in zip([0, *churned], churned, strict=False)]
+    assert altered == table["altered by"]
+    assert lowered == table["lowered by"]
+    assert [a - b for a, b in zip(lowered, altered, strict=True)] == table["only replaced"]
+    assert f"{found.churned} of {found.in_force}: {percent(found.churned, found.in_force)}" in section
+
+
 def test_each_number_says_where_it_comes_from_and_where_it_is_shown():
     last = list(NUMBERS).index("Supplier performance")  # names the commands for all numbers below it
     numbers = {heading: text for heading, text in NUMBERS.items() if tables(text) or "*Source*" in text}
@@ -465,3 +604,17 @@ def test_each_number_says_where_it_comes_from_and_where_it_is_shown():
         if heading in numbers:
             assert "*Source*" in text or heading == "Wafers (WSE)", heading
             assert "*Shown*" in text or place > last, heading
+
+
+def test_yield_and_scrap():
+    table = the_table("Yield, and scrap")
+    credited, in_process = table["credited"][0], table["in process at the end"][0]
+    curves = posted(
+        started=table["started"][:3], scrapped=table["scrapped"][:3], finished=[credited],
+        yield_variance=[in_process - credited],
+    )  # fmt: skip
+    found = measure_yield(curves, curves.group(), DAY_1 + 10)
+
+    shown = f"Yield {percent(int(found.numerator[0]), int(found.denominator[0]))}, scrap "
+    assert (found.numerator[0], found.denominator[0]) == (credited, in_process)
+    assert shown + percent(sum(table["scrapped"][:3]), sum(table["started"][:3])) in NUMBERS["Yield, and scrap"]

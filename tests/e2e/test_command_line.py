@@ -38,7 +38,7 @@ def test_the_demo_ends_by_itself_with_the_same_state_hash_each_time(tmp_path: Pa
         "cumulative gap",
         "% of 900,000",
         "run short",
-        "Alerts, as of",
+        "Alerts, today is",
         "Refused",
         "chain head",
     ):

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 from services.aggregator.fold.curves import Curves
 from services.operator.record.proof import verify
 from shared.service.entries import entry_order
-from shared.wire.days import day_number
-from shared.wire.events import Event, SourceAdvanced
+from shared.wire.events import Event, EventReversed, SourceAdvanced, SourceEnded
 from shared.wire.postings import PostingBatch
-from shared.wire.rows import Row
+from shared.wire.rows import Row, watermark_of
 from testing.fold import cells_of, fold
 from testing.twins.ledger import sum_up
 from tests.simulation.script import HORIZON
@@ -98,10 +97,11 @@ def _fold_naively(events: list[Event]) -> Curves:
     cells = sum_up(events)
     names = sorted({name for _, _, key in cells for name in key})
     keys = [[names.index(key[n]) for _, _, key in cells] for n in range(3)]
+    undone = {(event.source, event.data.reversed) for event in events if isinstance(event.data, EventReversed)}
     watermarks: dict[str, int] = {}
     for event in events:
-        if isinstance(event.data, SourceAdvanced):
-            through = day_number(event.data.through)
+        if isinstance(event.data, SourceAdvanced | SourceEnded) and (event.source, event.id) not in undone:
+            through = watermark_of(Row.of(event))
             watermarks[event.source] = max(through, watermarks.get(event.source, through))
     curves = Curves(*HORIZON)
     curves.add(

@@ -42,6 +42,7 @@ _FIELDS: dict[str, Callable[[Random], Any]] = {  # few names: the lines of a wor
     "product": _one_of(*PRODUCTS[:2]), "supplier": _one_of(*SUPPLIERS, "unattributed"), "owner": _one_of(*SUPPLIERS),
     "wafers": _up_to(25, least=1), "wafers_damaged": _up_to(3), "yield_variance": _up_to(5, least=-5),
     "revision": _up_to(3), "line": _one_of("C0", "C1"), "commit": _one_of("C0", "C1", None), "agreement": _one_of("A0"),
+    "order": _one_of("C0", "C1", None), "successor": _one_of(*DATACENTERS, None),
     "shipment": _one_of("S0", "S1"), "lot": _one_of("L0", "L1"), "lots": lambda _: [], "phase": _one_of("P0", "P1"),
     "fab": _one_of("P4"), "instrument": _one_of("LOI", "LTA"), "ends_on": _one_of(date(2026, 3, 31), date(2026, 6, 1)),
     "firmness": _one_of(*FIRMNESS), "priority": _up_to(9, least=1), "country": _one_of("US"),

@@ -10,6 +10,7 @@ from services.aggregator.fold.curves import Curves, Gap
 from shared.play.numbering import Numbering
 from shared.wire.days import day_number
 from shared.wire.events import (
+    EVENTS,
     DemandForecast,
     DemandRequired,
     EventReversed,
@@ -20,9 +21,11 @@ from shared.wire.events import (
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
+    ShipmentReturned,
     ShipmentRevised,
     SiteDeclared,
     SourceAdvanced,
+    SourceEnded,
     StockCounted,
     StockOpened,
     StockTransferred,
@@ -376,6 +379,12 @@ def every_kind() -> list[Any]:
         texas.say((1, 1), PhasePlanned(
             site="abilene", phase="p1", mw=200, platform="gb200", energise_on=day(6, 1), status="planned", revision=0)),
     ]  # fmt: skip
+    log += [
+        texas.say((2, 27), ShipmentReturned(shipment="s1", owner="samsung", wafers=5, reason="warped", **KEY)),
+        texas.consume((2, 23), 60, order="o1"),
+        texas.say((2, 25), StockCounted(counted=90, revision=1, **(KEY | {"supplier": "unattributed"}))),
+        narvik.say((3, 5), SourceEnded(through=day(3, 4), successor=None), 20),
+    ]
     newest, consumed, revision = log[10], log[26], log[3]
     log += [samsung.reverse((3, 1), newest), samsung.reverse((3, 2), revision), texas.reverse((3, 1), consumed)]
     log += [texas.reverse((3, 2), consumed), texas.reverse((3, 3), log[-1]), texas.reverse((3, 4), log[22])]
@@ -398,6 +407,7 @@ def test_a_hundred_shuffles_with_duplicates_come_to_one_state_hash():
 
     assert hashes == {due.state_hash}
     assert due.refusals == []
+    assert {event.data.type for event in log} == EVENTS.keys()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -444,10 +454,19 @@ def test_fractions_are_refused_in_every_number(texas, samsung, place):
 
 
 def test_using_more_than_half_of_the_stock_is_no_shortage(texas):
-    """Case 12: using more than half of the stock does not turn anything red."""
-    log = [texas.open((1, 1), 500), texas.require((1, 1), "o1", 400, (1, 20)), texas.consume((1, 10), 400)]
+    """Case 12: using more than half of the stock, for its order before that is due, does not turn anything red."""
+    log = [texas.open((1, 1), 500), texas.require((1, 1), "o1", 400, (1, 20)), texas.consume((1, 10), 400, order="o1")]
     projection = fold(log).project(day(1, 11))
 
     assert projection.on_hand == 100
     assert (projection.first_short_day, projection.shortage) == (None, 0)
     assert projection.balance.min() == 100
+
+
+def test_using_stock_for_no_order_leaves_the_next_order_short(texas):
+    """Case 12: what is used before an order is due, and does not name the order, does not pay it."""
+    log = [texas.open((1, 1), 500), texas.require((1, 1), "o1", 400, (1, 20)), texas.consume((1, 10), 400)]
+    projection = fold(log).project(day(1, 11))
+
+    assert projection.on_hand == 100
+    assert (projection.first_short_day, projection.shortage) == (day_number(day(1, 20)), 300)

@@ -1,5 +1,6 @@
 """Alerts of a plan: the conditions that need a planner's attention, most urgent first."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_plan
 from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
-from services.aggregator.kernels.projection import BACKLOG, COVER_DAYS, ON_HAND
+from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
 from shared.wire.catalog import FIRMNESS
@@ -28,9 +29,9 @@ _LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measu
 _FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
 _DOUBTFUL: frozenset[AlertCode] = frozenset(
     {
-        "source_silent", "stock_negative", "stage_negative", "received_beyond_dispatched",
-        "dispatched_beyond_finished", "dispatch_without_commit", "dispatch_of_other_product",
-        "supplier_contradicts_shipment", "receipt_of_other_product",
+        "source_silent", "behind_watermark", "stock_negative", "consumed_beyond_required", "stage_negative",
+        "received_beyond_dispatched", "dispatched_beyond_finished", "dispatch_without_commit",
+        "dispatch_of_other_product", "supplier_contradicts_shipment", "receipt_of_other_product",
     }
 )  # fmt: skip
 
@@ -92,14 +93,19 @@ def find_alerts(
     `plan` and `due_commits` are those of the state; the latter are summed if they are not given.
 
     The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete the
-    only alerts are of silent sources.
+    only alerts are of silent sources, as no source has a watermark that an event could be behind.
 
     - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
       any source has completed, and so delays the last complete day and all other alerts; or it has completed no day at
       all, while others have, and delays none. A source that has ended is never silent.
+    - `behind_watermark`: the source has published an event of `day`, or of a later day, after it had completed that day
+      by its watermark in force. The source's sequences decide what came after; the next watermark confirms the days
+      before it anew, and clears the alert.
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.
+    - `consumed_beyond_required`: more wafers of the product were consumed at the site than were due by the day of the
+      consumption, or than were ordered by the order that the consumption names. They serve no later order.
     - `stage_negative`: more wafers of the supplier's product were finished or scrapped than were started, so that its
       WIP is below zero. All sites are summed: a lot may be finished for another site than it was started for.
     - `received_beyond_dispatched`: more of a shipment's product was received, damaged or lost than was dispatched.
@@ -123,13 +129,14 @@ def find_alerts(
       beyond the threshold. Commits of the threshold's firmness or above count, by their due days now in force. Source:
       the horizontal distance of `performance.slip`, for wafers still to be received.
     """
-    alerts = [*_silent_sources(state, thresholds)]
+    alerts = [*_silent_sources(state, thresholds), *_late_events(state)]
     due_commits = due_commits or sum_due_commits(state.curves, plan, thresholds)
     if plan.today is not None:
         pairs = state.curves.group(("supplier", "product"))
         moved = sum_moved(state.curves, pairs, plan.today - 1)
         alerts += [
             *_negative_stocks(plan),
+            *_excess_consumption(state, plan),
             *_negative_wip(pairs, moved, plan.today - 1),
             *_overrun_shipments(state, plan.today - 1),
             *_unfinished_dispatches(pairs, moved, plan.today - 1),
@@ -164,10 +171,27 @@ def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[A
             yield Alert("source_silent", (source,), through, {"days": latest - through})
 
 
+def _late_events(state: FoldState) -> Iterator[Alert]:
+    for source, (through, late) in state.sources.late_events().items():
+        causes = tuple(f"{source}/{event.id}" for event in reversed(late))[:_CAUSES_MAX]
+        yield Alert("behind_watermark", (source,), late[0].day, {"days": len(late), "watermark_day": through}, causes)
+
+
 def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:
     assert plan.today is not None
     for group in np.flatnonzero(plan.figures[ON_HAND] < 0).tolist():
         yield Alert("stock_negative", plan.grouping.labels[group], plan.today - 1, {"wafers": -plan.on_hand(group)})
+
+
+def _excess_consumption(state: FoldState, plan: SupplyPlan) -> Iterator[Alert]:
+    assert plan.today is not None
+    through, groups = plan.today - 1, np.flatnonzero(plan.figures[BEYOND] > 0).tolist()
+    beyond = Counter({plan.grouping.labels[group]: plan.consumed_beyond(group) for group in groups})
+    for line in state.lines.overserved.values():
+        beyond[line.statements[-1].key[:2]] += line.overserved(through)
+    for group, wafers in beyond.items():
+        if wafers:
+            yield Alert("consumed_beyond_required", group, through, {"wafers": wafers})
 
 
 def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
@@ -277,7 +301,7 @@ def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Aler
     for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_soon(plan, thresholds)).tolist():
         cover = plan.cover(group)
         assert cover.days is not None
-        owed = max(0, int(plan.figures[BACKLOG, group] - plan.figures[ON_HAND, group]))  # before today
+        owed = max(0, int(plan.figures[BACKORDER, group] - plan.figures[ON_HAND, group]))  # before today
         detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": owed + cover.next - cover.left}
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
@@ -294,7 +318,8 @@ def _slips(
     curves = state.curves
     ended = moved[_ENDED].sum(axis=0)
     late = -ended
-    np.add.at(late, pairs.of_key, due_commits.wafers)
+    counted = pairs.of_key >= 0
+    np.add.at(late, pairs.of_key[counted], due_commits.wafers[counted])
     for pair in np.flatnonzero(late > 0).tolist():
         supplier, product = pairs.labels[pair]
         only = curves.group(supplier=supplier, product=product)

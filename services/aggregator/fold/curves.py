@@ -77,6 +77,7 @@ class Curves:
         self.plan_windows = PlanWindows()
         self.receipts = DailyReceipts()
         self._hash: str | None = None
+        self._empty: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, start: int, days: int, catalogue: str) -> Self:
@@ -184,7 +185,7 @@ class Curves:
         self.sources.update(to.sources, to.watermarks)
         self.setback = to.setback or next_setback(self.setback, self.position, before, self.complete_through)
         self.epoch, self.position, self.head = to.epoch, to.position, to.head
-        self._hash = None
+        self._hash = self._empty = None
 
     def _make_room(self) -> None:
         """Make room for the series there are: only filled rows of movements are copied."""
@@ -213,8 +214,35 @@ class Curves:
         return self.index.keys
 
     def group(self, by: Sequence[Part] = (), **only: Unpack[Only]) -> Grouping:
-        """Return the groups that some parts of the key make, of the keys that have the values of `only`; sorted."""
-        return self.index.group(by, **only)
+        """Return the groups that some parts of the key make, of the keys that have the values of `only`; sorted.
+
+        A key whose cells are all zero is in no group: its postings may have cancelled out within one batch, which
+        publishes nothing of it, or in another order in two.
+        """
+        return self.index.group(by, self.empty_keys(), **only)
+
+    def names(self, part: Part) -> set[str]:
+        """Return the names that a part of the key has."""
+        return {name for (name,) in self.group((part,)).labels}
+
+    def empty_keys(self) -> tuple[int, ...]:
+        """Return the keys whose cells are all zero; kept until the next batch."""
+        if self._empty is None:
+            index, last_row = self.index, self.last_row
+            moved = self.cumulative[last_row, : index.movement_key.size] + self.beyond[: index.movement_key.size]
+            filled = np.zeros(len(self.keys), dtype=np.bool_)
+            filled[index.movement_key[moved != 0]] = True
+            filled[index.plan_key[self.totals[: index.plan_key.size] != 0]] = True
+            self._empty = tuple(key for key in np.flatnonzero(~filled).tolist() if self._is_empty(key))
+        return self._empty
+
+    def _is_empty(self, key: int) -> bool:
+        """Whether all cells of a key are zero; its sums may be zero where its cells are not."""
+        moves, plans = np.split(self.index.numbers[key], [len(MOVEMENTS)])
+        moves, plans = moves[moves >= 0], plans[plans >= 0]
+        return not (
+            self.cumulative[: self.last_row + 1, moves].any() or self.beyond[moves].any() or self.plans[plans].any()
+        )
 
     def rows_of(self, days: Index) -> Index:
         """Return the rows of days since 1970: 0 before the horizon, one after its last beyond it."""

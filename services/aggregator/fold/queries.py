@@ -96,8 +96,8 @@ def required_by_day(curves: Curves, grouping: Grouping) -> Wafers:
 def consumed_beyond_by_day(curves: Curves, grouping: Grouping, required: Wafers) -> Wafers:
     """Return the wafers consumed up to and on each day while nothing was required, `[group, row]`.
 
-    With all required D and all consumed I up to a day, the backlog B(t) = max(0, B(t − 1) + required(t) − consumed(t))
-    is D − I plus these.
+    With all required D and all consumed I up to a day, the backorder, B(t) = max(0, B(t − 1) + required(t) −
+    consumed(t)), is D − I plus these.
     """
     net = required.cumsum(axis=1)
     consumed = np.zeros_like(net)
@@ -140,6 +140,22 @@ def window_balance(
     net = supply - sums[0]
     columns = (grouping.labels, supply.tolist(), sums[0].tolist(), net.tolist())
     return list(starmap(BalanceRow, zip(*columns, strict=True)))
+
+
+def sum_lacking(
+    curves: Curves, grouping: Grouping, day: int, window_days: int, basis: Basis, firmness: Firmness | None = None
+) -> list[int]:
+    """Return for each group what the net of `window_balance` lacks of each product at each site, summed."""
+    pairs, groups = curves.group(("product", "site")), max(1, len(grouping.labels))
+    keys = np.flatnonzero(grouping.of_key >= 0)
+    codes, places = np.unique(pairs.of_key[keys] * groups + grouping.of_key[keys], return_inverse=True)
+    of_key = np.full_like(grouping.of_key, -1)
+    of_key[keys] = places
+    rows = window_balance(curves, Grouping([()] * codes.size, of_key), day, window_days, basis, firmness)
+    lacking = [0] * len(grouping.labels)
+    for code, row in zip(codes.tolist(), rows, strict=True):
+        lacking[code % groups] += max(0, -row.net)
+    return lacking
 
 
 def _sum_window(curves: Curves, grouping: Grouping, measures: Sequence[Measure], day: int, window_days: int) -> Wafers:

@@ -64,7 +64,7 @@ class SeriesIndex:
         self._names: dict[str, int] = {}
         self._place_code = np.full(4 * _INITIAL_KEYS, -1, dtype=np.int64)  # three name numbers in one; see the kernel
         self._place_key = np.zeros(4 * _INITIAL_KEYS, dtype=np.int64)
-        self._groupings: dict[tuple[tuple[Part, ...], tuple[tuple[str, str], ...]], Grouping] = {}
+        self._groupings: dict[tuple[tuple[Part, ...], tuple[tuple[str, str], ...], tuple[int, ...]], Grouping] = {}
         self._by_name: tuple[Index, list[bytes]] | None = None
 
     @property
@@ -123,9 +123,12 @@ class SeriesIndex:
 
     # ---------------------------------------------------------------- series chosen
 
-    def group(self, by: Sequence[Part] = (), **only: Unpack[Only]) -> Grouping:
-        """Return the groups that some parts of the key make, of the keys that have the values of `only`; sorted."""
-        query = tuple(by), tuple(sorted(cast(dict[str, str], only).items()))
+    def group(self, by: Sequence[Part] = (), empty: tuple[int, ...] = (), **only: Unpack[Only]) -> Grouping:
+        """Return the groups that some parts of the key make, of the keys that have the values of `only`; sorted.
+
+        The `empty` keys are in no group.
+        """
+        query = tuple(by), tuple(sorted(cast(dict[str, str], only).items())), empty
         kept = self._groupings.get(query)
         if kept is not None:
             return kept
@@ -134,6 +137,8 @@ class SeriesIndex:
         label = [
             tuple(key[n] for n in parts) if all(key[n] == value for n, value in wanted) else None for key in self.keys
         ]
+        for key in empty:
+            label[key] = None
         labels = sorted({each for each in label if each is not None})
         number = {each: n for n, each in enumerate(labels)}
         of_key = [-1 if each is None else number[each] for each in label]

@@ -1,13 +1,13 @@
 """The book of sites: their declarations, the phases planned there, and the changes of both by event."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from shared.wire.days import DAY_US
 from shared.wire.postings import SITE_EVENTS
-from shared.wire.rows import Row, event_name
+from shared.wire.rows import Row
 
 DECLARED, PLANNED = "site.declared", "phase.planned"
 
@@ -74,11 +74,11 @@ class SiteBook:
         self._facts: dict[tuple[str, str], Fact] = {}  # by source and id
         self._reversed: set[tuple[str, str]] = set()
 
-    def add(self, bodies: Sequence[str]) -> None:
-        """Fold the events of sites among some canonical bodies, as `PostingBatch.said` holds them; skip the others."""
-        for body in bodies:
-            if event_name(body) in SITE_EVENTS:
-                self._add(Row.read(body))
+    def add(self, rows: Iterable[Row]) -> None:
+        """Fold the events of sites among some events; skip the others."""
+        for row in rows:
+            if row.name in SITE_EVENTS:
+                self._add(row)
 
     def _add(self, row: Row) -> None:
         if row.name == "event.reversed":

@@ -16,11 +16,11 @@ from services.aggregator.fold.columns import Columns, FoldPosition, Setback
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
-from services.aggregator.fold.state import FoldState
+from services.aggregator.fold.state import FoldState, SourceBook
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.terms import PARTS
 
-FORMAT = 3
+FORMAT = 4
 MAGIC = b"waferline.snap\r\n"  # as in PNG: a transfer that translates line ends breaks it
 _SECTIONS = {
     "key": "<i4",  # [key, part] number of a name
@@ -73,6 +73,7 @@ def encode(state: FoldState) -> list[bytes]:
         "sections": [len(section) for section in sections],
         "lines": len(lines),
         "sites": state.sites.state(),
+        "sequences": state.sources.state(),
     }
     text = orjson.dumps(header)
     pieces = [MAGIC + len(text).to_bytes(8, "little") + text, *sections, lines]
@@ -109,13 +110,13 @@ def decode(content: bytes, start: int, days: int, catalogue: str) -> FoldState:
         pieces = _cut(sealed, end, [*header["sections"], header["lines"]])
         arrays = {name: np.frombuffer(next(pieces), dtype=dtype) for name, dtype in _SECTIONS.items()}
         lines = LineBook.read(orjson.loads(next(pieces)))
-        sites = SiteBook.read(header["sites"])
+        sites, sources = SiteBook.read(header["sites"]), SourceBook.read(header["sequences"])
         curves = _restore(header, arrays, Curves.of(start, days, catalogue))
     except (LookupError, TypeError, ValueError, OverflowError, StopIteration) as why:
         raise Unusable("damaged", f"its parts do not fit together: {why!r}") from why
     if curves.state_hash() != header["state"]:
         raise Unusable("damaged", f"its state is {curves.state_hash()}, and {header['state']} was written")
-    return FoldState(curves, lines, sites)
+    return FoldState(curves, lines, sites, sources)
 
 
 def _cut(content: memoryview, at: int, lengths: list[int]) -> Iterator[memoryview]:

@@ -1,21 +1,106 @@
-"""The state that the aggregator folds from postings: curves, lines and sites of one position."""
+"""The state that the aggregator folds from postings: curves, lines, sites and sources of one position."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
 from services.aggregator.kernels.arrays import Index
+from shared.wire.days import DAY_US, day_of
 from shared.wire.postings import PostingBatch
+from shared.wire.rows import WATERMARKS, Row, read_rows, watermark_of
+
+
+class LateEvent(NamedTuple):
+    """The event with the greatest sequence of a day that its source had completed before."""
+
+    day: int  # since 1970
+    sequence: int
+    id: str
+
+
+class SourceBook:
+    """The fold of the sequences of each source: its watermarks, and the greatest sequence of each day's events.
+
+    It is the same for any order, batching or repetition: it knows neither when an event arrived, nor which events are
+    reversed, watermarks apart.
+    """
+
+    def __init__(self) -> None:
+        self._newest: defaultdict[str, dict[int, tuple[int, str]]] = defaultdict(dict)  # source -> day -> sequence, id
+        self._watermarks: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+        """Source -> id of the event -> watermark, sequence."""
+        self._reversed: set[tuple[str, str]] = set()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Fold some events, among which are all watermarks, and the newest event of each day of each batch."""
+        for row in rows:
+            if row.name in WATERMARKS:
+                self._watermarks[row.source][row.id] = (watermark_of(row), row.sequence)
+                continue
+            newest, day = self._newest[row.source], row.time // DAY_US
+            if day not in newest or newest[day][0] < row.sequence:
+                newest[day] = (row.sequence, row.id)
+            if row.name == "event.reversed":
+                self._reversed.add((row.source, row.others["reversed"]))
+
+    def late_events(self) -> dict[str, tuple[int, list[LateEvent]]]:
+        """Return by source the day that it has completed, and the days of which it published an event afterwards.
+
+        They are judged by the watermark in force: the greatest that is not reversed, of equal ones the last published.
+        A later one confirms the days before it anew. Sources without such days are left out.
+        """
+        found = {}
+        for source, watermarks in sorted(self._watermarks.items()):
+            held = [each for id_, each in watermarks.items() if (source, id_) not in self._reversed]
+            if not held:
+                continue
+            watermark, completed_at = max(held)
+            through = day_of(watermark)
+            late = sorted(
+                LateEvent(day, *newest)
+                for day, newest in self._newest[source].items()
+                if day <= through and newest[0] > completed_at
+            )
+            if late:
+                found[source] = (through, late)
+        return found
+
+    def state(self) -> list[Any]:
+        """Return all that was folded as JSON has it, in one order."""
+        newest = [[source, sorted(days.items())] for source, days in sorted(self._newest.items()) if days]
+        watermarks = [[source, sorted(each.items())] for source, each in sorted(self._watermarks.items())]
+        return [newest, watermarks, sorted(self._reversed)]
+
+    @classmethod
+    def read(cls, state: list[Any]) -> "SourceBook":
+        """Return the book from its state as `state` returned it."""
+        book = cls()
+        newest, watermarks, undone = state
+        for source, days in newest:
+            book._newest[source] = {day: (sequence, id_) for day, (sequence, id_) in days}
+        for source, each in watermarks:
+            book._watermarks[source] = {id_: (watermark, sequence) for id_, (watermark, sequence) in each}
+        book._reversed = set(map(tuple, undone))
+        return book
 
 
 class FoldState:
     """The fold of all postings up to a position: a function of the log, independent of order and batches."""
 
-    def __init__(self, curves: Curves, lines: LineBook | None = None, sites: SiteBook | None = None) -> None:
+    def __init__(
+        self,
+        curves: Curves,
+        lines: LineBook | None = None,
+        sites: SiteBook | None = None,
+        sources: SourceBook | None = None,
+    ) -> None:
         self.curves = curves
         self.lines = LineBook() if lines is None else lines
         self.sites = SiteBook() if sites is None else sites
+        self.sources = SourceBook() if sources is None else sources
 
     @classmethod
     def of(cls, curves: Curves, batches: Iterable[Sequence[str]]) -> "FoldState":
@@ -34,5 +119,7 @@ class FoldState:
         return changed
 
     def _add_events(self, bodies: Sequence[str]) -> None:
-        self.lines.add(bodies)
-        self.sites.add(bodies)
+        rows = read_rows(bodies)
+        self.lines.add_rows(rows)
+        self.sites.add(rows)
+        self.sources.add(rows)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.aggregator.fold.queries import sum_stages, window_balance
+from services.aggregator.fold.queries import BalanceRow, sum_lacking, sum_stages, window_balance
 from services.aggregator.http.pages import (
     Answer,
     check_horizon,
@@ -16,6 +16,8 @@ from services.aggregator.http.queries import AskAsOf, AskBalances, AskMonths
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.overviews import iso_or_none
+from services.aggregator.plan.wip import report_stages
+from services.aggregator.terms import PARTS
 from shared.http.problem import UNFIT, Problem
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import date_of, day_number, day_of, is_ended, iso_day, next_month
@@ -40,22 +42,27 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
     else:
         day = curves.last_day
 
-    whole = curves.group(by, **select_keys(curves, product=query.product, site=query.site, supplier=query.supplier))
+    only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+    whole = curves.group(by, **only)
     first = first_after(whole.labels, query.after)
     page = cut_groups(whole, first, first + query.limit)
     sums = window_balance(curves, page, day, query.window, basis, firmness)
+    fixed = tuple(part for part in PARTS if part in by or part in only)
+    lacking = (
+        [None] * len(sums) if "supplier" in fixed else sum_lacking(curves, page, day, query.window, basis, firmness)
+    )
     stages = sum_stages(curves, page, day)
+    reported = report_stages(curves, page, day, stages, fixed)
     rows = [
         {
             **dict(zip(by, each.group, strict=True)),
-            "supply": each.supply,
-            "demand": each.demand,
-            "net": each.net,
-            "wip": int(stages.wip[n]),
-            "finished": int(stages.finished[n]),
+            **_window(each, lacking[n], is_known=basis == "receipt" or not reported.is_silent(n)),
+            "wip": reported.wip[n],
+            "finished": reported.finished[n],
             "in_transit": int(stages.in_transit[n]),
             "on_hand": int(stages.on_hand[n]),
             "open_commit": dict(zip(FIRMNESS, stages.open_commit[:, n].tolist(), strict=True)),
+            "lots_not_reported_by": reported.lots_not_reported_by[n],
         }
         for n, each in enumerate(sums)
     ]
@@ -68,6 +75,13 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
         "rows": rows,
         "next": "/".join(page.labels[-1]) if 0 < first + len(rows) < len(whole.labels) else None,
     }
+
+
+def _window(row: BalanceRow, lacking: int | None, *, is_known: bool) -> Answer:
+    """Return supply, demand and net of a row; starts are not known where suppliers report no lots at all."""
+    if not is_known:
+        return {"supply": None, "demand": row.demand, "net": None, "lacking": None}
+    return {"supply": row.supply, "demand": row.demand, "net": row.net, "lacking": lacking}
 
 
 async def months(view: LiveView, query: AskMonths) -> Answer:
@@ -99,7 +113,7 @@ async def state(view: LiveView, _: AskAsOf) -> Answer:
         return position_of(view) | {
             "epoch": curves.epoch,
             "state_hash": curves.state_hash(),
-            "keys": len(curves.keys),
+            "keys": len(curves.keys) - len(curves.empty_keys()),
             "postings": curves.postings,
             "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
             "watermarks": {source: _watermark_day(curves.watermarks.get(source)) for source in sorted(curves.sources)},

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.pages import Answer, check_horizon, check_today, position_of, select_keys
 from services.aggregator.http.queries import AskBridge
 from services.aggregator.live.view import LiveView, ReadPast
-from services.aggregator.plan.bridge.bridge import BridgeEntry, build_bridge
+from services.aggregator.plan.bridge.bridge import MOVED_BY, BridgeEntry, build_bridge
 from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.projection import make_plan
 from shared.http.problem import NEVER_KNOWN, UNFIT, Problem
@@ -79,10 +80,12 @@ async def _read_then(now: FoldState, read_past: ReadPast, query: AskBridge, day:
 async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
     """The projected balance of a product at a site on a day, at an earlier position and now, and the causes between.
 
-    The rows sum to the difference. Each leads to the events of its lines; movements of stock name no event.
+    While `today` is null nothing is projected: both balances are null. The rows sum to the difference. Each leads to
+    the events of its lines; one of movements of stock, by `movements`, to the ledger's list of their events.
     """
     group = (query.product, query.site)
-    built = build_bridge(views.then.state, views.now.state, group, views.day, query.firmness)
+    is_known = views.now.state.curves.today is not None
+    built = build_bridge(views.then.state, views.now.state, group, views.day, query.firmness) if is_known else None
     return position_of(views.now) | {
         "today": iso_or_none(views.now.state.curves.today),
         "product": query.product,
@@ -90,25 +93,38 @@ async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
         "day": iso_or_none(views.day),
         "firmness": query.firmness,
         "since": position_of(views.then) | {"as_of": views.since, "today": iso_or_none(views.then.state.curves.today)},
-        "projected_then": built.then,
-        "projected_now": built.now,
+        "projected_then": built and built.then,
+        "projected_now": built and built.now,
         "rows": [
             {
                 "cause": bar.cause,
                 "wafers": bar.wafers,
-                "entries": [_entry(entry) for entry in bar.entries[:ENTRIES_MAX]],
+                "movements": _movements(bar.cause, views),
+                "entries": [_entry(entry, views.now.state.lines) for entry in bar.entries[:ENTRIES_MAX]],
                 "entries_count": len(bar.entries),
             }
-            for bar in built.bars
+            for bar in (built.bars if built else ())
         ],
     }
 
 
-def _entry(entry: BridgeEntry) -> Answer:
+def _movements(cause: str, views: BridgeViews) -> Answer | None:
+    """Return the parameters of the ledger's `/movements` for a bar of movements, None for one of lines."""
+    if cause not in MOVED_BY:
+        return None
+    now = views.now
+    through = str(now.state.curves.position) if now.recorded_by is None else now.recorded_by.day
+    types = ",".join(MOVED_BY[cause])
+    since = EMPTY_LOG if cause == "consumed_beyond" else views.since  # days that were complete since count anew
+    return {"types": types, "since": since, "through": through, "by": iso_or_none(views.day)}
+
+
+def _entry(entry: BridgeEntry, lines: LineBook) -> Answer:
     return {
         "wafers": entry.wafers,
         "kind": entry.kind,
         "source": entry.party,
         "line": None if entry.line is None else entry.line[2],
         "event": entry.event,
+        "reason": None if entry.line is None else lines.reason_of(entry.line),
     }

@@ -10,7 +10,7 @@ from services.aggregator.fold.series import Grouping, Only
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.projection import SupplyPlan
-from services.aggregator.terms import PARTS, Part
+from services.aggregator.terms import Part
 from shared.http.problem import UNFIT, UNKNOWN_NAME, Problem
 from shared.wire.days import date_of
 
@@ -70,7 +70,7 @@ def select_keys(curves: Curves, **names: str | None) -> Only:
     """Return the parts of the key that a query fixes; raise `Problem` for an unknown name."""
     only = {part: name for part, name in names.items() if name is not None}
     for part, name in only.items():
-        check_name(part, name, {key[PARTS.index(cast(Part, part))] for key in curves.keys})
+        check_name(part, name, curves.names(cast(Part, part)))
     return cast(Only, only)
 
 

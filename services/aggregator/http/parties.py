@@ -35,9 +35,9 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
     check_last_day(curves)
     supplier, product = query.supplier, query.product
     # a commit made and reversed in one batch makes no posting: the lines have its names, the curves do not
-    check_name("supplier", supplier, {*lines.suppliers(), *(key[2] for key in curves.keys)})
+    check_name("supplier", supplier, {*lines.suppliers(), *curves.names("supplier")})
     if product is not None:
-        check_name("product", product, {*lines.record(supplier), *(key[0] for key in curves.keys)})
+        check_name("product", product, {*lines.record(supplier), *curves.names("product")})
     rows = [
         {
             "product": name,
@@ -106,7 +106,7 @@ async def timeline(view: LiveView, query: AskTimeline) -> Answer:
     state, site = view.state, query.site
     check_name("site", site, site_names(state))
     if query.product is not None:
-        check_name("product", query.product, {key[0] for key in state.curves.keys})
+        check_name("product", query.product, state.curves.names("product"))
 
     def read() -> Answer:
         months = timeline_months(state, site, query.product)

@@ -1,11 +1,12 @@
 """Answers of `/shortages`, `/cover`, `/atp` and `/alerts`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
+from services.aggregator.alerts.filtering import select_alerts
 from services.aggregator.alerts.finding import Alert
 from services.aggregator.http.pages import (
     Answer,
@@ -30,13 +31,13 @@ from services.aggregator.live.view import LiveView
 from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import iso_or_none, ratio
-from services.aggregator.plan.projection import SupplyPlan, make_plan
+from services.aggregator.plan.projection import Course, ShortageFigures, SupplyPlan, make_plan
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.wire.alerts import SUBJECTS
-from shared.wire.catalog import FIRMNESS
+from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.events import UNALLOCATED
 from shared.wire.lines import LineName
 
@@ -47,42 +48,77 @@ _BUCKET_COLUMNS = ("orders", "forecast", "net_forecast", "receipts", "projected"
 async def shortages(view: LiveView, query: AskShortages) -> Answer:
     """Products that run short at a site, when, and by how many wafers: the earliest first.
 
-    With `why=true` also the orders without supply, the supply pegged to them, and the events that caused the shortage.
+    With `order=act_by` those for which wafers can still be started come first, the soonest first. With `why=true` also
+    the orders without supply, the supply pegged to them, overdue supply, and the events that caused the shortage.
     """
     state = view.state
     firmness, past_due = query.firmness, query.past_due
-    ranked = view.plan.shortages(firmness, past_due=past_due)
+    rank = view.plan.shortages_to_act_on if query.order == "act_by" else view.plan.shortages
+    ranked = rank(firmness, past_due=past_due)
     plan, groups, turn = _plan_page(view, query, ranked, detailed=query.why)
     rows = []
     for group in groups:
         product, site = plan.grouping.labels[group]
-        at = {grade: plan.short(group, grade, past_due=past_due) for grade in FIRMNESS}
+        at = {grade: _short(plan, group, grade, past_due=past_due) for grade in FIRMNESS}
         row = {
             "product": product,
             "site": site,
             "on_hand": plan.on_hand(group),
+            "short_now": plan.short_now(group),
             "short_since": iso_or_none(plan.short_since(group)),
-            "first_short_day": iso_or_none(at[firmness].first_short_day),
-            "first_shortage": at[firmness].first_shortage,
-            "shortage": at[firmness].shortage,
+            **at[firmness],
+            "lead_days": plan.lead_days.get(product),
             "by_firmness": {
-                grade: {
-                    "first_short_day": iso_or_none(short.first_short_day),
-                    "first_shortage": short.first_shortage,
-                    "shortage": short.shortage,
-                    "past_due_supply": plan.past_due(group, grade),
-                }
-                for grade, short in at.items()
+                grade: short | {"past_due_supply": plan.past_due(group, grade)} for grade, short in at.items()
             },
+            "forecast_gap": _forecast_gap(plan, group, firmness, past_due=past_due),
         }
-        first = at[firmness].first_short_day
+        first = plan.short(group, firmness, past_due=past_due).first_short_day
         if query.why and first is not None:
             explanation = explain_shortage(
                 state.curves, state.lines, (product, site), firmness, first, past_due=past_due
             )
             row["why"] = _why(explanation)
         rows.append(row)
-    return plan_position_of(view, plan) | {"firmness": firmness, "past_due": past_due, "rows": rows, **turn}
+    answer: Answer = {"firmness": firmness, "past_due": past_due, "rows": rows}
+    if not query.why:  # the plan has all groups
+        answer["forecast_gaps"] = [
+            dict(zip(("product", "site"), plan.grouping.labels[group], strict=True))
+            | _forecast_gap(plan, group, firmness, past_due=past_due)
+            for group in _chosen_groups(view, plan, query, plan.forecast_gaps(firmness, past_due=past_due))
+            if plan.short(group, firmness, past_due=past_due).first_short_day is None
+        ]
+    return plan_position_of(view, plan) | answer | turn
+
+
+def _forecast_gap(plan: SupplyPlan, group: int, firmness: Firmness, *, past_due: bool) -> Answer:
+    gap = plan.forecast_gap(group, firmness, past_due=past_due)
+    return {"first_day": iso_or_none(gap.first_day), "wafers": gap.wafers}
+
+
+def _short(plan: SupplyPlan, group: int, grade: Firmness, *, past_due: bool) -> Answer:
+    short = plan.short(group, grade, past_due=past_due)
+    course = plan.course_of(group, grade, past_due=past_due)
+    return {
+        "first_short_day": iso_or_none(short.first_short_day),
+        "first_shortage": short.first_shortage,
+        "shortage": short.shortage,
+        "worst_day": iso_or_none(course.worst_day),
+        "short_until": iso_or_none(course.short_until),
+        "act_by": iso_or_none(course.act_by),
+        "act_for": iso_or_none(course.act_for),
+        "act_wafers": course.act_wafers,
+        "startable": _startable(plan, group, short, course),
+    }
+
+
+def _startable(plan: SupplyPlan, group: int, short: ShortageFigures, course: Course) -> str | None:
+    """Return how much of a shortage wafers can still be started for; None if nothing is short, or it is not known."""
+    if short.first_short_day is None or plan.grouping.labels[group][0] not in plan.lead_days:
+        return None
+    if course.act_for is None:
+        return "too_late"
+    return "in_full" if course.act_for == short.first_short_day else "in_part"
 
 
 def _why(explanation: ShortageExplanation) -> Answer:
@@ -107,7 +143,14 @@ def _why(explanation: ShortageExplanation) -> Answer:
         ],
         "orders_count": explanation.orders_count,
         "overdue": [
-            {**_line_event(supply.name, supply.event), "day": iso_or_none(supply.day), "wafers": supply.wafers}
+            {
+                **_line_event(supply.line, supply.event),
+                "supplier": supply.supplier,
+                "day": iso_or_none(supply.due),
+                "wafers": supply.wafers,
+                "days_overdue": supply.days,
+                "reason": supply.reason,
+            }
             for supply in explanation.overdue
         ],
         "causes": [
@@ -195,9 +238,15 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
 
 
 async def alerts(view: LiveView, query: AskAlerts) -> Answer:
-    """Open alerts, the most urgent first (docs/alerts.md)."""
-    check_today(view.state.curves)
-    plan, found = view.plan, list(view.alerts.values())
+    """Open alerts, the most urgent first (docs/alerts.md); `open` counts those of each code, whatever `code` is.
+
+    An alert that names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns
+    its sites, suppliers and owner.
+    """
+    state = view.state
+    check_today(state.curves)
+    only = select_keys(state.curves, product=query.product, site=query.site, supplier=query.supplier)
+    plan, found = view.plan, select_alerts(state, view.alerts.values(), cast(Mapping[Part, str], only))
     counts = Counter(alert.code for alert in found)
     chosen = [alert for alert in found if query.code in (None, alert.code)]
     page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
@@ -229,12 +278,8 @@ def _plan_page(
     Details come from the state, so a page with details is planned anew: all of an answer is of one position.
     """
     check_today(view.state.curves)
-    plan, only = view.plan, select_keys(view.state.curves, product=query.product, site=query.site)
-    wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
-    groups: list[int] = ranked.tolist()
-    if wanted:
-        labels = plan.grouping.labels
-        groups = [group for group in groups if all(labels[group][n] == value for n, value in wanted)]
+    plan = view.plan
+    groups = _chosen_groups(view, plan, query, ranked)
     most = DETAILED_MAX if detailed else PAGE_MAX
     offset, limit = query.offset, query.limit or most
     if limit > most:
@@ -242,9 +287,18 @@ def _plan_page(
         raise Problem(UNFIT, detail, parameter="limit")
     page: Sequence[int] = groups[offset : offset + limit]
     if detailed:
-        plan = make_plan(view.state.curves, labels=[plan.grouping.labels[group] for group in page])
+        labels, lead_days = [plan.grouping.labels[group] for group in page], view.state.lines.lead_days()
+        plan = make_plan(view.state.curves, labels=labels, lead_days=lead_days)
         page = range(len(plan.grouping.labels))
         if plan.today is None:  # since the plan, the only watermark was reversed
             groups = []
     turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
     return plan, page, turn
+
+
+def _chosen_groups(view: LiveView, plan: SupplyPlan, query: AskShortages | AskCover, ranked: Index) -> list[int]:
+    """Return the ranked groups of the queried product and site."""
+    only = select_keys(view.state.curves, product=query.product, site=query.site)
+    wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
+    labels = plan.grouping.labels
+    return [group for group in ranked.tolist() if all(labels[group][n] == value for n, value in wanted)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from services.aggregator.terms import BASES, LAGS, PARTS, Basis, Part
+from services.aggregator.terms import BASES, LAGS, NETTING_DAYS, PARTS, Basis, Part
 from shared.http.answering import CSV_FORMATS
 from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
 from shared.wire.alerts import SUBJECTS, AlertCode
@@ -15,6 +15,7 @@ PAGE_MAX = 200
 DETAILED_MAX = 2  # rows of a page with details that take long to compute: causes of a shortage, fill rates
 MOORINGS = ("onshore", "floating")
 BUCKETS = {"day": 1, "week": 7}
+SHORTAGE_ORDERS = ("first_short", "act_by")
 _BUCKETS_MAX = 60
 _OFFSET_MAX = 10**9
 
@@ -31,9 +32,12 @@ Limit = Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most."]
 class AskAsOf(Query):
     """The parameter of every view."""
 
-    as_of: Annotated[str | None, Moment(), "Answer as of this batch, or of the end of this UTC day; default: now."] = (
-        None
-    )
+    as_of: Annotated[
+        str | None,
+        Moment(),
+        "Day of knowledge: answer from what was recorded by the end of this UTC day, or up to this batch; default: "
+        "all. It is not the day of a balance.",
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,9 @@ class AskBalances(Rows):
         Choice(FIRMNESS),
         "Supply: commits due of this grade or above, with `basis=receipt` only; default: actual wafers.",
     ] = None
-    day: Annotated[date | None, Day(), "The last day of the window; default: the last complete day."] = None
+    day: Annotated[
+        date | None, Day(), "The day of the balance, the last of the window; default: the last complete day."
+    ] = None
     product: Product = None
     site: Site = None
     supplier: Supplier = None
@@ -72,6 +78,12 @@ class AskShortages(Rows):
     firmness: Graded = "planned"
     past_due: Annotated[bool, Yes(), "Count overdue supply as received today."] = False
     why: Annotated[bool, Yes(), "Add the orders that run short, and the causes; two rows a page."] = False
+    order: Annotated[
+        str,
+        Choice(SHORTAGE_ORDERS),
+        "`first_short`: the earliest first short day first; `act_by`: first those that wafers can still be "
+        "started for, in full, then in part, the soonest first.",
+    ] = "first_short"
     product: Product = None
     site: Site = None
     offset: Offset = 0
@@ -90,8 +102,8 @@ class AskBridge(Rows):
     since: Annotated[
         str | None,
         Moment(),
-        "The earlier position, or the end of a UTC day; default: when the last order due by the day was placed, or the "
-        "empty log (0).",
+        "The earlier day of knowledge, or batch, as in `as_of`; default: when the last order due by the day was "
+        "placed, or the empty log (0).",
     ] = None
     firmness: Graded = "planned"
 
@@ -116,8 +128,10 @@ class AskPromise(Rows):
     buckets: Annotated[int, Whole(1, _BUCKETS_MAX), "Rows of each product at each site."] = 13
     frozen_days: Annotated[int, Whole(0, 400), "Days from today in which only orders count."] = 28
     tradeoff_days: Annotated[int, Whole(0, 800), "Days from today after which the free zone begins."] = 119
-    early_days: Annotated[int, Whole(0, 400), "Days before its due day whose forecast an order consumes."] = 7
-    late_days: Annotated[int, Whole(0, 400), "Days after its due day whose forecast an order consumes."] = 7
+    early_days: Annotated[int, Whole(0, 400), "Days before its due day whose forecast an order consumes."] = (
+        NETTING_DAYS
+    )
+    late_days: Annotated[int, Whole(0, 400), "Days after its due day whose forecast an order consumes."] = NETTING_DAYS
     product: Product = None
     site: Site = None
     after: After = None
@@ -171,6 +185,9 @@ class AskAlerts(Rows):
     """The parameters of `/alerts`."""
 
     code: Annotated[AlertCode | None, Choice(tuple(SUBJECTS)), "Only this code."] = None
+    product: Annotated[str | None, Text(), "Leave out alerts of other products; those that name none stay."] = None
+    site: Annotated[str | None, Text(), "Leave out alerts of other sites; those that name none stay."] = None
+    supplier: Annotated[str | None, Text(), "Leave out alerts of other suppliers; those that name none stay."] = None
     offset: Offset = 0
     limit: Limit = PAGE_MAX
 

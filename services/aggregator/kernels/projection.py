@@ -11,22 +11,32 @@ from services.aggregator.kernels.arrays import Index, Wafers
 
 GRADES = 5  # parts 0 to 4: open commits by firmness, the lowest first
 TRANSIT, REQUIRED, BROUGHT, TAKEN, CONSUMED = 5, 6, 7, 8, 9  # plans before BROUGHT, movements from there on
-ON_HAND, BACKLOG, BEYOND, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5, 6  # rows of `figures`
+ON_HAND, BACKORDER, BEYOND, SHORT_SINCE, COVER_DAYS, COVER_LEFT, COVER_NEXT = 0, 1, 2, 3, 4, 5, 6  # rows of `figures`
 FIGURES = 7
+WORST_DAY, SHORT_UNTIL, ACT_DAY, ACT_SHORTAGE = 0, 1, 2, 3  # rows of `course`
+COURSE = 4
 BLOCK = 32  # rows of a plan that are summed beforehand, as in `curves.py`: compiled code imports none
 
 _LINE, _TABLE, _CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
+_COURSE = types.int64[:, :, :, ::1]
 _PROJECT_GROUPS = types.void(
-    _CUBE, _CUBE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _TABLE, types.int64, _TABLE, _TABLE, _LINE, _LINE, _LINE, _LINE,
-    types.int64,
+    _CUBE, _CUBE, _CUBE, _CUBE, _COURSE, _CUBE, _CUBE, _TABLE, _TABLE, _LINE, _LINE, _TABLE, _LINE, _TABLE, types.int64,
+    _TABLE, _TABLE, _LINE, _LINE, _LINE, _LINE, types.int64,
 )  # fmt: skip
 _GATHER = types.int64(_TABLE, _LINE, _LINE, _TABLE, _TABLE, _LINE, types.int64, types.int64, _LINE, _LINE, types.int64)
-_ADD_UP = types.int64(_LINE, _TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, _LINE, _LINE)
-_SINCE = types.int64(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64, _LINE, _LINE)
+_CONSUMED_BY = types.int64(_TABLE, types.int64, _LINE)
+_ADD_UP = types.void(_LINE, _LINE, _TABLE, types.int64, _LINE, types.int64, _LINE)
+_OWED_ON = types.int64(types.int64, _LINE, _LINE, _LINE, types.int64)
+_SINCE = types.int64(
+    _TABLE, types.int64, _LINE, _LINE, _LINE, types.int64, _LINE, types.int64, types.int64, _LINE, _LINE
+)
 _COVER = types.void(_TABLE, types.int64, _LINE, types.int64, types.int64, types.int64)
 _FIND_SHORTAGES = types.void(
-    _CUBE, _CUBE, _CUBE, _LINE, types.int64, types.int64, types.int64, types.int64, types.int64
+    _CUBE, _CUBE, _CUBE, _COURSE, _LINE, types.int64, types.int64, types.int64, types.int64, types.int64, types.int64
 )
+_FIND_FORECAST_GAPS = types.void(
+    _CUBE, _CUBE, _LINE, _TABLE, types.int64, types.int64, types.int64, types.int64, types.int64
+)  # fmt: skip
 _BROUGHT_BY = types.int64(_TABLE, types.int64, types.int64, types.int64, _LINE, _LINE)
 
 
@@ -49,42 +59,57 @@ def _brought_by(
     return wafers
 
 
+@njit(_CONSUMED_BY, nogil=True, cache=True)
+def _consumed_by(cumulative: Wafers, row: int, spent: Index) -> int:
+    """Return the wafers consumed up to and on a day, by the series of consumption."""
+    wafers = 0
+    for n in range(spent.size):
+        wafers += cumulative[row, spent[n]]
+    return wafers
+
+
 @njit(_ADD_UP, nogil=True, cache=True)
-def _add_up_backlog(
-    owed: Wafers,  # [row] backlog at the end of that day; output
+def _add_up_backorder(
+    owed: Wafers,  # [row] backorder on a day with requirements, before its own consumption; output, of row 0 always
+    paid: Wafers,  # [row] wafers consumed before that day; output
     cumulative: Wafers,  # [row, series]
     last_row: int,
     required: Wafers,  # [row]
     today: int,  # row
-    first: int,  # term
-    end: int,  # term
-    series: Index,  # [term]
-    part: Index,  # [term]
-) -> int:
-    """Fill the backlog of each day before today; return all wafers consumed by then.
+    spent: Index,  # [n] series of consumption
+) -> None:
+    """Add up the backorder before today, on the days with requirements; row 0 is all days before the horizon.
 
-    The first row is that of all days before the horizon.
+    Between two of them it only falls, as no day's consumption is below zero: the other rows are not read.
     """
-    backlog = consumed_before = 0
-    for row in range(today):
-        consumed = consumed_before
-        if row <= last_row:
-            consumed = 0
-            for term in range(first, end):
-                if part[term] == CONSUMED:
-                    consumed += cumulative[row, series[term]]
-        backlog = max(0, backlog + required[row] - (consumed - consumed_before))
-        owed[row] = backlog
-        consumed_before = consumed
-    return consumed_before
+    owed[0], paid[0] = required[0], 0
+    before = 0
+    for row in range(1, today):
+        if required[row] != 0:
+            paid[row] = _consumed_by(cumulative, min(row - 1, last_row), spent)
+            owed[row] = max(0, owed[before] - (paid[row] - paid[before])) + required[row]
+            before = row
+
+
+@njit(_OWED_ON, nogil=True, cache=True)
+def _owed_on(row: int, owed: Wafers, paid: Wafers, required: Wafers, consumed: int) -> int:
+    """Return the backorder at the end of a day, `consumed` wafers being consumed by then."""
+    due = row
+    while due > 0 and required[due] == 0:
+        due -= 1
+    backorder: int = max(0, owed[due] - (consumed - paid[due]))
+    return backorder
 
 
 @njit(_SINCE, nogil=True, cache=True)
 def _short_since(
     cumulative: Wafers,  # [row, series]
     last_row: int,
-    owed: Wafers,  # [row]
+    owed: Wafers,  # [row] as `_add_up_backorder` fills it
+    paid: Wafers,  # [row]
+    required: Wafers,  # [row]
     today: int,  # row
+    spent: Index,  # [n] series of consumption
     first: int,  # term
     end: int,  # term
     series: Index,  # [term]
@@ -94,11 +119,9 @@ def _short_since(
     since = today
     while since > 1:
         row = min(since - 1, last_row)
-        on_hand = _brought_by(cumulative, row, first, end, series, part)
-        for term in range(first, end):
-            if part[term] == CONSUMED:
-                on_hand -= cumulative[row, series[term]]
-        if on_hand >= owed[since - 1]:
+        consumed = _consumed_by(cumulative, row, spent)
+        on_hand = _brought_by(cumulative, row, first, end, series, part) - consumed
+        if on_hand >= _owed_on(since - 1, owed, paid, required, consumed):
             break
         since -= 1
     return since if since < today else -1
@@ -175,19 +198,25 @@ def _find_shortages(
     first_short: Wafers,  # [past due, grade, group]; output
     first_shortage: Wafers,  # [past due, grade, group]; output
     shortage: Wafers,  # [past due, grade, group]; output
+    course: Wafers,  # [figure, past due, grade, group]; output
     wafers: Wafers,  # [row] projected balance without overdue supply
     late: int,  # wafers of overdue supply
     grade: int,
     group: int,
     today: int,  # row
     still: int,  # row from which on the balance stays as it is
+    lead: int,  # days from the start of a wafer to its receipt, -1 where not known
 ) -> None:
-    """Find the first day below zero and the lowest balance of a group at a grade, without and with overdue supply."""
-    lowest = wafers[today]
+    """Find the days below zero and the lowest balance of a group at a grade, without and with overdue supply."""
+    worst = today
     for row in range(today, still):
-        lowest = min(lowest, wafers[row])
+        if wafers[row] < wafers[worst]:
+            worst = row
+    lowest = wafers[worst]
     for past_due in range(2):
         fallen = late if past_due else 0
+        course[:, past_due, grade, group] = -1
+        course[ACT_SHORTAGE, past_due, grade, group] = 0
         first_short[past_due, grade, group] = -1
         first_shortage[past_due, grade, group] = 0
         shortage[past_due, grade, group] = max(0, -(lowest + fallen))
@@ -197,6 +226,53 @@ def _find_shortages(
                 row += 1
             first_short[past_due, grade, group] = row
             first_shortage[past_due, grade, group] = -(wafers[row] + fallen)
+            course[WORST_DAY, past_due, grade, group] = worst
+            row = still
+            while wafers[row - 1] + fallen >= 0:
+                row -= 1
+            if row < still:  # else the horizon ends below zero
+                course[SHORT_UNTIL, past_due, grade, group] = row
+            row = today + lead
+            while row < still and wafers[row] + fallen >= 0:
+                row += 1
+            balance = wafers[min(row, still - 1)] + fallen
+            if lead >= 0 and row < wafers.size and balance < 0:
+                course[ACT_DAY, past_due, grade, group] = row
+                course[ACT_SHORTAGE, past_due, grade, group] = -balance
+
+
+@njit(_FIND_FORECAST_GAPS, nogil=True, cache=True)
+def _find_forecast_gaps(
+    first_gap: Wafers,  # [past due, grade, group]; output
+    gap: Wafers,  # [past due, grade, group]; output
+    wafers: Wafers,  # [row] projected balance without overdue supply
+    unordered: Wafers,  # [0 or 1, day from today] forecast up to and on that day that no order has consumed
+    late: int,  # wafers of overdue supply
+    grade: int,
+    group: int,
+    today: int,  # row
+    still: int,  # row from which on the balance stays as it is
+) -> None:
+    """Find how much of a group's forecast the balance that orders leave does not cover, and the first such day."""
+    for past_due in range(2):
+        fallen = late if past_due else 0
+        most, days = 0, unordered.size
+        kept = min(days, still - today)
+        if past_due and not late:
+            most = gap[0, grade, group]
+        elif days:
+            balance, forecast = wafers[today : today + kept], unordered[0, :kept]
+            for day in range(kept):
+                most = max(most, forecast[day] - max(0, balance[day] + fallen))
+            # the forecast only adds up, so of the days after these the last has the most
+            most = max(most, unordered[0, days - 1] - max(0, wafers[still - 1] + fallen))
+        first_gap[past_due, grade, group] = -1
+        gap[past_due, grade, group] = most
+        if most > 0:
+            day = 0
+            while unordered[0, day] <= max(0, wafers[min(today + day, still - 1)] + fallen):
+                day += 1
+            first_gap[past_due, grade, group] = today + day
 
 
 @njit(_PROJECT_GROUPS, nogil=True, cache=True)
@@ -205,9 +281,15 @@ def project_groups(
     first_short: Wafers,  # [past due, grade, group] row of the first day below zero, -1 for none; output
     first_shortage: Wafers,  # [past due, grade, group] wafers below zero on that day; output
     shortage: Wafers,  # [past due, grade, group] greatest number of wafers below zero on any day; output
+    course: Wafers,  # [figure, past due, grade, group] rows of days, -1 for none, and wafers; output
+    first_gap: Wafers,  # [past due, grade, group] row of the first day on which forecast is not covered; output
+    gap: Wafers,  # [past due, grade, group] greatest number of wafers of forecast that are not covered; output
     overdue: Wafers,  # [grade, group] wafers that were to come before today and have not; output
     figures: Wafers,  # [figure, group] at the end of yesterday; output
+    leads: Index,  # [group] days from the start of a wafer to its receipt, -1 where not known
     chosen: Index,  # [chosen] the groups to work out; the others stay as they are
+    unordered: Wafers,  # [forecasting group, day from today] as `_find_forecast_gaps` takes it
+    forecasting: Index,  # [chosen] its row there, one after the last for none
     cumulative: Wafers,  # [row, series] movements
     last_row: int,  # last row of them that is filled
     plans: Wafers,  # [series, row]
@@ -220,45 +302,47 @@ def project_groups(
 ) -> None:
     """Project each chosen group's balance from today to the horizon's end, at each grade.
 
-    Balance(t) = on hand at the end of yesterday − backlog + receipts(today..t) + brought to hand(today..t)
-    − required(today..t), with backlog(t) = max(0, backlog(t − 1) + required(t) − consumed(t)). Where overdue supply is
-    let fall on today (past due 1), it is in each of them.
+    Balance(t) = on hand − backorder of yesterday + receipts(today..t) + brought to hand(today..t) − required(today..t).
+    Where overdue supply is let fall on today (past due 1), it is in each of them.
     """
     rows = plans.shape[1] - 1  # the row beyond the horizon is no day
     receipts = np.zeros((GRADES, rows), dtype=np.int64)
     required = np.zeros(rows, dtype=np.int64)
     late, wafers = np.empty(GRADES, dtype=np.int64), np.empty(rows, dtype=np.int64)
+    owed, paid = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)
     came = np.empty(rows, dtype=np.int64)  # [row] wafers that ever came to hand, from yesterday to the last filled day
-    owed = np.empty(rows, dtype=np.int64)
     moved = min(today - 1, last_row)
     for place in range(chosen.size):
-        group = chosen[place]
+        group, own = chosen[place], forecasting[place]
         first, end = begins[group], begins[group + 1]
         planned = _gather(receipts, required, late, plans, blocks, ends, first, end, series, part, today)
-        # from that row on there is neither a plan nor a movement: each day ends as the one before it
-        still = max(planned, min(last_row + 1, rows), today + 1)
+        still = max(planned, min(last_row + 1, rows), today + 1)  # from there on each day ends as the one before it
         receipts[:, planned:still] = 0
         required[planned:still] = 0
-        consumed = _add_up_backlog(owed, cumulative, last_row, required, today, first, end, series, part)
-        backlog = owed[today - 1]
-        brought = _brought_by(cumulative, moved, first, end, series, part)
+        spent = series[first:end][part[first:end] == CONSUMED]
+        _add_up_backorder(owed, paid, cumulative, last_row, required, today, spent)
+        consumed = _consumed_by(cumulative, moved, spent)
+        backorder = _owed_on(today - 1, owed, paid, required, consumed)
+        came[moved] = brought = _brought_by(cumulative, moved, first, end, series, part)
         figures[ON_HAND, group] = brought - consumed
-        figures[BACKLOG, group] = backlog
-        figures[BEYOND, group] = backlog - (required[:today].sum() - consumed)
-
-        _cover(figures, group, required, brought - consumed - backlog, today, still)
-        figures[SHORT_SINCE, group] = _short_since(cumulative, last_row, owed, today, first, end, series, part)
-
-        came[moved] = brought
+        figures[BACKORDER, group] = backorder
+        figures[BEYOND, group] = backorder - (required[:today].sum() - consumed)
+        _cover(figures, group, required, brought - consumed - backorder, today, still)
+        since = _short_since(cumulative, last_row, owed, paid, required, today, spent, first, end, series, part)
+        figures[SHORT_SINCE, group] = since
         for row in range(today, min(last_row + 1, rows)):
             came[row] = _brought_by(cumulative, row, first, end, series, part)
         for grade in range(GRADES):
             overdue[grade, group] = late[grade]
-            expected = -consumed - backlog
+            expected = -consumed - backorder
             for row in range(today, still):
                 expected += receipts[grade, row] - required[row]
                 wafers[row] = expected + came[min(row, last_row)]
             if balance.size:
                 balance[grade, place, : still - today] = wafers[today:still]
                 balance[grade, place, still - today :] = wafers[still - 1]
-            _find_shortages(first_short, first_shortage, shortage, wafers, late[grade], grade, group, today, still)
+            _find_shortages(first_short, first_shortage, shortage, course, wafers, late[grade], grade, group, today,
+                            still, leads[group])  # fmt: skip
+            _find_forecast_gaps(
+                first_gap, gap, wafers, unordered[own : own + 1], late[grade], grade, group, today, still
+            )

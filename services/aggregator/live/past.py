@@ -11,7 +11,7 @@ import httpx
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.state import FoldState
 from services.aggregator.live.meters import elapsed_ms
-from services.aggregator.live.view import LiveView, RecordedBy
+from services.aggregator.live.view import LiveView, RecordedDay
 from shared.http.peers import Caller, expect_access
 from shared.http.problem import AWAY, BUSY, NEVER_KNOWN, Problem
 from shared.http.turns import RETRY_LATER
@@ -162,7 +162,7 @@ class PastStates:
         if state.curves.position < past.position:
             raise self._ledger_away(f"it sent {state.curves.position} of {past.position} batches")
         state.curves.precompute_windows()
-        recorded_by = None if past.day is None else RecordedBy(past.day, batches)
+        recorded_by = None if past.day is None else RecordedDay(past.day, batches)
         view = LiveView(state, self.thresholds, recorded_by, self._threads)
         self.service.log.info(
             "past_folded",

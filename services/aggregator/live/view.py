@@ -20,7 +20,7 @@ from shared.wire.alerts import Cause
 Result = TypeVar("Result")
 
 
-class RecordedBy(NamedTuple):
+class RecordedDay(NamedTuple):
     """The batches of a past state that were recorded by the end of a day, where no position of the log has just them.
 
     More of them may be recorded later: the day and their number together name them exactly.
@@ -42,7 +42,7 @@ class LiveView:
         self,
         state: FoldState,
         thresholds: AlertThresholds = AlertThresholds(),  # noqa: B008
-        recorded_by: RecordedBy | None = None,
+        recorded_by: RecordedDay | None = None,
         threads: Executor | None = None,
     ) -> None:
         self.thresholds, self.recorded_by = thresholds, recorded_by
@@ -54,7 +54,8 @@ class LiveView:
     def replace(self, state: FoldState) -> None:
         """Begin with another state."""
         self.state, self._changed = state, list[Index]()
-        self.plan, self.completion = make_plan(state.curves), self.completion_now()
+        self.plan = make_plan(state.curves, lead_days=state.lines.lead_days())
+        self.completion = self.completion_now()
         self._sites: SiteFacts | None = None  # at the plan's position, after the first query
         self._due_commits = sum_due_commits(state.curves, self.plan, self.thresholds)
         self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._due_commits)
@@ -107,7 +108,7 @@ class LiveView:
     def _make_plan(self, changed: Index) -> tuple[SupplyPlan, DueCommits | None, dict[Cause, Alert]]:
         curves = self.state.curves
         curves.precompute_windows()
-        plan = make_plan(curves, before=self.plan, changed=changed)
+        plan = make_plan(curves, before=self.plan, changed=changed, lead_days=self.state.lines.lead_days())
         due_commits = sum_due_commits(curves, plan, self.thresholds, before=self._due_commits, changed=changed)
         return plan, due_commits, find_alerts(self.state, plan, self.thresholds, due_commits)
 

@@ -1,5 +1,6 @@
 """Rows of the overviews: sites, the time line of a site, and suppliers."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
@@ -14,7 +15,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import MonthOnReceipt, month_table
 from services.aggregator.plan.performance import ProductPerformance, measure_performance
 from services.aggregator.plan.projection import SupplyPlan
-from services.aggregator.plan.wip import AGES, age_wip, measure_yield
+from services.aggregator.plan.wip import AGES, age_wip, measure_yield, report_stages
 from services.aggregator.terms import LAGS, Part
 from shared.wire.catalog import Firmness, percent_of
 from shared.wire.days import date_of, day_number, iso_day, next_month
@@ -47,8 +48,8 @@ def ratio(numerator: int, denominator: int) -> Row:
 
 
 def site_names(state: FoldState) -> list[str]:
-    """Return the sites that any event names, sorted."""
-    named = {key[1] for key in state.curves.keys} | state.sites.phases().keys() | state.sites.declared().keys()
+    """Return the sites that have wafers on any day, are declared or have a phase, sorted."""
+    named = state.curves.names("site") | state.sites.phases().keys() | state.sites.declared().keys()
     return sorted(named - {UNALLOCATED})
 
 
@@ -78,8 +79,9 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Seq
     The facts are those of the plan's position.
     """
     _, declared, phases, orders_due = facts
-    short, covered = _first_of_site(plan, plan.shortages(firmness).tolist()), _first_of_site(plan)
-    on_hand = _on_hand(plan, set(names))
+    ranked, products = plan.shortages(firmness).tolist(), Counter(site for _, site in plan.grouping.labels)
+    short, covered = _first_of_site(plan, ranked), _first_of_site(plan)
+    short_products, on_hand = _short_products(plan, ranked, firmness, set(names)), _on_hand(plan, set(names))
     rows = []
     for site in names:
         declarations, current = declared.get(site), [history[-1] for history in phases.get(site, [])]
@@ -89,9 +91,11 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Seq
                 **_declaration(declarations[-1] if declarations else None),
                 **_energised(current, plan.today),
                 "phases": [_phase(phase) for phase in current],
-                **orders_due.get(site, _NO_ORDERS_DUE),
-                "on_hand": on_hand.get(site, 0),
+                **orders_due.get(site, _NOT_KNOWN if plan.today is None else _NO_ORDERS_DUE),
+                "on_hand": None if plan.today is None else on_hand.get(site, 0),
                 **_short(plan, short.get(site), firmness),
+                "products": None if plan.today is None else products[site],
+                "short_products": short_products.get(site, []),
                 **_covered(plan, covered.get(site)),
             }
         )
@@ -133,6 +137,7 @@ def _phase(phase: PhaseStatement) -> Row:
 
 
 _NO_ORDERS_DUE: Row = {"next_due_day": None, "next_due": 0, "last_due_day": None, "due": 0}
+_NOT_KNOWN: Row = dict.fromkeys(_NO_ORDERS_DUE)
 
 
 def _orders_due(curves: Curves, today: int | None) -> dict[str, Row]:
@@ -183,6 +188,29 @@ def _short(plan: SupplyPlan, group: int | None, firmness: Firmness) -> Row:
         "short_since": iso_or_none(plan.short_since(group)),
         "first_short_day": iso_or_none(short.first_short_day),
         "first_short_product": plan.grouping.labels[group][0],
+        "shortage": short.shortage,
+    }
+
+
+def _short_products(
+    plan: SupplyPlan, ranked: list[int], firmness: Firmness, sites: Collection[str]
+) -> dict[str, list[Row]]:
+    """Return the short products of each of some sites in the order of a ranking, in one pass over it."""
+    short_products: dict[str, list[Row]] = {}
+    for group in ranked:
+        site = plan.grouping.labels[group][1]
+        if site in sites:
+            short_products.setdefault(site, []).append(_short_product(plan, group, firmness))
+    return short_products
+
+
+def _short_product(plan: SupplyPlan, group: int, firmness: Firmness) -> Row:
+    short = plan.short(group, firmness)
+    return {
+        "product": plan.grouping.labels[group][0],
+        "short_since": iso_or_none(plan.short_since(group)),
+        "first_short_day": iso_or_none(short.first_short_day),
+        "first_shortage": short.first_shortage,
         "shortage": short.shortage,
     }
 
@@ -256,6 +284,7 @@ def _site_month(curves: Curves, receipt: MonthOnReceipt, begin: int, end: int, o
         "forecast": receipt.forecast,
         "committed": sum(receipt.committed.values()),
         "received": receipt.received,
+        "to_come": sum(receipt.to_come.values()),
         "consumed": int(sum_moved(curves, grouping, end, begin - 1, (Measure.CONSUMED,)).sum()),
         "on_hand": on_hand,
     }
@@ -313,7 +342,7 @@ def _choose_groups(whole: Grouping, labels: Sequence[SupplierLabel]) -> Grouping
 
 
 _BY_SUPPLIER: tuple[Part, Part] = ("supplier", "product")
-_NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "yield", "yield_by_month"))
+_NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "scrap", "yield", "yield_by_month"))
 
 
 _NO_PERFORMANCE: Row = dict.fromkeys(
@@ -322,28 +351,28 @@ _NO_PERFORMANCE: Row = dict.fromkeys(
 
 
 def _wip_rows(curves: Curves, pairs: Grouping, day: int) -> dict[tuple[str, ...], Row]:
-    """Return starts, output, WIP and yield by supplier and product."""
-    started = sum_moved(curves, pairs, day, measures=(Measure.STARTED,))[0]
-    wip, aged, total = (
-        sum_stages(curves, pairs, day).wip,
-        age_wip(curves, pairs, day),
-        measure_yield(curves, pairs, day),
-    )
+    """Return starts, output, WIP and yield by supplier and product; all None where the supplier reports no lots."""
+    started, scrapped = sum_moved(curves, pairs, day, measures=(Measure.STARTED, Measure.SCRAPPED))
+    stages, aged, total = sum_stages(curves, pairs, day), age_wip(curves, pairs, day), measure_yield(curves, pairs, day)
+    wip = report_stages(curves, pairs, day, stages, ("supplier", "product")).wip
     months = [(month, measure_yield(curves, pairs, end, since)) for month, since, end in _months_before(curves, day)]
     return {
         label: {
             "started": int(started[n]),
             "finished": int(total.numerator[n]),
-            "wip": int(wip[n]),
+            "wip": wip[n],
             "wip_by_age": [
                 {"from_days": age, "before_days": before, "wafers": int(aged[place, n])}
                 for place, (age, before) in enumerate(zip(AGES, (*AGES[1:], None), strict=True))
             ],
+            "scrap": ratio(int(scrapped[n]), int(started[n])),
             "yield": ratio(int(total.numerator[n]), int(total.denominator[n])),
             "yield_by_month": [
                 {"month": month} | ratio(int(each.numerator[n]), int(each.denominator[n])) for month, each in months
             ],
         }
+        if wip[n] is not None
+        else _NO_WIP
         for n, label in enumerate(pairs.labels)
         if label[0] != UNATTRIBUTED
     }

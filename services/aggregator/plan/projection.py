@@ -1,20 +1,25 @@
-"""Plan of every product at every site: projected balance, first short day, cover and backorder."""
+"""Plan of every product at every site: projected balance, first short day, forecast gap, cover and backorder."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN, Grouping
 from services.aggregator.kernels.arrays import Index, Wafers
+from services.aggregator.kernels.planning import consume_forecasts
 from services.aggregator.kernels.projection import (
-    BACKLOG,
+    ACT_DAY,
+    ACT_SHORTAGE,
+    BACKORDER,
     BEYOND,
     BROUGHT,
     CONSUMED,
+    COURSE,
     COVER_DAYS,
     COVER_LEFT,
     COVER_NEXT,
@@ -23,10 +28,13 @@ from services.aggregator.kernels.projection import (
     ON_HAND,
     REQUIRED,
     SHORT_SINCE,
+    SHORT_UNTIL,
     TAKEN,
     TRANSIT,
+    WORST_DAY,
     project_groups,
 )
+from services.aggregator.terms import NETTING_DAYS
 from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import STAGES, Measure
 
@@ -46,12 +54,29 @@ Tables = Sequence[Wafers]
 """The tables of a plan in the order of its fields, from `first_short` to `figures`."""
 
 
-class Shortfall(NamedTuple):
+class ShortageFigures(NamedTuple):
     """When a product runs short at a site, and by how many wafers."""
 
     first_short_day: int | None  # days since 1970
     first_shortage: int  # on that day
     shortage: int  # the greatest
+
+
+class GapFigures(NamedTuple):
+    """The forecast of a product at a site that no supply covers."""
+
+    first_day: int | None  # days since 1970
+    wafers: int  # the greatest
+
+
+class Course(NamedTuple):
+    """How a shortage goes on, and until when wafers can be started for it; days since 1970."""
+
+    worst_day: int | None  # the first day of the greatest shortage
+    short_until: int | None  # the day from which on the balance is not below zero; None: not within the horizon
+    act_by: int | None  # the last day to start wafers for `act_for`; None: too late, or the lead time is not known
+    act_for: int | None  # the first short day that wafers started today, or later, can meet
+    act_wafers: int  # short on that day
 
 
 class Cover(NamedTuple):
@@ -66,7 +91,7 @@ class Cover(NamedTuple):
 class SupplyPlan:
     """The projection of every product at every site at one position; immutable.
 
-    PAB(t) = on hand − backlog + receipts(today..t) − required(today..t), both first of the end of yesterday.
+    PAB(t) = on hand − backorder + receipts(today..t) − required(today..t), both first of the end of yesterday.
     Receipts are the wafers in transit by eta, and the open commits of a grade or above by due day. Overdue supply is
     kept apart, and falls on today only with `past_due`.
     """
@@ -77,27 +102,56 @@ class SupplyPlan:
     start: int  # the day before the horizon's first, days since 1970: that of row 0
     today: int | None
     grouping: Grouping  # labels are product and site, sorted
+    lead_days: Mapping[str, int]  # by product, see `LineBook.lead_days`
     first_short: Wafers  # [past due, grade, group] row, -1 for none
     first_shortage: Wafers  # [past due, grade, group]
     shortage: Wafers  # [past due, grade, group]
+    course: Wafers  # [figure, past due, grade, group] worst day, short until, act day and shortage; -1 for no day
+    first_gap: Wafers  # [past due, grade, group] row, -1 for none
+    gap: Wafers  # [past due, grade, group]
     overdue: Wafers  # [grade, group]
-    figures: Wafers  # [figure, group] on hand, backlog, consumed beyond the required, short since, cover
+    figures: Wafers  # [figure, group] on hand, backorder, consumed beyond the required, short since, cover
 
-    def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Shortfall:
+    def short(self, group: int, firmness: Firmness, *, past_due: bool = False) -> ShortageFigures:
         """Return when a group runs short if commits of a grade and above are kept."""
         at = int(past_due), FIRMNESS.index(firmness), group
-        return Shortfall(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
+        return ShortageFigures(self._day(self.first_short[at]), int(self.first_shortage[at]), int(self.shortage[at]))
+
+    def forecast_gap(self, group: int, firmness: Firmness, *, past_due: bool = False) -> GapFigures:
+        """Return the forecast that neither an order has consumed nor the balance that the orders leave covers."""
+        at = int(past_due), FIRMNESS.index(firmness), group
+        return GapFigures(self._day(self.first_gap[at]), int(self.gap[at]))
+
+    def course_of(self, group: int, firmness: Firmness, *, past_due: bool = False) -> Course:
+        """Return how the shortage of a group goes on if commits of a grade and above are kept."""
+        figures = self.course[:, int(past_due), FIRMNESS.index(firmness), group]
+        act_for = self._day(figures[ACT_DAY])
+        lead = self.lead_days.get(self.grouping.labels[group][0], 0)
+        return Course(
+            self._day(figures[WORST_DAY]),
+            self._day(figures[SHORT_UNTIL]),
+            None if act_for is None else act_for - lead,
+            act_for,
+            int(figures[ACT_SHORTAGE]),
+        )
+
+    def short_now(self, group: int) -> int:
+        """Return the wafers owed and not on hand at the end of yesterday."""
+        return max(0, self.backorder(group) - self.on_hand(group))
 
     def on_hand(self, group: int) -> int:
         """Return the wafers on hand at the end of yesterday."""
         return int(self.figures[ON_HAND, group])
 
     def backorder(self, group: int) -> int:
-        """Return the backlog: B(t) = max(0, B(t − 1) + required(t) − consumed(t)), t = yesterday."""
-        return int(self.figures[BACKLOG, group])
+        """Return the backorder: B(t) = max(0, B(t − 1) + required(t) − consumed(t)), t = yesterday."""
+        return int(self.figures[BACKORDER, group])
 
     def consumed_beyond(self, group: int) -> int:
-        """Return the wafers consumed up to yesterday when nothing was required: they serve no later order."""
+        """Return the wafers consumed up to yesterday when nothing was required: they serve no later order.
+
+        Those that name an order, and are beyond its wafers, are not among them: see `PlanLine.overserved`.
+        """
         return int(self.figures[BEYOND, group])
 
     def short_since(self, group: int) -> int | None:
@@ -125,12 +179,35 @@ class SupplyPlan:
         short: Index = order[first[order] >= 0]
         return short
 
+    def forecast_gaps(self, firmness: Firmness = "planned", *, past_due: bool = False) -> Index:
+        """Return the groups with a forecast gap, the earliest first, of one day the greatest first."""
+        first, most = (each[int(past_due), FIRMNESS.index(firmness)] for each in (self.first_gap, self.gap))
+        order: Index = np.lexsort((-most, first))
+        gaps: Index = order[first[order] >= 0]
+        return gaps
+
+    def shortages_to_act_on(self, firmness: Firmness = "planned", *, past_due: bool = False) -> Index:
+        """Return the groups that run short: those that wafers can still be started for in full, in part, and not.
+
+        Of the first two the soonest to start comes first, of one day that with the most wafers; those for which it is
+        too late come as `shortages` has them.
+        """
+        short = self.shortages(firmness, past_due=past_due)
+        at = int(past_due), FIRMNESS.index(firmness)
+        figures, first = self.course[:, *at, short], self.first_short[*at, short]
+        by = figures[ACT_DAY] - _leads(self.lead_days, self.grouping)[short]
+        is_late = figures[ACT_DAY] < 0
+        rank = np.where(is_late, 2, np.where(figures[ACT_DAY] == first, 0, 1))
+        order: Index = np.lexsort((-figures[ACT_SHORTAGE], np.where(is_late, 0, by), rank))
+        ranked: Index = short[order]
+        return ranked
+
     def least_covered(self) -> Index:
         """Return all groups, the least covered first; groups without demand beyond their stock come last.
 
         Of groups with the same cover, the one with the greatest backorder less on hand comes first.
         """
-        days, left, next_, owed, on_hand = self.figures[[COVER_DAYS, COVER_LEFT, COVER_NEXT, BACKLOG, ON_HAND]]
+        days, left, next_, owed, on_hand = self.figures[[COVER_DAYS, COVER_LEFT, COVER_NEXT, BACKORDER, ON_HAND]]
         part = left / np.maximum(next_, 1)
         owing = owed - on_hand
         order: Index = np.lexsort((-owing, part, np.where(days < 0, np.iinfo(np.int64).max, days)))
@@ -147,13 +224,16 @@ def make_plan(
     before: SupplyPlan | None = None,
     changed: Index | None = None,
     labels: Sequence[tuple[str, ...]] | None = None,
+    lead_days: Mapping[str, int] | None = None,
 ) -> SupplyPlan:
     """Return the plan of the folded curves; it has no groups before there is a today in the horizon.
+
+    `lead_days` are the lead times by product; without them it is not known until when wafers can be started.
 
     With the plan `before` and the keys `changed` since, only the groups of these keys are projected anew. With
     `labels`, the plan has only these groups; each must exist.
     """
-    today = curves.today if today is None else today
+    today, lead_days = curves.today if today is None else today, lead_days or {}
     if today is not None:
         today = max(today, curves.start)
         if today >= curves.start + curves.days:
@@ -166,19 +246,24 @@ def make_plan(
         today is not None
         and before is not None
         and changed is not None
-        and (before.today, before.grouping.labels) == (today, grouping.labels)
+        and (before.today, before.grouping.labels, before.lead_days) == (today, grouping.labels, lead_days)
     ):
         tables: Tables = [
             table.copy()
-            for table in (before.first_short, before.first_shortage, before.shortage, before.overdue, before.figures)
-        ]
+            for table in (
+                before.first_short, before.first_shortage, before.shortage, before.course, before.first_gap,
+                before.gap, before.overdue, before.figures,
+            )
+        ]  # fmt: skip
         chosen = np.unique(grouping.of_key[changed])
+        chosen = chosen[chosen >= 0]  # a changed key may be in no group
     else:
         tables = empty_tables(len(grouping.labels))
         chosen = np.arange(len(grouping.labels))
     if today is not None:
-        project_into(tables, curves, grouping, today, chosen)
-    return SupplyPlan(curves.position, curves.head, curves.complete_through, curves.start - 1, today, grouping, *tables)
+        project_into(tables, curves, grouping, today, chosen, lead_days=lead_days)
+    first = curves.start - 1
+    return SupplyPlan(curves.position, curves.head, curves.complete_through, first, today, grouping, lead_days, *tables)
 
 
 def project_day(curves: Curves, group: tuple[str, str], today: int, day: int, firmness: Firmness) -> int:
@@ -201,20 +286,59 @@ def _restrict(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping
 
 def empty_tables(groups: int) -> Tables:
     """Return uninitialised tables of a plan for a number of groups."""
-    shapes = [(2, GRADES, groups)] * 3 + [(GRADES, groups), (FIGURES, groups)]
+    shape = (2, GRADES, groups)
+    shapes = [shape, shape, shape, (COURSE, *shape), shape, shape, (GRADES, groups), (FIGURES, groups)]
     return [np.empty(shape, dtype=np.int64) for shape in shapes]
 
 
+def _leads(lead_days: Mapping[str, int], grouping: Grouping) -> Index:
+    """Return the lead time of each group's product, -1 where it is not known."""
+    return np.array([lead_days.get(product, -1) for product, *_ in grouping.labels], dtype=np.int64)
+
+
 def project_into(
-    tables: Tables, curves: Curves, grouping: Grouping, today: int, chosen: Index, balance: Wafers = _NO_BALANCE
+    tables: Tables,
+    curves: Curves,
+    grouping: Grouping,
+    today: int,
+    chosen: Index,
+    balance: Wafers = _NO_BALANCE,
+    *,
+    lead_days: Mapping[str, int] | None = None,
 ) -> None:
     """Project the chosen groups into tables; `balance`, if given, is `[grade, chosen, day from today]`."""
-    first_short, first_shortage, shortage, overdue, figures = tables
+    first_short, first_shortage, shortage, course, first_gap, gap, overdue, figures = tables
     series, place, group = curves.index.choose(grouping, tuple(_PART_OF))
     order = group.argsort(kind="stable")
     begins = group[order].searchsorted(np.arange(len(grouping.labels) + 1))
     project_groups(
-        balance, first_short, first_shortage, shortage, overdue, figures, chosen,
+        balance, first_short, first_shortage, shortage, course, first_gap, gap, overdue, figures,
+        _leads(lead_days or {}, grouping), chosen, *_unordered_forecasts(curves, grouping, today, chosen),
         curves.cumulative, curves.last_row, curves.plans, curves.blocks, curves.ends, begins,
         series[order], _PARTS[place[order]], today - curves.start + 1,
     )  # fmt: skip
+
+
+def _unordered_forecasts(curves: Curves, grouping: Grouping, today: int, chosen: Index) -> tuple[Wafers, Index]:
+    """Return the forecast that no order has consumed, from today up to and on each day, and the row of each group.
+
+    It is `[forecasting group, day from today]`; a chosen group without one has the row after the last.
+    """
+    first = curves.row_of(today)
+    series, _, group = curves.index.choose(grouping, (Measure.FORECAST,))
+    ends = np.zeros(len(grouping.labels), dtype=np.int64)
+    np.maximum.at(ends, group, curves.ends[series])
+    forecasting = chosen[ends[chosen] > first]
+    none = forecasting.size
+    place = np.full(len(grouping.labels) + 1, none, dtype=np.int64)  # keys without a group, -1, read the last one
+    place[forecasting] = range(none)
+    if not none:
+        return np.empty((0, 0), dtype=np.int64), place[chosen]
+    of_key = place[grouping.of_key]
+    groups = Grouping([grouping.labels[each] for each in forecasting], np.where(of_key == none, -1, of_key))
+    net, ordered = (planned_by_day(curves, groups, (measure,)) for measure in (Measure.FORECAST, Measure.REQUIRED))
+    for table in (net, ordered):
+        table[:, [0, -1]] = 0  # no days
+        np.maximum(table, 0, out=table)
+    consume_forecasts(net, ordered, NETTING_DAYS, NETTING_DAYS)
+    return net[:, first : curves.days + 1].cumsum(axis=1), place[chosen]

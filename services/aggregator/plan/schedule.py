@@ -17,6 +17,7 @@ from services.aggregator.fold.series import OPEN, Grouping
 from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.netting import net_forecast
+from services.aggregator.terms import NETTING_DAYS
 from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import Measure
 
@@ -24,7 +25,7 @@ from shared.wire.postings import Measure
 class Schedule(NamedTuple):
     """The schedule of some groups from today; arrays are wafers, all `[group, bucket]` but the first."""
 
-    available: Wafers  # [group] on hand at the end of yesterday, less the backlog
+    available: Wafers  # [group] on hand at the end of yesterday, less the backorder
     orders: Wafers
     forecast: Wafers
     net_forecast: Wafers  # forecast that no order has consumed
@@ -42,8 +43,8 @@ def schedule(
     buckets: int,
     firmness: Firmness = "planned",
     *,
-    early_days: int = 7,
-    late_days: int = 7,
+    early_days: int = NETTING_DAYS,
+    late_days: int = NETTING_DAYS,
     frozen: int = 0,
 ) -> Schedule:
     """Return the master schedule of some groups in `buckets` of `bucket_days` from today, those within the horizon.
@@ -75,8 +76,8 @@ def schedule(
     receipts = bucketed(expected + received)
     consumed = sum_moved(curves, grouping, today - 1, measures=(Measure.CONSUMED,))[0]
     beyond = consumed_beyond_by_day(curves, grouping, required)[:, first - 1]
-    backlog = required[:, :first].sum(axis=1) - consumed + beyond
-    available = sum_stages(curves, grouping, today - 1).on_hand - backlog
+    backorder = required[:, :first].sum(axis=1) - consumed + beyond
+    available = sum_stages(curves, grouping, today - 1).on_hand - backorder
     columns = (
         orders,
         bucketed(forecast),

@@ -35,6 +35,18 @@ class PeggedSupply(NamedTuple):
     days_late: int
 
 
+class OverdueSupply(NamedTuple):
+    """Supply that was due before today: left out of the projection until its source states another day."""
+
+    line: LineName
+    event: str  # of the line, now in force
+    supplier: str
+    due: int
+    wafers: int
+    days: int  # late, if received today
+    reason: str | None  # that the event of a commit gives
+
+
 class UncoveredOrder(NamedTuple):
     """An order that is short, or is covered late."""
 
@@ -51,7 +63,7 @@ class ShortageExplanation(NamedTuple):
 
     orders: list[UncoveredOrder]  # by due day
     orders_count: int
-    overdue: list[LineDue]  # supply that was due before today, which is kept apart
+    overdue: list[OverdueSupply]  # by due day
     causes: list[ShortageCause]  # the greatest first
     causes_count: int
     overdrawn: int  # wafers by which the stock is below 0: the next receipts make up for them first
@@ -62,7 +74,7 @@ def explain_shortage(
 ) -> ShortageExplanation:
     """Return the explanation of the shortage of a product at a site on the day `through`, as of the curves' today.
 
-    Consumption has served the orders due first, so the backlog is of those due last before today. The wafers on hand
+    Consumption has served the orders due first, so the backorder is of those due last before today. The wafers on hand
     serve the orders due first. Shipments in transit and open commits of the firmness or above serve the orders after
     them, the earliest due from the earliest supply. Overdue supply serves no order, or, with `past_due`, serves as if
     received today. So the wafers that orders due up to a day lack on that day, short or late, equal the projected
@@ -74,9 +86,16 @@ def explain_shortage(
     today = max(curves.today, curves.start)  # as in the projection
     grouping = curves.group(("product", "site"), product=product, site=site)
     supplies = lines.supplies_of(*group, firmness)
-    overdue = [supply for supply in supplies if supply.day < today]
+    overdue = [
+        OverdueSupply(
+            supply.name, supply.event, supply.supplier, supply.day, supply.wafers, today - supply.day,
+            lines.reason_of(supply.name),
+        )
+        for supply in supplies
+        if supply.day < today
+    ]  # fmt: skip
     coming = [supply for supply in supplies if supply.day >= today or past_due]
-    orders, overdrawn, days, wafers = _orders_and_stock(curves, grouping, lines.orders_of(*group), today)
+    orders, overdrawn, days, wafers = _orders_and_stock(curves, grouping, lines.orders_of(*group, today), today)
     pegs = peg(  # overdrawn wafers are a demand before the first
         np.zeros(1 + len(orders), dtype=np.int64),
         [_LONG_AGO, *(order.day for order in orders)],
@@ -121,11 +140,11 @@ def _orders_and_stock(
     required = required_by_day(curves, grouping)
     beyond = consumed_beyond_by_day(curves, grouping, required)[0, first - 1]
     consumed = sum_moved(curves, grouping, today - 1, measures=(Measure.CONSUMED,))[0, 0]
-    backlog = int(required[0, :first].sum() - consumed + beyond)
+    backorder = int(required[0, :first].sum() - consumed + beyond)
     owed = list[LineDue]()
     for order in reversed(orders):
-        wafers = order.wafers if order.day >= today else min(backlog, order.wafers)
-        backlog -= wafers if order.day < today else 0
+        wafers = order.wafers if order.day >= today else min(backorder, order.wafers)
+        backorder -= wafers if order.day < today else 0
         if wafers:
             owed.append(order._replace(wafers=wafers))
     stock = supplied_by_day(curves, grouping, today - 1)[0, first - 1 :]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from shared.wire.catalog import FIRMNESS
 
+_OF_ONE_PAGE = ("offset", "day", "since", "types", "through", "by", "after")
 _has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch
 
 
@@ -27,8 +28,14 @@ class Filters:
     site: str = ""
     supplier: str = ""
     firmness: str = ""
-    as_of: str = ""  # a batch of the ledger, or the end of a day; none: now
+    as_of: str = ""  # a day of knowledge, or a batch of the ledger; none: now
     offset: str = ""
+    day: str = ""  # of the bridge; none: the first short day
+    since: str = ""  # position or day that the bridge begins with; none: when the last order was placed
+    types: str = ""  # of movements, with `through`, `by` and `after` as in the ledger's query
+    through: str = ""
+    by: str = ""
+    after: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
@@ -40,8 +47,9 @@ class Filters:
         return {name: value for name, value in asdict(self).items() if value and name in {*names, "as_of"}}
 
     def link(self, path: str, **changes: str) -> str:
-        """Return the address of a page with these filters, some of them changed; `offset` starts anew."""
-        query = urlencode({name: value for name, value in (asdict(self) | {"offset": ""} | changes).items() if value})
+        """Return the address of a page with these filters, some of them changed; those of one page start anew."""
+        kept = asdict(self) | dict.fromkeys(_OF_ONE_PAGE, "") | changes
+        query = urlencode({name: value for name, value in kept.items() if value})
         return f"{path}?{query}" if query else path
 
     def day_beside(self, complete_through: str, days: int) -> str:
@@ -50,8 +58,8 @@ class Filters:
         return (date.fromisoformat(shown) + timedelta(days=days)).isoformat()
 
     def download(self, path: str, **format_: str) -> str:
-        """Return the address of the same page in another format."""
-        return self.link(path, offset=self.offset, **format_)
+        """Return the address of the same page in another format, or turned to its next rows."""
+        return self.link(path, **{name: getattr(self, name) for name in _OF_ONE_PAGE} | format_)
 
     @property
     def grade(self) -> str:

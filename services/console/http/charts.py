@@ -12,21 +12,22 @@ from typing import Any
 import orjson
 import vl_convert
 
-from services.console.http.months import committed_of, is_past
+from services.console.http.months import committed_of
 from shared.wire.catalog import FIRMNESS
 
 Spec = dict[str, Any]
 
 PAPER = {
-    "received": "#333333", "immediate": "#004d7a", "firm": "#0072b2", "manufacturing": "#56b4e9", "material": "#9ad1f2",
+    "received": "#333333", "in_transit": "#009e73", "immediate": "#004d7a", "firm": "#0072b2",
+    "manufacturing": "#56b4e9", "material": "#9ad1f2",
     "planned": "#d5ecfa", "demand": "#d55e00", "headline": "#cc79a7", "gap": "#e69f00", "ink": "#1c1f23",
     "soft": "#5b6570", "line": "#d9dee3", "paper": "#ffffff",
 }  # fmt: skip
 """Colours of a downloaded picture; the page's style sheet has variables of the same names."""
 
-SUPPLY = ("received", *reversed(FIRMNESS))
+SUPPLY = ("received", "in transit", *reversed(FIRMNESS))
 _DEMAND = ("required", "with forecasts", "letter of intent, no supply")
-_RECEIPTS = ("received", "committed")
+_RECEIPTS = ("received", "to come")
 _WIDTH, _HALF_WIDTH, _HEIGHT = 1_130, 520, 280
 
 
@@ -48,7 +49,7 @@ def _svg(spec: bytes) -> str:
 
 
 def months_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return supply by firmness against demand, a stacked bar a month; a past month shows its receipts."""
+    """Return receipts and supply to come by firmness against demand, a stacked bar a month."""
     demand = []
     is_demanded = any(row["receipt"]["due"] + row["receipt"]["forecast"] for row in months)
     orders_end = max((row["month"] for row in months if row["receipt"]["due"]), default="")
@@ -70,18 +71,17 @@ def months_chart(months: Sequence[Mapping[str, Any]], complete_through: str | No
             "strokeDash": _demand_channel([[1, 0], [6, 4], [2, 3]]),
         },
     }
-    return _chart([_supply_bars(months, complete_through), lines], _today_rule(months, complete_through))
+    return _chart([_supply_bars(months), lines], _today_rule(months, complete_through))
 
 
-def _supply_bars(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return a stacked bar a month: receipts of a past month, else commits by grade."""
+def _supply_bars(months: Sequence[Mapping[str, Any]]) -> Spec:
+    """Return a stacked bar a month: its receipts, and from today on also what is in transit and the open commits."""
     supply = []
     for row in months:
-        past, receipt = is_past(row["month"], complete_through), row["receipt"]
-        parts = {"received": receipt["received"]} if past else receipt["committed"]
+        parts = {"received": row["receipt"]["received"], **row["receipt"]["to_come"]}
         supply += [
             {"month": row["month"], "wafers": wafers, "grade": grade, "order": SUPPLY.index(grade)}
-            for grade, wafers in parts.items()
+            for grade, wafers in ((name.replace("_", " "), wafers) for name, wafers in parts.items())
             if wafers
         ]
     shown = [grade for grade in SUPPLY if any(each["grade"] == grade for each in supply)]
@@ -105,7 +105,7 @@ def _demand_channel(range_: list[Any]) -> Spec:
 
 
 def gap_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return the cumulative gap: receipts less requirements, from today on commits less requirements."""
+    """Return the cumulative gap: supply less orders due, from today on less forecasts, too."""
     values = [{"month": row["month"], "wafers": row["gap"]} for row in months]
     area = {
         "data": {"values": values},
@@ -116,11 +116,11 @@ def gap_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None)
 
 
 def site_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
-    """Return receipts or commits of a site against its requirements, month by month."""
+    """Return receipts of a site, and supply to come, against its requirements, month by month."""
     receipts = [
-        {"month": row["month"], "wafers": row["received" if past else "committed"], "grade": _RECEIPTS[not past]}
+        {"month": row["month"], "wafers": row[grade.replace(" ", "_")], "grade": grade, "order": order}
         for row in months
-        for past in (is_past(row["month"], complete_through),)
+        for order, grade in enumerate(_RECEIPTS)
     ]
     needed = [{"month": row["month"], "wafers": row["due"] + row["forecast"], "of": _DEMAND[1]} for row in months]
     scale = {"domain": list(_RECEIPTS), "range": ["@received", "@manufacturing"]}
@@ -131,6 +131,7 @@ def site_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None
             "x": _month_axis(),
             "y": _wafers_axis("wafers a month, at the dock"),
             "color": {"field": "grade", "type": "nominal", "title": "supply", "scale": scale},
+            "order": {"field": "order", "type": "quantitative"},
         },
     }
     line = {
@@ -144,7 +145,7 @@ def site_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None
 def performance_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None, highest: int) -> Spec:
     """Return a supplier's commits and receipts by month; the axis is `highest` wafers high."""
     committed = [{"month": row["month"], "wafers": committed_of(row)} for row in months]
-    bars = _supply_bars(months, complete_through)
+    bars = _supply_bars(months)
     bars["encoding"]["y"] |= {"scale": {"domain": [0, highest]}}
     bars["encoding"]["color"] |= {"title": None, "legend": {"columns": 3}}
     line = {
@@ -265,7 +266,7 @@ def _wafers_axis(title: str) -> Spec:
 
 
 def _colours(field: str, names: Sequence[str], title: str) -> Spec:
-    scale = {"domain": list(names), "range": [f"@{name}" for name in names]}
+    scale = {"domain": list(names), "range": [f"@{name.replace(' ', '_')}" for name in names]}
     return {"field": field, "type": "nominal", "title": title, "scale": scale}
 
 

@@ -18,6 +18,7 @@ from services.console.http.charts import (
     site_chart,
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
+from services.console.http.sites import shorts_by_kind, sites_by_kind
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
 from shared.wire.catalog import FIRMNESS, share_percent
@@ -25,6 +26,7 @@ from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
 
 _WEEKS_AHEAD = 26
+_BRIDGE_WITHIN_S = 1.0  # the first page does not wait until a past is folded
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
 
 
@@ -51,23 +53,40 @@ class PageContents:
         """Return whether the programme is covered and until when, by firmness, and the first shortage."""
         ask, by_key = self.upstream.aggregator, filters.params("product", "site", "supplier")
         by_group = filters.params("product", "site")
-        months, rolling, alerts, worst, *grades = await asyncio.gather(
+        months, *rolling, sites, alerts, worst, to_act_on = await asyncio.gather(
             ask("/months", by_key),
             ask("/balances", by_key | {"window": "30", "basis": "start"}),
-            ask("/alerts", {"limit": "8"} | filters.params()),
-            ask("/shortages", by_group | {"limit": "1", "why": "true", "firmness": filters.grade}),
-            *(ask("/shortages", by_group | {"limit": "5", "firmness": grade}) for grade in FIRMNESS),
+            ask("/balances", by_key | {"window": "30", "basis": "receipt"}),
+            self._sites(filters),
+            ask("/alerts", {"limit": "8"} | by_key),
+            ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade}),
+            ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade, "order": "act_by"}),
         )
+        grades = await asyncio.gather(
+            *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS)
+        )
+        short, soonest = (each["rows"][0] if each["rows"] else None for each in (worst, to_act_on))
+        bridge = None
+        if short is not None:
+            chosen = filters.params() | {"product": short["product"], "site": short["site"], "firmness": filters.grade}
+            bridge = await self._bridge(chosen | {"day": short["first_short_day"]}, within_s=_BRIDGE_WITHIN_S)
         through = months["complete_through"]
         shown = months_shown(months["rows"], through, filters.grade)
+        shorts = shorts_by_kind(sites["rows"], filters)
         numbers = {
             "state": months,
-            "rolling": rolling["rows"][0] if rolling["rows"] else None,
-            "share": share_percent(rolling["rows"][0]["supply"]) if rolling["rows"] else None,
+            **_last_days(*(answer["rows"] for answer in rolling)),
+            "rolling_day": rolling[0]["day"],
             "months": shown,
-            "short": worst["rows"][0] if worst["rows"] else None,
+            "short": short,
+            "soonest": soonest if soonest is not None and soonest["act_by"] else None,
+            "bridge": bridge,
+            "cause": _largest_loss(bridge),
+            "short_count": worst["count"],
+            "shorts": shorts,
+            "all_shorts": [each for kind in shorts.values() for each in kind],
             "today": worst["today"],
-            "by_grade": dict(zip(FIRMNESS, grades, strict=True)),
+            "by_grade": _grade_rows(grades),
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
@@ -78,8 +97,8 @@ class PageContents:
         return PageContent("programme.html.j2", numbers, charts, [month_row(row) for row in shown])
 
     async def shortages(self, _: Request, filters: Filters) -> PageContent:
-        """Return all shortages, the first to run short first; with its reasons where one is chosen."""
-        query = filters.params("product", "site", "offset") | {"firmness": filters.grade}
+        """Return all shortages, those to act on first; with its reasons where one is chosen."""
+        query = filters.params("product", "site", "offset") | {"firmness": filters.grade, "order": "act_by"}
         answer = await self.upstream.aggregator("/shortages", query | {"limit": "50"})
         why, bridge, ahead, charts = None, None, [], dict[str, Spec]()
         if filters.product and filters.site:
@@ -91,17 +110,27 @@ class PageContents:
             why, ahead = (explained["rows"] or [None])[0], promised["rows"]
             charts = {"ahead": projected_chart(ahead)} if ahead else {}
             if why is not None and why["first_short_day"] is not None:
-                bridge = await self._bridge(group | {"day": why["first_short_day"]})
+                chosen = {"day": filters.day or why["first_short_day"], "since": filters.since}
+                bridge = await self._bridge(group | chosen, is_chosen=bool(filters.day or filters.since))
                 charts |= {"bridge": bridge_chart(bridge)} if bridge and bridge["rows"] else {}
         before = await self._last_plan(answer, query | {"limit": "50"})
         numbers = {"state": answer, "answer": answer, "why": why, "bridge": bridge, "ahead": ahead, "before": before}
         return PageContent("shortages.html.j2", numbers, charts, answer["rows"])
 
-    async def _bridge(self, query: Mapping[str, str]) -> Numbers | None:
-        """Return how a projected balance came about; None while its past is not folded: the page does without."""
+    async def _bridge(
+        self, query: Mapping[str, str], *, is_chosen: bool = False, within_s: float | None = None
+    ) -> Numbers | None:
+        """Return how a projected balance came about.
+
+        None while its past is not folded, or not in time: the page does without. A bridge that was chosen has to be
+        there: raise `NoAnswer` if it is not.
+        """
         try:
-            bridge: Numbers = await self.upstream.aggregator("/bridge", query)
-        except NoAnswer:
+            async with asyncio.timeout(within_s):
+                bridge: Numbers = await self.upstream.aggregator("/bridge", query)
+        except (NoAnswer, TimeoutError):
+            if is_chosen:
+                raise
             return None
         return bridge
 
@@ -115,18 +144,34 @@ class PageContents:
 
     async def sites(self, _: Request, filters: Filters) -> PageContent:
         """Return every site with its phases, needs and cover; announced sites apart from assumed ones."""
-        answer = await self.upstream.aggregator("/sites", filters.params("site") | {"firmness": filters.grade})
-        announced = [row for row in answer["rows"] if row["confidence"] == "sourced"]
-        parts = {"Announced": announced, "Assumed": [row for row in answer["rows"] if row not in announced]}
-        return PageContent("sites.html.j2", {"state": answer, "parts": parts}, rows=answer["rows"])
+        answer = await self._sites(filters, **filters.params("site"))
+        return PageContent(
+            "sites.html.j2", {"state": answer, "parts": sites_by_kind(answer["rows"])}, rows=answer["rows"]
+        )
+
+    async def _sites(self, filters: Filters, **query: str) -> Numbers:
+        """Return the first answer about the sites, with the rows of all its pages."""
+        query |= filters.params() | {"firmness": filters.grade}
+        answer: Numbers = await self.upstream.aggregator("/sites", query)
+        after = answer["next"]
+        while after is not None:
+            page = await self.upstream.aggregator("/sites", query | {"after": after})
+            answer["rows"] += page["rows"]
+            after = page["next"]
+        return answer
 
     async def timeline(self, request: Request, filters: Filters) -> PageContent:
         """Return a site's declarations, and its requirements and receipts by month."""
         name = request.path_params["site"]
-        answer = await self.upstream.aggregator(path_of("sites", name, "timeline"), filters.params("product"))
+        answer, described = await asyncio.gather(
+            self.upstream.aggregator(path_of("sites", name, "timeline"), filters.params("product")),
+            self._sites(filters),
+        )
         months = answer["months"]
         charts = {"months": site_chart(months, answer["complete_through"])} if months else {}
-        return PageContent("site.html.j2", {"state": answer, "answer": answer, "name": name}, charts, months)
+        numbers = {"state": answer, "answer": answer, "name": name, "today": described["today"]}
+        site = next((row for row in described["rows"] if row["site"] == name), None)  # the plan is behind the fold
+        return PageContent("site.html.j2", numbers | {"site": site}, charts, months)
 
     async def suppliers(self, _: Request, filters: Filters) -> PageContent:
         """Return the suppliers side by side: commits against receipts, and WIP by age."""
@@ -157,7 +202,9 @@ class PageContents:
     async def log(self, _: Request, filters: Filters) -> PageContent:
         """Return the open alerts, the health of each service, and the refused events."""
         alerts, refusals, head, *health = await asyncio.gather(
-            self.upstream.aggregator("/alerts", filters.params("offset") | {"limit": "50"}),
+            self.upstream.aggregator(
+                "/alerts", filters.params("product", "site", "supplier", "offset") | {"limit": "50"}
+            ),
             self.upstream.ledger("/refusals"),
             self.upstream.ledger("/head"),
             *(self.upstream.health(url) for url in self.service_urls.values()),
@@ -171,6 +218,15 @@ class PageContents:
             "health": dict(zip(self.service_urls, health, strict=True)),
         }
         return PageContent("log.html.j2", numbers, rows=alerts["rows"])
+
+    async def movements(self, _: Request, filters: Filters) -> PageContent:
+        """Return the events behind a bar of movements of a bridge."""
+        query = filters.params("product", "site", "types", "since", "through", "by", "after")
+        query.pop("as_of", None)  # `through` says it
+        found, state = await asyncio.gather(
+            self.upstream.ledger("/movements", query), self.upstream.aggregator("/months", filters.params())
+        )
+        return PageContent("movements.html.j2", {"state": state, "next": found["next"]}, rows=found["rows"])
 
     async def event(self, request: Request, filters: Filters) -> PageContent:
         """Return one event as its source published it, and the proof of its place in the chain."""
@@ -189,6 +245,48 @@ class PageContents:
 Page = Callable[[PageContents, Request, Filters], Awaitable[PageContent]]
 
 
+def _largest_loss(bridge: Numbers | None) -> Numbers | None:
+    """Return the bar of a bridge that takes the most wafers; None where none takes any."""
+    losses = [row for row in bridge["rows"] if row["wafers"] < 0] if bridge is not None else []
+    return min(losses, key=lambda row: row["wafers"], default=None)
+
+
+def _grade_rows(answers: Sequence[Numbers]) -> list[Numbers]:
+    """Return the first shortage at each grade of firmness, a row a grade.
+
+    Product and site, the wafers short now and since when are the same at every grade: where the next rows have the
+    same, they are shown once. `span` is the number of rows that they are for, 0 for a row that shows none.
+    """
+    rows: list[Numbers] = []
+    begin: Numbers | None = None  # the row that shows what is the same
+    for grade, answer in zip(FIRMNESS, answers, strict=True):
+        first = answer["rows"][0] if answer["rows"] else None
+        is_short = first is not None and first["short_since"] and first["first_short_day"] == answer["today"]
+        row = {"grade": grade, "answer": answer, "first": first, "is_short": is_short, "span": 1}
+        if first and is_short and begin and _name_of(begin["first"]) == _name_of(first):
+            begin["span"] += 1
+            row["span"] = 0
+        else:
+            begin = row if is_short else None
+        rows.append(row)
+    return rows
+
+
+def _name_of(shortage: Numbers) -> tuple[str, str]:
+    return shortage["product"], shortage["site"]
+
+
+def _last_days(started: Sequence[Numbers], received: Sequence[Numbers]) -> Numbers:
+    """Return the balance of the last days, and its share of the programme.
+
+    It is on the start basis, unless a supplier moves wafers and reports no lots: its starts are not known, its receipts
+    are.
+    """
+    basis, rows = ("receipt", received) if any(row["lots_not_reported_by"] for row in started) else ("start", started)
+    row = rows[0] if rows else None
+    return {"basis": basis, "rolling": row, "share": None if row is None else share_percent(row["supply"])}
+
+
 def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:
     """Return for each supplier commits against receipts, and WIP by age; each kind on one scale for all suppliers."""
     shown = [months_shown(each["rows"], each["complete_through"], FIRMNESS[0]) for each in months]
@@ -201,5 +299,7 @@ def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]
     for name, rows, answer in zip(suppliers, common, months, strict=False):
         charts[f"kept-{name}"] = performance_chart(rows, answer["complete_through"], highest)
     for name, each in suppliers.items():
+        if not each["wip_by_age"]:  # no lots are reported
+            continue
         charts[f"age-{name}"] = age_chart(each["wip_by_age"], widest)
     return charts

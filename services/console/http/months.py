@@ -23,26 +23,29 @@ def committed_of(month: Mapping[str, Any]) -> int:
     return sum(month["receipt"]["committed"].values())
 
 
+def to_come_of(month: Mapping[str, Any]) -> int:
+    """Return the wafers to come in a month from today on: in transit, and open commits of all grades."""
+    return sum(month["receipt"]["to_come"].values())
+
+
 def months_shown(rows: list[Numbers], complete_through: str | None, grade: str) -> list[Numbers]:
     """Return the busy months, at most 15 of the future, each with its cumulative gap.
 
-    The gap is receipts less requirements; from the current month on, commits of a grade or firmer less requirements. A
-    month is busy if it moves more than 1 % of the busiest.
+    The gap is the aggregator's, supply less orders due; from the current month on it leaves out the commits below a
+    grade, and counts forecasts as demand. A month is busy if it moves more than 1 % of the busiest.
     """
     moved = [_moved(row) for row in rows]
     busy = [n for n, wafers in enumerate(moved) if wafers * 100 > max(moved)]
     if not busy:
         return []
     now = sum(is_past(row["month"], complete_through) for row in rows)
-    gap = 0
+    left_out = 0
     for row in rows:
         receipt = row["receipt"]
-        if is_past(row["month"], complete_through):
-            gap = receipt["cumulative_gap"]
-        else:
-            counted = sum(receipt["committed"][each] for each in FIRMNESS[FIRMNESS.index(grade) :])
-            gap += counted - receipt["due"] - receipt["forecast"]
-        row["gap"] = gap
+        if not is_past(row["month"], complete_through):
+            below = sum(receipt["to_come"][each] for each in FIRMNESS[: FIRMNESS.index(grade)])
+            left_out += below + receipt["forecast"]
+        row["gap"] = receipt["cumulative_gap"] - left_out
     return rows[busy[0] : min(busy[-1] + 1, now + _MONTHS_AHEAD)]
 
 
@@ -60,6 +63,7 @@ def month_row(row: Numbers) -> Numbers:
         "required": receipt["due"],
         "forecast": receipt["forecast"],
         "received": receipt["received"],
+        "to_come": to_come_of(row),
         **receipt["committed"],
         "cumulative_gap": row["gap"],
         "letter_of_intent": row["start"]["agreed"],

@@ -47,10 +47,11 @@ def routes(
         "/shortages": PageContents.shortages,
         "/suppliers": PageContents.suppliers,
     }
-    audited: dict[str, Page] = {
+    audited: dict[str, Page] = {  # the ledger's answers
         "/log": PageContents.log,
         "/events/{source}/{id}": PageContents.event,
-    }  # the ledger's answers
+        "/movements": PageContents.movements,
+    }
     return [
         *(ScopedRoute(path, partial(pages.show, page=page), scope=READ) for path, page in by_path.items()),
         *(ScopedRoute(path, partial(pages.show, page=page), scope=AUDIT) for path, page in audited.items()),

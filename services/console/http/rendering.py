@@ -22,6 +22,11 @@ def _wafers(count: int | None) -> str:
     return "–" if count is None else f"{count:,}".replace("-", "−")
 
 
+def _reported(count: int | None) -> str:
+    """Return a number that suppliers report by lots, or that none does."""
+    return "not reported" if count is None else _wafers(count)
+
+
 def _ago(seconds: int) -> str:
     """Return a time ago in its largest whole unit."""
     for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
@@ -35,9 +40,26 @@ def _day(day: str | None) -> str:
     return "–" if day is None else f"{date.fromisoformat(day):%-d %b %Y}"
 
 
+def _until(day: str | None) -> str:
+    """Return the day until which a shortage lasts."""
+    return "not within the horizon" if day is None else _day(day)
+
+
+def _cause(name: str) -> str:
+    """Return the name of a cause in words."""
+    return name.replace("_", " ")
+
+
 def _day_before(day: str) -> str:
     """Return the day before a day."""
     return _day((date.fromisoformat(day) - timedelta(days=1)).isoformat())
+
+
+def _known_at(as_of: str) -> str:
+    """Return in words how much a page knows: the batches up to one, or those recorded by the end of a day."""
+    if as_of == "0":
+        return "the empty log"
+    return f"known at batch {_wafers(int(as_of))}" if as_of.isdigit() else f"known by the end of {_day(as_of)}"
 
 
 _environment = Environment(
@@ -47,4 +69,14 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {"wafers": _wafers, "day": _day, "day_before": _day_before, "signed": _signed, "ago": _ago}
+_environment.filters |= {
+    "wafers": _wafers,
+    "day": _day,
+    "day_before": _day_before,
+    "until": _until,
+    "cause": _cause,
+    "signed": _signed,
+    "ago": _ago,
+    "known_at": _known_at,
+    "reported": _reported,
+}

@@ -58,7 +58,7 @@ def derive_commit(line: LineState) -> dict[Cell, int]:
         return {}
     _, day, wafers, key, firmness, _ = terms
     committed, open_ = _GRADES[cast(str, firmness)]
-    dispatched = line.dispatched + line.released.get((key[0], key[2]), 0)
+    dispatched = line.released.get((key[0], key[2]), 0)
     return {(committed, day, key): wafers, (open_, day, key): max(0, wafers - dispatched)}
 
 
@@ -73,10 +73,8 @@ def derive_shipment(line: LineState) -> dict[Cell, int]:
     never dispatched, or later, are diverted into transit too: so no part of a shipment is ever less than nothing in
     transit.
     """
-    if not line.dispatches:  # the dispatch is often recorded later: until then nothing is diverted
-        return line.moved.copy()
     parts = sorted(line.dispatches.values(), key=itemgetter(1, 2, 3))
-    supplier = parts[0][3][2] if parts else None
+    supplier = parts[0][3][2] if parts else ""
     cells: dict[Cell, int] = {}
     ended: dict[tuple[int, Key], int] = {}
     for (measure, day, (product, site, named)), wafers in line.moved.items():
@@ -84,11 +82,6 @@ def derive_shipment(line: LineState) -> dict[Cell, int]:
         cells[measure, day, key] = cells.get((measure, day, key), 0) + wafers
         if measure in ENDS:
             ended[day, key] = ended.get((day, key), 0) + wafers
-    if parts:
-        _, sent_on, _, (product, _, supplier) = parts[0]
-        for site, wafers in line.ended.items():  # recorded before the days were kept
-            place = (sent_on, (product, site, supplier))
-            ended[place] = ended.get(place, 0) + wafers
     diverted: dict[tuple[int, Key], int] = {}
 
     def divert(day: int, key: Key, wafers: int) -> None:
@@ -102,7 +95,7 @@ def derive_shipment(line: LineState) -> dict[Cell, int]:
     for wafers, sent_on, own_eta, sent_to in parts:
         product, own_site, _ = sent_to
         eta, site = (own_eta, own_site) if revised is None else (revised[1], revised[3][1])
-        here = (product, site, cast(str, supplier))
+        here = (product, site, supplier)
         divert(sent_on, sent_to, -wafers)
         divert(sent_on, here, wafers)
         under_way = wafers

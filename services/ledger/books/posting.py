@@ -14,6 +14,9 @@ from shared.wire.lines import LineName, line_of, lines_of
 from shared.wire.postings import POSTING_WAFERS_MAX, Measure
 from shared.wire.rows import WATERMARKS, Row, watermark_of
 
+RULES = 2
+"""The version of these rules. A change of what any event is posted as raises it, and older stores are restated."""
+
 _Place = TypeVar("_Place")
 
 
@@ -142,7 +145,6 @@ class _Postings:
         """Change a line, and post the difference between its new postings and its old ones; return the line."""
         line = self.memory.line(name)
         before = derive(line) if line.posted is None else line.posted
-        line.timed = True  # from here on the times order it; `before` is what its old order came to
         change(line)
         after = line.posted = derive(line)
         for cell, wafers in after.items():
@@ -179,11 +181,8 @@ class _Postings:
             else:
                 del line.dispatches[row.id]
 
-        origin = (str(row.product), str(row.supplier))
-
         def release(line: LineState) -> None:
-            if not _add(line.released, origin, sign * _wafers(row)):
-                line.dispatched += sign * _wafers(row)
+            _add(line.released, (str(row.product), str(row.supplier)), sign * _wafers(row))
 
         shipment, *commits = lines_of(row)
         self._alter(shipment, derive_shipment, send)
@@ -194,26 +193,18 @@ class _Postings:
         """Post wafers of a shipment as received, damaged, lost or returned: once dispatched, under its supplier."""
         day, key = row.time // DAY_US, _key(row)
         moved = {(_SHIPPED[row.name], day, key): _wafers(row), (Measure.DAMAGED, day, key): _damaged(row)}
-        published: list[tuple[Cell, int]] = []  # by an event of before the suppliers were kept: posted as it says
 
         def move(line: LineState) -> None:
             for cell, wafers in moved.items():
-                if not _add(line.moved, cell, sign * wafers):
-                    published.append((cell, sign * wafers))
-                    line.ended[key[1]] += sign * wafers
+                _add(line.moved, cell, sign * wafers)
 
         self._alter(line_of(row), derive_shipment, move)
-        for cell, wafers in published:
-            self._post(*cell, wafers)
 
     def _consume(self, row: Row, sign: int) -> None:
         """Count consumption that names an order on the order's line."""
 
         def consume(line: LineState) -> None:
-            place = (row.time // DAY_US, _key(row))
-            wafers = line.consumed.pop(place, 0) + sign * _wafers(row)
-            if wafers:
-                line.consumed[place] = wafers
+            _add(line.consumed, (row.time // DAY_US, _key(row)), sign * _wafers(row))
 
         for order in lines_of(row):
             self._alter(order, derive_order, consume)
@@ -291,14 +282,11 @@ def _damaged(row: Row) -> int:
     return cast(int, row.others.get("wafers_damaged", 0))
 
 
-def _add(sums: dict[_Place, int], place: _Place, wafers: int) -> bool:
-    """Add to a sum, which is not kept at 0; return False, and leave it, if it would fall below."""
-    total = sums.get(place, 0) + wafers
-    if total > 0:
+def _add(sums: dict[_Place, int], place: _Place, wafers: int) -> None:
+    """Add to a sum, which is not kept at 0."""
+    total = sums.pop(place, 0) + wafers
+    if total:
         sums[place] = total
-    elif total == 0:
-        sums.pop(place, None)
-    return total >= 0
 
 
 def _parts(wafers: int) -> Iterator[int]:

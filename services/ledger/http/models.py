@@ -54,6 +54,37 @@ class SealedBatch(Described):
     """A header, then a line for each event and refusal."""
 
 
+class Movement(Described):
+    """A recorded event of stock, or the reversal of one."""
+
+    source: str
+    id: str
+    type: str
+    """Its type, without prefix and version."""
+    time: datetime
+    supplier: str
+    site: str
+    to_site: str | None
+    """The site that a transfer goes to."""
+    wafers: int
+    """The wafers that it moves, counts or asks for; of a reversal, those of the event that it reverses."""
+    reverses: str | None
+    """The id of the event that it reverses."""
+    effect: str
+    """Its effect now: `holds`, `superseded by <id>`, or `none`."""
+    batch: int
+    seq: int
+    """Its place in the log."""
+
+
+class Movements(Described):
+    """A page of movements."""
+
+    rows: list[Movement]
+    next: int | None
+    """The place in the log after which the next page begins; null on the last."""
+
+
 class AsOfPosition(Described, title="Known"):
     """The position of the log after a batch, or at the end of a day."""
 

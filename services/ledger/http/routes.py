@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
 from services.ledger.http.effects import find_effect
+from services.ledger.http.movements import MovementsQuery, list_movements
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
@@ -63,6 +64,7 @@ def views() -> list[View[LedgerLog]]:
         View("/events/{source}/{id}", _event, EventQuery, models.Verdict, (UNKNOWN_EVENT,)),
         View("/batches/{batch}", _batch, BatchQuery, models.SealedBatch, (UNKNOWN_BATCH,)),
         View("/related/{id}", _related, RelatedQuery, models.Events),
+        View("/movements", _movements, MovementsQuery, models.Movements, (NEVER_KNOWN, BUSY)),
         View("/postings", _postings, PostingsQuery, None, (NEVER_KNOWN, BUSY), NDJSON),
         View("/known", _known, KnownQuery, models.AsOfPosition, (NEVER_KNOWN,)),
         View("/head", _head, Query, models.Head),
@@ -106,7 +108,7 @@ class PostingsQuery(Query):
     as_of: Annotated[
         str | None,
         Moment(),
-        "All batches as of this one, or as of the end of this UTC day, in place of a page.",
+        "All batches up to this one, or those recorded by the end of this UTC day, in place of a page.",
     ] = None
 
 
@@ -114,7 +116,7 @@ class PostingsQuery(Query):
 class KnownQuery(Query):
     """The parameters of `/known`."""
 
-    as_of: Annotated[str, Moment(), "After this batch, or at the end of this UTC day."]
+    as_of: Annotated[str, Moment(), "Up to this batch, or by the end of this UTC day."]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +167,15 @@ async def _related(log: LedgerLog, query: RelatedQuery) -> list[dict[str, Any]]:
             break
         await asyncio.sleep(0)  # recording and other requests have their turn
     return [row.content() for row in rows[:_PAGE_MAX]]
+
+
+async def _movements(log: LedgerLog, query: MovementsQuery) -> dict[str, Any]:
+    """The recorded events of a product at a site that moved stock, counted it or asked for it, and their reversals.
+
+    They are in the order of the log. A page may have few rows, or none, where many other events lie between: go on
+    while `next` is not null.
+    """
+    return await list_movements(log.store, query)
 
 
 async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:

@@ -2,18 +2,20 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
-from services.ledger.store.reader import StoreReader, published_watermarks, select_published
+from services.ledger.store.batches import select_published
+from services.ledger.store.reader import StoreReader, published_watermarks
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch
 from shared.wire.rows import Row
 
+PAGE_EVENTS = 16_384  # of the log, read by one query
 _PAGE_BATCHES = 50
 
 _is_position = re.compile(r"[0-9]{1,18}").fullmatch
@@ -29,6 +31,18 @@ class AsOf(NamedTuple):
 
     position: int  # the last of them
     time: int | None = None  # microseconds since 1970
+
+    def has(self, batch: int, recorded: int) -> bool:
+        """Return whether a batch is one of them, by its number and the time of its recording."""
+        return batch <= self.position and (self.time is None or recorded <= self.time)
+
+
+class PlacedEvent(NamedTuple):
+    """A recorded event, its place in the log, and its batch."""
+
+    seq: int
+    batch: int
+    row: Row
 
 
 def find_as_of(store: StoreReader, text: str) -> AsOf:
@@ -72,6 +86,42 @@ def batches_as_of(store: StoreReader, as_of: AsOf) -> Iterator[PostingBatch]:
         for batch in page:
             yield batch.postings
         after = page[-1].postings.batch
+
+
+def events_between(
+    store: StoreReader, since: AsOf, through: AsOf, *, after: int, texts: Sequence[str]
+) -> Iterator[tuple[int, list[PlacedEvent]]]:
+    """Yield the events recorded as of `through` and not as of `since` that hold some texts, and all reversals.
+
+    They lie behind a place in the log. A page is a stretch of the log, and comes with the last place of it. No index
+    helps, so that a page takes some milliseconds.
+    """
+    query, time = store.database.query, since.time if since.time is not None else 1 << 62
+    [(first,)] = query("SELECT min(first_event) FROM batches WHERE batch > ? OR recorded > ?", (since.position, time))
+    [(end,)] = query("SELECT max(first_event + events) FROM batches WHERE batch <= ?", (through.position,))
+    if first is None or end is None:
+        return
+    held = " AND ".join("body LIKE ?" for _ in texts)
+    for begin in range(max(first, after + 1), end, PAGE_EVENTS):
+        last = min(begin + PAGE_EVENTS, end) - 1
+        found = query(
+            f"SELECT seq, body FROM events WHERE seq BETWEEN ? AND ? AND (body LIKE ? OR {held}) ORDER BY seq",  # noqa: S608
+            (begin, last, '%"event.reversed"%', *(f"%{text}%" for text in texts)),
+        )
+        yield last, list(_placed(store, found, since, through))
+
+
+def _placed(store: StoreReader, found: Sequence[tuple[int, str]], since: AsOf, through: AsOf) -> Iterator[PlacedEvent]:
+    batch, recorded, end = 0, 0, 0
+    for seq, body in found:
+        if seq >= end:
+            [(batch, recorded, end)] = store.database.query(
+                "SELECT batch, recorded, first_event + events FROM batches WHERE first_event <= ?"
+                " ORDER BY first_event DESC, batch DESC LIMIT 1",
+                (seq,),
+            )
+        if through.has(batch, recorded) and not since.has(batch, recorded):
+            yield PlacedEvent(seq, batch, Row.read(body))
 
 
 def _post_again(store: StoreReader, time: int) -> Iterator[PostingBatch]:

@@ -1,14 +1,18 @@
 """The records of the store: a batch before it is written, as it is stored, and as it is published."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from services.ledger.books.chain import BatchHeader, document
 from services.ledger.books.posting import Decision
-from shared.wire.postings import PostingBatch, Recorded
+from shared.wire.days import DAY_US
+from shared.wire.postings import PUBLISHED_EVENTS, PostingBatch, Recorded
 from shared.wire.refusal import RefusedEvent
-from shared.wire.rows import Row
+from shared.wire.rows import EventHead, Row
+
+_SEQUENCE = attrgetter("sequence")
 
 
 class ChainHead(NamedTuple):
@@ -70,3 +74,28 @@ class PublishedBatch(NamedTuple):
 
     postings: PostingBatch
     verdict: Recorded
+
+
+def published_bodies(events: Sequence[Row | EventHead], bodies: Sequence[str]) -> list[str]:
+    """Return those of the canonical texts of some events that `PostingBatch.said` holds.
+
+    Of the events that are not published, one for each day: a source has published an event of a day after its watermark
+    if the greatest sequence of that day is beyond the watermark's.
+    """
+    pairs: Iterable[tuple[Row | EventHead, str]] = zip(events, bodies, strict=True)
+    sequences = [*map(_SEQUENCE, events)]
+    if sequences != sorted(sequences):
+        pairs = sorted(pairs, key=lambda pair: pair[0].sequence)
+    published: list[str] = []
+    newest: dict[int, str] = {}  # day -> the last of its other events
+    for event, body in pairs:
+        if event.name in PUBLISHED_EVENTS:
+            published.append(body)
+        else:
+            newest[event.time // DAY_US] = body
+    return [*published, *newest.values()]
+
+
+def select_published(bodies: Sequence[str]) -> list[str]:
+    """Return those of the canonical texts of a batch that `PostingBatch.said` holds."""
+    return published_bodies([*map(EventHead.of, bodies)], bodies)

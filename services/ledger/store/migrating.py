@@ -1,11 +1,13 @@
 """Migration of a store: makes a new one, updates an older one, refuses a later one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from services.ledger.books.posting import RULES
 from services.ledger.store.database import Database, WritableDatabase
 
-NEWEST = "0001"  # the last of migrations/versions; repeated here, as alembic takes a third of a second to load
+NEWEST = "0002"  # the last of migrations/versions; repeated here, as alembic takes a third of a second to load
+_BEFORE_RULES = "0001"  # a store of this version has batches of the first posting rules only
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x7761666572  # "wafer": the lock on PostgreSQL for making the tables
 
@@ -14,17 +16,51 @@ class StrangeStore(Exception):
     """The store cannot be used: it is no ledger's, or of another version than this code's."""
 
 
+class PostingRules(NamedTuple):
+    """The rules by which the last batches of a store are posted."""
+
+    version: int
+    first: int  # the batch from which on they apply
+
+
 def migrate(database: WritableDatabase, *, epoch: int = 0) -> None:
     """Update a store to this code's version, in one transaction; make a missing one, named by its epoch."""
     if _version(database) != NEWEST:
         _upgrade(database, epoch)
+    version = read_rules(database).version
+    if version > RULES:
+        raise StrangeStore(f"the store is posted by rules {version}, this Waferline knows {RULES}: start a newer one")
+
+
+def read_rules(database: Database) -> PostingRules:
+    """Return the rules of the last batches of a store, also of one that is still to be updated."""
+    if _version(database) == _BEFORE_RULES:
+        return PostingRules(1, 1)
+    [(version, first)] = database.query("SELECT version, first FROM rules ORDER BY first DESC LIMIT 1")
+    return PostingRules(version, first)
 
 
 def expect_newest(database: Database) -> None:
-    """Raise `StrangeStore` unless the store is of this code's version, as a reader needs."""
+    """Raise `StrangeStore` unless the store is of this code's version, and posted by its rules, as a reader needs."""
+    expect_readable(database)
+    rules = read_rules(database)
+    if rules.version != RULES:
+        raise StrangeStore(earlier_rules(rules.version))
+
+
+def expect_readable(database: Database) -> None:
+    """Raise `StrangeStore` unless the store's log can be read, whatever the rules of its postings."""
     version = _version(database)
-    if version != NEWEST:
+    if version not in (_BEFORE_RULES, NEWEST):
         raise StrangeStore(f"the store is of version {version or 'none'}, and this Waferline reads {NEWEST}")
+
+
+def earlier_rules(version: int) -> str:
+    """Return what to do about a store whose balances were posted by earlier rules."""
+    return (
+        f"its balances were posted by rules {version}, and this Waferline posts by rules {RULES}: start the ledger on"
+        " it, which restates them (docs/proof.md)"
+    )
 
 
 def _version(database: Database) -> str | None:
@@ -85,6 +121,7 @@ def _upgrade(database: WritableDatabase, epoch: int) -> None:
                 if not database.query("SELECT 1 FROM store"):
                     database.execute("INSERT INTO store (epoch) VALUES (?)", (epoch,))
                     database.execute("INSERT INTO head (partition, batch, hash) VALUES (0, 0, ?)", (bytes(32),))
+                    database.execute("INSERT INTO rules (first, version) VALUES (1, ?)", (RULES,))
             database.commit()
         except BaseException:
             database.rollback()

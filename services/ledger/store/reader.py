@@ -8,26 +8,36 @@ from typing import Any
 from services.ledger.books.chain import GENESIS, BatchHeader
 from services.ledger.books.progress import Progress
 from services.ledger.store.addresses import connect
-from services.ledger.store.batches import BatchContents, ChainHead, PublishedBatch, StoredBatch, StoredRefusal
+from services.ledger.store.batches import (
+    BatchContents,
+    ChainHead,
+    PublishedBatch,
+    StoredBatch,
+    StoredRefusal,
+    select_published,
+)
 from services.ledger.store.database import Database
-from services.ledger.store.migrating import expect_newest
+from services.ledger.store.migrating import PostingRules, expect_newest, expect_readable, read_rules
 from services.ledger.store.names import KeyTable, NameTable, id_key, id_keys
 from services.ledger.store.working_state import WorkingState
-from shared.wire.postings import PUBLISHED_EVENTS, EventEffect, PostingBatch, Recorded
-from shared.wire.rows import WATERMARKS, Row, event_name, watermark_of
+from shared.wire.postings import EventEffect, PostingBatch, Recorded
+from shared.wire.rows import WATERMARKS, Row, watermark_of
 
 _PAGE_BATCHES, _PAGE_ROWS, _PAGE_POSTINGS = 256, 16_384, 65_536  # read by one query
 
 
-def open_reader(address: Path | str, *, login: Mapping[str, str] | None = None) -> "StoreReader":
+def open_reader(
+    address: Path | str, *, login: Mapping[str, str] | None = None, any_rules: bool = False
+) -> "StoreReader":
     """Return the store at a path, or at a `postgresql://` URL, for reading; it stays as it is at this moment.
 
-    `login` holds connection options that are not in the URL, as a password. Raises the database's error where the
-    store cannot be opened, and `StrangeStore` where it is none of ours, or of another version.
+    `login` holds connection options that are not in the URL, as a password. With `any_rules` the store may still be
+    posted by earlier rules. Raises the database's error where the store cannot be opened, and `StrangeStore` where it
+    is none of ours, or of another version.
     """
     database = connect(address, read_only=True, login=login)
     try:
-        expect_newest(database)
+        (expect_readable if any_rules else expect_newest)(database)
         return StoreReader(database)
     except BaseException:
         database.close()
@@ -45,6 +55,7 @@ class StoreReader:
     last_event: int
     last_posting: int
     head: ChainHead
+    rules: PostingRules
 
     def __init__(self, database: Database) -> None:
         """Read the log of a database that has all the ledger's tables."""
@@ -70,6 +81,7 @@ class StoreReader:
             self.last_event = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
             self.last_posting = self._one("SELECT coalesce(max(seq), 0) FROM postings")[0]
             self.head = ChainHead(*self._one("SELECT batch, hash FROM head"))
+            self.rules = read_rules(self.database)
 
     def _load_tables(self) -> None:
         self.names = NameTable(self.database)
@@ -284,7 +296,7 @@ class StoreReader:
     def published_batches(self, after: int, limit: int, *, events: bool = True) -> list[PublishedBatch]:
         """Return up to `limit` batches after a position, as the ledger publishes them.
 
-        Without `events` their events of lines and sites are left out, which saves reading them.
+        Without `events` those that `said` holds are left out, which saves reading them.
         """
         published: list[PublishedBatch] = []
         limit = min(limit, self.head.batch - after)  # a later batch of another ledger may have unknown names
@@ -300,7 +312,7 @@ class StoreReader:
         return published
 
     def published_events(self, until: int | None = None, recorded_by: int | None = None) -> Iterator[list[str]]:
-        """Yield the events of lines and sites (`PUBLISHED_EVENTS`) of each batch, published already or not.
+        """Yield the events that `PostingBatch.said` holds of each batch, published already or not.
 
         With `until`, of the batches up to that position; with `recorded_by`, of those recorded by that time.
         """
@@ -311,7 +323,7 @@ class StoreReader:
                     yield select_published(bodies)
 
     def _published_events(self, page: Sequence[StoredBatch]) -> list[list[str]]:
-        """Return the events of lines and sites of each of some consecutive batches."""
+        """Return the events that `PostingBatch.said` holds of each of some consecutive batches."""
         return [select_published(bodies) for bodies in self._bodies(page)]
 
     def _effects(self, _batch: int) -> list[EventEffect]:
@@ -349,11 +361,6 @@ def published_watermarks(source: str, watermark: int | None) -> dict[str, dict[s
     if watermark is None or watermark > 0:
         return {"watermarks": {} if watermark is None else {source: watermark}}
     return {"watermarks": {}, "restated": {source: -watermark or None}}
-
-
-def select_published(bodies: list[str]) -> list[str]:
-    """Return those of some events that the ledger publishes with the postings (`PUBLISHED_EVENTS`)."""
-    return [body for body in bodies if event_name(body) in PUBLISHED_EVENTS]
 
 
 def _pages(batches: Iterable[StoredBatch], rows: Callable[[StoredBatch], int]) -> Iterator[list[StoredBatch]]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from operator import attrgetter
 from typing import NamedTuple
 
 import orjson
@@ -22,6 +23,7 @@ from shared.wire.rows import LAYOUTS, Row, canonical_bodies
 from shared.wire.streams import Role
 
 TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
+_ID, _TIME = attrgetter("id"), attrgetter("time")
 _KEPT_BYTES = 1 << 16  # of an entry too long to be read
 _recorded_time = re.compile(rb'"recorded":([0-9]{1,18})|"recordedtime":"([0-9-]{10})').search  # exact enough to cut by
 
@@ -223,7 +225,7 @@ def _are_new(rows: Sequence[Row], recorded: list[int]) -> bool:
     """Return whether no two rows share an id, and none lies in the future: nearly always."""
     if not rows:
         return True
-    return len({row.id for row in rows}) == len(rows) and max(row.time for row in rows) <= min(recorded) + DAY_US
+    return len({*map(_ID, rows)}) == len(rows) and max(map(_TIME, rows)) <= min(recorded) + DAY_US
 
 
 def _refuse(row: Row, code: ReasonCode, path: str, message: str, recorded: int | None = None) -> RefusedEvent:

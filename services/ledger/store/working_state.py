@@ -24,20 +24,11 @@ class WorkingState:
     def load_lines(self, names: Sequence[LineName]) -> dict[LineName, LineState]:
         """Return those of some lines that are stored."""
         numbered = [(self.names[owner], kind, line) for owner, kind, line in names if owner in self.names]
-        found = self.database.find("lines", ("owner", "kind", "line"), ("state",), numbered)
-        return self._read_lines(found)
+        return dict(self._read_lines(self.database.find("lines", ("owner", "kind", "line"), ("state",), numbered)))
 
-    def _read_lines(self, found: Iterable[tuple[int, str, str, str]]) -> dict[LineName, LineState]:
-        """Return some stored lines; an older version stored no times, so they come from the events."""
-        lines = {
-            (self.names.texts[owner], kind, line): LineState.read(orjson.loads(state))
-            for owner, kind, line, state in found
-        }
-        untimed = {(name[0], id_): line for name, line in lines.items() if not line.timed for id_ in line.untimed()}
-        for (source, id_), row in self.find_events(untimed).items():
-            line = untimed[source, id_]
-            line.statements[id_] = (*line.statements[id_][:-1], row.time)
-        return lines
+    def _read_lines(self, found: Iterable[tuple[int, str, str, str]]) -> Iterator[tuple[LineName, LineState]]:
+        for owner, kind, line, state in found:
+            yield (self.names.texts[owner], kind, line), LineState.read(orjson.loads(state))
 
     def find_events(self, identities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
         """Return those of some events, named by source and id, that are recorded."""
@@ -70,7 +61,7 @@ class WorkingState:
             " ORDER BY owner, kind, line LIMIT ?",
             (*last, page_lines),
         ):
-            yield from self._read_lines(found).items()
+            yield from self._read_lines(found)
             last = found[-1][:3]
 
     def stocks(self) -> Iterator[tuple[Key, Stock]]:

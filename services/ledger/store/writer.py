@@ -1,28 +1,30 @@
 """The writing type of the store: one transaction a batch, fenced against a second ledger."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, repeat
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import orjson
 
 from services.ledger.books.chain import BatchHeader, document, seal
 from services.ledger.books.lines import Cell
 from services.ledger.books.memory import Memory
-from services.ledger.books.posting import Decision
+from services.ledger.books.posting import RULES, Decision
 from services.ledger.books.progress import Progress, runs_of
+from services.ledger.books.restatement import Replay, Restatement
 from services.ledger.store.addresses import connect
-from services.ledger.store.batches import ChainHead, NewBatch, StoredBatch
+from services.ledger.store.batches import ChainHead, NewBatch, StoredBatch, published_bodies
 from services.ledger.store.database import WritableDatabase
 from services.ledger.store.migrating import migrate
 from services.ledger.store.names import GrowingKeyTable, GrowingNameTable, id_key, id_keys, id_text
 from services.ledger.store.reader import StoreReader
 from services.ledger.store.working_state import WorkingState
-from shared.wire.postings import PUBLISHED_EVENTS, EventEffect
+from shared.wire.postings import EventEffect, Measure
 from shared.wire.refusal import RefusedEvent
+from shared.wire.rows import Row
 
 LINES_MAX = 50_000  # in memory; any other line is read from the store
 _UNPUBLISHED_BATCHES = 16  # kept in memory for the publisher, which is seldom further behind
@@ -32,21 +34,38 @@ class Fenced(Exception):
     """Another ledger has written to this store: the decision at hand is void."""
 
 
+class Restated(NamedTuple):
+    """The batches of earlier rules that were restated, and the batches that restate them."""
+
+    through: int
+    batches: int
+    postings: int
+
+
 def open_writer(
-    address: Path | str, *, epoch: int = 0, login: Mapping[str, str] | None = None, lines_max: int = LINES_MAX
+    address: Path | str,
+    *,
+    epoch: int = 0,
+    login: Mapping[str, str] | None = None,
+    lines_max: int = LINES_MAX,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> "StoreWriter":
     """Return the store at a path, or at a `postgresql://` URL, for writing; a missing one is made, named `epoch`.
 
+    A store that was posted by earlier rules is restated: `advance` is called with the number of each batch replayed.
     `login` holds connection options that are not in the URL, as a password. Raises the database's error where the
     store cannot be opened, and `StrangeStore` where it is none of ours, or of a later version.
     """
     database = connect(address, login=login)
     try:
         migrate(database, epoch=epoch)
-        return StoreWriter(database, lines_max=lines_max)
+        store = StoreWriter(database, lines_max=lines_max)
+        if store.rules.version != RULES:
+            store.restate(advance)
     except BaseException:
         database.close()
         raise
+    return store
 
 
 class StoreWriter(StoreReader):
@@ -59,6 +78,7 @@ class StoreWriter(StoreReader):
     def __init__(self, database: WritableDatabase, *, lines_max: int = LINES_MAX) -> None:
         """Read the log of a database that has all the ledger's tables."""
         self._lines_max = lines_max
+        self.restated: Restated | None = None  # since it was opened
         super().__init__(database)
 
     def _load(self) -> None:
@@ -129,8 +149,11 @@ class StoreWriter(StoreReader):
         found = self.database.find("refusals", ("source", "id"), ("body",), [(number, id_) for id_ in ids])
         return {bytes(body) for _, _, body in found}
 
-    def write(self, batch: NewBatch) -> ChainHead:
-        """Write one batch and commit it, whole or not at all; raise the database's error if it cannot be written."""
+    def write(self, batch: NewBatch, *, commit: bool = True) -> ChainHead:
+        """Write one batch and commit it, whole or not at all; raise the database's error if it cannot be written.
+
+        Without `commit` the transaction goes on.
+        """
         number, decision, postings = self.head.batch + 1, batch.decision, batch.decision.postings()
         source, stream = self.names[batch.source], self.names[batch.stream]
         self._write_log(source, batch, postings)
@@ -157,14 +180,13 @@ class StoreWriter(StoreReader):
                 len(postings), hash_,
             )],
         )  # fmt: skip
-        self.database.execute("UPDATE head SET hash = ? WHERE partition = 0", (hash_,))
-        self.database.commit()
+        self.database.execute("UPDATE head SET batch = ?, hash = ? WHERE partition = 0", (number, hash_))
+        if commit:
+            self.database.commit()
         self.head = ChainHead(number, hash_)
         self.last_event += len(batch.rows)
         self.last_posting += len(postings)
-        self._unpublished[number] = [
-            body for row, body in zip(batch.rows, batch.bodies, strict=True) if row.name in PUBLISHED_EVENTS
-        ]
+        self._unpublished[number] = published_bodies(batch.rows, batch.bodies)
         self._unpublished_effects[number] = [
             EventEffect(row.sequence, row.id, effect, why) for row, (effect, why) in decision.effects
         ]
@@ -244,6 +266,56 @@ class StoreWriter(StoreReader):
             "tallies", ("name",), ("events",), [(self.names[name], self.tallies[name]) for name in counted]
         )
         return progress
+
+    # ---------------------------------------------------------------- restatement
+
+    def restate(self, advance: Callable[[int], None]) -> None:
+        """Restate batches of earlier rules, in one transaction: nothing that is stored of them changes.
+
+        Batches without events post what today's rules post of all events, less what is stored. The working state is
+        made anew.
+        """
+        self.begin()
+        try:
+            through = self.head.batch
+            batches = self._restating_batches(advance)
+            for batch in batches:
+                self.write(batch, commit=False)
+            self.database.upsert("rules", ("first",), ("version",), [(through + 1, RULES)])
+            self.database.execute(
+                "UPDATE head SET batch = ?, hash = ? WHERE partition = 0", (self.head.batch, self.head.hash)
+            )
+            self.database.commit()
+        except BaseException:
+            self.rollback()
+            raise
+        self._load()
+        self.restated = Restated(through, len(batches), sum(len(batch.decision.postings()) for batch in batches))
+
+    def _restating_batches(self, advance: Callable[[int], None]) -> list[NewBatch]:
+        """Replay all batches; return those that restate them, and write the working state of the replay."""
+        replay, restatement = Replay(self.find_event), Restatement()
+        last: dict[str, BatchHeader] = {}
+        header = None
+        for sealed in self.sealed_batches():
+            header = last[sealed.batch.header.source] = sealed.batch.header
+            decision = replay.post([Row.read(body) for body in sealed.bodies])
+            restatement.add(header.source, sealed.batch.watermark, decision)
+            advance(header.batch)
+        if header is None:
+            return []
+        stored = self.database.query("SELECT key, measure, day, sum(wafers) FROM postings GROUP BY key, measure, day")
+        restatement.subtract(
+            ((Measure(measure), day, self.keys.key(key)), wafers) for key, measure, day, wafers in stored
+        )
+        for table in ("lines", "stock", "counts", "reversals"):
+            self.database.execute(f"DELETE FROM {table}")  # noqa: S608
+        self._write_working_state(replay.working_state())
+        recorded = header.recorded
+        return [
+            NewBatch(source, last[source].stream, last[source].entry, recorded, None, [], [], [], 0, decision)
+            for source, decision in restatement.decisions(header.source)
+        ]
 
     # ---------------------------------------------------------------- publication
 

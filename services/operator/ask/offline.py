@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
-from services.aggregator.live.view import LiveView, RecordedBy
+from services.aggregator.live.view import LiveView, RecordedDay
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.batches import ChainHead
@@ -63,4 +63,4 @@ def _fold_view(store: StoreReader, as_of: str | None) -> LiveView:
         batches_recorded_by(store, as_of),
         FoldState.of(fold_as_of(store, as_of), line_events_as_of(store, as_of)),
     )
-    return LiveView(state, thresholds, None if batches is None else RecordedBy(as_of, batches))
+    return LiveView(state, thresholds, None if batches is None else RecordedDay(as_of, batches))

@@ -1,6 +1,6 @@
 """Overview of the programme, computed from the aggregator's answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,42 +8,57 @@ from services.operator.ask.client import ask, ask_all
 from shared.wire.catalog import share_percent
 
 WINDOW_DAYS = 30
-CONFIDENCES = ("sourced", "assumed")
+KINDS = ("sourced", "assumed", "undeclared")
 _FROM_BALANCES = (
     "complete_through", "position", "head", "recorded_by", "went_back", "missing_sources", "day", "window_days",
+    "basis",
 )  # fmt: skip
 
 
 def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     """Return supply, demand and net of the last 30 days, the first shortage by firmness, the alerts, and the months.
 
-    Demand of announced sites (`sourced`) is apart from that of sites assumed to reach the headline figure (`assumed`).
+    Announced sites (`sourced`) are apart from sites assumed to reach the headline figure (`assumed`), and from sites
+    that no event declares (`undeclared`). Where a supplier moves wafers and reports no lots, the basis is `receipt`.
     """
-    answer = ask_all(folder, "/balances", as_of=as_of, window=WINDOW_DAYS, by="site")
+    query = {"as_of": as_of, "window": WINDOW_DAYS, "by": "site"}
+    answer = ask_all(folder, "/balances", **query)
+    if any(row["lots_not_reported_by"] for row in answer["rows"]):  # their starts are not known, their receipts are
+        answer = ask_all(folder, "/balances", **query, basis="receipt")
     shortages = _ask_shortages(folder, as_of)
+    to_act_on = ask(folder, "aggregator", "/shortages", as_of=as_of, order="act_by", limit=1)
     back = answer["went_back"]
     before = None if back is None else _ask_shortages(folder, str(back["position"]))
     alerts = ask(folder, "aggregator", "/alerts", as_of=as_of, limit=1)
     months = ask(folder, "aggregator", "/months", as_of=as_of)
-    confidence = {row["site"]: row["confidence"] for row in ask_all(folder, "/sites", as_of=as_of)["rows"]}
-    rows_by_confidence = {
-        each: [row for row in answer["rows"] if confidence.get(row["site"]) == each] for each in CONFIDENCES
-    }
-    total = _sums(answer["rows"])
+    sites = {row["site"]: row for row in ask_all(folder, "/sites", as_of=as_of)["rows"]}
+    total = _sums(answer["rows"], sites.values())
     return {
         **{name: answer[name] for name in _FROM_BALANCES},
+        "lots_not_reported_by": sorted({name for row in answer["rows"] for name in row["lots_not_reported_by"]}),
         "today": shortages["planned"]["today"],
         **total,
         "share_percent": share_percent(total["supply"]),
-        **{each: _sums(rows) for each, rows in rows_by_confidence.items()},
+        **{
+            kind: _sums(
+                [row for row in answer["rows"] if row["site"] in sites and _kind(sites[row["site"]]) == kind],
+                [site for site in sites.values() if _kind(site) == kind],
+            )
+            for kind in KINDS
+        },
         "short": _first_shortages(shortages),
+        "to_act_on": (to_act_on["rows"] or [None])[0],
         "last_plan": None
         if before is None
-        else {name: before["planned"][name] for name in ("complete_through", "position")}
+        else {name: before["planned"][name] for name in ("complete_through", "position", "today")}
         | {"short": _first_shortages(before)},
         "alerts": alerts["open"],
         "months": busy_months(months["rows"]),
     }
+
+
+def _kind(site: dict[str, Any]) -> str:
+    return site["confidence"] or "undeclared"
 
 
 def _ask_shortages(folder: Path, as_of: str | None) -> dict[str, Any]:
@@ -61,8 +76,13 @@ def _first_shortages(shortages: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sums(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    return {name: sum(row[name] for row in rows) for name in ("supply", "demand", "net")}
+def _sums(rows: Sequence[dict[str, Any]], sites: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Return sums over sites; `lacking` and `products_short` are those that a surplus elsewhere does not hide."""
+    described = list(sites)
+    return {name: sum(row[name] for row in rows) for name in ("supply", "demand", "net", "lacking")} | {
+        "products": sum(site["products"] or 0 for site in described),
+        "products_short": sum(len(site["short_products"]) for site in described),
+    }
 
 
 def busy_months(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -73,5 +93,6 @@ def busy_months(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _moves(row: dict[str, Any]) -> bool:
     """Return whether a month has a number other than its running totals."""
-    flat = {**row["start"], **row["receipt"], **row["receipt"]["committed"]}
+    receipt = row["receipt"]
+    flat = {**row["start"], **receipt, **receipt["committed"], "to_come": sum(receipt["to_come"].values())}
     return any(value for name, value in flat.items() if name not in ("cumulative_gap", "committed"))

@@ -30,7 +30,11 @@ StoreUrl = Annotated[
     ),
 ]
 AsOf = Annotated[
-    str | None, typer.Option(help="Answer as of this batch (1234), or as of the end of this UTC day (2026-08-31).")
+    str | None,
+    typer.Option(
+        help="Day of knowledge: answer from what was recorded by the end of this UTC day (2026-08-31), or up to this "
+        "batch (1234). It is not the day of a balance."
+    ),
 ]
 Product = Annotated[str | None, typer.Option(help="Only this product.", autocompletion=lambda: list(PRODUCTS))]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]

@@ -1,4 +1,4 @@
-"""The planner's commands: each is a query to the aggregator, now or as of any batch or day."""
+"""The planner's commands: each is a query to the aggregator, from all that is known, or was at a batch or a day."""
 
 from typing import Annotated, Any, Literal
 
@@ -167,7 +167,9 @@ def balances(
     firmness: Annotated[
         Firmness | None, typer.Option(help="Count as supply the commits of this grade or above.")
     ] = None,
-    day: Annotated[str | None, typer.Option(help="Last day of the window; default: the last complete day.")] = None,
+    day: Annotated[
+        str | None, typer.Option(help="Day of the balance, the last of the window; default: the last complete day.")
+    ] = None,
     product: Product = None,
     site: Site = None,
     supplier: Supplier = None,
@@ -208,20 +210,27 @@ def shortages(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Print the shortages by site and product, the earliest first; with --why their causes.
+    """Print the shortages by site and product, those to act on first; with --why their causes.
 
-    The causes are the short or late orders, the supply pegged to them, overdue commits, and the events behind them;
-    `waferline event` prints an event as published.
+    First come those for which wafers can still be started, the soonest first. The causes are the short or late orders,
+    the supply pegged to them, overdue supply, and the bridge since the last order was placed; `waferline event` prints
+    an event as published.
 
     Example: waferline shortages --why --site TX-MILAM --product HBM4-12H
     """
     from services.operator.ask.client import ask
     from services.operator.show.printing import print_answer
-    from services.operator.show.shortages import last_plan_table, no_shortage_line, shortages_tables, why_tables
+    from services.operator.show.shortages import (
+        forecast_gap_tables,
+        last_plan_table,
+        no_shortage_line,
+        shortages_tables,
+        why_tables,
+    )
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
-    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "as_of": as_of}
+    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "as_of": as_of, "order": "act_by"}
     page = limit
     if why:
         from services.aggregator.http.queries import DETAILED_MAX
@@ -235,12 +244,17 @@ def shortages(
             begin = answer["next"]
             answer = ask(data, "aggregator", "/shortages", offset=begin, limit=min(page, limit - begin), **query)
             rows += answer["rows"]
+        for row in rows if why else ():
+            if "why" in row:
+                chosen = {name: row[name] for name in ("product", "site")} | {"day": row["first_short_day"]}
+                row["bridge"] = ask(data, "aggregator", "/bridge", firmness=firmness, as_of=as_of, **chosen)
         back, before = answer["went_back"], []
         if back is not None:
-            past = {"firmness": firmness, "product": product, "site": site, "as_of": str(back["position"])}
+            past = query | {"as_of": str(back["position"])}
+            past.pop("why", None)
             before.append(last_plan_table(ask(data, "aggregator", "/shortages", limit=limit, **past), limit))
     answer["rows"] = rows
-    shown: list[Any] = [] if rows else [no_shortage_line(answer)]
+    shown: list[Any] = [] if rows else [no_shortage_line(answer), *forecast_gap_tables(answer, limit)]
     if rows:
         shown += why_tables(answer) if why else shortages_tables(answer, limit)
     shown += before
@@ -253,9 +267,15 @@ def bridge(
     day: Annotated[str | None, typer.Option(help="Day of the balance; default: the first short day, or today.")] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Position (1234) or day (2026-08-31) to compare with; default: when the order was placed."),
+        typer.Option(
+            help="Earlier day of knowledge (2026-08-31) or batch (1234) to compare with; default: when the order was "
+            "placed."
+        ),
     ] = None,
     firmness: AtLeast = "planned",
+    events: Annotated[
+        bool, typer.Option("--events", help="Also list the events of movements of stock, 200 of a cause at most.")
+    ] = False,
     as_of: AsOf = None,
     data: Data = DATA,
     json_: Json = False,
@@ -263,11 +283,13 @@ def bridge(
 ) -> None:
     """Print how the balance projected for a day has changed since an earlier position, by cause.
 
-    The causes sum to the difference, and each leads to its events.
+    The causes sum to the difference, and each leads to its events: those of lines stand beside it, --events lists those
+    of movements of stock.
 
     Example: waferline bridge --site TX-MILAM --product HBM4-12H --since 2026-06-30
     """
     from services.operator.ask.client import ask
+    from services.operator.ask.movements import ask_movements
     from services.operator.show.bridge import bridge_tables
     from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
@@ -277,6 +299,9 @@ def bridge(
     with report_errors():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/bridge", **query)
+        for row in answer["rows"] if events else ():
+            if row["movements"] is not None:
+                row["events"] = ask_movements(data, product, site, row["movements"])
     shown: list[Any] = [*bridge_tables(answer), position_line(data, answer)]
     print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
 
@@ -317,6 +342,9 @@ def alerts(
         str | None,
         typer.Option(help="Only alerts of this code: short_within, slip_beyond, ...", autocompletion=_alert_codes),
     ] = None,
+    product: Product = None,
+    site: Site = None,
+    supplier: Supplier = None,
     limit: Limit = 20,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -325,7 +353,9 @@ def alerts(
 ) -> None:
     """Print the open alerts, the most urgent first.
 
-    Example: waferline alerts --code short_within
+    An alert that names no product, site or supplier concerns all of them, and is printed with each.
+
+    Example: waferline alerts --code short_within --site TX-MILAM
     """
     from services.operator.ask.client import ask
     from services.operator.show.printing import print_answer
@@ -335,7 +365,8 @@ def alerts(
 
     with report_errors():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/alerts", as_of=as_of, code=code, limit=limit)
+        query = {"code": code, "product": product, "site": site, "supplier": supplier}
+        answer = ask(data, "aggregator", "/alerts", as_of=as_of, **query, limit=limit)
     print_answer(answer, answer["rows"], [*alerts_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_)
 
 

@@ -100,10 +100,13 @@ def verify(
 ) -> None:
     """Prove a store: its chain, its checkpoints, and that its balances follow from its events; exit with 1 if not.
 
-    It replays all events, posts them again, and compares; a running aggregator must have the same state hash.
+    It replays all events, posts them again, and compares; a running aggregator must have the same state hash. Of a
+    store that earlier rules posted, and no ledger has restated yet, it proves the chain, and exits with 1.
 
     Example: waferline verify --data data/demo
     """
+    from services.ledger.books.posting import RULES
+    from services.ledger.store.migrating import earlier_rules
     from services.operator.ask.client import ask
     from services.operator.commands.progress import progress_bar
     from services.operator.record.checkpoints import find_contradiction, kept_checkpoints
@@ -118,7 +121,9 @@ def verify(
         data = find_stack(data)
         # read before the store is opened: a running ledger may sign batches that the opened store does not show
         kept = kept_checkpoints(data, checkpoints, key) if store_url is None or checkpoints else []
-        store = open_store(data, store_url)
+        store = open_store(data, store_url, any_rules=True)
+        unrestated = not chain and store.rules.version != RULES
+        chain = chain or unrestated
         console = open_console()
         console.quiet = json_
         with progress_bar(console, "verifying", store.head.batch) as (bar, task):
@@ -130,10 +135,13 @@ def verify(
             live = ask(data, "aggregator", "/state")
             if live["position"] == proof.batches and live["state_hash"] != proof.state_hash:
                 wrong = f"the running aggregator has the state hash {live['state_hash']}, the replay {proof.state_hash}"
+    if not json_:
+        _print_proof(console, proof, kept, wrong, chain=chain)
+    if wrong is None and unrestated:
+        wrong = earlier_rules(store.rules.version)
+        console.print(f"[bold red]NOT proved: {wrong}; then verify again", soft_wrap=True)
     if json_:
         print_json(proof._asdict() | {"checkpoints": len(kept), "wrong": wrong, "proved": wrong is None})
-    else:
-        _print_proof(console, proof, kept, wrong, chain=chain)
     if wrong is not None:
         raise typer.Exit(1)
 
@@ -147,6 +155,10 @@ def _print_proof(
     console.print(f"chain head: {proof.head}", highlight=False, soft_wrap=True)
     if proof.state_hash is not None:
         console.print(f"state hash: {proof.state_hash}", highlight=False, soft_wrap=True)
+    if proof.earlier_rules:
+        restated = f"restated in {_spanned(proof.restated_in)}" if proof.restated_in else "which posted the same"
+        earlier = f"batches 1 to {proof.earlier_rules:,} were posted by earlier rules"
+        console.print(f"{earlier}, {restated}", highlight=False, soft_wrap=True)
     last = f", the last one of batch {kept[-1].batch:,}" if kept else ""
     console.print(f"checkpoints: {len(kept)}{last}", highlight=False)
     if wrong is not None:
@@ -158,6 +170,10 @@ def _print_proof(
         console.print(f"proved: {' and '.join(filter(None, (', '.join(proved[:-1]), proved[-1])))}")
         if not kept:
             console.print("No checkpoint: anyone who can write to the store could have sealed it anew (--checkpoints).")
+
+
+def _spanned(batches: tuple[int, ...]) -> str:
+    return f"{batches[0]:,}" if len(batches) == 1 else f"{batches[0]:,} to {batches[-1]:,}"
 
 
 def checkpoint(

@@ -18,6 +18,19 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " every number and alert of today; a source without a day holds up none, and the numbers lack its events."
         ),
     ),
+    "behind_watermark": (
+        (
+            "After a watermark the source published an event whose time lies on a day that the watermark had completed."
+            " The source's `sequence` decides, not the order in which events arrive. `day` is the earliest such day."
+            " Only the watermark in force counts: the greatest that is not reversed, of equal ones the last published."
+        ),
+        "`days` with such an event, `watermark_day` that was complete",
+        (
+            "Numbers of completed days have changed since they were read: read them again from `day` on. The causes"
+            " name the newest event of each day. The alert clears with the source's next `source.advanced`, for the"
+            " same day or a later one, as that confirms the days before it anew; reversing the event does not clear it."
+        ),
+    ),
     "stock_negative": (
         (
             "At the end of the last complete day, all suppliers together, more was consumed, transferred or written off"
@@ -27,6 +40,18 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
         (
             "The books are wrong: a receipt or an opening stock is missing, or a consumption was published twice."
             " Count the stock."
+        ),
+    ),
+    "consumed_beyond_required": (
+        (
+            "By the end of the last complete day more of the product was consumed at the site than was due by the day"
+            " of the consumption, or than the order that the consumption names. These wafers serve no later order."
+        ),
+        "`wafers` consumed beyond",
+        (
+            "The site consumes for an order that is missing, due later, or smaller: publish the order as it is, or"
+            " reverse the consumption and publish it with its `order`. Until then a later order for the same wafers is"
+            " short in full: `waferline bridge` has the bar *consumed beyond plan*."
         ),
     ),
     "stage_negative": (
@@ -130,13 +155,16 @@ _INTRODUCTION = """\
 
 <!-- Written by `make contracts` from services/operator/contracts/alerts_page.py: change that, not this page. -->
 
-An alert has a code and a subject. The open alerts follow from the recorded events alone, as of the last day that every
-source with a watermark has completed: each fold of the same events, in any order, opens the same alerts. Until a source
-has completed a day, the aggregator looks for `source_silent` only: that no other alert is open is then no all-clear.
+An alert has a code and a subject. The open alerts follow from the recorded events alone, at the end of the last day
+that every source with a watermark has completed: each fold of the same events, in any order, opens the same alerts.
+Until a source has completed a day, the aggregator looks for `source_silent` only: that no other alert is open is then
+no all-clear.
 
-`waferline alerts` and `GET /alerts?code=&limit=&offset=` at the aggregator list the open alerts, the most urgent first:
-alerts that put the other numbers in doubt, by code; then by day, then by wafers. The limits are settings of the
-aggregator: `WAFERLINE_ALERT_` and the name in capitals below."""
+`waferline alerts` and `GET /alerts` at the aggregator list the open alerts, the most urgent first: alerts that put the
+other numbers in doubt, by code; then by day, then by wafers. With `product`, `site` and `supplier`, as on the page,
+alerts of others are left out; an alert that names none, as `source_silent`, concerns all. A shipment concerns the sites
+and suppliers of its dispatches and receipts, and its owner. The limits are settings of the aggregator:
+`WAFERLINE_ALERT_` and the name in capitals below."""
 
 _STREAM = f"""\
 All wafers are WSE. Where events explain an alert, `causes` names up to five of them as `source/id`; the ledger answers
@@ -149,6 +177,6 @@ when it starts, and publishes differences only, each entry whole or not at all a
 restart or a rebuild neither repeats an alert nor loses one. It publishes nothing while it catches up. A new store of
 the ledger (`epoch`) clears the alerts that the old one raised. The detail is that of the moment of raising; `GET
 /alerts` has the current one. When a source's first watermark takes the last complete day back, that alone raises and
-clears nothing here: until the day is reached again, the entries are as of the day that was reached, and `GET
-/alerts` as of the earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at
-the next start."""
+clears nothing here: until the day is reached again, the entries are of the day that was reached, and `GET
+/alerts` has those of the earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised
+again at the next start."""

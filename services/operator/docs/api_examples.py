@@ -56,6 +56,7 @@ QUERIES = {
         "/events/{source}/{id}": "/events/{source}/{id}",
         "/batches/{batch}": "/batches/1",
         "/related/{id}": "/related/{id}",
+        "/movements": "/movements?product=LP5X-16G&site=KR-POHANG&types=stock.opened,stock.counted&limit=2",
         "/known": "/known?as_of=1",
         "/head": "/head",
         "/refusals": "/refusals",

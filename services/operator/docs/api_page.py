@@ -23,8 +23,10 @@ reading is `GET`; parties take events in (docs/events.md).
 - **Access.** Where tokens are used, send `Authorization: Bearer <token>`: scope `read` at the aggregator, `audit` at
   the ledger (docs/deployment.md). `/health` is open.
 - **Parameters** are checked strictly: a parameter that is unknown, given twice or malformed is refused, and named.
-- **As of.** Every view of the aggregator takes `as_of=1234`, the state after that batch, or `as_of=2026-12-31`, the
-  state at the end of that UTC day. The first query for a past state waits until the aggregator has folded it from the
+- **As of** is a day of knowledge. Every view of the aggregator takes `as_of=1234`, to answer from the batches up to
+  that one, or `as_of=2026-12-31`, from those recorded by the end of that UTC day. The days of the numbers are others:
+  `day` of `/balances` and `/bridge` is the day of the balance, and `today` the day on which the plan begins, after the
+  last day that was complete then. The first query for a past state waits until the aggregator has folded it from the
   ledger; the aggregator keeps the last few past states.
 - **One position.** An answer is of the batch `position`, whose chain head is `head`.
 - **Pages.** `next` is the value of `after` (or `offset`) for the next page, null on the last. The header

@@ -150,7 +150,13 @@ def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[st
         )  # fmt: skip
     except ValueError as why:
         raise StackError(str(why)) from why
-    return list(found), history, first
+    # postings that cancel out make no key: whether there are any depends on the batches
+    kept = np.flatnonzero(history.balance.any(axis=0) | history.daily.any(axis=(0, 1)))
+    if kept.size < len(found):
+        sums, balance, first_short, daily = history
+        history = WindowHistory(sums[..., kept], balance[:, kept], first_short[kept], daily[..., kept])
+    keys = list(found)
+    return [keys[key] for key in kept], history, first
 
 
 def _each(keys: int, days: int) -> Any:

@@ -13,8 +13,7 @@ from services.aggregator.fold.queries import sum_moved, sum_moved_beyond
 from services.aggregator.fold.series import SLOTS
 from services.aggregator.terms import PARTS
 from services.ledger.books.lines import Key
-from services.ledger.books.memory import Memory
-from services.ledger.books.posting import post_events
+from services.ledger.books.restatement import Replay
 from services.ledger.store.reader import StoreReader
 from services.operator.record.curves import fold
 from services.operator.record.store import expect_sealed
@@ -34,8 +33,9 @@ _HEADER = """\
 ; A transaction holds the movements of one event on one day, from stage to stage: the account is stage:supplier:site,
 ; the commodity the product. Its date is the day of the movement; its tag `recorded` is the recording time. A reversal
 ; is a transaction of its own, opposite to the reversed one (tag `reverses`). A counted difference that no movement
-; explains comes from `adjustment`. A shipment that ends at another site than its first goes through `diverted`, on the
-; day of its dispatch, in the transaction of the event that names the other site.
+; explains comes from `adjustment`. Wafers of a shipment that go to another site than they were dispatched to pass
+; through `diverted`, in the transaction of the event that names the other site: of a revision on the day of the
+; dispatch, of a receipt, damage or loss on its own day.
 ; Plans move no wafers: agreements, commits, forecasts, orders and expected arrivals are left out.
 ;
 ; The last transaction asserts every balance, as Waferline's fold computes it, at the end of all days:
@@ -125,20 +125,12 @@ def _balances(curves: Curves) -> dict[tuple[str, str], int]:
 
 def _post_again(store: StoreReader, advance: Callable[[int], None]) -> Iterator[_Posted]:
     """Yield each event that moves wafers, in recording order."""
-    seq = 0
-
-    def load_event(source: str, id_: str) -> Row | None:
-        """Find an event as of now: a reversal recorded before its target did not find it."""
-        found = store.find_event(source, id_)
-        return found[1] if found is not None and found[0] < seq else None
-
-    memory = Memory(load_event=load_event)
+    replay = Replay(store.find_event)
     for sealed in expect_sealed(store.sealed_batches()):
         header = sealed.batch.header
         for row in map(Row.read, sealed.bodies):
-            seq += 1
             moved: dict[int, list[tuple[Measure, Key, int]]] = {}
-            for (measure, day, key), wafers in post_events([row], memory).postings():
+            for (measure, day, key), wafers in replay.post([row]).postings():
                 if measure in STAGES:
                     moved.setdefault(day, []).append((measure, key, wafers))
             if moved:

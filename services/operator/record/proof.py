@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from services.aggregator.fold.curves import Curves
 from services.ledger.books.chain import GENESIS, seal
 from services.ledger.books.lines import Cell
-from services.ledger.books.memory import Memory
-from services.ledger.books.posting import Decision, post_events
+from services.ledger.books.posting import Decision
 from services.ledger.books.progress import Progress, runs_of
+from services.ledger.books.restatement import Replay, Restatement
 from services.ledger.store.batches import BatchContents
 from services.ledger.store.reader import StoreReader
 from shared.wire.catalog import digest
 from shared.wire.postings import Measure, PostingBatch
-from shared.wire.rows import Row, event_name
+from shared.wire.rows import Row
 
 _READ_BATCHES = 200  # at once
 
@@ -27,6 +27,8 @@ class Proof(NamedTuple):
     head: str
     state_hash: str | None  # None if only the chain was verified
     wrong: str | None
+    earlier_rules: int = 0  # the batches, from the first on, that were posted by earlier rules
+    restated_in: tuple[int, ...] = ()  # those that restate them
 
 
 _UNREADABLE = (LookupError, TypeError, ValueError, OverflowError)  # raised on reading an altered number or text
@@ -56,7 +58,8 @@ def verify_chain(store: StoreReader, advance: Callable[[int], None] = lambda _: 
 def verify(store: StoreReader, advance: Callable[[int], None] = lambda _: None) -> Proof:
     """Replay every event, rebuild chain, postings and curves, and compare; return the first difference.
 
-    The end state is compared too: lines, stock, counts, reversals, watermarks, gaps, offsets and tallies.
+    The end state is compared too: lines, stock, counts, reversals, watermarks, gaps, offsets and tallies. Postings of
+    earlier rules are compared all together, with the batches that restate them.
     """
     seen, curves, books = _Verified(), Curves(catalogue=digest()), _ReplayedBooks(store)
     stored = _stored_postings(store)
@@ -67,7 +70,7 @@ def verify(store: StoreReader, advance: Callable[[int], None] = lambda _: None) 
             if seen.batch > store.head.batch:
                 break
             postings = next(stored)
-            _check_batch(sealed, postings, books.post(sealed))
+            books.check(sealed, postings, seen)
             curves.add(postings)
             advance(1)
         _check_end(store, seen)
@@ -94,9 +97,12 @@ class _Verified:
 
     def __init__(self) -> None:
         self.batch, self.events, self.refusals, self.hash = 0, 0, 0, GENESIS
+        self.restated_in: list[int] = []
+        self.earlier_rules = 0
 
     def proof(self, wrong: str | None = None, state_hash: str | None = None) -> Proof:
-        return Proof(self.batch, self.events, self.hash.hex(), state_hash, wrong)
+        restated = (self.earlier_rules, tuple(self.restated_in))
+        return Proof(self.batch, self.events, self.hash.hex(), state_hash, wrong, *restated)
 
 
 def _check_seal(sealed: BatchContents, seen: _Verified) -> None:
@@ -139,20 +145,10 @@ def _stored_postings(store: StoreReader) -> Iterator[PostingBatch]:
 
 def _check_batch(sealed: BatchContents, stored_batch: PostingBatch, decision: Decision) -> None:
     number = sealed.batch.header.batch
-    stored_mark = sealed.batch.watermark
-    if stored_mark != decision.watermark and stored_mark != _unreversed_watermark(sealed):
+    if sealed.batch.watermark != decision.watermark:
         raise _Fault(f"the watermark of batch {number} is not what its events say")
-    names = stored_batch.names
-    columns = (
-        stored_batch.measures, stored_batch.days, stored_batch.products, stored_batch.sites, stored_batch.suppliers,
-        stored_batch.wafers,
-    )  # fmt: skip
-    stored: list[tuple[Cell, int]] = [
-        ((measure, day, (names[product], names[site], names[supplier])), wafers)
-        for measure, day, product, site, supplier, wafers in zip(*columns, strict=True)
-    ]
-    due = decision.postings()
-    if stored != due and sorted(stored) != sorted(due):  # their order means nothing: it is another in older stores
+    stored, due = _postings(stored_batch), decision.postings()
+    if stored != due and sorted(stored) != sorted(due):  # their order means nothing
         unmatched = dict(due)
         place, found = next(
             ((n, posting) for n, posting in enumerate(stored) if unmatched.pop(posting[0], 0) != posting[1]),
@@ -166,10 +162,13 @@ def _check_batch(sealed: BatchContents, stored_batch: PostingBatch, decision: De
         )
 
 
-def _unreversed_watermark(sealed: BatchContents) -> int | None:
-    """Return the watermark as an earlier version stored it: there a reversal took none back, and none ended."""
-    rows = (Row.read(body) for body in sealed.bodies if event_name(body) == "source.advanced")
-    return max((row.day for row in rows if row.day is not None), default=None)
+def _postings(batch: PostingBatch) -> list[tuple[Cell, int]]:
+    names = batch.names
+    columns = (batch.measures, batch.days, batch.products, batch.sites, batch.suppliers, batch.wafers)
+    return [
+        ((measure, day, (names[product], names[site], names[supplier])), wafers)
+        for measure, day, product, site, supplier, wafers in zip(*columns, strict=True)
+    ]
 
 
 def _describe(posting: tuple[Cell, int] | None) -> str:
@@ -184,32 +183,46 @@ class _ReplayedBooks:
     """Books that a replay of the events builds, to compare with a store."""
 
     def __init__(self, store: StoreReader) -> None:
-        self.events, self.postings = 0, 0
+        self.postings = 0
         self.progress: dict[str, Progress] = {}
         self.offsets: dict[str, str] = {}
         self.tallies: Counter[str] = Counter()
-
-        def load_event(source: str, id_: str) -> Row | None:
-            """Find an event as of now: a reversal recorded before its target did not find it."""
-            found = store.find_event(source, id_)
-            return found[1] if found is not None and found[0] <= self.events else None
-
-        self.memory = Memory(load_event=load_event)
+        self.replay = Replay(store.find_event)
+        self.memory = self.replay.memory
         self.identified = store.identities_match
+        self.first = store.rules.first  # the batch from which on today's rules post
+        self.restatement = Restatement()
+        self.restating: list[tuple[str, Decision]] = []  # the batches that must follow those of earlier rules
+
+    def check(self, sealed: BatchContents, postings: PostingBatch, seen: _Verified) -> None:
+        """Compare a batch with what its events say; those of earlier rules all together, with what restates them."""
+        header, decision = sealed.batch.header, self.post(sealed)
+        if header.batch < self.first:
+            self.restatement.add(header.source, sealed.batch.watermark, decision)
+            self.restatement.subtract(_postings(postings))
+            seen.earlier_rules = header.batch
+            if header.batch == self.first - 1:
+                self.restating = self.restatement.decisions(header.source)
+            return
+        if self.restating:
+            source, decision = self.restating.pop(0)
+            if (header.source, header.events, header.refusals, header.duplicates) != (source, 0, 0, 0):
+                raise _Fault(f"batch {header.batch} does not restate the batches of earlier rules before it")
+            seen.restated_in.append(header.batch)
+        _check_batch(sealed, postings, decision)
 
     def post(self, sealed: BatchContents) -> Decision:
         """Post the events of a batch again; raise at the first difference from the stored batch."""
         header = sealed.batch.header
         try:
             rows = [Row.read(body) for body in sealed.bodies]
-            decision = post_events(rows, self.memory)
+            decision = self.replay.post(rows)
         except (LookupError, TypeError, ValueError) as why:
             raise _Fault(f"an event of batch {header.batch} cannot be read: {why!r}") from why
-        self.events += header.events
         if not self.identified(sealed.batch, rows):
             raise _Fault(f"the events of batch {header.batch} do not stand under their own source and id")
         progress = self.progress.setdefault(header.source, Progress())
-        progress.advance(sealed.batch.watermark)  # compared with the decision's
+        progress.advance(sealed.batch.watermark)  # `check` compares it
         for first, last in runs_of(
             [row.sequence for row in rows] + [r.sequence for r in sealed.refusals if r.sequence]
         ):
@@ -223,6 +236,8 @@ class _ReplayedBooks:
 
     def compare(self, store: StoreReader) -> None:
         """Raise if the end state of the store differs from the replay's."""
+        if self.restating or store.rules.first > store.head.batch + 1:
+            raise _Fault("the batches of earlier rules are not restated: the batches that do so are missing")
         if self.postings != store.row_counts()[2]:
             raise _Fault(f"the store holds {store.row_counts()[2]} postings, its batches {self.postings}")
         self._compare_lines(store)
@@ -248,8 +263,7 @@ class _ReplayedBooks:
         """Compare each stored line, and drop it from the replay's: a second copy of all would fill the memory."""
         lines = self.memory.lines
         for name, line in store.working_state.lines():
-            replayed = lines.pop(name, None)
-            if replayed is None or not line.agrees_with(replayed):
+            if line != lines.pop(name, None):
                 raise _Fault(f"the lines are not what the events say: {name}")
         if lines:
             raise _Fault(f"the lines are not what the events say: {min(lines)}")

@@ -14,8 +14,11 @@ from services.operator.stack.folder import StackFolder
 from services.operator.stack.location import is_described
 
 
-def open_store(folder: Path, url: str | None = None) -> StoreReader:
-    """Return the store at a URL, or the one in a stack's folder, opened for reading; raise `StackError` if none."""
+def open_store(folder: Path, url: str | None = None, *, any_rules: bool = False) -> StoreReader:
+    """Return the store at a URL, or the one in a stack's folder, opened for reading; raise `StackError` if none.
+
+    With `any_rules` the store may still be posted by earlier rules.
+    """
     path = StackFolder(folder).ledger_store
     if url is None and is_described(folder):
         raise StackError(
@@ -27,8 +30,8 @@ def open_store(folder: Path, url: str | None = None) -> StoreReader:
     place = str(path) if url is None else "the store at the URL"
     try:
         if url is None:
-            return open_reader(path)
-        return open_reader(url, login=LedgerSettings().store_login())
+            return open_reader(path, any_rules=any_rules)
+        return open_reader(url, login=LedgerSettings().store_login(), any_rules=any_rules)
     except StrangeStore as why:
         raise StackError(f"{place}: {why}") from why
     except database_failures() as why:  # psycopg names no password of a well-formed URL

@@ -43,18 +43,21 @@ def write_tape(path: Path, *, compressed: bool) -> IO[bytes]:
 
 
 def read_tape(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a tape, one named .gz decompressed; raise `StackError` where it is damaged, cut, or no tape.
+    """Yield the lines of a tape, one named .gz decompressed.
 
-    A few megabytes may decompress to one line of any length: a line is never read further than its bound.
+    Raise `StackError` where it is damaged, cut, empty or no tape. A few megabytes may decompress to one line of any
+    length: a line is never read further than its bound.
     """
     with cast(IO[bytes], gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as file:
         for number in itertools.count(1):
             try:
                 line = file.readline(LINE_BYTES_MAX + 1)
             except (EOFError, gzip.BadGzipFile, zlib.error) as why:
-                raise StackError(f"{path} is damaged or cut in line {number} ({why}): record or copy it again") from why
+                raise StackError(f"{path} is cut or damaged at line {number} ({why}): record or copy it again") from why
             if len(line) > LINE_BYTES_MAX:
                 raise StackError(f"line {number} of {path} has more than {LINE_BYTES_MAX} bytes: this is no tape")
+            if not line and number == 1:
+                raise StackError(f"{path} is empty: a tape has one event a line")
             if not line:
                 return
             yield line

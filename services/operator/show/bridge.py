@@ -4,15 +4,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group
+from rich.text import Text
 
-from services.operator.show.table import table
+from services.operator.show.table import known_at, table
 
 _ENTRIES_MAX = 5  # of a cause; --json has fifty
 
 
 def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
-    """Yield the table of the causes, and that of the lines and events behind them."""
+    """Yield the table of the causes, that of the lines behind them, and those of the events that the answer holds."""
     since, causes = answer["since"], answer["rows"]
+    if answer["today"] is None:
+        yield Group(Text("Not known: a balance is projected from the first day that is complete.\n"))
+        return
     then = f"projected at position {since['position']}"
     yield table(
         f"{answer['product']} at {answer['site']}, projected for {answer['day']}, "
@@ -23,7 +27,7 @@ def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
             *((row["cause"].replace("_", " "), row["wafers"]) for row in causes),
             ("projected now", answer["projected_now"]),
         ],
-        caption=f"then: as of {since['as_of']}, complete through {since['complete_through'] or 'no day yet'}",
+        caption=f"then: {known_at(since['as_of'])}, complete through {since['complete_through'] or 'no day yet'}",
     )
     shown = [(row["cause"], entry) for row in causes for entry in row["entries"][:_ENTRIES_MAX]]
     yield table(
@@ -42,3 +46,18 @@ def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
         ],
         caption="an event and its proof: waferline event SOURCE/EVENT; more: --json",
     )
+    for row in causes:
+        if "events" in row:
+            yield _events_table(row["cause"], row["events"])
+
+
+def _events_table(cause: str, events: Mapping[str, Any]) -> Group:
+    """Return the events of a bar of movements."""
+    rows = [
+        (f"{each['source']}/{each['id']}", each["type"], each["time"], each["site"], each["to_site"] or "",
+         each["supplier"], each["wafers"], each["batch"], each["effect"])
+        for each in events["rows"]
+    ]  # fmt: skip
+    columns = ("event", "type", "time", "site", "to", "supplier", "wafers", "batch", "effect")
+    caption = "" if events["next"] is None else f"more lie behind place {events['next']} of the log: GET /movements"
+    return table(f"Events of {cause.replace('_', ' ')}: {len(rows)}", columns, rows, caption=caption)

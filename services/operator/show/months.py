@@ -17,7 +17,13 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     """Return the months on the start basis and on the receipt basis, which are never mixed."""
     rows = answer["rows"]
     grades = list(rows[0]["receipt"]["committed"])
-    before = {basis: rows[0][basis]["cumulative_gap"] - rows[0][basis]["net"] for basis in ("start", "receipt")}
+    starts = [row for row in rows if row["start"]["started"] is not None]
+    begins = {
+        basis: f"The gap begins at {first['cumulative_gap'] - first['net']:+,}: the opening stock less "
+        for basis, first in (
+            *((("start", starts[0]["start"]),) if starts else ()), ("receipt", rows[0]["receipt"]),
+        )
+    }  # fmt: skip
     start = table(
         "Months, start basis (300 mm wafer starts at planned yield)",
         ("month", "demand", "started", "net", "cumulative gap", f"% of {PROGRAMME_WAFERS:,}", "letter of intent"),
@@ -27,19 +33,41 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
             for s in (r["start"],)
         ],
         caption="demand: starts required in the month. A letter of intent enters no other number.\n"
-        f"The gap begins at {before['start']:+,}: the opening stock less the starts required before.\n"
+        + (begins["start"] + "the starts required before.\n" if starts else "")
+        + "– : not reported by any supplier, or the month is to come.\n"
         "It nets all sites and products: a surplus of one does not cover another.",
     )
     receipt = table(
         "Months, receipt basis (at the dock): the same wafers months later, never mixed with the above",
-        ("month", "due", *grades, "received", "net", "cumulative gap"),
+        (
+            "month",
+            "due",
+            *grades,
+            "received",
+            "to come",
+            "net",
+            "cumulative gap",
+            f"received, % of {PROGRAMME_WAFERS:,}",
+        ),
         [
-            (r["month"], s["due"], *s["committed"].values(), s["received"], s["net"], s["cumulative_gap"])
+            (
+                r["month"],
+                s["due"],
+                *s["committed"].values(),
+                s["received"],
+                sum(s["to_come"].values()),
+                s["net"],
+                s["cumulative_gap"],
+                s["share_percent"],
+            )
             for r in rows
             for s in (r["receipt"],)
         ],
         caption="planned to immediate: commits due in the month, each wafer once, by its present firmness.\n"
-        f"The gap begins at {before['receipt']:+,}: the opening stock less the orders due before.\n"
+        "to come: from today on, in transit by eta and open commits by due day; overdue ones are left out.\n"
+        "net: received and to come, less due; forecasts are in no net.\n"
+        + begins["receipt"]
+        + "the orders due before. It nets all sites and products.\n"
         "The opening stock lasts until the first lots arrive. Lots that yield more than planned ship more.",
     )
     return start, receipt

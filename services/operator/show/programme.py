@@ -6,41 +6,51 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import as_of_today, table
+from services.operator.show.table import not_reported_line, table, today_is, window_words
 from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
 
 
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
     """Yield the headline numbers by kind of site, the first shortages, and the months as curves."""
     yield table(
-        f"Programme, {found['window_days']} days to {found['day']}, start basis",
-        ("", "supply", "demand", "net", f"% of {PROGRAMME_WAFERS:,}"),
+        f"Programme, {window_words(found)}, {found['basis']} basis",
+        ("", "supply", "demand", "net", "lacking", f"% of {PROGRAMME_WAFERS:,}", "products at sites short"),
         [
-            (name, each["supply"], each["demand"], each["net"], each.get("share_percent"))
+            (
+                name, each["supply"], each["demand"], each["net"], each["lacking"], each.get("share_percent"),
+                "not known" if found["today"] is None else f"{each['products_short']:,} of {each['products']:,}",
+            )
             for name, each in (
                 ("total", found), ("announced sites", found["sourced"]), ("assumed sites", found["assumed"]),
+                *((("sites not declared", found["undeclared"]),) if found["undeclared"]["products"] else ()),
             )
         ],
+        caption="lacking: of each product at each site, summed; a surplus elsewhere does not cover it\n"
+        + not_reported_line(found["lots_not_reported_by"]),
     )  # fmt: skip
     yield table(
         "First shortages",
-        ("commits counted", "products at sites short", "first short day", "site", "product", "wafers"),
+        _SHORT,
         [
-            (f"{firmness} or above", short["count"], *_first(short["first"]))
+            (f"{firmness} or above", short["count"], *_first(short["first"], found["today"]))
             for firmness, short in found["short"].items()
         ],
         caption=", ".join(f"{count} {code.replace('_', ' ')}" for code, count in found["alerts"].items() if count)
         or ("not known before a day is complete" if found["today"] is None else "no open alerts"),
     )
+    first = found["to_act_on"]
+    if first is not None:
+        yield Text(f"To act on first: {first['product']} at {first['site']}: {act_on_words(first)}\n")
     before = found["last_plan"]
     if before is not None:
         yield table(
             f"First shortages of the last plan before, position {before['position']}, complete through "
             f"{before['complete_through']}",
-            ("commits counted", "products at sites short", "first short day", "site", "product", "wafers"),
+            _SHORT,
             [
-                (f"{firmness} or above", short["count"], *_first(short["first"]))
+                (f"{firmness} or above", short["count"], *_first(short["first"], before["today"]))
                 for firmness, short in before["short"].items()
             ],
         )
@@ -50,9 +60,19 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group 
     yield caption
 
 
-def _first(short: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    names = ("first_short_day", "site", "product", "first_shortage")
-    return tuple(None if short is None else short[name] for name in names)
+_SHORT = (
+    "commits counted", "products short", "site", "product", "short now", "first short day", "at worst", "worst day",
+    "short until",
+)  # fmt: skip
+
+
+def _first(short: Mapping[str, Any] | None, today: str) -> tuple[Any, ...]:
+    if short is None:
+        return (None,) * (len(_SHORT) - 2)
+    return (
+        short["site"], short["product"], short["short_now"], first_short_words(short, {"today": today}),
+        short["shortage"], short["worst_day"], until_words(short["short_until"]),
+    )  # fmt: skip
 
 
 def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
@@ -65,13 +85,16 @@ def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
         ("forecasts beyond orders", [row["receipt"]["forecast"] for row in months]),
         *((f"committed {grade}", [row["receipt"]["committed"][grade] for row in months]) for grade in FIRMNESS),
         ("received", [row["receipt"]["received"] for row in months]),
+        ("to come", [sum(row["receipt"]["to_come"].values()) for row in months]),
     ]
     return table(
         f"The months {months[0]['month']} to {months[-1]['month']}, each curve from its lowest, or 0, to its highest",
         ("", "curve", "lowest", "highest", "total"),
         [
-            (name, sparkline(values), min(values), max(values), None if "gap" in name else sum(values))
+            (name, sparkline(values), min(known), max(known), None if "gap" in name else sum(known))
             for name, values in curves
+            for known in ([value for value in values if value is not None],)
+            if known
         ],
         caption="each month in a table, and as a bar: waferline months",
     )
@@ -79,12 +102,15 @@ def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
 
 def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     """Return the number of open alerts of each code, and the alerts of the answer."""
-    counts = answer["open"]
+    counts, missing = answer["open"], ", ".join(answer["missing_sources"])
+    title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open"
+    if answer["today"] is None:
+        title = "Alerts: not known before a day is complete, when only silent sources are looked for"
     open_ = table(
-        f"Alerts, {as_of_today(answer)}: {sum(counts.values())} are open",
-        tuple(counts),
-        [tuple(counts.values())],
-        caption="before a day is complete only silent sources are looked for" if answer["today"] is None else "",
+        title,
+        ("alert", "open"),
+        [(code, count) for code, count in counts.items() if count],
+        caption=f"by what is recorded; {missing}: not known" if missing else "",
     )
     rows = table(
         f"The most urgent {len(answer['rows'])}",

@@ -6,34 +6,82 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import table
+from services.operator.show.table import known_at, table
 
-_ROWS_MAX = 5  # orders, overdue supplies and causes of a shortage; --json has all
+_ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
 
-def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> tuple[Group, Group]:
-    """Return the products short already, and those that run short next, counting all commits and firm ones only."""
-    already = [row for row in answer["rows"] if row["short_since"] is not None]
-    coming = [row for row in answer["rows"] if row["short_since"] is None]
-    shown = {"Short already": already, "Next to run short": coming}
-    tables = [
-        table(
-            f"{title}, as of {answer['today']}: {min(rows_max, len(rows))} of {len(rows)} products at sites",
-            (
-                "site", "product", "on hand", "short since", "first short day", "short by then", "at worst",
-                "at worst, firm only",
-            ),
-            [
-                (row["site"], row["product"], row["on_hand"], row["short_since"], row["first_short_day"],
-                 row["first_shortage"], row["shortage"], row["by_firmness"]["firm"]["shortage"])
-                for row in rows[:rows_max]
-            ],
-            caption="on hand + in transit + open commits - orders not yet consumed; overdue supply does not count"
-            if rows is already else "all: waferline shortages --limit 200",
+def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Group]:
+    """Yield the products that run short, those first for which wafers can still be started, and the forecast gaps."""
+    for startable, title in _STARTABLE.items():
+        rows = [row for row in answer["rows"] if row["startable"] == startable]
+        if rows:
+            is_known = startable in ("in_full", "in_part")
+            yield table(
+                f"{title}, today is {answer['today']}: {len(rows[:rows_max])} of {answer['count']} products at sites",
+                ("site", "product", *(("start by", "wafers to start") if is_known else ()), *_COURSE),
+                [
+                    (
+                        row["site"], row["product"],
+                        *((row["act_by"], row["act_wafers"]) if is_known else ()),
+                        *_course(row, answer),
+                    )
+                    for row in rows[:rows_max]
+                ],
+                caption="lead time, as orders state it: "
+                + ", ".join(sorted({f"{row['product']} {row['lead_days']} days" for row in rows}))
+                if is_known
+                else "",
+            )  # fmt: skip
+    yield Group(
+        Text(
+            "on hand + in transit + open commits - orders not yet consumed; overdue supply does not count\n"
+            "firm only: at worst, without other commits; all: waferline shortages --limit 200\n",
+            style="dim",
         )
-        for title, rows in shown.items()
-    ]  # fmt: skip
-    return tables[0], tables[1]
+    )
+    yield from forecast_gap_tables(answer, rows_max)
+
+
+def forecast_gap_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Group]:
+    """Yield the table of forecasts without supply where orders alone do not run short."""
+    gaps = answer.get("forecast_gaps") or []
+    if gaps:
+        yield table(
+            f"Forecast without supply, where orders alone do not run short: {len(gaps[:rows_max])} of {len(gaps)}",
+            ("site", "product", "first day", "wafers at worst"),
+            [(row["site"], row["product"], row["first_day"], row["wafers"]) for row in gaps[:rows_max]],
+        )
+
+
+_STARTABLE = {
+    "in_full": "Wafers can still be started for all of it, the soonest first",
+    "in_part": "Wafers started today meet what is short after their lead time; before it, move or expedite",
+    "too_late": "Too late to start wafers: move or expedite",
+    None: "Until when to start wafers is not known",
+}
+_COURSE = (
+    "on hand", "short now", "first short day", "at worst", "worst day", "short until", "firm only", "forecast gap",
+)  # fmt: skip
+
+
+def _course(row: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        row["on_hand"], row["short_now"], first_short_words(row, answer), row["shortage"], row["worst_day"],
+        until_words(row["short_until"]), row["by_firmness"]["firm"]["shortage"], row["forecast_gap"]["wafers"],
+    )  # fmt: skip
+
+
+def first_short_words(row: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """Return the first short day, or since when a product is short if it still is today."""
+    if row["short_since"] and row["first_short_day"] == answer["today"]:
+        return f"since {row['short_since']}"
+    return str(row["first_short_day"])
+
+
+def until_words(day: str | None) -> str:
+    """Return the day until which a product is short."""
+    return "not within the horizon" if day is None else day
 
 
 def last_plan_table(answer: Mapping[str, Any], rows_max: int) -> Group:
@@ -42,9 +90,9 @@ def last_plan_table(answer: Mapping[str, Any], rows_max: int) -> Group:
     return table(
         f"The last plan before, position {answer['position']}, complete through {answer['complete_through']}: "
         f"{len(rows)} of {answer['count']} products at sites",
-        ("site", "product", "on hand", "short since", "first short day", "short by then", "at worst"),
+        ("site", "product", "on hand", "short now", "first short day", "short by then", "at worst"),
         [
-            (row["site"], row["product"], row["on_hand"], row["short_since"], row["first_short_day"],
+            (row["site"], row["product"], row["on_hand"], row["short_now"], first_short_words(row, answer),
              row["first_shortage"], row["shortage"])
             for row in rows
         ],
@@ -60,21 +108,24 @@ def no_shortage_line(answer: Mapping[str, Any]) -> Text:
 
 
 def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
-    """Yield the reasons of each shortage: its orders with their pegged supply, overdue supply, and causes.
+    """Yield the reasons of each shortage: its orders with their pegged supply, overdue supply, and the bridge.
 
     A row that has ceased to be short since it was ranked has no reasons.
     """
     for row in answer["rows"]:
         if "why" not in row:
             continue
-        since = f", short since {row['short_since']}" if row["short_since"] else ""
+        since = f" since {row['short_since']}" if row["short_since"] else ""
         yield Group(
             Text(f"{row['product']} at {row['site']}", style="bold underline"),
             Text(
-                f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst, "
-                f"as of {answer['today']}, commits {answer['firmness']} or above; {row['on_hand']:,} on hand{since}\n"
+                f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst on "
+                f"{row['worst_day']}; today is {answer['today']}, commits {answer['firmness']} or above\n"
+                f"{row['short_now']:,} short now{since}, {row['on_hand']:,} on hand; short until: "
+                f"{until_words(row['short_until'])}; {act_on_words(row)}\n"
             ),
             *_behind(row["why"]),
+            *([_bridge(row["bridge"])] if row.get("bridge") else []),
         )
     if answer["rows"]:
         hint = "an event and its proof: waferline event SOURCE/EVENT; the whole lists: --json"
@@ -85,7 +136,7 @@ def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
 
 
 def _behind(why: Mapping[str, Any]) -> Iterator[Group]:
-    orders, overdue, causes = why["orders"][:_ROWS_MAX], why["overdue"][:_ROWS_MAX], why["causes"][:_ROWS_MAX]
+    orders, overdue = why["orders"][:_ROWS_MAX], why["overdue"][:_ROWS_MAX]
     rows: list[tuple[Any, ...]] = []
     for order in orders:
         missing = [{"kind": "no supply", "wafers": order["short"]}] if order["short"] else []
@@ -106,17 +157,41 @@ def _behind(why: Mapping[str, Any]) -> Iterator[Group]:
         yield table(
             f"Overdue, not counted until its source publishes a new day for it: {len(overdue)} of "
             f"{len(why['overdue'])}",
-            ("supply", "due", "wafers", "event"),
-            [(_line(each), each["day"], each["wafers"], each["event"]) for each in overdue],
-        )
-    yield table(
-        f"Causes, the largest first: {len(causes)} of {why['causes_count']}",
-        ("wafers", "change", "line", "source", "event"),
-        [(each["wafers"], each["what"], _line(each), each["said_by"], each["event"]) for each in causes],
-        caption=""
-        if causes
-        else "none of commits, orders and shipments; counts, transfers and consumption: waferline bridge",
-    )
+            ("supply", "supplier", "due", "wafers", "days overdue", "reason", "event"),
+            [
+                (_line(each), each["supplier"], each["day"], each["wafers"], each["days_overdue"], each["reason"],
+                 each["event"])
+                for each in overdue
+            ],
+        )  # fmt: skip
+
+
+def _bridge(bridge: Mapping[str, Any]) -> Group:
+    """Return the causes of a shortage since its last order was placed, each with its largest event."""
+    largest = [(row, row["entries"][0]) for row in bridge["rows"]]
+    return table(
+        f"From the balance projected then to that projected now, for {bridge['day']}",
+        ("", "wafers", "largest", "source", "line", "event"),
+        [
+            ("projected then", bridge["projected_then"], None, "", "", ""),
+            *(
+                (row["cause"].replace("_", " "), row["wafers"], entry["wafers"], entry["source"],
+                 entry["line"] or entry["kind"].replace("_", " "), entry["event"] or "")
+                for row, entry in largest
+            ),
+            ("projected now", bridge["projected_now"], None, "", "", ""),
+        ],
+        caption=f"then: {known_at(bridge['since']['as_of'])}; all events, or another then: waferline bridge",
+    )  # fmt: skip
+
+
+def act_on_words(row: Mapping[str, Any]) -> str:
+    """Return how many wafers to start for a shortage, and by when; or that it is too late, or not known."""
+    if row["act_by"] is not None:
+        return f"start {row['act_wafers']:,} wafers by {row['act_by']}, for {row['act_for']}"
+    if row["lead_days"] is None:
+        return "until when wafers can be started is not known"
+    return f"too late to start wafers, which take {row['lead_days']} days: move or expedite"
 
 
 _KINDS = {"supply.committed": "commit", "demand.required": "order", "on_hand": "on hand"}

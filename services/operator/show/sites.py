@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import as_of_today, escape_controls, table
+from services.operator.show.table import escape_controls, table, today_is
 
 _PHASES_MAX = 12
 
@@ -16,22 +16,26 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | T
     """Yield requirements, stock and shortage of each site, then its description and phases."""
     rows = answer["rows"]
     yield table(
-        f"Requirements of {len(rows)} sites, {as_of_today(answer)}, commits {answer['firmness']} or above",
-        ("site", "next due", "last due", "wafers", "on hand", "days of cover", "short since", "first short day",
-         "product", "at worst"),
+        f"Requirements of {len(rows)} sites, {today_is(answer)}, commits {answer['firmness']} or above",
+        ("site", "next due", "last due", "wafers", "on hand", "days of cover", "products short", "short since",
+         "first short day", "product", "at worst"),
         [
             (
-                row["site"], row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"],
+                row["site"],
                 *(
-                    "not known" if answer["today"] is None else row[name]
-                    for name in (
-                        "cover_days", "short_since", "first_short_day", "first_short_product", "shortage",
+                    "not known" if answer["today"] is None else value
+                    for value in (
+                        row["next_due_day"], row["last_due_day"], row["due"], row["on_hand"], row["cover_days"],
+                        f"{len(row['short_products'])} of {row['products']}", row["short_since"],
+                        row["first_short_day"], row["first_short_product"], row["shortage"],
                     )
                 ),
             )
             for row in rows
         ],
-        caption="next due, last due, wafers: orders from today on; days of cover: of the product with the fewest",
+        caption="next due, last due, wafers: orders from today on; days of cover: of the product with the fewest, "
+        "– where the orders end before the stock\n"
+        "at worst: of the product that is short first; all that are: waferline shortages --site SITE",
     )  # fmt: skip
     yield table(
         "Sites and phases",
@@ -83,6 +87,15 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Te
                 f"{site['evidence'] or '–'}\n"
             )
         )
+    if site["short_products"]:
+        yield table(
+            f"Short: {len(site['short_products'])} of {site['products']} products",
+            ("product", "first short day", "short by then", "at worst"),
+            [
+                (each["product"], each["first_short_day"], each["first_shortage"], each["shortage"])
+                for each in site["short_products"]
+            ],
+        )
     if site["phases"]:
         yield table(
             "Phases",
@@ -115,11 +128,11 @@ def _changes(entry: Mapping[str, Any]) -> str:
 
 
 def _site_months(months: Sequence[Mapping[str, Any]]) -> Group:
-    columns = ("mw", "due", "forecast", "committed", "received", "consumed", "on_hand")
+    columns = ("mw", "due", "forecast", "committed", "received", "to_come", "consumed", "on_hand")
     curves = "\n".join(f"{name.replace('_', ' '):>10} {sparkline([row[name] for row in months])}" for name in columns)
     return table(
         "Months, receipt basis",
-        ("month", "MW on", "due", "forecast", "committed", "received", "consumed", "on hand at the end"),
+        ("month", "MW on", "due", "forecast", "committed", "received", "to come", "consumed", "on hand at the end"),
         [(row["month"], *(row[name] for name in columns)) for row in months],
         caption=curves,
     )

@@ -14,7 +14,8 @@ def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group
     """Yield commit performance, WIP by age and yield, the suppliers side by side by product."""
     rows = sorted(answer["rows"], key=lambda row: (row["product"], row["supplier"]))
     yield table(
-        f"Commits against receipts, each commit as it stood {answer['lag_days']} days before its due day",
+        f"Commits due through {answer['complete_through'] or 'no day yet'} against receipts, each commit as it stood "
+        f"{answer['lag_days']} days before its due day",
         ("product", "supplier", "due", "received", "in full, on time %", "churn %", "bias %", "slip days", "at most",
          "still open"),
         [
@@ -27,22 +28,29 @@ def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group
         ],
         caption="– : no commits, or none so early; more on each: waferline performance SUPPLIER",
     )  # fmt: skip
-    made = [row for row in rows if row["wip_by_age"] is not None]
-    ages = [_age(each) for each in made[0]["wip_by_age"]] if made else []
+    ages = next(([_age(each) for each in row["wip_by_age"]] for row in rows if row["wip_by_age"] is not None), [])
     yield table(
         "WIP by age in days, first in first out, and yield against the planned yield",
-        ("product", "supplier", "WIP", *ages, "yield %", "by month", "last month %"),
+        ("product", "supplier", "WIP", *ages, "scrapped %", "yield %", "by month", "last month %"),
         [
+            (row["product"], row["supplier"], "not reported", *[None] * (len(ages) + 4)) if row["wip"] is None else
             (
                 row["product"], row["supplier"], row["wip"], *(each["wafers"] for each in row["wip_by_age"]),
-                row["yield"]["percent"], _yields(row),
-                row["yield_by_month"][-1]["percent"] if row["yield_by_month"] else None,
+                row["scrap"]["percent"], _yield(row["yield"]), _yields(row),
+                _yield(row["yield_by_month"][-1]) if row["yield_by_month"] else None,
             )
-            for row in made
+            for row in rows
         ],
-        caption="the age is the least possible; 100 %: as planned; scrapped and written-off wafers are lost",
+        caption="the age is the least possible; scrapped: of the wafers started; yield: of lots that have finished,\n"
+        "100 %: as planned; not reported: the supplier publishes no lots of the product",
     )  # fmt: skip
     yield caption
+
+
+def _yield(ratio: Mapping[str, Any]) -> float | str:
+    """Return a yield in percent; it is not known yet while no lot has finished."""
+    percent: float | None = ratio["percent"]
+    return "not known yet" if percent is None else percent
 
 
 def _yields(row: Mapping[str, Any]) -> str:
@@ -73,7 +81,7 @@ def performance_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
             for row in answer["rows"]
         ],
         caption="each commit by the day that stood when it was due\n"
-        "churn: wafers by which the commits that are now due were changed, over their wafers\n"
+        "churn: wafers by which the commits that are now due were changed and not only replaced, over their wafers\n"
         + _grace(answer["rows"]),
     )  # fmt: skip
     lags = table(

@@ -13,13 +13,14 @@ from rich.text import Text
 
 WIDTH = 180  # of output that is no terminal: no number may be cut
 PICTURE_WIDTH = 120
+_WORDS = ("not reported", "not known", "not known yet")  # stand in a column of numbers
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Group:
     """Return a table under its title; numbers are right-aligned, with thousands apart, and red below zero."""
     result = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for n, column in enumerate(columns):
-        number = bool(rows) and all(isinstance(row[n], int | float | None) for row in rows)
+        number = bool(rows) and all(isinstance(row[n], int | float | None) or row[n] in _WORDS for row in rows)
         # folded where the terminal is narrow: a number that is cut off would read as another number
         result.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
@@ -69,9 +70,22 @@ def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
     return Text(f"{data}: " + "\n".join(lines), style="dim")
 
 
-def as_of_today(answer: Mapping[str, Any]) -> str:
-    """Return the day that an answer is as of, in words."""
-    return "not known before a day is complete" if answer["today"] is None else f"as of {answer['today']}"
+def today_is(answer: Mapping[str, Any]) -> str:
+    """Return the day on which an answer's plan begins, in words."""
+    return "not known before a day is complete" if answer["today"] is None else f"today is {answer['today']}"
+
+
+def window_words(answer: Mapping[str, Any]) -> str:
+    """Return the window of an answer in words: of a day that is not complete, not all is known."""
+    day, through = answer["day"], answer["complete_through"]
+    return f"{answer['window_days']} days to {day}" + (", not complete" if through is None or day > through else "")
+
+
+def known_at(as_of: str) -> str:
+    """Return in words how much an answer knows: the batches up to one, or those recorded by the end of a day."""
+    if as_of == "0":
+        return "the empty log"
+    return f"known at batch {int(as_of):,}" if as_of.isdigit() else f"known by the end of {as_of}"
 
 
 def open_console(*, record: bool = False) -> Console:
@@ -80,6 +94,11 @@ def open_console(*, record: bool = False) -> Console:
         return Console(record=True, width=PICTURE_WIDTH)
     console = Console()
     return console if console.is_terminal else Console(width=WIDTH)
+
+
+def not_reported_line(suppliers: Sequence[str]) -> str:
+    """Return the suppliers without lots in words; nothing for none."""
+    return f"no lots are reported by {', '.join(suppliers)}: WIP, finished and starts leave them out" * bool(suppliers)
 
 
 def save_picture(console: Console, path: Path, title: str) -> None:

@@ -178,6 +178,7 @@ def test_a_row_that_is_wrong_is_refused_alone_and_told_to_its_source(store, numb
             "batch": 1, "source": "americas", "through": 3, "recorded": 2, "duplicates": 0,
             "refusals": [{"sequence": 2, "id": log[1].id, "code": "out_of_bounds", "path": "data.wafers",
                           "message": outcome.refused[0].message}],
+            "effects": [],
         }
     ]  # fmt: skip
     assert b"-4" in store.refusals(1)[0].body

@@ -1,6 +1,6 @@
 """The book of lines: every line by its name, the wafers due by group, and the commit records of each supplier."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar, cast
@@ -20,17 +20,18 @@ from services.aggregator.fold.lines.facts import (
     Statement,
 )
 from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, PlanLine, ShipmentLine
+from services.aggregator.fold.lines.replacement import Place, replaced_wafers, restatements
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import PRODUCTS, Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
-from shared.wire.rows import Row
+from shared.wire.rows import Row, read_rows
 
 _RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
 _Cell = TypeVar("_Cell")
-_Place = tuple[LineName, int]  # a line, and which of its quantities that are due
+_Quantity = tuple[LineName, int]  # a line, and which of its quantities that are due
 _Line = TypeVar("_Line", PlanLine, ShipmentLine)
 
 
@@ -42,7 +43,7 @@ class CommitRecord(NamedTuple):
     lines: Index  # [lag, day] the commits that were promised so
     kept: Index  # [tolerance, lag, day] of them, those of which enough came in time: see `TOLERANCES`
     in_force: Wafers  # [day] as in force now
-    churned: Wafers  # [day] by which the commits that are due then now were altered, up or down or to another day
+    churned: Wafers  # [day] by which the commits that are due then now were altered, less those only replaced
 
 
 NO_COMMITS = CommitRecord(
@@ -64,27 +65,34 @@ class LineBook:
         self.contradicted: dict[LineName, ShipmentLine] = {}  # those with an end that names another supplier
         self.undispatched: dict[LineName, ShipmentLine] = {}  # those with an end, but without a dispatch of the product
         self.misnamed: dict[LineName, PlanLine] = {}  # commits that a dispatch of another product or supplier names
+        self.overserved: dict[LineName, PlanLine] = {}  # orders for which more was consumed than they have
         self._uncommitted: dict[LineName, list[Dispatch]] = {}  # the dispatches that name no published commit
         self.names_of: defaultdict[Group, dict[LineName, None]] = defaultdict(dict)  # lines that ever named a group
         self._facts: defaultdict[str, dict[str, tuple[PlanLine | ShipmentLine, Fact]]] = defaultdict(dict)
         """By the event's source and id."""
         self._reversed: set[tuple[str, str]] = set()
-        self._orders: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
-        self._supplies: defaultdict[Group, dict[_Place, LineDue]] = defaultdict(dict)
+        self._orders: defaultdict[Group, dict[_Quantity, LineDue]] = defaultdict(dict)
+        self._supplies: defaultdict[Group, dict[_Quantity, LineDue]] = defaultdict(dict)
+        self._served: dict[LineName, PlanLine] = {}  # orders for which some were consumed
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
+        self._leads: defaultdict[str, Counter[int]] = defaultdict(Counter)  # by product: orders by lead time
+        self._restated: defaultdict[Place, dict[LineName, list[tuple[int, int]]]] = defaultdict(dict)
+        """New commits and wafers taken off others, by due day: where both are, the new ones replace the others."""
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
+        self._restated_plans: dict[LineName, PlanLine] = {}  # of them, commits that were stated anew
         self._altered_shipments: dict[LineName, ShipmentLine] = {}
 
     # ---------------------------------------------------------------- events in
 
     def add(self, bodies: Sequence[str]) -> None:
         """Fold the events of lines among some canonical bodies, as `PostingBatch.said` holds them; skip the others."""
-        rows = map(Row._make, orjson.loads(f"[{','.join(bodies)}]"))
-        self.add_rows(row for row in rows if row.name in LINE_EVENTS)
+        self.add_rows(read_rows(bodies))
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """Fold events of `LINE_EVENTS`, and none else."""
+        """Fold the events of lines among some events; skip the others."""
         for row in rows:
+            if row.name not in LINE_EVENTS:
+                continue
             if row.name == "event.reversed":
                 self._reverse(row.source, row.others["reversed"])
             elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
@@ -130,6 +138,8 @@ class LineBook:
                 self._altered_shipments.update((name, self.shipments[name]) for name, _ in line.sendings)
             self.names_of[statement.key[:2]][line.name] = None
             self._altered_plans[line.name] = line
+            if line.name[1] == COMMIT:
+                self._restated_plans[line.name] = line
             return
         if isinstance(fact, Dispatch):
             line.dispatches = _altered(line.dispatches, fact, sign)
@@ -159,12 +169,18 @@ class LineBook:
                 self._uncommitted[shipment.name] = uncommitted
             else:
                 self._uncommitted.pop(shipment.name, None)
+        self._replace()
         for plan in self._altered_plans.values():
             if plan.name[1] == COMMIT:
                 self._record(plan)
                 _keep(self.misnamed, plan, bool(plan.of_other_origin))
+            if plan.name[1] == ORDER:
+                _keep(self._served, plan, bool(plan.consumed))
+                _keep(self.overserved, plan, bool(plan.consumed and plan.overserved()))
             if plan.name[1] != FORECAST:
                 self._list(plan, self._orders if plan.name[1] == ORDER else self._supplies)
+            if plan.name[1] == ORDER:
+                self._count_lead(plan)
         self._altered_shipments.clear()
         self._altered_plans.clear()
 
@@ -182,6 +198,26 @@ class LineBook:
                 _add(plan.arrivals, (day, origin), sign * wafers)
                 self._altered_plans[plan.name] = plan
 
+    def _replace(self) -> None:
+        """Update the wafers of the commits that others replace, where commits were stated anew."""
+        altered: dict[Place, dict[LineName, int]] = {}
+        for name, plan in self._restated_plans.items():
+            before, plan.restated = plan.restated, tuple(restatements(plan.statements))
+            for place in dict.fromkeys(place for place, _, _ in (*before, *plan.restated)):
+                if place not in altered:
+                    altered[place] = replaced_wafers(self._restated[place])
+                self._restated[place].pop(name, None)
+            for place, due, wafers in plan.restated:
+                self._restated[place].setdefault(name, []).append((due, wafers))
+        for place, were in altered.items():
+            are = replaced_wafers(self._restated[place])
+            for name in dict.fromkeys((*were, *are)):
+                plan = self._altered_plans[name] = self.plans[name]
+                plan.replaced += are.get(name, 0) - were.get(name, 0)
+            if not self._restated[place]:
+                del self._restated[place]
+        self._restated_plans.clear()
+
     def _record(self, plan: PlanLine) -> None:
         """Update the entries of a commit in the records; a day of which all is 0 is not kept."""
         before, plan.recorded = plan.recorded, tuple(plan.record_entries())
@@ -196,7 +232,16 @@ class LineBook:
             if not any(self._records[supplier, product][due]):
                 del self._records[supplier, product][due]
 
-    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[_Place, LineDue]]) -> None:
+    def _count_lead(self, order: PlanLine) -> None:
+        """Count the lead time of an order among those of its product."""
+        before, order.counted_lead = order.counted_lead, order.lead()
+        if order.counted_lead == before:
+            return
+        for lead, sign in ((order.counted_lead, +1), (before, -1)):
+            if lead is not None:
+                _add(self._leads[lead[0]], lead[1], sign)
+
+    def _list(self, line: PlanLine | ShipmentLine, due_by_group: dict[Group, dict[_Quantity, LineDue]]) -> None:
         """List the wafers due of a line under their groups."""
         for n, group in enumerate(line.groups):
             del due_by_group[group][line.name, n]
@@ -216,9 +261,34 @@ class LineBook:
         supplies = self._supplies.get((product, site), {}).values()
         return sorted(supply for supply in supplies if supply.rank <= RANKS[firmness])
 
-    def orders_of(self, product: str, site: str) -> list[LineDue]:
-        """Return the orders of a product at a site that are not withdrawn, by due day, priority and name."""
-        return sorted(self._orders.get((product, site), {}).values())
+    def orders_of(self, product: str, site: str, today: int | None = None) -> list[LineDue]:
+        """Return the orders of a product at a site that are not withdrawn, by due day, priority and name.
+
+        With `today`, those due before have the wafers that were not consumed for them by the end of yesterday.
+        """
+        orders = {due.name: due for due in self._orders.get((product, site), {}).values()}
+        for line in self._served.values() if today is not None else ():
+            due = line.due(today)
+            if due is not None and due[0] == (product, site):
+                orders[line.name] = due[1]
+        return sorted(orders.values())
+
+    def reason_of(self, name: LineName) -> str | None:
+        """Return the reason that the statement of a commit in force gives; None where it gives none."""
+        plan = self.plans.get(name)
+        return (plan.statements[-1].reason or None) if plan is not None and plan.statements else None
+
+    def lead_days(self) -> dict[str, int]:
+        """Return the lead time of each product that was ordered: the median, the lower of two, of all its orders."""
+        medians = {}
+        for product, orders in self._leads.items():
+            half, count = (orders.total() + 1) // 2, 0
+            for days in sorted(orders):
+                count += orders[days]
+                if count >= half:
+                    medians[product] = days
+                    break
+        return medians
 
     def dispatched_products(self, shipment: LineName) -> list[str]:
         """Return the products that were dispatched under the owner and the id of a shipment, sorted."""
@@ -232,7 +302,8 @@ class LineBook:
         At each lag a commit is one promise, see `PlanLine.promises`, on the due day that it then had. It is kept within
         a tolerance of days and percent if the wafers received good of it by that day + days are at least
         (100 − percent) % of those promised. Churn compares each statement with the one before it, in the order of
-        (revision, time, id): the wafers by which they differ, all of the greater one where the due day is another.
+        (revision, time, id): the wafers by which they differ, all of the greater one where the due day is another. It
+        leaves out those that new commits replace, see `replaced_wafers`.
         """
         found = {}
         for (committed_by, product), record in sorted(self._records.items()):

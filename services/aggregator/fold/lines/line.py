@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
+from services.aggregator.fold.lines.replacement import Restatement
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
@@ -41,6 +42,19 @@ class PlanLine:
     arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
     groups: tuple[Group, ...] = ()  # that the book lists it under
+    restated: tuple[Restatement, ...] = ()  # of a commit, as the book compares it with others
+    replaced: int = 0  # of a commit: wafers taken off it for which new commits were made
+    counted_lead: tuple[str, int] | None = None  # of an order: product and lead time, as the book counts it
+
+    def lead(self) -> tuple[str, int] | None:
+        """Return the product and the days from `start_by` to the due day of an order, as it was first stated.
+
+        An order that is postponed keeps its `start_by`, so later statements say nothing of the lead time.
+        """
+        for first in self.statements[:1]:
+            if first.start_by is not None:
+                return first.key[0], max(0, first.due - first.start_by)
+        return None
 
     def record_entries(self) -> Iterator[RecordEntry]:
         """Yield the entries that a commit adds to the records: the promise of each lag, and what is in force."""
@@ -51,7 +65,7 @@ class PlanLine:
                     outcomes[promise.id] = self._outcome(promise)
                 yield _cell(promise), lag * LAG_COLUMNS, outcomes[promise.id]
         for now in self.statements[-1:]:
-            altered = (now.wafers, _churn(self.statements))
+            altered = (now.wafers, _churn(self.statements) - self.replaced)
             if any(altered):
                 yield _cell(now), len(LAGS) * LAG_COLUMNS, altered
 
@@ -83,6 +97,13 @@ class PlanLine:
         )
         return (promise.wafers, 1, *map(int, kept))
 
+    def overserved(self, through: int | None = None) -> int:
+        """Return the wafers consumed for an order at its own site, up to a day or ever, beyond those that it has."""
+        for now in self.statements[-1:]:
+            served = (c for c in self.consumed if c.key[:2] == now.key[:2] and (through is None or c.day <= through))
+            return max(0, sum(c.wafers for c in served) - now.wafers)
+        return 0
+
     @property
     def origin(self) -> Origin | None:
         """The product and supplier of a commit: a dispatch of another one leaves it open."""
@@ -111,15 +132,17 @@ class PlanLine:
         origin = self.origin
         return {day: wafers for (day, sent), wafers in self.arrivals.items() if sent == origin}
 
-    def due(self) -> tuple[Group, LineDue] | None:
+    def due(self, today: int | None = None) -> tuple[Group, LineDue] | None:
         """Return the wafers due of it, None if there are none: of a commit those not dispatched.
 
-        Of an order those not consumed for it at its own site.
+        Of an order those not consumed for it at its own site; of one due before `today`, not by the end of yesterday.
         """
         if not self.statements:
             return None
         now = self.statements[-1]
-        wafers = now.wafers - self.dispatched - sum(c.wafers for c in self.consumed if c.key[:2] == now.key[:2])
+        through = today if today is not None and now.due < today else None
+        served = (c for c in self.consumed if c.key[:2] == now.key[:2] and (through is None or c.day < through))
+        wafers = now.wafers - self.dispatched - sum(c.wafers for c in served)
         if wafers <= 0:
             return None
         rank = now.priority if now.firmness is None else RANKS[now.firmness]

@@ -14,23 +14,30 @@ class Balance(Described):
     product: str = optional_field()
     site: str = optional_field()
     supplier: str = optional_field()
-    supply: int
+    supply: int | None
+    """Null on the start basis where suppliers have moved wafers and none of them reports lots."""
     demand: int
-    net: int
+    net: int | None
     """Supply less demand."""
-    wip: int
-    finished: int
+    lacking: int | None
+    """What the net lacks of each product at each site, summed: a surplus elsewhere does not cover it. Null of rows and
+    filters by supplier: orders name none."""
+    wip: int | None
+    """Null: no supplier reports lots of the product."""
+    finished: int | None
     in_transit: int
     on_hand: int
     open_commit: ByFirmness
     """Wafers committed and not yet dispatched, at the position."""
+    lots_not_reported_by: list[str]
+    """The suppliers that moved wafers of a product and report no lots of it: the stages leave them out."""
 
 
 class Balances(AtPosition):
     """The rolling balance."""
 
     day: date
-    """The last day of the window."""
+    """The last day of the window; after `complete_through` it is not complete, and what it lacks is not known."""
     window_days: int
     basis: Literal["start", "receipt"]
     firmness: Firmness | None
@@ -44,13 +51,21 @@ class OnStart(Described):
     """A month on the start basis."""
 
     demand: int
-    started: int
-    net: int
-    cumulative_gap: int
+    started: int | None
+    """Null of a month to come, and where suppliers have moved wafers and none of them reports lots."""
+    net: int | None
+    cumulative_gap: int | None
     agreed: int
     """Wafers of letters of intent and contracts: a headline that enters no other number."""
-    share_percent: float
+    share_percent: float | None
     """Wafers started, of 900,000."""
+
+
+class ToCome(ByFirmness):
+    """Wafers to come from today on: open commits by due day, and wafers in transit; overdue ones are left out."""
+
+    in_transit: int
+    """By eta."""
 
 
 class OnReceipt(Described):
@@ -60,8 +75,13 @@ class OnReceipt(Described):
     due: int
     committed: ByFirmness
     received: int
+    to_come: ToCome
     net: int
+    """Received and to come, less due."""
     cumulative_gap: int
+    """Opening stock and all supply up to the month's end, less all that is due by then."""
+    share_percent: float
+    """Wafers received, of 900,000."""
 
 
 class MonthRow(Described):
@@ -93,6 +113,7 @@ class State(AtPosition):
     state_hash: str
     """The SHA-256 of all balances (docs/proof.md)."""
     keys: int
+    """Products, sites and suppliers together that have any wafers on any day."""
     postings: int
     horizon: Horizon
     watermarks: dict[str, date | None]

@@ -13,7 +13,7 @@ class Since(AtPlan):
     """The earlier position."""
 
     as_of: str
-    """The position or day queried, or chosen: `0` is the empty log."""
+    """The batch, or the day of knowledge, that was queried or chosen: `0` is the empty log."""
 
 
 class BridgeEntryRow(Described, title="BridgeEntry"):
@@ -27,7 +27,18 @@ class BridgeEntryRow(Described, title="BridgeEntry"):
     """The source of the line, or the supplier of the movements."""
     line: str | None
     event: str | None
-    """The ledger serves it at `/events/{source}/{event}`; null for movements, and where it was reversed."""
+    """The ledger serves it at `/events/{source}/{event}`; null for `movements`, and where it was reversed."""
+    reason: str | None
+    """The reason that the supplier gives with a commit, in its words; null if it gives none."""
+
+
+class MovementsQueryRow(Described, title="BridgeMovements"):
+    """The parameters of the ledger's `/movements`, beside `product` and `site`, that list the events of a bar."""
+
+    types: str
+    since: str
+    through: str
+    by: date
 
 
 class BridgeRow(Described):
@@ -35,6 +46,8 @@ class BridgeRow(Described):
 
     cause: Literal[CAUSES]  # type: ignore[valid-type]
     wafers: int
+    movements: MovementsQueryRow | None
+    """Null for lines, whose entries name their events."""
     entries: list[BridgeEntryRow]
     """The largest first, fifty at most."""
     entries_count: int
@@ -48,7 +61,8 @@ class BridgePage(AtPlan, title="Bridge"):
     day: date
     firmness: Firmness
     since: Since
-    projected_then: int
-    projected_now: int
+    projected_then: int | None
+    projected_now: int | None
+    """Null while `today` is null: a projection is not known before a day is complete."""
     rows: list[BridgeRow]
     """In the order in which the causes apply (docs/numbers.md)."""

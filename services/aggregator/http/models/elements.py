@@ -11,7 +11,7 @@ YearMonth = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}$")]
 
 
 class RecordedBy(Described):
-    """The batches that an answer as of a day includes, where no position of the log has just these."""
+    """The batches recorded by the end of a day of knowledge, where no position of the log has just these."""
 
     day: str
     """The answer includes the batches recorded by the end of this day."""
@@ -25,7 +25,7 @@ class WentBack(Described):
     from_: date = Field(alias="from")
     """The last day that was complete."""
     position: int
-    """The last batch after which it was: `as_of` this batch has the last plan before."""
+    """The last batch after which it was: with it as `as_of` an answer has the last plan before."""
     sources: list[str]
     """The sources that have not completed that day."""
 
@@ -41,7 +41,7 @@ class AtPosition(Described):
     head: str
     """The chain head of that batch, which proves it; empty before the first batch, and with `recorded_by`."""
     recorded_by: RecordedBy | None
-    """Not null: no position of the log is the day of `as_of`."""
+    """Not null: no position of the log has just the batches recorded by the end of the day of `as_of`."""
     went_back: WentBack | None
     """Not null: the last complete day went back, until it is reached again."""
     missing_sources: list[str]

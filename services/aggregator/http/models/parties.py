@@ -55,7 +55,7 @@ class ProductRecord(Described, title="Kept"):
     """Each commit by the day that stood when it was due."""
     wafers_received: int
     churn: Ratio
-    """Wafers by which commits were revised, of those now in force that were due."""
+    """Wafers by which commits were revised and not only replaced by new ones, of those now in force that were due."""
     otif: OnTimeInFull
     """Against the day that stood when a commit was due."""
     lags: list[Lag]
@@ -77,13 +77,13 @@ class Aged(Described):
 
 
 class YieldOfMonth(Ratio):
-    """Yield of the lots that left the fabs in a month."""
+    """Yield of the lots that finished in a month."""
 
     month: YearMonth
 
 
 class SupplierRow(Described):
-    """A product of a supplier; numbers are null of a product that it never made, or neither committed nor delivered."""
+    """A product of a supplier: null, from `started` on, where it reports no lots; else where it has no commits."""
 
     supplier: str
     product: str
@@ -92,7 +92,10 @@ class SupplierRow(Described):
     finished: int | None
     wip: int | None
     wip_by_age: list[Aged] | None
+    scrap: Ratio | None
+    """Wafers scrapped, of those started."""
     yield_: Ratio | None = Field(alias="yield")
+    """Of the lots that have finished: wafers credited, of those in process at the end. Scrapped ones are left out."""
     yield_by_month: list[YieldOfMonth] | None
     wafers_due: int | None
     """Each commit by the day that stood `lag_days` before it."""
@@ -128,11 +131,24 @@ class PhaseRow(Described, title="Phase"):
     event: str
 
 
+class ShortProduct(Described):
+    """A product that runs short at a site."""
+
+    product: str
+    short_since: date | None
+    first_short_day: date
+    first_shortage: int
+    """On that day."""
+    shortage: int
+    """At worst."""
+
+
 class SiteRow(Described, title="Site"):
     """A site: its declaration, phases, orders due, cover, and first shortage."""
 
     site: str
     name: str | None
+    """Null, as all that describes the site, where it is not declared."""
     country: str | None
     mooring: Literal["onshore", "floating"] | None
     mw: int | None
@@ -147,19 +163,28 @@ class SiteRow(Described, title="Site"):
     co2_tonnes_a_year: int | None
     """At full load all year."""
     mw_energised: int | None
+    """Null, as `mw_to_come`, while `today` is null: not known."""
     mw_to_come: int | None
     mw_stopped: int
     phases: list[PhaseRow]
     next_due_day: date | Literal["beyond"] | None
-    next_due: int
+    """Null where no order is due from today on. While `today` is null, this and all that follow are not known: null."""
+    next_due: int | None
     last_due_day: date | Literal["beyond"] | None
-    due: int
-    on_hand: int
+    due: int | None
+    on_hand: int | None
     short_since: date | None
     first_short_day: date | None
+    """Null where nothing runs short."""
     first_short_product: str | None
     shortage: int | None
+    """At worst, of the product that runs short first. It is no sum: one product's surplus covers no other's need."""
+    products: int | None
+    """Products with any wafers, orders or commits at the site; null before a day is complete."""
+    short_products: list[ShortProduct]
+    """Those that run short, the earliest first."""
     cover_days: float | None
+    """Null where the orders end before the stock, or there are none."""
     first_uncovered_day: date | None
     least_covered_product: str | None
 
@@ -201,6 +226,8 @@ class SiteMonth(Described):
     forecast: int
     committed: int
     received: int
+    to_come: int
+    """From today on: in transit by eta, and open commits by due day; overdue ones are left out."""
     consumed: int
     on_hand: int | None
     """At the end of the month, or of its last complete day; null in a future month."""

@@ -13,14 +13,32 @@ from shared.wire.catalog import Firmness
 # ---------------------------------------------------------------- /shortages
 
 
-class Short(Described):
-    """When a product runs short at a site, with supply of one grade of firmness or above."""
+class Shortfall(Described):
+    """When a product runs short at a site, and until when wafers can be started for it."""
 
     first_short_day: date | None
+    """Null where nothing runs short."""
     first_shortage: int
     """Wafers short on that day."""
     shortage: int
     """Wafers short on the worst day."""
+    worst_day: date | None
+    """The first day on which so many are short."""
+    short_until: date | None
+    """The day from which on nothing is short any more; null if not within the horizon."""
+    act_by: date | None
+    """The last day to start wafers for `act_for`; null if it is too late, or if the lead time is not known."""
+    act_for: date | None
+    """The first short day that wafers started today or later can meet."""
+    act_wafers: int
+    """Wafers short on that day."""
+    startable: Literal["in_full", "in_part", "too_late"] | None
+    """Whether wafers can still be started for all of the shortage, for its later part, or not; null: not known."""
+
+
+class ShortAtFirmness(Shortfall, title="Short"):
+    """When a product runs short at a site, with supply of one grade of firmness or above."""
+
     past_due_supply: int
     """Open commits and wafers in transit that were due before today."""
 
@@ -28,11 +46,11 @@ class Short(Described):
 class ShortByFirmness(Described):
     """When a product runs short at each grade of firmness."""
 
-    planned: Short
-    material: Short
-    manufacturing: Short
-    firm: Short
-    immediate: Short
+    planned: ShortAtFirmness
+    material: ShortAtFirmness
+    manufacturing: ShortAtFirmness
+    firm: ShortAtFirmness
+    immediate: ShortAtFirmness
 
 
 class Peg(Described):
@@ -59,11 +77,17 @@ class ShortOrder(LineEvent):
     pegs: list[Peg]
 
 
-class OverdueSupply(LineEvent):
-    """Supply that was due before today."""
+class OverdueRow(LineEvent, title="OverdueSupply"):
+    """Supply that was due before today: left out of the projection until its source states another day."""
 
+    supplier: str
     day: date
+    """When it was due."""
     wafers: int
+    days_overdue: int
+    """Late by so many days, if received today."""
+    reason: str | None
+    """The reason that the supplier gives with the commit, in its words; null if it gives none."""
 
 
 class CauseRow(LineEvent, title="Cause"):
@@ -81,7 +105,7 @@ class Why(Described):
 
     orders: list[ShortOrder]
     orders_count: int
-    overdue: list[OverdueSupply]
+    overdue: list[OverdueRow]
     causes: list[CauseRow]
     """The greatest first."""
     causes_count: int
@@ -89,27 +113,49 @@ class Why(Described):
     """Wafers taken from stock beyond all that were ever brought to hand."""
 
 
-class Shortage(Described):
+class ForecastGap(Described):
+    """Forecast of a product at a site that neither orders have consumed nor supply covers."""
+
+    first_day: date | None
+    """The first day on which some of it is not covered."""
+    wafers: int
+    """Wafers not covered on the worst day."""
+
+
+class ForecastGapRow(ForecastGap):
+    """A product with such a forecast at a site."""
+
+    product: str
+    site: str
+
+
+class Shortage(Shortfall):
     """A product that runs short at a site."""
 
     product: str
     site: str
     on_hand: int
+    short_now: int
+    """Wafers owed and not on hand at the end of the last complete day."""
     short_since: date | None
     """The day since which the balance on hand has been below zero."""
-    first_short_day: date | None
-    first_shortage: int
-    shortage: int
+    lead_days: int | None
+    """Days from the start of a wafer to its receipt, as the orders of the product state it."""
     by_firmness: ShortByFirmness
+    forecast_gap: ForecastGap
+    """Beside the shortage, which is of orders alone."""
     why: Why = optional_field()
 
 
 class Shortages(AtPlan):
-    """Products that run short, the earliest first."""
+    """Products that run short, in the order queried."""
 
     firmness: Firmness
     past_due: bool
     rows: list[Shortage]
+    """Empty while `today` is null: this is then not known, and not nothing."""
+    forecast_gaps: list[ForecastGapRow] = optional_field()
+    """The forecast gaps of products that do not run short, the earliest first; left out with `why`."""
     count: int
     """Rows of all pages."""
     next: int | None
@@ -153,6 +199,7 @@ class CoverPage(AtPlan):
     """Cover of each product at each site, the least covered first."""
 
     rows: list[CoverRow]
+    """Empty while `today` is null: this is then not known, and not nothing."""
     count: int
     next: int | None
 
@@ -186,6 +233,7 @@ class Promises(AtPosition):
     firmness: Firmness
     bucket: Literal["day", "week"]
     rows: list[Promise]
+    """Empty while `today` is null: this is then not known, and not nothing."""
     next: str | None
 
 
@@ -219,6 +267,7 @@ class Alerts(AtPlan):
 
     limits: Thresholds
     open: dict[AlertCode, int]
-    """The number of open alerts of each code."""
+    """The number of open alerts of each code that concern the product, site and supplier of the query."""
     rows: list[AlertRow]
+    """While `today` is null only silent sources are looked for: whether other alerts are open is then not known."""
     next: int | None

@@ -1,7 +1,7 @@
 """Bridge: the projected balance of a product-site and day in an earlier state and now, and the difference by cause."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from services.aggregator.fold.lines.facts import Group
@@ -19,11 +19,21 @@ _OF_MEASURE = {
 }
 CAUSES = (
     "demand_raised", "demand_lowered", "demand_pulled_in", "demand_pushed_out", "demand_moved",
-    "commits_lowered", "commits_raised", "scrap_and_yield", "commits_moved", "softened", "firmed", "sent_unpromised",
-    "slipped", "pulled_in", "diverted", "lost", "damaged", "over_received", "short_received", "overdue",
-    "opened", "transferred", "counted", "returned", "consumed_beyond",
+    "commits_lowered", "commits_raised", "commits_moved", "softened", "firmed", "sent_unpromised",
+    "slipped", "pulled_in", "diverted", "lost", "damaged", "over_received", "short_received", "scrap_and_yield",
+    "consumed_beyond", "never_promised", "opened", "counted", "transferred", "returned", "overdue",
 )  # fmt: skip
 """The causes in the order in which they apply."""
+
+
+MOVED_BY = {
+    "opened": ("stock.opened",),
+    "counted": ("stock.counted",),
+    "transferred": ("stock.transferred",),
+    "returned": ("shipment.returned",),
+    "consumed_beyond": ("wafers.consumed", "demand.required"),
+}
+"""The causes of movements, and the types of the events that they are of."""
 
 
 class BridgeEntry(NamedTuple):
@@ -31,7 +41,7 @@ class BridgeEntry(NamedTuple):
 
     wafers: int  # signed
     kind: str  # of the line, or the movement
-    line: LineName | None  # None: of movements, which name no line
+    line: LineName | None  # None: of movements, which belong to no line
     party: str  # source of the line, or supplier of the movements
     event: str | None  # of the line, since which it is so; None where no event is published, or it was reversed
 
@@ -55,8 +65,9 @@ class Bridge(NamedTuple):
 def build_bridge(then: FoldState, now: FoldState, group: Group, day: int, firmness: Firmness = "planned") -> Bridge:
     """Return the bridge of a product-site and day, which is not before today in either state, inside the horizon.
 
-    All causes but the last add up; each takes the difference of its own lines or movements. `consumed_beyond` comes
-    last: the wafers by which the backlog's floor keeps the balance below the sum of all others.
+    All causes but one add up; each takes the difference of its own lines or movements. `consumed_beyond` is the wafers
+    by which the backorder's floor keeps the balance below the sum of all others: it depends on orders and consumption
+    alone, so on no cause that comes after it.
     """
     before, after = survey(then, group, day, firmness), survey(now, group, day, firmness)
     entries = defaultdict[str, list[BridgeEntry]](list)
@@ -75,8 +86,11 @@ def _all_entries(before: Ground, after: Ground) -> Iterator[tuple[str, BridgeEnt
         supplier: after.scrapped.get(supplier, 0) - before.scrapped.get(supplier, 0)
         for supplier in before.scrapped.keys() | after.scrapped.keys()
     }
-    yield from _net(_plan_entries(before.orders, after.orders, "demand", -1), "demand", {})
-    yield from _net(_plan_entries(before.commits, after.commits, "commits", +1), "commits", scrapped)
+    demand = [*_net(_plan_entries(before.orders, after.orders, "demand", -1), "demand", {})]
+    commits = [*_net(_plan_entries(before.commits, after.commits, "commits", +1), "commits", scrapped)]
+    promised = sum(entry.wafers for cause, entry in commits if cause == "commits_raised")
+    yield from _split_never_promised(demand, before.orders, after.orders, promised)
+    yield from commits
     for terms, were in ((after.shipments, before.shipments), (after.overdue, before.overdue)):
         for key in sorted(terms.keys() | were.keys()):
             cause, line = key
@@ -91,6 +105,33 @@ def _all_entries(before: Ground, after: Ground) -> Iterator[tuple[str, BridgeEnt
         yield _OF_MEASURE.get(measure, name), BridgeEntry(wafers, name, None, supplier, None)
     beyond = before.consumed_beyond - after.consumed_beyond
     yield "consumed_beyond", BridgeEntry(beyond, "consumed", None, "", None)
+
+
+def _split_never_promised(
+    demand: Sequence[tuple[str, BridgeEntry]],
+    before: dict[LineName, PlanTerm],
+    after: dict[LineName, PlanTerm],
+    promised: int,
+) -> Iterator[tuple[str, BridgeEntry]]:
+    """Yield the effects of demand, with `never_promised` apart from `demand_raised`.
+
+    Of the wafers by which demand is raised on balance, those of orders placed since were never promised as far as they
+    exceed the wafers by which commits were raised; the orders due first are promised first.
+    """
+    raised = -sum(entry.wafers for cause, entry in demand if cause == "demand_raised")
+    unpromised = max(0, raised - promised)
+    placed = [
+        (after[entry.line].due, entry.line, n)
+        for n, (cause, entry) in enumerate(demand)
+        if cause == "demand_raised" and entry.wafers < 0 and entry.line in after and entry.line not in before
+    ]
+    taken = dict[int, int]()
+    for _, _, n in sorted(placed, reverse=True):
+        taken[n] = min(unpromised, -demand[n][1].wafers)
+        unpromised -= taken[n]
+    for n, (cause, entry) in enumerate(demand):
+        yield cause, entry._replace(wafers=entry.wafers + taken.get(n, 0))
+        yield "never_promised", entry._replace(wafers=-taken.get(n, 0))
 
 
 _Change = tuple[str, str, BridgeEntry]  # aspect, party that the aspect "wafers" is netted by, effect

@@ -31,6 +31,7 @@ class PlanTerm(NamedTuple):
     stated: int  # due on any day, at any site, or dispatched
     here: bool  # of the product, at the site
     in_time: bool  # due by the day
+    due: int
     graded: bool  # of the firmness or above; an order always
     party: str  # supplier of a commit, source of an order
     event: str
@@ -113,13 +114,15 @@ def _commit_term(commit: PlanLine, group: Group, day: int, open_: int, firmness:
     here, in_time = _counts(commit, group, day)
     graded = now.firmness is not None and RANKS[now.firmness] <= RANKS[firmness]
     wafers = commit.dispatched + open_ if here and in_time else 0
-    return PlanTerm(wafers, max(now.wafers, commit.dispatched), here, in_time, graded, now.key[2], now.id)
+    return PlanTerm(wafers, max(now.wafers, commit.dispatched), here, in_time, now.due, graded, now.key[2], now.id)
 
 
 def _order_term(order: PlanLine, group: Group, day: int) -> PlanTerm:
     now = order.statements[-1]
     here, in_time = _counts(order, group, day)
-    return PlanTerm(now.wafers if here and in_time else 0, now.wafers, here, in_time, True, order.name[0], now.id)
+    return PlanTerm(
+        now.wafers if here and in_time else 0, now.wafers, here, in_time, now.due, True, order.name[0], now.id
+    )
 
 
 def _shipment_terms(

@@ -27,6 +27,7 @@ from shared.wire.events import (
     ShipmentLost,
     ShipmentReceived,
     SourceAdvanced,
+    SourceEnded,
     StockOpened,
     SupplyCommitted,
     WafersConsumed,
@@ -46,13 +47,14 @@ KEY: dict[str, Any] = {"product": PRODUCT, "site": SITE, "supplier": "samsung"}
 
 
 class Story:
-    """What two parties say, in order; each day up to `DAY` is complete."""
+    """What two parties say, in order; after it each completes the days up to `DAY`."""
 
     def __init__(self) -> None:
         self.numberings = {name: Numbering(name) for name in ("samsung", "stargate", "skhynix")}
         self.events: list[Event] = []
         for name in ("samsung", "stargate"):
-            self.say(name, DAY, SourceAdvanced(through=DAY))
+            self.events.append(self.say(name, DAY, SourceAdvanced(through=DAY)).model_copy(update={"sequence": 10_000}))
+            del self.events[-2]
 
     def say(self, name: str, day: date, data: EventData) -> Event:
         event = self.numberings[name].emit(datetime(day.year, day.month, day.day, 12, tzinfo=UTC), data)
@@ -426,6 +428,7 @@ def test_a_receipt_of_another_supplier_or_product_than_was_dispatched_is_an_aler
 
 def test_a_stock_below_zero_is_an_alert_as_of_the_last_complete_day():
     story = Story()
+    story.order(DAY, 9)
     story.open(10)
     story.consume(9)
     before = story.find()
@@ -435,20 +438,132 @@ def test_a_stock_below_zero_is_an_alert_as_of_the_last_complete_day():
 
     cause: Cause = ("stock_negative", (PRODUCT, SITE))
     assert (before, meanwhile) == ({}, {})
+    beyond: Cause = ("consumed_beyond_required", (PRODUCT, SITE))
     short: Cause = ("short_within", (PRODUCT, SITE))  # the next receipts make up for it
     detail = {"first_short_day": day_number(TODAY), "wafers": 2, "wafers_at_worst": 2}
     assert story.find() == {
         cause: Alert(*cause, day_number(DAY), {"wafers": 2}),
+        beyond: Alert(*beyond, day_number(DAY), {"wafers": 3}),
         short: Alert(*short, day_number(DAY), detail),
     }
 
 
 def test_a_stock_is_counted_over_all_suppliers():
     story = Story()
+    story.order(DAY, 9)
     story.open(10)
     story.consume(9, supplier="unattributed")
 
     assert story.find() == {}
+
+
+def test_what_is_consumed_beyond_what_was_due_is_an_alert_until_the_order_is_there():
+    story = Story()
+    story.open(50)
+    story.consume(30, day=DAY - days(1))
+    alerts = story.find()
+    story.order(DAY, 30)
+    late = story.find()
+    story.order(DAY - days(1), 30, revision=1)
+
+    cause: Cause = ("consumed_beyond_required", (PRODUCT, SITE))
+    assert alerts == {cause: Alert(*cause, day_number(DAY), {"wafers": 30})}
+    assert late[cause] == alerts[cause]
+    assert story.find() == {}
+
+
+def test_what_is_consumed_for_an_order_before_it_is_due_is_within_what_was_due_up_to_its_wafers():
+    story = Story()
+    story.open(50)
+    story.order(TODAY + days(9), 30)
+    story.say("stargate", DAY, WafersConsumed(**KEY, phase="p", wafers=30, order="O1"))
+    before = story.find()
+    story.say("stargate", DAY, WafersConsumed(**KEY, phase="p", wafers=4, order="O1"))
+
+    cause: Cause = ("consumed_beyond_required", (PRODUCT, SITE))
+    story.say("stargate", TODAY, WafersConsumed(**KEY, phase="p", wafers=5, order="O1"))
+
+    assert before == {}
+    assert story.find() == {cause: Alert(*cause, day_number(DAY), {"wafers": 4})}
+
+
+# ---------------------------------------------------------------- behind_watermark
+
+BEHIND: Cause = ("behind_watermark", ("skhynix",))
+LOT: dict[str, Any] = {**KEY, "supplier": "skhynix", "wafers": 25, "fab": "M15X", "due_out": DAY}
+
+
+class LateStory(Story):
+    """A third party says more of days that it has completed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.advanced = self.advance(DAY)
+
+    def advance(self, through: date) -> Event:
+        return self.say("skhynix", TODAY, SourceAdvanced(through=through))
+
+    def start(self, lot: str, day: date) -> Event:
+        return self.say("skhynix", day, LotStarted(**LOT, lot=lot))
+
+
+def test_an_event_of_a_day_that_its_source_has_completed_is_an_alert_until_the_next_watermark():
+    story = LateStory()
+    before = story.find()
+    late = [story.start("L1", DAY - days(2)), story.start("L2", DAY), story.start("L3", DAY)]
+    story.start("L4", TODAY)
+    alerts = story.find()
+    story.advance(DAY)
+
+    causes = tuple(f"skhynix/{event.id}" for event in (late[2], late[0]))
+    alert = Alert(*BEHIND, day_number(DAY) - 2, {"days": 2, "watermark_day": day_number(DAY)}, causes)
+    assert (before, alerts, story.find()) == ({}, {BEHIND: alert}, {})
+
+
+def test_an_event_published_before_the_watermark_is_not_behind_it_whenever_it_arrives():
+    story = LateStory()
+    story.start("L1", DAY)
+    story.advance(DAY)
+    *before, lot, confirmed = story.events
+
+    assert found(state_of([*before, confirmed, lot], batches=[1])) == {}
+
+
+def test_an_event_published_after_the_watermark_is_behind_it_also_if_it_arrives_before():
+    story = LateStory()
+    lot = story.start("L1", DAY)
+    story.events.insert(0, story.events.pop())
+
+    assert story.find()[BEHIND].causes == (f"skhynix/{lot.id}",)
+
+
+def test_a_watermark_that_is_reversed_does_not_hold_and_the_one_before_it_does():
+    story = LateStory()
+    later = story.advance(TODAY)
+    story.start("L1", TODAY)
+    alerts = story.find()
+    story.say("skhynix", TODAY + days(1), EventReversed(reversed=later.id, reason="a typing error"))
+    reversed_ = story.find()
+    story.start("L2", DAY)
+
+    assert (alerts.keys(), reversed_, story.find().keys()) == ({BEHIND}, {}, {BEHIND})
+
+
+def test_a_watermark_below_the_one_in_force_confirms_nothing():
+    story = LateStory()
+    story.start("L1", DAY)
+    story.advance(DAY - days(1))
+
+    assert story.find().keys() == {BEHIND}
+
+
+def test_an_event_after_the_end_of_its_source_is_behind_it():
+    story = LateStory()
+    story.say("skhynix", TODAY, SourceEnded(through=DAY, successor=None))
+    before = story.find()
+    story.start("L1", DAY)
+
+    assert (before, story.find().keys()) == ({}, {BEHIND})
 
 
 # ---------------------------------------------------------------- source_silent
@@ -502,6 +617,13 @@ def test_the_alerts_of_products_are_those_of_the_naive_twin(log, today, short_da
             expected.add(("cover_below", label))
         if on_hand < 0:
             expected.add(("stock_negative", label))
+        keys = naive.groups(("product", "site"), {})[label]
+        required, moved_up, consumed = (
+            naive.ever(keys, measure, today - 1)
+            for measure in (Measure.REQUIRED, Measure.REQUIRED_MOVED, Measure.CONSUMED)
+        )
+        if naive.backlog(keys, today - 1) > required + moved_up - consumed:
+            expected.add(("consumed_beyond_required", label))
     moved: Counter[tuple[str, str, Measure]] = Counter()
     for (product, _, supplier), measure, day, wafers in log:
         if measure < 32 and day < today:
@@ -570,15 +692,16 @@ def test_what_is_promised_is_the_same_when_only_what_changed_is_counted_anew(fir
 
 def test_the_most_urgent_comes_first():
     story = Story()
-    story.say("samsung", DAY + days(9), SourceAdvanced(through=DAY + days(9)))
     story.dispatch(1)
     story.receive(2)
     story.consume(3)
     story.order(TODAY + days(2), 40)
+    story.say("samsung", DAY + days(9), SourceAdvanced(through=DAY + days(9)))
 
     assert [code for code, _ in story.find()] == [
         "source_silent",
         "stock_negative",
+        "consumed_beyond_required",
         "received_beyond_dispatched",
         "dispatch_without_commit",
         "short_within",

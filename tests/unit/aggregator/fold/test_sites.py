@@ -59,7 +59,7 @@ def logs(draw):
 def sites_of(*parts: list[Event]) -> SiteBook:
     sites = SiteBook()
     for part in parts:
-        sites.add(canonical_bodies([Row.of(event) for event in part]))
+        sites.add([Row.of(event) for event in part])
     return sites
 
 
@@ -84,7 +84,7 @@ def test_sites_that_are_read_again_are_the_same_and_go_on_the_same(log, cut):
     again = SiteBook.read(orjson.loads(orjson.dumps(sites_of(log[:cut]).state())))
 
     assert everything(again) == everything(sites_of(log[:cut]))
-    again.add(canonical_bodies([Row.of(event) for event in log[cut:]]))
+    again.add([Row.of(event) for event in log[cut:]])
     assert everything(again) == everything(sites_of(log))
 
 

@@ -12,7 +12,7 @@ from services.aggregator.fold import snapshot
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import balance_batch, sum_stages
 from services.aggregator.fold.snapshot import Unusable, decode, encode, seal
-from services.aggregator.fold.state import FoldState
+from services.aggregator.fold.state import FoldState, SourceBook
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.projection import make_plan
 from shared.wire.events import Event
@@ -108,6 +108,16 @@ def test_the_lines_come_back_with_the_curves():
     assert restored.digest() == lines.digest()
 
 
+def test_the_sequences_of_the_sources_come_back():
+    state = FoldState(fold(LOG))
+    state.sources.add(Row.of(event) for event in SAID if isinstance(event, Event))
+    pieces = encode(state)
+
+    restored = decode(b"".join([*pieces, seal(pieces)]), START, DAYS, "catalogue-1").sources
+
+    assert restored.state() == state.sources.state() != SourceBook().state()
+
+
 # ---------------------------------------------------------------- what is refused
 
 
@@ -155,6 +165,7 @@ def test_a_state_of_other_settings_is_refused(curves, code):
         ({"sections": [2**40] * 6}, "damaged"),
         ({"last_day": "2025"}, "damaged"),
         ({"sites": [[], [["too short"]], []]}, "damaged"),
+        ({"sequences": [[["samsung", [[1]]]], [], []]}, "damaged"),
     ],
 )
 def test_what_was_sealed_and_does_not_fit_together_is_refused(changes, code):

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from shared.wire.events import StockCounted, StockOpened
+from shared.wire.events import StockCounted, StockOpened, StockTransferred, WafersConsumed
 from testing.lines import KEY, Story
 from testing.played import Played, advanced, numbered, play
 
@@ -16,7 +16,7 @@ def story() -> Story:
     story.order(1, 380, 12)
     story.commit(1, 390, 10)
     story.say(2, StockOpened(wafers=30, **KEY))
-    story.commit(2, 350, 10, 1)
+    story.commit(2, 350, 10, 1, reason="a tool is down")
     story.say(3, StockCounted(counted=5, **KEY))
     return story
 
@@ -36,11 +36,43 @@ def test_the_rows_sum_and_lead_to_their_events(story):
         ("commits_lowered", -40), ("opened", 30), ("counted", -25)
     ]  # fmt: skip
     assert answer["rows"][0]["entries"] == [
-        {"wafers": -40, "kind": "supply.committed", "source": "samsung", "line": "c", "event": story.log[3].id}
-    ]
+        {"wafers": -40, "kind": "supply.committed", "source": "samsung", "line": "c", "event": story.log[3].id,
+         "reason": "a tool is down"}
+    ]  # fmt: skip
     assert answer["rows"][2]["entries"] == [
-        {"wafers": -25, "kind": "adjusted", "source": "samsung", "line": None, "event": None}
+        {"wafers": -25, "kind": "adjusted", "source": "samsung", "line": None, "event": None, "reason": None}
     ]
+
+
+def test_a_bar_of_movements_leads_to_the_ledgers_list_of_their_events(story):
+    story.say(3, StockTransferred(wafers=2, to_site="narvik", **KEY))
+    folded = played(story)
+    answer = folded.ask("/bridge", product="HBM4-12H", site="abilene", since="2")
+    bars = {row["cause"]: row["movements"] for row in answer["rows"]}
+
+    assert bars["commits_lowered"] is None
+    assert bars["opened"] == {
+        "types": "stock.opened", "since": "2", "through": str(answer["position"]), "by": "2026-04-12"
+    }  # fmt: skip
+    # the transfer is of the day of the count, and came after it
+    for cause, places in (("opened", [2]), ("counted", [4, 5]), ("transferred", [5])):
+        found = folded.ask_ledger("/movements", product="HBM4-12H", site="abilene", **bars[cause])
+        assert [row["id"] for row in found["rows"]] == [story.log[n].id for n in places]
+    narvik = folded.ask("/bridge", product="HBM4-12H", site="narvik", since="2", day="2026-04-12")
+    [bar] = narvik["rows"]
+    found = folded.ask_ledger("/movements", product="HBM4-12H", site="narvik", **bar["movements"])
+    assert (bar["wafers"], [row["id"] for row in found["rows"]]) == (2, [story.log[5].id])
+
+
+def test_the_bar_of_consumption_beyond_what_was_due_leads_to_the_consumption_and_the_orders(story):
+    story.say(3, WafersConsumed(wafers=5, phase="abilene.1", **KEY))
+    folded = played(story)
+    answer = folded.ask("/bridge", product="HBM4-12H", site="abilene", since="2")
+    [query] = [row["movements"] for row in answer["rows"] if row["cause"] == "consumed_beyond"]
+
+    found = folded.ask_ledger("/movements", product="HBM4-12H", site="abilene", **query)
+
+    assert [row["id"] for row in found["rows"]] == [story.log[0].id, story.log[5].id]
 
 
 def test_without_a_position_it_begins_when_the_order_was_placed_or_with_the_empty_log(story):

@@ -55,7 +55,7 @@ def ask(story):
     story.commit(1, 100, 10)
     story.commit(2, 50, 10, 1)
     story.order(1, 7, 5, line="n", site="narvik")
-    story.commit(1, 7, 4, line="n", site="narvik")
+    story.commit(1, 7, 4, line="n", site="narvik", reason="the furnace is down")
     return answers_of(story.log, 6)
 
 
@@ -89,7 +89,43 @@ def test_why_names_orders_supply_overdue_and_causes(ask, story):
     assert [each["event"] for each in narvik["why"]["overdue"]] == [story.log[5].id]
     assert narvik["why"]["overdue"][0] | {"event": ""} == {
         "kind": "supply.committed", "source": "samsung", "line": "n", "event": "", "day": "2026-04-04", "wafers": 7,
+        "supplier": "samsung", "days_overdue": 2, "reason": "the furnace is down",
     }  # fmt: skip
+
+
+def test_a_shortage_says_how_long_it_lasts_and_until_when_wafers_can_be_started(story):
+    """Wafers take 9 days: those of the 6th are there on the 15th, so narvik's week is lost, and abilene's worst is not.
+
+    At narvik 7 are short from the 5th to the 10th; at abilene 20 from the 12th on, and 120 from the 20th on.
+    """
+    story.say(1, StockOpened(wafers=80, **KEY))
+    story.order(1, 100, 12, start_by=3)
+    story.order(1, 100, 20, line="p", start_by=11)
+    story.order(1, 7, 5, line="n", site="narvik", start_by=1)
+    story.commit(1, 7, 10, line="n", site="narvik")
+    ask = answers_of(story.log, 6)
+
+    abilene, narvik = ask("/shortages?order=act_by").json()["rows"]
+    assert [row["site"] for row in ask("/shortages").json()["rows"]] == ["narvik", "abilene"]
+    names = ("short_now", "short_since", "first_short_day", "shortage", "worst_day")
+    assert {name: narvik[name] for name in names} == {
+        "short_now": 7, "short_since": "2026-04-05", "first_short_day": "2026-04-06", "shortage": 7,
+        "worst_day": "2026-04-06",
+    }  # fmt: skip
+    assert (narvik["short_until"], narvik["act_by"], narvik["act_for"], narvik["act_wafers"]) == (
+        "2026-04-10", None, None, 0,
+    )  # fmt: skip
+    assert (abilene["short_now"], abilene["first_short_day"], abilene["shortage"]) == (0, "2026-04-12", 120)
+    assert (abilene["worst_day"], abilene["short_until"], abilene["lead_days"]) == ("2026-04-20", None, 9)
+    assert (abilene["act_by"], abilene["act_for"], abilene["act_wafers"]) == ("2026-04-06", "2026-04-15", 20)
+    assert abilene["by_firmness"]["firm"]["act_by"] == "2026-04-06"
+    assert (abilene["startable"], narvik["startable"]) == ("in_part", "too_late")
+
+    story.order(1, 5, 16, line="m", site="odessa", start_by=7)
+    rows = answers_of(story.log, 6)("/shortages?order=act_by").json()["rows"]
+    assert [(row["site"], row["startable"], row["act_by"]) for row in rows] == [
+        ("odessa", "in_full", "2026-04-07"), ("abilene", "in_part", "2026-04-06"), ("narvik", "too_late", None)
+    ]  # fmt: skip
 
 
 def test_without_why_no_row_says_it(ask):

@@ -24,7 +24,7 @@ MEASURES = [
     Measure.OPEN_FIRM,
     Measure.TRANSIT_DUE,
 ]
-TABLES = ("first_short", "first_shortage", "shortage", "overdue", "figures")
+TABLES = ("first_short", "first_shortage", "shortage", "course", "first_gap", "gap", "overdue", "figures")
 
 
 def batches(seed: int, count: int):

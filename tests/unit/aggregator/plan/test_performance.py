@@ -16,7 +16,7 @@ from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, lines_published
 from testing.twins.ledger import number, sum_up
-from testing.twins.lines import postponed, promise_at, statements
+from testing.twins.lines import postponed, promise_at, replaced, statements
 from tests.unit.aggregator.fold.lines.test_book import about_lines
 from tests.unit.aggregator.plan.test_shortage import april, stand_at
 from tests.unit.ledger.books.test_posting import HORIZON, START, thorough
@@ -151,6 +151,7 @@ def perform_naively(log, lines, supplier, through):
         churned = sum(
             abs(a.wafers - b.wafers) if a.due == b.due else max(a.wafers, b.wafers) for a, b in pairwise(revisions)
         )
+        churned -= replaced(statements(log))[source, line]
         if now.wafers or churned:
             products.add(product)
         if number(now.due) <= through:

@@ -3,6 +3,7 @@
 from datetime import date
 from math import inf
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ keys = st.tuples(
 )
 postings = st.tuples(
     keys, st.sampled_from(Measure), st.integers(START - 4, START + DAYS + 3), st.integers(-50, 50)
-)  # fmt: skip
+).map(lambda each: (*each[:3], abs(each[3]) if each[1] == Measure.CONSUMED else each[3]))
 logs = st.lists(postings, max_size=40)
 only = st.fixed_dictionaries({}, optional={"product": st.just("HBM4-12H"), "site": st.just("narvik")})
 quick = settings(max_examples=60, deadline=None)
@@ -78,6 +79,55 @@ def test_shortages_are_the_projections_below_zero_the_first_to_run_short_first(l
             assert found == expected[label]
 
 
+@given(logs, st.sampled_from(GRADES), st.integers(START, START + DAYS - 1), st.booleans(), st.integers(0, 40))
+@quick
+def test_the_course_of_a_shortage_is_read_off_the_projection(log, firmness, today, past_due, lead):
+    curves = fold(log)
+    plan = make_plan(curves, today, lead_days={"HBM4-12H": lead})
+
+    for group, each in enumerate(project(curves, firmness, today, past_due=past_due)):
+        balance = dict(enumerate(each.balance.tolist(), today))
+        short = [day for day, wafers in balance.items() if wafers < 0]
+        later = [day for day in short if day >= today + lead] if each.product == "HBM4-12H" else []
+        assert plan.course_of(group, firmness, past_due=past_due) == (
+            min(short, key=lambda day: balance[day], default=None),
+            max(short) + 1 if short and max(short) < START + DAYS - 1 else None,
+            later[0] - lead if later else None,
+            later[0] if later else None,
+            -balance[later[0]] if later else 0,
+        )
+        assert plan.short_now(group) == max(0, plan.backorder(group) - plan.on_hand(group))
+        assert (plan.short_now(group) > 0) == (plan.short_since(group) is not None) or today == START
+
+
+@given(logs, st.sampled_from(GRADES), st.booleans())
+@quick
+def test_shortages_that_wafers_can_still_be_started_for_come_first(log, firmness, past_due):
+    plan = make_plan(fold(log), START + 10, lead_days={"HBM4-12H": 12})
+    ranked = plan.shortages_to_act_on(firmness, past_due=past_due).tolist()
+
+    assert sorted(ranked) == sorted(plan.shortages(firmness, past_due=past_due).tolist())
+    courses = [plan.course_of(group, firmness, past_due=past_due) for group in ranked]
+    first = [plan.short(group, firmness, past_due=past_due).first_short_day for group in ranked]
+    urgency = [
+        (2 if each.act_by is None else each.act_for != day, each.act_by or 0, -each.act_wafers)
+        for each, day in zip(courses, first, strict=True)
+    ]
+    assert urgency == sorted(urgency)
+    late = [group for group, each in zip(ranked, courses, strict=True) if each.act_by is None]
+    assert late == [group for group in plan.shortages(firmness, past_due=past_due).tolist() if group in late]
+
+
+def test_a_plan_with_another_lead_time_is_planned_anew():
+    curves = fold(of(Measure.REQUIRED, 10, first=START + 30))
+    before = make_plan(curves, START + 10)
+    none = np.empty(0, dtype=np.int64)
+
+    after = make_plan(curves, START + 10, before=before, changed=none, lead_days={"HBM4-12H": 20})
+
+    assert (before.course_of(0, "planned").act_by, after.course_of(0, "planned").act_by) == (None, START + 10)
+
+
 @given(logs, st.integers(START, START + DAYS - 1))
 @quick
 def test_cover_is_that_of_the_naive_twin(log, today):
@@ -109,7 +159,7 @@ def test_a_plan_worked_out_for_what_has_changed_is_the_plan_worked_out_anew(log,
     after, anew = make_plan(curves, today, before=before, changed=changed), make_plan(curves, today)
 
     assert after.grouping.labels == anew.grouping.labels
-    for name in ("first_short", "first_shortage", "shortage", "overdue", "figures"):
+    for name in ("first_short", "first_shortage", "shortage", "course", "first_gap", "gap", "overdue", "figures"):
         assert (getattr(after, name) == getattr(anew, name)).all()
 
 
@@ -264,3 +314,35 @@ def test_a_commit_moved_to_another_day_moves_only_its_day():
     balance = balance_after(of(Measure.OPEN_FIRM, 40, first=START + 30), moved)
 
     assert balance[:6] == [0, 0, 0, 0, 0, 40]
+
+
+# ---------------------------------------------------------------- forecast without supply
+
+
+def gap_of(log, firmness="planned", *, past_due=False):
+    return make_plan(fold(log), START + 10).forecast_gap(0, firmness, past_due=past_due)
+
+
+def test_forecast_that_no_supply_covers_is_a_gap_beside_the_shortage_of_orders():
+    log = of(Measure.OPENED, 40, first=START) + of(Measure.REQUIRED, 0, 30, 30) + of(Measure.OPEN_FIRM, 0, 0, 0, 50)
+    log += of(Measure.FORECAST, 0, 90, 0, 30)
+    plan = make_plan(fold(log), START + 10)
+
+    assert plan.forecast_gap(0, "planned") == (START + 11, 30)
+    assert plan.short(0, "planned") == (START + 12, 20, 20)
+    assert plan.forecast_gap(0, "immediate") == (START + 11, 60)
+    assert plan.forecast_gaps().tolist() == [0]
+
+
+def test_ordered_forecast_past_forecast_and_covered_forecast_are_no_gap():
+    assert gap_of(of(Measure.FORECAST, 30) + of(Measure.REQUIRED, 30, first=START + 4)) == (None, 0)
+    assert gap_of(of(Measure.FORECAST, 30, first=START + 9)) == (None, 0)
+    assert gap_of(of(Measure.FORECAST, 30) + of(Measure.OPENED, 30, first=START)) == (None, 0)
+    assert gap_of(of(Measure.FORECAST, 30)) == (START + 10, 30)
+
+
+def test_overdue_supply_covers_forecast_where_it_is_asked_for():
+    log = of(Measure.FORECAST, 30) + of(Measure.TRANSIT_DUE, 20, first=START + 3)
+
+    assert gap_of(log).wafers == 30
+    assert gap_of(log, past_due=True).wafers == 10

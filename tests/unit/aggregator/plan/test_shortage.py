@@ -23,7 +23,7 @@ from services.aggregator.plan.shortage import (
     explain_shortage,
 )
 from shared.wire.catalog import FIRMNESS
-from shared.wire.events import StockCounted, StockOpened, StockTransferred
+from shared.wire.events import StockCounted, StockOpened, StockTransferred, WafersConsumed
 from shared.wire.postings import Measure
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY, Story, lines_published
@@ -92,7 +92,7 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
     curves, lines = stand_at(fold(log, horizon=HORIZON), number(START) + day)
     today = max(curves.today, curves.start)
     behind = explain_shortage(curves, lines, group, firmness, LATE, past_due=past_due)
-    orders = {order.name: order for order in lines.orders_of(*group)}
+    orders = {order.name: order for order in lines.orders_of(*group, today)}
     supplies = {supply.name: supply for supply in lines.supplies_of(*group, firmness)}
 
     meant: Counter[Any] = Counter()
@@ -113,7 +113,10 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
     brought = int(supplied_by_day(curves, curves.group(product=group[0], site=group[1]), curves.start - 1)[:, -1].sum())
     assert meant.pop(None, 0) <= max(0, brought)
     assert all(wafers <= supplies[name].wafers for name, wafers in meant.items())
-    assert behind.overdue == [supply for supply in lines.supplies_of(*group, firmness) if supply.day < today]
+    overdue = [supply for supply in lines.supplies_of(*group, firmness) if supply.day < today]
+    assert [each[:-1] for each in behind.overdue] == [
+        (each.name, each.event, each.supplier, each.day, each.wafers, today - each.day) for each in overdue
+    ]
     assert behind.causes == find_causes(lines, *group, LATE)
 
 
@@ -147,6 +150,14 @@ def test_an_order_is_covered_in_part_late_in_part_and_short_in_part(story):
         PeggedSupply(("samsung", "shipment/HBM4-12H", "s"), sent.id, april(11), 20, 0),
         PeggedSupply(("samsung", "supply.committed", "c"), commit.id, april(15), 40, 3),
     ]
+
+
+def test_an_overdue_order_lacks_what_was_not_consumed_for_it_by_yesterday(story):
+    order = story.order(1, 50, 3, line="late")
+    story.say(5, WafersConsumed(**KEY, wafers=50, phase="p1", order="late"))
+
+    assert [(each.event, each.short) for each in behind(story, today=5).orders] == [(order.id, 50)]
+    assert behind(story, today=6).orders == []
 
 
 def test_an_order_in_time_is_not_told(story):

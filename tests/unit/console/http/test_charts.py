@@ -7,16 +7,16 @@ from shared.wire.catalog import FIRMNESS
 
 
 def month(name: str, **receipt: int) -> dict[str, object]:
-    committed = dict.fromkeys(FIRMNESS, 0) | {each: receipt.get(each, 0) for each in FIRMNESS}
+    to_come = {each: receipt.get(each, 0) for each in ("in_transit", *FIRMNESS)}
     return {
         "month": name, "gap": receipt.get("gap", 0), "start": {"agreed": receipt.get("agreed", 0)},
         "receipt": {"due": receipt.get("due", 0), "forecast": receipt.get("forecast", 0),
-                    "received": receipt.get("received", 0), "committed": committed},
+                    "received": receipt.get("received", 0), "to_come": to_come},
     }  # fmt: skip
 
 
 MONTHS = [
-    month("2026-01", due=50, received=40, immediate=38, gap=-10),
+    month("2026-01", due=50, received=40, gap=-10),
     month("2026-02", due=60, firm=30, planned=20, gap=-20),
     month("2026-03", forecast=70, planned=65, agreed=900, gap=-25),
 ]
@@ -34,10 +34,13 @@ def test_what_is_past_is_drawn_as_received_and_what_is_to_come_by_firmness():
     ]  # fmt: skip
 
 
-def test_a_month_that_is_not_complete_is_drawn_by_what_is_committed():
-    bars = drawn(months_chart(MONTHS, "2026-01-30"), 0)
+def test_the_current_month_shows_its_receipts_beside_what_is_in_transit_and_committed():
+    now = month("2026-01", due=50, received=40, in_transit=7, immediate=3)
+    bars = drawn(months_chart([now, *MONTHS[1:]], "2026-01-30"), 0)
 
-    assert [(bar["grade"], bar["wafers"]) for bar in bars if bar["month"] == "2026-01"] == [("immediate", 38)]
+    assert [(bar["grade"], bar["wafers"]) for bar in bars if bar["month"] == "2026-01"] == [
+        ("received", 40), ("in transit", 7), ("immediate", 3),
+    ]  # fmt: skip
 
 
 def test_a_letter_of_intent_is_a_line_of_its_own_and_never_a_bar():

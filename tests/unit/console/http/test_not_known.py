@@ -17,7 +17,7 @@ from tests.cases.tapes import RECORDED
 PATHS = ["/", "/shortages", "/sites", "/suppliers"]
 
 
-def pages(events):
+def pages(events, **filters):
     """Return the pages of a console over a played log, by path."""
     played = play(events, on=RECORDED)
     upstream = Upstream(ANONYMOUS, "http://aggregator", "http://ledger", httpx.ASGITransport(played.app))
@@ -25,7 +25,7 @@ def pages(events):
 
     async def ask():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://console") as client:
-            return [await client.get(path) for path in PATHS]
+            return [await client.get(path, params=filters) for path in PATHS]
 
     answers = asyncio.run(ask())
     assert {answer.status_code for answer in answers} == {200}
@@ -92,3 +92,82 @@ def test_as_of_a_day_that_is_no_position_the_page_has_no_head(texas):
 
     assert (answer["position"], answer["head"], answer["rows"][0]["on_hand"]) == (2, "", 20)
     assert played.ask("/balances", as_of="2026-03-03", day="2026-03-01")["head"] != ""
+
+
+@pytest.mark.parametrize(
+    ("as_of", "words"), [("2026-11-01", "known by the end of 1 Nov 2026"), ("1", "known at batch 1")]
+)
+def test_a_page_as_of_a_day_is_named_for_what_was_known_by_then(texas, as_of, words):
+    page_at = pages([texas.open("2026-10-01", 5), texas.advance("2026-10-31")], as_of=as_of)
+
+    for path in PATHS:
+        assert f"{words} · complete through <strong>31 Oct 2026</strong>" in page_at[path]
+        assert f'<label>Known by <input name="as_of" value="{as_of}"' in page_at[path]
+
+
+# ---------------------------------------------------------------- each place that says nothing, none or covered
+
+
+def unsure_of(texas, samsung, **filters):
+    """Return the pages where nothing runs short, and a source has no watermark."""
+    log = [texas.open("2026-10-01", 5), texas.order("2026-10-01", "o", 3, "2026-12-01"), texas.advance("2026-10-31")]
+    return pages([*log, samsung.commit("2026-10-15", "c", 10, "2026-12-20")], **filters)
+
+
+def test_none_short_is_none_recorded_where_a_source_is_missing(texas, samsung):
+    sure = pages([texas.open("2026-10-01", 5), texas.advance("2026-10-31")])
+    unsure = unsure_of(texas, samsung)
+
+    for path in ("/", "/sites"):
+        assert "<td>none</td>" in sure[path]
+        assert "<td>none</td>" not in unsure[path]
+        assert "<td>none recorded</td>" in unsure[path]
+
+
+def test_the_site_of_no_complete_day_has_no_zeros(texas):
+    page = pages([texas.open("2026-10-01", 5), texas.order("2026-10-01", "o", 70, "2026-12-01")])["/sites"]
+
+    assert page.count("not known</td>") == 5  # next order due, on hand, cover, products short, first short day
+
+
+def test_a_cover_without_a_last_day_is_of_all_orders_or_there_are_none(texas, samsung):
+    sure = pages([texas.open("2026-10-01", 5), texas.advance("2026-10-31")])
+
+    assert '<td class="n">no orders</td>' in sure["/sites"]
+    assert '<td class="n">all orders</td>' in unsure_of(texas, samsung)["/sites"]
+
+
+def test_what_is_covered_with_filters_is_covered_with_filters_alone(texas):
+    log = [texas.open("2026-10-01", 5), texas.order("2026-10-01", "o", 70, "2026-12-01", site="TX-MILAM")]
+    page_at = pages([*log, texas.advance("2026-10-31")], site="TX-ABILENE")
+
+    assert "Covered: nothing runs short with these filters." in page_at["/"]
+    assert "Nothing runs short here." in page_at["/shortages"]
+    assert "No alert is open with these filters." in page_at["/"]
+
+
+def test_a_supplier_alone_has_no_shortages(texas):
+    page_at = pages([texas.open("2026-10-01", 5), texas.advance("2026-10-31")], supplier="samsung")
+
+    assert "the shortages and their causes are those of all suppliers" in page_at["/shortages"]
+
+
+def test_thirty_days_that_end_on_a_day_that_is_not_complete_say_so(texas):
+    log = [texas.open("2026-10-01", 5)]
+
+    words = "These 30 days end on 1 Oct 2026, which is not complete"
+    assert words in pages(log)["/"]
+    assert words not in pages([*log, texas.advance("2026-10-31")])["/"]
+
+
+def test_no_demand_and_no_commit_are_none_that_is_recorded(texas, samsung):
+    page_at = pages([texas.declare("2026-10-01"), samsung.start("2026-10-01", "L1"), texas.advance("2026-10-31")])
+
+    assert "of the commits due through 31 Oct 2026, as promised" in page_at["/suppliers"]
+    assert "No month has any supply or demand by what is recorded." in pages([texas.declare("2026-10-01")])["/"]
+
+
+def test_without_an_alert_a_missing_source_is_named_and_the_grade_of_the_alerts(texas, samsung):
+    page = unsure_of(texas, samsung, firmness="firm", site="TX-ABILENE")["/"]
+
+    assert "A shortage is an alert if it remains with commits that are planned or firmer." in page

@@ -137,7 +137,7 @@ def test_what_the_aggregator_does_not_know_is_a_dash(both: tuple[Get, Get]) -> N
     html = Html(both[0]("/suppliers", supplier="skhynix").text)
 
     assert html.row("slip, days") == ["–"]
-    assert html.row("yield") == ["–"]
+    assert html.row("yield") == ["not known yet"]
 
 
 def test_the_programme_as_csv_is_the_table_of_its_page(both: tuple[Get, Get]) -> None:

@@ -1,4 +1,4 @@
-"""The state of a line as the store keeps it, and of lines that were stored before suppliers and products were kept."""
+"""The state of a line as the store keeps it."""
 
 import orjson
 
@@ -6,14 +6,12 @@ from services.ledger.books.lines import LineState
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
 from shared.wire.events import Event
-from shared.wire.lines import LineName, line_of
 from shared.wire.postings import Measure
 from shared.wire.rows import Row
 from testing.cloud_events import CloudEvent, Party
 from testing.played import numbered
 
 KEY = ["HBM4-12H", "TX-ABILENE", "samsung"]
-SHIPMENT = ("samsung", "shipment/HBM4-12H", "s")
 samsung, texas = Party("samsung"), Party("stargate-americas")
 
 
@@ -23,12 +21,6 @@ def rows(*log: CloudEvent) -> list[Row]:
 
 def read_again(line: LineState) -> LineState:
     return LineState.read(orjson.loads(orjson.dumps(line.state())))
-
-
-def replayed(log: list[Row], name: LineName) -> LineState:
-    memory = Memory()
-    post_events(log, memory)
-    return memory.lines[name]
 
 
 def test_a_line_that_is_read_again_is_the_same():
@@ -43,52 +35,6 @@ def test_a_line_that_is_read_again_is_the_same():
     assert len(memory.lines) == 2
     for line in memory.lines.values():
         assert read_again(line) == line
-        assert line.agrees_with(line)
-
-
-def test_lines_that_were_stored_as_sums_agree_with_a_replay_and_go_on():
-    commit, dispatch, receipt, more = rows(
-        samsung.commit("2026-10-01", "c", 100, "2026-10-20"),
-        samsung.dispatch("2026-10-02", "s", 50, "2026-10-05", "c"),
-        texas.receive("2026-10-05", "s", 20),
-        texas.receive("2026-10-06", "s", 25),
-    )
-    committed, shipment = line_of(commit), line_of(receipt)
-    log = [commit, dispatch, receipt]
-    statements = replayed(log, committed).statements
-    dispatches = replayed(log, shipment).dispatches
-    stored = {
-        committed: LineState.read(orjson.loads(orjson.dumps([statements, 50, {}, {}]))),
-        shipment: LineState.read(orjson.loads(orjson.dumps([{}, 0, dispatches, {"TX-ABILENE": 20}]))),
-    }
-    for name, line in stored.items():
-        assert line.agrees_with(replayed(log, name))
-    assert not stored[shipment].agrees_with(replayed([commit, dispatch, more], shipment))
-
-    memory = Memory(load_lines=lambda names: {name: stored[name] for name in names if name in stored})
-    posted = dict(post_events([more], memory).postings())
-
-    assert posted == {
-        (Measure.RECEIVED, more.time // 86_400_000_000, tuple(KEY)): 25,
-        (Measure.TRANSIT_DUE, dispatch.day, tuple(KEY)): -25,
-    }
-    assert memory.lines[shipment].agrees_with(replayed([*log, more], shipment))
-
-
-def test_a_receipt_stored_as_a_sum_can_be_reversed():
-    dispatch, receipt, reversal = rows(
-        samsung.dispatch("2026-10-02", "s", 50, "2026-10-05"),
-        receipt_said := texas.receive("2026-10-05", "s", 20, supplier="unattributed"),
-        texas.reverse("2026-10-06", receipt_said),
-    )
-    line = LineState(dispatches=replayed([dispatch], SHIPMENT).dispatches, ended={"TX-ABILENE": 20})
-    memory = Memory(load_lines=lambda _: {SHIPMENT: line}, load_event=lambda *_: receipt)
-    posted = dict(post_events([reversal], memory).postings())
-
-    assert posted == {
-        (Measure.TRANSIT_DUE, dispatch.day, tuple(KEY)): 20,
-        (Measure.RECEIVED, receipt.time // 86_400_000_000, (*KEY[:2], "unattributed")): -20,
-    }
 
 
 def test_what_is_returned_leaves_what_is_on_hand_under_the_shipments_supplier_and_is_not_in_transit():
@@ -104,3 +50,18 @@ def test_what_is_returned_leaves_what_is_on_hand_under_the_shipments_supplier_an
 
         assert {key for _, _, key in posted} == {tuple(KEY)}
         assert by_measure == {Measure.DISPATCHED: 50, Measure.RECEIVED: 50, Measure.RETURNED: 7}
+
+
+def test_a_receipt_without_a_dispatch_takes_nothing_from_transit_and_a_late_dispatch_comes_to_the_same():
+    dispatch, receipt = rows(
+        samsung.dispatch("2026-10-02", "s", 50, "2026-10-05"), texas.receive("2026-10-05", "s", 20)
+    )
+    memory = Memory()
+    alone = dict(post_events([receipt], memory).postings())
+    late = dict(post_events([dispatch], memory).postings())
+    at_once = dict(post_events([dispatch, receipt], Memory()).postings())
+
+    on = receipt.time // 86_400_000_000
+    assert alone == {(Measure.RECEIVED, on, tuple(KEY)): 20, (Measure.DIVERTED_IN, on, tuple(KEY)): 20}
+    sums = {cell: alone.get(cell, 0) + late.get(cell, 0) for cell in alone | late}
+    assert {cell: wafers for cell, wafers in sums.items() if wafers} == at_once

@@ -115,17 +115,6 @@ def test_a_source_that_has_ended_holds_no_other_back(voices, batches):
     assert folded.curves.complete_through == through(7)
 
 
-def test_a_store_in_which_a_reversed_watermark_still_holds_verifies(voices):
-    """An earlier version stored no effect of such a reversal."""
-    typo = advanced(voices, 9)
-    store = fold([voices.open(1, 5), typo, voices.undo(typo)], batches=1).store
-    store.database.execute("UPDATE batches SET watermark = NULL WHERE batch = 3")
-    store.database.execute("UPDATE sources SET advanced = ?", (through(9),))
-    store.progress["americas"].advanced = through(9)
-
-    assert verify(store).wrong is None
-
-
 def test_an_export_holds_the_end_of_a_source(voices, tmp_path):
     store = fold([voices.open(1, 5), ended(voices, 2)]).store
     export(store, "parquet", tmp_path / "parquet")

@@ -9,7 +9,7 @@ from shared.wire.postings import POSTING_WAFERS_MAX, EventEffect, Measure
 from testing.cloud_events import CloudEvent, Party
 from testing.fold import Folded
 from testing.fold import fold as fold_now
-from testing.played import Played
+from testing.played import HORIZON, Played
 
 DUE = "2026-12-01"
 
@@ -32,7 +32,7 @@ def fold(log: list[CloudEvent], **how: int) -> Folded:
 def effects(folded: Folded, event: CloudEvent) -> list[str]:
     """Return the effect that the verdict tells, nothing where it holds, and the one of today."""
     told = [each.effect for verdict in folded.verdicts for each in verdict.effects if each.id == event["id"]]
-    return [*told, Played.verdict(folded, event)["effect"]]  # type: ignore[arg-type]
+    return [*told, Played(folded.store, HORIZON).verdict(event)["effect"]]
 
 
 def test_a_statement_that_holds_is_told_nothing(samsung):
@@ -75,7 +75,7 @@ def test_a_reversal_of_anothers_event_or_of_a_refused_one_says_so(samsung, texas
     opened, refused = texas.open("2026-10-01", 5), texas.open("2026-10-01", 0)
     others, own = samsung.reverse("2026-10-02", opened), texas.reverse("2026-10-02", refused)
     folded = fold([opened, refused, samsung.commit("2026-10-01", "c", 5, DUE), others, own])
-    whys = [Played.verdict(folded, event)["why"] for event in (others, own)]  # type: ignore[arg-type]
+    whys = [Played(folded.store, HORIZON).verdict(event)["why"] for event in (others, own)]
 
     assert effects(folded, others) == effects(folded, own) == ["none", "none"]
     assert "the event is of stargate-americas" in whys[0]

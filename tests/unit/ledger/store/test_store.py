@@ -1,22 +1,17 @@
 """The store, where only SQLite or no database is asked; what both databases must do is in tests/component."""
 
-import json
 import sqlite3
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from services.ledger.store.migrating import StrangeStore
-from services.ledger.store.reader import StoreReader, open_reader
-from services.ledger.store.writer import StoreWriter, open_writer
-from services.operator.record.proof import verify
+from services.ledger.store.reader import open_reader
+from services.ledger.store.writer import open_writer
 from shared.play.numbering import Numbering
-from shared.wire.days import microseconds
-from shared.wire.events import DemandRequired, Event, ShipmentReceived
-from shared.wire.postings import Measure
-from testing.books import KEY, NOON, emit_one_of_each, emit_openings, in_memory, record, table_rows
-from testing.fold import cells_of
+from shared.wire.events import ShipmentReceived
+from testing.books import emit_one_of_each, emit_openings, in_memory, record, table_rows
 
 
 @pytest.fixture
@@ -94,41 +89,3 @@ def test_lines_are_read_in_pages_and_each_once(numbering):
     read = list(store.working_state.lines(page_lines=3))
     assert len(read) == 10
     assert dict(read) == store.memory.lines
-
-
-def test_a_line_that_was_stored_without_times_is_ordered_by_them_from_its_next_event_on(path):
-    """An older version ordered equal revisions by id, and posted so: the next event posts the difference."""
-    ids = ("f0000000-0000-4000-8000-000000000000", "00000000-0000-4000-8000-00000000000f")
-    first, later = order(8, 100, 0, ids[0]), order(9, 60, 1, ids[1])
-    store = open_writer(path)
-    record(store, [first])
-    strip_times(store)
-    store.close()
-    store = open_writer(path)
-
-    assert [line.timed for _, line in store.working_state.lines()] == [False]
-    assert [terms[5] for _, line in store.working_state.lines() for terms in line.statements.values()] == [
-        microseconds(first.time)
-    ]
-    record(store, [later])
-    assert required(store) == 60
-    assert verify(store).wrong is None
-
-
-def order(hour: int, wafers: int, sequence: int, id_: str) -> Event:
-    day = date(2026, 3, 1)
-    data = DemandRequired(line="o", due=day, start_by=day, priority=1, wafers=wafers, revision=0, **KEY)
-    return Event(id=id_, source="americas", sequence=sequence + 1, time=NOON.replace(hour=hour), data=data)
-
-
-def required(store: StoreReader) -> int:
-    return sum(wafers for (measure, _, _), wafers in cells_of(store).items() if measure == Measure.REQUIRED)
-
-
-def strip_times(store: StoreWriter) -> None:
-    """Store the lines as an older version did: their statements without a time."""
-    execute = store.database.connection.execute
-    for owner, kind, line, state in execute("SELECT owner, kind, line, state FROM lines").fetchall():
-        statements, *others = json.loads(state)
-        old = json.dumps([{id_: terms[:5] for id_, terms in statements.items()}, *others])
-        execute("UPDATE lines SET state = ? WHERE owner = ? AND kind = ? AND line = ?", (old, owner, kind, line))

@@ -88,3 +88,53 @@ def test_as_of_a_day_that_is_no_position_says_what_it_includes(store, texas):
         "balances", "--as-of", "2026-03-02", "--day", "2026-03-01"
     )
     assert json.loads(run("balances", "--json", "--as-of", "2026-03-03"))["recorded_by"] is None
+
+
+# ---------------------------------------------------------------- each place that says nothing, none or zero
+
+
+@pytest.fixture
+def no_day(store, texas, samsung):
+    """Return a function that runs a command before any day is complete."""
+    log = [texas.open("2026-10-01", 5), texas.order("2026-10-01", "o", 70, "2026-12-01")]
+    return store([*log, samsung.commit("2026-10-15", "c", 10, "2026-12-20")])
+
+
+def test_a_bridge_before_a_day_is_complete_is_not_known(no_day):
+    chosen = ("bridge", "--product", "HBM4-12H", "--site", "TX-ABILENE")
+    answer = json.loads(no_day(*chosen, "--json"))
+
+    assert (answer["projected_then"], answer["projected_now"], answer["rows"]) == (None, None, [])
+    assert no_day(*chosen).startswith("Not known: a balance is projected from the first day that is complete.")
+
+
+def test_a_site_before_a_day_is_complete_has_no_zeros(no_day):
+    (row,) = json.loads(no_day("sites", "--json"))["rows"]
+
+    assert {row[name] for name in ("next_due", "due", "on_hand", "cover_days", "shortage")} == {None}
+    assert no_day("sites").count("not known") == 12  # ten cells, the title, and what is to come
+
+
+def test_a_window_names_a_last_day_that_is_not_complete(no_day):
+    for command in ("balances", "programme"):
+        assert "30 days to 2026-10-01, not complete, start basis" in no_day(command)
+    assert "Commits due through no day yet against receipts" in no_day("suppliers")
+
+
+def test_alerts_that_are_not_looked_for_are_not_counted_as_none(no_day):
+    said = no_day("alerts")
+
+    assert "Alerts: not known before a day is complete, when only silent sources are looked for" in said
+    assert "0 are open" not in said
+
+
+def test_no_alert_is_none_by_what_is_recorded_where_a_source_is_missing(store, texas, samsung):
+    run = store([texas.advance("2026-10-31"), samsung.commit("2026-10-15", "c", 10, "2026-12-20")])
+
+    assert "by what is recorded; samsung: not known" in run("alerts")
+
+
+def test_a_cover_without_days_says_that_there_may_be_no_orders(store, texas):
+    run = store([texas.open("2026-10-01", 5), texas.advance("2026-10-31")])
+
+    assert "– : the orders end before the stock, or there are none" in run("cover")

@@ -24,7 +24,7 @@ def story() -> Story:
     story.commit(1, 100, 10)
     story.commit(2, 50, 10, 1)
     story.order(1, 7, 5, line="n", site="narvik")
-    story.commit(1, 7, 4, line="n", site="narvik")
+    story.commit(1, 7, 4, line="n", site="narvik", reason="the furnace is down")
     return story
 
 
@@ -43,9 +43,11 @@ def test_why_is_told_in_words_with_the_events(tmp_path, story):
 
     committed, overdue = story.log[3].id, story.log[5].id
     for words in (
-        "HBM4-12H at abilene", "20 wafers short on 2026-04-12, 20 at worst, as of 2026-04-06",
-        "no supply", "on hand", "samsung commit c", committed, "lowered",
-        "HBM4-12H at narvik", "short since 2026-04-05", "Overdue", "samsung commit n", overdue,
+        "HBM4-12H at abilene", "20 wafers short on 2026-04-12, 20 at worst on 2026-04-12; today is 2026-04-06",
+        "0 short now, 30 on hand; short until: not within the horizon; start 20 wafers by 2026-04-08, for 2026-04-12",
+        "no supply", "on hand", "samsung commit c", committed, "never promised", "projected now",
+        "HBM4-12H at narvik", "7 short now since 2026-04-05", "Overdue", "samsung commit n", overdue,
+        "the furnace is down",
         "waferline event SOURCE/EVENT", "complete through 2026-04-05",
     ):  # fmt: skip
         assert words in said
@@ -64,7 +66,9 @@ def test_more_are_told_than_the_aggregator_looks_into_at_once(tmp_path, story):
         story.order(1, 10, 7 + n, line=site, site=site)
     said = ask(tmp_path, story, "shortages", "--why", "--limit", "6").stdout
 
-    assert [site for site in ("narvik", *sites, "abilene") if f" at {site}\n" in said] == ["narvik", *sites]
+    by_place = sorted((said.index(f" at {site}\n"), site) for site in (*sites, "abilene"))
+    assert " at narvik\n" not in said  # it is too late to start wafers for it, so it comes last
+    assert [site for _, site in by_place] == ["abilene", *sites]
     assert "1 more run short" in said
 
 
@@ -150,7 +154,9 @@ def test_sites_are_told_with_what_they_need_and_what_they_are(tmp_path, built):
     said = ask(tmp_path, built, "sites").stdout
 
     needs, what = row_of(said, "abilene")
-    assert needs == ["abilene", "2026-04-12", "2026-04-12", "100", "30", "6.3", "–", "2026-04-12", "HBM4-12H", "20"]
+    assert needs == [
+        "abilene", "2026-04-12", "2026-04-12", "100", "30", "6.3", "1", "of", "1", "–", "2026-04-12", "HBM4-12H", "20",
+    ]  # fmt: skip
     assert what == [
         "abilene", "onshore", "US", "1,200", "200", "300", "0", "▆█", "2026-06-01", "350", "ha", "3,994.6",
     ]  # fmt: skip
@@ -162,7 +168,8 @@ def test_a_site_is_told_with_what_was_altered_and_its_months(tmp_path, built):
 
     assert "onshore, US, 1,200 MW at a PUE of 1.20, 350 ha, 380 kg CO2 a MWh" in said
     assert f"2026-04-02   a2   energise on 2026-04-03 → 2026-06-01   americas/{built.log[-3].id}" in said
-    assert row_of(said, "2026-04") == [["2026-04", "200", "100", "0", "50", "0", "0", "30"]]
+    assert row_of(said, "2026-04") == [["2026-04", "200", "100", "0", "50", "0", "50", "0", "30"]]
+    assert "Short: 1 of 1 products" in said
     assert row_of(said, "due") == [["due", "█▁▁"]]
 
 
@@ -171,7 +178,7 @@ def test_suppliers_are_told_with_their_word_and_what_they_make(tmp_path, built):
 
     assert row_of(said, "HBM4-12H") == [
         ["HBM4-12H", "samsung", "7", "0", "0.0", "0.0", "-100.0", "1.0", "1", "7"],
-        ["HBM4-12H", "samsung", "0", "0", "0", "0", "0", "0", "0", "–", "–"],
+        ["HBM4-12H", "samsung", "not", "reported", "–", "–", "–", "–"],
     ]
 
 
@@ -187,8 +194,13 @@ def test_the_programme_is_told_at_a_glance(tmp_path, built):
     said = ask(tmp_path, built, "programme").stdout
 
     assert "Programme, 30 days to 2026-04-05, start basis" in said
-    assert row_of(said, "total")[0] == ["total", "0", "107", "-107", "0.0"]
-    assert row_of(said, "planned")[0] == ["planned", "or", "above", "2", "2026-04-06", "narvik", "HBM4-12H", "7"]
+    assert row_of(said, "total")[0] == ["total", "0", "107", "-107", "107", "0.0", "2", "of", "2"]
+    assert row_of(said, "sites")[0] == ["sites", "not", "declared", "0", "7", "-7", "7", "–", "1", "of", "1"]
+    assert row_of(said, "planned")[0] == [
+        "planned", "or", "above", "2", "narvik", "HBM4-12H", "7", "since", "2026-04-05", "7", "2026-04-06", "not",
+        "within", "the", "horizon",
+    ]  # fmt: skip
+    assert "To act on first: HBM4-12H at " in said
 
 
 @pytest.mark.parametrize("command", ["programme", "months", "sites", "suppliers", "alerts", "cover"])
@@ -296,7 +308,8 @@ def test_the_bridge_is_told_by_cause_and_sums(tmp_path, story):
     cells = [line.split() for line in lines]
     assert ["projected", "at", "position", "0", "0"] in cells
     assert ["projected", "now", "-20"] in cells
-    assert any(line[:3] == ["demand", "raised", "-100"] for line in cells)
+    assert any(line[:3] == ["demand", "raised", "-50"] for line in cells)
+    assert any(line[:3] == ["never", "promised", "-50"] for line in cells)
 
 
 def test_a_bridge_from_a_position_that_is_not_yet_is_refused(tmp_path, story):
@@ -304,3 +317,18 @@ def test_a_bridge_from_a_position_that_is_not_yet_is_refused(tmp_path, story):
 
     assert said.exit_code == 1
     assert "there is no batch 999 yet" in said.output
+
+
+def test_the_bridge_lists_the_events_of_its_movements(tmp_path, story):
+    arguments = ("bridge", "--product", "HBM4-12H", "--site", "abilene", "--since", "0", "--events")
+
+    listed = ask(tmp_path, story, *arguments)
+
+    assert listed.exit_code == 0, listed.output
+    assert "Events of opened: 1" in listed.stdout
+    assert f"americas/{story.log[0].id}" in listed.stdout
+    bars = {row["cause"]: row for row in json.loads(CliRunner().invoke(
+        app, [*arguments, "--json", "--data", str(tmp_path)]).stdout)["rows"]}  # fmt: skip
+    assert "events" not in bars["demand_raised"]
+    assert [row["id"] for row in bars["opened"]["events"]["rows"]] == [story.log[0].id]
+    assert bars["opened"]["events"]["next"] is None

@@ -44,6 +44,7 @@ from shared.wire.events import (
     ShipmentLost,
     ShipmentReceived,
     ShipmentReturned,
+    ShipmentRevised,
     SourceAdvanced,
     StockCounted,
     StockOpened,
@@ -94,6 +95,8 @@ def everything() -> list[Any]:
         texas.emit(on(6), StockCounted(counted=470, **KEY)),
         texas.emit(on(3), StockTransferred(to_site="milam", wafers=10, **KEY)),  # before the count, told after it
         samsung.emit(on(5), ShipmentDispatched(shipment="s1", wafers=100, **shipped, **KEY)),
+        samsung.emit(on(7), ShipmentDispatched(shipment="s2", wafers=50, **shipped, **KEY)),
+        samsung.emit(on(8), ShipmentRevised(shipment="s2", eta=date(2026, 1, 25), revision=0, **milam)),
         texas.emit(on(9), ShipmentReceived(shipment="s1", owner="samsung", wafers=60, wafers_damaged=5, **milam)),
         samsung.emit(on(11), ShipmentLost(shipment="s1", owner="samsung", wafers=3, **KEY)),
         texas.emit(on(11), ShipmentReturned(shipment="s1", owner="samsung", wafers=4, reason="warped", **milam)),
@@ -193,7 +196,20 @@ def test_an_event_moves_wafers_in_a_transaction_of_its_own_dated_by_the_day(fold
         "2026-01-06 americas | event.reversed",
     ]
     assert "supply.committed" not in str(heads)
-    assert "2026-01-05 americas | shipment.received s1" in heads  # diverted, on the day of the dispatch
+
+
+def test_a_diversion_is_of_the_day_of_the_dispatch_by_a_revision_and_of_its_own_day_by_a_receipt(
+    folded: Folded, tmp_path: Path
+) -> None:
+    found = {
+        block[0].partition("  ;")[0]: {a: n for (a, _), n in entries(block).items() if a.startswith("diverted")}
+        for block in transactions(journal_of(folded.store, tmp_path).read_text())
+    }
+
+    assert {head: moved for head, moved in found.items() if moved} == {
+        "2026-01-07 samsung | shipment.revised s2": {"diverted:samsung:abilene": 50, "diverted:samsung:milam": -50},
+        "2026-01-09 americas | shipment.received s1": {"diverted:samsung:abilene": 65, "diverted:samsung:milam": -65},
+    }
 
 
 def test_a_reversal_is_the_opposite_and_names_what_it_takes_back(folded: Folded, tmp_path: Path) -> None:

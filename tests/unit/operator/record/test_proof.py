@@ -115,7 +115,7 @@ def test_a_change_of_what_was_recorded_is_found_and_its_batch_named(
         ("UPDATE batches SET through = through + 1 WHERE batch = 4", "batch 4 says"),
         ("UPDATE events SET id = x'00' WHERE seq = 77", "under their own source and id"),
         ("UPDATE lines SET state = replace(state, ':', ': ') || ' '", ""),
-        ("UPDATE lines SET state = '[{},0,{},{}]'", "the lines are not"),
+        ("UPDATE lines SET state = '[{},{},[],[],[]]'", "the lines are not"),
         ("DELETE FROM lines", "the lines are not"),
         ("UPDATE stock SET wafers = wafers + 1", "the stocks are not"),
         ("UPDATE counts SET wafers = wafers + 1", "the stocks are not"),

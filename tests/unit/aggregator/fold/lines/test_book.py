@@ -1,7 +1,7 @@
 """The book of lines against its naive twin and the curves, and worked cases of commit records."""
 
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -20,12 +20,12 @@ from services.aggregator.fold.series import OPEN
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import day_number
-from shared.wire.events import ShipmentReceived
+from shared.wire.events import EventReversed, ShipmentReceived
 from shared.wire.lines import ORDER
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, bodies_of, demands, lines_of, lines_published, supplies
-from testing.twins.lines import in_order_of_dispatch, live, postponed, promise_at, statements
+from testing.twins.lines import in_order_of_dispatch, live, postponed, promise_at, replaced, statements
 from tests.replay.test_tape import SAID
 from tests.unit.ledger.books.test_posting import HORIZON, START, logs, quick, thorough
 
@@ -39,7 +39,7 @@ def everything(lines: LineBook) -> list[Any]:
     columns = [supplies(lines, firmness) for firmness in FIRMNESS] + [demands(lines), demands(lines, FORECAST)]
     listed = [[part.tolist() if hasattr(part, "tolist") else part for part in each] for each in columns]
     causes = [find_causes(lines, *group, day_number(START) + day) for group in GROUPS for day in range(0, 9, 2)]
-    return [lines.digest(), listed, records(lines), causes]
+    return [lines.digest(), listed, records(lines), causes, lines.lead_days()]
 
 
 def records(lines: LineBook) -> dict[tuple[Any, int], list[int]]:
@@ -162,13 +162,15 @@ def test_what_was_committed_at_a_lag_is_one_promise_a_line_as_it_was_in_force_th
 
 @quick
 @given(about_lines)
-def test_churn_is_what_statements_differ_from_the_ones_before(log):
+def test_churn_is_what_statements_differ_from_the_ones_before_and_no_new_commit_replaced(log):
     changed: Counter[Any] = Counter()
     in_force: Counter[Any] = Counter()
-    for of_line in statements(log).values():
+    left_out = replaced(statements(log))
+    for line, of_line in statements(log).items():
         stated, now = [event.data for event in of_line], of_line[-1].data
         cell = (now.supplier, now.product), day_number(now.due)
         in_force[cell] += now.wafers
+        changed[cell] -= left_out[line]
         for a, b in pairwise(stated):
             changed[cell] += abs(b.wafers - a.wafers) if a.due == b.due else max(a.wafers, b.wafers)
 
@@ -296,6 +298,35 @@ def test_a_commit_that_was_withdrawn_is_not_due(story):
     assert (int(record.lines.sum()), int(record.kept.sum()), record.churned.tolist()) == (0, 0, [100])
 
 
+@thorough
+@given(st.data(), st.randoms(use_true_random=False))
+def test_what_new_commits_replace_is_no_churn_in_whatever_order_it_is_told(data, random):
+    """Few days, sites and lines, so that commits are lowered, made, moved and reversed side by side."""
+    story = Story()
+    for _ in range(data.draw(st.integers(1, 14))):
+        on, wafers, line = (data.draw(st.sampled_from(each)) for each in ((1, 2, 3), (0, 1, 2, 5, 9), "abcde"))
+        site, far = data.draw(st.sampled_from(["abilene", "abilene", "narvik"])), data.draw(st.integers(0, 3))
+        event = story.commit(on, wafers, data.draw(st.sampled_from([5, 9])), far, line=line, site=site)
+        if line in "de":  # due some 31 days later
+            event = story.log[-1] = postponed(event, data.draw(st.integers(24, 33)))
+        if data.draw(st.integers(0, 9)) == 0:
+            undone = EventReversed(reversed=event.id, reason="wrong")
+            story.log.append(story.supplier.emit(datetime(2026, 4, 4, tzinfo=UTC), undone))
+    log, churned = story.log, Counter[Any]()
+    of_lines = statements(log)
+    for line, of_line in of_lines.items():
+        now, stated = of_line[-1].data, [event.data for event in of_line]
+        cell = (now.supplier, now.product), day_number(now.due)
+        churned[cell] -= replaced(of_lines)[line]
+        for a, b in pairwise(stated):
+            churned[cell] += abs(b.wafers - a.wafers) if a.due == b.due else max(a.wafers, b.wafers)
+
+    shuffled = random.sample(log, len(log))
+    parts = [shuffled[n : n + 2] for n in range(0, len(shuffled), 2)]
+    assert column(lines_of(*parts), CHURNED) == {cell: n for cell, n in churned.items() if n}
+    assert records(lines_of(*parts)) == records(lines_of(log))
+
+
 def test_what_contradicts_a_shipment_or_a_commit_is_kept_in_view(story):
     story.commit(1, 100, 10)
     sent = story.send(2, 40, 10, "c", product="DDR5-16G")
@@ -315,3 +346,17 @@ def test_what_contradicts_a_shipment_or_a_commit_is_kept_in_view(story):
     lines = lines_of(story.log)
     assert lines.misnamed == {}
     assert lines.plans["samsung", "supply.committed", "c"].dispatched == 40
+
+
+def test_the_lead_time_of_a_product_is_the_median_of_its_orders_as_first_stated(story):
+    story.order(1, 10, 20, line="a", start_by=8)
+    story.order(1, 10, 20, line="b", start_by=15, site="narvik")
+    story.order(1, 10, 30, line="c", start_by=4)
+
+    assert lines_of(story.log).lead_days() == {"HBM4-12H": 12}
+
+    story.order(2, 10, 29, 1, line="a", start_by=8)  # postponed: its wafers take no longer for that
+    assert lines_of(story.log).lead_days() == {"HBM4-12H": 12}
+
+    story.order(2, 10, 12, line="d", start_by=9)
+    assert lines_of(story.log).lead_days() == {"HBM4-12H": 5}

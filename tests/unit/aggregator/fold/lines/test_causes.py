@@ -31,7 +31,9 @@ def test_the_causes_of_a_line_come_to_what_is_missing_of_it(log, group, day):
     for (source, line), said_of_line in commits.items():
         first, now = said_of_line[0].data, said_of_line[-1].data
         dispatched = sum(
-            e.data.wafers for e in sent if (e.source, e.data.commit, e.data.product) == (source, line, now.product)
+            e.data.wafers
+            for e in sent
+            if (e.source, e.data.commit, e.data.product, e.data.supplier) == (source, line, now.product, now.supplier)
         )
         missing = by_then(first, group, through) * first.wafers
         missing -= by_then(now, group, through) * max(now.wafers, dispatched)

@@ -170,4 +170,38 @@ def test_before_the_first_event_the_balance_is_zero():
     story = Story()
     story.order(1, 380, 12)
 
-    assert bars(story, 0, 12) == {"demand_raised": -380}
+    assert bars(story, 0, 12) == {"never_promised": -380}
+
+
+def test_of_orders_placed_since_what_no_commit_was_raised_for_was_never_promised():
+    story = Story()
+    story.order(1, 100, 10)
+    story.order(2, 50, 12, line="late")
+    story.order(2, 30, 11, line="early")
+    story.commit(3, 45, 9)
+
+    assert bars(story, 1, 12) == {"demand_raised": -45, "commits_raised": 45, "never_promised": -35}
+    assert bars(story, 1, 11) == {"demand_raised": -30, "commits_raised": 45}
+
+
+def test_an_order_that_replaces_another_one_was_promised_with_it():
+    story = Story()
+    story.order(1, 100, 10)
+    story.order(2, 0, 10, 1)
+    story.order(2, 60, 10, line="a")
+    story.order(2, 40, 11, line="b")
+
+    assert bars(story, 1, 12) == {}
+    assert bars(story, 1, 10) == {"demand_lowered": 40}
+
+
+def test_the_bars_stand_in_the_order_of_the_causes():
+    story = Story()
+    story.order(1, 380, 12)
+    story.commit(1, 390, 10)
+    story.say(2, StockOpened(wafers=50, **KEY))
+    story.say(2, StockCounted(counted=45, **KEY))
+    story.order(2, 40, 12, line="p")
+    story.commit(2, 390, 20, 1)
+
+    assert list(bars(story, 2, 12)) == ["slipped", "never_promised", "opened", "counted"]

@@ -1,0 +1,30 @@
+"""Sites as a page shows them: announced ones, assumed ones and undeclared ones apart, and what is short at them."""
+
+from collections.abc import Sequence
+
+from services.console.http.address import Filters
+from services.console.http.months import Numbers
+
+_KINDS = {"sourced": "Announced", "assumed": "Assumed", None: "Not declared"}
+
+
+def sites_by_kind(rows: Sequence[Numbers]) -> dict[str, list[Numbers]]:
+    """Return the sites by the confidence that their declaration states; a site without one is announced by nobody."""
+    return {kind: [row for row in rows if row["confidence"] == each] for each, kind in _KINDS.items()}
+
+
+def shorts_by_kind(rows: Sequence[Numbers], filters: Filters) -> dict[str, list[Numbers]]:
+    """Return the products that run short at sites, with the filters of a page, by kind of site; the earliest first."""
+    return {
+        kind: sorted(
+            (
+                {"site": site["site"]} | short
+                for site in sites
+                if filters.site in ("", site["site"])
+                for short in site["short_products"]
+                if filters.product in ("", short["product"])
+            ),
+            key=lambda short: (short["short_since"] or short["first_short_day"], -short["shortage"]),
+        )
+        for kind, sites in sites_by_kind(rows).items()
+    }
