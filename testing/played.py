@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.as_of import UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.reader import StoreReader
 from services.ledger.store.recording import record_entries
+from services.ledger.store.sqlite import SqliteDatabase
 from shared.http.problem import NEVER_KNOWN, Problem
 from shared.wire.days import microseconds
 from shared.wire.postings import PostingBatch
@@ -88,8 +89,10 @@ class Played:
 
     @property
     def ledger_app(self) -> Starlette:
-        """Return the ledger's routes."""
-        return Starlette(routes=ledger_routes(self.store, lambda: self.store))
+        """Return the ledger's routes; of a store in memory, which a second reader cannot open, they search a copy."""
+        database = self.store.database
+        content = database.connection.serialize() if isinstance(database, SqliteDatabase) else b""
+        return Starlette(routes=ledger_routes(self.store, partial(_read_copy, content)))
 
     def verdict(self, event: CloudEvent) -> Answer:
         """Return what the ledger says became of an event."""
@@ -116,6 +119,12 @@ class Played:
         for batch in batches_as_of(self.store, position):
             then.add(batch)
         return LiveView(then)
+
+
+def _read_copy(content: bytes) -> StoreReader:
+    copy = SqliteDatabase(":memory:")
+    copy.connection.deserialize(content)
+    return StoreReader(copy)
 
 
 def play(

@@ -25,7 +25,7 @@ class LedgerSettings(ServiceSettings):
     )
     past_queries_max: int = bound(
         4,
-        "queries of the past at once",
+        "queries of the past, and searches for movements, at once",
         reached="503 `busy`, with Retry-After",
         watched="`waferline_past_queries`",
     )

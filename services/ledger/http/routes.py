@@ -175,7 +175,12 @@ async def _movements(log: LedgerLog, query: MovementsQuery) -> dict[str, Any]:
     They are in the order of the log. A page may have few rows, or none, where many other events lie between: go on
     while `next` is not null.
     """
-    return await list_movements(log.store, query)
+
+    def read() -> dict[str, Any]:  # it searches the log: in a thread, recording and other requests go on
+        with log.take_turn(), closing(log.open_reader()) as store:
+            return list_movements(store, query)
+
+    return await run_in_threadpool(read)
 
 
 async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:

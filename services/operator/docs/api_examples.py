@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -21,7 +22,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
-from services.ledger.store.reader import StoreReader
+from services.ledger.store.reader import StoreReader, open_reader
 from services.ledger.store.recording import record_entries
 from services.ledger.store.writer import open_writer
 from services.operator.contracts.markdown import pretty_json
@@ -73,11 +74,16 @@ _RECORDED = microseconds(datetime(2028, 1, 1, tzinfo=UTC))
 def api_files(root: Path) -> dict[Path, str]:
     """Return the examples of each service and the page of the API, by their place in the project at `root`."""
     lines = gzip.decompress((root / _TAPE).read_bytes()).splitlines()
-    store = _record(lines)
+    with TemporaryDirectory() as folder:
+        return _answered(lines, Path(folder) / "ledger.db")
+
+
+def _answered(lines: list[bytes], path: Path) -> dict[Path, str]:
+    store = _record(lines, path)
     view = LiveView(FoldState.of(fold(store), store.published_events()))
     services = {
         "aggregator": aggregator_routes(lambda: view, partial(_past, store)),
-        "ledger": ledger_routes(store, lambda: store),
+        "ledger": ledger_routes(store, partial(open_reader, path)),
     }
     commit = next(event for event in map(orjson.loads, lines) if event["type"] == f"{PREFIX}supply.committed{VERSION}")
     files, documents = {}, {}
@@ -88,12 +94,13 @@ def api_files(root: Path) -> dict[Path, str]:
         described = [route for route in routes if isinstance(route, DescribedRoute)]
         documents[name] = describe(name, described, examples)
         files[EXAMPLES[name]] = pretty_json(examples)
+    store.close()
     return files | {API_PAGE: api_page(documents)}
 
 
-def _record(lines: list[bytes]) -> StoreReader:
-    """Return a store in memory that holds a tape, a batch for each run of one source."""
-    store = open_writer(":memory:", epoch=_EPOCH)
+def _record(lines: list[bytes], path: Path) -> StoreReader:
+    """Return a new store that holds a tape, a batch for each run of one source."""
+    store = open_writer(path, epoch=_EPOCH)
     role_by_source, _ = source_roles(lines)
     for batch, (source, run) in enumerate(_runs(lines), 1):
         entries = [(f"{batch}-{n}", body) for n, body in enumerate(_entries(run))]

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from services.ledger.http.movements import SCANNED_PAGES_MAX
 from services.ledger.http.routes import PAGE_BYTES_MAX
+from services.ledger.store.as_of import PAGE_EVENTS
 from services.operator.contracts.markdown import prose, table
 from services.operator.docs.cells import default_cell, text_cell
 from services.operator.docs.settings_page import PREFIX, SETTINGS
@@ -67,6 +69,11 @@ def limits_page() -> str:
             "the reader asks for one entry",
         ),
         ("bytes of a page of `/postings`", f"{PAGE_BYTES_MAX:,}", "the next page has the rest"),
+        (
+            "events of the log that a page of `/movements` searches",
+            f"{SCANNED_PAGES_MAX * PAGE_EVENTS:,}",
+            "the next page goes on from there, also where this one has no rows",
+        ),
         ("bytes of a line of a tape", f"{LINE_BYTES_MAX:,}", "`replay` refuses the tape before it starts anything"),
         ("lines a second about refused events, of each source", f"{LOGGED_REFUSALS_MAX}", "`refusals_left_out`"),
     ]
