@@ -8,7 +8,8 @@ from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack
 from tests.abuse.conftest import Watch, running
 
-PAGES = ("/", "/sites", "/shortages", "/suppliers", "/log", "/sites/TX-ABILENE")
+MOVEMENTS = "/movements?product=HBM4-12H&site=TX-ABILENE"
+PAGES = ("/", "/sites", "/shortages", "/suppliers", "/log", "/sites/TX-ABILENE", MOVEMENTS)
 VIEWS = (
     "/balances", "/shortages", "/cover", "/atp", "/alerts", "/sites", "/suppliers", "/months",
     "/sites/TX-ABILENE/timeline",

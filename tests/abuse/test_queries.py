@@ -84,6 +84,22 @@ def test_a_ledger_that_stands_still_holds_up_no_query_of_the_present(guarded: St
     assert statuses == {503: PAST}
 
 
+def test_many_searches_for_movements_hold_up_no_other_answer(guarded: Stack, watch: Watch) -> None:
+    url, query = guarded.url("ledger") + "/movements", {"product": "HBM4-12H", "site": "TX-ABILENE"}
+
+    def search(_: int) -> httpx.Response:
+        return httpx.get(url, params=query, headers=bearer("operator"), timeout=60)
+
+    with watch(guarded, f"row 8: {PAST} searches for movements at once") as noted, ThreadPoolExecutor(PAST) as threads:
+        answers = list(threads.map(search, range(PAST)))
+        statuses = Counter(answer.status_code for answer in answers)
+        noted.seen = str(dict(statuses))
+
+    assert statuses[200] > 0
+    assert set(statuses) <= {200, 503}
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
+
+
 def test_a_person_is_told_soon_that_the_aggregator_does_not_answer(guarded: Stack, watch: Watch) -> None:
     """With no more patience than the default, both the console and the command line say so."""
     aggregator = guarded.processes["aggregator"]
@@ -124,3 +140,17 @@ def test_pages_of_very_many_sites_are_made_page_by_page(many: Stack, watch: Watc
 
     assert (statuses, months[0]) == ({200}, 200)
     assert seconds < SITES_S
+
+
+def test_the_pages_with_very_many_sites_come_soon(many: Stack, watch: Watch) -> None:
+    settle(many)
+    with watch(many, f"row 9: the console with {SITES} sites", except_=(PARTY,)) as noted:
+        took = {}
+        for path in ("/", "/sites", "/sites/site-7"):
+            began = time.monotonic()
+            page = httpx.get(many.url("console") + path, headers=bearer("planner"), timeout=60)
+            took[path] = (page.status_code, round(time.monotonic() - began, 1))
+        noted.seen = str(took)
+
+    assert {status for status, _ in took.values()} == {200}
+    assert max(seconds for _, seconds in took.values()) < SITES_S, took

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -165,13 +166,24 @@ class PageContents:
         name = request.path_params["site"]
         answer, described = await asyncio.gather(
             self.upstream.aggregator(path_of("sites", name, "timeline"), filters.params("product")),
-            self._sites(filters),
+            self._site(filters, name),
         )
         months = answer["months"]
         charts = {"months": site_chart(months, answer["complete_through"])} if months else {}
         numbers = {"state": answer, "answer": answer, "name": name, "today": described["today"]}
-        site = next((row for row in described["rows"] if row["site"] == name), None)  # the plan is behind the fold
+        site = described["rows"][0] if described["rows"] else None
         return PageContent("site.html.j2", numbers | {"site": site}, charts, months)
+
+    async def _site(self, filters: Filters, name: str) -> Numbers:
+        """Return the answer about a site; without rows while no plan, which is behind the fold, names it."""
+        ask, query = self.upstream.aggregator, filters.params() | {"firmness": filters.grade}
+        try:
+            answer: Numbers = await ask("/sites", query | {"site": name})
+        except NoAnswer as why:
+            if why.status != HTTPStatus.NOT_FOUND:
+                raise
+            answer = await ask("/sites", query | {"limit": "1"}) | {"rows": []}
+        return answer
 
     async def suppliers(self, _: Request, filters: Filters) -> PageContent:
         """Return the suppliers side by side: commits against receipts, and WIP by age."""
