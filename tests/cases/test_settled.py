@@ -207,6 +207,23 @@ def test_nothing_is_complete_before_the_first_watermark(texas):
     assert play([texas.open("2026-10-01", 5)], on=RECORDED).ask("/shortages")["complete_through"] is None
 
 
+def test_the_line_of_a_source_that_ends_goes_on_under_its_successor(samsung, texas):
+    successor = Party("skhynix", supplier="skhynix")
+    log = [
+        texas.order("2026-10-01", "o", 100, "2026-12-01"), samsung.commit("2026-10-01", "c", 100, "2026-11-20"),
+        samsung.commit("2026-10-10", "c", 0, "2026-11-20", revision=1),
+        samsung.end_on("2026-10-10", "2026-10-09", "skhynix"),
+        successor.commit("2026-10-10", "c", 100, "2026-11-27"),
+        successor.advance("2026-10-31"), texas.advance("2026-10-31"),
+    ]  # fmt: skip
+    played = play(log, on=RECORDED)
+
+    assert played.ask("/shortages")["complete_through"] == "2026-10-31"
+    assert played.rows("/shortages") == []
+    assert played.row("/balances")["open_commit"]["firm"] == 100
+    assert played.ask("/alerts")["open"]["source_silent"] == 0
+
+
 # ---------------------------------------------------------------- 6: counts
 
 
