@@ -7,8 +7,9 @@ Settled where the documents leave it open:
   was altered.
 - Due, on time in full, and the bias are of the promises at a lag for days up to complete_through: of lag 0, unless
   another is asked for.
-- What was received of a shipment goes to its parts in their order, what is damaged or lost takes its place; a part's
-  wafers are its commit's. What was received beyond all that was sent goes to the last part.
+- What was received of a shipment goes to its parts in their order, what is damaged or lost takes its place, on one day
+  after what came in good order; a part's wafers are its commit's. What was received beyond all that was sent goes to
+  the last part.
 - A commit is judged once its grace is over: strictly from its day on, with grace 7 days later.
 - Received is all that ever came to hand under the supplier by complete_through.
 - A commit is altered by the difference of its wafers, and by the greater of both where its day differs. That is
@@ -74,17 +75,16 @@ class Judge:
         found = 0
         for shipment, parts in self.book.parts.items():
             rests = [part.wafers for part in parts]
-            for end in self.book.ends.get(shipment, []):
-                if end.day > until:
-                    continue
-                for wafers, good in ((end.received, True), (end.damaged + end.lost, False)):
-                    left = wafers
-                    for n, part in enumerate(parts):
-                        taken = left if n == len(parts) - 1 else min(left, rests[n])
-                        rests[n] -= taken
-                        left -= taken
-                        if good and part.commit == line and part.key[0] == self._product(line):
-                            found += taken
+            ends = [end for end in self.book.ends.get(shipment, []) if end.day <= until]
+            good, gone = ([(e.day, 0, e.received) for e in ends], [(e.day, 1, e.damaged + e.lost) for e in ends])
+            for _, is_gone, wafers in sorted(good + gone):
+                left = wafers
+                for n, part in enumerate(parts):
+                    taken = left if n == len(parts) - 1 else min(left, rests[n])
+                    rests[n] -= taken
+                    left -= taken
+                    if not is_gone and part.commit == line and part.key[0] == self._product(line):
+                        found += taken
         return found
 
     def _product(self, line: tuple[str, str]) -> str:

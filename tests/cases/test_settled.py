@@ -172,6 +172,20 @@ def test_otif_is_measured_against_the_day_that_stood_when_it_was_due(samsung, te
     assert (row["otif"]["strict"]["numerator"], row["otif"]["strict"]["denominator"]) == (0, 1)
 
 
+@pytest.mark.parametrize(("lost_on", "kept"), [("2026-10-15", 1), ("2026-10-16", 0), ("2026-10-17", 0)])
+def test_what_is_lost_of_a_shipment_ends_its_parts_before_what_is_received_later(samsung, texas, lost_on, kept):
+    parts = played_through(
+        samsung.commit("2026-10-01", "c", 5, "2026-10-20"),
+        samsung.dispatch("2026-10-05", "s", 78, "2026-10-12"),
+        samsung.dispatch("2026-10-11", "s", 70, "2026-10-22", "c"),
+        texas.lose(lost_on, "s", 71),
+        texas.receive("2026-10-16", "s", 56),
+    )
+    (row,) = parts.ask("/suppliers/samsung/performance")["rows"]
+
+    assert (row["otif"]["strict"]["numerator"], row["otif"]["strict"]["denominator"]) == (kept, 1)
+
+
 def test_what_a_supplier_delivered_is_counted_where_nothing_was_committed(samsung, texas):
     nine = played_through(samsung.dispatch("2026-10-01", "s", 9, "2026-10-05"), texas.receive("2026-10-05", "s", 9))
     row = nine.row("/suppliers", lag="91")
@@ -205,6 +219,23 @@ def test_a_party_that_publishes_for_the_first_time_takes_no_day_back(samsung, te
 
 def test_nothing_is_complete_before_the_first_watermark(texas):
     assert play([texas.open("2026-10-01", 5)], on=RECORDED).ask("/shortages")["complete_through"] is None
+
+
+def test_the_line_of_a_source_that_ends_goes_on_under_its_successor(samsung, texas):
+    successor = Party("skhynix", supplier="skhynix")
+    log = [
+        texas.order("2026-10-01", "o", 100, "2026-12-01"), samsung.commit("2026-10-01", "c", 100, "2026-11-20"),
+        samsung.commit("2026-10-10", "c", 0, "2026-11-20", revision=1),
+        samsung.end_on("2026-10-10", "2026-10-09", "skhynix"),
+        successor.commit("2026-10-10", "c", 100, "2026-11-27"),
+        successor.advance("2026-10-31"), texas.advance("2026-10-31"),
+    ]  # fmt: skip
+    played = play(log, on=RECORDED)
+
+    assert played.ask("/shortages")["complete_through"] == "2026-10-31"
+    assert played.rows("/shortages") == []
+    assert played.row("/balances")["open_commit"]["firm"] == 100
+    assert played.ask("/alerts")["open"]["source_silent"] == 0
 
 
 # ---------------------------------------------------------------- 6: counts

@@ -27,6 +27,7 @@ from shared.wire.events import (
     Event,
     EventData,
     ShipmentDispatched,
+    ShipmentLost,
     ShipmentReceived,
     SourceAdvanced,
     StockCounted,
@@ -34,6 +35,7 @@ from shared.wire.events import (
     SupplyCommitted,
     WafersConsumed,
 )
+from shared.wire.lines import COMMIT
 from shared.wire.postings import Measure
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY as ABILENE
@@ -540,6 +542,27 @@ def test_otif():
     assert [list(row) for row in zip(*kept, strict=True)] == [table["strict"], table["tolerant"]]
     strict, tolerant = sum(table["strict"]), sum(table["tolerant"])
     assert f"{strict} of 4: {percent(strict, 4)} strict; {tolerant} of 4: {percent(tolerant, 4)} tolerant" in section
+
+
+def test_what_is_received_counts_for_the_commit_of_the_part_that_it_ends():
+    table, story, lines = the_table("OTIF", 1), Story(), {"commit 1": "c1", "commit 2": "c2"}
+    shipment = {"shipment": "s", "owner": "samsung"}
+    for commit, line in lines.items():
+        story.commit(1, sum(table[f"dispatched for {commit}"]), due=4, line=line)
+    for n, day in enumerate(table["day"]):
+        for commit, line in lines.items():
+            if sent := table[f"dispatched for {commit}"][n]:
+                eta = date(2026, 4, 9)
+                story.say(day, ShipmentDispatched(**KEY, shipment="s", commit=line, wafers=sent, eta=eta, lots=[]))
+        if lost := table["lost"][n]:
+            story.say(day, ShipmentLost(**KEY, **shipment, wafers=lost))
+        if received := table["received"][n]:
+            story.say(day, ShipmentReceived(**KEY, **shipment, wafers=received, wafers_damaged=0))
+    plans = story.lines().plans
+
+    for commit, line in lines.items():
+        receipts = plans["samsung", COMMIT, line].receipts
+        assert [receipts.get(DAY_1 + day - 1, 0) for day in table["day"]] == table[f"received for {commit}"]
 
 
 def test_bias():

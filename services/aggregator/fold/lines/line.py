@@ -214,16 +214,19 @@ class ShipmentLine:
     def commit_receipts(self) -> Iterator[tuple[str, int, Origin, int]]:
         """Yield the receipts of each commit that it names: its id, a day, product and supplier, and good wafers.
 
-        They fill the dispatches in their order; receipts beyond the wafers sent are of the last one.
+        All that comes to an end ends the dispatches in their order, day by day, and on one day the good wafers first:
+        those damaged or lost are received of none. Receipts beyond the wafers sent are of the last one.
         """
         n, room, last = 0, self.dispatches[0].wafers if self.dispatches else 0, len(self.dispatches) - 1
-        for end in self.ends if self.dispatches else ():
-            rest = end.received
+        good = [(end.day, False, end.received) for end in self.ends]
+        gone = [(end.day, True, end.damaged + end.lost) for end in self.ends]
+        for day, is_gone, wafers in sorted(good + gone) if self.dispatches else ():
+            rest = wafers
             while rest:
                 taken = rest if n == last else min(rest, room)
                 commit, (product, _, supplier) = self.dispatches[n].commit, self.dispatches[n].key
-                if taken and commit is not None:
-                    yield commit, end.day, (product, supplier), taken
+                if taken and commit is not None and not is_gone:
+                    yield commit, day, (product, supplier), taken
                 rest, room = rest - taken, room - taken
                 if rest:
                     n, room = n + 1, self.dispatches[n + 1].wafers

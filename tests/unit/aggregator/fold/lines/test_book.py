@@ -20,7 +20,7 @@ from services.aggregator.fold.series import OPEN
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import day_number
-from shared.wire.events import EventReversed, ShipmentReceived
+from shared.wire.events import EventReversed, ShipmentLost, ShipmentReceived
 from shared.wire.lines import ORDER
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
@@ -180,20 +180,21 @@ def test_churn_is_what_statements_differ_from_the_ones_before_and_no_new_commit_
 
 @quick
 @given(about_lines)
-def test_receipts_fill_the_dispatches_of_a_shipment_wafer_by_wafer(log):
+def test_what_comes_to_an_end_ends_the_dispatches_of_a_shipment_wafer_by_wafer(log):
     sent, came = defaultdict(list), defaultdict(list)
     for event in in_order_of_dispatch(log):
         sent[event.source, event.data.product, event.data.shipment] += [event.data.commit] * event.data.wafers
-    for event in sorted(live(log), key=lambda e: (e.time.date(), e.source, e.id)):
-        if isinstance(event.data, ShipmentReceived):
-            data = event.data
-            came[data.owner, data.product, data.shipment] += [day_number(event.time.date())] * data.wafers
+    for event in live(log):
+        if isinstance(event.data, ShipmentReceived | ShipmentLost):
+            data, day = event.data, day_number(event.time.date())
+            good, gone = (data.wafers, data.wafers_damaged) if isinstance(data, ShipmentReceived) else (0, data.wafers)
+            came[data.owner, data.product, data.shipment] += [(day, False)] * good + [(day, True)] * gone
     commit_products = {line: of_line[-1].data.product for line, of_line in statements(log).items()}
     expected: Counter[Any] = Counter()
     for (owner, *shipment), commits in sent.items():
-        for n, day in enumerate(came[(owner, *shipment)]):
+        for n, (day, is_gone) in enumerate(sorted(came[(owner, *shipment)])):
             commit = commits[min(n, len(commits) - 1)]
-            if commit_products.get((owner, commit)) == shipment[0]:
+            if not is_gone and commit_products.get((owner, commit)) == shipment[0]:
                 expected[owner, commit, day] += 1
 
     lines = lines_of(log)
