@@ -445,7 +445,7 @@ class SourceEnded(EventData):
     """A source publishes no more: its last watermark. It neither holds the last complete day back nor is silent.
 
     `successor` is the source that carries its business on, null where none does. A line stays that of its source: one
-    that the successor goes on with its source withdraws, by a revision to 0 wafers, and the successor states as its own.
+    that the successor goes on with its source withdraws by a revision to 0 wafers, and the successor states as its own.
     """
 
     type = "source.ended"
