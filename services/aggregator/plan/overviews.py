@@ -1,6 +1,6 @@
 """Rows of the overviews: sites, the time line of a site, and suppliers."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Unpack
 
@@ -71,6 +71,9 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Ro
     names, declared, phases, orders_due = facts
     ranked, products = plan.shortages(firmness).tolist(), Counter(site for _, site in plan.grouping.labels)
     short, covered = _first_of_site(plan, ranked), _first_of_site(plan)
+    short_products: defaultdict[str, list[Row]] = defaultdict(list)
+    for group in ranked:
+        short_products[plan.grouping.labels[group][1]].append(_short_product(plan, group, firmness))
     rows = []
     for site in names:
         declarations, current = declared.get(site), [history[-1] for history in phases.get(site, [])]
@@ -84,9 +87,7 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness) -> list[Ro
                 "on_hand": None if plan.today is None else _on_hand(plan, site),
                 **_short(plan, short.get(site), firmness),
                 "products": None if plan.today is None else products[site],
-                "short_products": [
-                    _short_product(plan, group, firmness) for group in ranked if plan.grouping.labels[group][1] == site
-                ],
+                "short_products": short_products.get(site, []),
                 **_covered(plan, covered.get(site)),
             }
         )
