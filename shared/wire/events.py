@@ -412,7 +412,7 @@ class StockCounted(Keyed):
 class ShipmentReturned(Movement):
     """Wafers of a shipment that were on hand went back to the supplier, and leave the balance.
 
-    They are in transit to no site, and open no commit again: what the supplier sends for them is another shipment.
+    They are in transit to no site, and open no commit again: the supplier sends another shipment for them.
     """
 
     type = "shipment.returned"

@@ -107,7 +107,7 @@ def test_the_whole_page_travels_to_a_day_of_the_past_and_back(page: Page, played
 
     page.goto("/")
     expect(page.locator("#supply")).to_have_text(supply())
-    page.get_by_label("Known by").fill(PAST)
+    page.get_by_label("Known by", exact=True).fill(PAST)
     page.get_by_role("button", name="Show").click()
 
     expect(page.locator("#supply")).to_have_text(supply(as_of=PAST))

@@ -54,7 +54,7 @@ class SealedBatch(Described):
     """A header, then a line for each event and refusal."""
 
 
-class Movement(Described):
+class MovementRow(Described):
     """A recorded event of stock, or the reversal of one."""
 
     source: str
@@ -80,7 +80,7 @@ class Movement(Described):
 class Movements(Described):
     """A page of movements."""
 
-    rows: list[Movement]
+    rows: list[MovementRow]
     next: int | None
     """The place in the log after which the next page begins; null on the last."""
 

@@ -134,7 +134,7 @@ def _read(
             at = own_time
             times.append(at)
         recorded += repeat(at, len(good))
-        # a tape states when it was recorded: what was recorded then is again, whatever rule was made since
+        # a tape states when its events were recorded: a rule made since then refuses none of them
         if may_break_rules(body) and not (trust_recorded and _is_recorded_batch(body)):
             found = ((n, find_fault(row, at)) for n, row in enumerate(good, len(rows) - len(good)))
             faults.update((n, fault) for n, fault in found if fault is not None)

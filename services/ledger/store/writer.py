@@ -270,10 +270,10 @@ class StoreWriter(StoreReader):
     # ---------------------------------------------------------------- restatement
 
     def restate(self, advance: Callable[[int], None]) -> None:
-        """Restate batches of earlier rules, in one transaction: nothing that is stored of them changes.
+        """Restate the batches of earlier rules, in one transaction; they stay as they are.
 
-        Batches without events post what today's rules post of all events, less what is stored. The working state is
-        made anew.
+        Batches without events post the difference between all events by today's rules and the stored postings. The
+        working state is made anew.
         """
         self.begin()
         try:

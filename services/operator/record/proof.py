@@ -195,7 +195,7 @@ class _ReplayedBooks:
         self.restating: list[tuple[str, Decision]] = []  # the batches that must follow those of earlier rules
 
     def check(self, sealed: BatchContents, postings: PostingBatch, seen: _Verified) -> None:
-        """Compare a batch with what its events say; those of earlier rules all together, with what restates them."""
+        """Compare a batch with its events; the batches of earlier rules all together, with those that restate them."""
         header, decision = sealed.batch.header, self.post(sealed)
         if header.batch < self.first:
             self.restatement.add(header.source, sealed.batch.watermark, decision)

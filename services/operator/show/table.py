@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 180  # of output that is no terminal: no number may be cut
-PICTURE_WIDTH = 120
+PICTURE_WIDTH = 160  # the shortages fill it, with no cell broken
 _WORDS = ("not reported", "not known", "not known yet")  # stand in a column of numbers
 
 

@@ -20,7 +20,7 @@ from services.aggregator.fold.lines.facts import (
     Statement,
 )
 from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, PlanLine, ShipmentLine
-from services.aggregator.fold.lines.replacement import Place, replaced_wafers, restatements
+from services.aggregator.fold.lines.replacement import Place, replaced_wafers, stated_wafers
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import PRODUCTS, Firmness
@@ -76,10 +76,10 @@ class LineBook:
         self._served: dict[LineName, PlanLine] = {}  # orders for which some were consumed
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
         self._leads: defaultdict[str, Counter[int]] = defaultdict(Counter)  # by product: orders by lead time
-        self._restated: defaultdict[Place, dict[LineName, list[tuple[int, int]]]] = defaultdict(dict)
+        self._stated_at: defaultdict[Place, dict[LineName, list[tuple[int, int]]]] = defaultdict(dict)
         """New commits and wafers taken off others, by due day: where both are, the new ones replace the others."""
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
-        self._restated_plans: dict[LineName, PlanLine] = {}  # of them, commits that were stated anew
+        self._stated_plans: dict[LineName, PlanLine] = {}  # of them, commits that were stated anew
         self._altered_shipments: dict[LineName, ShipmentLine] = {}
 
     # ---------------------------------------------------------------- events in
@@ -139,7 +139,7 @@ class LineBook:
             self.names_of[statement.key[:2]][line.name] = None
             self._altered_plans[line.name] = line
             if line.name[1] == COMMIT:
-                self._restated_plans[line.name] = line
+                self._stated_plans[line.name] = line
             return
         if isinstance(fact, Dispatch):
             line.dispatches = _altered(line.dispatches, fact, sign)
@@ -201,22 +201,22 @@ class LineBook:
     def _replace(self) -> None:
         """Update the wafers of the commits that others replace, where commits were stated anew."""
         altered: dict[Place, dict[LineName, int]] = {}
-        for name, plan in self._restated_plans.items():
-            before, plan.restated = plan.restated, tuple(restatements(plan.statements))
-            for place in dict.fromkeys(place for place, _, _ in (*before, *plan.restated)):
+        for name, plan in self._stated_plans.items():
+            before, plan.stated = plan.stated, tuple(stated_wafers(plan.statements))
+            for place in dict.fromkeys(place for place, _, _ in (*before, *plan.stated)):
                 if place not in altered:
-                    altered[place] = replaced_wafers(self._restated[place])
-                self._restated[place].pop(name, None)
-            for place, due, wafers in plan.restated:
-                self._restated[place].setdefault(name, []).append((due, wafers))
+                    altered[place] = replaced_wafers(self._stated_at[place])
+                self._stated_at[place].pop(name, None)
+            for place, due, wafers in plan.stated:
+                self._stated_at[place].setdefault(name, []).append((due, wafers))
         for place, were in altered.items():
-            are = replaced_wafers(self._restated[place])
+            are = replaced_wafers(self._stated_at[place])
             for name in dict.fromkeys((*were, *are)):
                 plan = self._altered_plans[name] = self.plans[name]
                 plan.replaced += are.get(name, 0) - were.get(name, 0)
-            if not self._restated[place]:
-                del self._restated[place]
-        self._restated_plans.clear()
+            if not self._stated_at[place]:
+                del self._stated_at[place]
+        self._stated_plans.clear()
 
     def _record(self, plan: PlanLine) -> None:
         """Update the entries of a commit in the records; a day of which all is 0 is not kept."""
@@ -267,7 +267,8 @@ class LineBook:
         With `today`, those due before have the wafers that were not consumed for them by the end of yesterday.
         """
         orders = {due.name: due for due in self._orders.get((product, site), {}).values()}
-        for line in self._served.values() if today is not None else ():
+        named = self.names_of.get((product, site), {}) if today is not None else {}
+        for line in (self._served[name] for name in named if name in self._served):
             due = line.due(today)
             if due is not None and due[0] == (product, site):
                 orders[line.name] = due[1]

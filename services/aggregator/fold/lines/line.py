@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
-from services.aggregator.fold.lines.replacement import Restatement
+from services.aggregator.fold.lines.replacement import StatedWafers
 from services.aggregator.terms import LAGS, TOLERANCES
 from shared.wire.catalog import FIRMNESS
 from shared.wire.lines import LineName
@@ -42,7 +42,7 @@ class PlanLine:
     arrivals: dict[tuple[int, Origin], int] = field(default_factory=dict)  # of them, by day: good wafers
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
     groups: tuple[Group, ...] = ()  # that the book lists it under
-    restated: tuple[Restatement, ...] = ()  # of a commit, as the book compares it with others
+    stated: tuple[StatedWafers, ...] = ()  # of a commit, as the book compares it with others
     replaced: int = 0  # of a commit: wafers taken off it for which new commits were made
     counted_lead: tuple[str, int] | None = None  # of an order: product and lead time, as the book counts it
 

@@ -10,10 +10,10 @@ from services.aggregator.terms import REPLACED_DAYS
 from shared.wire.lines import LineName
 
 Place: TypeAlias = tuple[str, str, str, int]  # product, site, supplier, and the day on which it was stated
-Restatement: TypeAlias = tuple[Place, int, int]  # due day, and wafers: of a new commit, or below zero taken off one
+StatedWafers: TypeAlias = tuple[Place, int, int]  # due day, and wafers: of a new commit, or below zero taken off one
 
 
-def restatements(statements: Sequence[Statement]) -> Iterator[Restatement]:
+def stated_wafers(statements: Sequence[Statement]) -> Iterator[StatedWafers]:
     """Yield the wafers of a commit as it was at the end of its first day, and those that were taken off it later.
 
     A commit that is moved is not lowered: it is altered as a whole.
