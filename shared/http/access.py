@@ -42,11 +42,29 @@ class Token(NamedTuple):
 
 
 class ScopedRoute(Route):
-    """A route that names the scope it needs of a token; `OPEN` needs none. A service serves only such routes."""
+    """A route that names the scope it needs of a token; `OPEN` needs none. A service serves only such routes.
 
-    def __init__(self, path: str, endpoint: Endpoint, *, scope: str, methods: Sequence[str] = ("GET",)) -> None:
+    With `publishers_of`, a parameter of the query that names a source, a token that may publish events of this source
+    passes, too.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        scope: str,
+        methods: Sequence[str] = ("GET",),
+        publishers_of: str | None = None,
+    ) -> None:
         super().__init__(path, endpoint, methods=list(methods))
         self.scope = scope
+        self.publishers_of = publishers_of
+
+    def scopes(self, request: Request) -> set[str]:
+        """Return the scopes of which a request needs one."""
+        source = None if self.publishers_of is None else request.query_params.get(self.publishers_of)
+        return {self.scope} if source is None else {self.scope, publish_scope(source)}
 
 
 def publish_scope(source: str) -> str:
@@ -134,7 +152,7 @@ class Access:
         token = self.find(bearer)
         if scope == OPEN and (token is not None or bearer is None):
             return None
-        if token is not None and scope in token.scopes:
+        if token is not None and not token.scopes.isdisjoint(route.scopes(request)):
             return None
         peer = request.client.host if request.client else None
         if token is not None:

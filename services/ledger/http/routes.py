@@ -12,11 +12,12 @@ from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
 from services.ledger.http.effects import find_effect
+from services.ledger.http.lines import LinesQuery, list_lines
 from services.ledger.http.movements import MovementsQuery, list_movements
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
-from shared.http.access import AUDIT, ScopedRoute
+from shared.http.access import AUDIT, READ, ScopedRoute
 from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
 from shared.http.problem import BUSY, NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
@@ -55,11 +56,13 @@ def routes(
     def version_of(_: LedgerLog) -> tuple[int, int]:
         return store.epoch, store.head.batch
 
-    return [serve(view, find, version_of, scope=AUDIT) for view in views()]
+    lines = View("/lines", _lines, LinesQuery, models.Lines)
+    audited = [serve(view, find, version_of, scope=AUDIT) for view in views()]
+    return [*audited, serve(lines, find, version_of, scope=READ, publishers_of="source")]
 
 
 def views() -> list[View[LedgerLog]]:
-    """Return the views of the API, each with its path, parameters and response model."""
+    """Return the views for auditors, each with its path, parameters and response model."""
     return [
         View("/events/{source}/{id}", _event, EventQuery, models.Verdict, (UNKNOWN_EVENT,)),
         View("/batches/{batch}", _batch, BatchQuery, models.SealedBatch, (UNKNOWN_BATCH,)),
@@ -181,6 +184,14 @@ async def _movements(log: LedgerLog, query: MovementsQuery) -> dict[str, Any]:
             return list_movements(store, query)
 
     return await run_in_threadpool(read)
+
+
+async def _lines(log: LedgerLog, query: LinesQuery) -> dict[str, Any]:
+    """The lines of a source with their terms in force: agreements, commits, forecasts, orders and shipments.
+
+    The scope is `read`; a token with `publish:<source>` may read the lines of its own source, too.
+    """
+    return list_lines(log.store, query)
 
 
 async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:

@@ -64,6 +64,23 @@ class WorkingState:
             yield from self._read_lines(found)
             last = found[-1][:3]
 
+    def lines_of(
+        self, owner: str, kind: str | None, after: tuple[str, str] = ("", ""), *, page_lines: int = PAGE_LINES
+    ) -> Iterator[tuple[LineName, LineState]]:
+        """Yield the stored lines of an owner behind a kind and a line, of one kind or of all, page by page.
+
+        The kind of a shipment has its product behind a slash; `shipment` stands for all of them.
+        """
+        number = self.names.get(owner)
+        first, last = ("", "~") if kind is None else (kind, kind + "/~")  # a name of a kind or product has no "~"
+        while found := self.database.query(
+            "SELECT owner, kind, line, state FROM lines WHERE owner = ? AND (kind, line) > (?, ?)"
+            " AND kind BETWEEN ? AND ? ORDER BY kind, line LIMIT ?",
+            (number, *after, first, last, page_lines),
+        ):
+            yield from self._read_lines(found)
+            after = found[-1][1:3]
+
     def stocks(self) -> Iterator[tuple[Key, Stock]]:
         """Yield the stock of every key that has any."""
         for (number,) in self.database.query("SELECT key FROM stock UNION SELECT key FROM counts"):

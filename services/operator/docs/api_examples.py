@@ -58,6 +58,7 @@ QUERIES = {
         "/batches/{batch}": "/batches/1",
         "/related/{id}": "/related/{id}",
         "/movements": "/movements?product=LP5X-16G&site=KR-POHANG&types=stock.opened,stock.counted&limit=2",
+        "/lines": "/lines?source={source}&kind=commit&state=open&limit=2",
         "/known": "/known?as_of=1",
         "/head": "/head",
         "/refusals": "/refusals",

@@ -20,8 +20,8 @@ The aggregator answers a planner's questions, the ledger an auditor's. Each serv
 `GET /openapi.json` (OpenAPI 3.1), with the same examples, which are real answers over the tape in tests/replay. All
 reading is `GET`; parties take events in (docs/events.md).
 
-- **Access.** Where tokens are used, send `Authorization: Bearer <token>`: scope `read` at the aggregator, `audit` at
-  the ledger (docs/deployment.md). `/health` is open.
+- **Access.** Where tokens are used, send `Authorization: Bearer <token>`: scope `read` at the aggregator and for
+  the ledger's `/lines`, `audit` for all else of the ledger (docs/deployment.md). `/health` is open.
 - **Parameters** are checked strictly: a parameter that is unknown, given twice or malformed is refused, and named.
 - **As of** is a day of knowledge. Every view of the aggregator takes `as_of=1234`, to answer from the batches up to
   that one, or `as_of=2026-12-31`, from those recorded by the end of that UTC day. The days of the numbers are others:

@@ -148,6 +148,24 @@ async def test_what_only_looks_like_the_token_is_none(route: Registered, tokens_
     assert {answer.status_code for answer in answers} == {401}
 
 
+async def test_a_publisher_may_read_the_lines_of_its_own_source_and_of_no_other(tokens_file: Path) -> None:
+    token = TOKENS["publish:samsung"]
+    with service("ledger", tokens_file) as built:
+        own = await request(built, "GET", "/lines?source=samsung&kind=commit", token)
+        others = [
+            await request(built, "GET", path, token)
+            for path in (
+                "/lines",
+                "/lines?source=skhynix",
+                "/lines?source=samsung&source=skhynix",
+                "/head?source=samsung",
+            )
+        ]
+
+    assert own.status_code == 200
+    assert [answer.status_code for answer in others] == [403] * len(others)
+
+
 async def test_a_refusal_says_which_scope_is_missing(tokens_file: Path) -> None:
     with service("ledger", tokens_file) as built:
         without = await request(built, "GET", "/head")
