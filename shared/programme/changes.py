@@ -1,0 +1,51 @@
+"""Changes that a programme's entries make to the declarations in force: each with the declaration that makes it."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from shared.programme.declarations import Declarations, place_of_data
+from shared.programme.programme_file import DeclaredEntries
+from shared.wire.events import Declaration
+
+Kind = Literal["product", "platform", "programme"]
+
+
+class ProgrammeChange(NamedTuple):
+    """One thing of a programme that is declared anew, otherwise than before, or no more."""
+
+    kind: Kind
+    name: str
+    change: Literal["new", "changed", "withdrawn"]
+    fields: list[str]  # that differ from the declaration in force
+    declared: Declaration
+
+
+def find_changes(entries: DeclaredEntries, declarations: Declarations) -> list[ProgrammeChange]:
+    """Return the changes of some entries, products first; an entry that is in force as it stands makes none.
+
+    Entries that are not named stay in force: an entry with `withdrawn` ends one.
+    """
+    found = (_find_change(kind, name, declared, declarations) for kind, name, declared in _declared(entries))
+    return [change for change in found if change is not None]
+
+
+def _declared(entries: DeclaredEntries) -> Iterator[tuple[Kind, str, Declaration]]:
+    for name, product in entries.products.items():
+        yield "product", name, product.declared(name, 0)
+    for name, platform in entries.platforms.items():
+        yield "platform", name, platform.declared(name, 0)
+    if entries.programme is not None:
+        yield "programme", entries.programme.name, entries.programme.declared(0)
+
+
+def _find_change(kind: Kind, name: str, declared: Declaration, declarations: Declarations) -> ProgrammeChange | None:
+    row = declarations.latest().get(place_of_data(declared))
+    after = declared.model_copy(update={"revision": declarations.revision(declared)})
+    before = None if row is None else row.event().data
+    if not isinstance(before, Declaration) or before.withdrawn:
+        return None if declared.withdrawn else ProgrammeChange(kind, name, "new", [], after)
+    if declared.withdrawn:
+        return ProgrammeChange(kind, name, "withdrawn", [], after)
+    fields = [field for field in type(declared).model_fields if field != "revision"]
+    different = [field for field in fields if getattr(before, field) != getattr(declared, field)]
+    return ProgrammeChange(kind, name, "changed", different, after) if different else None

@@ -1,0 +1,60 @@
+"""A programme's entries are declared where they differ from the declarations in force, and twice says nothing."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.play.numbering import Numbering
+from shared.play.scenario import load_programme
+from shared.programme.changes import find_changes
+from shared.programme.declarations import Declarations
+from shared.programme.programme_file import ProductEntry
+from shared.wire.rows import Row
+
+ENTRIES = load_programme().entries()
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def declare(declarations, changes, numbering):
+    declarations.add([Row.of(numbering.emit(NOON, change.declared)) for change in changes])
+
+
+def with_product(entry):
+    return ENTRIES.model_copy(update={"products": ENTRIES.products | {"EXTRA": entry}})
+
+
+def test_everything_is_new_at_first_and_nothing_the_second_time():
+    declarations = Declarations()
+
+    first = find_changes(ENTRIES, declarations)
+    declare(declarations, first, Numbering("p"))
+
+    assert {change.change for change in first} == {"new"}
+    assert len(first) == len(ENTRIES.products) + len(ENTRIES.platforms) + 1
+    assert find_changes(ENTRIES, declarations) == []
+    assert declarations.products.keys() == ENTRIES.products.keys()
+
+
+def test_a_change_names_its_fields_and_has_the_next_revision():
+    declarations, numbering = Declarations(), Numbering("p")
+    declare(declarations, find_changes(with_product(ProductEntry(family="HBM")), declarations), numbering)
+
+    [change] = find_changes(with_product(ProductEntry(family="LP", basis="A")), declarations)
+
+    assert (change.kind, change.name, change.change) == ("product", "EXTRA", "changed")
+    assert change.fields == ["basis", "family"]
+    assert change.declared.revision == 1
+
+
+@given(st.lists(st.sampled_from(["HBM", "LP", None]), max_size=6))
+def test_after_any_history_the_last_entry_is_in_force(history):
+    declarations, numbering = Declarations(), Numbering("p")
+    for family in history:
+        entry = ProductEntry(withdrawn=True) if family is None else ProductEntry(family=family)
+        declare(declarations, find_changes(with_product(entry), declarations), numbering)
+        assert find_changes(with_product(entry), declarations) == []
+
+    last = history[-1] if history else None
+    in_force = declarations.products.get("EXTRA")
+    assert (None if in_force is None else in_force.family) == last
