@@ -17,10 +17,17 @@ from shared.wire.events import (
     Event,
     EventData,
     EventReversed,
+    Facility,
     LotFinished,
     LotScrapped,
     LotStarted,
     PhasePlanned,
+    PlatformDeclared,
+    ProductDeclared,
+    ProgrammeDeclared,
+    ProgrammeHorizon,
+    ProgrammeTarget,
+    Rack,
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
@@ -34,6 +41,7 @@ from shared.wire.events import (
     StockTransferred,
     SupplyAgreed,
     SupplyCommitted,
+    WaferModel,
     WafersConsumed,
 )
 from shared.wire.postings import BalanceBatch, Measure, PostingBatch, Recorded
@@ -92,14 +100,42 @@ def example_events() -> dict[str, Event]:
         SourceAdvanced(through=first),
         ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
         SourceEnded(through=first, successor="stargate-europe"),
+        *_declarations(),
     )  # fmt: skip
-    numberings: dict[Role, Numbering] = {"supplier": supplier, "datacenter": datacenter}
+    numberings: dict[Role, Numbering] = {
+        "supplier": supplier, "datacenter": datacenter, "planner": Numbering("planner"),
+    }  # fmt: skip
     return {
-        data.type: numberings["supplier" if "supplier" in data.roles else "datacenter"].emit(
+        data.type: numberings[next(role for role in numberings if role in data.roles)].emit(
             start + timedelta(minutes=n), data
         )
         for n, data in enumerate(examples)
     }
+
+
+def _declarations() -> tuple[EventData, ...]:
+    return (
+        ProductDeclared(
+            product="HBM4-12H", family="HBM", basis="assumed", revision=0,
+            wafer_model=WaferModel(
+                gb_per_die=3, die_mm2=130, layers=12, line_yield="0.97", probe_yield="0.74", layer_yield="0.99",
+                final_yield="0.97",
+            ),
+        ),
+        PlatformDeclared(
+            platform="VR-NVL72", basis="announced", revision=0,
+            rack=Rack(rack_kw=210, accelerators=72, memory_gb={"HBM4-12H": 20_736, "LP5X-16G": 54_000}),
+        ),
+        ProgrammeDeclared(
+            programme="stargate", title="Stargate", revision=0,
+            target=ProgrammeTarget(wafers_per_month=450_000, basis="letter of intent of 1 October 2025"),
+            horizon=ProgrammeHorizon(starts_on=date(2025, 1, 1), ends_on=date(2030, 12, 31)),
+            facility=Facility(
+                pue="1.2", accelerator_share="0.9", server_share="0.05", server_kw="1",
+                server_memory_gb={"DDR5-32G": 1_500}, spares="0.03",
+            ),
+        ),
+    )  # fmt: skip
 
 
 def example_payloads() -> dict[str, dict[str, Any]]:
