@@ -48,6 +48,7 @@ class DocumentLine(NamedTuple):
 
     values: Mapping[str, Value]
     place: Place
+    is_whole: bool = True  # no value of its row has a problem
 
 
 class Document(NamedTuple):

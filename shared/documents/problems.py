@@ -1,5 +1,6 @@
 """Problems of a document: stable codes, each with the place and the reason."""
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
 from shared.documents.document import Place
@@ -61,7 +62,7 @@ MEANINGS: dict[ProblemCode, str] = {
 """The meaning of each code, and the way to mend it."""
 
 
-class Problem(NamedTuple):
+class DocumentProblem(NamedTuple):
     """One thing wrong with a document."""
 
     code: ProblemCode
@@ -70,3 +71,8 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.code}: {self.reason}"
+
+
+def in_order(problems: Iterable[DocumentProblem]) -> tuple[DocumentProblem, ...]:
+    """Return the problems from the top of the sheet to its end, each once."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.place.row, problem.place.column)))
