@@ -8,11 +8,12 @@ from collections.abc import Callable
 import typer
 
 from services.operator.commands import logs, planner, proof, record, stack
+from services.operator.commands.output import before_command
 
 app = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
-    help="A live, provable balance of DRAM wafers between their suppliers and the AI data-centre sites that need them.",
+    callback=before_command,
 )
 
 _PANELS: dict[str, list[Callable[..., None]]] = {

@@ -196,9 +196,12 @@ def checkpoint(
     from services.operator.show.printing import print_json
     from services.operator.stack.folder import StackFolder
     from services.operator.stack.location import find_stack
+    from services.operator.stack.new_file import refuse_other_format
 
     with report_errors():
         data = find_stack(data)
+        if to is not None:
+            refuse_other_format(to)
         store = open_store(data, store_url)
         path = key or (Path(f"{new_key}.key") if new_key else StackFolder(data).checkpoint_key)
         signed, note = sign_store(store, path, new_key=new_key, to=to)

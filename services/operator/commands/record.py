@@ -29,11 +29,12 @@ def record(
     from services.operator.record.tapes import record_lines, write_tape
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
-    from services.operator.stack.new_file import expect_absent, new_file
+    from services.operator.stack.new_file import expect_absent, new_file, refuse_other_format
 
     with report_errors():
         data = find_stack(data)
         store = open_store(data)
+        refuse_other_format(tape, ".ndjson", ".jsonl", ".gz")
         expect_absent(tape)
         last = store.head.batch if until is None else min(until, store.head.batch)
         if after > last:

@@ -34,10 +34,13 @@ def demo(
     from services.operator.show.printing import print_json
     from services.operator.show.table import open_console, save_picture
     from services.operator.stack.folder import StackFolder, foreign_files, refuse_running
+    from services.operator.stack.new_file import expect_ending
     from services.operator.stack.stack import ScenarioRun, Stack, started
 
     with report_errors():
         play = ScenarioRun(variant=variant, seed=seed, until=_played_until(until))
+        if picture is not None:
+            expect_ending(picture, ".svg")
         refuse_running(data)
         foreign = foreign_files(data)
         if foreign:

@@ -16,7 +16,7 @@ from services.aggregator.fold.windows import DEMAND, SUPPLY, WindowHistory, roll
 from services.aggregator.terms import PARTS, Basis
 from services.operator.record.rebuild import read_postings
 from services.operator.stack.errors import StackError
-from services.operator.stack.new_file import expect_absent, new_file
+from services.operator.stack.new_file import expect_absent, expect_ending, new_file
 from shared.wire.days import DAY_US, date_of, iso_day
 from shared.wire.postings import Measure
 
@@ -37,6 +37,7 @@ def write_history(export: Path, basis: Basis, windows: list[int], target: Path) 
     A row is a key (product, site, supplier) and a day: supply, demand and net of each window up to that day, and the
     balance since the first posting. Raises `StackError` if the target exists, or the folder holds no export.
     """
+    expect_ending(target, ".parquet", ".csv")
     expect_absent(target)
     windows = sorted(set(windows))
     keys, history, first_day = _roll(export, basis, windows)
@@ -70,6 +71,7 @@ def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dic
     `StackError` as `write_history` does.
     """
     path = export / "events.parquet"
+    expect_ending(target, ".parquet", ".csv")
     expect_absent(target)
     if not path.exists():
         raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
@@ -165,7 +167,7 @@ def _each(keys: int, days: int) -> Any:
 
 def _write(table: Any, target: Path) -> None:
     with new_file(target) as part:
-        if target.suffix == ".csv":
+        if target.suffix.lower() == ".csv":
             csv.write_csv(table, part)
         else:
             pq.write_table(table, part)

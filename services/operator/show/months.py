@@ -7,13 +7,13 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import SHADES, sparkline, stacked_bar
-from services.operator.show.table import table
+from services.operator.show.table import FittedTable, table
 from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
 
 _BAR_WIDTH = 60
 
 
-def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+def months_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     """Return the months on the start basis and on the receipt basis, which are never mixed."""
     rows = answer["rows"]
     grades = list(rows[0]["receipt"]["committed"])
@@ -73,7 +73,7 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     return start, receipt
 
 
-def ahead_table(answer: Mapping[str, Any]) -> Group:
+def ahead_table(answer: Mapping[str, Any]) -> FittedTable:
     """Return orders, forecasts and commits of the months to come."""
     grades = list(answer["rows"][0]["receipt"]["committed"])
     return table(

@@ -3,13 +3,16 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import typer
 from rich.console import RenderableType
 
 from services.operator.show.table import escape_controls, open_console
-from shared.http.tabular import write_csv
+from shared.http.tabular import CsvStyle, write_csv
+
+CSV_STYLE: ContextVar[CsvStyle | None] = ContextVar("CSV_STYLE", default=None)  # of the command that runs
 
 
 def print_answer(
@@ -34,7 +37,16 @@ def print_json(value: Any) -> None:
 
 
 def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows as CSV in the form of the HTTP API; nothing for no rows."""
-    if rows:
-        text = write_csv(rows)
-        sys.stdout.write(escape_controls(text.replace("\r\n", "\n")) if sys.stdout.isatty() else text)
+    """Print rows as CSV in the form of the HTTP API, or of the locale asked for; nothing for no rows.
+
+    A file or a pipe gets UTF-8, whatever the terminal's encoding: no name is lost.
+    """
+    if not rows:
+        return
+    text = write_csv(rows, style=CSV_STYLE.get() or CsvStyle())
+    if sys.stdout.isatty():
+        sys.stdout.write(escape_controls(text.replace("\r\n", "\n")))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
