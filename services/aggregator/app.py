@@ -15,8 +15,8 @@ from services.aggregator.settings import AggregatorSettings
 from shared.http.access import READ
 from shared.http.peers import read_caller
 from shared.http.turns import PastTurns
+from shared.programme.declarations import NOTHING_DECLARED
 from shared.service.service import Service
-from shared.wire.catalog import digest
 from shared.wire.streams import POSTINGS
 
 
@@ -42,6 +42,7 @@ def build_app(settings: AggregatorSettings) -> Service:
         "complete_through": view.state.curves.complete_through,
         "planned": view.plan.position,
     }
+    service.readiness = lambda: not fold_loop.folds_anew
     service.reads(POSTINGS, after="0-0")(fold_loop.roll_balances)
     service.run_beside(plan_loop.run)
     if settings.snapshot is not None:
@@ -54,5 +55,7 @@ def build_app(settings: AggregatorSettings) -> Service:
     return service
 
 
-def _empty_state(settings: AggregatorSettings) -> FoldState:
-    return FoldState(Curves(settings.horizon_start, settings.horizon_days, digest()))
+def _empty_state(settings: AggregatorSettings, horizon: tuple[int, int] | None = None) -> FoldState:
+    """Return the state before the first posting, with a declared horizon, or with that of the settings."""
+    default = settings.default_horizon()
+    return FoldState(Curves.of(*(horizon or default), NOTHING_DECLARED), default_horizon=default)

@@ -8,6 +8,7 @@ from pydantic import Field
 from services.aggregator.alerts.thresholds import AlertThresholds
 from shared.process.settings import ServiceSettings, bound
 from shared.wire.catalog import Firmness
+from shared.wire.days import day_number
 
 
 class AggregatorSettings(ServiceSettings):
@@ -16,8 +17,11 @@ class AggregatorSettings(ServiceSettings):
     ledger_url: str = Field(
         default="http://127.0.0.1:8101", description="the ledger, which has the batches that the stream has lost"
     )
-    horizon_start: date = Field(default=date(2025, 1, 1), description="the first day that has a balance of its own")
-    horizon_days: int = Field(default=2191, description="1 to 40,000; memory grows with it")
+    horizon_start: date = Field(
+        default=date(2025, 1, 1),
+        description="the first day that has a balance of its own, until a programme declares it",
+    )
+    horizon_days: int = Field(default=2191, description="days of the horizon, 1 to 40,000; memory grows with it")
     snapshot: Path | None = Field(
         default=None, description="the file that a restart begins with; unset: it replays all"
     )
@@ -45,6 +49,10 @@ class AggregatorSettings(ServiceSettings):
     alert_slip_days: int = Field(default=14, ge=0, description="slip_beyond: days overdue")
     alert_silent_days: int = Field(default=3, ge=0, description="source_silent: days behind the latest source")
     alert_firmness: Firmness = Field(default="planned", description="commits of this grade or above count")
+
+    def default_horizon(self) -> tuple[int, int]:
+        """Return the horizon that holds until a programme declares one: its first day (since 1970), and its days."""
+        return day_number(self.horizon_start), self.horizon_days
 
     def alert_thresholds(self) -> AlertThresholds:
         """Return the thresholds above which an alert is raised."""

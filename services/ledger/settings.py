@@ -20,6 +20,7 @@ class LedgerSettings(ServiceSettings):
     datacenters: str = Field(
         default="stargate-americas,stargate-emea,stargate-apac", description="the sources of demand; with commas"
     )
+    planners: str = Field(default="planner", description="the sources of declarations; with commas")
     trust_recorded: bool = Field(
         default=False, description="take the recorded time from the sender: replay, simulation"
     )
@@ -39,5 +40,7 @@ class LedgerSettings(ServiceSettings):
 
     def parties(self) -> list[tuple[Role, str]]:
         """Return the role and the name of every source."""
-        suppliers: list[tuple[Role, str]] = [("supplier", name) for name in self.suppliers.split(",") if name]
-        return suppliers + [("datacenter", name) for name in self.datacenters.split(",") if name]
+        names: dict[Role, str] = {
+            "supplier": self.suppliers, "datacenter": self.datacenters, "planner": self.planners
+        }  # fmt: skip
+        return [(role, name) for role, listed in names.items() for name in listed.split(",") if name]

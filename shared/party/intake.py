@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from shared.http.access import ScopedRoute, publish_scope
 from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
+from shared.party.declared import DeclaredProducts
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.party.sender import Sender
 from shared.party.settings import PartySettings
@@ -67,9 +68,11 @@ class Intake:
         verdicts: Verdicts,
         *,
         settings: PartySettings,
+        declared: DeclaredProducts,
         verdict_timeout_s: float = VERDICT_TIMEOUT_S,
     ) -> None:
         self.service = service
+        self.declared = declared
         self.outbox = outbox
         self.sender = sender
         self.verdicts = verdicts
@@ -129,7 +132,7 @@ class Intake:
                 if time.monotonic() > pause_at:
                     await asyncio.sleep(0)
                     pause_at = time.monotonic() + _SLICE_S
-            lines = number_lines(read, self.outbox, self.settings.names_max)
+            lines = number_lines(read, self.outbox, self.settings.names_max, self.declared.refuse)
         self._warn_of_names()
         return lines
 
@@ -162,6 +165,7 @@ class ReadLine(NamedTuple):
     digests: list[bytes]  # of its content, the first to be kept
     names: tuple[str, ...]  # the keys that it brings to the balances; none where the ledger will refuse it
     refused: Refused | None
+    product: str | None = None  # of an event that is valid
 
 
 def count_lines(body: bytes) -> int:
@@ -182,15 +186,23 @@ def read_lines(body: bytes, source: str) -> Iterator[ReadLine]:
         except Refused as why:
             yield ReadLine(number, id_, {}, [], (), why)
             continue
-        yield ReadLine(number, id_, content, *_digests(content), None)
+        digests, data = _digests(content)
+        names, product = () if data is None else names_of(data), data.product if isinstance(data, Keyed) else None
+        yield ReadLine(number, id_, content, digests, names, None, product)
 
 
-def number_lines(read: Sequence[ReadLine], outbox: Outbox, names_max: int) -> list[IntakeLine]:
+def number_lines(
+    read: Sequence[ReadLine],
+    outbox: Outbox,
+    names_max: int,
+    refuse_product: Callable[[str], Refused | None] = lambda _: None,
+) -> list[IntakeLine]:
     """Put the events of some lines into the outbox; return the outcome of each line.
 
     The intake gives the sequence: an event's own is dropped. It refuses only an event that the ledger could not name by
-    its sequence, as the sender would resend that for ever. The ledger refuses any other, and keeps the refusal. Raises
-    `Problem`, and takes none of them, where the source would have more names than it may.
+    its sequence, as the sender would resend that for ever, or one of a product that is not declared, which the ledger
+    would record. The ledger refuses any other, and keeps the refusal. Raises `Problem`, and takes none of them, where
+    the source would have more names than it may.
     """
     lines: list[IntakeLine] = []
     entries: list[OutboxEntry] = []
@@ -203,6 +215,10 @@ def number_lines(read: Sequence[ReadLine], outbox: Outbox, names_max: int) -> li
             continue
         before = next((n for each in line.digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
         if before is None:
+            undeclared = None if line.product is None else refuse_product(line.product)
+            if undeclared is not None:
+                lines.append(IntakeLine(line.line, line.id, None, False, undeclared))
+                continue
             entry = json.dumps(line.content | {"sequence": str(sequence)}).encode()
             if len(entry) > ENTRY_BYTES_MAX:
                 why = Refused(
@@ -250,20 +266,20 @@ def _check_event(event: dict[str, Any], source: str) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name not in ("sequence", "recordedtime")}
 
 
-def _digests(content: dict[str, Any]) -> tuple[list[bytes], tuple[str, ...]]:
+def _digests(content: dict[str, Any]) -> tuple[list[bytes], EventData | None]:
     """Return the digest of an event's canonical content, as the ledger compares it, and that of its spelling.
 
-    The names that it uses come with them. The spelling stands for an event that the ledger will refuse as unreadable,
-    and older outboxes hold no other digest.
+    Its data comes with them, None where it is unreadable: the ledger will refuse it, and the spelling stands for it.
+    Older outboxes hold no other digest.
     """
     spelled = sha256(json.dumps(content, sort_keys=True).encode()).digest()
     try:
         event = Event.read(content | {"sequence": _ANY_SEQUENCE})
     except Refused:
-        return [spelled], ()
+        return [spelled], None
     read = event.content()
     del read["sequence"]
-    return [sha256(canonical(read)).digest(), spelled], names_of(event.data)
+    return [sha256(canonical(read)).digest(), spelled], event.data
 
 
 def names_of(data: EventData) -> tuple[str, ...]:

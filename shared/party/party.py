@@ -5,6 +5,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
+from shared.party.declared import DeclaredProducts
 from shared.party.intake import VERDICT_TIMEOUT_S, Intake
 from shared.party.outbox import Outbox, pack_events
 from shared.party.sender import Sender
@@ -33,12 +34,14 @@ class Party:
         self.outbox = Outbox(settings.outbox_dir / f"{settings.source}.db")
         self.verdicts = Verdicts(service, self.outbox)
         self.sender = Sender(service, self.outbox, self.verdicts, role)
+        self.declared = DeclaredProducts(service, [name for name in settings.planners.split(",") if name])
         self.intake = Intake(
             service,
             self.outbox,
             self.sender,
             self.verdicts,
             settings=settings,
+            declared=self.declared,
             verdict_timeout_s=verdict_timeout_s,
         )
         service.facts = lambda: {

@@ -13,6 +13,10 @@ class PartySettings(ServiceSettings):
     """Settings that a party reads once, when it starts."""
 
     source: str = Field(description="the source of its events")
+    planners: str = Field(
+        default="planner",
+        description="the sources of declarations; with commas. A product that none of them declares is refused",
+    )
     outbox_dir: Path = Field(default=Path("data/outbox"), description="the folder of its outbox; keep it")
     scenario: Path | None = Field(
         default=None, description="simulate this party of a scenario file; unset: take events over HTTP"

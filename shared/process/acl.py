@@ -43,19 +43,26 @@ class User(NamedTuple):
         return sorted({*chain.from_iterable(grant.streams for grant in self.grants)})
 
 
-def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool = False) -> list[User]:
+def users(
+    suppliers: Sequence[str],
+    datacenters: Sequence[str],
+    planners: Sequence[str] = ("planner",),
+    *,
+    playing: bool = False,
+) -> list[User]:
     """Return the users of a deployment with these parties; raise `ValueError` for a name that no user can have.
 
-    With `playing`, the parties simulate: each also reads the streams of the other side.
+    Each party reads the planners' streams: its door refuses a product that is not declared. With `playing`, the parties
+    simulate: each also reads the streams of the other side.
     """
-    roles: dict[Role, Sequence[str]] = {"supplier": suppliers, "datacenter": datacenters}
-    for name in (*suppliers, *datacenters):
+    roles: dict[Role, Sequence[str]] = {"supplier": suppliers, "datacenter": datacenters, "planner": planners}
+    for name in (*suppliers, *datacenters, *planners):
         if not _NAME(name):
             raise ValueError(f"{name!r} cannot be a user of Redis: letters, digits, '.', '_' and '-', 64 at the most")
     party_streams = {role: [party_stream(role, source) for source in sources] for role, sources in roles.items()}
-    input_ = [*party_streams["supplier"], *party_streams["datacenter"]]
+    input_ = [*party_streams["supplier"], *party_streams["datacenter"], *party_streams["planner"]]
     verdicts = [recorded_stream(source) for sources in roles.values() for source in sources]
-    others = {"supplier": party_streams["datacenter"], "datacenter": party_streams["supplier"]}
+    others = {"supplier": party_streams["datacenter"], "datacenter": party_streams["supplier"], "planner": []}
     return [
         User(
             "ledger",
@@ -79,7 +86,15 @@ def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool
             User(
                 f"{role}-{source}",
                 (
-                    Grant("R", [recorded_stream(source), *(others[role] if playing else ())], _READ),
+                    Grant(
+                        "R",
+                        [
+                            recorded_stream(source),
+                            *party_streams["planner"],
+                            *(others[role] if playing else ()),
+                        ],
+                        _READ,
+                    ),
                     Grant("W", [party_stream(role, source)], ("xadd",)),
                 ),
             )

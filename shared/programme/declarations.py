@@ -37,16 +37,22 @@ class Declarations:
         self._rows: dict[tuple[str, str], Row] = {}  # by source and id
         self._reversed: set[tuple[str, str]] = set()
         self._latest: dict[Place, Row] | None = None  # the declaration that holds, withdrawals included
+        self._products: frozenset[str] | None = None  # in force
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Fold the declarations and reversals among some events; skip the others."""
+    def add(self, rows: Iterable[Row]) -> bool:
+        """Fold the declarations and reversals among some events, skip the others; return whether any may alter them."""
+        altered = False
         for row in rows:
             if row.name in DECLARATIONS:
                 self._rows[row.source, row.id] = row
-                self._latest = None
+                altered = True
             elif row.name == "event.reversed":
-                self._reversed.add((row.source, row.others["reversed"]))
-                self._latest = None
+                target = (row.source, row.others["reversed"])
+                self._reversed.add(target)
+                altered = altered or target in self._rows
+        if altered:
+            self._latest = self._products = None
+        return altered
 
     # ---------------------------------------------------------------- in force
 
@@ -61,6 +67,13 @@ class Declarations:
         """Return the revision that a declaration needs to hold from now on."""
         row = self.latest().get(place_of_data(declared))
         return 0 if row is None or row.revision is None else row.revision + 1
+
+    @property
+    def product_names(self) -> frozenset[str]:
+        """The names of the products in force."""
+        if self._products is None:
+            self._products = frozenset(self.products)
+        return self._products
 
     @property
     def products(self) -> dict[str, ProductDeclared]:

@@ -54,6 +54,7 @@ class Service:
         self.beside: list[Task] = []
         self.at_end: list[Callable[[], None]] = []
         self.facts: Callable[[], dict[str, Any]] = dict
+        self.readiness: Callable[[], bool] = lambda: True  # whether it does its work, beside what every service needs
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.registry = CollectorRegistry()

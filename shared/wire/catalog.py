@@ -8,11 +8,8 @@ every machine comes to the same whole wafers.
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
-from hashlib import sha256
 from math import isqrt
 from typing import Literal, NamedTuple, TypeVar, get_args
-
-import orjson
 
 Family = Literal["HBM", "DDR5_LP5X"]
 Key = TypeVar("Key")
@@ -140,14 +137,6 @@ def percent_of(numerator: int, denominator: int) -> float | None:
     return (numerator * 2_000 + denominator) // (2 * denominator) / 10 if denominator > 0 else None
 
 
-def share_percent(wafers: int) -> float:
-    """Return wafers as a percentage of the `PROGRAMME_WAFERS` of a month, as `percent_of` rounds it."""
-    share = percent_of(wafers, PROGRAMME_WAFERS)
-    assert share is not None
-    return share
-
-
-def digest() -> str:
-    """Return the SHA-256 of the catalogue's products, part of the state hash."""
-    products = {name: [str(value) for value in CATALOG[name]] for name in PRODUCTS}
-    return sha256(orjson.dumps(products, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def share_percent(wafers: int, target_wafers: int | None) -> float | None:
+    """Return wafers in percent of the programme's target for a month, as `percent_of` rounds it; None without one."""
+    return None if target_wafers is None else percent_of(wafers, target_wafers)

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shared.wire.catalog import PRODUCTS, Firmness
+from shared.wire.catalog import Firmness
 from shared.wire.days import iso_time, microseconds
 from shared.wire.streams import Role
 
@@ -60,12 +60,6 @@ ReasonCode = Literal[
 """Why an event was refused; stable, so that a program may act on it."""
 
 # ---------------------------------------------------------------- values
-
-
-def _check_product(product: str) -> str:
-    if product not in PRODUCTS:
-        raise PydanticCustomError("unknown_product", "is not in the catalogue: {known}", {"known": ", ".join(PRODUCTS)})
-    return product
 
 
 def _bounded_day(day: date) -> date:
@@ -118,12 +112,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0
 # one line: PostgreSQL stores no NUL in a text, and a log line or a CSV cell holds no line break
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-Product = Annotated[
-    str,
-    StringConstraints(max_length=64),
-    AfterValidator(_check_product),
-    WithJsonSchema({"type": "string", "enum": list(PRODUCTS)}),
-]
 Wafers = Annotated[int, Field(ge=1, le=WAFERS_MAX)]
 WafersOrNone = Annotated[int, Field(ge=0, le=WAFERS_MAX)]
 Revision = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -194,7 +182,7 @@ PLANNER: frozenset[Role] = frozenset({"planner"})
 class Keyed(EventData):
     """Event data about one product, at one site, of one supplier."""
 
-    product: Product
+    product: Name
     site: Name
     supplier: Name
 
@@ -789,7 +777,6 @@ def named_source(body: bytes) -> object:
 
 
 _CODES: dict[str, ReasonCode] = {
-    "unknown_product": "unknown_product",
     "date_out_of_bounds": "date_out_of_bounds",
     "out_of_bounds": "out_of_bounds",
     "greater_than_equal": "out_of_bounds",

@@ -29,8 +29,8 @@ _LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measu
 _FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
 _DOUBTFUL: frozenset[AlertCode] = frozenset(
     {
-        "source_silent", "behind_watermark", "stock_negative", "consumed_beyond_required", "stage_negative",
-        "received_beyond_dispatched", "dispatched_beyond_finished", "dispatch_without_commit",
+        "source_silent", "behind_watermark", "undeclared_product", "stock_negative", "consumed_beyond_required",
+        "stage_negative", "received_beyond_dispatched", "dispatched_beyond_finished", "dispatch_without_commit",
         "dispatch_of_other_product", "supplier_contradicts_shipment", "receipt_of_other_product",
     }
 )  # fmt: skip
@@ -93,7 +93,8 @@ def find_alerts(
     `plan` and `due_commits` are those of the state; the latter are summed if they are not given.
 
     The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete the
-    only alerts are of silent sources, as no source has a watermark that an event could be behind.
+    only alerts are of silent sources, as no source has a watermark that an event could be behind, and of undeclared
+    products.
 
     - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
       any source has completed, and so delays the last complete day and all other alerts; or it has completed no day at
@@ -101,6 +102,8 @@ def find_alerts(
     - `behind_watermark`: the source has published an event of `day`, or of a later day, after it had completed that day
       by its watermark in force. The source's sequences decide what came after; the next watermark confirms the days
       before it anew, and clears the alert.
+    - `undeclared_product`: wafers of the product are moved or planned, and no declaration of it is in force. Where no
+      product is declared at all, there is no programme to compare with, and no such alert.
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.
@@ -129,7 +132,7 @@ def find_alerts(
       beyond the threshold. Commits of the threshold's firmness or above count, by their due days now in force. Source:
       the horizontal distance of `performance.slip`, for wafers still to be received.
     """
-    alerts = [*_silent_sources(state, thresholds), *_late_events(state)]
+    alerts = [*_silent_sources(state, thresholds), *_late_events(state), *_undeclared_products(state)]
     due_commits = due_commits or sum_due_commits(state.curves, plan, thresholds)
     if plan.today is not None:
         pairs = state.curves.group(("supplier", "product"))
@@ -175,6 +178,17 @@ def _late_events(state: FoldState) -> Iterator[Alert]:
     for source, (through, late) in state.sources.late_events().items():
         causes = tuple(f"{source}/{event.id}" for event in reversed(late))[:_CAUSES_MAX]
         yield Alert("behind_watermark", (source,), late[0].day, {"days": len(late), "watermark_day": through}, causes)
+
+
+def _undeclared_products(state: FoldState) -> Iterator[Alert]:
+    declared = state.declarations.product_names
+    if not declared:
+        return
+    products = state.curves.group(("product",))
+    for group, (product,) in enumerate(products.labels):
+        if product not in declared:
+            keys = np.flatnonzero(products.of_key == group)
+            yield Alert("undeclared_product", (product,), state.curves.first_day(keys), {"keys": int(keys.size)})
 
 
 def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:

@@ -85,6 +85,15 @@ class Curves:
         return cls(date_of(start), days, catalogue)
 
     @property
+    def horizon(self) -> tuple[int, int]:
+        """The horizon's first day (since 1970), and its days."""
+        return self.start, self.days
+
+    def declare(self, catalogue: str) -> None:
+        """Take the digest of the declarations in force into the state hash."""
+        self.catalogue, self._hash = catalogue, None
+
+    @property
     def memory_bytes(self) -> int:
         """The bytes of all arrays, room that is not in use included."""
         arrays = (self.cumulative, self.beyond, self.plans, self.blocks, self.totals, self.ends)
@@ -236,6 +245,18 @@ class Curves:
             self._empty = tuple(key for key in np.flatnonzero(~filled).tolist() if self._is_empty(key))
         return self._empty
 
+    def first_day(self, keys: Index) -> int:
+        """Return the first day (since 1970) with a cell of some keys that are not empty.
+
+        It is the day before the horizon where that is one of the days before it, the day after it likewise.
+        """
+        numbers = self.index.numbers[keys]
+        moves, plans = numbers[:, : len(MOVEMENTS)].ravel(), numbers[:, len(MOVEMENTS) :].ravel()
+        moved = self.cumulative[: self.last_row + 1, moves[moves >= 0]].any(axis=1)
+        planned = self.plans[plans[plans >= 0]].any(axis=0)
+        rows = [*np.flatnonzero(moved)[:1].tolist(), *np.flatnonzero(planned)[:1].tolist()]
+        return self.start - 1 + min(rows, default=self.days + 1)
+
     def _is_empty(self, key: int) -> bool:
         """Whether all cells of a key are zero; its sums may be zero where its cells are not."""
         moves, plans = np.split(self.index.numbers[key], [len(MOVEMENTS)])
@@ -303,9 +324,8 @@ class Curves:
     def state_hash(self) -> str:
         """Return the SHA-256 of all that was folded, see `hash_state`; kept until the next batch."""
         if self._hash is None:
-            horizon = (self.start, self.days)
             series = packed_series(*self.index.by_name(), self._count_cells(), self._pack_days)
-            self._hash = hash_state(self.catalogue, horizon, self.sources, self.watermarks, series)
+            self._hash = hash_state(self.catalogue, self.horizon, self.sources, self.watermarks, series)
         return self._hash
 
     def _count_cells(self) -> Index:

@@ -86,19 +86,21 @@ def _window(row: BalanceRow, lacking: int | None, *, is_known: bool) -> Answer:
 
 async def months(view: LiveView, query: AskMonths) -> Answer:
     """The programme month by month, on both bases."""
-    curves = view.state.curves
+    curves, target = view.state.curves, view.state.declarations.target_wafers
     begin, end = date_of(curves.start), date_of(curves.start + curves.days)
     first = query.from_ or (begin if begin.day == 1 else next_month(begin))
     last = query.to or (end.replace(day=1) - timedelta(days=1))
     only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
     try:
-        table, position = await view.run_paused(lambda: (month_table(curves, first, last, **only), position_of(view)))
+        table, position = await view.run_paused(
+            lambda: (month_table(curves, first, last, target, **only), position_of(view))
+        )
     except ValueError as why:
         raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
     rows = [
         {"month": f"{row.month:%Y-%m}", "start": row.start._asdict(), "receipt": row.receipt._asdict()} for row in table
     ]
-    return position | {"rows": rows}
+    return position | {"target_wafers": target, "rows": rows}
 
 
 def _watermark_day(watermark: int | None) -> str | None:
@@ -115,6 +117,7 @@ async def state(view: LiveView, _: AskAsOf) -> Answer:
             "state_hash": curves.state_hash(),
             "keys": len(curves.keys) - len(curves.empty_keys()),
             "postings": curves.postings,
+            "declared": view.state.declarations.digest(),
             "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
             "watermarks": {source: _watermark_day(curves.watermarks.get(source)) for source in sorted(curves.sources)},
             "ended": sorted(source for source, watermark in curves.watermarks.items() if is_ended(watermark)),

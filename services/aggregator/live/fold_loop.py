@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import numpy as np
 
 from services.aggregator.fold.curves import Gap
 from services.aggregator.fold.queries import balance_batch
-from services.aggregator.fold.state import FoldState
+from services.aggregator.fold.state import FoldState, MakeState
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.live.catch_up import fetch_missing
 from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
@@ -17,6 +16,7 @@ from shared.http.peers import Caller
 from shared.process.settings import NEAR_LIMIT
 from shared.service.entries import Entry, publish_entries
 from shared.service.service import Service
+from shared.wire.days import iso_day
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import BALANCES
 
@@ -30,7 +30,7 @@ class FoldLoop:
         self,
         service: Service,
         view: LiveView,
-        make_state: Callable[[], FoldState],
+        make_state: MakeState,
         ledger_url: str,
         caller: Caller,
         *,
@@ -41,6 +41,7 @@ class FoldLoop:
         self.meters = AggregatorMeters(service, view, names_max)
         self.names_max, self.names_warned_at = names_max, int(names_max * NEAR_LIMIT)
         self.published_position = 0  # the last batch with its balances on their stream
+        self.folds_anew = False  # for another horizon; the view stays as it was until then
 
     @property
     def is_published(self) -> bool:
@@ -101,7 +102,31 @@ class FoldLoop:
             self.service.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
             self.view.replace(self.make_state())
             changed = []
-        return changed + await self._fold_behind_gap(batch)
+        changed = changed + await self._fold_behind_gap(batch)
+        state = self.view.state
+        if state.declared_horizon != state.curves.horizon and state.curves.position == batch.batch:
+            return await self._fold_anew(batch)
+        return changed
+
+    async def _fold_anew(self, batch: PostingBatch) -> list[Index]:
+        """Fold the log up to a batch again, with the horizon that is declared as of it; return all keys."""
+        began, self.folds_anew = time.perf_counter(), True
+        try:
+            state = self.make_state(self.view.state.declared_horizon)
+            start, days = state.curves.horizon
+            self.service.log.warning(
+                "horizon_changed", start=iso_day(start), days=days, position=self.view.state.curves.position
+            )
+            async for missing in fetch_missing(state.curves, batch, self.ledger_url, self.caller):
+                if missing.epoch != batch.epoch:
+                    return []  # a new store has begun: its batches follow, and replace the state
+                state.add(missing)
+            state.add(batch)
+            self.view.replace(state)
+        finally:
+            self.folds_anew = False
+        self.service.log.info("horizon_folded", position=state.curves.position, ms=elapsed_ms(began))
+        return [np.arange(len(state.curves.keys))]
 
     async def _fold_behind_gap(self, batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap before it, fold the missing batches of the ledger first."""

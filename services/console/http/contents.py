@@ -76,7 +76,7 @@ class PageContents:
         shorts = shorts_by_kind(sites["rows"], filters)
         numbers = {
             "state": months,
-            **_last_days(*(answer["rows"] for answer in rolling)),
+            **_last_days(*(answer["rows"] for answer in rolling), target=months["target_wafers"]),
             "rolling_day": rolling[0]["day"],
             "months": shown,
             "short": short,
@@ -288,15 +288,16 @@ def _name_of(shortage: Numbers) -> tuple[str, str]:
     return shortage["product"], shortage["site"]
 
 
-def _last_days(started: Sequence[Numbers], received: Sequence[Numbers]) -> Numbers:
-    """Return the balance of the last days, and its share of the programme.
+def _last_days(started: Sequence[Numbers], received: Sequence[Numbers], *, target: int | None) -> Numbers:
+    """Return the balance of the last days, and its share of the programme's target where one is declared.
 
     It is on the start basis, unless a supplier moves wafers and reports no lots: its starts are not known, its receipts
     are.
     """
     basis, rows = ("receipt", received) if any(row["lots_not_reported_by"] for row in started) else ("start", started)
     row = rows[0] if rows else None
-    return {"basis": basis, "rolling": row, "share": None if row is None else share_percent(row["supply"])}
+    share = None if row is None else share_percent(row["supply"], target)
+    return {"basis": basis, "rolling": row, "share": share, "target": target}
 
 
 def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:

@@ -21,7 +21,7 @@ from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upst
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import BUSY, Problem, problem
 from shared.http.tabular import write_csv
-from shared.wire.catalog import FIRMNESS, PRODUCTS
+from shared.wire.catalog import FIRMNESS
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -105,7 +105,6 @@ class _Pages:
             template,
             filters=filters,
             path=request.url.path,
-            products=PRODUCTS,
             firmness=FIRMNESS,
             names=await self.names.read() if self._sees_names(request) else NO_NAMES,
             has_session=self.sessions is not None and "authorization" in request.headers,

@@ -17,7 +17,7 @@ _SILENT_S = 2.0  # after a service has not answered in time, a query does not wa
 
 Params = Mapping[str, str | int | None]
 
-NO_NAMES: Mapping[str, Sequence[str]] = {"site": (), "supplier": ()}
+NO_NAMES: Mapping[str, Sequence[str]] = {"product": (), "site": (), "supplier": ()}
 """For a visitor who may not see the names."""
 
 
@@ -106,11 +106,11 @@ class Upstream:
 
 
 class FilterNames:
-    """The recorded names of sites and suppliers, offered in the filters; read again after 30 seconds."""
+    """The recorded names of products, sites and suppliers, offered in the filters; read again after 30 seconds."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._names: dict[str, list[str]] = {"site": [], "supplier": []}
+        self._names: dict[str, list[str]] = {"product": [], "site": [], "supplier": []}
         self._read_at = float("-inf")
 
     async def read(self) -> Mapping[str, Sequence[str]]:

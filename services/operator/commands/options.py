@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.operator.stack.errors import StackError
-from shared.wire.catalog import PRODUCTS, Firmness
+from shared.wire.catalog import Firmness
 from shared.wire.days import next_month
 
 DATA = Path("data")
@@ -36,7 +36,7 @@ AsOf = Annotated[
         "batch (1234). It is not the day of a balance."
     ),
 ]
-Product = Annotated[str | None, typer.Option(help="Only this product.", autocompletion=lambda: list(PRODUCTS))]
+Product = Annotated[str | None, typer.Option(help="Only this product.")]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]
 Supplier = Annotated[str | None, typer.Option(help="Only this supplier.")]
 AtLeast = Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")]

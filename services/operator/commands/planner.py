@@ -17,7 +17,7 @@ from services.operator.commands.options import (
     Site,
     Supplier,
 )
-from shared.wire.catalog import PRODUCTS, Firmness
+from shared.wire.catalog import Firmness
 
 
 def _alert_codes() -> list[str]:
@@ -262,7 +262,7 @@ def shortages(
 
 
 def bridge(
-    product: Annotated[str, typer.Option(help="The product.", autocompletion=lambda: list(PRODUCTS))],
+    product: Annotated[str, typer.Option(help="The product.")],
     site: Annotated[str, typer.Option(help="The site.")],
     day: Annotated[str | None, typer.Option(help="Day of the balance; default: the first short day, or today.")] = None,
     since: Annotated[

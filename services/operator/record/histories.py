@@ -10,11 +10,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from pyarrow import csv
 
-from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.instants import net_at_instants
 from services.aggregator.fold.windows import DEMAND, SUPPLY, WindowHistory, roll_history
 from services.aggregator.terms import PARTS, Basis
-from services.operator.record.rebuild import read_postings
+from services.operator.record.rebuild import read_horizon, read_postings
 from services.operator.stack.errors import StackError
 from services.operator.stack.new_file import expect_absent, expect_ending, new_file
 from shared.wire.days import DAY_US, date_of, iso_day
@@ -124,19 +123,19 @@ def _read_movements(path: Path, basis: Basis) -> Any:
 
 def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[str, ...]], WindowHistory, int]:
     """Return the keys, their history, and its first day; the balance opens with the postings before the horizon."""
-    horizon = Curves()
+    start, days = read_horizon(export)
     sides = np.full(64, -1)
     sides[list(_SIDES[basis])] = list(_SIDES[basis].values())
     found: dict[tuple[str, ...], int] = {}
     pages = []
     for page in read_postings(export):
-        rows = np.flatnonzero((sides[page.measures] >= 0) & (page.days < horizon.start + horizon.days))
+        rows = np.flatnonzero((sides[page.measures] >= 0) & (page.days < start + days))
         names = np.array(page.names, dtype=object)
         parts = zip(*(names[codes[rows]] for codes in (page.products, page.sites, page.suppliers)), strict=True)
         key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int64)
         pages.append(np.stack((page.days[rows], key, sides[page.measures[rows]], page.wafers[rows])).astype(np.int64))
     day, key, side, wafers = np.concatenate([np.empty((4, 0), dtype=np.int64), *pages], axis=1)
-    inside = day >= horizon.start
+    inside = day >= start
     if not inside.any():
         raise StackError(f"{export} holds nothing on the {basis} basis inside the horizon")
     if np.abs(wafers).max() >= 2**31:

@@ -8,17 +8,20 @@ from rich.text import Text
 from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import FittedTable, not_reported_line, plain, table, today_is, window_words
-from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
+from shared.wire.catalog import FIRMNESS
 
 
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
     """Yield the headline numbers by kind of site, the first shortages, and the months as curves."""
+    target = found["target_wafers"]
+    shares = () if target is None else (f"% of {target:,}",)  # of a declared target only
     yield table(
         f"Programme, {window_words(found)}, {found['basis']} basis",
-        ("", "supply", "demand", "net", "lacking", f"% of {PROGRAMME_WAFERS:,}", "products at sites short"),
+        ("", "supply", "demand", "net", "lacking", *shares, "products at sites short"),
         [
             (
-                name, each["supply"], each["demand"], each["net"], each["lacking"], each.get("share_percent"),
+                name, each["supply"], each["demand"], each["net"], each["lacking"],
+                *(each.get("share_percent") for _ in shares),
                 "not known" if found["today"] is None else f"{each['products_short']:,} of {each['products']:,}",
             )
             for name, each in (

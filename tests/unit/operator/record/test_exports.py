@@ -34,7 +34,7 @@ from services.operator.record.rebuild import rebuild_export
 from services.operator.record.tapes import record_lines
 from services.operator.stack.errors import StackError
 from shared.play.numbering import Numbering
-from shared.wire.catalog import digest as catalogue_digest
+from shared.programme.declarations import NOTHING_DECLARED
 from shared.wire.days import day_number, microseconds
 from shared.wire.events import (
     Event,
@@ -396,7 +396,7 @@ def test_the_state_hash_can_be_had_from_the_tables(simulated: Path, tmp_path: Pa
     def text(value: str) -> bytes:
         return number(len(value.encode())) + value.encode()
 
-    said = [text("waferline.state.v1"), text(catalogue_digest()), number(20089), number(2191)]
+    said = [text("waferline.state.v1"), text(NOTHING_DECLARED), number(20089), number(2191)]
     said += [number(len(sources)), *map(text, sources), number(len(watermarks))]
     said += [text(source) + number(day) for source, day in sorted(watermarks.items())]
     for name, days in sorted(cells.items()):
