@@ -1,6 +1,8 @@
 """What any test may ask for."""
 
+import os
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -13,6 +15,8 @@ from testing.servers.postgres import (
     postgres_store,
     postgres_tables,
 )
+
+os.environ["XDG_STATE_HOME"] = mkdtemp(prefix="waferline-state-")  # no test finds the stacks that its user runs
 
 # fixtures: a test has them by their name
 __all__ = ["own_postgres", "postgres", "postgres_database", "postgres_server", "postgres_store", "postgres_tables"]

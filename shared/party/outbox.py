@@ -79,6 +79,13 @@ class Outbox:
         self.last = last
         self.names.update(names)
 
+    def begin_after(self, sequence: int) -> None:
+        """Have an empty outbox follow the events that the ledger has from elsewhere: a tape, another machine."""
+        if self.last or len(self):
+            raise ValueError(f"the outbox of {self.source} is not empty: it has reached {self.last}")
+        self.connection.execute("UPDATE said SET last = ?", (sequence,))
+        self.last = sequence
+
     def after(self, sequence: int, limit: int = 100) -> list[OutboxEntry]:
         """Return up to `limit` entries with events after a sequence, in order."""
         found = self.connection.execute(

@@ -7,17 +7,18 @@ from typing import Annotated
 import typer
 
 from services.operator.stack.errors import StackError
+from services.operator.stack.location import STACKS
 from shared.wire.catalog import Firmness
 from shared.wire.days import next_month
 
-DATA = Path("data")
+DATA = STACKS
 Folder = Annotated[Path, typer.Option("--data", help="Folder of the stack.")]
 Data = Annotated[
     Path,
     typer.Option(
         "--data",
         envvar="WAFERLINE_STACK",
-        help="Folder of the stack; `data` stands for the running stack in it, else the demo's. "
+        help="Folder of the stack; `data` stands for the running stack in it or in any other folder, else the demo's. "
         "Or the .json file that names the addresses of a stack elsewhere.",
     ),
 ]

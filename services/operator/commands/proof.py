@@ -43,6 +43,7 @@ def event(
         console = open_console()
         for each in event_tables(found):
             console.print(each, soft_wrap=True)
+        console.print(f"from the stack in {data}", style="dim", soft_wrap=True, highlight=False)
     if not found["proved"]:
         raise typer.Exit(1)
 
@@ -86,6 +87,7 @@ def trace(
     console = open_console()
     for each in trace_tables(found):
         console.print(each)
+    console.print(f"from the stack in {data}", style="dim", soft_wrap=True, highlight=False)
 
 
 def verify(
@@ -136,6 +138,8 @@ def verify(
             if live["position"] == proof.batches and live["state_hash"] != proof.state_hash:
                 wrong = f"the running aggregator has the state hash {live['state_hash']}, the replay {proof.state_hash}"
     if not json_:
+        place = f"the stack in {data}" if store_url is None else "the store at the URL"
+        console.print(f"verified: {place}", highlight=False, soft_wrap=True)
         _print_proof(console, proof, kept, wrong, chain=chain)
     if wrong is None and unrestated:
         wrong = earlier_rules(store.rules.version)

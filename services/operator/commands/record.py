@@ -51,7 +51,7 @@ def record(
                 out.writelines(line + b"\n" for line in lines)
                 count += len(lines)
                 bar.advance(task)
-        console.print(f"{count:,} events in {tape}", highlight=False)
+        console.print(f"{count:,} events of the stack in {data}, in {tape}", highlight=False, soft_wrap=True)
 
 
 def replay(
@@ -71,7 +71,7 @@ def replay(
     """
     from services.operator.ask.client import ask
     from services.operator.commands.progress import progress_bar
-    from services.operator.record.tapes import entries, play, read_tape, source_roles
+    from services.operator.record.tapes import entries, fill_outboxes, play, read_tape, source_roles
     from services.operator.show.printing import print_json
     from services.operator.show.table import open_console
     from services.operator.stack.stack import Stack, started
@@ -92,6 +92,8 @@ def replay(
                 selected = entries(read_tape(tape), first_day(from_), last_day(until))
                 play(stack, selected, speed, partial(bar.advance, task))
             state = ask(stack.folder, "aggregator", "/state")
+            head = ask(stack.folder, "ledger", "/head")
+        fill_outboxes(stack.folder / "outbox", head)
     if json_:
         print_json(state)
     else:
@@ -123,12 +125,15 @@ def export(
     from services.operator.stack.location import find_stack
 
     with report_errors():
-        store = open_store(find_stack(data), store_url)
+        data = find_stack(data)
+        store = open_store(data, store_url)
         console = open_console()
         console.quiet = to == "-"
         with progress_bar(console, "exporting", store.head.batch) as (bar, task):
             write_export(store, format_, None if to == "-" else Path(to), partial(bar.advance, task))
-        console.print(f"{store.head.batch:,} batches in {to}, chain head {store.head.hash.hex()}", highlight=False)
+        place = f"the stack in {data}" if store_url is None else "the store at the URL"
+        head = f"chain head {store.head.hash.hex()}"
+        console.print(f"{store.head.batch:,} batches of {place}, in {to}, {head}", highlight=False, soft_wrap=True)
 
 
 def rebuild(

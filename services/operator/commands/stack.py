@@ -15,6 +15,10 @@ from shared.play.variants import Variant
 
 SECRETS = Path("deploy/secrets")
 _PUBLISHED_WITHIN_S = 30.0  # a party answers after ten seconds at the latest, with a verdict or without
+_EMPTY = (
+    "It has no events yet. The demo's data are in another folder: `.venv/bin/waferline up --data data/demo` shows them "
+    "on the page, and --play plays the programme here."
+)
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
 
 
@@ -69,6 +73,7 @@ def demo(
         console.print(f"{count:,} events played in {seconds:.0f} s. The data is in {data}; try next:", highlight=False)
         for hint in ("verify", "balances --by site", "logs"):
             console.print(f"  .venv/bin/waferline {hint} --data {data}", highlight=False)
+        console.print(f"On the planner's page: .venv/bin/waferline up --data {data}", highlight=False)
         if picture is not None:
             save_picture(console, picture, "make demo")
 
@@ -111,22 +116,33 @@ def up(
     pace: Annotated[float, typer.Option(help="Seconds of a played day.", min=0)] = 1.0,
     variant: Annotated[Variant, typer.Option(help="Variant of the scenario.")] = "loi_headline",
     until: Annotated[str, typer.Option(help="Last day or month to play.")] = "2029-12",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="WAFERLINE_PORT",
+            min=1024,
+            max=65_000,
+            help="Port of the planner's page; the services take those behind it. Default: the ports of the last start.",
+        ),
+    ] = None,
     store_url: StoreUrl = None,
 ) -> None:
     """Start Redis, the ledger, the aggregator, the console and the parties, and run until Ctrl-C.
 
-    A stopped service is restarted; Ctrl-C stops all in an order that loses nothing.
+    A stopped service is restarted; Ctrl-C stops all in an order that loses nothing. The ports stay the same from start
+    to start.
 
     Example: waferline up --play
     """
     from services.operator.show.table import open_console, table
+    from services.operator.stack.calls import call
     from services.operator.stack.stack import ScenarioRun, Stack, started
 
     with report_errors():
         console = open_console()
         last = _played_until(until)
         run = ScenarioRun(variant=variant, until=last, pace_s=pace) if play else None
-        with started(Stack(data, run, store=store_url or "")) as stack:
+        with started(Stack(data, run, store=store_url or "", first_port=port)) as stack:
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(
                 table(
@@ -135,6 +151,9 @@ def up(
                     [(n, u, str(p)) for n, u, p in rows],
                 )
             )
+            console.print(f"The planner's page: {stack.url('console')}/", highlight=False, soft_wrap=True)
+            if not play and not call(stack.url("ledger") + "/head", within_s=60).json()["events"]:
+                console.print(_EMPTY, highlight=False, soft_wrap=True)
             console.print(f"Ctrl-C stops it. Meanwhile: .venv/bin/waferline status --data {data}", highlight=False)
             try:
                 while True:
@@ -164,7 +183,7 @@ def publish(
     from services.operator.stack.location import find_stack, service_url, stack_facts
 
     with report_errors():
-        data = find_stack(data)
+        data = find_stack(data, writes=True)
         facts = stack_facts(data)
         if facts is None:
             raise StackError(f"no stack is running in {data}: start one with `waferline up`")
@@ -183,7 +202,11 @@ def publish(
             raise StackError(response.json()["detail"])
         verdicts = response.json()
     columns = ("line", "id", "status", "code", "path", "message")
-    shown = table(f"{len(verdicts)} events of {source}", columns, [[v.get(c) for c in columns] for v in verdicts])
+    shown = table(
+        f"{len(verdicts)} events of {source}, to the stack in {data}",
+        columns,
+        [[v.get(c) for c in columns] for v in verdicts],
+    )
     print_answer(verdicts, verdicts, [shown], json_=json_, csv_=csv_)
     if any(verdict["status"] == "refused" for verdict in verdicts):
         raise typer.Exit(1)

@@ -4,10 +4,10 @@ import gzip
 import itertools
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import orjson
 from redis import Redis
@@ -18,6 +18,7 @@ from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack
+from shared.party.outbox import Outbox
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, named_source
@@ -189,3 +190,11 @@ def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: 
                 pipeline.execute()
         pipeline.execute()
     settle(stack)
+
+
+def fill_outboxes(folder: Path, head: Mapping[str, Any]) -> None:
+    """Have the outbox of each party begin after the events of its tape, so that the store can be brought up."""
+    for source, facts in head["sources"].items():
+        newest = max([facts["through"], *(last for _, last in facts["ahead"])])
+        if newest:
+            Outbox(folder / f"{source}.db").begin_after(newest)

@@ -11,7 +11,7 @@ from services.operator.stack.errors import StackError
 _OWN_FILES = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
-    "stack.json", "stack.json.part", "made-by-demo",
+    "stack.json", "stack.json.part", "ports.json", "ports.json.part", "made-by-demo",
 }  # fmt: skip
 
 
@@ -49,6 +49,11 @@ class StackFolder(NamedTuple):
     def facts(self) -> Path:
         """The file that names the addresses and process ids of a running stack."""
         return self.path / "stack.json"
+
+    @property
+    def ports(self) -> Path:
+        """The file that keeps the port of each service from start to start."""
+        return self.path / "ports.json"
 
     @property
     def lock(self) -> Path:

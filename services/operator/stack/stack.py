@@ -23,8 +23,10 @@ from services.ledger.checkpoint.files import make_key
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder, explain_lock
+from services.operator.stack.machine.ports import free_ports, keep_ports
+from services.operator.stack.machine.running import forget_running, note_running
 from services.operator.stack.new_file import replace_file
-from services.operator.stack.redis_server import free_ports, redis_command, redis_secrets
+from services.operator.stack.redis_server import redis_command, redis_secrets
 from shared.play.scenario import DEFAULT_PATH, Scenario, load_scenario
 from shared.play.variants import Variant
 
@@ -57,6 +59,7 @@ class Stack:
     trust_recorded: bool = False
     redis_url: str = ""  # of a running Redis; empty: the stack starts one
     store: str = ""  # postgresql:// URL of the ledger's store; empty: a file in the folder
+    first_port: int | None = None  # of the console, the others behind it; None: those of the last start, else free ones
     parties: bool = True  # False: a replay writes to their streams
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -84,7 +87,7 @@ class Stack:
         self._take_lock()
         if not self.files.checkpoint_key.exists():
             make_key(self.files.checkpoint_key, "waferline-ledger")
-        self.ports = dict(zip(self.services(), free_ports(len(self.services())), strict=True))
+        self.ports = keep_ports(self.files.ports, self.services(), self.first_port)
         if not self.redis_url:
             self.start_redis()
         for name in self.services():
@@ -124,6 +127,7 @@ class Stack:
         self.processes.clear()
         if self.lock is not None:  # without the lock, the running stack of the folder is another one
             self.files.facts.unlink(missing_ok=True)
+            forget_running(self.folder)
             self.lock.close()
             self.lock = None
 
@@ -246,6 +250,7 @@ class Stack:
             "pids": {name: process.pid for name, process in self.processes.items()},
         }
         replace_file(self.files.facts, json.dumps(facts, indent=1), mode=0o600)  # the address has the password
+        note_running(self.folder)
 
 
 @contextmanager
