@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from shared.http.access import ScopedRoute, publish_scope
 from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
 from shared.party.declared import DeclaredProducts
-from shared.party.outbox import Outbox, OutboxEntry
+from shared.party.outbox import Outbox, OutboxEntry, pack_events
 from shared.party.sender import Sender
 from shared.party.settings import PartySettings
 from shared.party.verdicts import Verdicts
@@ -79,18 +79,18 @@ class Intake:
         self.settings = settings
         self.verdict_timeout_s = verdict_timeout_s
         self.simulated = False  # a simulated source takes no events
-        self._reading = asyncio.Lock()
+        self.reading = asyncio.Lock()  # held while events get their sequences
         self._warned_of_names = False
         scope = publish_scope(outbox.source)
         service.routes.append(ScopedRoute("/events", self._answer, scope=scope, methods=["POST"]))
 
     async def _answer(self, request: Request) -> Response:
         began = time.perf_counter()
-        self._refuse_early()
+        self.refuse_early()
         body = await request.body()  # shared/http bounds it
         lines = await self._take(body)
         self.sender.wake()
-        answers = await self._wait_for_verdicts(lines)
+        answers = await self.wait_for_verdicts(lines)
         statuses = [answer["status"] for answer in answers]
         ms = round((time.perf_counter() - began) * 1000, 2)
         self.service.tally.info(
@@ -107,7 +107,7 @@ class Intake:
         )
         return JSONResponse(answers, status_code=202 if "pending" in statuses else 200)
 
-    def _refuse_early(self) -> None:
+    def refuse_early(self) -> None:
         """Raise `Problem` where a request is refused before its body is read."""
         source, unrecorded, most = self.outbox.source, self.verdicts.unrecorded, self.settings.unrecorded_max
         if self.simulated:
@@ -125,7 +125,7 @@ class Intake:
             detail = f"the body has more than {lines_max} lines (WAFERLINE_REQUEST_EVENTS_MAX), one for each event"
             detail += ": send it in parts"
             raise Problem(TOO_LONG, detail)
-        async with self._reading:
+        async with self.reading:
             read, pause_at = list[ReadLine](), time.monotonic() + _SLICE_S
             for line in read_lines(body, self.outbox.source):
                 read.append(line)
@@ -143,7 +143,7 @@ class Intake:
             self._warned_of_names = True
             self.service.log.warning("names_near_limit", names=names, names_max=most)
 
-    async def _wait_for_verdicts(self, lines: list[IntakeLine]) -> list[dict[str, Any]]:
+    async def wait_for_verdicts(self, lines: Sequence[IntakeLine]) -> list[dict[str, Any]]:
         """Return the status of each line, once the ledger has its verdicts or the time is up."""
         verdicts, sequences = self.verdicts, [line.sequence for line in lines if line.sequence is not None]
         last = max(sequences, default=0)
@@ -230,9 +230,40 @@ def number_lines(
             entries.append(OutboxEntry(sequence, sequence, entry))
             names |= dict.fromkeys(name for name in line.names if name not in outbox.names)
             if len(outbox.names) + len(names) > names_max and names:
-                raise _too_many_names(line, outbox, names, names_max)
+                raise _too_many_names(line.line, outbox, names, names_max)
         lines.append(IntakeLine(line.line, line.id, before or sequence, before is not None, None))
     outbox.put(entries, taken=[*taken.items()], names=[*names])
+    return lines
+
+
+def put_events(
+    events: Sequence[Event], outbox: Outbox, names_max: int, beside: Callable[[Sequence[int]], None]
+) -> list[IntakeLine]:
+    """Put events into the outbox, as few entries; return the outcome of each.
+
+    They get their sequences here. `beside` writes to the same transaction, given the sequences of all of them. Raises
+    `Problem`, and takes none of them, where the source would have more names than it may.
+    """
+    lines: list[IntakeLine] = []
+    new: list[Event] = []
+    taken: dict[bytes, int] = {}
+    names = dict[str, None]()
+    for number, event in enumerate(events, start=1):
+        content = event.content()
+        del content["sequence"]
+        digest = sha256(canonical(content)).digest()
+        before = taken.get(digest) or outbox.taken(digest)
+        sequence = before or outbox.last + len(new) + 1
+        line = IntakeLine(number, event.id, sequence, before is not None, None)
+        lines.append(line)
+        if before is None:
+            taken[digest] = sequence
+            new.append(event.model_copy(update={"sequence": sequence}))
+            names |= dict.fromkeys(name for name in names_of(event.data) if name not in outbox.names)
+            if len(outbox.names) + len(names) > names_max and names:
+                raise _too_many_names(number, outbox, names, names_max)
+    sequences = [line.sequence for line in lines if line.sequence is not None]
+    outbox.put([*pack_events(new, None)], taken=[*taken.items()], names=[*names], beside=lambda: beside(sequences))
     return lines
 
 
@@ -241,9 +272,9 @@ def take_events(body: bytes, outbox: Outbox, names_max: int = 10**9) -> list[Int
     return number_lines([*read_lines(body, outbox.source)], outbox, names_max)
 
 
-def _too_many_names(line: ReadLine, outbox: Outbox, names: Iterable[str], most: int) -> Problem:
+def _too_many_names(line: int, outbox: Outbox, names: Iterable[str], most: int) -> Problem:
     detail = (
-        f"{outbox.source} has used {len(outbox.names)} names, and line {line.line} brings one more than the {most} of"
+        f"{outbox.source} has used {len(outbox.names)} names, and line {line} brings one more than the {most} of"
         f" WAFERLINE_NAMES_MAX: {[*names][-1]}. Nothing of this body is taken. Is the name right? If so, the operator"
         " raises the limit"
     )

@@ -1,7 +1,7 @@
 """Outbox of a party: its events are stored here first, and kept until the ledger has recorded or refused them."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,14 +48,18 @@ class Outbox:
         self.names = {str(name) for (name,) in self.connection.execute("SELECT name FROM names")}
 
     def put(
-        self, entries: Sequence[OutboxEntry], *, taken: Sequence[tuple[bytes, int]] = (), names: Sequence[str] = ()
+        self,
+        entries: Sequence[OutboxEntry],
+        *,
+        taken: Sequence[tuple[bytes, int]] = (),
+        names: Sequence[str] = (),
+        beside: Callable[[], None] | None = None,
     ) -> None:
         """Store some entries, all or none; skip those stored before, as a restarted party puts them again.
 
         `taken` are the digests of events that the intake took, each with its sequence, and `names` those that they are
-        the first to use. Raises ValueError where an entry
-        does not follow the one before it: the ledger would refuse to go past the gap, and the sender would resend for
-        ever.
+        the first to use; `beside` writes to the same transaction. Raises ValueError where an entry does not follow the
+        one before it: the ledger would refuse to go past the gap, and the sender would resend for ever.
         """
         new = [entry for entry in entries if entry.last > self.last]
         last = self.last
@@ -63,7 +67,7 @@ class Outbox:
             if not last + 1 == entry.first <= entry.last:
                 raise ValueError(f"{self.source}: sequences {entry.first} to {entry.last} do not follow {last}")
             last = entry.last
-        if not new:
+        if not new and beside is None:
             return
         self.connection.execute("BEGIN IMMEDIATE")
         try:
@@ -71,6 +75,8 @@ class Outbox:
             self.connection.executemany("INSERT INTO handed VALUES (?,?)", taken)
             self.connection.executemany("INSERT OR IGNORE INTO names VALUES (?)", [(name,) for name in names])
             self.connection.execute("UPDATE said SET last = ?", (last,))
+            if beside is not None:
+                beside()
             self.connection.execute("COMMIT")
         except BaseException:
             if self.connection.in_transaction:  # a full disk has SQLite roll back by itself

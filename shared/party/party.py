@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import Gauge
 
 from shared.party.declared import DeclaredProducts
+from shared.party.document_door import DocumentDoor
 from shared.party.intake import VERDICT_TIMEOUT_S, Intake
 from shared.party.outbox import Outbox, pack_events
 from shared.party.sender import Sender
@@ -44,6 +45,7 @@ class Party:
             declared=self.declared,
             verdict_timeout_s=verdict_timeout_s,
         )
+        self.documents = DocumentDoor(self.intake, role, self.declared.catalogue)
         service.facts = lambda: {
             "source": self.outbox.source,
             "position": self.verdicts.through,

@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 
 from shared.http.access import Access, ScopedRoute
 from shared.http.peers import read_certificate
-from shared.http.request_bounds import RequestBounds
+from shared.http.request_bounds import BodyBound, RequestBounds
 from shared.process.credentials import redis_address, refused
 from shared.process.log import Tally, open_log, why
 from shared.process.settings import ServiceSettings
@@ -65,7 +65,8 @@ class Service:
         self.at_end.append(self.access.refusals.ration.flush)
         self.certificate = read_certificate(settings)
         self.routes: list[ScopedRoute] = monitoring_routes(self.health, self.access, self.registry)
-        self.middleware: list[Middleware] = [RequestBounds.middleware(settings, self.tally, self.registry)]
+        self.bodies: dict[str, BodyBound] = {}  # of the paths that take longer ones than all others
+        self.middleware: list[Middleware] = [RequestBounds.middleware(settings, self.tally, self.registry, self.bodies)]
 
     @property
     def redis(self) -> Redis:

@@ -125,6 +125,14 @@ class Lines(Described):
     """The line after which the next page begins; null on the last page."""
 
 
+class HoldingEvents(Described):
+    """A page of events that hold."""
+
+    rows: list[CloudEvent]
+    next: int | None
+    """The place in the log after which the next page begins; null on the last."""
+
+
 class AsOfPosition(Described, title="Known"):
     """The position of the log after a batch, or at the end of a day."""
 

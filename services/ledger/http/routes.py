@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
 from services.ledger.http.effects import find_effect
+from services.ledger.http.holding import HoldingQuery, list_holding
 from services.ledger.http.lines import LinesQuery, list_lines
 from services.ledger.http.movements import MovementsQuery, list_movements
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
@@ -57,8 +58,12 @@ def routes(
         return store.epoch, store.head.batch
 
     lines = View("/lines", _lines, LinesQuery, models.Lines)
-    audited = [serve(view, find, version_of, scope=AUDIT) for view in views()]
-    return [*audited, serve(lines, find, version_of, scope=READ, publishers_of="source")]
+    holding = View("/holding", _holding, HoldingQuery, models.HoldingEvents, (BUSY,))
+    return [
+        *(serve(view, find, version_of, scope=AUDIT) for view in views()),
+        serve(lines, find, version_of, scope=READ, publishers_of="source"),
+        serve(holding, find, version_of, scope=AUDIT, publishers_of="source"),
+    ]
 
 
 def views() -> list[View[LedgerLog]]:
@@ -192,6 +197,20 @@ async def _lines(log: LedgerLog, query: LinesQuery) -> dict[str, Any]:
     The scope is `read`; a token with `publish:<source>` may read the lines of its own source, too.
     """
     return list_lines(log.store, query)
+
+
+async def _holding(log: LedgerLog, query: HoldingQuery) -> dict[str, Any]:
+    """The recorded events of a source and a type that hold, in the order of the log: none reversed or superseded.
+
+    Of a site, phase or declaration all revisions are listed. A page may have few rows, or none: go on while `next` is
+    not null. A token with `publish:<source>` may read the events of its own source, too.
+    """
+
+    def read() -> dict[str, Any]:  # it searches the log: in a thread, recording and other requests go on
+        with log.take_turn(), closing(log.open_reader()) as store:
+            return list_holding(store, query)
+
+    return await run_in_threadpool(read)
 
 
 async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:

@@ -59,6 +59,7 @@ QUERIES = {
         "/related/{id}": "/related/{id}",
         "/movements": "/movements?product=LP5X-16G&site=KR-POHANG&types=stock.opened,stock.counted&limit=2",
         "/lines": "/lines?source={source}&kind=commit&state=open&limit=2",
+        "/holding": "/holding?source=stargate-apac&type=stock.counted&limit=1",
         "/known": "/known?as_of=1",
         "/head": "/head",
         "/refusals": "/refusals",

@@ -80,3 +80,42 @@ async def test_the_rows_come_as_csv(client):
     answer = await client.get("/lines", params={"kind": "forecast", "format": "csv"})
 
     assert answer.text.splitlines()[0].startswith("source,kind,line,product,")
+
+
+@pytest.fixture
+async def facts(place):
+    texas, milam = Party("texas"), Party("milam")
+    log = {
+        "counted": texas.count("2026-10-05", 90),
+        "again": texas.count("2026-10-05", 91) | {"time": "2026-10-05T13:00:00Z"},
+        "received": texas.receive("2026-10-04", "S-1", 7),
+        "reversed": texas.receive("2026-10-06", "S-2", 7),
+        "elsewhere": milam.receive("2026-10-07", "S-3", 7),
+        "declared": texas.declare("2026-10-01"),
+        "revised": texas.declare("2026-10-02", mw=1300, revision=1),
+    }
+    log["reversal"] = texas.reverse("2026-10-07", log["reversed"])
+    play(list(log.values()), batches=2, path=place).store.close()
+    store = open_reader(place)
+    app = Starlette(routes=routes(store, lambda: open_reader(place)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ledger") as client:
+        yield client, log
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("type_", "names"),
+    [
+        ("stock.counted", ["again"]), ("shipment.received", ["received"]), ("event.reversed", ["reversal"]),
+        ("site.declared", ["declared", "revised"]), ("lot.started", []),
+    ],
+)  # fmt: skip
+async def test_the_events_of_a_source_and_a_type_that_hold_are_listed(facts, type_, names):
+    client, log = facts
+    found, after = [], 0
+    while after is not None:
+        answer = await client.get("/holding", params={"source": "texas", "type": type_, "limit": 1, "after": after})
+        found += answer.json()["rows"]
+        after = answer.json()["next"]
+
+    assert [row["id"] for row in found] == [log[name]["id"] for name in names]
