@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from services.operator.commands import logs, planner, proof, record, stack
+from services.operator.commands import logs, planner, proof, record, sheets, stack
 from services.operator.commands.output import before_command
 
 app = typer.Typer(
@@ -26,9 +26,10 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         record.rebuild, record.rolling,
     ],
     "Stack": [
-        stack.demo, stack.up, stack.status, logs.logs, stack.publish, stack.report, stack.secrets, stack.schemas,
+        stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, stack.report, stack.secrets,
+        stack.schemas,
     ],
 }  # fmt: skip
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
-        app.command(_command.__name__, rich_help_panel=_panel)(_command)
+        app.command(_command.__name__.rstrip("_"), rich_help_panel=_panel)(_command)

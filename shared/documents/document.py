@@ -5,10 +5,23 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+from shared.wire.streams import Role
+
 Kind = Literal["commits", "forecasts", "orders", "receipts", "stock", "sites", "products"]
 """The facts that a sheet states; a sheet states facts of one kind."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+STATED_BY: dict[Kind, Role] = {
+    "commits": "supplier",
+    "forecasts": "datacenter",
+    "orders": "datacenter",
+    "receipts": "datacenter",
+    "stock": "datacenter",
+    "sites": "datacenter",
+    "products": "planner",
+}
+"""The role of the party that states each kind."""
 
 PLANS: frozenset[Kind] = frozenset({"commits", "forecasts", "orders"})
 """The kinds that plan wafers by a due day: a later document of the same scope may replace them."""

@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.documents import problems as document_problems
-from shared.documents.document import KINDS, Kind
+from shared.documents.document import KINDS, STATED_BY, Kind
 from shared.documents.marking import mark_problems
+from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile, ProfileRefused, read_profile
 from shared.documents.saying import Said, say
 from shared.documents.sheets import Sheet, read_sheet
@@ -35,13 +35,6 @@ from shared.wire.streams import Role
 
 PATH = "/documents"
 PROFILE_HEADER = "Waferline-Profile"  # a profile that is sent along: the YAML text in base64
-STATED: Mapping[Role, tuple[Kind, ...]] = {
-    "supplier": ("commits",),
-    "datacenter": ("forecasts", "orders", "receipts", "stock", "sites"),
-    "planner": ("products",),
-}
-"""The kinds of documents that a party of each role states."""
-
 MEDIA_TYPES = {
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".csv": "text/csv; charset=utf-8",
@@ -91,7 +84,7 @@ class JudgedDocument(NamedTuple):
     issued: datetime
 
     @property
-    def problems(self) -> Sequence[document_problems.Problem]:
+    def problems(self) -> Sequence[DocumentProblem]:
         """All problems, those of the sheet or those of its meaning."""
         return self.sheet.problems if self.said is None else self.said.problems
 
@@ -126,7 +119,8 @@ class DocumentDoor:
     """
 
     def __init__(self, intake: Intake, role: Role, catalogue: Callable[[], Mapping[str, Any]]) -> None:
-        self.intake, self.kinds, self.catalogue = intake, STATED[role], catalogue
+        self.intake, self.catalogue = intake, catalogue
+        self.kinds = [kind for kind in KINDS if STATED_BY[kind] == role]
         self.settings, self.outbox, self.log = intake.settings, intake.outbox, intake.service.log
         self.register = DocumentRegister(intake.outbox.connection)
         self.ledger = LedgerLines(intake.settings)
@@ -256,9 +250,9 @@ class DocumentDoor:
 
     def _log(self, judged: JudgedDocument, answer: Mapping[str, Any]) -> None:
         self.intake.service.log.info(
-            "document_read",
-            kind=judged.query.as_,
-            status=answer["status"],
+            "document_compared",
+            document=judged.query.as_,
+            outcome=answer["status"],
             dry_run=judged.query.dry_run,
             new=answer["new"],
             changed=answer["changed"],
@@ -296,7 +290,7 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status_code=status, media_type=JSON)
 
 
-def _problem(problem: document_problems.Problem) -> dict[str, Any]:
+def _problem(problem: DocumentProblem) -> dict[str, Any]:
     place = problem.place
     return {
         "code": problem.code, "place": str(place), "sheet": place.sheet, "row": place.row, "column": place.title,

@@ -1,7 +1,7 @@
 """The lines of a source that are in force, read from the ledger over HTTP; no other package than Python's is needed."""
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -50,15 +50,8 @@ class LedgerLines:
 
         It waits for the ledger: call it in a thread.
         """
-        if kind in _LINE_KINDS:
-            rows = self._rows("/lines", {"kind": _LINE_KINDS[kind]}, authorization)
-            return [_line(kind, row) for row in rows]
-        rows = self._rows("/holding", {"type": _EVENT_TYPES[kind]}, authorization)
-        if kind in _REVISED:  # the ledger lists all revisions of them
-            name = _REVISED[kind]
-            by_order = sorted(rows, key=lambda row: (row["data"]["revision"], row["time"], row["id"]))
-            rows = iter({row["data"][name]: row for row in by_order}.values())
-        return [StandingLine(row["data"], datetime.fromisoformat(row["time"]), row["id"]) for row in rows]
+        path, query = lines_query(kind)
+        return read_lines(kind, self._rows(path, query, authorization))
 
     def _rows(self, path: str, query: Mapping[str, str], authorization: str | None) -> Iterator[dict[str, Any]]:
         """Yield the rows of all pages."""
@@ -83,6 +76,24 @@ class LedgerLines:
             raise _away(self.url, f"HTTP {why.code}") from why
         except (OSError, ValueError) as why:
             raise _away(self.url, str(why)) from why
+
+
+def lines_query(kind: Kind) -> tuple[str, dict[str, str]]:
+    """Return the path and the query by which the ledger lists the lines of a kind."""
+    if kind in _LINE_KINDS:
+        return "/lines", {"kind": _LINE_KINDS[kind]}
+    return "/holding", {"type": _EVENT_TYPES[kind]}
+
+
+def read_lines(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[StandingLine]:
+    """Return the lines of a kind from the ledger's rows."""
+    if kind in _LINE_KINDS:
+        return [_line(kind, row) for row in rows]
+    if kind in _REVISED:  # the ledger lists all revisions of them
+        name = _REVISED[kind]
+        by_order = sorted(rows, key=lambda row: (row["data"].get("revision", 0), row["time"], row["id"]))
+        rows = {row["data"][name]: row for row in by_order}.values()
+    return [StandingLine(row["data"], datetime.fromisoformat(row["time"]), row["id"]) for row in rows]
 
 
 def _line(kind: Kind, row: Mapping[str, Any]) -> StandingLine:
