@@ -17,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.documents.document import KINDS, STATED_BY, Kind
+from shared.documents.facts import Catalogue
 from shared.documents.marking import mark_problems
 from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile, ProfileRefused, read_profile
-from shared.documents.saying import Said, say
+from shared.documents.saying import Said, find_problems, say
 from shared.documents.sheets import Sheet, read_sheet
 from shared.http.access import ScopedRoute, publish_scope
 from shared.http.answering import JSON
@@ -81,12 +82,8 @@ class JudgedDocument(NamedTuple):
     body: bytes
     sheet: Sheet
     said: Said | None
+    problems: Sequence[DocumentProblem]  # of the sheet, or of its meaning
     issued: datetime
-
-    @property
-    def problems(self) -> Sequence[DocumentProblem]:
-        """All problems, those of the sheet or those of its meaning."""
-        return self.sheet.problems if self.said is None else self.said.problems
 
     def answer(self) -> dict[str, Any]:
         """Return the answer without the verdicts on the events."""
@@ -118,7 +115,7 @@ class DocumentDoor:
     One document at a time: the next one sees the lines of the one before. What takes long runs in a thread.
     """
 
-    def __init__(self, intake: Intake, role: Role, catalogue: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, intake: Intake, role: Role, catalogue: Callable[[], Catalogue]) -> None:
         self.intake, self.catalogue = intake, catalogue
         self.kinds = [kind for kind in KINDS if STATED_BY[kind] == role]
         self.settings, self.outbox, self.log = intake.settings, intake.outbox, intake.service.log
@@ -193,10 +190,12 @@ class DocumentDoor:
     ) -> JudgedDocument:
         """Read a document, and compare it with the lines in force."""
         kind, now = query.as_, datetime.now(UTC).replace(microsecond=0)
+        source, catalogue = self.outbox.source, self.catalogue()
         sheet = await run_in_threadpool(read_sheet, query.name, body, profile, kind)
         document = sheet.document
         if document is None or sheet.problems:
-            return JudgedDocument(query, profile, body, sheet, None, query.issued or now)
+            found = await run_in_threadpool(find_problems, sheet, source, profile, catalogue, query.issued or now)
+            return JudgedDocument(query, profile, body, sheet, None, found, query.issued or now)
         issued = query.issued or document.issued or now
         await self._drain()
         in_force = await run_in_threadpool(self.ledger.load, kind, authorization)
@@ -204,15 +203,15 @@ class DocumentDoor:
         if document.starts_on is not None:
             carried = self.register.carried(kind, profile.partner, document.starts_on)
         applied = self.register.applied_plans(kind)
-        catalogue = self.catalogue()
 
         def compare() -> Said:
             return say(
-                document, in_force, self.outbox.source, profile, catalogue, issued, number=query.number,
+                document, in_force, source, profile, catalogue, issued, number=query.number,
                 applied=applied, carried=carried,
             )  # fmt: skip
 
-        return JudgedDocument(query, profile, body, sheet, await run_in_threadpool(compare), issued)
+        said = await run_in_threadpool(compare)
+        return JudgedDocument(query, profile, body, sheet, said, said.problems, issued)
 
     async def _drain(self) -> None:
         """Wait until the ledger has judged all events of the source, so that its lines are those in force."""

@@ -20,8 +20,8 @@ CREATE TABLE IF NOT EXISTS documents (
     PRIMARY KEY (id, taken)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS applied_plans (
     kind TEXT NOT NULL, product TEXT NOT NULL, site TEXT NOT NULL, supplier TEXT NOT NULL, issued TEXT NOT NULL,
-    starts_on TEXT NOT NULL, ends_on TEXT NOT NULL,
-    PRIMARY KEY (kind, product, site, supplier, issued, starts_on, ends_on)) STRICT, WITHOUT ROWID;
+    starts_on TEXT NOT NULL, ends_on TEXT NOT NULL, line TEXT NOT NULL,
+    PRIMARY KEY (kind, product, site, supplier, issued, starts_on, ends_on, line)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS carried (
     kind TEXT NOT NULL, profile TEXT NOT NULL, product TEXT NOT NULL, site TEXT NOT NULL, supplier TEXT NOT NULL,
     day TEXT NOT NULL, wafers TEXT NOT NULL,
@@ -63,16 +63,17 @@ class DocumentRegister:
         return [RegisteredDocument(*cells)._asdict() for cells in found]
 
     def applied_plans(self, kind: Kind) -> list[AppliedPlan]:
-        """Return the replacements of plans of a kind that were applied."""
+        """Return the scopes, horizons and lines that documents of a kind have stated."""
         found = self.connection.execute(
-            "SELECT product, site, supplier, issued, starts_on, ends_on FROM applied_plans WHERE kind = ?", (kind,)
+            "SELECT product, site, supplier, issued, starts_on, ends_on, line FROM applied_plans WHERE kind = ?",
+            (kind,),
         )
         return [
             AppliedPlan(
                 (product, site, supplier), datetime.fromisoformat(issued), date.fromisoformat(starts_on),
-                date.fromisoformat(ends_on),
+                date.fromisoformat(ends_on), line,
             )
-            for product, site, supplier, issued, starts_on, ends_on in found
+            for product, site, supplier, issued, starts_on, ends_on, line in found
         ]  # fmt: skip
 
     def carried(self, kind: Kind, profile: str, before: date) -> dict[Scope, Fraction]:
@@ -95,7 +96,10 @@ class DocumentRegister:
         execute(f"INSERT OR REPLACE INTO documents VALUES ({','.join('?' * len(document))})", document)  # noqa: S608
         for plan in applied:
             days = (plan.issued.isoformat(), plan.starts_on.isoformat(), plan.ends_on.isoformat())
-            execute("INSERT OR IGNORE INTO applied_plans VALUES (?,?,?,?,?,?,?)", (document.kind, *plan.scope, *days))
+            execute(
+                "INSERT OR IGNORE INTO applied_plans VALUES (?,?,?,?,?,?,?,?)",
+                (document.kind, *plan.scope, *days, plan.line),
+            )
         for scope, buckets in running.items():
             for day, wafers in buckets:
                 execute(

@@ -12,7 +12,7 @@ from urllib.request import BaseHandler, HTTPSHandler, ProxyHandler, Request, bui
 import orjson
 
 from shared.documents.document import Kind
-from shared.documents.saying import StandingLine
+from shared.documents.saying import StandingLine, line_in_force
 from shared.http.peers import read_caller
 from shared.http.problem import AWAY, LACKS_SCOPE, Problem
 from shared.party.settings import PartySettings
@@ -27,11 +27,6 @@ _EVENT_TYPES: Mapping[Kind, str] = {
     "products": "product.declared",
 }
 _REVISED: Mapping[Kind, str] = {"sites": "site", "products": "product"}  # the field that names the thing
-_TERMS: Mapping[Kind, tuple[str, ...]] = {
-    "commits": ("firmness",),
-    "forecasts": (),
-    "orders": ("start_by", "priority"),
-}
 
 
 class LedgerLines:
@@ -88,17 +83,12 @@ def lines_query(kind: Kind) -> tuple[str, dict[str, str]]:
 def read_lines(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[StandingLine]:
     """Return the lines of a kind from the ledger's rows."""
     if kind in _LINE_KINDS:
-        return [_line(kind, row) for row in rows]
+        return [line_in_force(row) for row in rows]
     if kind in _REVISED:  # the ledger lists all revisions of them
         name = _REVISED[kind]
         by_order = sorted(rows, key=lambda row: (row["data"].get("revision", 0), row["time"], row["id"]))
         rows = {row["data"][name]: row for row in by_order}.values()
     return [StandingLine(row["data"], datetime.fromisoformat(row["time"]), row["id"]) for row in rows]
-
-
-def _line(kind: Kind, row: Mapping[str, Any]) -> StandingLine:
-    data = {name: row[name] for name in ("line", "product", "site", "supplier", "wafers", "revision", *_TERMS[kind])}
-    return StandingLine(data | {"due": row["day"]}, datetime.fromisoformat(row["time"]), row["id"])
 
 
 def _away(url: str, reason: str) -> Problem:
