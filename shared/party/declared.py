@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from shared.documents.facts import Catalogue
 from shared.programme.declarations import Declarations, nearest_names
 from shared.service.entries import Entry
 from shared.service.readers import Handler
 from shared.service.service import Service
 from shared.wire.entry_reader import read_entry
-from shared.wire.events import Refused
+from shared.wire.events import Refused, WaferModel
 from shared.wire.streams import party_stream
 
 
@@ -31,6 +32,11 @@ class DeclaredProducts:
 
         return read
 
+    def catalogue(self) -> Catalogue:
+        """Return each declared product with its wafer model, if any; every product where none is declared at all."""
+        products = self.declarations.products
+        return {name: each.wafer_model for name, each in products.items()} if products else _AnyProduct()
+
     def refuse(self, product: str) -> Refused | None:
         """Return why a product is refused, with the nearest declared names; None where it is declared."""
         declared = self.declarations.product_names
@@ -39,6 +45,13 @@ class DeclaredProducts:
         nearest = _nearest(product, declared)
         advice = f"the nearest names that are: {', '.join(nearest)}" if nearest else f"{len(declared)} others are"
         return Refused("unknown_product", "data.product", f"{product!r} is not declared; {advice}")
+
+
+class _AnyProduct(dict[str, WaferModel | None]):
+    """A catalogue that has every product, none with a wafer model."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
 
 
 @lru_cache(maxsize=1_024)

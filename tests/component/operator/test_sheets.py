@@ -3,16 +3,20 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from openpyxl import load_workbook
+from redis import Redis
 from typer.testing import CliRunner
 
 from services.operator.cli import app
 from services.operator.stack.stack import Stack, started
+from shared.wire.streams import DATA, party_stream
+from testing.cloud_events import Party
 
 HEADER = ["line", "product", "site", "supplier", "due", "wafers", "firmness"]
 PLAN = [
@@ -37,7 +41,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parties]:
     """A stack of two parties, for all tests of this module: each has its own lines."""
     stack = Parties(tmp_path_factory.mktemp("sheets") / "stack")
     stack.suppliers, stack.datacenters = ["samsung"], ["texas"]
-    with started(stack):
+    planner = Party("planner")
+    with started(stack), Redis.from_url(stack.redis_url) as redis:
+        for product in ("HBM4-12H", "DDR5-32G"):
+            event = planner.publish("2026-01-01", "product.declared", product=product, revision=0)
+            redis.xadd(party_stream("planner", "planner"), {DATA: json.dumps(event)})
+        deadline = time.monotonic() + 30
+        while send(stack, sheet([["x", "NEW-PRODUCT", *PLAN[0][2:]]]), dry_run="true").json()["problems"] == []:
+            assert time.monotonic() < deadline, "the party has not read what is declared"
         yield stack
 
 
