@@ -31,13 +31,13 @@ class StandingLine(NamedTuple):
 
 
 class AppliedPlan(NamedTuple):
-    """A document that was applied: no older one states anything of its scope and horizon, or of its line."""
+    """A document that was applied: no older one states anything of its scope and horizon, or of its lines."""
 
     scope: Scope
     issued: datetime
     starts_on: date
     ends_on: date
-    line: str = ""  # only this line; empty: all lines that are due in the horizon
+    lines: frozenset[str] = frozenset()  # those that the document names; empty: all that are due in the horizon
 
 
 Outcome = Literal["new", "changed", "withdrawn"]
@@ -161,8 +161,11 @@ class _Comparison:
         self.superseded: list[DocumentProblem] = []
         self.applied: list[AppliedPlan] = []
         self._later: dict[Scope, list[AppliedPlan]] = {}
+        self._later_lines: set[str] = set()
         for plan in applied:
-            if plan.issued > issued:
+            if plan.issued > issued and plan.lines:
+                self._later_lines |= plan.lines
+            elif plan.issued > issued:
                 self._later.setdefault(plan.scope, []).append(plan)
 
     def _key(self, line: StandingLine) -> Key:
@@ -176,42 +179,66 @@ class _Comparison:
             named.add(key)
             if self._is_superseded(fact, key):
                 self.superseded.append(DocumentProblem("superseded", fact.place, f"{', '.join(key)} was stated later"))
+                yield from self._move_into_replaced(fact, key)
             else:
                 yield from self._state(fact, key)
-        if self.kind in PLANS and self.document.replaces:
+        if self.kind not in PLANS:
+            return
+        if self.document.replaces:
             yield from self._withdraw_absent(named, scopes)
+        names: dict[Scope, set[str]] = {}
+        for fact in facts:
+            names.setdefault(scope_of(fact.data), set()).add(fact.data["line"])
+        starts_on, ends_on = self.document.starts_on, self.document.ends_on
+        if starts_on is not None and ends_on is not None:
+            self.applied += [
+                AppliedPlan(scope, self.issued, starts_on, ends_on, frozenset(lines)) for scope, lines in names.items()
+            ]
 
     def _is_superseded(self, fact: Fact, key: Key) -> bool:
-        line = self.lines.get(key)
+        """Whether a later document, or a later event, says something else of the line of a fact."""
         if fact.day is not None:
             return False  # a movement holds whenever it is stated
-        if line is not None and line.time > self.issued:
+        line = self.lines.get(key)
+        is_later = line is not None and line.time > self.issued
+        if self.kind not in PLANS:
+            return is_later
+        if key[0] in self._later_lines or self._is_replaced(scope_of(fact.data), fact.data["due"]):
             return True
-        return self.kind in PLANS and self._was_replaced(scope_of(fact.data), fact.data["due"], key[0])
+        if line is None or not is_later:
+            return False
+        # a later plan has withdrawn it by leaving it out of its horizon, and says nothing of any other day
+        was_left_out = not line.data["wafers"] and self._is_replaced(scope_of(line.data), line.data["due"])
+        return not was_left_out
 
-    def _was_replaced(self, scope: Scope, due: str, line: str) -> bool:
-        """Whether a later document has replaced this line, or all lines of the scope that are due on this day."""
+    def _is_replaced(self, scope: Scope, due: str) -> bool:
+        """Whether a later plan has replaced all lines of a scope that are due on a day."""
         day = date.fromisoformat(due)
-        return any(
-            plan.line == line if plan.line else plan.starts_on <= day <= plan.ends_on
-            for plan in self._later.get(scope, ())
-        )
+        return any(plan.starts_on <= day <= plan.ends_on for plan in self._later.get(scope, ()))
 
     # ---------------------------------------------------------------- stated lines
+
+    def _move_into_replaced(self, fact: Fact, key: Key) -> Iterator[SaidEvent]:
+        """Yield the withdrawal of a line that an older document moves into a horizon that a later one has replaced."""
+        if self.kind not in PLANS:
+            return
+        line = self.lines.get(key)
+        if line is None or line.time > self.issued or key[0] in self._later_lines or not line.data["wafers"]:
+            return
+        yield self._withdrawal(line, key, fact.place)
 
     def _state(self, fact: Fact, key: Key) -> Iterator[SaidEvent]:
         line = self.lines.get(key)
         if line is None:
             if self.kind in PLANS and not fact.data["wafers"]:
-                day = date.fromisoformat(fact.data["due"])
-                self.applied.append(AppliedPlan(scope_of(fact.data), self.issued, day, day, key[0]))
                 return  # a zero withdraws, and there is nothing to withdraw
             self.counts["new"] += 1
             yield self._event(fact.data | self._revision(0), key, fact.place, "new", fact.day)
             return
         if not self._differs(fact.data, line.data):
             self.counts["unchanged"] += 1
-            return
+            if self.kind in PLANS and line.time < self.issued:
+                return
         outcome: Outcome = "changed"
         if self.kind in PLANS and not fact.data["wafers"]:
             outcome = "withdrawn"
@@ -244,11 +271,19 @@ class _Comparison:
             scope, due = scope_of(line.data), line.data["due"]
             if key in named or scope not in scopes or not starts_on <= date.fromisoformat(due) <= ends_on:
                 continue
-            if not line.data["wafers"] or line.time > self.issued or self._was_replaced(scope, due, key[0]):
+            if (
+                not line.data["wafers"]
+                or line.time > self.issued
+                or self._is_replaced(scope, due)
+                or key[0] in self._later_lines
+            ):
                 continue
-            self.counts["withdrawn"] += 1
-            data = {**line.data, "wafers": 0, "revision": int(line.data.get("revision", 0)) + 1}
-            yield self._event(data, key, scopes[scope], "withdrawn", None)
+            yield self._withdrawal(line, key, scopes[scope])
+
+    def _withdrawal(self, line: StandingLine, key: Key, place: Place) -> SaidEvent:
+        self.counts["withdrawn"] += 1
+        data = {**line.data, "wafers": 0, "revision": int(line.data.get("revision", 0)) + 1}
+        return self._event(data, key, place, "withdrawn", None)
 
     # ---------------------------------------------------------------- events
 
