@@ -10,7 +10,7 @@ from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.lines.facts import Dispatch, End
-from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_planned
+from services.aggregator.fold.queries import first_day, planned_by_day, sum_moved, sum_planned
 from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
@@ -188,7 +188,7 @@ def _undeclared_products(state: FoldState) -> Iterator[Alert]:
     for group, (product,) in enumerate(products.labels):
         if product not in declared:
             keys = np.flatnonzero(products.of_key == group)
-            yield Alert("undeclared_product", (product,), state.curves.first_day(keys), {"keys": int(keys.size)})
+            yield Alert("undeclared_product", (product,), first_day(state.curves, keys), {"keys": int(keys.size)})
 
 
 def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:

@@ -245,18 +245,6 @@ class Curves:
             self._empty = tuple(key for key in np.flatnonzero(~filled).tolist() if self._is_empty(key))
         return self._empty
 
-    def first_day(self, keys: Index) -> int:
-        """Return the first day (since 1970) with a cell of some keys that are not empty.
-
-        It is the day before the horizon where that is one of the days before it, the day after it likewise.
-        """
-        numbers = self.index.numbers[keys]
-        moves, plans = numbers[:, : len(MOVEMENTS)].ravel(), numbers[:, len(MOVEMENTS) :].ravel()
-        moved = self.cumulative[: self.last_row + 1, moves[moves >= 0]].any(axis=1)
-        planned = self.plans[plans[plans >= 0]].any(axis=0)
-        rows = [*np.flatnonzero(moved)[:1].tolist(), *np.flatnonzero(planned)[:1].tolist()]
-        return self.start - 1 + min(rows, default=self.days + 1)
-
     def _is_empty(self, key: int) -> bool:
         """Whether all cells of a key are zero; its sums may be zero where its cells are not."""
         moves, plans = np.split(self.index.numbers[key], [len(MOVEMENTS)])

@@ -229,3 +229,16 @@ def _window_columns(curves: Curves, keys: Index) -> dict[str, Any]:
 def _at(values: Wafers, series: Index) -> Wafers:
     """Return the values of some series, zero where there is none."""
     return np.where(series >= 0, values[series], 0)
+
+
+def first_day(curves: Curves, keys: Index) -> int:
+    """Return the first day (since 1970) with a cell of some keys that are not empty.
+
+    It is the day before the horizon where that is one of the days before it, the day after it likewise.
+    """
+    numbers = curves.index.numbers[keys]
+    moves, plans = numbers[:, : len(MOVEMENTS)].ravel(), numbers[:, len(MOVEMENTS) :].ravel()
+    moved = curves.cumulative[: curves.last_row + 1, moves[moves >= 0]].any(axis=1)
+    planned = curves.plans[plans[plans >= 0]].any(axis=0)
+    rows = [*np.flatnonzero(moved)[:1].tolist(), *np.flatnonzero(planned)[:1].tolist()]
+    return curves.start - 1 + min(rows, default=curves.days + 1)

@@ -115,7 +115,7 @@ class FoldLoop:
             state = self.make_state(self.view.state.declared_horizon)
             start, days = state.curves.horizon
             self.service.log.warning(
-                "horizon_changed", start=iso_day(start), days=days, position=self.view.state.curves.position
+                "horizon_changed", from_day=iso_day(start), through_day=iso_day(start + days - 1), position=batch.batch
             )
             async for missing in fetch_missing(state.curves, batch, self.ledger_url, self.caller):
                 if missing.epoch != batch.epoch:

@@ -135,7 +135,8 @@ def test_alerts_are_counted_by_code_and_told_in_pages(ask):
     answer = ask("/alerts", limit="1").json()
 
     assert answer["open"] == {
-        "source_silent": 0, "behind_watermark": 0, "stock_negative": 0, "consumed_beyond_required": 0,
+        "source_silent": 0, "behind_watermark": 0, "undeclared_product": 0, "stock_negative": 0,
+        "consumed_beyond_required": 0,
         "stage_negative": 0, "received_beyond_dispatched": 0,
         "dispatched_beyond_finished": 0, "dispatch_without_commit": 0, "dispatch_of_other_product": 0,
         "supplier_contradicts_shipment": 0, "receipt_of_other_product": 0, "short_within": 1, "cover_below": 0,
@@ -168,7 +169,7 @@ def test_a_month_keeps_its_bases_apart(ask):
         "net": 98,
         "cumulative_gap": 98,
         "agreed": 0,
-        "share_percent": 0.0,
+        "share_percent": None,
     }
     assert row["receipt"]["committed"]["firm"] == 30
     assert (row["receipt"]["due"], row["receipt"]["received"], row["receipt"]["cumulative_gap"]) == (45, 0, -15)
