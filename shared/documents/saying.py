@@ -237,8 +237,7 @@ class _Comparison:
             return
         if not self._differs(fact.data, line.data):
             self.counts["unchanged"] += 1
-            if self.kind in PLANS and line.time < self.issued:
-                return
+            return
         outcome: Outcome = "changed"
         if self.kind in PLANS and not fact.data["wafers"]:
             outcome = "withdrawn"

@@ -20,8 +20,8 @@ CREATE TABLE IF NOT EXISTS documents (
     PRIMARY KEY (id, taken)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS applied_plans (
     kind TEXT NOT NULL, product TEXT NOT NULL, site TEXT NOT NULL, supplier TEXT NOT NULL, issued TEXT NOT NULL,
-    starts_on TEXT NOT NULL, ends_on TEXT NOT NULL, line TEXT NOT NULL,
-    PRIMARY KEY (kind, product, site, supplier, issued, starts_on, ends_on, line)) STRICT, WITHOUT ROWID;
+    starts_on TEXT NOT NULL, ends_on TEXT NOT NULL, lines TEXT NOT NULL,
+    PRIMARY KEY (kind, product, site, supplier, issued, starts_on, ends_on, lines)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS carried (
     kind TEXT NOT NULL, profile TEXT NOT NULL, product TEXT NOT NULL, site TEXT NOT NULL, supplier TEXT NOT NULL,
     day TEXT NOT NULL, wafers TEXT NOT NULL,
@@ -65,15 +65,15 @@ class DocumentRegister:
     def applied_plans(self, kind: Kind) -> list[AppliedPlan]:
         """Return the scopes, horizons and lines that documents of a kind have stated."""
         found = self.connection.execute(
-            "SELECT product, site, supplier, issued, starts_on, ends_on, line FROM applied_plans WHERE kind = ?",
+            "SELECT product, site, supplier, issued, starts_on, ends_on, lines FROM applied_plans WHERE kind = ?",
             (kind,),
         )
         return [
             AppliedPlan(
                 (product, site, supplier), datetime.fromisoformat(issued), date.fromisoformat(starts_on),
-                date.fromisoformat(ends_on), line,
+                date.fromisoformat(ends_on), frozenset(lines.split()),
             )
-            for product, site, supplier, issued, starts_on, ends_on, line in found
+            for product, site, supplier, issued, starts_on, ends_on, lines in found
         ]  # fmt: skip
 
     def carried(self, kind: Kind, profile: str, before: date) -> dict[Scope, Fraction]:
@@ -98,7 +98,7 @@ class DocumentRegister:
             days = (plan.issued.isoformat(), plan.starts_on.isoformat(), plan.ends_on.isoformat())
             execute(
                 "INSERT OR IGNORE INTO applied_plans VALUES (?,?,?,?,?,?,?,?)",
-                (document.kind, *plan.scope, *days, plan.line),
+                (document.kind, *plan.scope, *days, " ".join(sorted(plan.lines))),
             )
         for scope, buckets in running.items():
             for day, wafers in buckets:
