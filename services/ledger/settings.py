@@ -16,11 +16,9 @@ class LedgerSettings(ServiceSettings):
     checkpoint_key: Path | None = Field(default=None, description="signs checkpoints; none: nothing is signed")
     checkpoints: Path = Field(default=Path("data/checkpoints.txt"), description="kept where the store is not")
     checkpoint_every_s: float = Field(default=60, gt=0, description="how often it signs")
-    suppliers: str = Field(default="samsung,skhynix", description="the sources of supply; with commas")
-    datacenters: str = Field(
-        default="stargate-americas,stargate-emea,stargate-apac", description="the sources of demand; with commas"
-    )
-    planners: str = Field(default="planner", description="the sources of declarations; with commas")
+    suppliers: str = Field(default="", description="the sources of supply; with commas")
+    datacenters: str = Field(default="", description="the sources of demand; with commas")
+    planners: str = Field(default="", description="the sources of declarations; with commas")
     trust_recorded: bool = Field(
         default=False, description="take the recorded time from the sender: replay, simulation"
     )

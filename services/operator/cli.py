@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from services.operator.commands import logs, planner, proof, record, sheets, stack
+from services.operator.commands import declared, logs, planner, proof, record, sheets, stack
 from services.operator.commands.output import before_command
 
 app = typer.Typer(
@@ -26,7 +26,8 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         record.rebuild, record.rolling,
     ],
     "Stack": [
-        stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, stack.report, stack.secrets,
+        stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, declared.declare, stack.report,
+        stack.secrets,
         stack.schemas,
     ],
 }  # fmt: skip

@@ -1,36 +1,67 @@
 """Products that planners have declared, as a party's door knows them from the planners' streams."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
+from pathlib import Path
+
+import orjson
+from redis.exceptions import RedisError
 
 from shared.documents.facts import Catalogue
 from shared.programme.declarations import Declarations, nearest_names
 from shared.service.entries import Entry
-from shared.service.readers import Handler
 from shared.service.service import Service
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import Refused, WaferModel
-from shared.wire.streams import party_stream
+from shared.wire.rows import DECLARATIONS, Row
+from shared.wire.streams import is_plan_stream, party_stream
+
+_POLL_S = 0.1
 
 
 class DeclaredProducts:
     """Reads the planners' streams, and refuses a product that none of them has declared.
 
-    It refuses none where no product is declared at all: there is no programme yet to compare with.
+    It refuses none where no product is declared at all: there is no programme yet to compare with. The declarations
+    are also in a file: a Redis that lost its streams must not make a party forget them, as its planner would number
+    their revisions from 0 again.
     """
 
-    def __init__(self, service: Service, planners: Sequence[str]) -> None:
+    def __init__(self, service: Service, planners: Sequence[str], path: Path) -> None:
+        self.service = service
+        self.path = path
         self.declarations = Declarations()
+        with suppress(FileNotFoundError):
+            self.declarations = Declarations.read(orjson.loads(path.read_bytes()))
         for planner in planners:
-            service.reads(party_stream("planner", planner), after="0-0")(self._handler(planner))
+            service.reads(party_stream("planner", planner), after="0-0")(partial(self._read, planner))
 
-    def _handler(self, planner: str) -> Handler:
-        async def read(entries: list[Entry]) -> None:
-            for _, body in entries:
-                rows, _, _ = read_entry(body, planner, "planner")
-                self.declarations.add(rows)
+    async def _read(self, planner: str, entries: list[Entry]) -> None:
+        self.fold_bodies(planner, (body for _, body in entries))
 
-        return read
+    def fold_bodies(self, planner: str, bodies: Iterable[bytes]) -> None:
+        """Fold the declarations in some entries of a planner."""
+        rows = [row for body in bodies for row in read_entry(body, planner, "planner")[0]]
+        self.fold([row for row in rows if row.name in DECLARATIONS or row.name == "event.reversed"])
+
+    def fold(self, rows: Sequence[Row]) -> None:
+        """Fold some declarations and reversals, and keep them on disk."""
+        if rows:
+            self.declarations.add(rows)
+            part = self.path.with_name(self.path.name + ".part")
+            part.write_bytes(orjson.dumps(self.declarations.state()))
+            part.replace(self.path)
+
+    async def wait_until_read(self) -> None:
+        """Wait until the planners' streams are read to their ends."""
+        while True:
+            with suppress(RedisError, OSError):  # Redis is away: the readers wait for it, too
+                lags = await self.service.health.lags()
+                if not any(lag["behind"] for stream, lag in lags.items() if is_plan_stream(stream)):
+                    return
+            await asyncio.sleep(_POLL_S)
 
     def catalogue(self) -> Catalogue:
         """Return each declared product with its wafer model, if any; every product where none is declared at all."""

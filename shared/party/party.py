@@ -35,7 +35,12 @@ class Party:
         self.outbox = Outbox(settings.outbox_dir / f"{settings.source}.db")
         self.verdicts = Verdicts(service, self.outbox)
         self.sender = Sender(service, self.outbox, self.verdicts, role)
-        self.declared = DeclaredProducts(service, [name for name in settings.planners.split(",") if name])
+        planners = {name for name in settings.planners.split(",") if name} | (
+            {settings.source} if role == "planner" else set()
+        )
+        self.declared = DeclaredProducts(
+            service, sorted(planners), settings.outbox_dir / f"{settings.source}.declared.json"
+        )
         self.intake = Intake(
             service,
             self.outbox,

@@ -14,7 +14,7 @@ class PartySettings(ServiceSettings):
 
     source: str = Field(description="the source of its events")
     planners: str = Field(
-        default="planner",
+        default="",
         description="the sources of declarations; with commas. A product that none of them declares is refused",
     )
     outbox_dir: Path = Field(default=Path("data/outbox"), description="the folder of its outbox; keep it")

@@ -46,7 +46,7 @@ class User(NamedTuple):
 def users(
     suppliers: Sequence[str],
     datacenters: Sequence[str],
-    planners: Sequence[str] = ("planner",),
+    planners: Sequence[str] = (),
     *,
     playing: bool = False,
 ) -> list[User]:

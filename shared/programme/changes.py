@@ -1,9 +1,9 @@
 """Changes that a programme's entries make to the declarations in force: each with the declaration that makes it."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from shared.programme.declarations import Declarations, place_of_data
+from shared.programme.declarations import Declarations, nearest_names, place_of_data
 from shared.programme.programme_file import DeclaredEntries
 from shared.wire.events import Declaration
 
@@ -49,3 +49,30 @@ def _find_change(kind: Kind, name: str, declared: Declaration, declarations: Dec
     fields = [field for field in type(declared).model_fields if field != "revision"]
     different = [field for field in fields if getattr(before, field) != getattr(declared, field)]
     return ProgrammeChange(kind, name, "changed", different, after) if different else None
+
+
+def entries_in_force(declarations: Declarations) -> dict[str, Any]:
+    """Return the declarations in force as the entries of a programme file, as JSON has them."""
+    programme = declarations.programme
+    return {
+        "programme": None if programme is None else {"name": programme.programme} | _fields(programme, "programme"),
+        "products": {name: _fields(each, "product", "wafer_model") for name, each in declarations.products.items()},
+        "platforms": {name: _fields(each, "platform", "rack") for name, each in declarations.platforms.items()},
+    }
+
+
+def _fields(declared: Declaration, name: str, group: str | None = None) -> dict[str, Any]:
+    fields = declared.model_dump(mode="json", exclude={name, "revision"}, exclude_defaults=True)
+    return fields | (fields.pop(group, None) or {}) if group else fields
+
+
+def find_unknown_products(entries: DeclaredEntries, declarations: Declarations) -> list[str]:
+    """Return a sentence for each product whose memory an entry counts, and that is declared nowhere."""
+    declared = {name for name, each in entries.products.items() if not each.withdrawn} | declarations.products.keys()
+    named = {product for each in entries.platforms.values() if each.rack is not None for product in each.rack.memory_gb}
+    if entries.programme is not None and entries.programme.facility is not None:
+        named |= entries.programme.facility.server_memory_gb.keys()
+    return [
+        f"{product} is not declared; the nearest are {', '.join(nearest_names(product, declared)) or 'none'}"
+        for product in sorted(named - declared)
+    ]

@@ -30,7 +30,8 @@ RESERVED_SOURCES = frozenset({"planner", "auditor", "operator", "metrics", "aggr
 HORIZON_DAYS_MAX = 40_000
 
 _HEADS = {"products": ("family", "basis", "withdrawn"), "platforms": ("basis", "withdrawn")}
-_GROUPS = {"products": "wafer_model", "platforms": "rack"}
+_GROUP_OF = {"products": "wafer_model", "platforms": "rack"}
+GROUPS = frozenset(_GROUP_OF.values())  # of fields that stand in a file beside the others
 
 
 class ProgrammeFileError(ValueError):
@@ -167,7 +168,7 @@ def read_programme(text: str, name: str = "the programme") -> ProgrammeFile:
 def group_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a programme of a file with the fields of each wafer model, and of each rack, in a group of their own."""
     grouped = dict(raw)
-    for kind, group in _GROUPS.items():
+    for kind, group in _GROUP_OF.items():
         entries = raw.get(kind)
         if isinstance(entries, dict):
             grouped[kind] = {name: _group(fields, _HEADS[kind], group) for name, fields in entries.items()}
@@ -224,7 +225,7 @@ class _YamlText:
 
     def place(self, path: Sequence[object]) -> str:
         """Return the file, the line and the path of a field, or of the nearest field around it, for a message."""
-        parts = tuple(str(part) for part in path if part not in _GROUPS.values())
+        parts = tuple(str(part) for part in path if part not in GROUPS)
         inner = parts
         while inner and inner not in self._lines:
             inner = inner[:-1]

@@ -11,7 +11,7 @@ OURS = {
     "services/operator/contracts/markdown.py": "a document of ours",
     "services/operator/docs/api_examples.py": "bytes",
     "services/operator/logs/display.py": "the trace of a line, to be shown",
-    "services/operator/stack/deployment_secrets.py": "a file of our own tokens",
+    "services/operator/deployment/deployment_secrets.py": "a file of our own tokens",
     "services/operator/stack/stack.py": "bytes",
     "shared/party/intake.py": "bytes",
 }

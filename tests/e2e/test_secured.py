@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 
 from services.operator.ask.client import ask
-from services.operator.stack.deployment_secrets import provision
+from services.operator.deployment.deployment_secrets import provision
 from services.operator.stack.stack import ScenarioRun, Stack, started
 from shared.wire.days import day_number
 from testing.servers.redis import deployed_redis

@@ -87,6 +87,7 @@ def replay(
         stack = Stack(data, trust_recorded=True, parties=False)
         stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
         stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
+        stack.planners = sorted({*stack.planners, *(s for s, role in roles.items() if role == "planner")})
         with started(stack):
             with progress_bar(console, "replaying", count) as (bar, task):
                 selected = entries(read_tape(tape), first_day(from_), last_day(until))

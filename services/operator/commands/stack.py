@@ -112,6 +112,9 @@ def report(
 
 def up(
     data: Folder = DATA / "up",
+    programme: Annotated[
+        Path | None, typer.Option(help="Programme file of the parties; default: the reference programme.")
+    ] = None,
     play: Annotated[bool, typer.Option("--play", help="Play the scenario, by default a day a second.")] = False,
     pace: Annotated[float, typer.Option(help="Seconds of a played day.", min=0)] = 1.0,
     variant: Annotated[Variant, typer.Option(help="Variant of the scenario.")] = "loi_headline",
@@ -132,17 +135,25 @@ def up(
     A stopped service is restarted; Ctrl-C stops all in an order that loses nothing. The ports stay the same from start
     to start.
 
-    Example: waferline up --play
+    The planners declare the programme at the start, where it differs from the declarations in force.
+
+    Example: waferline up --programme scenarios/stargate.yaml
     """
     from services.operator.show.table import open_console, table
     from services.operator.stack.calls import call
     from services.operator.stack.stack import ScenarioRun, Stack, started
+    from shared.play.scenario import DEFAULT_PROGRAMME
 
     with report_errors():
         console = open_console()
         last = _played_until(until)
         run = ScenarioRun(variant=variant, until=last, pace_s=pace) if play else None
-        with started(Stack(data, run, store=store_url or "", first_port=port)) as stack:
+        if play and programme is not None:
+            raise StackError(
+                "--play plays the reference scenario, which names its own programme: leave --programme out"
+            )
+        stack = Stack(data, run, programme_file=programme or DEFAULT_PROGRAMME, store=store_url or "", first_port=port)
+        with started(stack):
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(
                 table(
@@ -263,7 +274,9 @@ def _health(url: str) -> dict[str, Any]:
 
 def secrets(
     to: Annotated[Path, typer.Option("--to", help="Folder of the secrets; made for its owner alone.")] = SECRETS,
-    scenario: Annotated[Path | None, typer.Option(help="Scenario of the parties; default: the reference.")] = None,
+    programme: Annotated[
+        Path | None, typer.Option(help="Programme file of the parties; default: the reference programme.")
+    ] = None,
     play: Annotated[bool, typer.Option("--play", help="The parties simulate: they read each other's events.")] = False,
     renew: Annotated[list[str], typer.Option(help="Renew this secret; may be repeated.")] = [],  # noqa: B006
     json_: Json = False,
@@ -274,14 +287,15 @@ def secrets(
 
     Example: waferline secrets --to deploy/secrets --renew token-planner
     """
+    from services.operator.deployment.deployment_secrets import provision
     from services.operator.show.printing import print_json
     from services.operator.show.table import open_console
-    from services.operator.stack.deployment_secrets import provision
-    from shared.play.scenario import load_scenario
+    from services.operator.stack.programmes import read_programme_file
 
     with report_errors():
-        parties = load_scenario(scenario)
-        done = provision(to, list(parties.suppliers), list(parties.datacenters), playing=play, renew=renew)
+        parties = read_programme_file(programme).parties
+        sources = (list(each) for each in (parties.suppliers, parties.datacenters, parties.planners))
+        done = provision(to, *sources, playing=play, renew=renew)
     if json_:
         print_json({"folder": str(to), **done._asdict(), "next": done.next_steps()})
         return

@@ -6,13 +6,12 @@ from pydantic.fields import FieldInfo
 
 from services.aggregator.settings import AggregatorSettings
 from services.console.settings import ConsoleSettings
-from services.datacenter.settings import DatacenterSettings
 from services.ledger.settings import LedgerSettings
 from services.operator.cli import app
 from services.operator.contracts.markdown import table
 from services.operator.docs.cells import default_cell, text_cell, type_cell
 from services.operator.docs.commands_page import all_commands
-from services.supplier.settings import SupplierSettings
+from services.planner.settings import PlannerSettings
 from shared.party.settings import PartySettings
 from shared.process.settings import ServiceSettings
 
@@ -22,9 +21,8 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "The ledger": LedgerSettings,
     "The aggregator": AggregatorSettings,
     "The console": ConsoleSettings,
-    "A party: supplier or data-centre group": PartySettings,
-    "A supplier": SupplierSettings,
-    "A data-centre group": DatacenterSettings,
+    "A party: supplier, data-centre group or planner": PartySettings,
+    "A planner": PlannerSettings,
 }
 """The settings classes by their heading; each also has the settings of the classes that it extends."""
 

@@ -172,8 +172,7 @@ def source_roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
 
 def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: Callable[[int], None]) -> None:
     """Play a tape to a running stack at `speed` times its pace, None: unpaced; wait until the stack has settled."""
-    role_of: dict[str, Role] = dict.fromkeys(stack.suppliers, "supplier")
-    role_of |= dict.fromkeys(stack.datacenters, "datacenter")
+    role_of = {source: role for role, sources in stack.sources().items() for source in sources}
     began, first_recorded = time.monotonic(), None
     with Redis.from_url(stack.redis_url) as redis:
         pipeline = redis.pipeline(transaction=False)

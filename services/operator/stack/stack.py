@@ -26,9 +26,11 @@ from services.operator.stack.folder import StackFolder, explain_lock
 from services.operator.stack.machine.ports import free_ports, keep_ports
 from services.operator.stack.machine.running import forget_running, note_running
 from services.operator.stack.new_file import replace_file
+from services.operator.stack.programmes import read_programme_file
 from services.operator.stack.redis_server import redis_command, redis_secrets
-from shared.play.scenario import DEFAULT_PATH, Scenario, load_scenario
+from shared.play.scenario import DEFAULT_PATH, DEFAULT_PROGRAMME, Scenario, load_scenario
 from shared.play.variants import Variant
+from shared.wire.streams import Role
 
 _STARTED_WITHIN_S = 60.0
 _STOPPED_WITHIN_S = 20.0
@@ -56,6 +58,7 @@ class Stack:
 
     folder: Path
     play: ScenarioRun | None = None
+    programme_file: Path = DEFAULT_PROGRAMME  # of the parties, where they do not play a scenario
     trust_recorded: bool = False
     redis_url: str = ""  # of a running Redis; empty: the stack starts one
     store: str = ""  # postgresql:// URL of the ledger's store; empty: a file in the folder
@@ -68,14 +71,21 @@ class Stack:
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
         self.files = StackFolder(self.folder)
-        self.scenario: Scenario = load_scenario(self.play.scenario if self.play else None)
-        self.suppliers = list(self.scenario.suppliers)
-        self.datacenters = list(self.scenario.datacenters)
+        if self.play is not None:
+            self.scenario: Scenario = load_scenario(self.play.scenario)
+        self.programme = self.scenario.programme if self.play is not None else read_programme_file(self.programme_file)
+        parties = self.programme.parties
+        self.suppliers, self.datacenters = list(parties.suppliers), list(parties.datacenters)
+        self.planners = list(parties.planners)
 
     def services(self) -> list[str]:
         """Return the names of the processes, in the order of their start."""
-        parties = [f"supplier-{name}" for name in self.suppliers] + [f"datacenter-{name}" for name in self.datacenters]
+        parties = [f"{role}-{name}" for role, names in self.sources().items() for name in names]
         return ["ledger", "aggregator", "console", *(parties if self.parties else ())]
+
+    def sources(self) -> dict[Role, list[str]]:
+        """Return the sources by role."""
+        return {"supplier": self.suppliers, "datacenter": self.datacenters, "planner": self.planners}
 
     def start(self) -> None:
         """Start every process; return when all services are well, raise `StackError` if one is not in time."""
@@ -220,10 +230,13 @@ class Stack:
             "OUTBOX_DIR": str(self.folder / "outbox"),
             "SUPPLIERS": ",".join(self.suppliers),
             "DATACENTERS": ",".join(self.datacenters),
+            "PLANNERS": ",".join(self.planners),
             "TRUST_RECORDED": str(int(self.trust_recorded or self.play is not None)),
         }
         if source:
             environment["SOURCE"] = source
+        if name.startswith("planner-") and self.play is None:
+            environment["PROGRAMME"] = str(self.programme_file.resolve())
         if self.play is not None and source:
             environment |= {
                 "SCENARIO": str(self.play.scenario),

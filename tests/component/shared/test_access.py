@@ -17,18 +17,19 @@ from services.aggregator.settings import AggregatorSettings
 from services.console.app import build_app as build_console
 from services.console.settings import ConsoleSettings
 from services.datacenter.app import build_app as build_datacenter
-from services.datacenter.settings import DatacenterSettings
 from services.ledger.app import build_app as build_ledger
 from services.ledger.settings import LedgerSettings
+from services.planner.app import build_app as build_planner
+from services.planner.settings import PlannerSettings
 from services.supplier.app import build_app as build_supplier
-from services.supplier.settings import SupplierSettings
 from shared.http.access import OPEN, ScopedRoute, digest_of, read_tokens
+from shared.party.settings import PartySettings
 from shared.process.credentials import CredentialsError
 from shared.process.settings import ServiceSettings
 from shared.service.health import HealthMonitor
 from shared.service.service import Service
 
-SERVICES = ("ledger", "aggregator", "console", "supplier", "datacenter")
+SERVICES = ("ledger", "aggregator", "console", "supplier", "datacenter", "planner")
 SCOPES = ("read", "audit", "metrics", "publish:samsung", "publish:skhynix", "publish:stargate-emea")
 ENDLESS = {"/live"}  # whoever is let in there is told for ever: tests/e2e/test_console.py
 NOBODY_THERE = "http://127.0.0.1:1"  # where a stack may run beside the tests, on the ports that are usual
@@ -49,10 +50,9 @@ def service(name: str, tokens: Path | None = None) -> Iterator[Service]:
             "console": lambda: build_console(
                 ConsoleSettings(aggregator_url=NOBODY_THERE, ledger_url=NOBODY_THERE, **common)
             ),
-            "supplier": lambda: build_supplier(SupplierSettings(source="samsung", outbox_dir=place, **common)),
-            "datacenter": lambda: build_datacenter(
-                DatacenterSettings(source="stargate-emea", outbox_dir=place, **common)
-            ),
+            "supplier": lambda: build_supplier(PartySettings(source="samsung", outbox_dir=place, **common)),
+            "planner": lambda: build_planner(PlannerSettings(source="samsung", outbox_dir=place, **common)),
+            "datacenter": lambda: build_datacenter(PartySettings(source="stargate-emea", outbox_dir=place, **common)),
         }[name]()
         yield built
         for end in built.at_end:
@@ -73,7 +73,7 @@ def registered() -> Iterator[Registered]:
         with service(name) as built:
             for route in built.web_app().routes:
                 assert isinstance(route, Route)
-                [scoped] = [each for each in built.routes if each.path == route.path]
+                [scoped] = [each for each in built.routes if (each.path, each.methods) == (route.path, route.methods)]
                 for method in sorted(route.methods or ()):
                     yield Registered(name, method, route.path, scoped.scope)
 

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from services.operator.stack.deployment_secrets import provision
+from services.operator.deployment.deployment_secrets import provision
 from testing.servers.redis import deployed_redis
 
 SUPPLIERS, DATACENTERS = ("samsung", "skhynix"), ("emea", "apac")

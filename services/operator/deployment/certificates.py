@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from services.operator.deployment.secrets_folder import SecretsFolder
 from services.operator.stack.errors import StackError
-from services.operator.stack.secrets_folder import SecretsFolder
 
 CERTIFICATE_DAYS = 825
 _CA_DAYS = 3650

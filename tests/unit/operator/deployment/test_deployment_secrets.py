@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from services.ledger.checkpoint.files import read_signer
 from services.ledger.checkpoint.keys import read_verifier
 from services.operator.cli import app
-from services.operator.stack.deployment_secrets import Provisioned, provision
+from services.operator.deployment.deployment_secrets import Provisioned, provision
 from services.operator.stack.errors import StackError
 
 SUPPLIERS, DATACENTERS = ("samsung", "skhynix"), ("emea",)

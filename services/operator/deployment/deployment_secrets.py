@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.ledger.checkpoint.files import make_key
-from services.operator.stack.certificates import CERTIFICATE_DAYS, make_certificates
+from services.operator.deployment.certificates import CERTIFICATE_DAYS, make_certificates
+from services.operator.deployment.secrets_folder import READABLE, SecretsFolder
 from services.operator.stack.errors import StackError
-from services.operator.stack.secrets_folder import READABLE, SecretsFolder
 from shared.process.acl import User, acl_file, users
 from shared.process.credentials import CredentialsError, read_secret
 
@@ -61,6 +61,7 @@ def provision(
     folder: Path,
     suppliers: Sequence[str],
     datacenters: Sequence[str],
+    planners: Sequence[str] = (),
     *,
     playing: bool = False,
     renew: Sequence[str] = (),
@@ -72,15 +73,18 @@ def provision(
     signed it.
     """
     try:
-        acl_users = users(suppliers, datacenters, playing=playing)
+        acl_users = users(suppliers, datacenters, planners, playing=playing)
     except ValueError as wrong:
-        raise StackError(f"{wrong}; rename it in the scenario") from wrong
-    sources = [*suppliers, *datacenters]
+        raise StackError(f"{wrong}; rename it in the programme file") from wrong
+    sources = [*suppliers, *datacenters, *planners]
     taken = [source for source in sources if source in _SCOPES or sources.count(source) > 1]
     if taken:
-        raise StackError(f"{taken[0]!r} would share its token with another of that name: rename it in the scenario")
+        raise StackError(
+            f"{taken[0]!r} would share its token with another of that name: rename it in the programme file"
+        )
     scopes = _SCOPES | {source: f"publish:{source}" for source in sources}
-    parties = [f"supplier-{name}" for name in suppliers] + [f"datacenter-{name}" for name in datacenters]
+    roles = {"supplier": suppliers, "datacenter": datacenters, "planner": planners}
+    parties = [f"{role}-{name}" for role, names in roles.items() for name in names]
     keys = [*(f"redis-{user.name}" for user in acl_users), *_PASSWORDS, *(f"token-{name}" for name in scopes)]
     servers = [*_SERVERS, *parties]
     _expect_renewable(renew, [*keys, *(f"tls/{name}" for name in ("ca", *servers))])

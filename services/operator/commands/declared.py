@@ -1,0 +1,151 @@
+"""Commands on the programme of a stack: its declarations."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from services.operator.commands.errors import report_errors
+from services.operator.commands.options import DATA, Csv, Data, Json
+from services.operator.stack.errors import StackError
+
+_DECLARED_WITHIN_S = 30.0
+_WHOLE = {"gb_per_die", "die_mm2", "layers", "rack_kw", "accelerators", "wafers_per_month"}
+_GROUPS = ("memory_gb", "server_memory_gb")  # of whole numbers by product
+
+
+def declare(
+    kind: Annotated[
+        Literal["product", "platform", "programme"] | None, typer.Argument(help="The kind of the thing to declare.")
+    ] = None,
+    name: Annotated[str | None, typer.Argument(help="Its name.")] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FIELD=VALUE", help="Its fields, as a programme file names them; all others stay as they are."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Declare the products, platforms and programme of this file.")
+    ] = None,
+    withdrawn: Annotated[bool, typer.Option("--withdrawn", help="End the declaration of this thing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the changes.")] = False,
+    source: Annotated[str | None, typer.Option(help="The planner that declares; default: the only one.")] = None,
+    data: Data = DATA,
+    json_: Json = False,
+    csv_: Csv = False,
+) -> None:
+    """Declare a product, a platform or the programme on a running stack, or all of a programme file.
+
+    Only differences to the declarations in force are declared: to declare the same again does nothing. Without
+    arguments it lists the declarations in force. It exits with 1 if the ledger refuses one.
+
+    Example: waferline declare product HBM4E-16H family=HBM gb_per_die=4 die_mm2=140 layers=16 line_yield=0.97
+    probe_yield=0.7 layer_yield=0.99 final_yield=0.97 --dry-run
+    """
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import table
+    from services.operator.stack.programmes import read_programme_file
+
+    with report_errors():
+        if file is not None and (kind is not None or withdrawn):
+            raise StackError("--file declares all of a file: name no thing, field or --withdrawn beside it")
+        if file is not None:
+            entries = read_programme_file(file).entries()
+            body: dict[str, Any] = entries.model_dump(mode="json", exclude_defaults=True)
+        elif kind is not None:
+            body = _entry(kind, name, fields or [], withdrawn=withdrawn)
+        else:
+            _list(source, data, json_=json_, csv_=csv_)
+            return
+        params = {"dry_run": "true"} if dry_run else {}
+        params |= {"merge": "true"} if file is None else {}
+        rows = _ask(source, data, params, body)
+    columns = ("kind", "name", "change", "fields", "revision", "status", "code", "message")
+    cells = [[", ".join(row["fields"]) if c == "fields" else row.get(c) for c in columns] for row in rows]
+    title = f"Changes: {len(rows)}" + (", none of them declared (a dry run)" if dry_run else "")
+    shown = table(title if rows else "Nothing to declare: all of it is in force", columns, cells)
+    print_answer(rows, [dict(zip(columns, row, strict=True)) for row in cells], [shown], json_=json_, csv_=csv_)
+    if any(row["status"] == "refused" for row in rows):
+        raise typer.Exit(1)
+
+
+def _entry(kind: str, name: str | None, fields: list[str], *, withdrawn: bool) -> dict[str, Any]:
+    """Return the body that declares one thing."""
+    if name is None:
+        raise StackError(f"name the {kind}: waferline declare {kind} NAME FIELD=VALUE ...")
+    entry: dict[str, Any] = {"withdrawn": True} if withdrawn else {}
+    for field in fields:
+        path, equals, value = field.partition("=")
+        if not equals:
+            raise StackError(f"{field!r} is no FIELD=VALUE")
+        *groups, last = path.split(".", 1) if path.partition(".")[0] in (*_GROUPS, "facility") else path.split(".")
+        if groups == ["facility"] and last.startswith("server_memory_gb."):
+            groups, last = ["facility", "server_memory_gb"], last.partition(".")[2]
+        inner = entry
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        is_whole = last in _WHOLE or (groups and groups[-1] in _GROUPS)
+        inner[last] = int(value) if is_whole and value.isdecimal() else value
+    if kind == "programme":
+        if withdrawn:
+            raise StackError("the programme cannot be withdrawn: declare another one")
+        return {"programme": {"name": name} | entry}
+    return {f"{kind}s": {name: entry}}
+
+
+def _list(source: str | None, data: Path, *, json_: bool, csv_: bool) -> None:
+    """Print the declarations in force."""
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import table
+
+    in_force = _ask(source, data)
+    rows = [
+        (kind[:-1], name, _summary(fields))
+        for kind in ("products", "platforms")
+        for name, fields in in_force[kind].items()
+    ]
+    programme = in_force["programme"]
+    if programme is not None:
+        rows.insert(0, ("programme", programme["name"], _summary({k: v for k, v in programme.items() if k != "name"})))
+    columns = ("kind", "name", "fields")
+    shown = table("The declarations in force" if rows else "Nothing is declared", columns, rows)
+    print_answer(in_force, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_)
+
+
+def _summary(fields: dict[str, Any], prefix: str = "") -> str:
+    parts = [
+        _summary(value, f"{prefix}{name}.") if isinstance(value, dict) else f"{prefix}{name}={value}"
+        for name, value in fields.items()
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _ask(source: str | None, data: Path, params: dict[str, str] | None = None, body: Any = None) -> Any:
+    """Return a planner's answer to entries, or, without a body, the declarations in force."""
+    import httpx
+    import orjson
+
+    from services.operator.stack.calls import call
+    from services.operator.stack.location import find_stack, service_url, stack_facts
+
+    data = find_stack(data)
+    facts = stack_facts(data)
+    if facts is None:
+        raise StackError(f"no stack is running in {data}: start one with `waferline up`")
+    planners = {each.partition("-")[2]: each for each in facts["services"] if each.startswith("planner-")}
+    if source is None and len(planners) == 1:
+        [source] = planners
+    if source not in planners:
+        raise StackError(f"name the planner with --source; there are {', '.join(planners) or 'none'}")
+    url = service_url(facts, planners[source]) + "/declarations"
+    content = None if body is None else orjson.dumps(body)
+    try:
+        response = call(
+            url, method="GET" if body is None else "POST", params=params, content=content, within_s=_DECLARED_WITHIN_S
+        )
+    except httpx.TransportError as failure:
+        raise StackError(f"{planners[source]} does not answer ({failure})") from failure
+    if response.status_code >= httpx.codes.BAD_REQUEST:
+        raise StackError(response.json()["detail"])
+    return response.json()
