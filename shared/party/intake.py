@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from shared.http.access import ScopedRoute, publish_scope
 from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
+from shared.party.completing import LineRevision, complete, revision_of
 from shared.party.declared import DeclaredProducts
 from shared.party.outbox import Outbox, OutboxEntry, pack_events
 from shared.party.sender import Sender
@@ -166,6 +167,7 @@ class ReadLine(NamedTuple):
     names: tuple[str, ...]  # the keys that it brings to the balances; none where the ledger will refuse it
     refused: Refused | None
     product: str | None = None  # of an event that is valid
+    revision: LineRevision | None = None  # of an event that revises a line
 
 
 def count_lines(body: bytes) -> int:
@@ -182,13 +184,17 @@ def read_lines(body: bytes, source: str) -> Iterator[ReadLine]:
         try:
             event = parse_strictly(text)
             id_ = _printable_id(event)
-            content = _check_event(event, source)
+            completed = complete(_check_event(event, source), source)
         except Refused as why:
             yield ReadLine(number, id_, {}, [], (), why)
             continue
+        content, as_sent, revision = completed
+        if revision is not None and revision.stated is None:
+            content["data"]["revision"] = 0  # until the outbox gives the next one
         digests, data = _digests(content)
+        digests = digests if as_sent is None else [as_sent]
         names, product = () if data is None else names_of(data), data.product if isinstance(data, Keyed) else None
-        yield ReadLine(number, id_, content, digests, names, None, product)
+        yield ReadLine(number, _printable_id(content), content, digests, names, None, product, revision)
 
 
 def number_lines(
@@ -199,7 +205,8 @@ def number_lines(
 ) -> list[IntakeLine]:
     """Put the events of some lines into the outbox; return the outcome of each line.
 
-    The intake gives the sequence: an event's own is dropped. It refuses only an event that the ledger could not name by
+    The intake gives the sequence: an event's own is dropped; and the revision, where an event of a line has none: the
+    one after the greatest that came through this door. It refuses only an event that the ledger could not name by
     its sequence, as the sender would resend that for ever, or one of a product that is not declared, which the ledger
     would record. The ledger refuses any other, and keeps the refusal. Raises `Problem`, and takes none of them, where
     the source would have more names than it may.
@@ -207,7 +214,7 @@ def number_lines(
     lines: list[IntakeLine] = []
     entries: list[OutboxEntry] = []
     taken: dict[bytes, int] = {}
-    names = dict[str, None]()
+    names, revisions = dict[str, None](), dict[str, int]()
     for line in read:
         sequence = outbox.last + len(entries) + 1
         if line.refused is not None:
@@ -219,6 +226,7 @@ def number_lines(
             if undeclared is not None:
                 lines.append(IntakeLine(line.line, line.id, None, False, undeclared))
                 continue
+            _revise(line, outbox, revisions)
             entry = json.dumps(line.content | {"sequence": str(sequence)}).encode()
             if len(entry) > ENTRY_BYTES_MAX:
                 why = Refused(
@@ -232,7 +240,7 @@ def number_lines(
             if len(outbox.names) + len(names) > names_max and names:
                 raise _too_many_names(line.line, outbox, names, names_max)
         lines.append(IntakeLine(line.line, line.id, before or sequence, before is not None, None))
-    outbox.put(entries, taken=[*taken.items()], names=[*names])
+    outbox.put(entries, taken=[*taken.items()], names=[*names], revisions=revisions)
     return lines
 
 
@@ -247,7 +255,7 @@ def put_events(
     lines: list[IntakeLine] = []
     new: list[Event] = []
     taken: dict[bytes, int] = {}
-    names = dict[str, None]()
+    names, revisions = dict[str, None](), dict[str, int]()
     for number, event in enumerate(events, start=1):
         content = event.content()
         del content["sequence"]
@@ -259,12 +267,30 @@ def put_events(
         if before is None:
             taken[digest] = sequence
             new.append(event.model_copy(update={"sequence": sequence}))
+            revision = revision_of(event.data)
+            if revision is not None and revision.stated is not None:
+                greatest = revisions.get(revision.line, outbox.revision(revision.line))
+                revisions[revision.line] = max(greatest, revision.stated)
             names |= dict.fromkeys(name for name in names_of(event.data) if name not in outbox.names)
             if len(outbox.names) + len(names) > names_max and names:
                 raise _too_many_names(number, outbox, names, names_max)
     sequences = [line.sequence for line in lines if line.sequence is not None]
-    outbox.put([*pack_events(new, None)], taken=[*taken.items()], names=[*names], beside=lambda: beside(sequences))
+    outbox.put(
+        [*pack_events(new, None)], taken=[*taken.items()], names=[*names], revisions=revisions,
+        beside=lambda: beside(sequences),
+    )  # fmt: skip
     return lines
+
+
+def _revise(line: ReadLine, outbox: Outbox, revisions: dict[str, int]) -> None:
+    """Give an event of a line its revision where it has none, and note the greatest of each line."""
+    if line.revision is None:
+        return
+    name, stated = line.revision
+    greatest = revisions.get(name, outbox.revision(name))
+    if stated is None:
+        stated = line.content["data"]["revision"] = greatest + 1
+    revisions[name] = max(greatest, stated)
 
 
 def take_events(body: bytes, outbox: Outbox, names_max: int = 10**9) -> list[IntakeLine]:

@@ -1,7 +1,7 @@
 """Outbox of a party: its events are stored here first, and kept until the ledger has recorded or refused them."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS entries (first INTEGER PRIMARY KEY, last INTEGER NOT 
 CREATE TABLE IF NOT EXISTS said (only INTEGER PRIMARY KEY CHECK (only = 0), last INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS handed (digest BLOB PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions (line TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refused (sequence INTEGER PRIMARY KEY, refusal TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS affected (sequence INTEGER PRIMARY KEY, effect TEXT NOT NULL) STRICT;
 INSERT OR IGNORE INTO said VALUES (0, 0);
@@ -53,13 +54,15 @@ class Outbox:
         *,
         taken: Sequence[tuple[bytes, int]] = (),
         names: Sequence[str] = (),
+        revisions: Mapping[str, int] = {},
         beside: Callable[[], None] | None = None,
     ) -> None:
         """Store some entries, all or none; skip those stored before, as a restarted party puts them again.
 
         `taken` are the digests of events that the intake took, each with its sequence, and `names` those that they are
-        the first to use; `beside` writes to the same transaction. Raises ValueError where an entry does not follow the
-        one before it: the ledger would refuse to go past the gap, and the sender would resend for ever.
+        the first to use, `revisions` the greatest of each line that they revise; `beside` writes to the same
+        transaction. Raises ValueError where an entry does not follow the one before it: the ledger would refuse to go
+        past the gap, and the sender would resend for ever.
         """
         new = [entry for entry in entries if entry.last > self.last]
         last = self.last
@@ -74,6 +77,7 @@ class Outbox:
             self.connection.executemany("INSERT INTO entries VALUES (?,?,?)", new)
             self.connection.executemany("INSERT INTO handed VALUES (?,?)", taken)
             self.connection.executemany("INSERT OR IGNORE INTO names VALUES (?)", [(name,) for name in names])
+            self.connection.executemany("INSERT OR REPLACE INTO revisions VALUES (?,?)", [*revisions.items()])
             self.connection.execute("UPDATE said SET last = ?", (last,))
             if beside is not None:
                 beside()
@@ -107,6 +111,11 @@ class Outbox:
         """Return the sequence of an event that the intake took, by its digest; None if it took none such."""
         found = self.connection.execute("SELECT sequence FROM handed WHERE digest = ?", (digest,)).fetchone()
         return None if found is None else int(found[0])
+
+    def revision(self, line: str) -> int:
+        """Return the greatest revision of a line that came through the door, -1 before the first."""
+        found = self.connection.execute("SELECT revision FROM revisions WHERE line = ?", (line,)).fetchone()
+        return -1 if found is None else int(found[0])
 
     def keep_verdicts(self, refusals: Sequence[Refusal], effects: Sequence[EventEffect]) -> None:
         """Keep the refusals of events, and the effects of those that do not hold, for those who hand them in again."""

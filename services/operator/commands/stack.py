@@ -14,7 +14,6 @@ from services.operator.stack.errors import StackError
 from shared.play.variants import Variant
 
 SECRETS = Path("deploy/secrets")
-_PUBLISHED_WITHIN_S = 30.0  # a party answers after ten seconds at the latest, with a verdict or without
 _EMPTY = (
     "It has no events yet. The demo's data are in another folder: `.venv/bin/waferline up --data data/demo` shows them "
     "on the page, and --play plays the programme here."
@@ -176,7 +175,9 @@ def up(
 
 
 def publish(
-    file: Annotated[Path, typer.Argument(help="CloudEvents, one a line; - is standard input.", allow_dash=True)],
+    file: Annotated[
+        Path, typer.Argument(help="CloudEvents, one a line or an array; - is standard input.", allow_dash=True)
+    ],
     source: Annotated[str, typer.Option(help="Their source: a supplier or a data-centre group of the stack.")],
     data: Data = DATA,
     json_: Json = False,
@@ -184,13 +185,16 @@ def publish(
 ) -> None:
     """Publish events of a source, and print the ledger's verdict on each; exit with 1 if one is refused.
 
+    The file has one event a line, or an array, or JSON over several lines, with or without a byte order mark. A file
+    that is too large for one request is cut. An event may leave out `id`, `revision` and `owner`.
+
     Example: waferline publish events.ndjson --source samsung
     """
     import httpx
 
+    from services.operator.ask.publishing import publish_events, read_events
     from services.operator.show.printing import print_answer
     from services.operator.show.table import table
-    from services.operator.stack.calls import call
     from services.operator.stack.location import find_stack, service_url, stack_facts
 
     with report_errors():
@@ -204,14 +208,9 @@ def publish(
             raise StackError(f"{source!r} is no party of this stack; there are {parties}")
         body = typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file)
         try:
-            response = call(
-                service_url(facts, names[0]) + "/events", method="POST", content=body, within_s=_PUBLISHED_WITHIN_S
-            )
+            verdicts = publish_events(service_url(facts, names[0]), read_events(body))
         except httpx.TransportError as failure:
             raise StackError(f"{names[0]} does not answer ({failure})") from failure
-        if response.status_code >= httpx.codes.BAD_REQUEST:
-            raise StackError(response.json()["detail"])
-        verdicts = response.json()
     columns = ("line", "id", "status", "code", "path", "message")
     shown = table(
         f"{len(verdicts)} events of {source}, to the stack in {data}",
