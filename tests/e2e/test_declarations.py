@@ -1,0 +1,88 @@
+"""Does a declaration take effect on a running stack: at the doors, in the alerts, and in a horizon folded anew?"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from services.operator.ask.client import ask
+from services.operator.record.curves import fold
+from services.operator.record.store import open_store
+from services.operator.stack.settling import settle
+from services.operator.stack.stack import Stack, started
+from shared.play.numbering import Numbering
+from shared.wire.batch import EventBatch
+from shared.wire.events import (
+    EventData,
+    ProductDeclared,
+    ProgrammeDeclared,
+    ProgrammeHorizon,
+    ProgrammeTarget,
+    StockOpened,
+)
+from shared.wire.streams import DATA, party_stream
+from tests.e2e.test_mishaps import until
+
+TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HORIZON = ProgrammeHorizon(starts_on=date(2026, 1, 1), ends_on=date(2027, 12, 31))
+planner, site = Numbering("planner"), Numbering("stargate-americas")
+
+
+@pytest.fixture
+def stack(folder: Path, redis_url: str) -> Iterator[Stack]:
+    with started(Stack(folder, redis_url=redis_url)) as stack:
+        yield stack
+
+
+def declare(stack: Stack, *declarations: EventData) -> None:
+    """Publish declarations as a planner's outbox does."""
+    batch = EventBatch.of([planner.emit(TIME, each) for each in declarations])
+    with Redis.from_url(stack.redis_url) as redis:
+        redis.xadd(party_stream("planner", "planner"), {DATA: batch.encode()})
+    settle(stack)
+
+
+def hand_in(stack: Stack, product: str) -> dict[str, Any]:
+    """Hand in wafers of a product at a site's door; return the door's answer."""
+    data = StockOpened(product=product, site="north", supplier="samsung", wafers=10)
+    body = json.dumps(site.emit(TIME, data).cloud_event())
+    (answer,) = httpx.post(f"{stack.url('datacenter-stargate-americas')}/events", content=body, timeout=60).json()
+    settle(stack)
+    return dict(answer)
+
+
+def undeclared(stack: Stack) -> list[str]:
+    rows = ask(stack.folder, "aggregator", "/alerts", code="undeclared_product")["rows"]
+    return [row["subject"]["product"] for row in rows]
+
+
+def test_a_declaration_takes_effect_on_a_running_stack(stack: Stack) -> None:
+    assert hand_in(stack, "HBM4E-16H")["status"] == "recorded"  # no product is declared: there is no programme yet
+    assert undeclared(stack) == []
+
+    declare(stack, ProductDeclared(product="HBM4-12H", revision=0))
+    until("it is raised", lambda: undeclared(stack) == ["HBM4E-16H"])
+    until("the door knows of it", lambda: hand_in(stack, "HBM4-12")["status"] == "refused")
+    refused = hand_in(stack, "HBM4-12")
+    assert (refused["code"], refused["path"]) == ("unknown_product", "data.product")
+    assert "HBM4-12H" in refused["message"]
+
+    declare(stack, ProductDeclared(product="HBM4E-16H", revision=0))
+    until("it is cleared", lambda: undeclared(stack) == [])
+
+    target = ProgrammeTarget(wafers_per_month=100)
+    declare(stack, ProgrammeDeclared(programme="north", revision=0, target=target, horizon=HORIZON))
+    until("it is folded anew", lambda: ask(stack.folder, "aggregator", "/state")["horizon"]["days"] == 730)
+    until("it is well", lambda: stack._is_up("aggregator"))
+    state = ask(stack.folder, "aggregator", "/state")
+    months = ask(stack.folder, "aggregator", "/months")
+
+    assert state["horizon"] == {"start": "2026-01-01", "days": 730}
+    assert state["state_hash"] == fold(open_store(stack.folder)).state_hash()
+    assert list(state["watermarks"]) == ["stargate-americas"]  # a planner is no source
+    assert (months["target_wafers"], len(months["rows"])) == (100, 24)
