@@ -28,7 +28,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) pin audit sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) pin audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -97,6 +97,9 @@ simulate: .venv/ready  ## Simulate 10,000 worlds with seeded faults; ARGS="--see
 
 oracle: .venv/ready  ## Compare every number over 300 random logs with an independent oracle's; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m testing.oracle $(ARGS)
+
+sheet-table: .venv/ready  ## Read each sheet of a folder, and print the outcome of each: SAMPLES=FOLDER.
+	@$(BIN)/python -m testing.sheet_table $(SAMPLES)
 
 format: .venv/ready  ## Format the code, and apply the fixes of the linter.
 	@$(BIN)/ruff check --quiet --fix-only .
