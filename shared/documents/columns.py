@@ -41,8 +41,8 @@ class KindTerms(NamedTuple):
         raise KeyError(name)
 
 
-_PRODUCT = Column("product", "product", "the product, as declared, or an item of the profile", "HBM4-12H")
-_SITE = Column("site", "party", "the site that receives the wafers", "TX-ABILENE")
+_PRODUCT = Column("product", "product", "the product, as declared, or an item of the profile", "HBM-12H")
+_SITE = Column("site", "party", "the site that receives the wafers", "NORTH-1")
 _LINE = Column(
     "line", "name", "the name of the line; left out, it is made of product, site, supplier and day", "C-1", False
 )
@@ -50,7 +50,7 @@ _UNIT = Column(UNIT, "text", "the unit of the quantity, one of the profile's; le
 _REASON = Column("reason", "text", "a remark, for people", "second shift", False)
 
 
-def _supplier(default: str, example: str = "samsung") -> Column:
+def _supplier(default: str, example: str = "memory-one") -> Column:
     return Column("supplier", "party", f"the supplier; left out: {default}", example, False)
 
 
@@ -112,7 +112,7 @@ TERMS: dict[Kind, KindTerms] = {
         (
             _supplier("the owner of the shipment"), _PRODUCT, _SITE,
             Column("shipment", "name", "the supplier's name of the shipment", "S-101"),
-            Column("owner", "party", "the source that dispatched it; left out: the supplier", "samsung", False),
+            Column("owner", "party", "the source that dispatched it; left out: the supplier", "memory-one", False),
             Column("received", "day", "the day of the receipt", "2026-07-15"),
             _wafers("the wafers in good order"),
             Column("wafers_damaged", "quantity", "the wafers damaged; left out: 0", 0, False), _UNIT,
@@ -133,8 +133,8 @@ TERMS: dict[Kind, KindTerms] = {
         "site.declared",
         "datacenter",
         (
-            Column("site", "party", "the id of the site", "TX-ABILENE"),
-            Column("name", "text", "its name", "Abilene"),
+            Column("site", "party", "the id of the site", "NORTH-1"),
+            Column("name", "text", "its name", "North campus"),
             Column("country", "text", "two capital letters (ISO 3166)", "US"),
             _choice("mooring", "its kind", _literals("mooring")),
             Column("mw", "whole", "megawatts of facility power", 1200),
@@ -150,7 +150,7 @@ TERMS: dict[Kind, KindTerms] = {
         "product.declared",
         "planner",
         (
-            Column("product", "product", "the product", "HBM4-12H"),
+            Column("product", "product", "the product", "HBM-12H"),
             Column("family", "name", "its family", "HBM", False),
             Column("gb_per_die", "whole", "gigabytes of a die", 3, False),
             Column("die_mm2", "whole", "square millimetres of a die, scribe lane included", 130, False),

@@ -26,7 +26,7 @@ def logs(
         ),
     ] = None,
     data: Annotated[Path, typer.Option("--data", envvar="WAFERLINE_STACK", help="Folder of the stack.")] = Path("data"),
-    service: Annotated[str | None, typer.Option(help="Only this service: ledger, supplier, supplier-samsung.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only this service: ledger, supplier, supplier-NAME.")] = None,
     level: Annotated[Level | None, typer.Option(help="Only lines of this level and above.")] = None,
     name: Annotated[str | None, typer.Option(help="Only lines of this name: event_refused.")] = None,
     since: Annotated[

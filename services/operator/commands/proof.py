@@ -218,5 +218,5 @@ def checkpoint(
 def _identity(event: str) -> tuple[str, str]:
     source, _, id_ = event.rpartition("/")
     if not source:
-        raise typer.BadParameter(f"{event!r} names no source: samsung/<id>")
+        raise typer.BadParameter(f"{event!r} names no source: <source>/<id>")
     return source, id_

@@ -70,10 +70,13 @@ _PARAMETERS = {
         "enum": [PARTITION],
         "default": PARTITION,
     },
-    "supplier": {"description": "The source that publishes: one stream each.", "examples": ["samsung", "skhynix"]},
-    "datacenter": {"description": "The source that publishes: one stream each.", "examples": ["stargate-americas"]},
+    "supplier": {
+        "description": "The source that publishes: one stream each.",
+        "examples": ["memory-one", "memory-two"],
+    },
+    "datacenter": {"description": "The source that publishes: one stream each.", "examples": ["cloud-north"]},
     "planner": {"description": "The source that publishes: one stream each.", "examples": ["planner"]},
-    "source": {"description": "The source whose events are confirmed.", "examples": ["samsung", "stargate-americas"]},
+    "source": {"description": "The source whose events are confirmed.", "examples": ["memory-one", "cloud-north"]},
 }
 
 

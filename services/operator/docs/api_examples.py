@@ -38,39 +38,17 @@ from shared.wire.streams import party_stream
 
 API_PAGE = Path("docs/api.md")
 EXAMPLES = {name: Path("services") / name / "http" / "examples.json" for name in ("aggregator", "ledger")}
-QUERIES = {
-    "aggregator": {
-        "/balances": "/balances?by=site,supplier&window=90&limit=2",
-        "/shortages": "/shortages?limit=1",
-        "/bridge": "/bridge?product=LP5X-16G&site=KR-POHANG&since=750",
-        "/cover": "/cover?fill_rate=true&limit=1",
-        "/atp": "/atp?buckets=2&limit=2",
-        "/suppliers/{supplier}/performance": "/suppliers/samsung/performance?product=HBM4-12H",
-        "/sites": "/sites?mooring=floating&limit=1",
-        "/sites/{site}/timeline": "/sites/GB-STARGATE/timeline?product=HBM4-12H",
-        "/suppliers": "/suppliers?limit=1",
-        "/alerts": "/alerts?limit=1",
-        "/months": "/months?from=2026-06&to=2026-07",
-        "/state": "/state",
-    },
-    "ledger": {
-        "/events/{source}/{id}": "/events/{source}/{id}",
-        "/batches/{batch}": "/batches/1",
-        "/related/{id}": "/related/{id}",
-        "/movements": "/movements?product=LP5X-16G&site=KR-POHANG&types=stock.opened,stock.counted&limit=2",
-        "/lines": "/lines?source={source}&kind=commit&state=open&limit=2",
-        "/holding": "/holding?source=stargate-apac&type=stock.counted&limit=1",
-        "/known": "/known?as_of=1",
-        "/head": "/head",
-        "/refusals": "/refusals",
-        "/counts": "/counts",
-    },
-}
-"""The example query of each path; `{source}` and `{id}` are those of the tape's first commit."""
+_QUERIES = Path("tests/replay/queries.json")  # of each path, about the tape; {source} and {id}: of its first commit
 
 _TAPE = Path("tests/replay/tape.ndjson.gz")
 _EPOCH = 7
 _RECORDED = microseconds(datetime(2028, 1, 1, tzinfo=UTC))
+
+
+def example_queries() -> dict[str, dict[str, str]]:
+    """Return the example query of each path, by service."""
+    queries: dict[str, dict[str, str]] = orjson.loads(_QUERIES.read_bytes())
+    return queries
 
 
 def api_files(root: Path) -> dict[Path, str]:
@@ -91,7 +69,7 @@ def _answered(lines: list[bytes], path: Path) -> dict[Path, str]:
     files, documents = {}, {}
     for name, routes in services.items():
         app = Starlette(routes=routes)
-        queries = {path: query.format_map(commit) for path, query in QUERIES[name].items()}
+        queries = {path: query.format_map(commit) for path, query in example_queries()[name].items()}
         examples = {path: {query: asyncio.run(_answer(app, query))} for path, query in queries.items()}
         described = [route for route in routes if isinstance(route, DescribedRoute)]
         documents[name] = describe(name, described, examples)
