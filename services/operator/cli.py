@@ -26,9 +26,8 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         record.rebuild, record.rolling,
     ],
     "Stack": [
-        stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, declared.declare, stack.report,
-        stack.secrets,
-        stack.schemas,
+        declared.init, stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, declared.declare,
+        stack.report, stack.secrets, stack.schemas,
     ],
 }  # fmt: skip
 for _panel, _commands in _PANELS.items():

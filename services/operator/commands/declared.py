@@ -149,3 +149,39 @@ def _ask(source: str | None, data: Path, params: dict[str, str] | None = None, b
     if response.status_code >= httpx.codes.BAD_REQUEST:
         raise StackError(response.json()["detail"])
     return response.json()
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder for the programme; made if it is missing.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Copy this programme: the name of one that comes along, or a file.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Write a commented programme file into a folder, to be filled in; or a copy of another programme.
+
+    It replaces nothing.
+
+    Example: waferline init my-programme --from stargate
+    """
+    from services.operator.deployment.template import TEMPLATE
+    from services.operator.show.printing import print_json
+    from services.operator.stack.new_file import new_file
+    from services.operator.stack.programmes import find_programme, read_programme_file
+
+    with report_errors():
+        text = TEMPLATE
+        if from_ is not None:
+            original = find_programme(from_)
+            read_programme_file(original)
+            text = original.read_text(encoding="utf-8")
+        path = folder / "programme.yaml"
+        folder.mkdir(parents=True, exist_ok=True)
+        with new_file(path) as part:
+            part.write_text(text, encoding="utf-8")
+        programme = read_programme_file(path)
+    if json_:
+        print_json({"file": str(path), "name": programme.name})
+        return
+    typer.echo(f"wrote {path}: change it, then try")
+    typer.echo(f"  .venv/bin/waferline up --programme {path} --data {folder / 'data'}")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.operator.stack.errors import StackError
-from shared.play.scenario import load_programme
+from shared.play.scenario import DEFAULT_PROGRAMME, load_programme
 from shared.programme.programme_file import ProgrammeFile, ProgrammeFileError
 
 
@@ -15,3 +15,16 @@ def read_programme_file(path: Path | None) -> ProgrammeFile:
         raise StackError(str(faults)) from faults
     except UnicodeDecodeError as wrong:
         raise StackError(f"{path} is no text in UTF-8 ({wrong.reason})") from wrong
+
+
+def find_programme(name: str) -> Path:
+    """Return the file of a programme that comes along, by its name, or of a path; raise `StackError` where none is."""
+    along = {path.stem: path for path in DEFAULT_PROGRAMME.parent.glob("*.yaml") if _is_programme(path)}
+    path = along.get(name, Path(name))
+    if not path.is_file():
+        raise StackError(f"{name!r} is no file, and no programme that comes along; there are {', '.join(along)}")
+    return path
+
+
+def _is_programme(path: Path) -> bool:
+    return "\nparties:" in path.read_text(encoding="utf-8")
