@@ -28,7 +28,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) pin audit sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -122,6 +122,9 @@ bench-api: .venv/ready  ## Measure the aggregator's answers at 10,000 events a s
 
 bench-restart: .venv/ready  ## Measure the aggregator's restart: 10 million postings, and the programme's.
 	@$(BIN)/python -m bench.restart $(ARGS)
+
+bench-sheets: .venv/ready  ## Measure a workbook of 10,000 rows through a party: its dry run and its import.
+	@$(BIN)/python -m bench.sheets $(ARGS)
 
 bench-kernels: .venv/ready  ## Measure the windows against other libraries and one core's limits; ARGS=--quick is short, --write writes docs.
 	@$(BIN)/python -m bench.kernels $(ARGS)

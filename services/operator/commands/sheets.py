@@ -52,7 +52,7 @@ def import_(
     from services.operator.stack.location import find_stack
 
     with report_errors():
-        data = find_stack(data)
+        data = find_stack(data, writes=template is None and not dry_run)
         if template is not None:
             path = write_template(data, template, to, source)
             open_console().print(f"{template} in {path}", highlight=False, soft_wrap=True)
