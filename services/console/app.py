@@ -6,12 +6,14 @@ from typing import cast
 from prometheus_client import Gauge
 
 from services.console.http.charts import draw_svg, months_chart
+from services.console.http.importing import PATH as IMPORT_PATH
 from services.console.http.login import SessionCookie, Sessions
 from services.console.http.pages import routes
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
 from services.console.settings import ConsoleSettings
 from shared.http.peers import read_caller
+from shared.http.request_bounds import BodyBound
 from shared.service.entries import Entry, entry_order
 from shared.service.service import Service
 from shared.wire.streams import ALERTS, BALANCES, DATA
@@ -25,6 +27,7 @@ def build_app(settings: ConsoleSettings) -> Service:
     feed = MoveFeed(settings.watchers_max)
     sessions = Sessions(service.access, settings)
     service.routes += routes(upstream, feed, settings.service_urls(), sessions)
+    service.bodies[IMPORT_PATH] = BodyBound(settings.import_bytes_max, "WAFERLINE_IMPORT_BYTES_MAX")
     service.middleware.append(SessionCookie.middleware(sessions))
     Gauge("waferline_console_sessions", "Logins that last", registry=service.registry).set_function(
         lambda: sessions.count

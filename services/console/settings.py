@@ -13,6 +13,12 @@ class ConsoleSettings(ServiceSettings):
     body_bytes_max: int = bound(
         16_384, "bytes of a request's body", reached="413 `too-long`", watched="`waferline_requests_refused`"
     )
+    import_bytes_max: int = bound(
+        8 << 20,
+        "bytes of a body of `POST /import`; a preview sends the sheet back, a third longer",
+        reached="413 `too-long`",
+        watched="`waferline_requests_refused`",
+    )
     session_s: float = bound(12 * 3600, "seconds that a login lasts", reached="the page asks for the token again")
     sessions_max: int = bound(
         100, "logins of one token at a time", reached="the oldest one ends", watched="`waferline_console_sessions`"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
@@ -13,9 +14,12 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
 from services.console.http.contents import Page, PageContent, PageContents
+from services.console.http.importing import PATH as IMPORT_PATH
+from services.console.http.importing import ImportedSheet, outcome, send_sheet, targets
 from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
 from services.console.http.rendering import render
+from services.console.http.uploads import UnreadableForm, read_form
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upstream
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
@@ -55,6 +59,7 @@ def routes(
     return [
         *(ScopedRoute(path, partial(pages.show, page=page), scope=READ) for path, page in by_path.items()),
         *(ScopedRoute(path, partial(pages.show, page=page), scope=AUDIT) for path, page in audited.items()),
+        ScopedRoute(IMPORT_PATH, pages.import_sheet, scope=READ, methods=("GET", "POST")),
         ScopedRoute("/live", pages.stream_moves, scope=READ),
         ScopedRoute("/login", pages.login, scope=OPEN, methods=("GET", "POST")),
         ScopedRoute("/logout", pages.logout, scope=OPEN, methods=("POST",)),
@@ -77,8 +82,7 @@ class _Pages:
     async def show(self, request: Request, page: Page) -> Response:
         """Return a page, its rows as CSV, or one of its charts as PNG; the reason where a service does not answer."""
         filters, format_ = Filters.of(request.query_params), request.query_params.get("format", "")
-        token = self.sessions.visitor_token(request) if self.sessions is not None else None
-        contents = PageContents(self.upstream.as_visitor(token), self.service_urls)
+        contents = PageContents(self._upstream_of(request), self.service_urls)
         try:
             content = await page(contents, request, filters)
         except NoAnswer as reason:
@@ -97,6 +101,29 @@ class _Pages:
         drawn = await asyncio.gather(*map(draw_svg, content.charts.values()))
         numbers = content.numbers | {"charts": dict(zip(content.charts, drawn, strict=True)), "rows": content.rows}
         return await self._render(content.template, request, filters, numbers)
+
+    async def import_sheet(self, request: Request) -> Response:
+        """Return the form for a sheet, its preview, its import, or the sheet with its problems."""
+        numbers: dict[str, Any] = {"wrong": "", "targets": targets(self.service_urls)}
+        status = 200
+        if request.method == "POST":
+            try:
+                sheet = ImportedSheet.of(read_form(request.headers.get("content-type", ""), await request.body()))
+                answer = await send_sheet(self._upstream_of(request), self.service_urls, sheet)
+                if sheet.step == "problems" and "content-disposition" in answer.headers:
+                    kept = {name: answer.headers[name] for name in ("content-type", "content-disposition")}
+                    return Response(answer.content, headers=_HEADERS | kept)
+                numbers |= outcome(answer.json(), sheet)
+            except UnreadableForm as why:
+                numbers["wrong"], status = str(why), 400
+            except NoAnswer as why:
+                # a 403 would lead to the login, where the token that lacks the scope is the right one to read with
+                numbers["wrong"], status = str(why), 400 if why.status in (401, 403) else why.status
+        return await self._render("import.html.j2", request, Filters(), numbers, status)
+
+    def _upstream_of(self, request: Request) -> Upstream:
+        """Return the services as they answer the visitor of a request."""
+        return self.upstream.as_visitor(self.sessions.visitor_token(request) if self.sessions is not None else None)
 
     async def _render(
         self, template: str, request: Request, filters: Filters, numbers: Numbers, status: int = 200

@@ -70,6 +70,22 @@ class Upstream:
         except (httpx.HTTPError, TimeoutError, ValueError) as failure:
             return {"well": False, "why": str(failure) or type(failure).__name__}
 
+    async def post(
+        self, service: str, url: str, params: Params, content: bytes, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """Return a service's answer to a body, whatever its status; wait for it as for an answer of the past."""
+        wait_s = self._wait_s * PAST_WAITS
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._client("health", "").post(
+                    url, params=dict(params), content=content, headers={**self._visitor, **headers}
+                )
+        except (httpx.HTTPError, TimeoutError) as failure:
+            reason = str(failure) or f"not within {wait_s:g} s"
+            raise NoAnswer(
+                503, f"{service} does not answer at {url} ({reason}). Read its log, then try again."
+            ) from failure
+
     async def _get(self, service: str, path: str, params: Params | None) -> httpx.Response:
         query = {name: value for name, value in (params or {}).items() if value not in (None, "")}
         url, is_past = self._urls[service], "as_of" in query or path == "/bridge"
