@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client import Gauge
 
 from shared.party.declared import DeclaredProducts
-from shared.party.document_door import DocumentDoor
+from shared.party.documents.door import DocumentDoor
 from shared.party.intake import VERDICT_TIMEOUT_S, Intake
 from shared.party.outbox import Outbox, pack_events
 from shared.party.sender import Sender

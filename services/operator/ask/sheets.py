@@ -72,7 +72,7 @@ def send_sheet(
 def write_template(data: Path, kind: Kind, to: Path | None, source: str | None) -> Path:
     """Write a workbook of a kind to fill; with a source it holds the lines in force. Return its path."""
     from shared.documents.templates import template  # noqa: PLC0415 (loads the writer of workbooks)
-    from shared.party.ledger_lines import lines_query, read_lines  # noqa: PLC0415
+    from shared.party.documents.ledger_lines import lines_query, read_lines  # noqa: PLC0415
 
     if to is None or to.suffix.lower() != ".xlsx":
         raise StackError("name the template's file, an .xlsx, with --to")

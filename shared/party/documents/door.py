@@ -28,9 +28,9 @@ from shared.http.answering import JSON
 from shared.http.problem import AWAY, BAD_PARAMETER, BUSY, UNFIT, Problem
 from shared.http.query import Choice, Query, Text, Yes
 from shared.http.request_bounds import BodyBound
-from shared.party.document_register import DocumentRegister, RegisteredDocument
+from shared.party.documents.ledger_lines import LedgerLines
+from shared.party.documents.register import DocumentRegister, RegisteredDocument
 from shared.party.intake import Intake, IntakeLine, put_events
-from shared.party.ledger_lines import LedgerLines
 from shared.wire.events import PREFIX, VERSION, Event, Refused
 from shared.wire.streams import Role
 
