@@ -65,7 +65,7 @@ def measure(rows: int) -> dict[str, Any]:
     body = workbook(rows)
     with TemporaryDirectory() as folder:
         stack = OneParty(Path(folder) / "stack")
-        stack.suppliers, stack.datacenters = ["samsung"], []
+        stack.suppliers, stack.datacenters, stack.planners = ["samsung"], [], []
         with started(stack):
             url = stack.url("supplier-samsung")
             checked_s, checked = send(url, body, dry_run="true")

@@ -18,7 +18,7 @@ ROW = "{line},HBM4-12H,TX-ABILENE,samsung,{due},{wafers},firm\n"
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("import") / "stack")
-    stack.suppliers, stack.datacenters = ["samsung"], ["texas"]
+    stack.suppliers, stack.datacenters, stack.planners = ["samsung"], ["texas"], ["planner"]
     with started(stack):
         yield stack
 

@@ -65,6 +65,7 @@ class LedgerLines:
             with self._opener.open(Request(url, headers=dict(headers)), timeout=self.wait_s) as answer:  # noqa: S310
                 return orjson.loads(answer.read())
         except HTTPError as why:
+            why.close()  # it is the response, too
             if why.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 detail = f"the ledger does not show the lines of {self.source} to this token: all services must read"
                 raise Problem(LACKS_SCOPE, detail + " the same file of tokens") from why

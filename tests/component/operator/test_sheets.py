@@ -10,13 +10,10 @@ from typing import Any
 import httpx
 import pytest
 from openpyxl import load_workbook
-from redis import Redis
 from typer.testing import CliRunner
 
 from services.operator.cli import app
 from services.operator.stack.stack import Stack, started
-from shared.wire.streams import DATA, party_stream
-from testing.cloud_events import Party
 
 HEADER = ["line", "product", "site", "supplier", "due", "wafers", "firmness"]
 PLAN = [
@@ -40,12 +37,10 @@ class Parties(Stack):
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parties]:
     """A stack of two parties, for all tests of this module: each has its own lines."""
     stack = Parties(tmp_path_factory.mktemp("sheets") / "stack")
-    stack.suppliers, stack.datacenters = ["samsung"], ["texas"]
-    planner = Party("planner")
-    with started(stack), Redis.from_url(stack.redis_url) as redis:
-        for product in ("HBM4-12H", "DDR5-32G"):
-            event = planner.publish("2026-01-01", "product.declared", product=product, revision=0)
-            redis.xadd(party_stream("planner", "planner"), {DATA: json.dumps(event)})
+    stack.suppliers, stack.datacenters, stack.planners = ["samsung"], ["texas"], ["planner"]
+    with started(stack):
+        declared = sheet([["HBM4-12H"], ["DDR5-32G"]], ["product"])
+        send(stack, declared, "planner-planner", **{"as": "products"}).raise_for_status()
         deadline = time.monotonic() + 30
         while send(stack, sheet([["x", "NEW-PRODUCT", *PLAN[0][2:]]]), dry_run="true").json()["problems"] == []:
             assert time.monotonic() < deadline, "the party has not read what is declared"
@@ -162,14 +157,20 @@ def test_a_sheet_with_problems_states_nothing_and_comes_back_with_them(stack):
              "evidence", "confidence"],
             ["TX-ABILENE", "Abilene", "US", "onshore", 1200, 120, 350, "", 380, "a permit", "sourced"],
         ),
+        (
+            "products",
+            ["product", "gb_per_die", "die_mm2", "layers", "line_yield", "probe_yield", "layer_yield", "final_yield"],
+            ["HBM4E-16H", 3, 130, 16, "0.97", "0.70", "0.99", "0.97"],
+        ),
     ],
 )  # fmt: skip
-def test_every_kind_of_a_site_is_taken_once_and_corrected(stack, kind, header, row):
-    first = send(stack, sheet([row], header), "datacenter-texas", **{"as": kind})
-    again = send(stack, sheet([row], header), "datacenter-texas", **{"as": kind}).json()
-    corrected = [1300 if cell == 1200 else 71 if cell == 70 else 8 if cell == 7 else cell for cell in row]
-    changed = send(stack, sheet([corrected], header), "datacenter-texas", **{"as": kind}).json()
-    at_last = send(stack, sheet([corrected], header), "datacenter-texas", **{"as": kind}).json()
+def test_every_kind_is_taken_once_and_corrected(stack, kind, header, row):
+    party = "planner-planner" if kind == "products" else "datacenter-texas"
+    first = send(stack, sheet([row], header), party, **{"as": kind})
+    again = send(stack, sheet([row], header), party, **{"as": kind}).json()
+    corrected = [{1200: 1300, 70: 71, 7: 8, 130: 131}.get(cell, cell) for cell in row]
+    changed = send(stack, sheet([corrected], header), party, **{"as": kind}).json()
+    at_last = send(stack, sheet([corrected], header), party, **{"as": kind}).json()
 
     assert first.status_code == 200, first.text
     assert counts(first.json()) == [1, 0, 0, 0]
