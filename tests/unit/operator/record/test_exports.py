@@ -363,6 +363,8 @@ def test_a_table_says_what_it_was_read_from(folded: Folded, tmp_path: Path) -> N
         b"state": folded_anew(folded.store).encode(),
         b"sources": b'["americas","samsung"]',
         b"watermarks": b'{"americas":"2026-01-13"}',
+        b"horizon": b'["2025-01-01",2191]',
+        b"declared": NOTHING_DECLARED.encode(),
     }
 
     assert pq.read_schema(tmp_path / "parquet" / "postings.parquet").metadata == said
