@@ -121,7 +121,7 @@ class FactReader:
     def scopes(self, document: Document) -> dict[Scope, Place]:
         """Return product, site and supplier of each line and of each row of a matrix, with its first place."""
         scopes: dict[Scope, Place] = {}
-        for line in (*document.lines, *document.scopes):
+        for line in (*document.scopes, *document.lines):
             try:
                 scopes.setdefault(scope_of(self._parties(line) | {"product": self._item(line).product}), line.place)
             except _Misstated as why:

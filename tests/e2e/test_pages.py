@@ -11,7 +11,7 @@ from tests.docs.pages import DOCS
 from tests.docs.playing import BLOCK, commands, play
 
 ROOT = Path(__file__).parents[2]
-PLAYED = ["tutorial.md", "howto/read.md", "howto/replay.md", "howto/publish.md", "howto/watch.md"]
+PLAYED = ["tutorial.md", "howto/read.md", "howto/replay.md", "howto/publish.md", "howto/watch.md", "howto/sheets.md"]
 IN_CONTAINERS = ["howto/deploy.md"]  # played by tests/compose
 
 
