@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from services.operator.commands import declared, logs, planner, proof, record, sheets, stack
+from services.operator.commands import declared, lines, logs, planner, proof, record, sheets, stack
 from services.operator.commands.output import before_command
 
 app = typer.Typer(
@@ -19,7 +19,8 @@ app = typer.Typer(
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Planning": [
         planner.programme, planner.months, planner.sites, planner.site, planner.suppliers, planner.shortages,
-        planner.bridge, planner.alerts, planner.balances, planner.cover, planner.atp, planner.performance,
+        planner.bridge, lines.lines, planner.alerts, lines.watermarks, planner.balances, planner.cover, planner.atp,
+        planner.performance,
     ],
     "Record and proof": [
         proof.event, proof.trace, proof.verify, proof.checkpoint, record.record, record.replay, record.export,

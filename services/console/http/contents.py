@@ -211,6 +211,17 @@ class PageContents:
         numbers = {"state": made, "suppliers": suppliers, "lag_weeks": _LAG_DAYS // 7}
         return PageContent("suppliers.html.j2", numbers, _supplier_charts(suppliers, months), rows)
 
+    async def lines(self, _: Request, filters: Filters) -> PageContent:
+        """Return commits, orders, forecasts and shipments by due day, those that are open or all."""
+        query = filters.params("kind", "due", "state", "product", "site", "supplier", "offset")
+        answer = await self.upstream.aggregator("/lines", query | {"limit": "100"})
+        return PageContent("lines.html.j2", {"state": answer, "answer": answer}, rows=answer["rows"])
+
+    async def watermarks(self, _: Request, filters: Filters) -> PageContent:
+        """Return the day that each source has completed, and the sources that hold up the last complete day."""
+        answer = await self.upstream.aggregator("/watermarks", filters.params())
+        return PageContent("watermarks.html.j2", {"state": answer, "answer": answer}, rows=answer["rows"])
+
     async def log(self, _: Request, filters: Filters) -> PageContent:
         """Return the open alerts, the health of each service, and the refused events."""
         alerts, refusals, head, *health = await asyncio.gather(

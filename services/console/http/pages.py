@@ -50,6 +50,8 @@ def routes(
         "/sites/{site}": PageContents.timeline,
         "/shortages": PageContents.shortages,
         "/suppliers": PageContents.suppliers,
+        "/lines": PageContents.lines,
+        "/watermarks": PageContents.watermarks,
     }
     audited: dict[str, Page] = {  # the ledger's answers
         "/log": PageContents.log,

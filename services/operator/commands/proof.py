@@ -110,12 +110,11 @@ def verify(
     from services.ledger.books.posting import RULES
     from services.ledger.store.migrating import earlier_rules
     from services.operator.ask.client import ask
-    from services.operator.commands.progress import progress_bar
     from services.operator.record.checkpoints import find_contradiction, kept_checkpoints
     from services.operator.record.proof import verify as verify_store
     from services.operator.record.proof import verify_chain
     from services.operator.record.store import open_store
-    from services.operator.show.printing import print_json
+    from services.operator.show.printing import print_json, progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack, stack_facts
 

@@ -24,9 +24,9 @@ def record(
 
     Example: waferline record run.ndjson.gz
     """
-    from services.operator.commands.progress import progress_bar
     from services.operator.record.store import open_store
     from services.operator.record.tapes import record_lines, write_tape
+    from services.operator.show.printing import progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
     from services.operator.stack.new_file import expect_absent, new_file, refuse_other_format
@@ -70,9 +70,8 @@ def replay(
     Example: waferline replay tests/replay/tape.ndjson.gz --data /tmp/again
     """
     from services.operator.ask.client import ask
-    from services.operator.commands.progress import progress_bar
     from services.operator.record.tapes import entries, fill_outboxes, play, read_tape, source_roles
-    from services.operator.show.printing import print_json
+    from services.operator.show.printing import print_json, progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.stack import Stack, started
 
@@ -119,9 +118,9 @@ def export(
 
     Example: waferline export --format hledger --to wafers.journal && hledger -f wafers.journal check --strict
     """
-    from services.operator.commands.progress import progress_bar
     from services.operator.record.exports import export as write_export
     from services.operator.record.store import open_store
+    from services.operator.show.printing import progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
 

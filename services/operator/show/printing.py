@@ -1,16 +1,20 @@
-"""Printing an answer: tables for a person, JSON or CSV for a script."""
+"""Printing an answer: tables for a person, JSON or CSV for a script; and the progress bar of a long command."""
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 
 from services.operator.show.table import escape_controls, open_console
 from shared.http.tabular import CsvStyle, write_csv
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 CSV_STYLE: ContextVar[CsvStyle | None] = ContextVar("CSV_STYLE", default=None)  # of the command that runs
 
@@ -50,3 +54,23 @@ def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
+
+
+@contextmanager
+def progress_bar(console: Console, description: str, total: float) -> Iterator["tuple[Progress, TaskID]"]:
+    """Show a progress bar; yield it with its task."""
+    from rich.progress import (  # noqa: PLC0415 (tables need none)
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left:"),
+        TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    with progress:
+        yield progress, progress.add_task(description, total=total)

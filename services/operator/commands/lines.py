@@ -1,0 +1,74 @@
+"""Commands on single lines, and on the sources: each is a query to the aggregator."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from services.aggregator.terms import LineKind
+from services.operator.commands.errors import report_errors
+from services.operator.commands.options import DATA, AsOf, Csv, Data, Json, Product, Site, Supplier
+
+_LINES_MAX = 100_000
+
+
+def lines(
+    kind: Annotated[LineKind | None, typer.Option(help="Only lines of this kind.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only those due before today and still open.")] = False,
+    due: Annotated[
+        Literal["this_week", "next_week"] | None, typer.Option(help="Only those due from Monday to Sunday.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Also lines with no wafers open.")] = False,
+    product: Product = None,
+    site: Site = None,
+    supplier: Supplier = None,
+    source: Annotated[str | None, typer.Option(help="Only lines of this party.")] = None,
+    limit: Annotated[int, typer.Option(help="Number of rows, at most.", min=1, max=_LINES_MAX)] = 50,
+    as_of: AsOf = None,
+    data: Data = DATA,
+    json_: Json = False,
+    csv_: Csv = False,
+) -> None:
+    """List commits, orders, forecasts and shipments by due day: those with wafers still open, or all.
+
+    Example: waferline lines --kind commit --overdue --supplier samsung
+    """
+    from services.operator.ask.client import ask
+    from services.operator.show.lines import lines_tables
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    if overdue and due:
+        raise typer.BadParameter("choose one of them", param_hint="--overdue, --due")
+    query: dict[str, Any] = {
+        "kind": kind, "due": "overdue" if overdue else due, "state": "all" if all_ else "open", "product": product,
+        "site": site, "supplier": supplier, "source": source, "as_of": as_of,
+    }  # fmt: skip
+    with report_errors():
+        data = find_stack(data)
+        answer = ask(data, "aggregator", "/lines", limit=min(limit, 200), **query)
+        rows = list(answer["rows"])
+        while answer["next"] is not None and len(rows) < limit:
+            page = min(limit - len(rows), 200)
+            answer = ask(data, "aggregator", "/lines", limit=page, offset=answer["next"], **query)
+            rows += answer["rows"]
+    answer["rows"] = rows
+    print_answer(answer, rows, lines_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
+
+
+def watermarks(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: Csv = False) -> None:
+    """Print the day that each source has completed, and which sources hold up the last complete day.
+
+    Example: waferline watermarks
+    """
+    from services.operator.ask.client import ask
+    from services.operator.show.lines import watermarks_tables
+    from services.operator.show.printing import print_answer
+    from services.operator.show.table import position_line
+    from services.operator.stack.location import find_stack
+
+    with report_errors():
+        data = find_stack(data)
+        answer = ask(data, "aggregator", "/watermarks", as_of=as_of)
+    shown = watermarks_tables(answer, position_line(data, answer))
+    print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
