@@ -15,10 +15,19 @@ COMPILED := $(patsubst %,tests/unit/aggregator/%,kernels fold plan alerts) tests
 BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 
 COMPOSE_COMMAND := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
-COMPOSE := $(COMPOSE_COMMAND) --file docker-compose.yml $(if $(TLS),--file deploy/tls.yml) $(PROFILES:%=--profile %)
+# the programme that was brought up last, and the files that are written from it
+-include deploy/programme.mk
+PROGRAMME ?= scenarios/stargate.yaml
+DEPLOYMENT := deploy/programmes/$(basename $(notdir $(PROGRAMME)))
+FILES = --file docker-compose.yml --file $(1)/compose.yml $(if $(TLS),--file deploy/tls.yml --file $(1)/tls.yml)
+COMPOSE := $(COMPOSE_COMMAND) $(call FILES,$(DEPLOYMENT)) $(PROFILES:%=--profile %)
 ASK := $(COMPOSE) --profile tools run --rm --no-deps -T operator
-SECRETS := mkdir -p deploy/secrets && docker run --rm --network none --user "$$(id -u):$$(id -g)" \
-	--volume "$(CURDIR)/deploy/secrets:/secrets" waferline/operator:$(VERSION) secrets --to /secrets
+OPERATE := docker run --rm --network none --user "$$(id -u):$$(id -g)" \
+	--volume "$(abspath $(PROGRAMME)):/etc/waferline/programme.yaml:ro"
+SECRETS := mkdir -p deploy/secrets && $(OPERATE) --volume "$(CURDIR)/deploy/secrets:/secrets" \
+	waferline/operator:$(VERSION) secrets --to /secrets --programme /etc/waferline/programme.yaml
+DEPLOY := mkdir -p $(DEPLOYMENT) && $(OPERATE) --volume "$(CURDIR)/$(DEPLOYMENT):/deployment" \
+	waferline/operator:$(VERSION) deployment /etc/waferline/programme.yaml --to /deployment --at ./$(DEPLOYMENT)
 
 # made by `make pin`: the images by digest
 -include deploy/images.mk
@@ -37,7 +46,10 @@ help:  ## List the targets.
 demo: .venv/ready  ## Play the reference programme on this machine and print its balances; ARGS="..." goes to `waferline demo`.
 	@$(BIN)/waferline demo $(ARGS)
 
-up: images deploy/secrets/users.acl  ## Start everything in containers and wait until all are well; TLS=1 encrypts, PROFILES=monitoring adds Prometheus.
+up: images  ## Start a programme in containers and wait until all are well; PROGRAMME=F, TLS=1 encrypts, PROFILES=monitoring.
+	@$(DEPLOY)
+	@$(SECRETS)
+	@echo "PROGRAMME ?= $(PROGRAMME)" > deploy/programme.mk
 	@$(COMPOSE) up --detach
 	@deploy/healthy.sh $(COMPOSE)
 
@@ -55,13 +67,10 @@ ask:  ## Query the running containers: ARGS="shortages --why".
 	@$(ASK) $(ARGS)
 
 demo-compose: images  ## Play the reference programme in containers and print its balances: those of `make demo`.
-	@deploy/demo.sh $(COMPOSE_COMMAND)
+	@deploy/demo.sh $(COMPOSE_COMMAND) $(call FILES,deploy/programmes/stargate)
 
 secrets: image-operator  ## Make the missing secrets of a deployment in deploy/secrets; ARGS="--renew NAME" replaces one.
 	@$(SECRETS) $(ARGS)
-
-deploy/secrets/users.acl: | image-operator
-	@$(SECRETS)
 
 backup:  ## Copy the running store, streams, outboxes and checkpoints to TO=folder (default: backups/<UTC time>).
 	@deploy/backup.sh "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%SZ))" $(COMPOSE)

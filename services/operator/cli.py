@@ -28,7 +28,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     ],
     "Stack": [
         declared.init, stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, declared.declare,
-        stack.report, stack.secrets, stack.schemas,
+        stack.report, declared.deployment, stack.secrets, stack.schemas,
     ],
 }  # fmt: skip
 for _panel, _commands in _PANELS.items():

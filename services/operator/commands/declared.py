@@ -185,3 +185,34 @@ def init(
         return
     typer.echo(f"wrote {path}: change it, then try")
     typer.echo(f"  .venv/bin/waferline up --programme {path} --data {folder / 'data'}")
+
+
+def deployment(
+    programme: Annotated[Path, typer.Argument(help="The programme file.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder of the files; made if it is missing.")],
+    at: Annotated[
+        str | None, typer.Option(help="That folder as docker-compose.yml sees it; default: the folder itself.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Write the files of a deployment that follow from its programme: containers, addresses and scrape targets.
+
+    `docker compose` merges compose.yml, and tls.yml, with the files of the same kind of this project. A party that was
+    there before keeps its port. `waferline secrets --programme` makes the users, tokens and certificates.
+
+    Example: waferline deployment scenarios/stargate.yaml --to deploy/programmes/stargate
+    """
+    from services.operator.deployment.generation import write_deployment
+    from services.operator.show.printing import print_json
+    from services.operator.stack.programmes import read_programme_file
+
+    with report_errors():
+        checked = read_programme_file(programme)
+        written = write_deployment(checked, programme.read_text(encoding="utf-8"), to, at or f"./{to}")
+    if json_:
+        print_json([str(path) for path in written])
+        return
+    for path in written:
+        typer.echo(f"wrote {path}")
+    if not written:
+        typer.echo(f"{to} is as {programme} has it")
