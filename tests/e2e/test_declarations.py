@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from redis import Redis
 
 from services.operator.ask.client import ask
 from services.operator.record.curves import fold
@@ -16,8 +15,8 @@ from services.operator.record.store import open_store
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack, started
 from shared.play.numbering import Numbering
-from shared.wire.batch import EventBatch
 from shared.wire.events import (
+    Event,
     EventData,
     ProductDeclared,
     ProgrammeDeclared,
@@ -25,35 +24,41 @@ from shared.wire.events import (
     ProgrammeTarget,
     StockOpened,
 )
-from shared.wire.streams import DATA, party_stream
 from tests.e2e.test_mishaps import until
 
 TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HORIZON = ProgrammeHorizon(starts_on=date(2026, 1, 1), ends_on=date(2027, 12, 31))
-planner, site = Numbering("planner"), Numbering("stargate-americas")
+planner, site = Numbering("planning"), Numbering("lulea")
+PROGRAMME = """
+name: nordic-cloud
+parties: {suppliers: {fjord-memory: {}}, datacenters: {lulea: {}}, planners: {planning: {}}}
+"""
 
 
 @pytest.fixture
-def stack(folder: Path, redis_url: str) -> Iterator[Stack]:
-    with started(Stack(folder, redis_url=redis_url)) as stack:
+def stack(folder: Path, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
+    """A stack with the parties of a programme that declares neither products nor a horizon yet."""
+    file = tmp_path / "nordic.yaml"
+    file.write_text(PROGRAMME)
+    with started(Stack(folder, redis_url=redis_url, programme_file=file)) as stack:
         yield stack
 
 
-def declare(stack: Stack, *declarations: EventData) -> None:
-    """Publish declarations as a planner's outbox does."""
-    batch = EventBatch.of([planner.emit(TIME, each) for each in declarations])
-    with Redis.from_url(stack.redis_url) as redis:
-        redis.xadd(party_stream("planner", "planner"), {DATA: batch.encode()})
+def post(stack: Stack, party: str, event: Event) -> dict[str, Any]:
+    """Hand in an event at a party's door; return the door's answer."""
+    answer = httpx.post(f"{stack.url(party)}/events", content=json.dumps(event.cloud_event()), timeout=60)
     settle(stack)
+    return dict(answer.json()[0])
+
+
+def declare(stack: Stack, declaration: EventData) -> None:
+    assert post(stack, "planner-planning", planner.emit(TIME, declaration))["status"] == "recorded"
 
 
 def hand_in(stack: Stack, product: str) -> dict[str, Any]:
-    """Hand in wafers of a product at a site's door; return the door's answer."""
-    data = StockOpened(product=product, site="north", supplier="samsung", wafers=10)
-    body = json.dumps(site.emit(TIME, data).cloud_event())
-    (answer,) = httpx.post(f"{stack.url('datacenter-stargate-americas')}/events", content=body, timeout=60).json()
-    settle(stack)
-    return dict(answer)
+    """Hand in wafers of a product."""
+    data = StockOpened(product=product, site="lulea-1", supplier="fjord-memory", wafers=10)
+    return post(stack, "datacenter-lulea", site.emit(TIME, data))
 
 
 def undeclared(stack: Stack) -> list[str]:
@@ -76,7 +81,7 @@ def test_a_declaration_takes_effect_on_a_running_stack(stack: Stack) -> None:
     until("it is cleared", lambda: undeclared(stack) == [])
 
     target = ProgrammeTarget(wafers_per_month=100)
-    declare(stack, ProgrammeDeclared(programme="north", revision=0, target=target, horizon=HORIZON))
+    declare(stack, ProgrammeDeclared(programme="nordic-cloud", revision=9, target=target, horizon=HORIZON))
     until("it is folded anew", lambda: ask(stack.folder, "aggregator", "/state")["horizon"]["days"] == 730)
     until("it is well", lambda: stack._is_up("aggregator"))
     state = ask(stack.folder, "aggregator", "/state")
@@ -84,5 +89,5 @@ def test_a_declaration_takes_effect_on_a_running_stack(stack: Stack) -> None:
 
     assert state["horizon"] == {"start": "2026-01-01", "days": 730}
     assert state["state_hash"] == fold(open_store(stack.folder)).state_hash()
-    assert list(state["watermarks"]) == ["stargate-americas"]  # a planner is no source
+    assert list(state["watermarks"]) == ["lulea"]  # a planner is no source
     assert (months["target_wafers"], len(months["rows"])) == (100, 24)
