@@ -5,7 +5,6 @@ from typing import Literal, NamedTuple, get_args
 from shared.documents.document import Kind
 from shared.wire.catalog import FIRMNESS
 from shared.wire.events import SiteDeclared
-from shared.wire.streams import Role
 
 ColumnType = Literal["name", "party", "product", "choice", "day", "whole", "quantity", "ratio", "text"]
 
@@ -27,18 +26,9 @@ class KindTerms(NamedTuple):
     """The event that a kind of sheet states, and its columns."""
 
     event: str  # the name of the event: `type` without prefix and version
-    role: Role
     columns: tuple[Column, ...]
     day: str = ""  # the column of the bucket: in a matrix the header holds it
     quantity: str = ""  # the column of wafers: in a matrix the cells hold it
-
-    def column(self, name: str) -> Column:
-        """Return the column of a name; raise `KeyError` if the kind has none."""
-        return next((column for column in self.columns if column.name == name), None) or self._missing(name)
-
-    @staticmethod
-    def _missing(name: str) -> Column:
-        raise KeyError(name)
 
 
 _PRODUCT = Column("product", "product", "the product, as declared, or an item of the profile", "HBM-12H")
@@ -73,7 +63,6 @@ def _literals(field: str) -> tuple[str, ...]:
 TERMS: dict[Kind, KindTerms] = {
     "commits": KindTerms(
         "supply.committed",
-        "supplier",
         (
             _supplier("the source"), _PRODUCT, _SITE, _LINE,
             _due("the day at the dock"), _wafers("the wafers committed; 0 withdraws the line"),
@@ -84,7 +73,6 @@ TERMS: dict[Kind, KindTerms] = {
     ),
     "forecasts": KindTerms(
         "demand.forecast",
-        "datacenter",
         (
             _supplier("unattributed"), _PRODUCT, _SITE, _LINE,
             _due("the day at the dock"), _wafers("the wafers forecast; 0 withdraws the line"), _UNIT,
@@ -94,7 +82,6 @@ TERMS: dict[Kind, KindTerms] = {
     ),
     "orders": KindTerms(
         "demand.required",
-        "datacenter",
         (
             _supplier("unattributed"), _PRODUCT, _SITE, _LINE,
             _due("the day at the dock"), _wafers("the wafers ordered; 0 withdraws the line"),
@@ -108,7 +95,6 @@ TERMS: dict[Kind, KindTerms] = {
     ),
     "receipts": KindTerms(
         "shipment.received",
-        "datacenter",
         (
             _supplier("the owner of the shipment"), _PRODUCT, _SITE,
             Column("shipment", "name", "the supplier's name of the shipment", "S-101"),
@@ -120,7 +106,6 @@ TERMS: dict[Kind, KindTerms] = {
     ),
     "stock": KindTerms(
         "stock.counted",
-        "datacenter",
         (
             _supplier("unattributed, the whole shelf", "unattributed"), _PRODUCT, _SITE,
             Column("day", "day", "the day at whose end the wafers were counted", "2026-07-15"),
@@ -131,7 +116,6 @@ TERMS: dict[Kind, KindTerms] = {
     ),
     "sites": KindTerms(
         "site.declared",
-        "datacenter",
         (
             Column("site", "party", "the id of the site", "NORTH-1"),
             Column("name", "text", "its name", "North campus"),
@@ -148,7 +132,6 @@ TERMS: dict[Kind, KindTerms] = {
     ),
     "products": KindTerms(
         "product.declared",
-        "planner",
         (
             Column("product", "product", "the product", "HBM-12H"),
             Column("family", "name", "its family", "HBM", False),

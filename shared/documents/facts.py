@@ -93,6 +93,7 @@ class FactReader:
         self.running: dict[Scope, list[tuple[date, Fraction]]] = {}
         self._terms = TERMS[kind]
         self._types = {column.name: column.type for column in self._terms.columns}
+        self._reasons: dict[str, str] = {}  # by undeclared product
         self._exact: list[tuple[int, Fraction]] = []  # position of a fact, and its exact wafers, to be carried over
 
     def read(self, document: Document, carried: Mapping[Scope, Fraction]) -> list[Fact]:
@@ -173,10 +174,16 @@ class FactReader:
         text = str(line.values["product"].value)
         item = self.profile.items.get(text) or Item(text)
         if self.kind != "products" and item.product not in self.catalogue:
-            near = nearest_names(item.product[:_NAME_MAX], self.catalogue)
-            nearest = f"; nearest: {', '.join(near)}" if near else ""
-            raise _Misstated("unknown_product", "product", f"{shown(item.product)} is not declared{nearest}")
+            raise _Misstated("unknown_product", "product", self._undeclared(item.product))
         return item
+
+    def _undeclared(self, product: str) -> str:
+        """Return the reason that names the nearest declared names; a sheet may repeat an unknown one in each row."""
+        if product not in self._reasons:
+            near = nearest_names(product[:_NAME_MAX], self.catalogue)
+            nearest = f"; nearest: {', '.join(near)}" if near else ""
+            self._reasons[product] = f"{shown(product)} is not declared{nearest}"
+        return self._reasons[product]
 
     def _parties(self, line: DocumentLine) -> dict[str, Any]:
         """Return site, supplier and owner by our names, the defaults of the kind included."""

@@ -13,7 +13,7 @@ from shared.documents.document import PLANS, Document, Kind, Place, Scope
 from shared.documents.facts import Catalogue, Fact, FactReader, Key, key_of, meaning_of, midnight, scope_of
 from shared.documents.problems import DocumentProblem, in_order
 from shared.documents.profile import Profile
-from shared.documents.sheets import Sheet
+from shared.documents.sheets import PROBLEMS_MAX, Sheet
 from shared.wire.days import iso_time, microseconds
 from shared.wire.events import PREFIX, VERSION, event_id
 
@@ -82,14 +82,15 @@ def find_problems(
 ) -> tuple[DocumentProblem, ...]:
     """Return all problems of a sheet at once: of its cells, and of the names, units and bounds of its lines.
 
-    A sheet with problems has no document; this also checks the lines of it that could be read.
+    A sheet with problems has no document; this also checks the lines of it that could be read. There are `PROBLEMS_MAX`
+    at most.
     """
     problems = list(sheet.problems)
     if sheet.readable is not None:
         reader = FactReader(sheet.readable.kind, source, profile, catalogue, issued)
         reader.read(sheet.readable, {})
         problems += reader.problems
-    return in_order(problems)
+    return in_order(problems)[:PROBLEMS_MAX]
 
 
 def say(
@@ -113,12 +114,12 @@ def say(
     """
     reader = FactReader(document.kind, source, profile, catalogue, issued)
     scopes = reader.scopes(document) if document.kind in PLANS else {}
-    facts = reader.read(document, carried or {}) if not reader.problems else []
+    facts = reader.read(document, carried or {})
     if not reader.problems:
         number = number or sha256(orjson.dumps(list(meaning_of(document, facts)))).hexdigest()[:16]
     id_ = event_id(issued, source, f"{document.kind}|{profile.partner}|{number}")
     if reader.problems:
-        return Said(id_, (), 0, 0, 0, 0, (), in_order(reader.problems))
+        return Said(id_, (), 0, 0, 0, 0, (), in_order(reader.problems)[:PROBLEMS_MAX])
     comparison = _Comparison(document, standing, source, issued, id_, applied)
     events = list(comparison.compare(facts, scopes))
     if comparison.problems:

@@ -3,7 +3,7 @@
 from services.operator.contracts.markdown import prose, table
 from services.operator.docs.cells import text_cell
 from shared.documents.columns import TERMS, Column
-from shared.documents.document import KINDS, PLANS, Kind
+from shared.documents.document import KINDS, PLANS, STATED_BY, Kind
 from shared.documents.headers import HEADER_ROWS
 from shared.documents.problems import MEANINGS
 from shared.documents.profile import FIELDS
@@ -88,7 +88,7 @@ def _opening(kind: Kind) -> str:
     if terms.day:
         matrix = f" As a matrix: the header holds `{terms.day}`, the cells hold `{terms.quantity}`."
     replaced = " A document may replace those of its horizon." if kind in PLANS else ""
-    return f"A {terms.role} states them; each is an event `{terms.event}`.{matrix}{replaced}"
+    return f"A {STATED_BY[kind]} states them; each is an event `{terms.event}`.{matrix}{replaced}"
 
 
 def _columns(columns: tuple[Column, ...]) -> str:

@@ -21,7 +21,7 @@ WORKBOOK = workbook({"Plan": sheet_xml(ROWS, merged=["A2:A3"], hidden=[3])})
 CSV = 'product;site;due;wafers;firmness\r\nP;"S";2026-07-06;4;firm\r\nP;S;Aug 2026;1.200,5;planned\r\n'.encode(
     "utf-8-sig"
 )
-slow = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(body, kind="forecasts", profile=Profile()):  # noqa: B008 - a profile is immutable

@@ -76,7 +76,7 @@ def test_a_template_has_a_frozen_header_and_describes_its_columns(kind):
     assert [row[0].value for row in book["columns"].iter_rows(min_row=2)] == [each.name for each in TERMS[kind].columns]
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.sampled_from(KINDS))
 def test_a_template_with_the_lines_in_force_reads_back_to_nothing_new(data, kind):
     unique = KEYS.get(kind, ("line",))
