@@ -19,6 +19,11 @@ class LedgerSettings(ServiceSettings):
     suppliers: str = Field(default="", description="the sources of supply; with commas")
     datacenters: str = Field(default="", description="the sources of demand; with commas")
     planners: str = Field(default="", description="the sources of declarations; with commas")
+    parties_file: Path | None = Field(
+        default=None,
+        description="a JSON file of further sources by `suppliers`, `datacenters` and `planners`; it is read again when"
+        " it changes, so that a party is added without a restart",
+    )
     trust_recorded: bool = Field(
         default=False, description="take the recorded time from the sender: replay, simulation"
     )
@@ -37,7 +42,7 @@ class LedgerSettings(ServiceSettings):
         return postgres_login(self.store_password_file, self.tls_ca_file)
 
     def parties(self) -> list[tuple[Role, str]]:
-        """Return the role and the name of every source."""
+        """Return the role and the name of every source that the settings name."""
         names: dict[Role, str] = {
             "supplier": self.suppliers, "datacenter": self.datacenters, "planner": self.planners
         }  # fmt: skip

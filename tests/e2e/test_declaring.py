@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from services.operator.stack.calls import call
@@ -100,3 +102,40 @@ def test_a_faulty_file_is_refused_with_its_line(stack, tmp_path: Path):
     assert "faulty.yaml, line 7: products.TALL-16H.probe_yield is 0.7" in waferline(
         stack, "declare", "--file", str(file), code=1
     )
+
+
+def test_a_party_is_added_while_the_others_run(stack):
+    file = stack.folder.parent / "nordic.yaml"
+    pids = {name: process.pid for name, process in stack.processes.items()}
+
+    file.write_text(PROGRAMME.replace("lofoten-chips: {}", "lofoten-chips: {}, svalbard-wafers: {}"))
+    assert stack.follow_programme() == ["supplier-svalbard-wafers"]
+    assert stack.follow_programme() == []
+
+    stream = "wafers:{0}:supply:svalbard-wafers"
+    until(lambda: stream in call(stack.url("ledger") + "/health").json()["streams"])
+    until(lambda: is_well(stack, "supplier-svalbard-wafers"))
+    event = {
+        "specversion": "1.0", "id": "019cacde-ae00-7a43-8f1d-6f1e0ac5d001", "source": "svalbard-wafers",
+        "type": "waferline.source.advanced.v1", "time": "2026-03-02T05:00:00Z", "data": {"through": "2026-03-01"},
+    }  # fmt: skip
+    [verdict] = call(
+        stack.url("supplier-svalbard-wafers") + "/events", method="POST", content=json.dumps(event).encode()
+    ).json()
+    assert verdict["status"] == "recorded"
+    assert {name: stack.processes[name].pid for name in pids} == pids
+    assert all(stack.processes[name].poll() is None for name in pids)
+
+
+def is_well(stack, name):
+    try:
+        return call(stack.url(name) + "/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def until(condition, within_s=30):
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

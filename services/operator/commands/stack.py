@@ -4,7 +4,7 @@ import shutil
 import time
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,11 @@ from services.operator.commands.errors import report_errors
 from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, last_day
 from services.operator.stack.errors import StackError
 from shared.play.variants import Variant
+
+if TYPE_CHECKING:  # a command imports the modules that it runs when it runs
+    from rich.console import Console
+
+    from services.operator.stack.stack import Stack
 
 SECRETS = Path("deploy/secrets")
 _EMPTY = (
@@ -134,7 +139,8 @@ def up(
     A stopped service is restarted; Ctrl-C stops all in an order that loses nothing. The ports stay the same from start
     to start.
 
-    The planners declare the programme at the start, where it differs from the declarations in force.
+    The planners declare the programme at the start, where it differs from the declarations in force. A party that the
+    programme file gets meanwhile is started beside the others.
 
     Example: waferline up --programme scenarios/stargate.yaml
     """
@@ -166,12 +172,32 @@ def up(
                 console.print(_EMPTY, highlight=False, soft_wrap=True)
             console.print(f"Ctrl-C stops it. Meanwhile: .venv/bin/waferline status --data {data}", highlight=False)
             try:
+                changed_at = stack.programme_file.stat().st_mtime_ns
                 while True:
                     time.sleep(1)
                     stack.tend()
+                    if run is None and (now := _changed_at(stack.programme_file)) != changed_at:
+                        changed_at = now
+                        _follow(stack, console)
             except KeyboardInterrupt:
                 console.print("stopping ...")
         console.print("stopped")
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0  # an editor replaces it
+
+
+def _follow(stack: "Stack", console: "Console") -> None:
+    """Start the parties that are new in the programme file; a faulty file changes nothing."""
+    try:
+        for name in stack.follow_programme():
+            console.print(f"{name} is new in the programme file: {stack.url(name)}", highlight=False, soft_wrap=True)
+    except (StackError, OSError) as faults:
+        console.print(f"the programme file is left unread: {faults}", highlight=False, soft_wrap=True)
 
 
 def publish(

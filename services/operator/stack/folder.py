@@ -11,7 +11,8 @@ from services.operator.stack.errors import StackError
 _OWN_FILES = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
-    "stack.json", "stack.json.part", "ports.json", "ports.json.part", "made-by-demo",
+    "stack.json", "stack.json.part", "ports.json", "ports.json.part", "parties.json", "parties.json.part",
+    "made-by-demo",
 }  # fmt: skip
 
 
@@ -54,6 +55,11 @@ class StackFolder(NamedTuple):
     def ports(self) -> Path:
         """The file that keeps the port of each service from start to start."""
         return self.path / "ports.json"
+
+    @property
+    def parties(self) -> Path:
+        """The sources of which the running ledger reads the streams."""
+        return self.path / "parties.json"
 
     @property
     def lock(self) -> Path:

@@ -97,6 +97,7 @@ class Stack:
         self._take_lock()
         if not self.files.checkpoint_key.exists():
             make_key(self.files.checkpoint_key, "waferline-ledger")
+        self._write_parties()
         self.ports = keep_ports(self.files.ports, self.services(), self.first_port)
         if not self.redis_url:
             self.start_redis()
@@ -154,6 +155,31 @@ class Stack:
                     raise StackError(f"Redis has stopped; see {self.files.log(name)}")
                 self.start_service(name)
                 time.sleep(_RESTARTED_AFTER_S)
+
+    def follow_programme(self) -> list[str]:
+        """Start the parties that are new in the programme file, beside all that runs; return their names.
+
+        The ledger reads their streams once it sees them in its file. A party that is not in the file any more runs on,
+        until the stack starts anew. Raises `StackError` where the file has faults.
+        """
+        parties = read_programme_file(self.programme_file).parties
+        before = self.services()
+        for role, source in parties.sources():
+            sources = self.sources()[role]
+            if source not in sources:
+                sources.append(source)
+        new = [name for name in self.services() if name not in before]
+        if new:
+            self.ports |= keep_ports(self.files.ports, new, None)
+            self._write_parties()
+            for name in new:
+                self.start_service(name)
+            self._write_facts()
+        return new
+
+    def _write_parties(self) -> None:
+        sources = {f"{role}s": names for role, names in self.sources().items()}
+        replace_file(self.files.parties, json.dumps(sources, indent=1))
 
     @property
     def redis_place(self) -> str:
@@ -228,6 +254,7 @@ class Stack:
             "SERVICES_ASKED": ",".join(f"{each}={self.url(each)}" for each in self.services()),
             "SNAPSHOT": str(self.files.snapshot),
             "OUTBOX_DIR": str(self.folder / "outbox"),
+            "PARTIES_FILE": str(self.files.parties) if self.files.parties.exists() else "",
             "SUPPLIERS": ",".join(self.suppliers),
             "DATACENTERS": ",".join(self.datacenters),
             "PLANNERS": ",".join(self.planners),
