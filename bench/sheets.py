@@ -1,7 +1,8 @@
 """A workbook through a party: read, compared with the lines in force, stated, and judged by the ledger.
 
 Starts a stack of one supplier, and sends a workbook of commits: its dry run, its import, and the import once more.
-Prints one line of JSON: seconds of each, and whether the dry run was equal to the import.
+Prints one line of JSON: seconds of each, and of the processor for it at the party and the ledger, which is what it takes
+on an idle machine at most; and whether the dry run was equal to the import.
 
     make bench-sheets ARGS="--rows 10000"
 """
@@ -51,6 +52,15 @@ def workbook(rows: int) -> bytes:
     return saved.getvalue()
 
 
+def cpu_seconds(stack: Stack) -> float:
+    """Return the seconds of the processor that the services have used."""
+    used = 0.0
+    for name in stack.services():
+        lines = httpx.get(stack.url(name) + "/metrics").text.splitlines()
+        used += next(float(line.split()[1]) for line in lines if line.startswith("process_cpu_seconds_total "))
+    return used
+
+
 def send(url: str, body: bytes, **query: str) -> tuple[float, dict[str, Any]]:
     """Return the seconds and the answer of a document."""
     began = time.perf_counter()
@@ -68,8 +78,11 @@ def measure(rows: int) -> dict[str, Any]:
         stack.suppliers, stack.datacenters, stack.planners = ["samsung"], [], []
         with started(stack):
             url = stack.url("supplier-samsung")
+            used = [cpu_seconds(stack)]
             checked_s, checked = send(url, body, dry_run="true")
+            used.append(cpu_seconds(stack))
             taken_s, taken = send(url, body, issued=checked["issued"])
+            used.append(cpu_seconds(stack))
             again_s, again = send(url, body)
     events = [[[event[name] for name in SAME] for event in answer["events"]] for answer in (checked, taken)]
     return {
@@ -78,6 +91,8 @@ def measure(rows: int) -> dict[str, Any]:
         "dry_run_s": checked_s,
         "import_s": taken_s,
         "again_s": again_s,
+        "dry_run_cpu_s": round(used[1] - used[0], 2),
+        "import_cpu_s": round(used[2] - used[1], 2),
         "equal": events[0] == events[1],
         "recorded": sum(event["status"] == "recorded" for event in taken["events"]),
         "unchanged_again": again["unchanged"],
