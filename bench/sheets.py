@@ -1,8 +1,8 @@
 """A workbook through a party: read, compared with the lines in force, stated, and judged by the ledger.
 
 Starts a stack of one supplier, and sends a workbook of commits: its dry run, its import, and the import once more.
-Prints one line of JSON: seconds of each, and of the processor for it at the party and the ledger, which is what it takes
-on an idle machine at most; and whether the dry run was equal to the import.
+Prints one line of JSON: the seconds of each, and those of the processor at the party and the ledger, which an idle
+machine needs; and whether the dry run was equal to the import.
 
     make bench-sheets ARGS="--rows 10000"
 """

@@ -65,16 +65,16 @@ def import_(
         if answer["problems"] and problems is not None:
             send_sheet(url, file, profile, query | {"dry_run": "true", "marked": "true"}, marked=problems)
     rows = answer["problems"] or answer["events"]
-    print_answer(answer, rows, _tables(file, answer, problems), json_=json_, csv_=csv_)
+    print_answer(answer, rows, _tables(file, data, answer, problems), json_=json_, csv_=csv_)
     if answer["problems"] or any(event.get("status") == "refused" for event in answer["events"]):
         raise typer.Exit(1)
 
 
-def _tables(file: Path, answer: Mapping[str, Any], problems: Path | None) -> list[Any]:
+def _tables(file: Path, data: Path, answer: Mapping[str, Any], problems: Path | None) -> list[Any]:
     """Return the counts, and the problems or the first events, as tables."""
     from services.operator.show.table import table
 
-    title = f"{answer['kind']} of {file.name}: {answer['status']}"
+    title = f"{answer['kind']} of {file.name}, to the stack in {data}: {answer['status']}"
     shown = [table(title, _COUNTS, [[answer[name] for name in _COUNTS]])]
     if answer["problems"]:
         caption = "nothing is stated: correct the sheet" + (f", or {problems}, and import it" if problems else "")
