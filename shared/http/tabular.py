@@ -56,15 +56,21 @@ def write_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = (), st
     A mapping becomes a column for each of its names, `cover.days`; a list is one cell, in JSON; None is an empty
     cell. A text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
+    chosen, flat = flatten_rows(rows, columns)
+    text = StringIO()
+    writer = csv.writer(text, delimiter=style.delimiter, lineterminator="\r\n")
+    writer.writerow(map(_cell, chosen))
+    writer.writerows([_cell(value, style.decimal) for value in row] for row in flat)
+    return style.mark + text.getvalue()
+
+
+def flatten_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns of some rows, nested names with dots, and the values of each row in their order."""
     flat = [dict(_flatten(row)) for row in rows]
     header = dict.fromkeys(name for row in flat for name in row) or dict.fromkeys(columns)
     nested = {name[:at] for name in header for at, letter in enumerate(name) if letter == "."}
     chosen = [name for name in header if name not in nested]  # one row has None where another has a mapping
-    text = StringIO()
-    writer = csv.writer(text, delimiter=style.delimiter, lineterminator="\r\n")
-    writer.writerow(map(_cell, chosen))
-    writer.writerows([_cell(row.get(name), style.decimal) for name in chosen] for row in flat)
-    return style.mark + text.getvalue()
+    return chosen, [[row.get(name) for name in chosen] for row in flat]
 
 
 def _flatten(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

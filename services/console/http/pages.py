@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 
@@ -24,7 +25,8 @@ from services.console.live.feed import MoveFeed
 from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upstream
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import BUSY, Problem, problem
-from shared.http.tabular import write_csv
+from shared.http.tabular import flatten_rows, write_csv
+from shared.http.workbook import XLSX, ViewSheet, write_workbook
 from shared.wire.catalog import FIRMNESS
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -94,12 +96,16 @@ class _Pages:
             return await self._render("error.html.j2", request, filters, numbers, status=reason.status)
         if format_ == "csv" and content.rows:
             return _download(write_csv(content.rows), "text/csv", request, content, "csv")
+        if format_ == "xlsx" and content.rows:
+            body = await run_in_threadpool(_workbook, request, content)
+            return _download(body, XLSX, request, content, "xlsx")
         chart = request.query_params.get("chart", "")
         if format_ == "png" and chart in content.charts:
             return _download(await draw_png(content.charts[chart]), "image/png", request, content, "png", chart)
         if format_:
             charts = "".join(f", format=png&chart={name}" for name in content.charts)
-            return problem(404, f"this page has no such format; there are {'format=csv' * bool(content.rows)}{charts}")
+            tables = "format=csv, format=xlsx" * bool(content.rows)
+            return problem(404, f"this page has no such format; there are {tables}{charts}")
         drawn = await asyncio.gather(*map(draw_svg, content.charts.values()))
         numbers = content.numbers | {"charts": dict(zip(content.charts, drawn, strict=True)), "rows": content.rows}
         return await self._render(content.template, request, filters, numbers)
@@ -180,6 +186,14 @@ async def _serve_file(request: Request) -> Response:
     if name not in _STATIC:
         return problem(404, f"there is no {name[:80]!r}; there are {', '.join(_STATIC)}")
     return FileResponse(Path(__file__).parent / "static" / name, media_type=_STATIC[name], headers=_HEADERS)
+
+
+def _workbook(request: Request, content: PageContent) -> bytes:
+    """Return the rows of a page as a workbook."""
+    title = request.url.path.strip("/").replace("/", " ") or "programme"
+    state = content.numbers["state"]
+    about = [(name, state[name]) for name in ("complete_through", "position", "head")]
+    return write_workbook([ViewSheet(title, *flatten_rows(content.rows)), ViewSheet("About", ("of", "value"), about)])
 
 
 def _download(

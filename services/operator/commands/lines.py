@@ -6,7 +6,7 @@ import typer
 
 from services.aggregator.terms import LineKind
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, AsOf, Csv, Data, Json, Product, Site, Supplier
+from services.operator.commands.options import DATA, AsOf, Csv, Data, Json, Product, Site, Supplier, Xlsx
 
 _LINES_MAX = 100_000
 
@@ -27,14 +27,15 @@ def lines(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """List commits, orders, forecasts and shipments by due day: those with wafers still open, or all.
 
     Example: waferline lines --kind commit --overdue --supplier samsung
     """
     from services.operator.ask.client import ask
+    from services.operator.commands.output import put_out
     from services.operator.show.lines import lines_tables
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -53,17 +54,19 @@ def lines(
             answer = ask(data, "aggregator", "/lines", limit=page, offset=answer["next"], **query)
             rows += answer["rows"]
     answer["rows"] = rows
-    print_answer(answer, rows, lines_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
+    put_out(answer, rows, lines_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx)
 
 
-def watermarks(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: Csv = False) -> None:
+def watermarks(
+    as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx = None
+) -> None:
     """Print the day that each source has completed, and which sources hold up the last complete day.
 
     Example: waferline watermarks
     """
     from services.operator.ask.client import ask
+    from services.operator.commands.output import put_out
     from services.operator.show.lines import watermarks_tables
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -71,4 +74,4 @@ def watermarks(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_:
         data = find_stack(data)
         answer = ask(data, "aggregator", "/watermarks", as_of=as_of)
     shown = watermarks_tables(answer, position_line(data, answer))
-    print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
+    put_out(answer, answer["rows"], shown, json_=json_, csv_=csv_, xlsx=xlsx)

@@ -42,6 +42,9 @@ Site = Annotated[str | None, typer.Option(help="Only this site.")]
 Supplier = Annotated[str | None, typer.Option(help="Only this supplier.")]
 AtLeast = Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
+Xlsx = Annotated[
+    Path | None, typer.Option("--xlsx", help="Write the tables into this new workbook, .xlsx, a sheet each.")
+]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the rows as CSV instead of tables.")]
 
 

@@ -1,18 +1,25 @@
-"""Options before any command: the version, the locale of CSV; and standard output in any encoding."""
+"""Options before any command: the version, the locale of CSV; standard output in any encoding; and workbooks."""
 
 import codecs
 import sys
 import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.show.printing import CSV_STYLE
+from services.operator.show.printing import CSV_STYLE, print_answer, table_sheets
 from services.operator.stack.errors import StackError
 from shared.http.tabular import UnknownLocale, csv_style
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from shared.http.workbook import ViewSheet
 
 _DRAWN = dict(zip("–—−→┃│─┼·░▒▓▁▂▃▄▅▆▇█×²…’“”", '--->||-+.:+*_.,-=+*#x2.\'""', strict=True))  # noqa: RUF001
 
@@ -61,3 +68,40 @@ def ascii_of(character: str) -> str:
     """Return the character of ASCII that looks most like another."""
     base = unicodedata.normalize("NFKD", character)[0]
     return _DRAWN.get(character) or (base if base.isascii() else "?")
+
+
+def put_out(
+    answer: Any,
+    rows: Sequence[Mapping[str, Any]],
+    tables: "Iterable[RenderableType]",
+    *,
+    json_: bool,
+    csv_: bool,
+    xlsx: Path | None,
+) -> None:
+    """Print an answer as JSON, its rows as CSV, or its tables; or write these into a new workbook, a sheet each."""
+    if xlsx is None:
+        print_answer(answer, rows, tables, json_=json_, csv_=csv_)
+        return
+    if json_ or csv_:
+        raise typer.BadParameter("choose one of them", param_hint="--json, --csv, --xlsx")
+    with report_errors():
+        save_workbook(xlsx, table_sheets(tables))
+
+
+def save_workbook(target: Path, sheets: "Sequence[ViewSheet]") -> None:
+    """Write a new workbook, and print its name; raise `StackError` where it cannot be written."""
+    from services.operator.show.table import open_console
+    from services.operator.stack.new_file import expect_absent, expect_ending, new_file
+    from shared.http.workbook import TooManyRows, write_workbook
+
+    expect_ending(target, ".xlsx")
+    expect_absent(target)
+    try:
+        content = write_workbook(sheets)
+    except TooManyRows as why:
+        raise StackError(f"{why}; choose fewer, or --csv") from why
+    with new_file(target) as part:
+        part.write_bytes(content)
+    names = ", ".join(sheet.title for sheet in sheets)
+    open_console().print(f"{len(sheets)} sheets in {target}: {names}", highlight=False, soft_wrap=True, markup=False)

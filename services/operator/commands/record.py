@@ -10,7 +10,7 @@ import typer
 from services.aggregator.terms import Basis
 from services.operator.commands.errors import report_errors
 from services.operator.commands.options import DATA, Data, Json, StoreUrl, first_day, last_day
-from services.operator.record.formats import Format
+from services.operator.record.formats import AnyFormat
 from services.operator.stack.errors import StackError
 
 
@@ -107,14 +107,14 @@ def replay(
 
 def export(
     format_: Annotated[
-        Format,
-        typer.Option("--format", help="For hledger, for sha256sum, or for Arrow and DuckDB."),
+        AnyFormat,
+        typer.Option("--format", help="For hledger, for sha256sum, for Arrow and DuckDB, or for a spreadsheet."),
     ],
     to: Annotated[str, typer.Option("--to", help="New file, for parquet a new folder; - is standard output.")],
     data: Data = DATA,
     store_url: StoreUrl = None,
 ) -> None:
-    """Write a stack's ledger for other tools: a journal, the sealed documents, or Parquet tables.
+    """Write a stack's ledger for other tools: a journal, the sealed documents, Parquet tables; or its views as sheets.
 
     Example: waferline export --format hledger --to wafers.journal && hledger -f wafers.journal check --strict
     """
@@ -126,6 +126,9 @@ def export(
 
     with report_errors():
         data = find_stack(data)
+        if format_ == "xlsx":
+            _export_views(data, to, store_url)
+            return
         store = open_store(data, store_url)
         console = open_console()
         console.quiet = to == "-"
@@ -134,6 +137,25 @@ def export(
         place = f"the stack in {data}" if store_url is None else "the store at the URL"
         head = f"chain head {store.head.hash.hex()}"
         console.print(f"{store.head.batch:,} batches of {place}, in {to}, {head}", highlight=False, soft_wrap=True)
+
+
+def _export_views(data: Path, to: str, store_url: str | None) -> None:
+    """Write each view of a stack as a sheet of a new workbook."""
+    from services.operator.ask.views import VIEWS, view_sheets
+    from services.operator.commands.output import save_workbook
+    from services.operator.show.printing import progress_bar
+    from services.operator.show.table import open_console
+    from services.operator.stack.new_file import expect_absent, expect_ending
+
+    if to == "-" or store_url is not None:
+        raise StackError("xlsx takes a new file, --to FILE.xlsx, and the views of a stack, --data")
+    expect_ending(Path(to), ".xlsx")
+    expect_absent(Path(to))
+    console = open_console()
+    with progress_bar(console, "exporting", len(VIEWS)) as (bar, task):
+        sheets = view_sheets(data, partial(bar.advance, task))
+    console.print(f"from the stack in {data}", highlight=False, soft_wrap=True)
+    save_workbook(Path(to), sheets)
 
 
 def rebuild(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, last_day
+from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, Xlsx, last_day
 from services.operator.stack.errors import StackError
 from shared.play.variants import Variant
 
@@ -208,6 +208,7 @@ def publish(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Publish events of a source, and print the ledger's verdict on each; exit with 1 if one is refused.
 
@@ -219,7 +220,7 @@ def publish(
     import httpx
 
     from services.operator.ask.publishing import publish_events, read_events
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.table import table
     from services.operator.stack.location import find_stack, service_url, stack_facts
 
@@ -243,17 +244,17 @@ def publish(
         columns,
         [[v.get(c) for c in columns] for v in verdicts],
     )
-    print_answer(verdicts, verdicts, [shown], json_=json_, csv_=csv_)
+    put_out(verdicts, verdicts, [shown], json_=json_, csv_=csv_, xlsx=xlsx)
     if any(verdict["status"] == "refused" for verdict in verdicts):
         raise typer.Exit(1)
 
 
-def status(data: Data = DATA, json_: Json = False, csv_: Csv = False) -> None:
+def status(data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx = None) -> None:
     """Print the health of each service, and the lag and age of its streams; exit with 1 if one is not well.
 
     Example: waferline status --json
     """
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.table import table
     from services.operator.stack.location import find_stack, stack_facts
     from services.operator.stack.settling import DETAILS_HINT
@@ -280,7 +281,7 @@ def status(data: Data = DATA, json_: Json = False, csv_: Csv = False) -> None:
         [(*row[:4], "behind" if row[4] else "", *row[5:]) for row in rows],
         caption=caption,
     )
-    print_answer(healths, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_)
+    put_out(healths, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_, xlsx=xlsx)
     if not all(health["well"] for health in healths.values()):
         raise typer.Exit(1)
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 
-from services.operator.show.table import escape_controls, open_console
+from services.operator.show.table import FittedTable, escape_controls, open_console
 from shared.http.tabular import CsvStyle, write_csv
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from shared.http.workbook import ViewSheet
 
 CSV_STYLE: ContextVar[CsvStyle | None] = ContextVar("CSV_STYLE", default=None)  # of the command that runs
 
@@ -33,6 +36,20 @@ def print_answer(
         console = open_console()
         for each in tables:
             console.print(each)
+
+
+def table_sheets(tables: Iterable[RenderableType]) -> "list[ViewSheet]":
+    """Return tables as the sheets of a workbook, and their titles, captions and the texts between them as the last."""
+    from shared.http.workbook import ViewSheet  # noqa: PLC0415 (the library loads slowly)
+
+    sheets, about = [], []
+    for each in tables:
+        if isinstance(each, FittedTable):
+            sheets.append(ViewSheet(each.title, each.columns, each.rows))
+            about += [(each.title, line) for line in each.caption.splitlines() or [""]]
+        elif isinstance(each, Text):
+            about += [("", line) for line in each.plain.splitlines() if line]
+    return [*sheets, ViewSheet("About", ("sheet", "notes"), about)]
 
 
 def print_json(value: Any) -> None:
