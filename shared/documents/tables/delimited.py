@@ -12,7 +12,7 @@ from shared.documents.problems import ProblemCode
 from shared.documents.tables.values import Cell
 
 BYTES_MAX = 16 * 2**20
-CELLS_MAX = 1_000_000
+CELLS_MAX = 500_000
 DELIMITERS = ",;\t|"
 
 Merge = tuple[int, int, int, int]  # first row, first column, last row, last column

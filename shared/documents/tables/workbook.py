@@ -87,16 +87,15 @@ def _read_sheet(body: bytes, wanted: str) -> Grid:
             titles = ", ".join(shown(each.title) for each in sheets[:20])
             what = f"no sheet is named {shown(wanted)}" if wanted else "no sheet is visible"
             raise Unreadable("missing", f"{what}; the workbook has {titles or 'none'}")
-        values, parser = _parse(workbook, chosen, data_only=True)
         with _source(chosen) as source:
             has_formula = _is_formula(source.read()) is not None
-        formulas = _parse(workbook, chosen, data_only=False)[0] if has_formula else {}
+        formulas = _formula_cells(workbook, chosen) if has_formula else {}
+        rows, parser = _read_rows(workbook, chosen, formulas)
     finally:
         workbook.close()
     notes = [("other_sheets", f"left out: sheet {shown(each.title)}") for each in visible if each is not chosen]
     if hidden_sheets := len(sheets) - len(visible) - (chosen not in visible):
         notes.append(("hidden_sheets", f"left out: {hidden_sheets} hidden"))
-    rows = _rows(values, formulas)
     hidden = {int(row) for row, terms in parser.row_dimensions.items() if terms.get("hidden") in ("1", "true")}
     left_out = [row for row in rows if row.number in hidden]
     if left_out:
@@ -104,39 +103,48 @@ def _read_sheet(body: bytes, wanted: str) -> Grid:
     return Grid(chosen.title, [row for row in rows if row.number not in hidden], _merges(parser), notes)
 
 
-def _parse(workbook: Any, sheet: Any, *, data_only: bool) -> tuple[dict[int, list[dict[str, Any]]], WorkSheetParser]:
-    """Return the cells of a sheet by row, as values or as formulas, and the parser with all else that it found."""
-    with _source(sheet) as source:
-        parser = WorkSheetParser(
-            source,
-            sheet._shared_strings,
-            data_only=data_only,
-            epoch=workbook.epoch,
-            date_formats=workbook._date_formats,
-            timedelta_formats=workbook._timedelta_formats,
-        )
-        return dict(parser.parse()), parser
-
-
 def _source(sheet: Any) -> Any:
     """Return the part of a sheet, to be closed by the caller."""
     return sheet._get_source()
 
 
-def _rows(values: dict[int, list[dict[str, Any]]], formulas: dict[int, list[dict[str, Any]]]) -> list[GridRow]:
-    rows = []
-    for number in sorted(values):
-        unsaved: set[int] = set()
-        if number in formulas:
-            unsaved = {cell["column"] for cell in formulas[number] if cell["data_type"] == "f"}
-        cells: dict[int, Cell] = {}
-        for cell in values[number]:
-            value = _cell(cell, cell["column"] in unsaved)
-            if value is not None:
-                cells[cell["column"]] = value
-        if cells:
-            rows.append(GridRow(number, cells))
-    return rows
+def _parser(workbook: Any, sheet: Any, source: Any, *, data_only: bool) -> WorkSheetParser:
+    """Return the parser of a sheet, for its values or for its formulas."""
+    return WorkSheetParser(
+        source,
+        sheet._shared_strings,
+        data_only=data_only,
+        epoch=workbook.epoch,
+        date_formats=workbook._date_formats,
+        timedelta_formats=workbook._timedelta_formats,
+    )
+
+
+def _formula_cells(workbook: Any, sheet: Any) -> dict[int, set[int]]:
+    """Return the columns of the formulas of each row."""
+    with _source(sheet) as source:
+        rows = _parser(workbook, sheet, source, data_only=False).parse()
+        return {number: {cell["column"] for cell in cells if cell["data_type"] == "f"} for number, cells in rows}
+
+
+def _read_rows(workbook: Any, sheet: Any, formulas: dict[int, set[int]]) -> tuple[list[GridRow], WorkSheetParser]:
+    """Return the rows that are not empty, and the parser with all else that it found.
+
+    A row is reduced to its values before the next one is parsed: the library's cells take five times the memory.
+    """
+    rows: dict[int, GridRow] = {}
+    with _source(sheet) as source:
+        parser = _parser(workbook, sheet, source, data_only=True)
+        for number, found in parser.parse():
+            unsaved = formulas.get(number, set())
+            cells: dict[int, Cell] = {}
+            for cell in found:
+                value = _cell(cell, cell["column"] in unsaved)
+                if value is not None:
+                    cells[cell["column"]] = value
+            if cells:
+                rows[number] = GridRow(number, cells)
+    return [rows[number] for number in sorted(rows)], parser
 
 
 def _cell(cell: dict[str, Any], is_formula: bool) -> Cell:
