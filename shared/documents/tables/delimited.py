@@ -78,7 +78,7 @@ def find_layout(body: bytes) -> TextLayout:
     separator = re.match(r"sep=(.)\r?\n", text)
     if separator and separator[1] in DELIMITERS:
         return TextLayout(encoding, separator[1], text[separator.end() :], mark, separator[0])
-    header = next((line for line in text[:100_000].splitlines() if line.strip(DELIMITERS + " ")), "")
+    header = next((line for line in re.split(r"[\r\n]", text[:100_000]) if line.strip(DELIMITERS + " ")), "")
     outside = re.sub(r'"[^"]*"', "", header)
     delimiter = max(DELIMITERS, key=outside.count)
     return TextLayout(encoding, delimiter, text, mark)
