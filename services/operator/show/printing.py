@@ -46,9 +46,9 @@ def table_sheets(tables: Iterable[RenderableType]) -> "list[ViewSheet]":
     for each in tables:
         if isinstance(each, FittedTable):
             sheets.append(ViewSheet(each.title, each.columns, each.rows))
-            about += [(each.title, line) for line in each.caption.splitlines() or [""]]
+            about += [(each.title, line) for line in each.caption.rstrip("\n").split("\n")]
         elif isinstance(each, Text):
-            about += [("", line) for line in each.plain.splitlines() if line]
+            about += [("", line) for line in each.plain.split("\n") if line]
     return [*sheets, ViewSheet("About", ("sheet", "notes"), about)]
 
 
