@@ -119,5 +119,15 @@ def test_the_page_lists_every_sign_and_no_other() -> None:
 
     assert set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) == {sign for sign, _, _ in TROUBLED} | {
         "silent",
+        "clock",
         "missing",
     }
+
+
+def test_lines_of_a_later_time_than_now_are_no_sign_of_health() -> None:
+    """With a clock that is behind that of the log, nothing would ever be silent."""
+    lines = (said(1, "service_started"), runs(2, 5, 5))
+
+    assert signs(*lines, after_s=-59) == []
+    assert signs(*lines, after_s=-61) == [("ledger", "clock")]
+    assert signs(*lines, said(3, "service_stopped", reason="asked to"), after_s=-90_000) == [("ledger", "clock")]
