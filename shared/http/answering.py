@@ -145,7 +145,7 @@ def _tag(seal: bytes, request: Request, version: object, as_csv: bool) -> str:
 
 def _is_current(request: Request, tag: str) -> bool:
     """Return whether the client has this answer already (If-None-Match of RFC 9110, compared weakly)."""
-    tags = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+    tags = [each.strip() for line in request.headers.getlist("if-none-match") for each in line.split(",")]
     return "*" in tags or tag in tags or tag.removeprefix("W/") in tags
 
 

@@ -3,12 +3,12 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
@@ -151,7 +151,13 @@ async def _serve_file(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _STATIC:
         return problem(404, f"there is no {name[:80]!r}; there are {', '.join(_STATIC)}")
-    return FileResponse(Path(__file__).parent / "static" / name, media_type=_STATIC[name], headers=_HEADERS)
+    # whole and from memory: a part, or an answer without a body, would save nothing of a few kilobytes
+    return Response(_read_file(name), media_type=_STATIC[name], headers=_HEADERS)
+
+
+@cache
+def _read_file(name: str) -> bytes:
+    return (Path(__file__).parent / "static" / name).read_bytes()
 
 
 def _download(
