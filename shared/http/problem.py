@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 _TARGET_LENGTH_MAX = 1_000  # characters of the request's path and query
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class Kind(NamedTuple):
@@ -128,11 +130,18 @@ def problem(
     )
 
 
+def path_of(request: Request) -> str:
+    """Return the path as it came, in ASCII.
+
+    `request.url` decodes the query too, and raises where that is no UTF-8.
+    """
+    return quote(request.scope.get("raw_path") or request.scope["path"], safe=_PRINTABLE)
+
+
 def _target(request: Request) -> str:
     """Return the path and the query as they came: a relative reference, in ASCII."""
-    path: bytes = request.scope.get("raw_path") or request.url.path.encode("ascii", "backslashreplace")
     query: bytes = request.scope["query_string"]
-    return (path + b"?" * bool(query) + query).decode("latin-1")[:_TARGET_LENGTH_MAX]
+    return (path_of(request) + "?" * bool(query) + quote(query, safe=_PRINTABLE))[:_TARGET_LENGTH_MAX]
 
 
 async def answer_failure(request: Request, failure: Exception) -> Response:

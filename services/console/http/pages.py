@@ -104,7 +104,7 @@ class _Pages:
         html = render(
             template,
             filters=filters,
-            path=request.url.path,
+            path=request.scope["path"],
             products=PRODUCTS,
             firmness=FIRMNESS,
             names=await self.names.read() if self._sees_names(request) else NO_NAMES,
@@ -164,7 +164,7 @@ def _download(
     body: str | bytes, media_type: str, request: Request, content: PageContent, ending: str, part: str = ""
 ) -> Response:
     """Return a file named for its page and its position."""
-    page = [request.url.path.strip("/") or "programme", part, str(content.numbers["state"]["position"])]
+    page = [request.scope["path"].strip("/") or "programme", part, str(content.numbers["state"]["position"])]
     name = _NOT_IN_NAMES.sub("-", "-".join(["waferline", *filter(None, page)]))
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
     return Response(body, media_type=media_type, headers=_HEADERS | disposition)
