@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
-from starlette.applications import Starlette
+import structlog
+from prometheus_client import CollectorRegistry
 from starlette.datastructures import QueryParams
-from starlette.exceptions import HTTPException
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
@@ -26,6 +26,7 @@ from services.aggregator.live.view import LiveView
 from services.console.http.address import Filters
 from services.ledger.http.routes import views as ledger_views
 from services.ledger.store.as_of import UnknownAsOf, batches_as_of, find_as_of
+from shared.http.access import Access
 from shared.http.problem import (
     BAD_PARAMETER,
     KINDS,
@@ -34,9 +35,11 @@ from shared.http.problem import (
     UNKNOWN_EVENT,
     UNKNOWN_NAME,
     Problem,
-    answer_failure,
 )
 from shared.http.query import Choice, Day, Form, Moment, Month, Parameter, Query, SomeOf, Text, Whole, Yes
+from shared.process.log import Tally
+from shared.process.settings import ServiceSettings
+from shared.service.web import build_web_app
 from testing.fold import Horizon
 from testing.played import Played, play
 from tests.fuzz.mutation import mutate_bytes
@@ -279,9 +282,11 @@ class _Log:
         self.loop, self.played = asyncio.new_event_loop(), played
         self.pasts: dict[str, LiveView] = {}
         routes = aggregator_routes(lambda: played.view, self._read_past)
-        self.apps = {True: played.ledger_app, False: Starlette(routes=routes)}
-        for app in self.apps.values():
-            app.exception_handlers = {HTTPException: answer_failure}
+        access = Access(ServiceSettings(), Tally(structlog.get_logger(), CollectorRegistry()), CollectorRegistry())
+        self.apps = {
+            True: build_web_app(access, played.ledger_app.routes, []),
+            False: build_web_app(access, routes, []),
+        }
 
     async def _read_past(self, as_of: str) -> LiveView:
         if as_of not in self.pasts:
@@ -313,12 +318,12 @@ class _Log:
             "path": unquote(request.where), "raw_path": request.where.encode(), "query_string": request.query,
             "headers": [], "root_path": "", "client": ("x", 1), "asgi": {"version": "3.0", "spec_version": "2.4"},
         }  # fmt: skip
-        self.loop.run_until_complete(self.apps[request.path in _OF_THE_LEDGER](scope, receive, send))
+        self.loop.run_until_complete(self.apps[request.path in OF_THE_LEDGER](scope, receive, send))
         headers = {name.decode(): value.decode("latin-1") for name, value in messages[0]["headers"]}
         return messages[0]["status"], headers, b"".join(each.get("body", b"") for each in messages[1:])
 
 
-_OF_THE_LEDGER = {view.path for view in ledger_views()}
+OF_THE_LEDGER = {view.path for view in ledger_views()}
 
 
 @cache

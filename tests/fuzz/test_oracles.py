@@ -35,11 +35,16 @@ def test_no_mutation_breaks_an_oracle(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "status"),
-    [("/balances", "by=site\xff", "400"), ("/suppliers", "supplier=\xff%ff", "404"), ("/movements", "==", "400")],
+    ("path", "values", "query", "status"),
+    [
+        ("/balances", [], "by=site\xff", "400"),
+        ("/suppliers", [], "supplier=\xff%ff", "404"),
+        ("/movements", [], "==", "400"),
+        ("/batches/{batch}", ["1/"], "\xff", "404"),
+    ],
 )
-def test_a_query_of_any_bytes_has_an_answer(path: str, query: str, status: str) -> None:
-    assert http_queries.check(http_queries.write_request(path, [], query)) == status
+def test_a_query_of_any_bytes_has_an_answer(path: str, values: list[str], query: str, status: str) -> None:
+    assert http_queries.check(http_queries.write_request(path, values, query)) == status
 
 
 @pytest.mark.parametrize("bound", ["since", "through"])

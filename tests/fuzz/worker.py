@@ -13,11 +13,12 @@ import atheris
 from tests.fuzz.targets import COMPILED, FOUND, INSTRUMENTED, load
 
 _TOLD_EVERY_S = 5.0
+_SAME = 50  # characters of a finding
 _BY_BYTES, _OF_SEEDS = 0.2, 0.3  # of the mutations are libFuzzer's own, and begin with a seed: most others are refused
 
 
 def _place(why: BaseException) -> str:
-    """Return the kind of an error and the last line of it, by which two findings are one."""
+    """Return the kind of an error, the last line of it, and what it says; by its beginning two findings are one."""
     frames = traceback.extract_tb(why.__traceback__)
     return f"{type(why).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {str(why)[:200]}"
 
@@ -39,11 +40,11 @@ def main(name: str, told: Path, options: list[str]) -> None:
             outcome = target.check(data)
         except Exception as why:  # noqa: BLE001 (whatever it is, it is a finding)
             outcome, place = "finding", _place(why)
-            if place.partition(": ")[0] not in findings:
+            if place[:_SAME] not in findings:
                 path = FOUND / name / f"found-{len(findings) + 1}-{int(time.time())}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-                findings[place.partition(": ")[0]] = f"{path.name}: {place}"
+                findings[place[:_SAME]] = f"{path.name}: {place}"
                 said = 0.0
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
         inputs += 1
