@@ -88,7 +88,7 @@ def build_web_app(access: Access, routes: Sequence[ScopedRoute], middleware: Seq
         middleware=middleware,
         exception_handlers={HTTPException: answer_failure, Exception: answer_failure},
     )
-    app.router.redirect_slashes = False  # the redirect is no route of ours, and fails where the query is no UTF-8
+    app.router.redirect_slashes = False  # the API describes no redirect
     return app
 
 

@@ -34,7 +34,7 @@ class Run:
             (self.folder / each).mkdir(parents=True, exist_ok=True)
         for log in self.folder.glob("log-*.txt"):
             log.unlink()
-        for n, seed in enumerate(load(name).seeds):
+        for n, seed in enumerate(dict.fromkeys(load(name).seeds)):
             (self.folder / "seeds" / f"{n:04}").write_bytes(seed)
         (FOUND / name).mkdir(parents=True, exist_ok=True)
         self.process = self._start()

@@ -26,6 +26,9 @@ COMPILED = {"query": tuple(f"services.aggregator.kernels.{name}" for name in (
 """The modules that a target imports and that count none: they are compiled."""
 
 
+_OF_SEEDS = 0.7  # of the mutations begin with a seed
+
+
 class Target(NamedTuple):
     """A reader to fuzz."""
 
@@ -39,7 +42,7 @@ class Target(NamedTuple):
         """Return the seeds and some mutations of them, mixed; the same ones for the same seed."""
         dice, found = random.Random(seed), list(self.seeds)
         for _ in range(count):
-            found.append(self.mutate(dice.choice(found), dice))
+            found.append(self.mutate(dice.choice(self.seeds if dice.random() < _OF_SEEDS else found), dice))
         dice.shuffle(found)
         return found
 

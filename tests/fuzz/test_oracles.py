@@ -2,20 +2,24 @@
 
 import json
 import time
+from typing import Any
 
 import orjson
 import pytest
 
 from services.operator.record import tapes
+from shared.http.query import Whole
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch
 from shared.wire.entry_reader import read_entry
-from shared.wire.events import Event
-from tests.fuzz import http_queries, strict_json
+from shared.wire.events import Event, Refused
+from shared.wire.streams import Role
+from tests.fuzz import http_queries, stream_entries, strict_json
 from tests.fuzz.stream_entries import recorded_lines
 from tests.fuzz.targets import NAMES, load
 
 SECONDS, INPUTS_MIN = 1.5, 50
 SEED = 2026
+read_tape_entries = tapes.entries
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,11 +58,39 @@ def test_an_unknown_bound_of_movements_is_named(bound: str) -> None:
     assert http_queries.check(request) == "404"
 
 
-def test_the_oracle_sees_a_parser_that_takes_the_last_of_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strict_json, "parse_strictly", orjson.loads)
+def forgetful(body: bytes, source: str, role: Role) -> Any:
+    rows, refused, recorded = read_entry(body, source, role)
+    return rows[:2], refused, recorded
+
+
+def lenient(body: bytes | str) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError as why:
+        raise Refused("malformed", "", str(why)) from why
+
+
+def wide(form: Whole, text: str) -> int:
+    return int(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "attribute", "wrong"),
+    [
+        ("read_entry", stream_entries, "read_entry", forgetful),
+        ("parse_strictly", strict_json, "parse_strictly", lenient),
+        ("tape", tapes, "entries", lambda lines: list(read_tape_entries(lines))[1:]),
+        ("query", Whole, "read", wide),
+    ],
+)
+def test_an_oracle_sees_a_reader_that_is_wrong(
+    name: str, place: object, attribute: str, wrong: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = load(name)
+    monkeypatch.setattr(place, attribute, wrong)
 
     with pytest.raises(AssertionError):
-        strict_json.check(b'{"a":1,"a":2}')
+        list(map(target.check, target.inputs(500, SEED)))
 
 
 def test_the_events_of_one_batch_are_replayed_in_entries_that_the_ledger_reads() -> None:
