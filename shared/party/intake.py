@@ -129,7 +129,10 @@ class Intake:
                 if time.monotonic() > pause_at:
                     await asyncio.sleep(0)
                     pause_at = time.monotonic() + _SLICE_S
-            lines = number_lines(read, self.outbox, self.settings.names_max)
+            self.verdicts.recede()
+            lines, lost = number_lines(read, self.outbox, self.settings.names_max, judged=self.verdicts.through)
+            if lost:
+                self.sender.sent = min(self.sender.sent, self.verdicts.through)
         self._warn_of_names()
         return lines
 
@@ -147,10 +150,10 @@ class Intake:
         async with verdicts.changed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(
-                    verdicts.changed.wait_for(lambda: verdicts.through >= last), self.verdict_timeout_s
+                    verdicts.changed.wait_for(lambda: verdicts.judged >= last), self.verdict_timeout_s
                 )
         refusals, effects = self.outbox.refusals(sequences), self.outbox.effects(sequences)
-        return [line.answer(verdicts.through, refusals, effects) for line in lines]
+        return [line.answer(verdicts.judged, refusals, effects) for line in lines]
 
 
 class ReadLine(NamedTuple):
@@ -185,15 +188,18 @@ def read_lines(body: bytes, source: str) -> Iterator[ReadLine]:
         yield ReadLine(number, id_, content, *_digests(content), None)
 
 
-def number_lines(read: Sequence[ReadLine], outbox: Outbox, names_max: int) -> list[IntakeLine]:
-    """Put the events of some lines into the outbox; return the outcome of each line.
+def number_lines(
+    read: Sequence[ReadLine], outbox: Outbox, names_max: int, *, judged: int | None = None
+) -> tuple[list[IntakeLine], int]:
+    """Put the events of some lines into the outbox; return the outcome of each line, and how many events were lost.
 
     The intake gives the sequence: an event's own is dropped. It refuses only an event that the ledger could not name by
-    its sequence, as the sender would resend that for ever. The ledger refuses any other, and keeps the refusal. Raises
-    `Problem`, and takes none of them, where the source would have more names than it may.
+    its sequence, as the sender would resend that for ever. The ledger refuses any other, and keeps the refusal. An
+    event that was taken before and that the ledger has lost since, as it has judged up to `judged` only, is sent again
+    under its sequence. Raises `Problem`, and takes none of them, where the source would have more names than it may.
     """
     lines: list[IntakeLine] = []
-    entries: list[OutboxEntry] = []
+    entries, again = list[OutboxEntry](), list[OutboxEntry]()
     taken: dict[bytes, int] = {}
     names = dict[str, None]()
     for line in read:
@@ -202,8 +208,10 @@ def number_lines(read: Sequence[ReadLine], outbox: Outbox, names_max: int) -> li
             lines.append(IntakeLine(line.line, line.id, None, False, line.refused))
             continue
         before = next((n for each in line.digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
+        entry = json.dumps(line.content | {"sequence": str(before or sequence)}).encode()
+        if before is not None and judged is not None and judged < before <= outbox.last:
+            again.append(OutboxEntry(before, before, entry))
         if before is None:
-            entry = json.dumps(line.content | {"sequence": str(sequence)}).encode()
             if len(entry) > ENTRY_BYTES_MAX:
                 why = Refused(
                     "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {ENTRY_BYTES_MAX}"
@@ -217,12 +225,12 @@ def number_lines(read: Sequence[ReadLine], outbox: Outbox, names_max: int) -> li
                 raise _too_many_names(line, outbox, names, names_max)
         lines.append(IntakeLine(line.line, line.id, before or sequence, before is not None, None))
     outbox.put(entries, taken=[*taken.items()], names=[*names])
-    return lines
+    return lines, outbox.put_again(again)  # those that still wait are there
 
 
 def take_events(body: bytes, outbox: Outbox, names_max: int = 10**9) -> list[IntakeLine]:
     """Put the CloudEvents in `body`, one a line, into the outbox; return the outcome of each line."""
-    return number_lines([*read_lines(body, outbox.source)], outbox, names_max)
+    return number_lines([*read_lines(body, outbox.source)], outbox, names_max)[0]
 
 
 def _too_many_names(line: ReadLine, outbox: Outbox, names: Iterable[str], most: int) -> Problem:

@@ -79,6 +79,15 @@ class Outbox:
         self.last = last
         self.names.update(names)
 
+    def put_again(self, entries: Sequence[OutboxEntry]) -> int:
+        """Store entries that were dropped, and that the ledger has lost since; return how many were not there."""
+        if not entries:
+            return 0
+        self.connection.execute("BEGIN IMMEDIATE")
+        count = self.connection.executemany("INSERT OR IGNORE INTO entries VALUES (?,?,?)", entries).rowcount
+        self.connection.execute("COMMIT")
+        return count
+
     def after(self, sequence: int, limit: int = 100) -> list[OutboxEntry]:
         """Return up to `limit` entries with events after a sequence, in order."""
         found = self.connection.execute(

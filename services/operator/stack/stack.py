@@ -31,6 +31,7 @@ from shared.play.variants import Variant
 _STARTED_WITHIN_S = 60.0
 _STOPPED_WITHIN_S = 20.0
 _RESTARTED_AFTER_S = 1.0
+_LAST_LINES = 20
 _NOT_INHERITED = {  # credentials of another deployment: this Redis and these services ask for none
     "WAFERLINE_REDIS_USER", "WAFERLINE_REDIS_PASSWORD_FILE", "WAFERLINE_TLS_CA_FILE", "WAFERLINE_TLS_CERT_FILE",
     "WAFERLINE_TLS_KEY_FILE",
@@ -231,11 +232,12 @@ class Stack:
         return {f"WAFERLINE_{key}": value for key, value in environment.items()}
 
     def _last_reason(self, name: str) -> str:
+        """Return the reason that a service gave when it stopped last, or the last line of its log."""
         lines = self.files.log(name).read_bytes().splitlines() or [b""]
-        try:
-            return str(json.loads(lines[-1])["reason"])
-        except (ValueError, LookupError, TypeError):
-            return lines[-1][:300].decode(errors="replace")
+        for line in reversed(lines[-_LAST_LINES:]):  # a request that was open then may have logged its own failure
+            with suppress(ValueError, LookupError, TypeError):
+                return str(json.loads(line)["reason"])
+        return lines[-1][:300].decode(errors="replace")
 
     def _write_facts(self) -> None:
         """Write the addresses and process ids, for the other commands."""

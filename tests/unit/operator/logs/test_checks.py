@@ -54,6 +54,7 @@ TROUBLED = [
     ("killed", "ledger", [said(1, "service_started"), said(2, "service_started")]),
     ("fenced", "ledger", [warned(1, "ledger_fenced", reason="batch 3 was taken by another ledger")]),
     ("receded", "ledger", [warned(1, "stream_receded", stream="s", position="5-0", end=None)]),
+    ("lost", "supplier-samsung", [warned(1, "ledger_receded", position=100, position_before=200, **SAMSUNG)]),
     ("waited", "ledger", [warned(1, "stream_waited", stream="s")]),
     ("alarming", "ledger", [warned(1, "event_refused", code="foreign_source", **REFUSED)]),
     ("snapshot", "aggregator", [warned(1, "snapshot_failed", service="aggregator", reason="disk full")]),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.http.problem import TOO_LONG, Problem, problem
-from shared.party.intake import IntakeLine, count_lines, take_events
+from shared.party.intake import IntakeLine, count_lines, number_lines, read_lines, take_events
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.play.numbering import Numbering
 from shared.wire.batch import ENTRY_BYTES_MAX
@@ -79,6 +79,19 @@ def test_an_event_handed_in_again_keeps_its_number(outbox, tmp_path):
     assert numbered([again, *twice]) == [(1, True), (2, False), (2, True)]
     assert len(outbox) == 2
     assert again.answer(1, {})["status"] == "duplicate"
+
+
+def test_an_event_that_the_ledger_has_lost_is_sent_again_under_its_number(outbox):
+    """As where an older copy of its store was put back: the outbox has dropped what it recorded since."""
+    body = lines(commit(), commit(id="00000000-0000-7000-8000-000000000001"))
+    take_events(body, outbox)
+    outbox.forget(2)
+
+    handed, lost = number_lines([*read_lines(body, "samsung")], outbox, 10**9, judged=1)
+    assert (numbered(handed), lost) == ([(1, True), (2, True)], 1)
+    assert [entry.first for entry in outbox.after(0)] == [2]
+    assert [line.answer(1, {})["status"] for line in handed] == ["duplicate", "pending"]
+    assert number_lines([*read_lines(body, "samsung")], outbox, 10**9, judged=1)[1] == 0
 
 
 @pytest.mark.parametrize(
