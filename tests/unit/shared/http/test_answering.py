@@ -100,6 +100,7 @@ async def test_tags_of_nothing_known_are_answered_in_full_and_beside_the_right_o
     assert (await client.get("/rows", headers=beside)).status_code == 304
     ignored = {"Range": "bytes=0-0", "If-Match": garbage, "If-Range": tag, "If-Modified-Since": garbage}
     assert (await client.get("/rows", headers=ignored)).status_code == 200
+    assert (await client.head("/rows", headers={"If-None-Match": tag})).status_code == 304
 
 
 async def test_the_links_of_the_pages_lead_through_all_of_them(client: httpx.AsyncClient) -> None:
