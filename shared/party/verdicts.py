@@ -11,7 +11,7 @@ from shared.service.service import Service
 from shared.wire.postings import Recorded
 from shared.wire.streams import recorded_stream
 
-_QUIET_S = 5.0  # without a verdict: all that are on the stream are read
+_QUIET_S = 15.0  # without a verdict: all are read, and a ledger that finds some lost has published them again
 
 
 class Verdicts:
