@@ -287,3 +287,14 @@ def test_sites_of_one_page_are_all_of_them(both: tuple[Get, Get]) -> None:
     assert "2 sites, " in page
     assert "on this page" not in page
     assert 'rel="next"' not in page
+
+
+def test_of_very_many_forecasts_without_supply_a_page_shows_the_first_and_counts_the_others() -> None:
+    names = [f"SITE-{n:03}" for n in range(130)]
+    get, ask = over([(("HBM4-12H", name, "unattributed"), Measure.FORECAST, START + 75, 10) for name in names])
+
+    page = get("/shortages").text
+
+    assert len(ask("/shortages").json()["forecast_gaps"]) == 130
+    assert page.count("<tr data-key=") == 50
+    assert "80 more: choose a product or a site." in page
