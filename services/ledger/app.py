@@ -48,7 +48,9 @@ def build_app(settings: LedgerSettings) -> Service:
         after = offsets.get(recorder.stream, "0-0")
         service.reads(recorder.stream, after=after, batch_max=settings.read_max)(recorder.record)
     service.run_beside(StreamWatch(service).run)
-    service.run_beside(BatchPublisher(service, store, meters, new_batches).run)
+    publisher = BatchPublisher(service, store, meters, new_batches)
+    service.at_start.append(publisher.find_position)
+    service.run_beside(publisher.run)
     return service
 
 
@@ -79,4 +81,4 @@ def _sign_checkpoints(service: Service, settings: LedgerSettings, store: StoreWr
     signer = read_signer(settings.checkpoint_key)
     checkpoints = CheckpointSigner(service, store, signer, settings.checkpoints, settings.checkpoint_every_s)
     service.run_beside(checkpoints.run)
-    service.at_end.append(checkpoints.sign)
+    service.at_end.append(checkpoints.sign_last)

@@ -6,7 +6,7 @@ from collections import Counter
 
 from shared.party.outbox import Outbox
 from shared.process.log import LineRation
-from shared.service.entries import Entry
+from shared.service.entries import Entry, log_garbled
 from shared.service.service import Service
 from shared.wire.postings import Recorded
 from shared.wire.streams import recorded_stream
@@ -57,8 +57,12 @@ class Verdicts:
         return True
 
     async def _read(self, entries: list[Entry]) -> None:
-        for _, body in entries:
-            verdict = Recorded.model_validate_json(body)
+        for entry_id, body in entries:
+            try:
+                verdict = Recorded.model_validate_json(body)
+            except ValueError as failure:  # a later verdict covers its events, or they are sent again
+                log_garbled(self.service.log, recorded_stream(self.outbox.source), entry_id, failure)
+                continue
             if verdict.through > self.outbox.last:
                 raise RuntimeError(
                     f"the ledger has {verdict.through} events of {self.outbox.source}, its outbox holds"

@@ -15,10 +15,10 @@ from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
 from services.aggregator.live.view import LiveView
 from shared.http.peers import Caller
 from shared.process.settings import NEAR_LIMIT
-from shared.service.entries import Entry, publish_entries
+from shared.service.entries import Entry, entry_order, log_garbled, publish_entries
 from shared.service.service import Service
 from shared.wire.postings import PostingBatch
-from shared.wire.streams import BALANCES
+from shared.wire.streams import BALANCES, POSTINGS
 
 _NO_KEYS = np.empty(0, dtype=np.int64)
 
@@ -59,9 +59,9 @@ class FoldLoop:
         batches: list[PostingBatch] = []
         changed: list[Index] = []
         async with self.view.fold_lock:
-            for _, body in entries:
-                batches.append(PostingBatch.model_validate_json(body))
-                changed = await self._fold(batches[-1], changed)
+            for entry in entries:
+                batch, changed = await self._fold_entry(entry, changed)
+                batches += [] if batch is None else [batch]
                 await asyncio.sleep(0)  # between two batches the state is whole: HTTP queries get their turn
         keys = np.unique(np.concatenate([_NO_KEYS, *changed]))
         curves = self.view.state.curves
@@ -103,6 +103,29 @@ class FoldLoop:
             changed = []
         return changed + await self._fold_behind_gap(batch)
 
+    async def _fold_entry(self, entry: Entry, changed: list[Index]) -> tuple[PostingBatch | None, list[Index]]:
+        """Fold one entry; return its batch, None where the ledger's took its place, and the keys changed so far."""
+        entry_id, body = entry
+        batch = None
+        try:
+            batch = PostingBatch.model_validate_json(body)
+            return batch, await self._fold(batch, changed)
+        except ValueError as failure:
+            log_garbled(self.service.log, POSTINGS, entry_id, failure)
+        if batch is not None:  # a part of it may be folded
+            self.view.replace(self.make_state())
+            changed = []
+        return None, changed + await self._fold_from_ledger(entry_id)
+
+    async def _fold_from_ledger(self, entry_id: str) -> list[Index]:
+        """Fold the batches up to that of an entry that cannot be read: the ledger has it as it was published."""
+        epoch, number = entry_order(entry_id)
+        state = self.view.state
+        if state.curves.epoch not in (None, epoch):
+            return []  # of another store, whose next batch replaces the state
+        missing = fetch_missing(state.curves, number, self.ledger_url, self.caller)
+        return [state.add(batch) async for batch in missing if batch.epoch == epoch]
+
     async def _fold_behind_gap(self, batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap before it, fold the missing batches of the ledger first."""
         state, log = self.view.state, self.service.log
@@ -112,7 +135,7 @@ class FoldLoop:
             log.warning("gap_found", reason=str(gap), position=state.curves.position)
         began = time.perf_counter()
         changed = []
-        async for missing in fetch_missing(state.curves, batch, self.ledger_url, self.caller):
+        async for missing in fetch_missing(state.curves, batch.previous, self.ledger_url, self.caller):
             if missing.epoch > batch.epoch:
                 return []  # an earlier store left this batch on the stream; those of the new store follow it
             changed.append(state.add(missing))

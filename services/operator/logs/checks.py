@@ -151,6 +151,8 @@ def _signs_in(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         yield "receded", f"{fields['stream']} was read to {fields['position']}, and now ends with {fields['end']}"
     elif name == "ledger_receded":
         yield "lost", f"the ledger has {fields['position']:,} events, and had {fields['position_before']:,}"
+    elif name == "entry_garbled":
+        yield "garbled", f"entry {fields['entry']} of {fields['stream']}: {reason}"
     elif name == "stream_waited":
         yield "waited", f"an entry of {fields['stream']} is not read"
     elif name == "event_refused" and code in _ALARMING:

@@ -53,6 +53,7 @@ TROUBLED = [
     ("stopped", "ledger", [said(1, "service_stopped", level="critical", reason="no Redis")]),
     ("killed", "ledger", [said(1, "service_started"), said(2, "service_started")]),
     ("fenced", "ledger", [warned(1, "ledger_fenced", reason="batch 3 was taken by another ledger")]),
+    ("garbled", "aggregator", [warned(1, "entry_garbled", service="aggregator", stream="s", entry="5-0", reason="r")]),
     ("receded", "ledger", [warned(1, "stream_receded", stream="s", position="5-0", end=None)]),
     ("lost", "supplier-samsung", [warned(1, "ledger_receded", position=100, position_before=200, **SAMSUNG)]),
     ("waited", "ledger", [warned(1, "stream_waited", stream="s")]),
