@@ -117,9 +117,11 @@ def up(
     Example: waferline up --play
     """
     from services.operator.show.table import open_console, table
+    from services.operator.stack.folder import expect_finished
     from services.operator.stack.stack import ScenarioRun, Stack, started
 
     with report_errors():
+        expect_finished(data)
         console = open_console()
         last = _played_until(until)
         run = ScenarioRun(variant=variant, until=last, pace_s=pace) if play else None

@@ -5,12 +5,14 @@ import itertools
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 import orjson
 from redis import Redis
+from redis.exceptions import RedisError
 
 from services.ledger.books.new_events import find_fault
 from services.ledger.store.reader import StoreReader
@@ -182,7 +184,7 @@ def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: 
     role_of: dict[str, Role] = dict.fromkeys(stack.suppliers, "supplier")
     role_of |= dict.fromkeys(stack.datacenters, "datacenter")
     began, first_recorded = time.monotonic(), None
-    with Redis.from_url(stack.redis_url) as redis:
+    with _reported(stack), Redis.from_url(stack.redis_url) as redis:
         pipeline = redis.pipeline(transaction=False)
         for entry in tape:
             if entry.source not in role_of:
@@ -197,3 +199,12 @@ def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: 
                 pipeline.execute()
         pipeline.execute()
     settle(stack)
+
+
+@contextmanager
+def _reported(stack: Stack) -> Iterator[None]:
+    """Report a Redis that takes no more, as one that has died, or whose disk is full."""
+    try:
+        yield
+    except RedisError as why:
+        raise StackError(f"Redis takes no more of the tape ({why}); see {stack.files.log('redis')}") from why
