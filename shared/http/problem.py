@@ -82,10 +82,13 @@ TOO_MANY_NAMES = Kind(
 FAILED = Kind("failed", 500, "This service has a bug", "its log has the trace: please send it to us")
 AWAY = Kind("away", 503, "A service that the answer needs is away", "ask again after the seconds of `Retry-After`")
 BUSY = Kind("busy", 503, "Too much is asked at once", "ask again after the seconds of `Retry-After`")
+NO_ROOM = Kind(
+    "no-room", 507, "The disk takes no more", "make room on the disk of the service, and hand the same body in again"
+)
 KINDS = (
     BAD_PARAMETER, AMBIGUOUS, NO_TOKEN, UNKNOWN_TOKEN, LACKS_SCOPE, FOREIGN_ORIGIN, NO_SUCH_PATH, UNKNOWN_NAME,
     UNKNOWN_EVENT, UNKNOWN_BATCH, NEVER_KNOWN, WRONG_METHOD, TOO_SLOW, SIMULATED, TOO_LONG, WRONG_HOST, UNFIT,
-    TOO_MANY_WAIT, TOO_MANY_NAMES, FAILED, AWAY, BUSY,
+    TOO_MANY_WAIT, TOO_MANY_NAMES, FAILED, AWAY, BUSY, NO_ROOM,
 )  # fmt: skip
 
 

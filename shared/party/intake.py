@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.http.access import ScopedRoute, publish_scope
-from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
+from shared.http.problem import NO_ROOM, SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
 from shared.party.outbox import Outbox, OutboxEntry
 from shared.party.sender import Sender
 from shared.party.settings import PartySettings
@@ -224,8 +225,11 @@ def number_lines(
             if len(outbox.names) + len(names) > names_max and names:
                 raise _too_many_names(line, outbox, names, names_max)
         lines.append(IntakeLine(line.line, line.id, before or sequence, before is not None, None))
-    outbox.put(entries, taken=[*taken.items()], names=[*names])
-    return lines, outbox.put_again(again)  # those that still wait are there
+    try:
+        outbox.put(entries, taken=[*taken.items()], names=[*names])
+        return lines, outbox.put_again(again)  # those that still wait are there
+    except sqlite3.OperationalError as why:  # the disk is full, or can only be read
+        raise Problem(NO_ROOM, f"the outbox cannot be written ({why}): hand the same body in again") from why
 
 
 def take_events(body: bytes, outbox: Outbox, names_max: int = 10**9) -> list[IntakeLine]:
