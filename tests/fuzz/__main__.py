@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 _MEMORY_MB, _INPUT_S = 1024, 30  # an input may take as much, and as long
 _RESTARTS_MAX = 20
 _units = re.compile(r"stat::number_of_executed_units: +(\d+)").findall
+_peaks = re.compile(r"stat::peak_rss_mb: +(\d+)").findall
 _edges = re.compile(r" cov: (\d+) ft: (\d+) corp: (\d+)/").findall
 
 
@@ -27,7 +28,7 @@ class Run:
     def __init__(self, name: str, seconds: float, folder: Path, packages: Path) -> None:
         self.name, self.folder, self.packages = name, folder / name, packages
         self.began, self.until = time.monotonic(), time.monotonic() + seconds
-        self.inputs, self.restarts = 0, 0
+        self.inputs, self.restarts, self.seconds = 0, 0, 0.0
         self.outcomes: dict[str, int] = {}
         self.findings: list[str] = []
         for each in ("corpus", "seeds"):
@@ -58,6 +59,7 @@ class Run:
         if self.process.poll() is None:
             return False
         self._add()
+        self.seconds = time.monotonic() - self.began
         text = self.log.read_text(errors="replace")
         if self.process.returncode == 0:
             return True
@@ -95,11 +97,17 @@ class Run:
         found = [_edges(log.read_text(errors="replace")) for log in self.folder.glob("log-*.txt")]
         return max((int(each[-1][0]) for each in found if each), default=0)
 
+    @property
+    def peak_mb(self) -> int:
+        """The most memory that its process took."""
+        found = [_peaks(log.read_text(errors="replace")) for log in self.folder.glob("log-*.txt")]
+        return max((int(each[-1]) for each in found if each), default=0)
+
     def row(self) -> str:
         """Return the row of the table."""
         came = ", ".join(f"{what} {n:,}" for what, n in sorted(self.outcomes.items(), key=lambda each: -each[1])[:5])
-        seconds = time.monotonic() - self.began
-        return f"| `{self.name}` | {self.inputs:,} | {seconds:,.0f} | {self.edges} | {came} | {len(self.findings)} |"
+        counts = f"{self.inputs:,} | {self.seconds:,.0f} | {self.edges:,} | {self.peak_mb} MB"
+        return f"| `{self.name}` | {counts} | {came} | {len(self.findings)} |"
 
 
 def install(folder: Path) -> str | None:
@@ -157,7 +165,8 @@ def main() -> int:
             for run in runs:
                 run.process.kill()
         done += runs
-    print("| target | inputs | seconds | edges | what came of most | findings |\n|---|---:|---:|---:|---|---:|")
+    print("| target | inputs | seconds | edges | memory | what came of most | findings |")
+    print("|---|---:|---:|---:|---:|---|---:|")
     for run in done:
         print(run.row())
     for run in done:

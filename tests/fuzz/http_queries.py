@@ -65,7 +65,7 @@ _RAW = (
 _KINDS = {kind.type: kind for kind in KINDS}
 _NAMED = {BAD_PARAMETER.type, NEVER_KNOWN.type, UNKNOWN_NAME.type, UNKNOWN_BATCH.type, UNKNOWN_EVENT.type}
 """The problems of a parameter, which name it."""
-_PASTS_MAX, _EVENTS = 64, 700
+_PASTS_MAX, _EVENTS = 8, 700
 
 
 def _views() -> dict[str, type[Query]]:
