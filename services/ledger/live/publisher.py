@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from services.ledger.live.meters import LedgerMeters
 from services.ledger.store.batches import PublishedBatch
-from services.ledger.store.writer import StoreWriter
+from services.ledger.store.writer import Fenced, StoreWriter
 from shared.service.entries import entry_order, log_garbled, publish_entries
 from shared.service.service import Service
 from shared.wire.postings import PostingBatch
@@ -83,7 +83,11 @@ class BatchPublisher:
             return 0
         head = self._read_head(last[0])
         if batch > store.head.batch or head not in (None, store.hash_of(batch).hex()):
-            store.expect_alone()
+            try:
+                store.expect_alone()
+            except Fenced as fenced:
+                self.service.log.warning("ledger_fenced", position=store.head.batch, reason=str(fenced))
+                raise
             raise RuntimeError(
                 f"{POSTINGS} holds batch {batch} of another history than this store, at {store.head.batch}. Was an old"
                 " copy put back, or the store's write-ahead log lost? Put the newer one back; docs/deployment.md says"
