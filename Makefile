@@ -37,7 +37,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
+.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse fuzz sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -146,6 +146,9 @@ chaos: .venv/ready  ## Kill, stop, cut and fill up the real processes, and check
 
 abuse: .venv/ready  ## Abuse a real stack in every way that we know, and print what came of it: up to 10 minutes; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet tests/abuse $(ARGS)
+
+fuzz: .venv/ready  ## Fuzz the readers of entries, JSON, tapes and queries, a minute each; ARGS="--target tape --seconds 3600 --together".
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: .venv/ready  ## Lock the newest version of every package, on the oldest Python: PYTHON=python3.11 make lock.
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \

@@ -60,7 +60,9 @@ def build_app(settings: LedgerSettings) -> Service:
         known = {source for _, source in settings.parties()}
         service.run_beside(PartiesWatch(service, settings.parties_file, known, add_party).run)
     service.run_beside(StreamWatch(service).run)
-    service.run_beside(BatchPublisher(service, store, meters, new_batches).run)
+    publisher = BatchPublisher(service, store, meters, new_batches)
+    service.at_start.append(publisher.find_position)
+    service.run_beside(publisher.run)
     return service
 
 
@@ -91,4 +93,4 @@ def _sign_checkpoints(service: Service, settings: LedgerSettings, store: StoreWr
     signer = read_signer(settings.checkpoint_key)
     checkpoints = CheckpointSigner(service, store, signer, settings.checkpoints, settings.checkpoint_every_s)
     service.run_beside(checkpoints.run)
-    service.at_end.append(checkpoints.sign)
+    service.at_end.append(checkpoints.sign_last)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.http.access import Endpoint, ScopedRoute
-from shared.http.problem import Kind, Problem
+from shared.http.problem import Kind, Problem, path_of
 from shared.http.query import Query
 from shared.http.tabular import write_csv
 
@@ -142,13 +142,13 @@ def _wants_csv(request: Request, query: Query) -> bool:
 
 def _tag(seal: bytes, request: Request, version: object, as_csv: bool) -> str:
     """Return the ETag of an answer; a weak one, as a batch may arrive while the answer is made."""
-    parts = [seal, request.url.path.encode(), request.scope["query_string"], repr((version, as_csv)).encode()]
+    parts = [seal, path_of(request).encode(), request.scope["query_string"], repr((version, as_csv)).encode()]
     return f'W/"{blake2b(b" ".join(parts), digest_size=12).hexdigest()}"'
 
 
 def _is_current(request: Request, tag: str) -> bool:
     """Return whether the client has this answer already (If-None-Match of RFC 9110, compared weakly)."""
-    tags = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+    tags = [each.strip() for line in request.headers.getlist("if-none-match") for each in line.split(",")]
     return "*" in tags or tag in tags or tag.removeprefix("W/") in tags
 
 
@@ -156,4 +156,4 @@ def _next_page(request: Request, query: type[Query], begin: str | int) -> str:
     """Return the URL of the next page, relative to the service."""
     turned = "after" if "after" in query.parameters() else "offset"
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != turned]
-    return f"{request.url.path}?{urlencode([*kept, (turned, begin)])}"
+    return f"{path_of(request)}?{urlencode([*kept, (turned, begin)])}"

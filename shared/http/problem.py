@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 _TARGET_LENGTH_MAX = 1_000  # characters of the request's path and query
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class Kind(NamedTuple):
@@ -80,10 +82,13 @@ TOO_MANY_NAMES = Kind(
 FAILED = Kind("failed", 500, "This service has a bug", "its log has the trace: please send it to us")
 AWAY = Kind("away", 503, "A service that the answer needs is away", "ask again after the seconds of `Retry-After`")
 BUSY = Kind("busy", 503, "Too much is asked at once", "ask again after the seconds of `Retry-After`")
+NO_ROOM = Kind(
+    "no-room", 507, "The disk takes no more", "make room on the disk of the service, and hand the same body in again"
+)
 KINDS = (
     BAD_PARAMETER, AMBIGUOUS, NO_TOKEN, UNKNOWN_TOKEN, LACKS_SCOPE, FOREIGN_ORIGIN, NO_SUCH_PATH, UNKNOWN_NAME,
     UNKNOWN_EVENT, UNKNOWN_BATCH, NEVER_KNOWN, WRONG_METHOD, TOO_SLOW, SIMULATED, TOO_LONG, WRONG_HOST, UNFIT,
-    TOO_MANY_WAIT, TOO_MANY_NAMES, FAILED, AWAY, BUSY,
+    TOO_MANY_WAIT, TOO_MANY_NAMES, FAILED, AWAY, BUSY, NO_ROOM,
 )  # fmt: skip
 
 
@@ -128,11 +133,19 @@ def problem(
     )
 
 
+def path_of(request: Request) -> str:
+    """Return the path as it came, in ASCII.
+
+    `request.url` decodes the query too: it would raise where that is no UTF-8, were it not for the server that refuses
+    such a query before.
+    """
+    return quote(request.scope.get("raw_path") or request.scope["path"], safe=_PRINTABLE)
+
+
 def _target(request: Request) -> str:
     """Return the path and the query as they came: a relative reference, in ASCII."""
-    path: bytes = request.scope.get("raw_path") or request.url.path.encode("ascii", "backslashreplace")
     query: bytes = request.scope["query_string"]
-    return (path + b"?" * bool(query) + query).decode("latin-1")[:_TARGET_LENGTH_MAX]
+    return (path_of(request) + "?" * bool(query) + quote(query, safe=_PRINTABLE))[:_TARGET_LENGTH_MAX]
 
 
 async def answer_failure(request: Request, failure: Exception) -> Response:

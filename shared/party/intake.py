@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.http.access import ScopedRoute, publish_scope
-from shared.http.problem import SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
+from shared.http.problem import NO_ROOM, SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
 from shared.party.completing import LineRevision, complete, revision_of
 from shared.party.declared import DeclaredProducts
 from shared.party.outbox import Outbox, OutboxEntry, pack_events
@@ -133,9 +134,18 @@ class Intake:
                 if time.monotonic() > pause_at:
                     await asyncio.sleep(0)
                     pause_at = time.monotonic() + _SLICE_S
-            lines = number_lines(read, self.outbox, self.settings.names_max, self.declared.refuse)
+            self.verdicts.recede()
+            lines, lost = number_lines(
+                read, self.outbox, self.settings.names_max, self.declared.refuse, judged=self.verdicts.through
+            )
+            self.resend(lost)
         self._warn_of_names()
         return lines
+
+    def resend(self, lost: int) -> None:
+        """Have the sender begin again after the last event that the ledger has judged, where it has lost some."""
+        if lost:
+            self.sender.sent = min(self.sender.sent, self.verdicts.through)
 
     def _warn_of_names(self) -> None:
         """Log once that the names of this source are near their limit."""
@@ -151,10 +161,10 @@ class Intake:
         async with verdicts.changed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(
-                    verdicts.changed.wait_for(lambda: verdicts.through >= last), self.verdict_timeout_s
+                    verdicts.changed.wait_for(lambda: verdicts.judged >= last), self.verdict_timeout_s
                 )
         refusals, effects = self.outbox.refusals(sequences), self.outbox.effects(sequences)
-        return [line.answer(verdicts.through, refusals, effects) for line in lines]
+        return [line.answer(verdicts.judged, refusals, effects) for line in lines]
 
 
 class ReadLine(NamedTuple):
@@ -202,17 +212,20 @@ def number_lines(
     outbox: Outbox,
     names_max: int,
     refuse_product: Callable[[str], Refused | None] = lambda _: None,
-) -> list[IntakeLine]:
-    """Put the events of some lines into the outbox; return the outcome of each line.
+    *,
+    judged: int | None = None,
+) -> tuple[list[IntakeLine], int]:
+    """Put the events of some lines into the outbox; return the outcome of each line, and how many events were lost.
 
     The intake gives the sequence: an event's own is dropped; and the revision, where an event of a line has none: the
     one after the greatest that came through this door. It refuses only an event that the ledger could not name by
     its sequence, as the sender would resend that for ever, or one of a product that is not declared, which the ledger
-    would record. The ledger refuses any other, and keeps the refusal. Raises `Problem`, and takes none of them, where
-    the source would have more names than it may.
+    would record. The ledger refuses any other, and keeps the refusal. An event that was taken before and that the
+    ledger has lost since, as it has judged up to `judged` only, is sent again under its sequence. Raises `Problem`, and
+    takes none of them, where the source would have more names than it may.
     """
     lines: list[IntakeLine] = []
-    entries: list[OutboxEntry] = []
+    entries, again = list[OutboxEntry](), list[OutboxEntry]()
     taken: dict[bytes, int] = {}
     names, revisions = dict[str, None](), dict[str, int]()
     for line in read:
@@ -221,13 +234,14 @@ def number_lines(
             lines.append(IntakeLine(line.line, line.id, None, False, line.refused))
             continue
         before = next((n for each in line.digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
+        if before is not None and _is_lost(before, outbox, judged):
+            again.append(OutboxEntry(before, before, _write_entry(line, before, outbox, revisions)))
         if before is None:
             undeclared = None if line.product is None else refuse_product(line.product)
             if undeclared is not None:
                 lines.append(IntakeLine(line.line, line.id, None, False, undeclared))
                 continue
-            _revise(line, outbox, revisions)
-            entry = json.dumps(line.content | {"sequence": str(sequence)}).encode()
+            entry = _write_entry(line, sequence, outbox, revisions)
             if len(entry) > ENTRY_BYTES_MAX:
                 why = Refused(
                     "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {ENTRY_BYTES_MAX}"
@@ -240,20 +254,34 @@ def number_lines(
             if len(outbox.names) + len(names) > names_max and names:
                 raise _too_many_names(line.line, outbox, names, names_max)
         lines.append(IntakeLine(line.line, line.id, before or sequence, before is not None, None))
-    outbox.put(entries, taken=[*taken.items()], names=[*names], revisions=revisions)
-    return lines
+    return lines, _put(outbox, entries, again, taken=[*taken.items()], names=[*names], revisions=revisions)
+
+
+def _put(outbox: Outbox, new: Sequence[OutboxEntry], again: Sequence[OutboxEntry], **beside: Any) -> int:
+    """Store new entries, and those that the ledger has lost; return how many of the latter were not there any more."""
+    try:
+        outbox.put(new, **beside)
+        return outbox.put_again(again)  # those that still wait are there
+    except sqlite3.OperationalError as why:  # the disk is full, or can only be read
+        raise Problem(NO_ROOM, f"the outbox cannot be written ({why}): hand the same body in again") from why
 
 
 def put_events(
-    events: Sequence[Event], outbox: Outbox, names_max: int, beside: Callable[[Sequence[int]], None]
-) -> list[IntakeLine]:
-    """Put events into the outbox, as few entries; return the outcome of each.
+    events: Sequence[Event],
+    outbox: Outbox,
+    names_max: int,
+    beside: Callable[[Sequence[int]], None],
+    *,
+    judged: int | None = None,
+) -> tuple[list[IntakeLine], int]:
+    """Put events into the outbox, as few entries; return the outcome of each, and how many events were lost.
 
-    They get their sequences here. `beside` writes to the same transaction, given the sequences of all of them. Raises
-    `Problem`, and takes none of them, where the source would have more names than it may.
+    They get their sequences here; one that the ledger has lost, as it has judged up to `judged` only, keeps its own and
+    is sent again. `beside` writes to the same transaction, given the sequences of all of them. Raises `Problem`, and
+    takes none of them, where the source would have more names than it may.
     """
     lines: list[IntakeLine] = []
-    new: list[Event] = []
+    new, lost = list[Event](), list[Event]()
     taken: dict[bytes, int] = {}
     names, revisions = dict[str, None](), dict[str, int]()
     for number, event in enumerate(events, start=1):
@@ -264,9 +292,12 @@ def put_events(
         sequence = before or outbox.last + len(new) + 1
         line = IntakeLine(number, event.id, sequence, before is not None, None)
         lines.append(line)
+        numbered = event.model_copy(update={"sequence": sequence})
+        if before is not None and _is_lost(before, outbox, judged):
+            lost.append(numbered)
         if before is None:
             taken[digest] = sequence
-            new.append(event.model_copy(update={"sequence": sequence}))
+            new.append(numbered)
             revision = revision_of(event.data)
             if revision is not None and revision.stated is not None:
                 greatest = revisions.get(revision.line, outbox.revision(revision.line))
@@ -275,11 +306,23 @@ def put_events(
             if len(outbox.names) + len(names) > names_max and names:
                 raise _too_many_names(number, outbox, names, names_max)
     sequences = [line.sequence for line in lines if line.sequence is not None]
-    outbox.put(
-        [*pack_events(new, None)], taken=[*taken.items()], names=[*names], revisions=revisions,
+    again = [entry for each in lost for entry in pack_events([each], None)]
+    count = _put(
+        outbox, [*pack_events(new, None)], again, taken=[*taken.items()], names=[*names], revisions=revisions,
         beside=lambda: beside(sequences),
     )  # fmt: skip
-    return lines
+    return lines, count
+
+
+def _is_lost(sequence: int, outbox: Outbox, judged: int | None) -> bool:
+    """Return whether the ledger no longer has an event that left the outbox: it has judged up to `judged` only."""
+    return judged is not None and judged < sequence <= outbox.last
+
+
+def _write_entry(line: ReadLine, sequence: int, outbox: Outbox, revisions: dict[str, int]) -> bytes:
+    """Return the entry of a line's event, which gets its revision here where it has none."""
+    _revise(line, outbox, revisions)
+    return json.dumps(line.content | {"sequence": str(sequence)}).encode()
 
 
 def _revise(line: ReadLine, outbox: Outbox, revisions: dict[str, int]) -> None:
@@ -295,7 +338,7 @@ def _revise(line: ReadLine, outbox: Outbox, revisions: dict[str, int]) -> None:
 
 def take_events(body: bytes, outbox: Outbox, names_max: int = 10**9) -> list[IntakeLine]:
     """Put the CloudEvents in `body`, one a line, into the outbox; return the outcome of each line."""
-    return number_lines([*read_lines(body, outbox.source)], outbox, names_max)
+    return number_lines([*read_lines(body, outbox.source)], outbox, names_max)[0]
 
 
 def _too_many_names(line: int, outbox: Outbox, names: Iterable[str], most: int) -> Problem:

@@ -70,7 +70,7 @@ class Outbox:
             if not last + 1 == entry.first <= entry.last:
                 raise ValueError(f"{self.source}: sequences {entry.first} to {entry.last} do not follow {last}")
             last = entry.last
-        if not new and beside is None:
+        if not new and not revisions and beside is None:
             return
         self.connection.execute("BEGIN IMMEDIATE")
         try:
@@ -95,6 +95,15 @@ class Outbox:
             raise ValueError(f"the outbox of {self.source} is not empty: it has reached {self.last}")
         self.connection.execute("UPDATE said SET last = ?", (sequence,))
         self.last = sequence
+
+    def put_again(self, entries: Sequence[OutboxEntry]) -> int:
+        """Store entries that were dropped, and that the ledger has lost since; return how many were not there."""
+        if not entries:
+            return 0
+        self.connection.execute("BEGIN IMMEDIATE")
+        count = self.connection.executemany("INSERT OR IGNORE INTO entries VALUES (?,?,?)", entries).rowcount
+        self.connection.execute("COMMIT")
+        return count
 
     def after(self, sequence: int, limit: int = 100) -> list[OutboxEntry]:
         """Return up to `limit` entries with events after a sequence, in order."""

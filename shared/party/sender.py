@@ -36,9 +36,10 @@ class Sender:
         while True:
             if self.sent <= verdicts.through:
                 since, through, patience = time.monotonic(), verdicts.through, _RESEND_AFTER_S
-            elif verdicts.through > through:
+            elif verdicts.through != through:
                 since, through, patience = verdicts.advanced_at, verdicts.through, _RESEND_AFTER_S
             if time.monotonic() - since > patience:
+                verdicts.recede()
                 self.service.log.warning(
                     "events_resent", position=verdicts.through, events=self.sent - verdicts.through
                 )

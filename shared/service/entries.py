@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from shared.process.log import why
 from shared.wire.streams import DATA
 
 if TYPE_CHECKING:
@@ -37,3 +38,8 @@ async def publish_entries(
     for stream, body, entry_id in entries:
         pipeline.xadd(stream, {DATA: body}, id=entry_id)
     return list(await pipeline.execute(raise_on_error=raise_on_error))
+
+
+def log_garbled(log: Any, stream: str, entry: str, failure: ValueError) -> None:
+    """Log that an entry of one of our services cannot be read: of a damaged file of Redis, or of a stranger."""
+    log.warning("entry_garbled", stream=stream, entry=entry, reason=why(failure))

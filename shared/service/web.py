@@ -83,11 +83,13 @@ def document_route(service: str, routes: Sequence[ScopedRoute], examples: Path, 
 
 def build_web_app(access: Access, routes: Sequence[ScopedRoute], middleware: Sequence[Middleware]) -> Starlette:
     """Return the application that serves the routes, each behind its scope."""
-    return Starlette(
+    app = Starlette(
         routes=[access.guard(route) for route in routes],
         middleware=middleware,
         exception_handlers={HTTPException: answer_failure, Exception: answer_failure},
     )
+    app.router.redirect_slashes = False  # the API describes no redirect
+    return app
 
 
 def build_server(app: Starlette, settings: ServiceSettings, certificate: ssl.SSLContext | None) -> uvicorn.Server:

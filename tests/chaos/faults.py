@@ -164,6 +164,7 @@ def run_two_ledgers(rig: Rig, chance: random.Random, kills: int) -> Tried:
     """Have two ledgers write to one store: each batch is one's, and the other stops and is started again."""
     before, position = _fences(rig, *BOTH), rig.position("ledger")
     with _second_ledger(rig):
+        wait("the second ledger has started", lambda: rig.logged("ledger-2", '"service_started"'))
         for _ in range(max(2, kills // 20)):
             time.sleep(chance.uniform(0.5, 2))
             rig.until_heard("it goes on with two ledgers")

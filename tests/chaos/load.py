@@ -4,7 +4,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import count, islice
 
@@ -77,7 +77,8 @@ def _demand(n: int, source: str, day: date, chance: random.Random) -> EventData:
 class Load:
     """One thread for each door. An event is attempted once it was sent, and acknowledged once its door said so."""
 
-    def __init__(self, doors: dict[str, tuple[Role, str]], seed: int) -> None:
+    def __init__(self, doors: dict[str, tuple[Role, str]], seed: int, tokens: Mapping[str, str] | None = None) -> None:
+        self.tokens = tokens or {}  # by source
         self.attempted: dict[Identity, Event] = {}
         self.acknowledged: set[Identity] = set()
         self.heard = dict.fromkeys(doors, 0)  # source -> answers that acknowledged something
@@ -85,6 +86,7 @@ class Load:
         self.impatient = False  # say more and more without waiting for the word on it; that is asked for later
         self.going, self.ended = threading.Event(), threading.Event()
         self._idle = {source: threading.Event() for source in doors}
+        self._again: dict[str, list[Event]] = {source: [] for source in doors}
         self._threads = [
             threading.Thread(target=self._hand_in, args=(source, url, speak(source, role, seed)), daemon=True)
             for source, (role, url) in doors.items()
@@ -96,6 +98,12 @@ class Load:
         """Whether it was told to pause, and all that was said is acknowledged."""
         return not self.going.is_set() and all(idle.is_set() for idle in self._idle.values())
 
+    def hand_in_again(self) -> None:
+        """Have each door get all of its events once more, from the first on, as after a loss."""
+        for source, again in self._again.items():
+            again += [event for (of, _), event in self.attempted.items() if of == source]
+            self._idle[source].clear()
+
     def end(self) -> None:
         """End the threads, acknowledged or not."""
         self.ended.set()
@@ -105,8 +113,12 @@ class Load:
 
     def _hand_in(self, source: str, url: str, events: Iterator[Event]) -> None:
         open_: list[Event] = []  # sent, and not yet acknowledged
-        with httpx.Client(base_url=url, verify=False) as door:  # noqa: S501 (http: what checks TLS is slow to make)
+        token = self.tokens.get(source)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url, headers=headers, verify=False) as door:  # noqa: S501 (http: what checks TLS is slow to make)
             while not self.ended.is_set():
+                if self._again[source]:
+                    open_, self._again[source] = [*self._again[source], *open_], []
                 if not open_ and not self.going.is_set():
                     self._idle[source].set()
                     self.going.wait(0.02)

@@ -26,6 +26,10 @@ class PublishedAlerts:
             else:
                 self.open.discard(change.cause)
 
+    def pass_over(self, epoch: int, number: int) -> None:
+        """Go on behind an entry that cannot be read: what it raised is raised again, what it cleared cleared again."""
+        self.epoch, self.number = epoch, number
+
     def changes(self, epoch: int, found: Mapping[Cause, Alert]) -> tuple[list[Alert], list[Cause]]:
         """Return the alerts to raise and to clear; a new store clears all alerts of the store before it."""
         if epoch == self.epoch:

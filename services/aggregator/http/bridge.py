@@ -1,5 +1,6 @@
 """Answer of `/bridge`: the projected balance of a product-site and day at an earlier position and now, by cause."""
 
+from functools import partial
 from typing import NamedTuple
 
 from services.aggregator.fold.lines.book import LineBook
@@ -28,21 +29,38 @@ class BridgeViews(NamedTuple):
 
 async def find_bridge(now: LiveView, read_past: ReadPast, query: AskBridge) -> BridgeViews:
     """Return the views of a query; raise `Problem` where a name is unknown, or the day is not ahead of both."""
-    curves = now.state.curves
+    # the orders of a product at a site may be very many: no other answer waits for them
+    day, placed = await now.run_paused(partial(_read_now, now, query))
+    then, since = await _read_then(read_past, query, placed)
+    views = BridgeViews(now, then, since, day)
+    _check_day(views)
+    return views
+
+
+def _read_now(now: LiveView, query: AskBridge) -> tuple[int, int | None]:
+    """Return the day of the balance, and the day on which the last of the orders due by then was placed."""
+    curves, lines, group = now.state.curves, now.state.lines, (query.product, query.site)
     select_keys(curves, product=query.product, site=query.site)
     check_today(curves)
-    group = (query.product, query.site)
     plan = make_plan(curves, labels=[label for label in curves.group(("product", "site")).labels if label == group])
-    today = _today(now.state)
     first = plan.short(0, query.firmness).first_short_day if plan.grouping.labels else None
-    day = day_number(query.day) if query.day is not None else today if first is None else first
+    day = day_number(query.day) if query.day is not None else _today(now.state) if first is None else first
     check_horizon(curves, "day", day, "day")
-    then, since = await _read_then(now.state, read_past, query, day)
-    earliest = max(today, _today(then.state))
-    if day < earliest:
-        detail = f"day is {iso_or_none(day)}, before {iso_or_none(earliest)}: a projection begins today, then and now"
-        raise Problem(UNFIT, detail, parameter="day")
-    return BridgeViews(now, then, since, day)
+    if query.since is not None:
+        return day, None
+    placed = (
+        min(each.stated_on for each in lines.plans[order.name].statements)
+        for order in lines.orders_of(*group)
+        if order.day <= day
+    )
+    return day, max(placed, default=None)
+
+
+def _check_day(views: BridgeViews) -> None:
+    earliest = max(_today(views.now.state), _today(views.then.state))
+    if views.day < earliest:
+        days = f"{iso_or_none(views.day)}, before {iso_or_none(earliest)}"
+        raise Problem(UNFIT, f"day is {days}: a projection begins today, then and now", parameter="day")
 
 
 def _today(state: FoldState) -> int:
@@ -50,8 +68,8 @@ def _today(state: FoldState) -> int:
     return max(curves.start, curves.start if curves.today is None else curves.today)
 
 
-async def _read_then(now: FoldState, read_past: ReadPast, query: AskBridge, day: int) -> tuple[LiveView, str]:
-    """Return the earlier view: that queried, or that of the day on which the first order by the day was placed.
+async def _read_then(read_past: ReadPast, query: AskBridge, placed: int | None) -> tuple[LiveView, str]:
+    """Return the earlier view: that queried, or that of the day on which the last order by the day was placed.
 
     Where nothing had been recorded by then, it is the empty log.
     """
@@ -62,13 +80,8 @@ async def _read_then(now: FoldState, read_past: ReadPast, query: AskBridge, day:
             if why.kind is NEVER_KNOWN:
                 raise Problem(NEVER_KNOWN, str(why), parameter="since") from why
             raise
-    placed = [
-        min(each.stated_on for each in now.lines.plans[order.name].statements)
-        for order in now.lines.orders_of(query.product, query.site)
-        if order.day <= day
-    ]
-    if placed:
-        since = str(iso_or_none(max(placed)))
+    if placed is not None:
+        since = str(iso_or_none(placed))
         try:
             return await read_past(since), since
         except Problem as why:
@@ -83,6 +96,11 @@ async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
     While `today` is null nothing is projected: both balances are null. The rows sum to the difference. Each leads to
     the events of its lines; one of movements of stock, by `movements`, to the ledger's list of their events.
     """
+    return await views.now.run_paused(partial(_join, views, query))
+
+
+def _join(views: BridgeViews, query: AskBridge) -> Answer:
+    _check_day(views)  # a day may be complete since the views were found
     group = (query.product, query.site)
     is_known = views.now.state.curves.today is not None
     built = build_bridge(views.then.state, views.now.state, group, views.day, query.firmness) if is_known else None

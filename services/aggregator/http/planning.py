@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -51,6 +52,12 @@ async def shortages(view: LiveView, query: AskShortages) -> Answer:
     With `order=act_by` those for which wafers can still be started come first, the soonest first. With `why=true` also
     the orders without supply, the supply pegged to them, overdue supply, and the events that caused the shortage.
     """
+    make = partial(_shortages, view, query)
+    # the orders and commits of a product at a site may be very many: no other answer waits for them
+    return await view.run_paused(make) if query.why else make()
+
+
+def _shortages(view: LiveView, query: AskShortages) -> Answer:
     state = view.state
     firmness, past_due = query.firmness, query.past_due
     rank = view.plan.shortages_to_act_on if query.order == "act_by" else view.plan.shortages
@@ -243,10 +250,13 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
     An alert that names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns
     its sites, suppliers and owner.
     """
-    state = view.state
-    check_today(state.curves)
-    only = select_keys(state.curves, product=query.product, site=query.site, supplier=query.supplier)
-    plan, found = view.plan, select_alerts(state, view.alerts.values(), cast(Mapping[Part, str], only))
+    check_today(view.state.curves)
+    only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
+
+    def select() -> tuple[SupplyPlan, list[Alert]]:
+        return view.plan, select_alerts(view.state, view.alerts.values(), cast(Mapping[Part, str], only))
+
+    plan, found = await view.run_paused(select) if only else select()
     counts = Counter(alert.code for alert in found)
     chosen = [alert for alert in found if query.code in (None, alert.code)]
     page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])

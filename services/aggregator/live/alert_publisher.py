@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from services.aggregator.alerts.published import PublishedAlerts
 from services.aggregator.live.view import LiveView
 from shared.process.log import LOGGED_REFUSALS_MAX
-from shared.service.entries import entry_order, publish_entries
+from shared.service.entries import entry_order, log_garbled, publish_entries
 from shared.service.service import Service
 from shared.wire.alerts import SUBJECTS, AlertBatch
 from shared.wire.streams import ALERTS, DATA, POSTINGS
@@ -66,8 +66,13 @@ class AlertPublisher:
             after = f"({self.published.epoch}-{self.published.number}"
             found = await self.service.redis.xrange(ALERTS, min=after, count=_PAGE_MAX)
             entries = cast(list[tuple[bytes, dict[bytes, bytes]]], found)
-            for _, fields in entries:
-                self.published.add(AlertBatch.model_validate_json(fields[DATA.encode()]))
+            for entry_id, fields in entries:
+                try:
+                    self.published.add(AlertBatch.model_validate_json(fields.get(DATA.encode(), b"")))
+                except ValueError as failure:
+                    entry = entry_id.decode()
+                    log_garbled(self.service.log, ALERTS, entry, failure)
+                    self.published.pass_over(*entry_order(entry))
             if len(entries) < _PAGE_MAX:
                 break
         self._is_read = True

@@ -11,24 +11,22 @@ from shared.wire.postings import PostingBatch
 _PAGE_MAX = 200  # batches of one request
 
 
-async def fetch_missing(
-    curves: Curves, batch: PostingBatch, ledger_url: str, caller: Caller
-) -> AsyncIterator[PostingBatch]:
-    """Yield the batches between the last one folded and a later one; the caller folds each before it asks for the next.
+async def fetch_missing(curves: Curves, through: int, ledger_url: str, caller: Caller) -> AsyncIterator[PostingBatch]:
+    """Yield the batches behind the last one folded, through a later one; the caller folds each before it asks for more.
 
     Raise RuntimeError where the ledger has none of them.
     """
     headers, verify = caller
     async with httpx.AsyncClient(base_url=ledger_url, timeout=30, headers=headers, verify=verify) as ledger:
-        while curves.position < batch.previous:
+        while curves.position < through:
             after = curves.position
             page = await ledger.get("/postings", params={"after": after, "limit": _PAGE_MAX})
             expect_access(page, f"the ledger at {ledger_url}")
             page.raise_for_status()
             for line in page.content.splitlines():
                 missing = PostingBatch.model_validate_json(line)
-                if missing.batch <= batch.previous:
+                if missing.batch <= through:
                     yield missing
             if curves.position == after:
-                reason = f"the ledger at {ledger_url} has no batch after {after}, the stream has {batch.batch}"
+                reason = f"the ledger at {ledger_url} has no batch after {after}, the stream has {through}"
                 raise RuntimeError(reason)

@@ -14,11 +14,11 @@ from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
 from services.aggregator.live.view import LiveView
 from shared.http.peers import Caller
 from shared.process.settings import NEAR_LIMIT
-from shared.service.entries import Entry, publish_entries
+from shared.service.entries import Entry, entry_order, log_garbled, publish_entries
 from shared.service.service import Service
 from shared.wire.days import iso_day
 from shared.wire.postings import PostingBatch
-from shared.wire.streams import BALANCES
+from shared.wire.streams import BALANCES, POSTINGS
 
 _NO_KEYS = np.empty(0, dtype=np.int64)
 
@@ -60,9 +60,9 @@ class FoldLoop:
         batches: list[PostingBatch] = []
         changed: list[Index] = []
         async with self.view.fold_lock:
-            for _, body in entries:
-                batches.append(PostingBatch.model_validate_json(body))
-                changed = await self._fold(batches[-1], changed)
+            for entry in entries:
+                batch, changed = await self._fold_entry(entry, changed)
+                batches += [] if batch is None else [batch]
                 await asyncio.sleep(0)  # between two batches the state is whole: HTTP queries get their turn
         keys = np.unique(np.concatenate([_NO_KEYS, *changed]))
         curves = self.view.state.curves
@@ -103,30 +103,55 @@ class FoldLoop:
             self.view.replace(self.make_state())
             changed = []
         changed = changed + await self._fold_behind_gap(batch)
-        state = self.view.state
-        if state.declared_horizon != state.curves.horizon and state.curves.position == batch.batch:
-            return await self._fold_anew(batch)
-        return changed
+        return await self._fold_anew(batch.epoch, batch.batch) if self._has_another_horizon(batch.batch) else changed
 
-    async def _fold_anew(self, batch: PostingBatch) -> list[Index]:
-        """Fold the log up to a batch again, with the horizon that is declared as of it; return all keys."""
+    def _has_another_horizon(self, position: int) -> bool:
+        """Return whether the state of a position has another horizon than the one declared as of it."""
+        state = self.view.state
+        return state.declared_horizon != state.curves.horizon and state.curves.position == position
+
+    async def _fold_anew(self, epoch: int, position: int) -> list[Index]:
+        """Fold the ledger's batches up to a position, with the horizon that is declared as of it; return all keys."""
         began, self.folds_anew = time.perf_counter(), True
         try:
             state = self.make_state(self.view.state.declared_horizon)
             start, days = state.curves.horizon
             self.service.log.warning(
-                "horizon_changed", from_day=iso_day(start), through_day=iso_day(start + days - 1), position=batch.batch
+                "horizon_changed", from_day=iso_day(start), through_day=iso_day(start + days - 1), position=position
             )
-            async for missing in fetch_missing(state.curves, batch, self.ledger_url, self.caller):
-                if missing.epoch != batch.epoch:
+            async for batch in fetch_missing(state.curves, position, self.ledger_url, self.caller):
+                if batch.epoch != epoch:
                     return []  # a new store has begun: its batches follow, and replace the state
-                state.add(missing)
-            state.add(batch)
+                state.add(batch)
             self.view.replace(state)
         finally:
             self.folds_anew = False
         self.service.log.info("horizon_folded", position=state.curves.position, ms=elapsed_ms(began))
         return [np.arange(len(state.curves.keys))]
+
+    async def _fold_entry(self, entry: Entry, changed: list[Index]) -> tuple[PostingBatch | None, list[Index]]:
+        """Fold one entry; return its batch, None where the ledger's took its place, and the keys changed so far."""
+        entry_id, body = entry
+        batch = None
+        try:
+            batch = PostingBatch.model_validate_json(body)
+            return batch, await self._fold(batch, changed)
+        except ValueError as failure:
+            log_garbled(self.service.log, POSTINGS, entry_id, failure)
+        if batch is not None:  # a part of it may be folded
+            self.view.replace(self.make_state())
+            changed = []
+        return None, changed + await self._fold_from_ledger(entry_id)
+
+    async def _fold_from_ledger(self, entry_id: str) -> list[Index]:
+        """Fold the batches up to that of an entry that cannot be read: the ledger has it as it was published."""
+        epoch, number = entry_order(entry_id)
+        state = self.view.state
+        if state.curves.epoch not in (None, epoch):
+            return []  # of another store, whose next batch replaces the state
+        missing = fetch_missing(state.curves, number, self.ledger_url, self.caller)
+        changed = [state.add(batch) async for batch in missing if batch.epoch == epoch]
+        return await self._fold_anew(epoch, number) if self._has_another_horizon(number) else changed
 
     async def _fold_behind_gap(self, batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap before it, fold the missing batches of the ledger first."""
@@ -137,7 +162,7 @@ class FoldLoop:
             log.warning("gap_found", reason=str(gap), position=state.curves.position)
         began = time.perf_counter()
         changed = []
-        async for missing in fetch_missing(state.curves, batch, self.ledger_url, self.caller):
+        async for missing in fetch_missing(state.curves, batch.previous, self.ledger_url, self.caller):
             if missing.epoch > batch.epoch:
                 return []  # an earlier store left this batch on the stream; those of the new store follow it
             changed.append(state.add(missing))

@@ -19,6 +19,8 @@ from shared.wire.alerts import Cause
 
 Result = TypeVar("Result")
 
+_EXPLAINED_AT_ONCE = 20
+
 
 class RecordedDay(NamedTuple):
     """The batches of a past state that were recorded by the end of a day, where no position of the log has just them.
@@ -81,8 +83,14 @@ class LiveView:
         return asyncio.get_running_loop().run_in_executor(self.threads, work)
 
     async def explain_alerts(self, alerts: Iterable[Alert]) -> list[Alert]:
-        """Return alerts with their causes; the fold goes on between two of them."""
-        return [await self.run_paused(partial(explain_alert, self.state, alert)) for alert in alerts]
+        """Return alerts with their causes; the fold goes on after every few of them."""
+        waiting, explained = [*alerts], list[Alert]()
+        for first in range(0, len(waiting), _EXPLAINED_AT_ONCE):
+            explained += await self.run_paused(partial(self._explain, waiting[first : first + _EXPLAINED_AT_ONCE]))
+        return explained
+
+    def _explain(self, alerts: Iterable[Alert]) -> list[Alert]:
+        return [explain_alert(self.state, alert) for alert in alerts]
 
     async def read_sites(self) -> tuple[SupplyPlan, SiteFacts]:
         """Return the plan and the facts of the sites at its position; the first call refreshes the plan."""

@@ -144,15 +144,20 @@ class PageContents:
         return before
 
     async def sites(self, _: Request, filters: Filters) -> PageContent:
-        """Return every site with its phases, needs and cover; announced sites apart from assumed ones."""
-        answer = await self._sites(filters, **filters.params("site"))
-        return PageContent(
-            "sites.html.j2", {"state": answer, "parts": sites_by_kind(answer["rows"])}, rows=answer["rows"]
-        )
+        """Return a page of the sites with their phases, needs and cover; announced sites apart from assumed ones."""
+        query = filters.params("site", "after") | {"firmness": filters.grade}
+        answer = await self.upstream.aggregator("/sites", query)
+        numbers = {
+            "state": answer,
+            "parts": sites_by_kind(answer["rows"]),
+            "next": answer["next"],
+            "is_all": not filters.after and answer["next"] is None,
+        }
+        return PageContent("sites.html.j2", numbers, rows=answer["rows"])
 
-    async def _sites(self, filters: Filters, **query: str) -> Numbers:
+    async def _sites(self, filters: Filters) -> Numbers:
         """Return the first answer about the sites, with the rows of all its pages."""
-        query |= filters.params() | {"firmness": filters.grade}
+        query = filters.params() | {"firmness": filters.grade}
         answer: Numbers = await self.upstream.aggregator("/sites", query)
         after = answer["next"]
         while after is not None:

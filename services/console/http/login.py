@@ -139,7 +139,7 @@ async def log_in(request: Request, sessions: Sessions) -> Response:
             max_age=int(sessions.settings.session_s),
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            secure=request.scope["scheme"] == "https",
         )
     return moved
 
@@ -148,5 +148,5 @@ def log_out(request: Request, sessions: Sessions) -> Response:
     """Return a redirect to the login, and end the session."""
     sessions.close(request.cookies.get(COOKIE))
     moved = RedirectResponse("/login", status_code=303)
-    moved.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    moved.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.scope["scheme"] == "https")
     return moved

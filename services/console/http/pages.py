@@ -3,14 +3,14 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
@@ -139,7 +139,7 @@ class _Pages:
         html = render(
             template,
             filters=filters,
-            path=request.url.path,
+            path=request.scope["path"],
             firmness=FIRMNESS,
             names=await self.names.read() if self._sees_names(request) else NO_NAMES,
             has_session=self.sessions is not None and "authorization" in request.headers,
@@ -185,7 +185,13 @@ async def _serve_file(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _STATIC:
         return problem(404, f"there is no {name[:80]!r}; there are {', '.join(_STATIC)}")
-    return FileResponse(Path(__file__).parent / "static" / name, media_type=_STATIC[name], headers=_HEADERS)
+    # whole and from memory: a part, or an answer without a body, would save nothing of a few kilobytes
+    return Response(_read_file(name), media_type=_STATIC[name], headers=_HEADERS)
+
+
+@cache
+def _read_file(name: str) -> bytes:
+    return (Path(__file__).parent / "static" / name).read_bytes()
 
 
 def _workbook(request: Request, content: PageContent) -> bytes:
@@ -200,7 +206,7 @@ def _download(
     body: str | bytes, media_type: str, request: Request, content: PageContent, ending: str, part: str = ""
 ) -> Response:
     """Return a file named for its page and its position."""
-    page = [request.url.path.strip("/") or "programme", part, str(content.numbers["state"]["position"])]
+    page = [request.scope["path"].strip("/") or "programme", part, str(content.numbers["state"]["position"])]
     name = _NOT_IN_NAMES.sub("-", "-".join(["waferline", *filter(None, page)]))
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
     return Response(body, media_type=media_type, headers=_HEADERS | disposition)

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from services.ledger.http.effects import find_effect
-from services.ledger.store.as_of import PlacedEvent, UnknownAsOf, events_between, find_as_of
+from services.ledger.store.as_of import AsOf, PlacedEvent, UnknownAsOf, events_between, find_as_of
 from services.ledger.store.reader import StoreReader
 from shared.http.answering import CSV_FORMATS
 from shared.http.problem import NEVER_KNOWN, Problem
@@ -48,11 +48,8 @@ class MovementsQuery(Query):
 
 def list_movements(store: StoreReader, query: MovementsQuery) -> dict[str, Any]:
     """Return a page of the events of a query, in the order of the log."""
-    try:
-        since = find_as_of(store, query.since)
-        through = find_as_of(store, str(store.head.batch) if query.through is None else query.through)
-    except UnknownAsOf as why:
-        raise Problem(NEVER_KNOWN, str(why)) from why
+    since = _find_bound(store, "since", query.since)
+    through = _find_bound(store, "through", str(store.head.batch) if query.through is None else query.through)
     counts = _counts(store, query) if "stock.counted" in query.types else []
     rows: list[dict[str, Any]] = []
     pages = events_between(store, since, through, after=query.after, texts=(query.product, query.site))
@@ -66,6 +63,13 @@ def list_movements(store: StoreReader, query: MovementsQuery) -> dict[str, Any]:
         if scanned == SCANNED_PAGES_MAX:
             return {"rows": rows, "next": last}
     return {"rows": rows, "next": None}
+
+
+def _find_bound(store: StoreReader, name: str, text: str) -> AsOf:
+    try:
+        return find_as_of(store, text)
+    except UnknownAsOf as why:
+        raise Problem(NEVER_KNOWN, str(why), parameter=name) from why
 
 
 def _target(store: StoreReader, row: Row) -> Row | None:

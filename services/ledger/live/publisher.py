@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import cast
 
-import orjson
 from redis.exceptions import ResponseError
 
 from services.ledger.live.meters import LedgerMeters
 from services.ledger.store.batches import PublishedBatch
-from services.ledger.store.writer import StoreWriter
-from shared.service.entries import entry_order, publish_entries
+from services.ledger.store.writer import Fenced, StoreWriter
+from shared.service.entries import entry_order, log_garbled, publish_entries
 from shared.service.service import Service
+from shared.wire.postings import PostingBatch
 from shared.wire.streams import DATA, POSTINGS, recorded_stream
 
 _ROUND_TRIP_BATCHES = 16
@@ -28,10 +28,14 @@ class BatchPublisher:
 
     def __init__(self, service: Service, store: StoreWriter, meters: LedgerMeters, new_batches: asyncio.Event) -> None:
         self.service, self.store, self.meters, self.new_batches = service, store, meters, new_batches
+        self._garbled = b""  # the last entry of the stream that could not be read
+
+    async def find_position(self) -> None:
+        """Find the batch published last, before anything is recorded: a store that lost it must not go on."""
+        self.meters.published = await self._read_position()
 
     async def run(self) -> None:
         """Publish batches as they are recorded; when idle, check that the stream still has the last one."""
-        self.meters.published = await self._read_position()
         while True:
             batches = self.store.published_batches(self.meters.published, _ROUND_TRIP_BATCHES)
             if batches:
@@ -77,12 +81,27 @@ class BatchPublisher:
             raise RuntimeError(f"{POSTINGS} holds batches of a later store ({epoch}): is this an old one?")
         if epoch < store.epoch:
             return 0
-        head = orjson.loads(last[0][1][DATA.encode()])["head"]
-        if batch > store.head.batch or head != store.hash_of(batch).hex():
-            store.expect_alone()
+        head = self._read_head(last[0])
+        if batch > store.head.batch or head not in (None, store.hash_of(batch).hex()):
+            try:
+                store.expect_alone()
+            except Fenced as fenced:
+                self.service.log.warning("ledger_fenced", position=store.head.batch, reason=str(fenced))
+                raise
             raise RuntimeError(
-                f"{POSTINGS} holds batch {batch} of another history than this store, at {store.head.batch}. Was an "
-                "old copy put back? Give it an empty Redis, or put the newer one back. Does a second ledger run? Stop"
-                " one"
+                f"{POSTINGS} holds batch {batch} of another history than this store, at {store.head.batch}. Was an old"
+                " copy put back, or the store's write-ahead log lost? Put the newer one back; docs/deployment.md says"
+                " how to go on without it. Does a second ledger run? Stop one"
             )
         return batch
+
+    def _read_head(self, entry: tuple[bytes, dict[bytes, bytes]]) -> str | None:
+        """Return the chain head that an entry of the stream names, None where it cannot be read."""
+        entry_id, fields = entry
+        try:
+            return PostingBatch.model_validate_json(fields.get(DATA.encode(), b"")).head
+        except ValueError as failure:
+            if entry_id != self._garbled:
+                self._garbled = entry_id
+                log_garbled(self.service.log, POSTINGS, entry_id.decode(), failure)
+            return None

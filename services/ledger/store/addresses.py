@@ -18,8 +18,9 @@ def connect(
 
     `login` holds connection options that are not in the URL, as a password or the CA of the server.
     """
-    if not (isinstance(address, str) and "://" in address):
+    if not is_url(address):
         return SqliteDatabase(address, read_only=read_only)
+    address = str(address)
     scheme = address.partition("://")[0]
     if scheme not in ("postgresql", "postgres"):  # else SQLite would make a folder of that name, and a file in it
         raise StrangeStore(f"{scheme}:// names no store: it is a path, or a postgresql:// URL")
@@ -29,3 +30,8 @@ def connect(
     from services.ledger.store.postgres import PostgresDatabase  # noqa: PLC0415 (without it, no need of its driver)
 
     return PostgresDatabase(address, read_only=read_only, login=login)
+
+
+def is_url(address: Path | str) -> bool:
+    """Return whether an address is a URL, and no path of a file."""
+    return isinstance(address, str) and "://" in address

@@ -32,6 +32,11 @@ def migrate(database: WritableDatabase, *, epoch: int = 0) -> None:
         raise StrangeStore(f"the store is posted by rules {version}, this Waferline knows {RULES}: start a newer one")
 
 
+def is_made(database: Database) -> bool:
+    """Return whether a database has the ledger's tables; raise `StrangeStore` where it has other ones."""
+    return _version(database) is not None
+
+
 def read_rules(database: Database) -> PostingRules:
     """Return the rules of the last batches of a store, also of one that is still to be updated."""
     if _version(database) == _BEFORE_RULES:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.ledger.books.chain import GENESIS, BatchHeader
+from services.ledger.books.chain import GENESIS, BatchHeader, seal
 from services.ledger.books.progress import Progress
-from services.ledger.store.addresses import connect
+from services.ledger.store.addresses import connect, is_url
 from services.ledger.store.batches import (
     BatchContents,
     ChainHead,
@@ -17,8 +17,16 @@ from services.ledger.store.batches import (
     select_published,
 )
 from services.ledger.store.database import Database
-from services.ledger.store.migrating import PostingRules, expect_newest, expect_readable, read_rules
+from services.ledger.store.migrating import (
+    PostingRules,
+    StrangeStore,
+    expect_newest,
+    expect_readable,
+    is_made,
+    read_rules,
+)
 from services.ledger.store.names import KeyTable, NameTable, id_key, id_keys
+from services.ledger.store.sqlite import SqliteDatabase, write_ahead_log
 from services.ledger.store.working_state import WorkingState
 from shared.wire.postings import EventEffect, PostingBatch, Recorded
 from shared.wire.rows import WATERMARKS, Row, watermark_of
@@ -43,6 +51,51 @@ def open_reader(
     except BaseException:
         database.close()
         raise
+
+
+def examine_file(address: Path | str) -> None:
+    """Raise `StrangeStore` where a file and the write-ahead log beside it are not those of one store.
+
+    To open such a file for writing would end it: SQLite moves the log into it, and drops that of a missing file.
+    """
+    path = Path(address)
+    log = write_ahead_log(path)
+    if is_url(address) or not log.exists() or not log.stat().st_size:
+        return
+    if not path.exists() or not path.stat().st_size:
+        raise StrangeStore(f"{path} is missing, and {log} holds its last batches: put the file back beside it")
+    database = SqliteDatabase(path, read_only=True)
+    try:
+        if is_made(database):
+            expect_whole_end(StoreReader(database))
+    except (LookupError, TypeError, ValueError) as why:
+        raise StrangeStore(f"{path} and {log} are not of one store: {why!r}") from why
+    finally:
+        database.close()
+
+
+def expect_whole_end(store: "StoreReader") -> None:
+    """Raise `StrangeStore` unless the last batch is as sealed, the head's, and that of the last event and posting.
+
+    A file that lost pages, or has some of another one, seldom ends so; `waferline verify` looks at all batches.
+    """
+    number, hash_ = store.head
+    ends, sealed = (0, 0), b"" if number else hash_
+    try:
+        for contents in store.sealed_batches(number - 1, 1) if number else ():
+            batch, sealed = contents.batch, seal(contents.document())
+            ends = (batch.first_event + batch.header.events - 1, batch.first_posting + batch.postings - 1)
+    except (LookupError, TypeError, ValueError) as why:
+        raise StrangeStore(_damaged(number)) from why
+    if sealed != hash_ or ends != (store.last_event, store.last_posting):
+        raise StrangeStore(_damaged(number))
+
+
+def _damaged(batch: int) -> str:
+    return (
+        f"the store is damaged: its last batch, {batch}, is not what was sealed. Leave it as it is; the next steps are"
+        " in docs/proof.md, If a proof fails"
+    )
 
 
 class StoreReader:

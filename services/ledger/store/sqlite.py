@@ -1,5 +1,6 @@
 """SQLite as the store's database: the embedded default, one file."""
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,11 +23,7 @@ class SqliteDatabase:
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
         """Open the file, made if missing; with `read_only` all queries see the database as it is now."""
         if read_only:
-            address = Path(path).absolute().as_uri() + "?mode=ro"
-            # a long read moves from thread to thread; SQLite itself serialises them
-            self.connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
-            self.connection.execute("BEGIN")
-            self.connection.execute("SELECT 1 FROM sqlite_schema")  # the snapshot is taken by the first query
+            self.connection = _connect_reader(Path(path).absolute())
         else:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, isolation_level=None)
@@ -73,6 +70,42 @@ class SqliteDatabase:
 
     def close(self) -> None:
         self.connection.close()  # the last connection moves the write-ahead log into the file
+
+
+def write_ahead_log(path: Path) -> Path:
+    """Return the file beside a database that holds its last transactions until they are moved into it."""
+    return path.with_name(path.name + "-wal")
+
+
+def _connect_reader(path: Path) -> sqlite3.Connection:
+    """Return a connection that has taken its snapshot.
+
+    SQLite needs a file beside a database to read it. Where it can make none, as on a medium that is read only, nobody
+    writes either, and the database is read as it is.
+    """
+    try:
+        return _begin_reading(path, "mode=ro")
+    except sqlite3.OperationalError as why:
+        if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
+            raise
+        log = write_ahead_log(path)
+        if log.exists() and log.stat().st_size:
+            raise sqlite3.OperationalError(
+                f"{log} holds its last batches, and cannot be read where nothing can be written; copy the folder"
+            ) from why
+        return _begin_reading(path, "mode=ro&immutable=1")
+
+
+def _begin_reading(path: Path, how: str) -> sqlite3.Connection:
+    # a long read moves from thread to thread; SQLite itself serialises them
+    connection = sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM sqlite_schema")  # the snapshot is taken by the first query
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @lru_cache

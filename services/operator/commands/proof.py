@@ -166,7 +166,7 @@ def _print_proof(
     console.print(f"checkpoints: {len(kept)}{last}", highlight=False)
     if wrong is not None:
         console.print(f"[bold red]NOT proved: {escape(wrong)}", soft_wrap=True)
-        console.print("Keep the store as it is; docs/proof.md, Where it is not proved, has the next steps.")
+        console.print("Keep the store as it is; docs/proof.md, If a proof fails, has the next steps.")
     else:
         proved = ["chain", "checkpoints"] if kept else ["chain"]
         proved += [] if chain else ["postings", "balances are what the events say"]

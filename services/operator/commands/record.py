@@ -73,9 +73,12 @@ def replay(
     from services.operator.record.tapes import entries, fill_outboxes, play, read_tape, source_roles
     from services.operator.show.printing import print_json, progress_bar
     from services.operator.show.table import open_console
+    from services.operator.stack.folder import refuse_running, remove_unfinished
     from services.operator.stack.stack import Stack, started
 
     with report_errors():
+        remove_unfinished(data)
+        refuse_running(data)
         if data.exists():
             raise StackError(f"{data} is there already: a replay needs a new store; remove it or name another")
         if not tape.exists():
@@ -83,7 +86,7 @@ def replay(
         console = open_console()
         console.quiet = json_
         roles, count = source_roles(read_tape(tape))
-        stack = Stack(data, trust_recorded=True, parties=False)
+        stack = Stack(data, trust_recorded=True, parties=False, until_finished=True)
         stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
         stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
         stack.planners = sorted({*stack.planners, *(s for s, role in roles.items() if role == "planner")})
@@ -94,9 +97,11 @@ def replay(
             state = ask(stack.folder, "aggregator", "/state")
             head = ask(stack.folder, "ledger", "/head")
         fill_outboxes(stack.folder / "outbox", head)
+        stack.files.unfinished.unlink()
     if json_:
         print_json(state)
     else:
+        console.print(f"{count:,} events on the tape", highlight=False)
         console.print(f"position: {state['position']}, postings: {state['postings']:,}, data: {data}", highlight=False)
         console.print(f"chain head: {state['head']}", highlight=False, soft_wrap=True)
         console.print(f"state hash: {state['state_hash']}", highlight=False, soft_wrap=True)

@@ -146,10 +146,12 @@ def up(
     """
     from services.operator.show.table import open_console, table
     from services.operator.stack.calls import call
+    from services.operator.stack.folder import expect_finished
     from services.operator.stack.stack import ScenarioRun, Stack, started
     from shared.play.scenario import DEFAULT_PROGRAMME
 
     with report_errors():
+        expect_finished(data)
         console = open_console()
         last = _played_until(until)
         run = ScenarioRun(variant=variant, until=last, pace_s=pace) if play else None

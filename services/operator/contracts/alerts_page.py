@@ -175,7 +175,11 @@ other alert is open is then no all-clear.
 other numbers in doubt, by code; then by day, then by wafers. With `product`, `site` and `supplier`, as on the page,
 alerts of others are left out; an alert that names none, as `source_silent`, concerns all. A shipment concerns the sites
 and suppliers of its dispatches and receipts, and its owner. The limits are settings of the aggregator:
-`WAFERLINE_ALERT_` and the name in capitals below."""
+`WAFERLINE_ALERT_` and the name in capitals below.
+
+The state of the services is no alert here, and on no stream: [the rules of Prometheus](watching.md) and the log have
+it. So it is with `names_near_limit`: a warning in the log, the metric `waferline_names` and the rule `NamesNearLimit`
+say that the names near [their limit](limits.md)."""
 
 _STREAM = f"""\
 All wafers are WSE. Where events explain an alert, `causes` names up to five of them as `source/id`; the ledger answers

@@ -1,7 +1,7 @@
 """Certificates of a deployment: its CA, and a certificate for each service that serves TLS."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -27,9 +27,13 @@ _RENEWED_BEFORE = timedelta(days=30)
 _CLOCK_SKEW = timedelta(hours=1)  # of another machine's clock behind ours
 
 
-def make_certificates(files: SecretsFolder, servers: Sequence[str], renew: Sequence[str], *, days: int) -> None:
-    """Make the CA, and each server's certificate if it is missing, named in `renew`, or about to expire."""
-    now = datetime.now(UTC)
+def make_certificates(
+    files: SecretsFolder, servers: Sequence[str], renew: Sequence[str], *, days: int, now: datetime
+) -> None:
+    """Make the CA, and each server's certificate if it is missing, named in `renew`, about to expire, or not valid yet.
+
+    One that is not valid yet was made by a clock that was ahead: nobody would trust it.
+    """
     ca, ca_key = _make_ca(files, now, renew="tls/ca" in renew)
     for name in servers:
         path = files.path / f"tls/{name}.crt"
@@ -55,10 +59,11 @@ def _make_ca(
         return x509.load_pem_x509_certificate(path.read_bytes()), None
     files.make("tls/ca.key", lambda: _pem(generate_private_key(SECP256R1())), renew=renew, mode=_CA_KEY_MODE)
     key = _read_key(key_path)
+    there = x509.load_pem_x509_certificate(path.read_bytes()) if path.exists() else None
     files.make(
         "tls/ca.crt",
         lambda: _ca_certificate(key, now).public_bytes(Encoding.PEM),
-        renew=path.exists() and x509.load_pem_x509_certificate(path.read_bytes()).public_key() != key.public_key(),
+        renew=there is not None and (there.public_key() != key.public_key() or not _is_valid(there, now)),
     )
     return x509.load_pem_x509_certificate(path.read_bytes()), key
 
@@ -73,7 +78,11 @@ def _is_good(path: Path, ca: x509.Certificate, now: datetime) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     own = certificate.public_key() == _read_key(path.with_suffix(".key")).public_key()
-    return own and certificate.not_valid_after_utc - now > _RENEWED_BEFORE
+    return own and _is_valid(certificate, now) and certificate.not_valid_after_utc - now > _RENEWED_BEFORE
+
+
+def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
 
 
 def _ca_certificate(key: EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:

@@ -5,6 +5,7 @@ No secret is ever printed.
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -69,8 +70,8 @@ def provision(
 ) -> Provisioned:
     """Make the missing secrets of a deployment in a folder, and the files derived from them.
 
-    An existing secret is kept unless `renew` names it; so is a certificate unless it expires soon or another CA
-    signed it.
+    An existing secret is kept unless `renew` names it; so is a certificate unless it expires soon, is not valid yet, or
+    another CA signed it.
     """
     try:
         acl_users = users(suppliers, datacenters, planners, playing=playing)
@@ -93,7 +94,7 @@ def provision(
     for name in keys:
         files.make(name, lambda: secrets.token_urlsafe(_ENTROPY_BYTES).encode(), renew=name in renew)
     _make_checkpoint_key(files)
-    make_certificates(files, servers, renew, days=certificate_days)
+    make_certificates(files, servers, renew, days=certificate_days, now=datetime.now(UTC))
     files.derive("users.acl", _acl(folder, acl_users).encode())
     files.derive("tokens", _tokens(folder, scopes).encode())
     return Provisioned(sorted(files.made), sorted(files.changed), sorted(files.kept))

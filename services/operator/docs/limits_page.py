@@ -22,7 +22,12 @@ _INTRODUCTION = """\
 
 Every kind of work that a caller can ask for has a bound, so that a careless or hostile one is told no, and everybody
 else is answered as before. A bound is a setting ([the settings](reference/settings.md)), and the answer at the bound
-names it. `make abuse` tries each one against a real stack."""
+names it. `make abuse` tries each one against a real stack.
+
+The column *watch* has metrics (`waferline_...`) and lines of the log. `names_near_limit` is a warning in the log of the
+party or the aggregator whose names near their limit; the metric `waferline_names` and the Prometheus rule
+[NamesNearLimit](watching.md#namesnearlimit) say the same. It is none of the planner's [alerts](alerts.md), which follow
+from the events alone: neither `waferline alerts` nor the page shows it."""
 _COLUMNS = ("bound", "default", "setting", "answer when it is reached", "watch")
 _FIXED = """\
 ## Fixed

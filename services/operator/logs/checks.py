@@ -17,6 +17,7 @@ _REPEATS_MIN = 3  # of a sign that means nothing once, and of the reports of a p
 _REPEATED_SIGNS = {"resent", "redis_missed"}
 _OPENED = {"sequences_missed": "gap", "gap_found": "batches_missing"}
 _CLOSED = {"sequences_filled": "gap", "gap_closed": "batches_missing"}
+_AHEAD_MAX_S = 60.0  # of the clock of another machine
 _OPEN_MAX_S = 60.0  # an outbox sends again after 10 s, and the ledger answers within 30 s
 
 
@@ -110,11 +111,14 @@ class LogChecks:
                 yield Trouble(process, sign, times, *self.latest[process, sign])
 
     def _overdue(self, now: datetime, thresholds: LogThresholds) -> Iterator[Trouble]:
-        """Yield the signs of lines that are overdue at `now`."""
+        """Yield the signs of lines that are overdue at `now`, or that are of a later time."""
         for (sign, subject), (process, at, why) in self.open.items():
             if at < _before(now, _OPEN_MAX_S):
                 yield Trouble(process, sign, 1, at, f"{subject}: {why}")
         for process, state in self.processes.items():
+            if state.last > _before(now, -_AHEAD_MAX_S):
+                why = f"its lines are of later than now, {timestamp(now)[:19]}Z here: nothing is found to be overdue"
+                yield Trouble(process, "clock", 1, state.last, why)
             if state.alive and state.last < _before(now, thresholds.silent_s):
                 yield Trouble(process, "silent", 1, state.last, "no line since, and no stop: it hangs, or is gone")
             if len(state.steps) == _REPEATS_MIN and len({done for done, _ in state.steps}) == 1:
@@ -145,6 +149,10 @@ def _signs_in(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         yield "fenced", reason
     elif name == "stream_receded":
         yield "receded", f"{fields['stream']} was read to {fields['position']}, and now ends with {fields['end']}"
+    elif name == "ledger_receded":
+        yield "lost", f"the ledger has {fields['position']:,} events, and had {fields['position_before']:,}"
+    elif name == "entry_garbled":
+        yield "garbled", f"entry {fields['entry']} of {fields['stream']}: {reason}"
     elif name == "stream_waited":
         yield "waited", f"an entry of {fields['stream']} is not read"
     elif name == "event_refused" and code in _ALARMING:

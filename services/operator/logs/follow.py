@@ -40,21 +40,18 @@ class LogTail:
 
 
 def follow_lines(
-    folder: Path,
-    line_filter: LineFilter,
-    *,
-    now: Callable[[], str],
-    wait: Callable[[], None] = lambda: time.sleep(_POLL_S),
+    folder: Path, line_filter: LineFilter, *, wait: Callable[[], None] = lambda: time.sleep(_POLL_S)
 ) -> Iterator[Line]:
     """Yield the selected lines as they are written, merged by time: first the recent ones, or all since a time.
 
-    A line is yielded one poll of all files later, so that an earlier line of another process comes before it.
+    A line is yielded one poll of all files later, so that an earlier line of another process comes before it. No clock
+    decides when: that of this process may be days from that of the lines.
     """
     tails: dict[Path, LogTail] = {}
     waiting: list[Line] = []
-    polled_before, begun = "", False
+    begun = False
     while True:
-        polled = now()
+        last = waiting[-1].order if waiting else None  # of the lines read in earlier polls
         for path in log_files(folder, line_filter):
             if path not in tails:
                 tails[path] = LogTail(path, _TAIL_BYTES if not (line_filter.since or begun) else 1 << 62)
@@ -63,12 +60,11 @@ def follow_lines(
                 if line is not None and line_filter.accepts(line):
                     waiting.append(line)
         waiting.sort(key=lambda line: line.order)
-        if begun:
-            due = [line for line in waiting if line.timestamp <= polled_before]
-            yield from due
-            waiting = waiting[len(due) :]
-        else:
+        if not begun:
             yield from waiting if line_filter.since else deque(waiting, maxlen=_RECENT_LINES)
             waiting, begun = [], True
-        polled_before = polled
+        elif last is not None:
+            due = [line for line in waiting if line.order <= last]
+            yield from due
+            waiting = waiting[len(due) :]
         wait()

@@ -3,13 +3,12 @@
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from services.operator.logs.follow import follow_lines
-from services.operator.logs.lines import Line, LineFilter, log_files, parse_line, process_of, timestamp
+from services.operator.logs.lines import Line, LineFilter, log_files, parse_line, process_of
 from services.operator.logs.summary import Summary
 from services.operator.stack.errors import StackError
 from services.operator.stack.location import is_described
@@ -42,7 +41,7 @@ class LogFolder:
 
     def follow(self, line_filter: LineFilter) -> Iterator[Line]:
         """Yield the selected lines as they are written."""
-        return follow_lines(self.folder, line_filter, now=lambda: timestamp(datetime.now(UTC)))
+        return follow_lines(self.folder, line_filter)
 
 
 class LogStream:

@@ -13,5 +13,5 @@ def database_failures() -> tuple[type[Exception], ...]:
 def explain_failure(why: Exception) -> str:
     """Return the message for a database that cannot be opened or read."""
     words = " ".join(str(why).split())
-    advice = "is it there, whole, and one of Waferline? See docs/proof.md: Where it is not proved"
+    advice = "is it there, whole, and one of Waferline? See docs/proof.md: If a proof fails"
     return f"the store cannot be read ({words}): {advice}"

@@ -10,7 +10,7 @@ from services.ledger.store.migrating import StrangeStore
 from services.ledger.store.reader import StoreReader, open_reader
 from services.operator.record.failures import database_failures, explain_failure
 from services.operator.stack.errors import StackError
-from services.operator.stack.folder import StackFolder
+from services.operator.stack.folder import StackFolder, expect_finished
 from services.operator.stack.location import is_described
 
 
@@ -27,6 +27,8 @@ def open_store(folder: Path, url: str | None = None, *, any_rules: bool = False)
         )
     if url is None and not path.exists():
         raise StackError(f"{path} is not there: name a stack's folder with --data, or make one with `waferline demo`")
+    if url is None:
+        expect_finished(folder)
     place = str(path) if url is None else "the store at the URL"
     try:
         if url is None:
@@ -38,7 +40,7 @@ def open_store(folder: Path, url: str | None = None, *, any_rules: bool = False)
         raise StackError(explain_failure(why)) from why
     except (LookupError, TypeError) as why:  # names, keys and numbers that contradict each other
         raise StackError(
-            f"{place} was changed by something other than a ledger ({why!r}); see docs/proof.md: Where it is not proved"
+            f"{place} was changed by something other than a ledger ({why!r}); see docs/proof.md: If a proof fails"
         ) from why
 
 

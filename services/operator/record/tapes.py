@@ -5,12 +5,14 @@ import itertools
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import orjson
 from redis import Redis
+from redis.exceptions import RedisError
 
 from services.ledger.books.new_events import find_fault
 from services.ledger.store.reader import StoreReader
@@ -85,19 +87,20 @@ def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX
     """Yield the stream entries that play a tape: events recorded together in one batch, a malformed one by itself.
 
     `from_` and `until` select by the day of an event's time; a malformed event has none and is always included.
+    Raise `StackError` at the first line that is no event of any source.
     """
     run: list[Event] = []
     last = 0
     stated = None  # the last recording time on the tape
-    for line in lines:
-        event = _read(line)
+    for number, line in enumerate(lines, 1):
+        event = _read(line, number)
         if isinstance(event, Event) and not from_ <= event.time.date() <= until:
             continue
         if isinstance(event, Event) and event.recordedtime is not None:
             stated = event.recordedtime
         refused = isinstance(event, Event) and _was_refused(event, stated)
         if run and (refused or not _follows(run, event)):
-            yield _entry(run)
+            yield from _entries(run)
             run = []
         if isinstance(event, Event) and refused:
             alone = event.model_copy(update={"recordedtime": stated or event.time})
@@ -108,10 +111,10 @@ def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX
         elif event is not None:
             yield TapeEntry(event, last, 1, line.strip())
     if run:
-        yield _entry(run)
+        yield from _entries(run)
 
 
-def _read(line: bytes) -> Event | str | None:
+def _read(line: bytes, number: int) -> Event | str | None:
     """Return the event of a line, only its source if the event is malformed, None for an empty line."""
     if not line.strip():
         return None
@@ -120,7 +123,7 @@ def _read(line: bytes) -> Event | str | None:
     except Refused:
         source = named_source(line)
         if not isinstance(source, str):
-            raise StackError(f"a line of the tape is no event of any source: {line[:80]!r}") from None
+            raise StackError(f"line {number} of the tape is no event of any source: {line[:80]!r}") from None
         return source
 
 
@@ -148,9 +151,16 @@ def _recorded(event: Event) -> int:
     return microseconds(event.recordedtime or event.time)
 
 
-def _entry(run: list[Event]) -> TapeEntry:
+def _entries(run: list[Event]) -> Iterator[TapeEntry]:
+    """Yield the entries of a run: one, or several where one would be longer than the ledger reads."""
     recorded = _recorded(run[0])
-    return TapeEntry(run[0].source, recorded, len(run), EventBatch.of(run, recorded).encode())
+    body = EventBatch.of(run, recorded).encode()
+    if len(body) > ENTRY_BYTES_MAX and len(run) > 1:
+        half = len(run) // 2
+        yield from _entries(run[:half])
+        yield from _entries(run[half:])
+    else:
+        yield TapeEntry(run[0].source, recorded, len(run), body)
 
 
 def source_roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
@@ -174,7 +184,7 @@ def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: 
     """Play a tape to a running stack at `speed` times its pace, None: unpaced; wait until the stack has settled."""
     role_of = {source: role for role, sources in stack.sources().items() for source in sources}
     began, first_recorded = time.monotonic(), None
-    with Redis.from_url(stack.redis_url) as redis:
+    with _reported(stack), Redis.from_url(stack.redis_url) as redis:
         pipeline = redis.pipeline(transaction=False)
         for entry in tape:
             if entry.source not in role_of:
@@ -197,3 +207,12 @@ def fill_outboxes(folder: Path, head: Mapping[str, Any]) -> None:
         newest = max([facts["through"], *(last for _, last in facts["ahead"])])
         if newest:
             Outbox(folder / f"{source}.db").begin_after(newest)
+
+
+@contextmanager
+def _reported(stack: Stack) -> Iterator[None]:
+    """Report a Redis that takes no more, as one that has died, or whose disk is full."""
+    try:
+        yield
+    except RedisError as why:
+        raise StackError(f"Redis takes no more of the tape ({why}); see {stack.files.log('redis')}") from why

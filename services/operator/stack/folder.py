@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ _OWN_FILES = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
     "stack.json", "stack.json.part", "ports.json", "ports.json.part", "parties.json", "parties.json.part",
-    "made-by-demo",
+    "made-by-demo", "replay.part",
 }  # fmt: skip
 
 
@@ -66,6 +67,11 @@ class StackFolder(NamedTuple):
         """The file that the processes of a running stack hold locked."""
         return self.path / "lock"
 
+    @property
+    def unfinished(self) -> Path:
+        """The file that is there until a replay into the folder has come to the end of its tape."""
+        return self.path / "replay.part"
+
     def log(self, process: str) -> Path:
         """Return the log file of a process."""
         return self.path / "logs" / f"{process}.log"
@@ -90,6 +96,23 @@ def refuse_running(folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StackError(explain_lock(folder)) from error
+
+
+def expect_finished(folder: Path) -> None:
+    """Raise `StackError` if a replay that did not end has left a part of its tape; a running one may be read."""
+    if StackFolder(folder).unfinished.exists() and read_facts(folder) is None:
+        raise StackError(f"the replay into {folder} did not end, and its store has a part of the tape: replay it again")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove a folder that a replay has left unfinished; raise `StackError` if its processes still run."""
+    if not StackFolder(folder).unfinished.exists():
+        return
+    refuse_running(folder)
+    foreign = foreign_files(folder)
+    if foreign:
+        raise StackError(f"{folder} holds a file of no stack ({foreign[0]}), and would be emptied: name another")
+    shutil.rmtree(folder)
 
 
 def explain_lock(folder: Path) -> str:

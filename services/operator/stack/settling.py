@@ -1,6 +1,9 @@
 """Settling: the state of a stack that has recorded, folded and planned every stream entry."""
 
 import time
+from typing import Any
+
+import httpx
 
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
@@ -15,9 +18,7 @@ def settle(stack: Stack | RemoteStack) -> None:
     """Wait until every stream entry is recorded, folded and planned; raise `StackError` if that takes too long."""
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while time.monotonic() < deadline:
-        ledger, aggregator = (
-            call(stack.url(name) + "/health", within_s=60).json() for name in ("ledger", "aggregator")
-        )
+        ledger, aggregator = (_read_health(stack, name) for name in ("ledger", "aggregator"))
         if "position" not in ledger:
             raise StackError(f"the stack does not report its position: {DETAILS_HINT}")
         behind = [stream for stream, lag in ledger["streams"].items() if lag["behind"]]
@@ -25,3 +26,14 @@ def settle(stack: Stack | RemoteStack) -> None:
             return
         time.sleep(0.1)
     raise StackError(f"the stack did not settle within {_SETTLED_WITHIN_S:.0f} s; see {stack.folder}/logs")
+
+
+def _read_health(stack: Stack | RemoteStack, name: str) -> dict[str, Any]:
+    try:
+        health: dict[str, Any] = call(stack.url(name) + "/health", within_s=60).json()
+    except httpx.TransportError as failure:
+        if isinstance(stack, Stack) and stack.processes[name].poll() is not None:
+            where = f"see {stack.files.log(name)}"
+            raise StackError(f"{name} has stopped ({stack.last_reason(name)}); {where}") from failure
+        raise StackError(f"{name} does not answer ({failure}); see its log") from failure
+    return health

@@ -64,6 +64,7 @@ class Stack:
     store: str = ""  # postgresql:// URL of the ledger's store; empty: a file in the folder
     first_port: int | None = None  # of the console, the others behind it; None: those of the last start, else free ones
     parties: bool = True  # False: a replay writes to their streams
+    until_finished: bool = False  # True: its store is a part of something until `files.unfinished` is removed
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     lock: IO[str] | None = None
@@ -95,6 +96,8 @@ class Stack:
         except OSError as error:
             raise StackError(f"{error.filename}: {error.strerror}; choose another folder with --data") from error
         self._take_lock()
+        if self.until_finished:
+            self.files.unfinished.touch()
         if not self.files.checkpoint_key.exists():
             make_key(self.files.checkpoint_key, "waferline-ledger")
         self._write_parties()
@@ -108,7 +111,7 @@ class Stack:
         for name in self.services():
             while not self._is_up(name):
                 if self.processes[name].poll() is not None:
-                    raise StackError(f"{name} has stopped ({self._last_reason(name)}); see {self.files.log(name)}")
+                    raise StackError(f"{name} has stopped ({self.last_reason(name)}); see {self.files.log(name)}")
                 if time.monotonic() > deadline:
                     raise StackError(f"{name} is not up after {_STARTED_WITHIN_S:.0f} s; see {self.files.log(name)}")
                 time.sleep(0.05)
@@ -223,7 +226,13 @@ class Stack:
                     redis.ping()
                     return
                 time.sleep(0.02)
-        raise StackError(f"Redis did not start; see {self.files.log('redis')}")
+        reason = self.last_reason("redis")
+        if "append only file" in reason:
+            raise StackError(
+                f"Redis cannot read its file ({reason}): move {self.folder / 'redis'} away, and start again. The"
+                " outboxes and the ledger's store publish anew all that they have"
+            )
+        raise StackError(f"Redis did not start ({reason}); see {self.files.log('redis')}")
 
     def start_service(self, name: str) -> None:
         """Start the process of a service."""
@@ -274,12 +283,15 @@ class Stack:
             }
         return {f"WAFERLINE_{key}": value for key, value in environment.items()}
 
-    def _last_reason(self, name: str) -> str:
+    def last_reason(self, name: str) -> str:
+        """Return why a process has stopped, by its log; the last line where none says so."""
         lines = self.files.log(name).read_bytes().splitlines() or [b""]
-        try:
-            return str(json.loads(lines[-1])["reason"])
-        except (ValueError, LookupError, TypeError):
-            return lines[-1][:300].decode(errors="replace")
+        for line in reversed(lines):
+            with suppress(ValueError, LookupError, TypeError):  # no JSON, as Redis writes it, or of something else
+                fields = json.loads(line)
+                if fields["log"] == "service_stopped":
+                    return str(fields["reason"])
+        return lines[-1][:300].decode(errors="replace")
 
     def _write_facts(self) -> None:
         """Write the addresses and process ids, for the other commands."""

@@ -243,7 +243,10 @@ class DocumentDoor:
         contents = [each.event for each in said.events]
         events = await run_in_threadpool(_read_events, contents)
         async with self.intake.reading:
-            lines = put_events(events, self.outbox, self.settings.names_max, add)
+            self.intake.verdicts.recede()
+            judged_through = self.intake.verdicts.through
+            lines, lost = put_events(events, self.outbox, self.settings.names_max, add, judged=judged_through)
+            self.intake.resend(lost)
         self.intake.sender.wake()
         return lines
 

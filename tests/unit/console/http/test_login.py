@@ -82,3 +82,14 @@ async def test_nothing_of_another_host_and_no_script_in_a_page_is_allowed():
     assert [file.status_code for file in files] == [200, 200, 200]
     assert not any(b"http://" in file.content.replace(b"http://www.w3.org/", b"") for file in files)
     assert other.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "part", ["bytes=0-9", "bytes=9-1", "bytes=abc", "items=0-5", "bytes=999999-", "bytes=0-0" + ",0-" * 5_000, "="]
+)
+async def test_a_file_comes_whole_whatever_part_of_it_is_asked_for(part: str):
+    async with browser(None) as client:
+        whole = await client.get("/static/console.css")
+        answer = await client.get("/static/console.css", headers={"Range": part, "If-Range": '"x"'})
+
+    assert (answer.status_code, answer.content) == (200, whole.content)

@@ -2,8 +2,10 @@
 
 import asyncio
 import csv
+import re
 from collections.abc import Callable
 from datetime import date
+from html import unescape
 from html.parser import HTMLParser
 from io import StringIO
 from typing import Any
@@ -261,3 +263,40 @@ def test_before_the_first_event_a_page_says_how_to_begin(path: str) -> None:
 
     assert answer.status_code == 200
     assert "Nothing" in answer.text
+
+
+def test_very_many_sites_come_in_pages() -> None:
+    names = [f"SITE-{n:03}" for n in range(450)]
+    get, _ = over([(("HBM4-12H", name, "unattributed"), Measure.REQUIRED, START + 75, 10) for name in names])
+    path, read, counts = "/sites?firmness=firm", list[str](), list[str]()
+
+    while path:
+        address = httpx.URL(path)
+        page, rows = get(path), get(str(address.copy_add_param("format", "csv")))
+        shown_names = [value for _, name, value in Html(page.text).attributes if name == "data-key"]
+        assert shown_names == [row["site"] for row in csv.DictReader(StringIO(rows.text))]
+        read += shown_names
+        counts += re.findall(r"(\d+) sites on this page", page.text)
+        path = next(iter(re.findall(r'rel="next" href="([^"]+)"', unescape(page.text))), "")
+
+    assert read == names
+    assert counts == ["200", "200", "50"]
+
+
+def test_sites_of_one_page_are_all_of_them(both: tuple[Get, Get]) -> None:
+    page = both[0]("/sites").text
+
+    assert "2 sites, " in page
+    assert "on this page" not in page
+    assert 'rel="next"' not in page
+
+
+def test_of_very_many_forecasts_without_supply_a_page_shows_the_first_and_counts_the_others() -> None:
+    names = [f"SITE-{n:03}" for n in range(130)]
+    get, ask = over([(("HBM4-12H", name, "unattributed"), Measure.FORECAST, START + 75, 10) for name in names])
+
+    page = get("/shortages").text
+
+    assert len(ask("/shortages").json()["forecast_gaps"]) == 130
+    assert page.count("<tr data-key=") == 50
+    assert "80 more: choose a product or a site." in page

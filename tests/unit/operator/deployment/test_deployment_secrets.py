@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from services.ledger.checkpoint.files import read_signer
 from services.ledger.checkpoint.keys import read_verifier
 from services.operator.cli import app
+from services.operator.deployment.certificates import make_certificates
 from services.operator.deployment.deployment_secrets import Provisioned, provision
+from services.operator.deployment.secrets_folder import SecretsFolder
 from services.operator.stack.errors import StackError
 
 SUPPLIERS, DATACENTERS = ("samsung", "skhynix"), ("emea",)
@@ -138,6 +140,28 @@ def test_a_certificate_that_ends_soon_is_made_anew(folder: Path) -> None:
     provision(folder, SUPPLIERS, DATACENTERS, renew=("tls/redis",), certificate_days=20)
 
     assert make(folder).made == ["tls/redis.crt", "tls/redis.key"]
+
+
+def test_certificates_of_a_clock_that_was_ahead_are_made_anew_once_it_is_right(tmp_path: Path) -> None:
+    files, now = SecretsFolder(tmp_path), datetime.now(UTC)
+    make_certificates(files, ["redis"], (), days=825, now=now + timedelta(days=400))
+
+    files.made.clear()
+    make_certificates(files, ["redis"], (), days=825, now=now)
+
+    assert files.made == ["tls/ca.crt", "tls/redis.crt", "tls/redis.key"]
+    certificates = [x509.load_pem_x509_certificate(path.read_bytes()) for path in (tmp_path / "tls").glob("*.crt")]
+    assert all(each.not_valid_before_utc < now < each.not_valid_after_utc for each in certificates)
+    expect_trusted(tmp_path)
+
+
+def test_a_clock_beyond_the_end_of_the_ca_makes_another_certificate_of_the_same_key(folder: Path) -> None:
+    later = datetime.now(UTC) + timedelta(days=20_000)
+    files = SecretsFolder(folder)
+
+    make_certificates(files, ["redis"], (), days=825, now=later)
+
+    assert files.made == ["tls/ca.crt", "tls/redis.crt", "tls/redis.key"]
 
 
 def expect_trusted(folder: Path) -> None:

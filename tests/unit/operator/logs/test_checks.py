@@ -53,7 +53,9 @@ TROUBLED = [
     ("stopped", "ledger", [said(1, "service_stopped", level="critical", reason="no Redis")]),
     ("killed", "ledger", [said(1, "service_started"), said(2, "service_started")]),
     ("fenced", "ledger", [warned(1, "ledger_fenced", reason="batch 3 was taken by another ledger")]),
+    ("garbled", "aggregator", [warned(1, "entry_garbled", service="aggregator", stream="s", entry="5-0", reason="r")]),
     ("receded", "ledger", [warned(1, "stream_receded", stream="s", position="5-0", end=None)]),
+    ("lost", "supplier-samsung", [warned(1, "ledger_receded", position=100, position_before=200, **SAMSUNG)]),
     ("waited", "ledger", [warned(1, "stream_waited", stream="s")]),
     ("alarming", "ledger", [warned(1, "event_refused", code="foreign_source", **REFUSED)]),
     ("snapshot", "aggregator", [warned(1, "snapshot_failed", service="aggregator", reason="disk full")]),
@@ -119,5 +121,15 @@ def test_the_page_lists_every_sign_and_no_other() -> None:
 
     assert set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) == {sign for sign, _, _ in TROUBLED} | {
         "silent",
+        "clock",
         "missing",
     }
+
+
+def test_lines_of_a_later_time_than_now_are_no_sign_of_health() -> None:
+    """With a clock that is behind that of the log, nothing would ever be silent."""
+    lines = (said(1, "service_started"), runs(2, 5, 5))
+
+    assert signs(*lines, after_s=-59) == []
+    assert signs(*lines, after_s=-61) == [("ledger", "clock")]
+    assert signs(*lines, said(3, "service_stopped", reason="asked to"), after_s=-90_000) == [("ledger", "clock")]

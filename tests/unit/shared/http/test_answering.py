@@ -76,6 +76,33 @@ async def test_what_one_has_is_not_made_again_until_it_may_be_other(
     assert (await client.get("/rows", headers=known)).status_code == 200
 
 
+GARBAGE = [
+    "",
+    '""',
+    '"*"',
+    "W/",
+    'W/"',
+    "garbage",
+    "," * 8_000,
+    ", ".join(f'"{n}"' for n in range(5_000)),
+    '"' * 60_000,
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+async def test_tags_of_nothing_known_are_answered_in_full_and_beside_the_right_one_ignored(
+    client: httpx.AsyncClient, garbage: str
+) -> None:
+    tag = (await client.get("/rows")).headers["etag"]
+
+    assert (await client.get("/rows", headers={"If-None-Match": garbage})).status_code == 200
+    beside = [("If-None-Match", garbage), ("If-None-Match", tag)]  # two fields are one list
+    assert (await client.get("/rows", headers=beside)).status_code == 304
+    ignored = {"Range": "bytes=0-0", "If-Match": garbage, "If-Range": tag, "If-Modified-Since": garbage}
+    assert (await client.get("/rows", headers=ignored)).status_code == 200
+    assert (await client.head("/rows", headers={"If-None-Match": tag})).status_code == 304
+
+
 async def test_the_links_of_the_pages_lead_through_all_of_them(client: httpx.AsyncClient) -> None:
     link, found = "/rows?limit=2", []
     while link:

@@ -81,6 +81,19 @@ def test_an_event_handed_in_again_keeps_its_number(outbox, tmp_path):
     assert again.answer(1, {})["status"] == "duplicate"
 
 
+def test_an_event_that_the_ledger_has_lost_is_sent_again_under_its_number(outbox):
+    """As where an older copy of its store was put back: the outbox has dropped what it recorded since."""
+    body = lines(commit(), commit(id="00000000-0000-7000-8000-000000000001"))
+    take_events(body, outbox)
+    outbox.forget(2)
+
+    handed, lost = number_lines([*read_lines(body, "samsung")], outbox, 10**9, judged=1)
+    assert (numbered(handed), lost) == ([(1, True), (2, True)], 1)
+    assert [entry.first for entry in outbox.after(0)] == [2]
+    assert [line.answer(1, {})["status"] for line in handed] == ["duplicate", "pending"]
+    assert number_lines([*read_lines(body, "samsung")], outbox, 10**9, judged=1)[1] == 0
+
+
 @pytest.mark.parametrize(
     "written",
     [
@@ -241,7 +254,7 @@ def refuse_others(product: str) -> Refused | None:
 def test_the_door_refuses_a_product_that_is_not_declared_and_takes_the_others(outbox):
     other = commit(partitionkey="HBM4-12", data=commit()["data"] | {"product": "HBM4-12"})
     read = [*read_lines(lines(commit(), other), "samsung")]
-    good, refused = number_lines(read, outbox, 10, refuse_others)
+    (good, refused), _ = number_lines(read, outbox, 10, refuse_others)
 
     assert (good.sequence, good.refused) == (1, None)
     assert (refused.sequence, refused.refused.code, refused.refused.path) == (None, "unknown_product", "data.product")
@@ -250,6 +263,6 @@ def test_the_door_refuses_a_product_that_is_not_declared_and_takes_the_others(ou
 def test_an_event_taken_before_its_product_was_withdrawn_is_a_duplicate(outbox):
     body = lines(commit(partitionkey="OLD", data=commit()["data"] | {"product": "OLD"}))
     take_events(body, outbox)
-    (again,) = number_lines([*read_lines(body, "samsung")], outbox, 10, refuse_others)
+    (again,), _ = number_lines([*read_lines(body, "samsung")], outbox, 10, refuse_others)
 
     assert (again.sequence, again.duplicate, again.refused) == (1, True, None)
