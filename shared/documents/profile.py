@@ -121,7 +121,7 @@ def read_profile(text: str | bytes, name: str = "profile") -> Profile:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ProfileRefused(f"{name}{line}: {error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a day that no calendar has is a ValueError
-        raise ProfileRefused(f"{name}: is no YAML: {str(error).splitlines()[0][:200]}") from None
+        raise ProfileRefused(f"{name}: is no YAML: {' '.join(str(error).split())[:200]}") from None
     try:
         return _profile(_mapping(value or {}, ""))
     except _Wrong as wrong:

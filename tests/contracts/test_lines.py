@@ -14,7 +14,6 @@ OURS = {
     "services/operator/logs/display.py": "the trace of a line, to be shown",
     "services/operator/deployment/deployment_secrets.py": "a file of our own tokens",
     "services/operator/stack/stack.py": "bytes",
-    "shared/documents/profile.py": "the words of an error, to be shown",
     "shared/party/intake.py": "bytes",
 }
 

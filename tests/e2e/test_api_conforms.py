@@ -35,7 +35,7 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def is_played(folder: Path) -> bool:
     head = ask(folder, "ledger", "/head")
-    days = [source["advanced"] for source in head["sources"].values()]
+    days = [source["advanced"] for source in head["sources"].values() if source["advanced"] is not None]
     state = ask(folder, "aggregator", "/state")
     shortages = ask(folder, "aggregator", "/shortages")
     return (

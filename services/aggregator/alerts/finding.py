@@ -10,8 +10,8 @@ from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.lines.facts import Dispatch, End
-from services.aggregator.fold.queries import first_day, planned_by_day, sum_moved, sum_planned
-from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
+from services.aggregator.fold.queries import first_day, planned_beyond, planned_by_day, sum_moved, sum_planned
+from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
@@ -19,6 +19,7 @@ from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import is_ended
+from shared.wire.events import UNALLOCATED
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 
@@ -26,10 +27,14 @@ _CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
 _LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)]
+_DUE = [
+    SLOTS[each] for each in (Measure.FORECAST, Measure.REQUIRED, Measure.TRANSIT_DUE, *OPEN)
+]  # by the day on which something is due
 _FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
 _DOUBTFUL: frozenset[AlertCode] = frozenset(
     {
-        "source_silent", "behind_watermark", "undeclared_product", "stock_negative", "consumed_beyond_required",
+        "source_silent", "behind_watermark", "undeclared_product", "undeclared_site", "due_beyond_horizon",
+        "stock_negative", "consumed_beyond_required",
         "stage_negative", "received_beyond_dispatched", "dispatched_beyond_finished", "dispatch_without_commit",
         "dispatch_of_other_product", "supplier_contradicts_shipment", "receipt_of_other_product",
     }
@@ -102,8 +107,9 @@ def find_alerts(
     - `behind_watermark`: the source has published an event of `day`, or of a later day, after it had completed that day
       by its watermark in force. The source's sequences decide what came after; the next watermark confirms the days
       before it anew, and clears the alert.
-    - `undeclared_product`: wafers of the product are moved or planned, and no declaration of it is in force. Where no
-      product is declared at all, there is no programme to compare with, and no such alert.
+    - `undeclared_product`, `undeclared_site`: wafers of the product or at the site are moved or planned, and no
+      declaration of it is in force. Where none is declared at all, there is nothing to compare with, and no such alert.
+    - `due_beyond_horizon`: wafers are due after the last day of the horizon, where no number counts them.
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.
@@ -133,6 +139,7 @@ def find_alerts(
       the horizontal distance of `performance.slip`, for wafers still to be received.
     """
     alerts = [*_silent_sources(state, thresholds), *_late_events(state), *_undeclared_products(state)]
+    alerts += [*_undeclared_sites(state), *_dues_beyond(state)]
     due_commits = due_commits or sum_due_commits(state.curves, plan, thresholds)
     if plan.today is not None:
         pairs = state.curves.group(("supplier", "product"))
@@ -189,6 +196,29 @@ def _undeclared_products(state: FoldState) -> Iterator[Alert]:
         if product not in declared:
             keys = np.flatnonzero(products.of_key == group)
             yield Alert("undeclared_product", (product,), first_day(state.curves, keys), {"keys": int(keys.size)})
+
+
+def _undeclared_sites(state: FoldState) -> Iterator[Alert]:
+    declared = state.sites.declared_names()
+    if not declared:
+        return
+    sites = state.curves.group(("site",))
+    for group, (site,) in enumerate(sites.labels):
+        if site not in declared and site != UNALLOCATED:
+            keys = np.flatnonzero(sites.of_key == group)
+            yield Alert("undeclared_site", (site,), first_day(state.curves, keys), {"keys": int(keys.size)})
+
+
+def _dues_beyond(state: FoldState) -> Iterator[Alert]:
+    curves = state.curves
+    wafers = planned_beyond(curves, _DUE)
+    groups = curves.group(("product", "site"))
+    beyond = np.zeros(len(groups.labels), dtype=np.int64)
+    grouped = groups.of_key >= 0  # keys without wafers are of no group
+    np.add.at(beyond, groups.of_key[grouped], wafers[grouped])
+    for group in np.flatnonzero(beyond > 0).tolist():
+        day = curves.start + curves.days
+        yield Alert("due_beyond_horizon", groups.labels[group], day, {"wafers": int(beyond[group])})
 
 
 def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:

@@ -242,3 +242,12 @@ def first_day(curves: Curves, keys: Index) -> int:
     planned = curves.plans[plans[plans >= 0]].any(axis=0)
     rows = [*np.flatnonzero(moved)[:1].tolist(), *np.flatnonzero(planned)[:1].tolist()]
     return curves.start - 1 + min(rows, default=curves.days + 1)
+
+
+def planned_beyond(curves: Curves, slots: Sequence[int]) -> Wafers:
+    """Return the wafers of some plans that each key has after the last day of the horizon: `[key]`."""
+    index = curves.index
+    wafers = np.zeros(len(curves.keys), dtype=np.int64)
+    chosen = np.flatnonzero(np.isin(index.plan_slot, slots))
+    np.add.at(wafers, index.plan_key[chosen], curves.plans[chosen, curves.days + 1])
+    return wafers

@@ -174,11 +174,12 @@ def up(
                 console.print(_EMPTY, highlight=False, soft_wrap=True)
             console.print(f"Ctrl-C stops it. Meanwhile: .venv/bin/waferline status --data {data}", highlight=False)
             try:
-                changed_at = stack.programme_file.stat().st_mtime_ns
+                file = programme or DEFAULT_PROGRAMME
+                changed_at = _changed_at(file)
                 while True:
                     time.sleep(1)
                     stack.tend()
-                    if run is None and (now := _changed_at(stack.programme_file)) != changed_at:
+                    if run is None and (now := _changed_at(file)) != changed_at:
                         changed_at = now
                         _follow(stack, console)
             except KeyboardInterrupt:

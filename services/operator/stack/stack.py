@@ -28,7 +28,7 @@ from services.operator.stack.machine.running import forget_running, note_running
 from services.operator.stack.new_file import replace_file
 from services.operator.stack.programmes import read_programme_file
 from services.operator.stack.redis_server import redis_command, redis_secrets
-from shared.play.scenario import DEFAULT_PATH, DEFAULT_PROGRAMME, Scenario, load_scenario
+from shared.play.scenario import DEFAULT_PATH, Scenario, load_scenario
 from shared.play.variants import Variant
 from shared.wire.streams import Role
 
@@ -58,7 +58,7 @@ class Stack:
 
     folder: Path
     play: ScenarioRun | None = None
-    programme_file: Path = DEFAULT_PROGRAMME  # of the parties, where they do not play a scenario
+    programme_file: Path | None = None  # its planners declare it; None: the reference parties, which declare nothing
     trust_recorded: bool = False
     redis_url: str = ""  # of a running Redis; empty: the stack starts one
     store: str = ""  # postgresql:// URL of the ledger's store; empty: a file in the folder
@@ -271,7 +271,7 @@ class Stack:
         }
         if source:
             environment["SOURCE"] = source
-        if name.startswith("planner-") and self.play is None:
+        if name.startswith("planner-") and self.play is None and self.programme_file is not None:
             environment["PROGRAMME"] = str(self.programme_file.resolve())
         if self.play is not None and source:
             environment |= {

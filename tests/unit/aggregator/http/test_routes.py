@@ -135,7 +135,8 @@ def test_alerts_are_counted_by_code_and_told_in_pages(ask):
     answer = ask("/alerts", limit="1").json()
 
     assert answer["open"] == {
-        "source_silent": 0, "behind_watermark": 0, "undeclared_product": 0, "stock_negative": 0,
+        "source_silent": 0, "behind_watermark": 0, "undeclared_product": 0, "undeclared_site": 0,
+        "due_beyond_horizon": 0, "stock_negative": 0,
         "consumed_beyond_required": 0,
         "stage_negative": 0, "received_beyond_dispatched": 0,
         "dispatched_beyond_finished": 0, "dispatch_without_commit": 0, "dispatch_of_other_product": 0,
