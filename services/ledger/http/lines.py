@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from services.ledger.books.line_summary import KINDS, STATES, LineSummary, summarize_line
 from services.ledger.store.reader import StoreReader
 from shared.http.answering import CSV_FORMATS
-from shared.http.problem import BAD_PARAMETER, Problem
+from shared.http.problem import UNFIT, Problem
 from shared.http.query import Choice, Query, Text, Whole
 from shared.wire.days import iso_day, iso_time
 
@@ -51,7 +51,7 @@ def _summaries(store: StoreReader, query: LinesQuery) -> Iterator[tuple[str, Lin
     source, _, place = query.after.partition("/")
     kind, _, line = place.rpartition("/")
     if query.source is not None and source not in ("", query.source):
-        raise Problem(BAD_PARAMETER, f"after is a line of {source}, not of {query.source}", parameter="after")
+        raise Problem(UNFIT, f"after is a line of {source}, not of {query.source}", parameter="after")
     for each in sorted(store.progress):  # a line has terms of its own source only
         if each < source or query.source not in (None, each):
             continue

@@ -20,7 +20,7 @@ from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
 from shared.http.access import AUDIT, READ, ScopedRoute
 from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
-from shared.http.problem import BUSY, NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
+from shared.http.problem import BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
 from shared.wire.days import day_of
 from shared.wire.rows import Row
@@ -57,7 +57,7 @@ def routes(
     def version_of(_: LedgerLog) -> tuple[int, int]:
         return store.epoch, store.head.batch
 
-    lines = View("/lines", _lines, LinesQuery, models.Lines)
+    lines = View("/lines", _lines, LinesQuery, models.Lines, (UNFIT,))
     holding = View("/holding", _holding, HoldingQuery, models.HoldingEvents, (BUSY,))
     return [
         *(serve(view, find, version_of, scope=AUDIT) for view in views()),

@@ -64,9 +64,13 @@ def demo(
         (data / "made-by-demo").touch()  # allows the next demo to empty the folder
         console = open_console(record=picture is not None)
         console.quiet = json_
-        console.print(f"Waferline plays {play.variant} of Stargate 2026 to {play.until}: every lot, the real services.")
-        console.print("Redis, ledger, aggregator, 2 suppliers and 3 data-centre groups start as processes ...")
-        with started(Stack(data, play)) as stack:
+        stack = Stack(data, play)
+        console.print(
+            f"Waferline plays {play.variant} of {stack.scenario.name} to {play.until}: every lot, the real services.",
+            highlight=False,
+        )
+        console.print(f"Redis, ledger, aggregator, console, {_count_parties(stack)} start as processes ...")
+        with started(stack):
             seconds = wait_for_end(stack, play, console)
             results = read_results(stack, stack.scenario, play)
         if json_:
@@ -80,6 +84,17 @@ def demo(
         console.print(f"On the planner's page: .venv/bin/waferline up --data {data}", highlight=False)
         if picture is not None:
             save_picture(console, picture, "make demo")
+
+
+def _count_parties(stack: "Stack") -> str:
+    """Return how many suppliers, data-centre groups and planners a stack has, in words."""
+    counts = (
+        (len(stack.suppliers), "supplier", "suppliers"),
+        (len(stack.datacenters), "data-centre group", "data-centre groups"),
+        (len(stack.planners), "planner", "planners"),
+    )
+    *first, last = (f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def report(
@@ -159,7 +174,8 @@ def up(
             raise StackError(
                 "--play plays the reference scenario, which names its own programme: leave --programme out"
             )
-        stack = Stack(data, run, programme_file=programme or DEFAULT_PROGRAMME, store=store_url or "", first_port=port)
+        file = programme or DEFAULT_PROGRAMME
+        stack = Stack(data, run, programme_file=file, store=store_url or "", first_port=port)
         with started(stack):
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(
@@ -174,17 +190,21 @@ def up(
                 console.print(_EMPTY, highlight=False, soft_wrap=True)
             console.print(f"Ctrl-C stops it. Meanwhile: .venv/bin/waferline status --data {data}", highlight=False)
             try:
-                file = programme or DEFAULT_PROGRAMME
-                changed_at = _changed_at(file)
-                while True:
-                    time.sleep(1)
-                    stack.tend()
-                    if run is None and (now := _changed_at(file)) != changed_at:
-                        changed_at = now
-                        _follow(stack, console)
+                _tend(stack, file, console)
             except KeyboardInterrupt:
                 console.print("stopping ...")
         console.print("stopped")
+
+
+def _tend(stack: "Stack", file: Path, console: "Console") -> None:
+    """Keep the stack up until Ctrl-C; unless it plays, start the parties that the programme file gets meanwhile."""
+    changed_at = _changed_at(file)
+    while True:
+        time.sleep(1)
+        stack.tend()
+        if stack.play is None and (now := _changed_at(file)) != changed_at:
+            changed_at = now
+            _follow(stack, console)
 
 
 def _changed_at(path: Path) -> int:

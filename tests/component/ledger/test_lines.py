@@ -72,8 +72,16 @@ async def test_pages_have_every_line_once(client, limit, query):
 
 
 async def test_a_wrong_query_is_refused(client):
-    for query in ({"kind": "lot"}, {"after": "x"}, {"source": "texas", "after": "samsung/supply.committed/C-1"}):
+    for query in ({"kind": "lot"}, {"after": "x"}):
         assert (await client.get("/lines", params=query)).status_code == 400
+
+
+async def test_a_place_of_another_source_has_no_answer(client):
+    query = {"source": "texas", "after": "samsung/supply.committed/C-1"}
+
+    answer = await client.get("/lines", params=query)
+
+    assert (answer.status_code, answer.json()["parameter"]) == (422, "after")
 
 
 async def test_the_rows_come_as_csv(client):
