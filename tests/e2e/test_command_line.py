@@ -126,6 +126,9 @@ def test_a_stack_that_is_up_stops_cleanly_when_it_is_asked_to(tmp_path: Path, nu
 
     assert all(health["well"] for health in status.values())
     assert set(status) == set(facts["services"])
+    assert {name for name, health in status.items() if "holds_up" in health} <= {
+        name for name in status if name.startswith(("supplier-", "datacenter-"))
+    }  # a planner completes no day
     assert '"critical"' not in (data / "logs/ledger.log").read_text(), "an empty store has no checkpoint to sign"
     for pid in facts["pids"].values():
         with pytest.raises(ProcessLookupError):

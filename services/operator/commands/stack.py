@@ -275,6 +275,8 @@ def publish(
 def status(data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx = None) -> None:
     """Print the health of each service, and the lag and age of its streams; exit with 1 if one is not well.
 
+    Of each party it also prints the day that it has completed, and whether it holds up the last complete day.
+
     Example: waferline status --json
     """
     from services.operator.commands.output import put_out
@@ -288,25 +290,44 @@ def status(data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx
         if facts is None:
             raise StackError(f"no stack is running in {data}: start one with `waferline up`")
         healths = {name: _health(url) for name, url in facts["services"].items()}
-    columns = ("service", "well", "position", "stream", "behind", "lag_s", "age_s", "entries")
+        is_brief = any(len(health) == 1 for health in healths.values())
+        completed = _completed_days(data) if healths.get("aggregator", {}).get("well") else {}
+        healths = {name: health | completed.get(name.partition("-")[2], {}) for name, health in healths.items()}
+    columns = (
+        "service", "well", "position", "stream", "behind", "lag_s", "age_s", "entries", "completed_through", "holds_up",
+    )  # fmt: skip
     rows = [
         (name, health["well"], health.get("position", health.get("recorded")), stream,
-         lag["behind"], lag["lag_ms"] / 1000, lag["age_s"], lag["entries"])
+         lag["behind"], lag["lag_ms"] / 1000, lag["age_s"], lag["entries"],
+         health.get("completed_through", ""), health.get("holds_up", ""))
         for name, health in healths.items()
         for stream, lag in (health.get("streams") or {health.get("reason", "–"): _NO_STREAM}).items()
     ]  # fmt: skip
     caption = "lag: time from the last entry read to the newest one; age: time since the last entry was processed"
-    if any(len(health) == 1 for health in healths.values()):
+    if is_brief:
         caption = DETAILS_HINT
     shown = table(
         f"Stack in {data}",
-        ("service", "well", "position", "stream", "", "lag s", "age s", "entries read"),
-        [(*row[:4], "behind" if row[4] else "", *row[5:]) for row in rows],
+        ("service", "well", "position", "stream", "", "lag s", "age s", "entries read", "completed through",
+         "holds up the day"),
+        [(*row[:4], "behind" if row[4] else "", *row[5:9], "yes" if row[9] else "") for row in rows],
         caption=caption,
-    )
+        spared=("entries read", "stream"),
+    )  # fmt: skip
     put_out(healths, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_, xlsx=xlsx)
     if not all(health["well"] for health in healths.values()):
         raise typer.Exit(1)
+
+
+def _completed_days(data: Path) -> dict[str, dict[str, Any]]:
+    """Return by source the day that it has completed, and whether it holds up the last complete day; {} if unknown."""
+    from services.operator.ask.client import ask
+
+    try:
+        rows = ask(data, "aggregator", "/watermarks")["rows"]
+    except StackError:
+        return {}  # it is not ready yet, or the token may not read it
+    return {row["source"]: {name: row[name] for name in ("completed_through", "holds_up")} for row in rows}
 
 
 def _health(url: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class _FittedColumn:
         head = [cell_len(word) for word in name.split()]
         return cls(
             name, cells, justify or ("right" if is_number else "left"), max([0, *widths]),
-            max([cell_len(name), *widths]), max([0, *words, *head]),
+            max([1, cell_len(name), *widths]), max([1, *words, *head]),
         )  # fmt: skip
 
 

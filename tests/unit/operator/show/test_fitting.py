@@ -3,7 +3,7 @@
 from io import StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -28,6 +28,7 @@ def as_cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else plain(value)
 
 
+@settings(deadline=None)  # the first table of a process loads what draws it
 @given(COLUMNS, st.integers(0, 6), st.integers(30, 200), st.data())
 def test_no_word_is_broken_and_no_line_is_too_long(columns, count, width, data):
     names = [f"{name} {n}" for n, name in enumerate(columns)]
@@ -42,6 +43,14 @@ def test_no_word_is_broken_and_no_line_is_too_long(columns, count, width, data):
         for name, value in zip(names, row, strict=True):
             if name not in left_out:
                 assert all(word in text.split() for word in as_cell(value).split())
+
+
+@pytest.mark.parametrize(("width", "dates"), [(24, 1), (25, 2)])
+def test_a_column_without_name_and_cells_takes_no_room_of_a_date(width, dates):
+    rows = [["2026-06-30", "", "2026-06-30"]] * 4
+    lines = printed(table("T", ("first", "", "last"), rows), width)
+
+    assert [line.split() for line in lines if "2026" in line] == [["2026-06-30"] * dates] * 4
 
 
 @pytest.mark.parametrize("width", [30, 80, 180])
