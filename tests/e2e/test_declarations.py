@@ -24,6 +24,7 @@ from shared.wire.events import (
     ProgrammeTarget,
     StockOpened,
 )
+from tests.e2e.test_command_line import complete
 from tests.e2e.test_mishaps import until
 
 TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,6 +65,14 @@ def hand_in(stack: Stack, product: str) -> dict[str, Any]:
 def undeclared(stack: Stack) -> list[str]:
     rows = ask(stack.folder, "aggregator", "/alerts", code="undeclared_product")["rows"]
     return [row["subject"]["product"] for row in rows]
+
+
+def test_a_shell_completes_the_names_of_a_running_stack(stack: Stack) -> None:
+    hand_in(stack, "HBM4E-16H")
+
+    until("they are folded", lambda: complete(f"waferline cover --data {stack.folder} --product H") == ["HBM4E-16H"])
+    assert complete(f"waferline cover --data {stack.folder} --site l") == ["lulea-1"]
+    assert complete(f"waferline cover --data {stack.folder} --site x") == []
 
 
 def test_a_declaration_takes_effect_on_a_running_stack(stack: Stack) -> None:

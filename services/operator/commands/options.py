@@ -1,5 +1,6 @@
 """Options that several commands share, and the days that they parse."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 
 from services.operator.stack.errors import StackError
 from services.operator.stack.location import STACKS
+from shared.process.credentials import CredentialsError
 from shared.wire.catalog import Firmness
 from shared.wire.days import next_month
 
@@ -37,9 +39,28 @@ AsOf = Annotated[
         "batch (1234). It is not the day of a balance."
     ),
 ]
-Product = Annotated[str | None, typer.Option(help="Only this product.")]
-Site = Annotated[str | None, typer.Option(help="Only this site.")]
-Supplier = Annotated[str | None, typer.Option(help="Only this supplier.")]
+
+
+def _names(part: str) -> Callable[[typer.Context, str], list[str]]:
+    """Return what completes the name of a product, a site or a supplier: those of the stack, if it runs."""
+
+    def complete(context: typer.Context, incomplete: str) -> list[str]:
+        from services.operator.ask.client import ask  # a command imports the modules that it runs when it runs
+        from services.operator.stack.location import find_stack, stack_facts
+
+        try:
+            folder = find_stack(context.params.get("data") or DATA)
+            rows = ask(folder, "aggregator", "/balances", by=part)["rows"] if stack_facts(folder) else []
+        except (StackError, CredentialsError, OSError):
+            return []  # a shell that completes has no place for an error
+        return [row[part] for row in rows if row[part].startswith(incomplete)]
+
+    return complete
+
+
+Product = Annotated[str | None, typer.Option(help="Only this product.", autocompletion=_names("product"))]
+Site = Annotated[str | None, typer.Option(help="Only this site.", autocompletion=_names("site"))]
+Supplier = Annotated[str | None, typer.Option(help="Only this supplier.", autocompletion=_names("supplier"))]
 AtLeast = Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 Xlsx = Annotated[
