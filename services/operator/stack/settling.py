@@ -21,6 +21,8 @@ def settle(stack: Stack | RemoteStack) -> None:
         ledger, aggregator = (_read_health(stack, name) for name in ("ledger", "aggregator"))
         if "position" not in ledger:
             raise StackError(f"the stack does not report its position: {DETAILS_HINT}")
+        if "streams" not in ledger:
+            raise StackError(f"Redis does not answer the ledger ({ledger['redis']}); see {stack.folder}/logs")
         behind = [stream for stream, lag in ledger["streams"].items() if lag["behind"]]
         if not behind and aggregator["planned"] == ledger["position"]:
             return
