@@ -132,8 +132,8 @@ class Intake:
                     pause_at = time.monotonic() + _SLICE_S
             self.verdicts.recede()
             lines, lost = number_lines(read, self.outbox, self.settings.names_max, judged=self.verdicts.through)
-            if lost:
-                self.sender.sent = min(self.sender.sent, self.verdicts.through)
+        if lost:  # the sender begins again behind the last event that has its verdict
+            self.sender.sent = min(self.sender.sent, self.verdicts.through)
         self._warn_of_names()
         return lines
 
@@ -209,10 +209,10 @@ def number_lines(
             lines.append(IntakeLine(line.line, line.id, None, False, line.refused))
             continue
         before = next((n for each in line.digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
-        entry = json.dumps(line.content | {"sequence": str(before or sequence)}).encode()
         if before is not None and judged is not None and judged < before <= outbox.last:
-            again.append(OutboxEntry(before, before, entry))
+            again.append(OutboxEntry(before, before, _write_entry(line, before)))
         if before is None:
+            entry = _write_entry(line, sequence)
             if len(entry) > ENTRY_BYTES_MAX:
                 why = Refused(
                     "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {ENTRY_BYTES_MAX}"
@@ -230,6 +230,10 @@ def number_lines(
         return lines, outbox.put_again(again)  # those that still wait are there
     except sqlite3.OperationalError as why:  # the disk is full, or can only be read
         raise Problem(NO_ROOM, f"the outbox cannot be written ({why}): hand the same body in again") from why
+
+
+def _write_entry(line: ReadLine, sequence: int) -> bytes:
+    return json.dumps(line.content | {"sequence": str(sequence)}).encode()
 
 
 def take_events(body: bytes, outbox: Outbox, names_max: int = 10**9) -> list[IntakeLine]:

@@ -105,7 +105,7 @@ def refusal(folder: Path) -> str:
         with started(small(folder)) as stack:
             until("a service stops", lambda: any(each.poll() is not None for each in stack.processes.values()), 15)
             name = next(name for name, each in stack.processes.items() if each.poll() is not None)
-            return f"{name}: {stack.last_reason(name)}"
+            return f"{name}: {stack.stop_reason(name)}"
     except StackError as why:
         return str(why)
 

@@ -35,7 +35,6 @@ def _read_health(stack: Stack | RemoteStack, name: str) -> dict[str, Any]:
         health: dict[str, Any] = call(stack.url(name) + "/health", within_s=60).json()
     except httpx.TransportError as failure:
         if isinstance(stack, Stack) and stack.processes[name].poll() is not None:
-            where = f"see {stack.files.log(name)}"
-            raise StackError(f"{name} has stopped ({stack.last_reason(name)}); {where}") from failure
+            raise stack.stopped(name) from failure
         raise StackError(f"{name} does not answer ({failure}); see its log") from failure
     return health
