@@ -89,7 +89,7 @@ test: .venv/ready  ## Run every test, and those of the kernels again with array 
 	@$(BIN)/pytest --quiet $(ARGS)
 	@$(BOUNDS) $(BIN)/pytest --quiet $(COMPILED)
 
-test-compose: .venv/ready images  ## Break the containers while they play, and test access: 15 minutes; ARGS="..." goes to pytest.
+test-compose: .venv/ready images  ## Break the containers while they play, and test access: 25 minutes; ARGS="..." goes to pytest.
 	@$(BIN)/pytest --quiet tests/compose $(ARGS)
 
 test-containers: .venv/ready  ## Run the end-to-end tests on Redis and PostgreSQL in containers of the deployment's images.

@@ -134,11 +134,7 @@ def problem(
 
 
 def path_of(request: Request) -> str:
-    """Return the path as it came, in ASCII.
-
-    `request.url` decodes the query too: it would raise where that is no UTF-8, were it not for the server that refuses
-    such a query before.
-    """
+    """Return the path as it came, in ASCII."""
     return quote(request.scope.get("raw_path") or request.scope["path"], safe=_PRINTABLE)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from services.operator.stack.stack import Stack, started
 from shared.http.access import digest_of
+from tests.abuse.damaged import Killed, make_killed
 
 HEALTH_S = 1.0
 BUDGETS_MB = {"ledger": 1024, "aggregator": 4096, "console": 1024, "supplier": 512, "datacenter": 512, "planner": 512}
@@ -104,6 +106,18 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack without tokens, where nobody has spoken yet: a test that publishes there runs one of its own."""
     with running(tmp_path_factory.mktemp("silent"), None) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """A stack whose processes were killed; a test damages a copy of its folder."""
+    return make_killed(tmp_path_factory.mktemp("killed") / "stack")
+
+
+@pytest.fixture
+def folder(killed: Killed, tmp_path: Path) -> Path:
+    """A copy of the killed stack's folder."""
+    return Path(shutil.copytree(killed.folder, tmp_path / "stack"))
 
 
 @pytest.fixture

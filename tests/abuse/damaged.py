@@ -20,6 +20,7 @@ from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack, started
 from shared.play.numbering import Numbering
 from shared.wire.events import LotStarted, SourceAdvanced
+from shared.wire.streams import ALERTS
 from tests.e2e.test_mishaps import until
 
 PAGE = 4096
@@ -48,8 +49,8 @@ def small(folder: Path) -> Stack:
     return stack
 
 
-def hand_in(stack: Stack, numbering: Numbering, lots: int = 20) -> None:
-    """Hand in some lots and a watermark, and see them recorded."""
+def hand_in(stack: Stack, numbering: Numbering, lots: int = 20, *, watermark: bool = True) -> None:
+    """Hand in some lots, and a watermark unless they are to be late, and see them recorded."""
     key: dict[str, Any] = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
     events = [
         numbering.emit(
@@ -57,7 +58,8 @@ def hand_in(stack: Stack, numbering: Numbering, lots: int = 20) -> None:
         )
         for _ in range(lots)
     ]
-    events.append(numbering.emit(NOON, SourceAdvanced(through=NOON.date())))
+    if watermark:
+        events.append(numbering.emit(NOON, SourceAdvanced(through=NOON.date())))
     body = "\n".join(json.dumps(event.cloud_event()) for event in events)
     answer = httpx.post(stack.url("supplier-samsung") + "/events", content=body, timeout=30)
     assert {verdict["status"] for verdict in answer.json()} == {"recorded"}
@@ -79,10 +81,13 @@ def make_killed(folder: Path) -> Killed:
     with started(small(folder)) as stack:
         for _ in range(5):
             hand_in(stack, numbering)
+        hand_in(stack, numbering, 1, watermark=False)  # late: that raises an alert
         settle(stack)
+        with Redis.from_url(stack.redis_url) as redis:
+            until("an alert is published", lambda: redis.xlen(ALERTS) > 0, 30)
         kill_all(stack)
     shutil.rmtree(folder / "logs")
-    return Killed(folder, 8 * 21)
+    return Killed(folder, 8 * 21 + 1)
 
 
 def proved(folder: Path) -> Proof:
@@ -100,7 +105,7 @@ def refusal(folder: Path) -> str:
         with started(small(folder)) as stack:
             until("a service stops", lambda: any(each.poll() is not None for each in stack.processes.values()), 15)
             name = next(name for name, each in stack.processes.items() if each.poll() is not None)
-            return f"{name}: {stack.last_reason(name)}"
+            return f"{name}: {stack.stop_reason(name)}"
     except StackError as why:
         return str(why)
 

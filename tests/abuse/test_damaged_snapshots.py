@@ -49,14 +49,14 @@ def test_a_damaged_or_foreign_snapshot_is_refused_and_costs_only_time(tmp_path: 
             (folder / "aggregator.snapshot").write_bytes(damage(whole))
             before = len(said_by(stack, "aggregator", "snapshot_refused"))
             stack.start_service("aggregator")
-            until("it is folded again", lambda: stack._is_up("aggregator") and is_folded(stack))
+            until("it is folded again", lambda: stack.is_up("aggregator") and is_folded(stack))
             refused = said_by(stack, "aggregator", "snapshot_refused")[before:]
             seen[name] = [line["code"] for line in refused], ask(folder, "aggregator", "/state")["state_hash"]
             stack.kill("aggregator")
         (folder / "aggregator.snapshot").unlink()
         (folder / "aggregator.snapshot").mkdir()
         stack.start_service("aggregator")
-        until("it is folded again", lambda: stack._is_up("aggregator") and is_folded(stack))
+        until("it is folded again", lambda: stack.is_up("aggregator") and is_folded(stack))
         last = said_by(stack, "aggregator", "snapshot_refused")[-1]["code"]
         stack.stop()
 

@@ -15,7 +15,6 @@ from tests.abuse.damaged import (
     cut,
     cut_log,
     flip,
-    make_killed,
     proved,
     refusal,
     see_it_go_on,
@@ -24,16 +23,6 @@ from tests.abuse.damaged import (
 
 DB, LOG, CHECKPOINTS = "ledger.db", "ledger.db-wal", "checkpoints.txt"
 NOISE = random.Random(1).randbytes(300_000)  # noqa: S311
-
-
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    return make_killed(tmp_path_factory.mktemp("killed") / "stack")
-
-
-@pytest.fixture
-def folder(killed: Killed, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(killed.folder, tmp_path / "stack"))
 
 
 LOST = {

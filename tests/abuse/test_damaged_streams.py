@@ -7,19 +7,9 @@ from pathlib import Path
 import pytest
 
 from shared.wire.streams import ALERTS, POSTINGS, recorded_stream
-from tests.abuse.damaged import Killed, cut, flip, make_killed, refusal, see_it_go_on
+from tests.abuse.damaged import Killed, cut, flip, refusal, see_it_go_on
 
 AOF = Path("redis", "appendonly.aof")
-
-
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    return make_killed(tmp_path_factory.mktemp("killed") / "stack")
-
-
-@pytest.fixture
-def folder(killed: Killed, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(killed.folder, tmp_path / "stack"))
 
 
 def take_out_a_command(path: Path) -> None:

@@ -1,18 +1,16 @@
 """Folders that can only be read, and a disk without room under a whole stack."""
 
-import shutil
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
-import pytest
 
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import started
 from shared.play.numbering import Numbering
 from shared.wire.events import SourceAdvanced
-from tests.abuse.damaged import NOON, Killed, hand_in, make_killed, proved, small
+from tests.abuse.damaged import NOON, Killed, hand_in, proved, small
 from tests.abuse.disks import read_only, small_disk
 from tests.abuse.test_tapes import waferline
 from tests.e2e.test_mishaps import until
@@ -21,13 +19,9 @@ DB = "ledger.db"
 DISK_MB = 24
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    return make_killed(tmp_path_factory.mktemp("killed") / "stack")
-
-
-def test_a_store_on_a_medium_that_can_only_be_read_is_proved_there(killed: Killed, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(killed.folder, tmp_path / "stack"))
+def test_a_store_on_a_medium_that_can_only_be_read_is_proved_there(
+    killed: Killed, folder: Path, tmp_path: Path
+) -> None:
     with closing(sqlite3.connect(folder / DB)) as store:  # as a stop leaves it: one file
         store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with read_only(folder):
@@ -41,8 +35,7 @@ def test_a_store_on_a_medium_that_can_only_be_read_is_proved_there(killed: Kille
     assert (begun[0], begun[1].startswith("waferline: "), "Read-only file system" in begun[1]) == (1, True, True)
 
 
-def test_a_killed_store_on_such_a_medium_is_read_with_its_log_or_says_why_not(killed: Killed, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(killed.folder, tmp_path / "stack"))
+def test_a_killed_store_on_such_a_medium_is_read_with_its_log_or_says_why_not(folder: Path) -> None:
     with read_only(folder):
         beside = waferline("verify", "--data", folder)[:2]
     (folder / "ledger.db-shm").unlink()
@@ -65,7 +58,7 @@ def test_a_full_disk_under_a_whole_stack_loses_nothing_that_was_acknowledged(tmp
         answer = httpx.post(stack.url("supplier-samsung") + "/events", json=event.cloud_event(), timeout=30)
         numbering.sequence -= 1  # the party gives that sequence to the next event
         ballast.unlink()
-        until("all go on", lambda: stack.tend() or all(stack._is_up(name) for name in stack.services()))
+        until("all go on", lambda: stack.tend() or all(stack.is_up(name) for name in stack.services()))
         hand_in(stack, numbering)
         settle(stack)
         stack.stop()

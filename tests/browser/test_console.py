@@ -311,6 +311,6 @@ def test_a_page_says_how_to_begin_how_old_it_is_and_comes_back_when_it_is_answer
         page.goto("/")
         expect(page.locator("main")).to_contain_text("The aggregator does not answer")
         stack.tend()
-        wait_until("the aggregator is back", lambda: stack._is_up("aggregator"))
+        wait_until("the aggregator is back", lambda: stack.is_up("aggregator"))
         page.clock.fast_forward("00:30")
         expect(page.locator("main")).to_contain_text("Nothing is recorded yet", timeout=20_000)

@@ -70,7 +70,7 @@ def restart(stack: Stack) -> None:
     """Kill the aggregator as a power cut would, and have it fold everything anew."""
     stack.kill("aggregator")
     stack.tend()
-    until("the aggregator is back", lambda: stack._is_up("aggregator") and is_folded(stack))
+    until("the aggregator is back", lambda: stack.is_up("aggregator") and is_folded(stack))
     settle(stack)
 
 

@@ -106,7 +106,7 @@ def test_an_emptied_redis_is_filled_again_from_the_store(folder: Path, redis_url
         until("the postings are there again", lambda: redis.xlen(POSTINGS) > 0)
         stack.kill("aggregator")
         stack.tend()
-        until("the aggregator is back", lambda: stack._is_up("aggregator") and is_folded(stack))
+        until("the aggregator is back", lambda: stack.is_up("aggregator") and is_folded(stack))
 
         assert ask(folder, "aggregator", "/state")["state_hash"] == fold(open_store(folder)).state_hash()
 
@@ -128,7 +128,7 @@ def test_a_restart_begins_with_the_snapshot_and_a_kill_costs_nothing(folder: Pat
         stack.kill("aggregator")
         hand_in(stack, numbering, 1)
         stack.tend()
-        until("the aggregator is back", lambda: stack._is_up("aggregator") and is_folded(stack))
+        until("the aggregator is back", lambda: stack.is_up("aggregator") and is_folded(stack))
         restored = said_by(stack, "aggregator", "snapshot_restored")
 
         assert [line["position"] for line in restored] == [restored[0]["position"]] * 2

@@ -41,11 +41,11 @@ class Run:
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self.told, self.log = self.folder / f"told-{self.restarts}.json", self.folder / f"log-{self.restarts}.txt"
-        self.told.unlink(missing_ok=True)
+        self.counts, self.log = self.folder / f"counts-{self.restarts}.json", self.folder / f"log-{self.restarts}.txt"
+        self.counts.unlink(missing_ok=True)
         left = max(1, round(self.until - time.monotonic()))
         command = [
-            sys.executable, "-m", "tests.fuzz.worker", self.name, str(self.told),
+            sys.executable, "-m", "tests.fuzz.worker", self.name, str(self.counts),
             str(self.folder / "corpus"), str(self.folder / "seeds"), f"-max_total_time={left}", "-max_len=65536",
             f"-rss_limit_mb={_MEMORY_MB}", f"-timeout={_INPUT_S}", f"-artifact_prefix={FOUND / self.name}/",
             "-print_final_stats=1",
@@ -73,16 +73,16 @@ class Run:
         return False
 
     def _add(self) -> None:
-        told = self._read()
+        counts = self._read()
         counted = _units(self.log.read_text(errors="replace"))
-        self.inputs += int(counted[0]) if counted else told["inputs"]
-        self.findings += told["findings"]
-        for outcome, count in told["outcomes"].items():
+        self.inputs += int(counted[0]) if counted else counts["inputs"]
+        self.findings += counts["findings"]
+        for outcome, count in counts["outcomes"].items():
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
 
     def _read(self) -> dict[str, Any]:
         with suppress(OSError, ValueError):
-            return dict(json.loads(self.told.read_text()))
+            return dict(json.loads(self.counts.read_text()))
         return {"inputs": 0, "outcomes": {}, "findings": []}
 
     def progress(self) -> str:
@@ -133,14 +133,14 @@ def install(folder: Path) -> str | None:
 
 def fuzz(runs: Sequence[Run]) -> None:
     """Wait until all runs are over; print how far they are."""
-    told, open_ = time.monotonic(), list(runs)
+    printed_at, open_ = time.monotonic(), list(runs)
     while open_:
         time.sleep(0.5)
         open_ = [run for run in open_ if not run.is_over()]
-        if time.monotonic() - told > 10 and open_:
-            told = time.monotonic()
+        if time.monotonic() - printed_at > 10 and open_:
+            printed_at = time.monotonic()
             far = "; ".join(run.progress() for run in open_)
-            print(f"{max(0, open_[0].until - told):5.0f} s left: {far}", flush=True)
+            print(f"{max(0, open_[0].until - printed_at):5.0f} s left: {far}", flush=True)
 
 
 def main() -> int:

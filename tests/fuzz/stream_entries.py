@@ -113,8 +113,8 @@ def _check_whole(data: bytes, source: str, role: Role, rows: list[Row], refused:
     raw: Any = json.loads(data, parse_int=lambda digits: int(digits[:40]))
     if "ids" not in raw:
         assert (len(rows), rows[0].id, str(rows[0].sequence)) == (1, raw["id"], raw["sequence"])
-        said = raw["data"]
-        assert all(value == said.get(name) for name, value in rows[0].content()["data"].items()), "it says otherwise"
+        stated = raw["data"]
+        assert all(value == stated.get(name) for name, value in rows[0].content()["data"].items()), "it says otherwise"
         return
     count, first = len(raw["ids"]), raw["sequence"]
     assert sorted([*(row.sequence for row in rows), *(each.sequence or 0 for each in refused)]) == [

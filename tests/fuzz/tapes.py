@@ -62,17 +62,17 @@ def check(data: bytes) -> str:
         return "refused"
     lines = [line for line in tapes.read_tape(path) if line.strip()]
     assert count == len(lines) == sum(entry.events for entry in found), "it is not whole"
-    said = []
+    ids_read = []
     for entry in found:
         rows, refused, recorded = read_entry(entry.body, entry.source, roles.get(entry.source, "supplier"))
         assert len(rows) + len(refused) == entry.events, "an entry is read otherwise"
         assert TIME_MIN <= entry.recorded <= TIME_MAX or entry.recorded == 0
         assert len(entry.body) <= max(ENTRY_BYTES_MAX, *map(len, lines)), "an entry is too long for the ledger"
         assert recorded is None or recorded == entry.recorded
-        said += [row.id for row in rows] + [event.id for event in refused]
+        ids_read += [row.id for row in rows] + [event.id for event in refused]
     if all(_is_event(line) for line in lines):
         ids = [Event.read(line).id for line in lines]
-        assert sorted(ids) == sorted(str(each) for each in said), "other events came of it"
+        assert sorted(ids) == sorted(str(each) for each in ids_read), "other events came of it"
     return "read"
 
 

@@ -26,7 +26,7 @@ COMPILED = {"query": tuple(f"services.aggregator.kernels.{name}" for name in (
 """The modules that a target imports and that count none: they are compiled."""
 
 
-_OF_SEEDS = 0.7  # of the mutations begin with a seed
+_FROM_SEEDS = 0.7  # of the mutations begin with a seed
 
 
 class Target(NamedTuple):
@@ -42,7 +42,7 @@ class Target(NamedTuple):
         """Return the seeds and some mutations of them, mixed; the same ones for the same seed."""
         dice, found = random.Random(seed), list(self.seeds)
         for _ in range(count):
-            found.append(self.mutate(dice.choice(self.seeds if dice.random() < _OF_SEEDS else found), dice))
+            found.append(self.mutate(dice.choice(self.seeds if dice.random() < _FROM_SEEDS else found), dice))
         dice.shuffle(found)
         return found
 

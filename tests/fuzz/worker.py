@@ -12,9 +12,12 @@ import atheris
 
 from tests.fuzz.targets import COMPILED, FOUND, INSTRUMENTED, load
 
-_TOLD_EVERY_S = 5.0
-_SAME = 50  # characters of a finding
-_BY_BYTES, _OF_SEEDS = 0.2, 0.3  # of the mutations are libFuzzer's own, and begin with a seed: most others are refused
+_COUNTS_EVERY_S = 5.0
+_FINDING_KEY = 50  # characters, by which two findings are one
+_BYTEWISE, _FROM_SEEDS = (
+    0.2,
+    0.3,
+)  # of the mutations are libFuzzer's own, and begin with a seed: most others are refused
 
 
 def _place(why: BaseException) -> str:
@@ -23,8 +26,8 @@ def _place(why: BaseException) -> str:
     return f"{type(why).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {str(why)[:200]}"
 
 
-def main(name: str, told: Path, options: list[str]) -> None:
-    """Fuzz a target; write to a file now and then how many inputs were read, what came of them, and the findings."""
+def main(name: str, counts: Path, options: list[str]) -> None:
+    """Fuzz a target; write the counts of inputs and outcomes, and the findings, to a file every few seconds."""
     for module in COMPILED.get(name, ()):
         importlib.import_module(module)
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
@@ -32,31 +35,31 @@ def main(name: str, told: Path, options: list[str]) -> None:
     target.check(target.seeds[0])  # what is made once is not the first input's doing
     outcomes: dict[str, int] = {}
     findings: dict[str, str] = {}
-    inputs, said = 0, 0.0
+    inputs, written_at = 0, 0.0
 
     def read(data: bytes) -> None:
-        nonlocal inputs, said
+        nonlocal inputs, written_at
         try:
             outcome = target.check(data)
         except Exception as why:  # noqa: BLE001 (whatever it is, it is a finding)
             outcome, place = "finding", _place(why)
-            if place[:_SAME] not in findings:
+            if place[:_FINDING_KEY] not in findings:
                 path = FOUND / name / f"found-{len(findings) + 1}-{int(time.time())}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-                findings[place[:_SAME]] = f"{path.name}: {place}"
-                said = 0.0
+                findings[place[:_FINDING_KEY]] = f"{path.name}: {place}"
+                written_at = 0.0
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
         inputs += 1
-        if time.monotonic() - said >= _TOLD_EVERY_S:
-            said = time.monotonic()
-            told.write_text(json.dumps({"inputs": inputs, "outcomes": outcomes, "findings": list(findings.values())}))
+        if time.monotonic() - written_at >= _COUNTS_EVERY_S:
+            written_at = time.monotonic()
+            counts.write_text(json.dumps({"inputs": inputs, "outcomes": outcomes, "findings": list(findings.values())}))
 
     def mutate(data: bytes, size_max: int, seed: int) -> bytes:
         dice = random.Random(seed)
-        if dice.random() < _BY_BYTES:
+        if dice.random() < _BYTEWISE:
             return atheris.Mutate(data, size_max)
-        return target.mutate(dice.choice(target.seeds) if dice.random() < _OF_SEEDS else data, dice)[:size_max]
+        return target.mutate(dice.choice(target.seeds) if dice.random() < _FROM_SEEDS else data, dice)[:size_max]
 
     atheris.Setup([sys.argv[0], *options], read, custom_mutator=mutate)
     atheris.Fuzz()

@@ -27,7 +27,7 @@ class PublishedAlerts:
                 self.open.discard(change.cause)
 
     def pass_over(self, epoch: int, number: int) -> None:
-        """Go on behind an entry that cannot be read: what it raised is raised again, what it cleared cleared again."""
+        """Pass over an entry that cannot be read: the changes of alerts in it are published again."""
         self.epoch, self.number = epoch, number
 
     def changes(self, epoch: int, found: Mapping[Cause, Alert]) -> tuple[list[Alert], list[Cause]]:

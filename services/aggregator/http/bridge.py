@@ -30,14 +30,14 @@ class BridgeViews(NamedTuple):
 async def find_bridge(now: LiveView, read_past: ReadPast, query: AskBridge) -> BridgeViews:
     """Return the views of a query; raise `Problem` where a name is unknown, or the day is not ahead of both."""
     # the orders of a product at a site may be very many: no other answer waits for them
-    day, placed = await now.run_paused(partial(_read_now, now, query))
+    day, placed = await now.run_paused(partial(_find_day, now, query))
     then, since = await _read_then(read_past, query, placed)
     views = BridgeViews(now, then, since, day)
     _check_day(views)
     return views
 
 
-def _read_now(now: LiveView, query: AskBridge) -> tuple[int, int | None]:
+def _find_day(now: LiveView, query: AskBridge) -> tuple[int, int | None]:
     """Return the day of the balance, and the day on which the last of the orders due by then was placed."""
     curves, lines, group = now.state.curves, now.state.lines, (query.product, query.site)
     select_keys(curves, product=query.product, site=query.site)
@@ -96,10 +96,10 @@ async def bridge(views: BridgeViews, query: AskBridge) -> Answer:
     While `today` is null nothing is projected: both balances are null. The rows sum to the difference. Each leads to
     the events of its lines; one of movements of stock, by `movements`, to the ledger's list of their events.
     """
-    return await views.now.run_paused(partial(_join, views, query))
+    return await views.now.run_paused(partial(_make_answer, views, query))
 
 
-def _join(views: BridgeViews, query: AskBridge) -> Answer:
+def _make_answer(views: BridgeViews, query: AskBridge) -> Answer:
     _check_day(views)  # a day may be complete since the views were found
     group = (query.product, query.site)
     is_known = views.now.state.curves.today is not None

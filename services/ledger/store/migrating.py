@@ -32,7 +32,7 @@ def migrate(database: WritableDatabase, *, epoch: int = 0) -> None:
         raise StrangeStore(f"the store is posted by rules {version}, this Waferline knows {RULES}: start a newer one")
 
 
-def is_made(database: Database) -> bool:
+def has_ledger_tables(database: Database) -> bool:
     """Return whether a database has the ledger's tables; raise `StrangeStore` where it has other ones."""
     return _version(database) is not None
 

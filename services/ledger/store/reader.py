@@ -22,7 +22,7 @@ from services.ledger.store.migrating import (
     StrangeStore,
     expect_newest,
     expect_readable,
-    is_made,
+    has_ledger_tables,
     read_rules,
 )
 from services.ledger.store.names import KeyTable, NameTable, id_key, id_keys
@@ -53,10 +53,11 @@ def open_reader(
         raise
 
 
-def examine_file(address: Path | str) -> None:
+def expect_one_store(address: Path | str) -> None:
     """Raise `StrangeStore` where a file and the write-ahead log beside it are not those of one store.
 
-    To open such a file for writing would end it: SQLite moves the log into it, and drops that of a missing file.
+    To open them for writing would destroy both: SQLite moves any log into the file beside it, and drops the log of a
+    missing file.
     """
     path = Path(address)
     log = write_ahead_log(path)
@@ -66,7 +67,7 @@ def examine_file(address: Path | str) -> None:
         raise StrangeStore(f"{path} is missing, and {log} holds its last batches: put the file back beside it")
     database = SqliteDatabase(path, read_only=True)
     try:
-        if is_made(database):
+        if has_ledger_tables(database):
             expect_whole_end(StoreReader(database))
     except (LookupError, TypeError, ValueError) as why:
         raise StrangeStore(f"{path} and {log} are not of one store: {why!r}") from why

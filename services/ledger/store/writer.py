@@ -20,7 +20,7 @@ from services.ledger.store.batches import ChainHead, NewBatch, StoredBatch, publ
 from services.ledger.store.database import WritableDatabase
 from services.ledger.store.migrating import migrate
 from services.ledger.store.names import GrowingKeyTable, GrowingNameTable, id_key, id_keys, id_text
-from services.ledger.store.reader import StoreReader, examine_file, expect_whole_end
+from services.ledger.store.reader import StoreReader, expect_one_store, expect_whole_end
 from services.ledger.store.working_state import WorkingState
 from shared.wire.postings import EventEffect, Measure
 from shared.wire.refusal import RefusedEvent
@@ -56,7 +56,7 @@ def open_writer(
     `login` holds connection options that are not in the URL, as a password. Raises the database's error where the
     store cannot be opened, and `StrangeStore` where it is none of ours, or of a later version.
     """
-    examine_file(address)
+    expect_one_store(address)
     database = connect(address, login=login)
     try:
         migrate(database, epoch=epoch)

@@ -111,13 +111,15 @@ class LogChecks:
                 yield Trouble(process, sign, times, *self.latest[process, sign])
 
     def _overdue(self, now: datetime, thresholds: LogThresholds) -> Iterator[Trouble]:
-        """Yield the signs of lines that are overdue at `now`, or that are of a later time."""
+        """Yield the signs of lines that are overdue at `now`, and of processes whose last line is later."""
         for (sign, subject), (process, at, why) in self.open.items():
             if at < _before(now, _OPEN_MAX_S):
                 yield Trouble(process, sign, 1, at, f"{subject}: {why}")
         for process, state in self.processes.items():
             if state.last > _before(now, -_AHEAD_MAX_S):
-                why = f"its lines are of later than now, {timestamp(now)[:19]}Z here: nothing is found to be overdue"
+                why = (
+                    f"its last line is later than the clock here, {timestamp(now)[:19]}Z: nothing can be found overdue"
+                )
                 yield Trouble(process, "clock", 1, state.last, why)
             if state.alive and state.last < _before(now, thresholds.silent_s):
                 yield Trouble(process, "silent", 1, state.last, "no line since, and no stop: it hangs, or is gone")

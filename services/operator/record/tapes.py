@@ -100,7 +100,7 @@ def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX
             stated = event.recordedtime
         refused = isinstance(event, Event) and _was_refused(event, stated)
         if run and (refused or not _follows(run, event)):
-            yield from _entries(run)
+            yield from _pack(run)
             run = []
         if isinstance(event, Event) and refused:
             alone = event.model_copy(update={"recordedtime": stated or event.time})
@@ -111,7 +111,7 @@ def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX
         elif event is not None:
             yield TapeEntry(event, last, 1, line.strip())
     if run:
-        yield from _entries(run)
+        yield from _pack(run)
 
 
 def _read(line: bytes, number: int) -> Event | str | None:
@@ -151,14 +151,14 @@ def _recorded(event: Event) -> int:
     return microseconds(event.recordedtime or event.time)
 
 
-def _entries(run: list[Event]) -> Iterator[TapeEntry]:
-    """Yield the entries of a run: one, or several where one would be longer than the ledger reads."""
+def _pack(run: list[Event]) -> Iterator[TapeEntry]:
+    """Yield a run of events as one entry, or as several where one would be longer than the ledger reads."""
     recorded = _recorded(run[0])
     body = EventBatch.of(run, recorded).encode()
     if len(body) > ENTRY_BYTES_MAX and len(run) > 1:
         half = len(run) // 2
-        yield from _entries(run[:half])
-        yield from _entries(run[half:])
+        yield from _pack(run[:half])
+        yield from _pack(run[half:])
     else:
         yield TapeEntry(run[0].source, recorded, len(run), body)
 
@@ -184,7 +184,7 @@ def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: 
     """Play a tape to a running stack at `speed` times its pace, None: unpaced; wait until the stack has settled."""
     role_of = {source: role for role, sources in stack.sources().items() for source in sources}
     began, first_recorded = time.monotonic(), None
-    with _reported(stack), Redis.from_url(stack.redis_url) as redis:
+    with _redis_errors_reported(stack), Redis.from_url(stack.redis_url) as redis:
         pipeline = redis.pipeline(transaction=False)
         for entry in tape:
             if entry.source not in role_of:
@@ -210,7 +210,7 @@ def fill_outboxes(folder: Path, head: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _reported(stack: Stack) -> Iterator[None]:
+def _redis_errors_reported(stack: Stack) -> Iterator[None]:
     """Report a Redis that takes no more, as one that has died, or whose disk is full."""
     try:
         yield

@@ -21,6 +21,8 @@ def settle(stack: Stack | RemoteStack) -> None:
         ledger, aggregator = (_read_health(stack, name) for name in ("ledger", "aggregator"))
         if "position" not in ledger:
             raise StackError(f"the stack does not report its position: {DETAILS_HINT}")
+        if "streams" not in ledger:
+            raise StackError(f"Redis does not answer the ledger ({ledger['redis']}); see {stack.folder}/logs")
         behind = [stream for stream, lag in ledger["streams"].items() if lag["behind"]]
         if not behind and aggregator["planned"] == ledger["position"]:
             return
@@ -33,7 +35,6 @@ def _read_health(stack: Stack | RemoteStack, name: str) -> dict[str, Any]:
         health: dict[str, Any] = call(stack.url(name) + "/health", within_s=60).json()
     except httpx.TransportError as failure:
         if isinstance(stack, Stack) and stack.processes[name].poll() is not None:
-            where = f"see {stack.files.log(name)}"
-            raise StackError(f"{name} has stopped ({stack.last_reason(name)}); {where}") from failure
+            raise stack.stopped(name) from failure
         raise StackError(f"{name} does not answer ({failure}); see its log") from failure
     return health

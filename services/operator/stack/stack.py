@@ -72,6 +72,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
         self.files = StackFolder(self.folder)
+        self.log_begins: dict[str, int] = {}  # by process: the place in its log file where its last start begins
         if self.play is not None:
             self.scenario: Scenario = load_scenario(self.play.scenario)
         self.programme = self.scenario.programme if self.play is not None else read_programme_file(self.programme_file)
@@ -109,9 +110,9 @@ class Stack:
         self._write_facts()
         deadline = time.monotonic() + _STARTED_WITHIN_S
         for name in self.services():
-            while not self._is_up(name):
+            while not self.is_up(name):
                 if self.processes[name].poll() is not None:
-                    raise StackError(f"{name} has stopped ({self.last_reason(name)}); see {self.files.log(name)}")
+                    raise self.stopped(name)
                 if time.monotonic() > deadline:
                     raise StackError(f"{name} is not up after {_STARTED_WITHIN_S:.0f} s; see {self.files.log(name)}")
                 time.sleep(0.05)
@@ -193,7 +194,8 @@ class Stack:
         """Return the HTTP address of a service."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    def _is_up(self, name: str) -> bool:
+    def is_up(self, name: str) -> bool:
+        """Return whether a service answers that it is well."""
         try:
             return call(self.url(name) + "/health", within_s=5).status_code == httpx.codes.OK
         except httpx.TransportError:
@@ -206,7 +208,7 @@ class Stack:
         self.redis_url = f"redis://:{password}@127.0.0.1:{port}/0"
         for name in ("logs", "redis"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        with self.files.log("redis").open("ab") as log:
+        with self._open_log("redis") as log:
             self.processes["redis"] = subprocess.Popen(
                 [*redis_command(port, self.folder / "redis"), "-"],
                 stdin=subprocess.PIPE,
@@ -226,7 +228,7 @@ class Stack:
                     redis.ping()
                     return
                 time.sleep(0.02)
-        reason = self.last_reason("redis")
+        reason = self.stop_reason("redis")
         if "append only file" in reason:
             raise StackError(
                 f"Redis cannot read its file ({reason}): move {self.folder / 'redis'} away, and start again. The"
@@ -237,7 +239,7 @@ class Stack:
     def start_service(self, name: str) -> None:
         """Start the process of a service."""
         module, _, source = name.partition("-")
-        with self.files.log(name).open("ab") as log:
+        with self._open_log(name) as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", f"services.{module}"],
                 env={**_inherited(), **self.environment(name, source)},
@@ -246,6 +248,11 @@ class Stack:
                 start_new_session=True,  # Ctrl-C reaches only this process, which stops the others in order
                 pass_fds=self._lock_fds(),
             )
+
+    def _open_log(self, name: str) -> IO[bytes]:
+        log = self.files.log(name).open("ab")
+        self.log_begins[name] = log.tell()
+        return log
 
     def _lock_fds(self) -> tuple[int, ...]:
         return () if self.lock is None else (self.lock.fileno(),)
@@ -283,9 +290,13 @@ class Stack:
             }
         return {f"WAFERLINE_{key}": value for key, value in environment.items()}
 
-    def last_reason(self, name: str) -> str:
-        """Return why a process has stopped, by its log; the last line where none says so."""
-        lines = self.files.log(name).read_bytes().splitlines() or [b""]
+    def stopped(self, name: str) -> StackError:
+        """Return the error of a service that has stopped by itself."""
+        return StackError(f"{name} has stopped ({self.stop_reason(name)}); see {self.files.log(name)}")
+
+    def stop_reason(self, name: str) -> str:
+        """Return the reason that a process logged when it stopped, or else its last line, since its last start."""
+        lines = self.files.log(name).read_bytes()[self.log_begins.get(name, 0) :].splitlines() or [b""]
         for line in reversed(lines):
             with suppress(ValueError, LookupError, TypeError):  # no JSON, as Redis writes it, or of something else
                 fields = json.loads(line)
