@@ -1,10 +1,12 @@
 """Alerts that the aggregator publishes for planners, each raised once and cleared once."""
 
-from collections.abc import Sequence
+from datetime import date
 from hashlib import sha256
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
+
+from shared.wire.days import day_number, iso_day
 
 AlertCode = Literal[
     "source_silent",
@@ -29,7 +31,7 @@ AlertCode = Literal[
 
 Status = Literal["raised", "cleared"]
 Cause: TypeAlias = tuple[AlertCode, tuple[str, ...]]
-"""The code and subject of an alert, which is raised once for them, and cleared once."""
+"""The code and subject of an alert."""
 
 SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
     "source_silent": ("source",),
@@ -53,6 +55,67 @@ SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
 """The names in an alert's subject, by code."""
 
 
+NAMED_BY: dict[AlertCode, str | None] = {
+    "source_silent": "completed_day",
+    "behind_watermark": "watermark_day",
+    "undeclared_product": None,
+    "undeclared_site": None,
+    "due_beyond_horizon": "day",
+    "stock_negative": "since_day",
+    "consumed_beyond_required": "since_day",
+    "stage_negative": "since_day",
+    "received_beyond_dispatched": None,
+    "dispatched_beyond_finished": "since_day",
+    "dispatch_without_commit": None,
+    "dispatch_of_other_product": None,
+    "supplier_contradicts_shipment": None,
+    "receipt_of_other_product": None,
+    "short_within": "day",
+    "cover_below": "since_day",
+    "slip_beyond": "since_day",
+}
+"""The day in an alert's name, by code: its `day`, a day of its detail, or none, as the subject alone names it."""
+
+
+class AlertName(NamedTuple):
+    """The name of an alert: its code and subject, and the day that its definition fixes.
+
+    It follows from the recorded events: every fold of the same log gives the same names. As a text its parts stand
+    between slashes, which no name has.
+    """
+
+    code: AlertCode
+    subject: tuple[str, ...]
+    day: int | None
+
+    @property
+    def cause(self) -> Cause:
+        """The code and the subject."""
+        return self.code, self.subject
+
+    @property
+    def text(self) -> str:
+        """The name as a text: short_within/HBM-12H/north/2027-03-10."""
+        return "/".join((self.code, *self.subject, *(() if self.day is None else (iso_day(self.day),))))
+
+    @classmethod
+    def read(cls, text: str) -> "AlertName":
+        """Return the name of a text; raise ValueError for a text that names no alert."""
+        code, *parts = text.split("/")
+        if code not in SUBJECTS:
+            raise ValueError(f"{code[:80]!r} is no code of an alert")
+        known: AlertCode = code
+        names = len(SUBJECTS[known])
+        if not names <= len(parts) <= names + (NAMED_BY[known] is not None) or not all(parts):
+            due = "/".join((code, *SUBJECTS[known], *(() if NAMED_BY[known] is None else ("YYYY-MM-DD",))))
+            raise ValueError(f"is not {due}")
+        day = day_number(date.fromisoformat(parts[names])) if len(parts) > names else None
+        name = cls(known, tuple(parts[:names]), day)
+        if name.text != text:
+            raise ValueError(f"is not {name.text}")
+        return name
+
+
 class AlertChange(BaseModel):
     """An alert that is raised or cleared."""
 
@@ -65,11 +128,14 @@ class AlertChange(BaseModel):
     day: int | None  # day of the condition, past or future, since 1970; None where cleared
     detail: dict[str, int]  # when raised: wafers, and days (those named _day since 1970)
     causes: list[str]  # events as source/id, the greatest first
+    name: str = ""  # of the alert; empty in entries of versions that knew no names
 
     @property
-    def cause(self) -> Cause:
-        """The code and subject of the alert."""
-        return self.code, tuple(self.subject[name] for name in SUBJECTS[self.code])
+    def alert(self) -> AlertName:
+        """The name of the alert; without a day where the entry states none."""
+        if self.name:
+            return AlertName.read(self.name)
+        return AlertName(self.code, tuple(self.subject[name] for name in SUBJECTS[self.code]), None)
 
 
 class AlertBatch(BaseModel):
@@ -88,6 +154,6 @@ class AlertBatch(BaseModel):
         return self.model_dump_json().encode()
 
 
-def change_id(epoch: int, number: int, status: Status, code: AlertCode, subject: Sequence[str]) -> str:
+def change_id(epoch: int, number: int, status: Status, alert: AlertName) -> str:
     """Return the id of a change: a hash of its content and its entry."""
-    return sha256("\n".join((str(epoch), str(number), status, code, *subject)).encode()).hexdigest()[:32]
+    return sha256("\n".join((str(epoch), str(number), status, alert.text)).encode()).hexdigest()[:32]

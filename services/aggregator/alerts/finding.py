@@ -6,6 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.aggregator.alerts.since import (
+    cover_is_thin,
+    first_days,
+    is_consumed_beyond,
+    is_dispatched_beyond_finished,
+    receipts_are_late,
+    stock_is_negative,
+    wip_is_negative,
+)
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.causes import find_causes
@@ -16,7 +25,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
-from shared.wire.alerts import SUBJECTS, AlertCode, Cause
+from shared.wire.alerts import NAMED_BY, SUBJECTS, AlertCode, AlertName, Cause
 from shared.wire.catalog import FIRMNESS
 from shared.wire.days import is_ended
 from shared.wire.events import UNALLOCATED
@@ -52,8 +61,15 @@ class Alert(NamedTuple):
 
     @property
     def cause(self) -> Cause:
-        """The code and the subject, which identify the alert."""
+        """The code and the subject: a state has no two alerts of one cause."""
         return self.code, self.subject
+
+    @property
+    def name(self) -> AlertName:
+        """The cause and the day that its definition fixes: the same for every fold of the same events."""
+        field = NAMED_BY[self.code]
+        day = self.day if field == "day" else None if field is None else self.detail.get(field)
+        return AlertName(self.code, self.subject, day)
 
 
 class DueCommits(NamedTuple):
@@ -145,16 +161,16 @@ def find_alerts(
         pairs = state.curves.group(("supplier", "product"))
         moved = sum_moved(state.curves, pairs, plan.today - 1)
         alerts += [
-            *_negative_stocks(plan),
+            *_negative_stocks(state.curves, plan),
             *_excess_consumption(state, plan),
-            *_negative_wip(pairs, moved, plan.today - 1),
+            *_negative_wip(state.curves, pairs, moved, plan.today - 1),
             *_overrun_shipments(state, plan.today - 1),
-            *_unfinished_dispatches(pairs, moved, plan.today - 1),
+            *_unfinished_dispatches(state.curves, pairs, moved, plan.today - 1),
             *_uncommitted_dispatches(state, plan.today - 1),
             *_misnamed_commits(state, plan.today - 1),
             *_contradicting_ends(state, plan.today - 1),
             *_shortages(plan, thresholds),
-            *_thin_covers(plan, thresholds),
+            *_thin_covers(state.curves, plan, thresholds),
             *_slips(state, pairs, moved, plan.today - 1, thresholds, due_commits),
         ]
     alerts.sort(key=lambda alert: (_urgency(alert), alert.cause))
@@ -178,7 +194,7 @@ def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[A
         if through is None:
             yield Alert("source_silent", (source,), latest, {})
         elif not is_ended(through) and latest - through > thresholds.silent_days:
-            yield Alert("source_silent", (source,), through, {"days": latest - through})
+            yield Alert("source_silent", (source,), through, {"days": latest - through, "completed_day": through})
 
 
 def _late_events(state: FoldState) -> Iterator[Alert]:
@@ -221,21 +237,30 @@ def _dues_beyond(state: FoldState) -> Iterator[Alert]:
         yield Alert("due_beyond_horizon", groups.labels[group], day, {"wafers": int(beyond[group])})
 
 
-def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:
+def _negative_stocks(curves: Curves, plan: SupplyPlan) -> Iterator[Alert]:
     assert plan.today is not None
-    for group in np.flatnonzero(plan.figures[ON_HAND] < 0).tolist():
-        yield Alert("stock_negative", plan.grouping.labels[group], plan.today - 1, {"wafers": -plan.on_hand(group)})
+    groups, through = np.flatnonzero(plan.figures[ON_HAND] < 0), plan.today - 1
+    since = first_days(curves, plan.grouping, groups, through, stock_is_negative)
+    for group, day in zip(groups.tolist(), since, strict=True):
+        detail = {"wafers": -plan.on_hand(group), "since_day": day}
+        yield Alert("stock_negative", plan.grouping.labels[group], through, detail)
 
 
 def _excess_consumption(state: FoldState, plan: SupplyPlan) -> Iterator[Alert]:
     assert plan.today is not None
-    through, groups = plan.today - 1, np.flatnonzero(plan.figures[BEYOND] > 0).tolist()
-    beyond = Counter({plan.grouping.labels[group]: plan.consumed_beyond(group) for group in groups})
+    through, groups = plan.today - 1, np.flatnonzero(plan.figures[BEYOND] > 0)
+    labels = [plan.grouping.labels[group] for group in groups.tolist()]
+    beyond = Counter({label: plan.consumed_beyond(group) for label, group in zip(labels, groups.tolist(), strict=True)})
+    days = first_days(state.curves, plan.grouping, groups, through, is_consumed_beyond)
+    since = dict(zip(labels, days, strict=True))
     for line in state.lines.overserved.values():
-        beyond[line.statements[-1].key[:2]] += line.overserved(through)
-    for group, wafers in beyond.items():
-        if wafers:
-            yield Alert("consumed_beyond_required", group, through, {"wafers": wafers})
+        wafers, day = line.overserved(through), line.overserved_since()
+        if wafers and day is not None:
+            label = line.statements[-1].key[:2]
+            beyond[label] += wafers
+            since[label] = min(day, since.get(label, day))
+    for each, wafers in beyond.items():
+        yield Alert("consumed_beyond_required", each, through, {"wafers": wafers, "since_day": since[each]})
 
 
 def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
@@ -250,18 +275,23 @@ def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
             yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
 
 
-def _negative_wip(pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
+def _negative_wip(curves: Curves, pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
     wip = WIP_SIGNS @ moved
-    for pair in np.flatnonzero(wip < 0).tolist():
-        yield Alert("stage_negative", ("wip", *pairs.labels[pair]), through, {"wafers": -int(wip[pair])})
+    groups = np.flatnonzero(wip < 0)
+    since = first_days(curves, pairs, groups, through, wip_is_negative)
+    for pair, day in zip(groups.tolist(), since, strict=True):
+        detail = {"wafers": -int(wip[pair]), "since_day": day}
+        yield Alert("stage_negative", ("wip", *pairs.labels[pair]), through, detail)
 
 
-def _unfinished_dispatches(pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
+def _unfinished_dispatches(curves: Curves, pairs: Grouping, moved: Wafers, through: int) -> Iterator[Alert]:
     finished, dispatched = moved[_FINISHED], moved[_DISPATCHED]
     reports_lots = (moved[_LOTS] != 0).any(axis=0)
-    for pair in np.flatnonzero(reports_lots & (dispatched > finished)).tolist():
+    groups = np.flatnonzero(reports_lots & (dispatched > finished))
+    since = first_days(curves, pairs, groups, through, is_dispatched_beyond_finished)
+    for pair, day in zip(groups.tolist(), since, strict=True):
         sums = int(finished[pair]), int(dispatched[pair])
-        detail = {"finished": sums[0], "dispatched": sums[1], "wafers": sums[1] - sums[0]}
+        detail = {"finished": sums[0], "dispatched": sums[1], "wafers": sums[1] - sums[0], "since_day": day}
         yield Alert("dispatched_beyond_finished", pairs.labels[pair], through, detail)
 
 
@@ -339,14 +369,17 @@ def _shortages(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]
         yield Alert("short_within", plan.grouping.labels[group], since or short.first_short_day, detail)
 
 
-def _thin_covers(plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]:
+def _thin_covers(curves: Curves, plan: SupplyPlan, thresholds: AlertThresholds) -> Iterator[Alert]:
     assert plan.today is not None
     days = plan.figures[COVER_DAYS]
-    for group in np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_soon(plan, thresholds)).tolist():
+    groups = np.flatnonzero((days >= 0) & (days < thresholds.cover_days) & ~_short_soon(plan, thresholds))
+    since = first_days(curves, plan.grouping, groups, plan.today - 1, cover_is_thin(thresholds.cover_days))
+    for group, day in zip(groups.tolist(), since, strict=True):
         cover = plan.cover(group)
         assert cover.days is not None
         owed = max(0, int(plan.figures[BACKORDER, group] - plan.figures[ON_HAND, group]))  # before today
-        detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": owed + cover.next - cover.left}
+        wafers = owed + cover.next - cover.left
+        detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": wafers, "since_day": day}
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 
@@ -359,17 +392,21 @@ def _slips(
     due_commits: DueCommits | None,
 ) -> Iterator[Alert]:
     assert due_commits is not None
-    curves = state.curves
+    curves, committed = state.curves, _counted_measures(thresholds)
     ended = moved[_ENDED].sum(axis=0)
     late = -ended
     counted = pairs.of_key >= 0
     np.add.at(late, pairs.of_key[counted], due_commits.wafers[counted])
-    for pair in np.flatnonzero(late > 0).tolist():
+    groups = np.flatnonzero(late > 0)
+    since = first_days(curves, pairs, groups, through, receipts_are_late(thresholds.slip_days, committed))
+    for pair, since_day in zip(groups.tolist(), since, strict=True):
         supplier, product = pairs.labels[pair]
         only = curves.group(supplier=supplier, product=product)
-        due = planned_by_day(curves, only, _counted_measures(thresholds)).sum(axis=0).cumsum()
+        due = planned_by_day(curves, only, committed).sum(axis=0).cumsum()
         oldest = curves.start - 1 + int((due > ended[pair]).argmax())
-        detail = {"oldest_due_day": oldest, "days": through - oldest, "wafers": int(late[pair])}
+        detail = {
+            "oldest_due_day": oldest, "days": through - oldest, "wafers": int(late[pair]), "since_day": since_day,
+        }  # fmt: skip
         yield Alert("slip_beyond", (supplier, product), oldest, detail)
 
 

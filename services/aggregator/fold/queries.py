@@ -15,6 +15,7 @@ from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.postings import MOVEMENTS, BalanceBatch, Measure
 
 _OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
+_SUPPLIED_SIGNS = np.where(np.arange(ON_HAND_SIGNS.size) == SLOTS[Measure.CONSUMED], 0, ON_HAND_SIGNS)
 
 
 class Stages(NamedTuple):
@@ -58,15 +59,23 @@ def sum_moved_beyond(curves: Curves, grouping: Grouping) -> Wafers:
     return sums
 
 
+def moved_by_day(curves: Curves, grouping: Grouping, signs: Wafers, since: int | None = None) -> Wafers:
+    """Return all wafers ever moved up to and on each day, by the sign of their movement, `[group, row]`.
+
+    `signs` has a number for each slot; rows before the day `since` stay zero.
+    """
+    moved = np.zeros((len(grouping.labels), curves.days + 2), dtype=np.int64)
+    measures = [each for each in MOVEMENTS if signs[SLOTS[each]]]
+    series, place, group = curves.index.choose(grouping, measures)
+    of_place = signs[[SLOTS[each] for each in measures]]
+    first = 0 if since is None else min(curves.row_of(since), curves.last_row)
+    kernels.sum_movement_curves(moved, curves.cumulative, first, curves.last_row, series, of_place[place], group)
+    return moved
+
+
 def supplied_by_day(curves: Curves, grouping: Grouping, since: int) -> Wafers:
     """Return all that ever came to hand up to and on each day from `since`, consumed or not, `[group, row]`."""
-    supplied = np.zeros((len(grouping.labels), curves.days + 2), dtype=np.int64)
-    measures = [each for each in MOVEMENTS if ON_HAND_SIGNS[SLOTS[each]] and each != Measure.CONSUMED]
-    series, place, group = curves.index.choose(grouping, measures)
-    of_place = ON_HAND_SIGNS[[SLOTS[each] for each in measures]]
-    first = min(curves.row_of(since), curves.last_row)
-    kernels.sum_movement_curves(supplied, curves.cumulative, first, curves.last_row, series, of_place[place], group)
-    return supplied
+    return moved_by_day(curves, grouping, _SUPPLIED_SIGNS, since)
 
 
 def received_by_day(curves: Curves, supplier: str) -> dict[str, Wafers]:

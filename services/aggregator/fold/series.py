@@ -47,6 +47,12 @@ class Grouping(NamedTuple):
     labels: list[tuple[str, ...]]  # [group] the values of its key parts
     of_key: Index  # [key] group, -1 for keys left out
 
+    def pick(self, groups: Index) -> "Grouping":
+        """Return some of the groups, in the order given, without the keys of the others."""
+        place = np.full(len(self.labels) + 1, -1, dtype=np.int64)  # keys without a group, -1, read the last one
+        place[groups] = np.arange(groups.size)
+        return Grouping([self.labels[group] for group in groups.tolist()], place[self.of_key])
+
 
 class SeriesIndex:
     """The numbers of names, keys and series, each given at the first occurrence.

@@ -272,6 +272,7 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
 def _alert(alert: Alert) -> Answer:
     detail = {name: iso_or_none(value) if name.endswith("_day") else value for name, value in alert.detail.items()}
     return {
+        "name": alert.name.text,
         "code": alert.code,
         "subject": dict(zip(SUBJECTS[alert.code], alert.subject, strict=True)),
         "day": iso_or_none(alert.day),

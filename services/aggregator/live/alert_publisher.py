@@ -89,7 +89,7 @@ class AlertPublisher:
         return True
 
     def _count(self) -> None:
-        counts = Counter(code for code, _ in self.published.open)
+        counts = Counter(name.code for name in self.published.open)
         for code in SUBJECTS:
             self._open.labels(code).set(counts[code])
 

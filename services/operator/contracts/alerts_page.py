@@ -2,7 +2,7 @@
 
 from services.operator.contracts.examples import example_payloads
 from services.operator.contracts.markdown import json_block, table
-from shared.wire.alerts import SUBJECTS, AlertCode
+from shared.wire.alerts import NAMED_BY, SUBJECTS, AlertCode
 from shared.wire.streams import ALERTS
 
 ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
@@ -12,7 +12,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " source has completed. Without `days`: the source has completed no day, or it is expected"
             " (`WAFERLINE_SOURCES`) and has published nothing."
         ),
-        "`days` behind",
+        "`days` behind, `completed_day`",
         (
             "Ask the source for `source.advanced`. Until it comes, the last complete day stays where it is, and with it"
             " every number and alert of today; a source without a day holds up none, and the numbers lack its events."
@@ -69,7 +69,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             "At the end of the last complete day, all suppliers together, more was consumed, transferred or written off"
             " than ever came."
         ),
-        "`wafers` below zero",
+        "`wafers` below zero, `since_day`",
         (
             "The books are wrong: a receipt or an opening stock is missing, or a consumption was published twice."
             " Count the stock."
@@ -80,7 +80,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             "By the end of the last complete day more of the product was consumed at the site than was due by the day"
             " of the consumption, or than the order that the consumption names. These wafers serve no later order."
         ),
-        "`wafers` consumed beyond",
+        "`wafers` consumed beyond, `since_day`: that of the first such consumption",
         (
             "The site consumes for an order that is missing, due later, or smaller: publish the order as it is, or"
             " reverse the consumption and publish it with its `order`. Until then a later order for the same wafers is"
@@ -92,7 +92,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             "At the end of the last complete day, all sites together, more wafers of the supplier's product were"
             " finished or scrapped than were started: the stage `wip` is below zero."
         ),
-        "`wafers` below zero",
+        "`wafers` below zero, `since_day`",
         "The books are wrong: a start is missing, or a lot was finished or scrapped twice. Ask the supplier.",
     ),
     "received_beyond_dispatched": (
@@ -105,7 +105,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             "By the last complete day the supplier dispatched more wafers of the product than it finished. Not raised"
             " where the supplier reports no lots of the product."
         ),
-        "`finished`, `dispatched`, `wafers` too many",
+        "`finished`, `dispatched`, `wafers` too many, `since_day`",
         "The books are wrong: a finished lot is missing, or a shipment was published twice. Ask the supplier.",
     ),
     "dispatch_without_commit": (
@@ -158,7 +158,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " raised where the product is short within 30 days: `short_within` is raised there. `day` is the first day"
             " not covered."
         ),
-        "`days` covered in full, `on_hand`, `wafers` missing on `day`",
+        "`days` covered in full, `on_hand`, `wafers` missing on `day`, `since_day`",
         "The site depends on supply to come: see that it comes, or hold more stock. `waferline cover`.",
     ),
     "slip_beyond": (
@@ -166,7 +166,10 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             "The next wafer of the supplier's product to come was first committed for a day more than 14 (`SLIP_DAYS`)"
             " before the last complete day. Wafers that came, were damaged or were lost fill the oldest commits first."
         ),
-        "`oldest_due_day` among the wafers still to come, `days` since then, `wafers` late beyond the limit",
+        (
+            "`oldest_due_day` among the wafers still to come, `days` since then, `wafers` late beyond the limit,"
+            " `since_day`"
+        ),
         "Ask the supplier. The alert clears when the wafers come, or are committed for another day.",
     ),
 }
@@ -176,10 +179,16 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
 def alerts_page() -> str:
     """Return the page of all alerts, in Markdown."""
     rows = (
-        (f"`{code}`", ", ".join(f"`{name}`" for name in SUBJECTS[code]), meaning, detail, action)
+        (
+            f"`{code}`",
+            ", ".join(f"`{name}`" for name in (*SUBJECTS[code], NAMED_BY[code]) if name),
+            meaning,
+            detail,
+            action,
+        )
         for code, (meaning, detail, action) in ALERT_CODES.items()
     )
-    codes = table(("code", "subject", "meaning", "detail", "what to do"), rows)
+    codes = table(("code", "named by", "meaning", "detail", "what to do"), rows)
     return "\n\n".join([_INTRODUCTION, codes, _STREAM, json_block(example_payloads()["alert_batch"])]) + "\n"
 
 
@@ -188,8 +197,13 @@ _INTRODUCTION = """\
 
 <!-- Written by `make contracts` from services/operator/contracts/alerts_page.py: change that, not this page. -->
 
-An alert has a code and a subject. The open alerts follow from the recorded events alone, at the end of the last day
-that every source with a watermark has completed: each fold of the same events, in any order, opens the same alerts.
+An alert is named by its code, its subject, and the day that its definition fixes, where one does:
+`short_within/HBM-12H/north/2027-03-10`. The open alerts and their names follow from the recorded events alone, at the
+end of the last day that every source with a watermark has completed: each fold of the same events, in any order, opens
+the same alerts. `since_day` is the first of the days in a row, up to the last complete one, on which the condition has
+held by what is recorded now. A shortage whose first short day moves is another alert, with a name of its own: what was
+said of the earlier one need not hold of it.
+
 Until a source has completed a day, the aggregator looks for `source_silent`, `undeclared_product`, `undeclared_site`
 and `due_beyond_horizon` only: that no other alert is open is then no all-clear.
 
@@ -209,11 +223,11 @@ All wafers are WSE. Where events explain an alert, `causes` names up to five of 
 
 ## The stream
 
-On `{ALERTS}` each alert is **raised once and cleared once**. The aggregator reads the open alerts there
-when it starts, and publishes differences only, each entry whole or not at all and under its own number: a kill, a
-restart or a rebuild neither repeats an alert nor loses one. It publishes nothing while it catches up. A new store of
-the ledger (`epoch`) clears the alerts that the old one raised. The detail is that of the moment of raising; `GET
-/alerts` has the current one. When a source's first watermark takes the last complete day back, that alone raises and
-clears nothing here: until the day is reached again, the entries are of the day that was reached, and `GET
-/alerts` has those of the earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised
-again at the next start."""
+On `{ALERTS}` each alert is **raised once and cleared once**, by its name. The cleared ones come first
+in an entry, so a reader may also fold it by code and subject. The aggregator reads the open alerts there when it
+starts, and publishes differences only, each entry whole or not at all and under its own number: a kill, a restart or a
+rebuild neither repeats an alert nor loses one. It publishes nothing while it catches up. A new store of the ledger
+(`epoch`) clears the alerts that the old one raised. The detail is that of the moment of raising; `GET /alerts` has the
+current one. When a source's first watermark takes the last complete day back, that alone raises and clears nothing
+here: until the day is reached again, the entries are of the day that was reached, and `GET /alerts` has those of the
+earlier one. Do not trim the stream, it is short: an open alert that was trimmed is raised again at the next start."""

@@ -7,7 +7,7 @@ import orjson
 
 from services.operator.contracts.schemas import BATCHES
 from shared.play.numbering import Numbering
-from shared.wire.alerts import AlertBatch, AlertChange, change_id
+from shared.wire.alerts import AlertBatch, AlertChange, AlertName, change_id
 from shared.wire.batch import EventBatch
 from shared.wire.events import (
     UNALLOCATED,
@@ -141,6 +141,8 @@ def _declarations() -> tuple[EventData, ...]:
 def example_payloads() -> dict[str, dict[str, Any]]:
     """Return one valid payload of each message, by its name."""
     events = example_events()
+    silent = AlertName("source_silent", ("memory-two",), 20_508)
+    short = AlertName("short_within", ("HBM-12H", "north"), 20_530)
     of_supplier = [event for event in events.values() if event.source == "memory-one"][2:4]
     batches: tuple[EventBatch | PostingBatch | Recorded | BalanceBatch | AlertBatch, ...] = (
         EventBatch.of(of_supplier),
@@ -168,14 +170,15 @@ def example_payloads() -> dict[str, dict[str, Any]]:
             epoch=1, number=2, position=7, complete_through=20_513,
             changes=[
                 AlertChange(
-                    id=change_id(1, 2, "cleared", "source_silent", ("memory-two",)), code="source_silent",
+                    id=change_id(1, 2, "cleared", silent), code="source_silent",
                     status="cleared", subject={"source": "memory-two"}, day=None, detail={}, causes=[],
+                    name=silent.text,
                 ),
                 AlertChange(
-                    id=change_id(1, 2, "raised", "short_within", ("HBM-12H", "north")), code="short_within",
+                    id=change_id(1, 2, "raised", short), code="short_within",
                     status="raised", subject={"product": "HBM-12H", "site": "north"}, day=20_530,
                     detail={"first_short_day": 20_530, "wafers": 120, "wafers_at_worst": 3_400},
-                    causes=[f"memory-one/{events['supply.committed'].id}"],
+                    causes=[f"memory-one/{events['supply.committed'].id}"], name=short.text,
                 ),
             ],
         ),

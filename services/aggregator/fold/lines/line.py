@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
@@ -103,6 +103,15 @@ class PlanLine:
             served = (c for c in self.consumed if c.key[:2] == now.key[:2] and (through is None or c.day <= through))
             return max(0, sum(c.wafers for c in served) - now.wafers)
         return 0
+
+    def overserved_since(self) -> int | None:
+        """Return the day of the consumption with which that of an order first exceeded its wafers."""
+        for now in self.statements[-1:]:
+            served = sorted(c for c in self.consumed if c.key[:2] == now.key[:2])
+            for each, consumed in zip(served, accumulate(c.wafers for c in served), strict=True):
+                if consumed > now.wafers:
+                    return each.day
+        return None
 
     @property
     def origin(self) -> Origin | None:

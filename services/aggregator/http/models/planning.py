@@ -254,6 +254,8 @@ class Thresholds(Described, title="Limits"):
 class AlertRow(Described):
     """A condition that needs a planner's attention."""
 
+    name: str
+    """Its code, its subject, and the day that its definition fixes: the same for every fold of the same events."""
     code: AlertCode
     subject: dict[str, str]
     day: date | None

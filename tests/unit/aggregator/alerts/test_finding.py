@@ -14,7 +14,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import make_plan
 from shared.play.numbering import Numbering
-from shared.wire.alerts import SUBJECTS, Cause
+from shared.wire.alerts import NAMED_BY, SUBJECTS, AlertName, Cause
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -172,7 +172,7 @@ def test_a_cover_is_an_alert_if_it_lasts_for_fewer_days_than_the_limit(ahead, is
 
     alert = story.find(cover_days=7).get(("cover_below", (PRODUCT, SITE)))
 
-    detail = {"days": ahead, "on_hand": 30, "wafers": 10}
+    detail = {"days": ahead, "on_hand": 30, "wafers": 10, "since_day": day_number(DAY) + ahead - 6}
     expected = Alert("cover_below", (PRODUCT, SITE), day_number(TODAY) + ahead, detail)
     assert alert == (expected if is_open else None)
 
@@ -191,7 +191,7 @@ def test_a_cover_lacks_what_is_owed_already_too():
 
     alert = story.find()["cover_below", (PRODUCT, SITE)]
 
-    assert alert.detail == {"days": 0, "on_hand": 0, "wafers": 40}
+    assert alert.detail == {"days": 0, "on_hand": 0, "wafers": 40, "since_day": day_number(DAY) - 7}
 
 
 def test_without_demand_ahead_no_cover_is_too_small():
@@ -213,7 +213,7 @@ def test_a_slip_is_an_alert_once_the_oldest_commit_is_late_beyond_the_limit(late
     alert = found(state, slip_days=14).get(("slip_beyond", ("samsung", PRODUCT)))
 
     due = day_number(DAY) - late
-    detail = {"oldest_due_day": due, "days": late, "wafers": 40}
+    detail = {"oldest_due_day": due, "days": late, "wafers": 40, "since_day": due + 15}
     assert alert == (Alert("slip_beyond", ("samsung", PRODUCT), due, detail) if is_open else None)
     assert alert is None or explain_alert(state, alert).causes == (f"samsung/{commit.id}",)
 
@@ -251,7 +251,8 @@ def test_what_has_come_fills_what_was_due_first():
 
     alert = story.find()["slip_beyond", ("samsung", PRODUCT)]
 
-    assert alert.detail == {"oldest_due_day": day_number(DAY) - 16, "days": 16, "wafers": 6}
+    since = day_number(DAY) - 30 + 15
+    assert alert.detail == {"oldest_due_day": day_number(DAY) - 16, "days": 16, "wafers": 6, "since_day": since}
 
 
 def test_a_slip_is_cleared_by_another_due_day():
@@ -307,7 +308,9 @@ def test_more_dispatched_than_finished_is_an_alert_until_the_missing_lot_is_publ
     story.finish_lot("L2", 15)
 
     cause: Cause = ("dispatched_beyond_finished", ("samsung", PRODUCT))
-    assert alerts == {cause: Alert(*cause, day_number(DAY), {"finished": 25, "dispatched": 40, "wafers": 15})}
+    day = day_number(DAY)
+    detail = {"finished": 25, "dispatched": 40, "wafers": 15, "since_day": day}
+    assert alerts == {cause: Alert(*cause, day, detail)}
     assert story.find() == {}
 
 
@@ -339,7 +342,8 @@ def test_more_finished_than_started_is_an_alert_over_all_sites():
 
     cause: Cause = ("stage_negative", ("wip", "samsung", PRODUCT))
     assert (before, story.find()) == ({}, {})
-    assert alerts == {cause: Alert(*cause, day_number(DAY), {"wafers": 5})}
+    day = day_number(DAY)
+    assert alerts == {cause: Alert(*cause, day, {"wafers": 5, "since_day": day})}
 
 
 def test_a_dispatch_on_a_commit_that_was_never_published_is_an_alert_until_it_is():
@@ -442,8 +446,8 @@ def test_a_stock_below_zero_is_an_alert_as_of_the_last_complete_day():
     short: Cause = ("short_within", (PRODUCT, SITE))  # the next receipts make up for it
     detail = {"first_short_day": day_number(TODAY), "wafers": 2, "wafers_at_worst": 2}
     assert story.find() == {
-        cause: Alert(*cause, day_number(DAY), {"wafers": 2}),
-        beyond: Alert(*beyond, day_number(DAY), {"wafers": 3}),
+        cause: Alert(*cause, day_number(DAY), {"wafers": 2, "since_day": day_number(DAY)}),
+        beyond: Alert(*beyond, day_number(DAY), {"wafers": 3, "since_day": day_number(DAY)}),
         short: Alert(*short, day_number(DAY), detail),
     }
 
@@ -467,7 +471,7 @@ def test_what_is_consumed_beyond_what_was_due_is_an_alert_until_the_order_is_the
     story.order(DAY - days(1), 30, revision=1)
 
     cause: Cause = ("consumed_beyond_required", (PRODUCT, SITE))
-    assert alerts == {cause: Alert(*cause, day_number(DAY), {"wafers": 30})}
+    assert alerts == {cause: Alert(*cause, day_number(DAY), {"wafers": 30, "since_day": day_number(DAY) - 1})}
     assert late[cause] == alerts[cause]
     assert story.find() == {}
 
@@ -484,7 +488,7 @@ def test_what_is_consumed_for_an_order_before_it_is_due_is_within_what_was_due_u
     story.say("stargate", TODAY, WafersConsumed(**KEY, phase="p", wafers=5, order="O1"))
 
     assert before == {}
-    assert story.find() == {cause: Alert(*cause, day_number(DAY), {"wafers": 4})}
+    assert story.find() == {cause: Alert(*cause, day_number(DAY), {"wafers": 4, "since_day": day_number(DAY)})}
 
 
 # ---------------------------------------------------------------- behind_watermark
@@ -576,7 +580,8 @@ def test_a_source_is_silent_once_it_is_behind_the_latest_beyond_the_limit(behind
 
     alerts = story.find(silent_days=3)
 
-    alert = Alert("source_silent", ("stargate",), day_number(DAY), {"days": behind})
+    detail = {"days": behind, "completed_day": day_number(DAY)}
+    alert = Alert("source_silent", ("stargate",), day_number(DAY), detail)
     assert alerts == ({alert.cause: alert} if is_open else {})
 
 
@@ -637,7 +642,25 @@ def test_the_alerts_of_products_are_those_of_the_naive_twin(log, today, short_da
 
     alerts = found(state, short_days=short_days, cover_days=cover_days)
 
-    assert {cause for cause in alerts if cause[0] != "slip_beyond"} == expected
+    assert {cause for cause in alerts if cause[0] not in ("slip_beyond", "due_beyond_horizon")} == expected
+
+
+@given(logs, st.integers(START + 1, START + DAYS - 25), st.integers(0, 20), st.integers(0, 20))
+@quick
+def test_an_alert_is_named_by_the_first_of_the_days_in_a_row_on_which_it_holds(log, today, cover_days, slip_days):
+    thresholds = AlertThresholds(short_days=0, cover_days=cover_days, slip_days=slip_days)
+    state = FoldState(Curves(date(2025, 1, 1), DAYS))
+    state.add(batch_of(1, log, {"samsung": today - 1}, ["samsung"]))
+    of_day = {
+        day: find_alerts(state, make_plan(state.curves, day + 1), thresholds) for day in range(START, today)
+    }  # as each day ended, by what is recorded now
+
+    for cause, alert in of_day[today - 1].items():
+        since = alert.name.day
+        if NAMED_BY[alert.code] != "since_day" or since is None:
+            continue
+        assert [day for day in range(max(since, START), today) if cause not in of_day[day]] == []
+        assert cause not in of_day.get(since - 1, {}), alert
 
 
 @given(event_logs(), st.randoms(use_true_random=False), st.lists(st.integers(1, 5), max_size=10))
@@ -710,3 +733,38 @@ def test_the_most_urgent_comes_first():
 
 def test_every_code_names_its_subject():
     assert all(SUBJECTS.values())
+
+
+# ---------------------------------------------------------------- their names
+
+
+def test_a_name_is_read_back_from_its_text():
+    for code, names in SUBJECTS.items():
+        name = AlertName(code, names, None if NAMED_BY[code] is None else 20_000)
+        assert AlertName.read(name.text) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "short", "short_within", "short_within/P", "short_within/P//2026-01-01", "short_within/P/S/20260101",
+        "short_within/P/S/2026-02-30", "short_within/P/S/2026-01-01/x", "undeclared_site/S/2026-01-01",
+    ],
+)  # fmt: skip
+def test_a_text_that_names_no_alert_is_refused(text):
+    with pytest.raises(ValueError, match=r"is not|is no code|out of range"):
+        AlertName.read(text)
+
+
+def test_a_shortage_keeps_its_name_when_its_day_has_come_and_gone():
+    def named(wafers_due: date, through: date) -> AlertName:
+        story = Story()
+        story.order(wafers_due, 40)
+        for name in ("samsung", "stargate"):
+            story.say(name, through, SourceAdvanced(through=through))
+        return story.find()["short_within", (PRODUCT, SITE)].name
+
+    due = TODAY + days(5)
+    names = {named(due, DAY + days(n)) for n in range(15)}
+
+    assert names == {AlertName("short_within", (PRODUCT, SITE), day_number(due))}
