@@ -8,6 +8,7 @@ from collections.abc import Callable
 import typer
 
 from services.operator.commands import declared, lines, logs, planner, proof, record, sheets, stack
+from services.operator.commands.morning import remarks, worklist
 from services.operator.commands.output import before_command
 
 app = typer.Typer(
@@ -18,8 +19,10 @@ app = typer.Typer(
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Planning": [
-        planner.programme, planner.months, planner.sites, planner.site, planner.suppliers, planner.shortages,
-        planner.bridge, lines.lines, planner.alerts, lines.watermarks, planner.balances, planner.cover, planner.atp,
+        planner.programme, worklist.worklist, planner.months, planner.sites, planner.site, planner.suppliers,
+        planner.shortages,
+        planner.bridge, lines.lines, planner.alerts, remarks.acknowledge, remarks.note, remarks.remarks,
+        lines.watermarks, planner.balances, planner.cover, planner.atp,
         planner.performance,
     ],
     "Record and proof": [

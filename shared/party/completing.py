@@ -45,7 +45,7 @@ def complete(event: Mapping[str, Any], source: str) -> CompletedEvent:
         completed.setdefault("owner", data["supplier"])
     revision = None
     if "revision" in fields:
-        line, stated = data.get(model.columns.get("line", "line")), data.get("revision")
+        line, stated = data.get(_revised_field(model)), data.get("revision")
         if isinstance(line, str) and ("revision" not in data or isinstance(stated, int)):
             revision = LineRevision(f"{kind} {line}", stated)
     is_whole = "id" in event and completed == data and (revision is None or revision.stated is not None)
@@ -61,8 +61,13 @@ def revision_of(data: EventData) -> LineRevision | None:
     stated = getattr(data, "revision", None)
     if stated is None:
         return None
-    line = getattr(data, data.columns.get("line", "line"), None)
+    line = getattr(data, _revised_field(type(data)), None)
     return None if line is None else LineRevision(f"{data.type} {line}", stated)
+
+
+def _revised_field(model: type[EventData]) -> str:
+    """Return the field that names what the revisions of an event are of."""
+    return model.revised or model.columns.get("line", "line")
 
 
 def _time_of(event: Mapping[str, Any]) -> datetime:

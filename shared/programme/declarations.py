@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 
+from shared.programme.revised import Place, RevisedFacts
 from shared.wire.events import (
     Declaration,
     PlatformDeclared,
@@ -23,45 +24,26 @@ _NEAREST_MAX = 3
 _NEAREST_CUTOFF = 0.5
 
 Declared = TypeVar("Declared", bound=Declaration)
-Place = tuple[str, str]  # name of the event, and of the thing; there is one programme, of any name
 
 
-class Declarations:
-    """The fold of the planners' events: the same for any order, batching or repetition.
+class Declarations(RevisedFacts):
+    """The fold of the planners' declarations of products, platforms and the programme."""
 
-    Of the declarations of one thing, by whichever planner, the greatest (revision, time, id) that is not reversed
-    holds. Where that one withdraws the thing, none is in force.
-    """
+    names = DECLARATIONS
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], Row] = {}  # by source and id
-        self._reversed: set[tuple[str, str]] = set()
-        self._latest: dict[Place, Row] | None = None  # the declaration that holds, withdrawals included
+        super().__init__()
         self._products: frozenset[str] | None = None  # in force
 
-    def add(self, rows: Iterable[Row]) -> bool:
-        """Fold the declarations and reversals among some events, skip the others; return whether any may alter them."""
-        altered = False
-        for row in rows:
-            if row.name in DECLARATIONS:
-                self._rows[row.source, row.id] = row
-                altered = True
-            elif row.name == "event.reversed":
-                target = (row.source, row.others["reversed"])
-                self._reversed.add(target)
-                altered = altered or target in self._rows
-        if altered:
-            self._latest = self._products = None
-        return altered
+    def forget(self) -> None:
+        super().forget()
+        self._products = None
+
+    @staticmethod
+    def place_of(row: Row) -> Place:
+        return row.name, "" if row.name == ProgrammeDeclared.type else str(row.product or row.line)
 
     # ---------------------------------------------------------------- in force
-
-    def latest(self) -> dict[Place, Row]:
-        """Return the declaration that holds of each thing, a withdrawal included, by name of event and of thing."""
-        if self._latest is None:
-            held = (row for name, row in self._rows.items() if name not in self._reversed)
-            self._latest = {place_of(row): row for row in sorted(held, key=_order)}
-        return self._latest
 
     def revision(self, declared: Declaration) -> int:
         """Return the revision that a declaration needs to hold from now on."""
@@ -122,37 +104,10 @@ class Declarations:
         ]
         return sha256(orjson.dumps(in_force, option=orjson.OPT_SORT_KEYS)).hexdigest() if in_force else NOTHING_DECLARED
 
-    # ---------------------------------------------------------------- the state
-
-    def state(self) -> list[Any]:
-        """Return all that was folded as JSON has it, in one order: the declarations, and reversed events.
-
-        A reversal may come before its event, so all reversals are kept.
-        """
-        return [[list(row) for _, row in sorted(self._rows.items())], sorted(self._reversed)]
-
-    @classmethod
-    def read(cls, state: list[Any]) -> "Declarations":
-        """Return the fold from its state as `state` returned it."""
-        declarations = cls()
-        rows, undone = state
-        declarations._rows = {(row.source, row.id): row for row in (Row(*each) for each in rows)}
-        declarations._reversed = set(map(tuple, undone))
-        return declarations
-
-
-def place_of(row: Row) -> Place:
-    """Return the place of a declaration among those of its kind, of which one holds."""
-    return row.name, "" if row.name == ProgrammeDeclared.type else str(row.product or row.line)
-
 
 def place_of_data(declared: Declaration) -> Place:
     """Return the place of a declaration that is not an event yet."""
     return declared.type, str(getattr(declared, "product", None) or getattr(declared, "platform", None) or "")
-
-
-def _order(row: Row) -> tuple[int, int, str, str]:
-    return row.revision or 0, row.time, row.id, row.source
 
 
 def nearest_names(name: str, names: Iterable[str] | Mapping[str, object]) -> list[str]:

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from shared.wire.alerts import NAMED_BY, SUBJECTS
 from shared.wire.catalog import Firmness
 from shared.wire.days import iso_time, microseconds
 from shared.wire.streams import Role
@@ -108,7 +109,9 @@ def _parse_sequence(value: object) -> object:
     raise PydanticCustomError("malformed", "is not a positive whole number as a string of at most 18 digits")
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}"
+_DAY = r"(20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+Name = Annotated[str, StringConstraints(pattern=f"^{_NAME}$")]
 # one line: PostgreSQL stores no NUL in a text, and a log line or a CSV cell holds no line break
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
@@ -123,7 +126,7 @@ Day = Annotated[
         {
             "type": "string",
             "format": "date",
-            "pattern": r"^(20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+            "pattern": f"^{_DAY}$",
         }
     ),
 ]
@@ -154,6 +157,27 @@ Pue = Annotated[str, StringConstraints(pattern=r"^[1-9](\.[0-9]{1,9})?$")]
 Kilowatts = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,5}(\.[0-9]{1,9})?|0\.0{0,8}[1-9][0-9]{0,8})$")]
 MemoryGb = Annotated[dict[Name, Annotated[int, Field(ge=1, le=10_000_000)]], Field(max_length=20)]
 
+
+def _alert_pattern() -> str:
+    """Return the pattern of the names of alerts: the codes with as many names, and a day where one names them."""
+    codes: dict[str, list[str]] = {}
+    for code, names in SUBJECTS.items():
+        day = "" if NAMED_BY[code] is None else f"(/{_DAY})?"
+        codes.setdefault(f"(/{_NAME}){{{len(names)}}}{day}", []).append(code)
+    return "|".join(f"({'|'.join(of_form)}){form}" for form, of_form in codes.items())
+
+
+_ALERT = _alert_pattern()
+_LINE_KINDS = "commit|order|forecast|shipment"
+AlertText = Annotated[str, StringConstraints(pattern=f"^({_ALERT})$", max_length=250)]
+# what a note is about: a line by its kind, party and name, a site, a product, or an alert
+AboutText = Annotated[
+    str,
+    StringConstraints(
+        pattern=f"^(line/({_LINE_KINDS})/{_NAME}/{_NAME}|(site|product)/{_NAME}|alert/({_ALERT}))$", max_length=260
+    ),
+]
+
 # ---------------------------------------------------------------- the data of each event
 
 
@@ -171,6 +195,8 @@ class EventData(BaseModel):
     movement: ClassVar[bool] = False
     columns: ClassVar[dict[str, str]] = {}
     """The fields for the columns `line`, `day` and `wafers` of a batch, where their names differ."""
+    revised: ClassVar[str] = ""
+    """The field that names what its revisions are of, where that is not its line."""
 
 
 SUPPLIER: frozenset[Role] = frozenset({"supplier"})
@@ -562,6 +588,43 @@ class ProgrammeDeclared(Declaration):
     facility: Facility | None = None
 
 
+class Remark(EventData):
+    """A planner remarks on something: of the remarks of one name the greatest (revision, time, id) holds.
+
+    It posts no wafers and changes no number. One that is `withdrawn` ends it, the others' fields notwithstanding.
+    """
+
+    roles = PLANNER
+    by: Text = ""
+    revision: Revision
+    withdrawn: bool = False
+
+
+class AlertAcknowledged(Remark):
+    """A planner has seen an alert: who follows it up, a note, and until which day it need not be shown first.
+
+    It is of the alert of just this name: the next one of the same code and subject has another day, and is not
+    acknowledged. `snoozed_until` is compared with the state's today, the day after the last complete one.
+    """
+
+    type = "alert.acknowledged"
+    revised = "alert"  # a name of an alert is too long for the column of lines
+    alert: AlertText
+    assignee: Text = ""
+    note: Text = ""
+    snoozed_until: Day | None = None
+
+
+class NoteAdded(Remark):
+    """A planner writes a note on a line, a site, a product or an alert."""
+
+    type = "note.added"
+    columns = {"line": "note"}
+    note: Name
+    about: AboutText
+    text: Text
+
+
 EVENTS: dict[str, type[EventData]] = {
     data.type: data
     for data in (
@@ -571,6 +634,7 @@ EVENTS: dict[str, type[EventData]] = {
         ShipmentReturned,
         SourceEnded,
         ProductDeclared, PlatformDeclared, ProgrammeDeclared,
+        AlertAcknowledged, NoteAdded,
     )
 }  # fmt: skip
 """Every event by its name: `type` without the prefix and the version."""

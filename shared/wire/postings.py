@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.wire.refusal import Refusal
-from shared.wire.rows import DECLARATIONS, WATERMARKS
+from shared.wire.rows import DECLARATIONS, REMARKS, WATERMARKS
 
 
 class Measure(IntEnum):
@@ -91,10 +91,10 @@ LINE_EVENTS: frozenset[str] = frozenset(
 SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
 """The events about sites and their phases, and those that reverse them."""
 
-PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS | WATERMARKS | DECLARATIONS
+PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS | WATERMARKS | DECLARATIONS | REMARKS
 """The events that the ledger publishes with the postings, as postings name no line, no site and no sequence.
 
-Declarations are among them, which post nothing."""
+Declarations and remarks are among them, which post nothing."""
 
 
 class PostingBatch(BaseModel):

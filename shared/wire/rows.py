@@ -14,6 +14,7 @@ from shared.wire.events import EVENTS, PREFIX, VERSION, Event, EventData, canoni
 COLUMNS = ("line", "day", "wafers", "revision", "product", "site", "supplier")
 WATERMARKS = frozenset({"source.advanced", "source.ended"})
 DECLARATIONS = frozenset({"product.declared", "platform.declared", "programme.declared"})
+REMARKS = frozenset({"alert.acknowledged", "note.added"})
 CACHED_REST_MAX = 512  # characters: caching the rest of a row with a thousand lots would fill the memory
 
 

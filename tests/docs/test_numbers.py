@@ -1,12 +1,14 @@
 """Is each figure of docs/numbers.md what the functions that answer a planner make of the figures above it?"""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate, permutations
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.queries import required_by_day, sum_lacking, sum_stages, window_balance
+from services.aggregator.fold.sites import PhaseStatement
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.bridge.bridge import CAUSES, build_bridge
@@ -18,9 +20,11 @@ from services.aggregator.plan.performance import bias, measure_performance, slip
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.wip import measure_yield, report_stages
+from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
 from services.aggregator.terms import LAGS
 from shared.play.numbering import Numbering
-from shared.programme.declarations import NOTHING_DECLARED
+from shared.programme.changes import find_changes
+from shared.programme.declarations import NOTHING_DECLARED, Declarations
 from shared.programme.programme_file import read_programme
 from shared.programme.wafer_model import gb_per_wafer, gross_dies, wafers_per_mw
 from shared.wire.catalog import percent_of
@@ -40,10 +44,13 @@ from shared.wire.events import (
 )
 from shared.wire.lines import COMMIT
 from shared.wire.postings import Measure
+from shared.wire.rows import Row
+from testing.cloud_events import Party as Source
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY as ABILENE
 from testing.lines import Story as Programme
 from testing.lines import bodies_of, fold_lines, lines_published
+from testing.played import numbered, play
 from testing.projection import project
 from testing.reference import PROGRAMME_PATH
 from testing.twins.curves import batch_of
@@ -417,6 +424,58 @@ def test_act_by():
         "worst day": course.worst_day - day, "at worst": short.shortage, "short until": course.short_until - day,
         "act for": course.act_for - day, "act by": course.act_by - day, "wafers to start": course.act_wafers,
     }  # fmt: skip
+
+
+def test_megawatts_waiting():
+    programme, declarations = read_programme(PROGRAMME_PATH.read_text()), Declarations()
+    numbering = Numbering("planner")
+    changes = find_changes(programme.entries(), declarations)
+    declarations.add([Row.of(numbering.emit(datetime(2026, 1, 1, tzinfo=UTC), each.declared)) for each in changes])
+    phases = [
+        [PhaseStatement(0, 0, name, "s", "site", name, mw, platform, DAY_1, "planned")]
+        for name, mw, platform in (("p1", 100, "VR-NVL72"), ("p2", 50, "GB300-NVL72"))
+    ]
+    waiting = WaitingMegawatts({"site": phases}, declarations)
+
+    table = the_table("Megawatts waiting")
+    found = {wafers: waiting.waiting("HBM4-12H", "site", wafers) for wafers in (888, 4_440, 20_000)}
+
+    assert {int(name.replace(",", "")): cells[0] for name, cells in table.items() if name != "HBM4-12H missing"} == {
+        wafers: round(float(megawatts), 1) for wafers, megawatts in found.items()
+    }
+    assert waiting.waiting("HBM4-12H", "elsewhere", 1) is waiting.waiting("NEW-1", "site", 1) is None
+
+
+def test_worklist():
+    _, given, expected = tables(NUMBERS["Worklist"])
+    sites, samsung = Source("stargate-americas"), Source("samsung")
+
+    def day(number: int) -> str:
+        return (date(2026, 10, 1) + timedelta(days=number - 1)).isoformat()
+
+    log = []
+    for site, (on_hand, *lines) in ((name, cells) for name, cells in given.items() if name != "site"):
+        log += [sites.open("2026-09-01", on_hand, site=site)] * (on_hand > 0)
+        for kind, text in zip(("order", "commit"), lines, strict=False):
+            for wafers, due in re.findall(r"(\d+) \(([−\d]+)\)", str(text)):
+                on = int(due.replace("−", "-"))
+                if kind == "order":
+                    terms = {"site": site, "start_by": day(on - 3)}
+                    log.append(sites.order("2026-09-02", f"{site}{due}", int(wafers), day(on), **terms))
+                else:
+                    name = f"{site}{on}"
+                    log.append(samsung.commit("2026-09-02", name.replace("-", "m"), int(wafers), day(on), site=site))
+    log = [event for event in log if event] + [sites.advance(day(0)), samsung.advance(day(0))]
+    for event in log:
+        event["data"].update({"line": event["data"]["line"].replace("−", "m")} if "line" in event["data"] else {})
+    answer = play(numbered(log)).ask("/worklist")
+
+    today, found = date(2026, 10, 1), {}
+    for line in answer["rows"]:
+        for item in line["items"]:
+            number = (date.fromisoformat(item["day"]) - today).days + 1
+            found[f"{line['kind']} {item['site'] or item['supplier']}"] = [item["wafers"], number, item["days_left"]]
+    assert found == {name: cells for name, cells in expected.items() if name != "item"}
 
 
 def test_bridge():

@@ -20,8 +20,9 @@ from services.aggregator.fold.state import FoldState, SourceBook, horizon_of
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.terms import PARTS
 from shared.programme.declarations import NOTHING_DECLARED, Declarations
+from shared.programme.remarks import Remarks
 
-FORMAT = 5
+FORMAT = 6
 MAGIC = b"waferline.snap\r\n"  # as in PNG: a transfer that translates line ends breaks it
 _SECTIONS = {
     "key": "<i4",  # [key, part] number of a name
@@ -76,6 +77,7 @@ def encode(state: FoldState) -> list[bytes]:
         "sites": state.sites.state(),
         "sequences": state.sources.state(),
         "declarations": state.declarations.state(),
+        "remarks": state.remarks.state(),
     }
     text = orjson.dumps(header)
     pieces = [MAGIC + len(text).to_bytes(8, "little") + text, *sections, lines]
@@ -119,12 +121,13 @@ def decode(content: bytes, start: int, days: int, catalogue: str) -> FoldState:
         arrays = {name: np.frombuffer(next(pieces), dtype=dtype) for name, dtype in _SECTIONS.items()}
         lines = LineBook.read(orjson.loads(next(pieces)))
         sites, sources = SiteBook.read(header["sites"]), SourceBook.read(header["sequences"])
+        remarks = Remarks.read(header["remarks"])
         curves = _restore(header, arrays, Curves.of(*horizon, catalogue))
     except (LookupError, TypeError, ValueError, OverflowError, StopIteration) as why:
         raise Unusable("damaged", f"its parts do not fit together: {why!r}") from why
     if curves.state_hash() != header["state"]:
         raise Unusable("damaged", f"its state is {curves.state_hash()}, and {header['state']} was written")
-    return FoldState(curves, lines, sites, sources, declarations, (start, days))
+    return FoldState(curves, lines, sites, sources, declarations, (start, days), remarks)
 
 
 def _cut(content: memoryview, at: int, lengths: list[int]) -> Iterator[memoryview]:

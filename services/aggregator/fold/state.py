@@ -9,9 +9,12 @@ from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
 from services.aggregator.kernels.arrays import Index
 from shared.programme.declarations import Declarations
+from shared.programme.remarks import Remarks
 from shared.wire.days import DAY_US, day_number, day_of
 from shared.wire.postings import PostingBatch
-from shared.wire.rows import WATERMARKS, Row, read_rows, watermark_of
+from shared.wire.rows import DECLARATIONS, REMARKS, WATERMARKS, Row, read_rows, watermark_of
+
+_REVISED = DECLARATIONS | REMARKS | {"event.reversed"}
 
 
 class LateEvent(NamedTuple):
@@ -106,6 +109,7 @@ class FoldState:
         sources: SourceBook | None = None,
         declarations: Declarations | None = None,
         default_horizon: tuple[int, int] | None = None,
+        remarks: Remarks | None = None,
     ) -> None:
         self.curves = curves
         self.default_horizon = curves.horizon if default_horizon is None else default_horizon
@@ -113,6 +117,7 @@ class FoldState:
         self.sites = SiteBook() if sites is None else sites
         self.sources = SourceBook() if sources is None else sources
         self.declarations = Declarations() if declarations is None else declarations
+        self.remarks = Remarks() if remarks is None else remarks
 
     @property
     def declared_horizon(self) -> tuple[int, int]:
@@ -143,7 +148,9 @@ class FoldState:
         self.lines.add_rows(rows)
         self.sites.add(rows)
         self.sources.add(rows)
-        if self.declarations.add(rows):
+        revised = [row for row in rows if row.name in _REVISED]
+        self.remarks.add(revised)
+        if self.declarations.add(revised):
             self.curves.declare(self.declarations.digest())
 
 

@@ -4,8 +4,10 @@ from services.aggregator.fold.lines.facts import Group
 from services.aggregator.fold.lines.listing import LineSelection, ListedLine, list_lines
 from services.aggregator.http.pages import Answer, check_today, position_of, select_keys
 from services.aggregator.http.queries import AskLines, AskWatermarks
+from services.aggregator.http.remarks import note_rows
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import iso_or_none
+from shared.programme.remarks import RemarksInForce, line_about
 from shared.wire.days import day_of, is_ended, iso_day
 
 _WEEK = 7
@@ -25,6 +27,7 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
     def read() -> Answer:
         # before a day is complete nobody knows what is overdue, or due this week
         found = list_lines(book, chosen, today, _backorders(view)) if today is not None or query.due is None else []
+        remarks = view.state.remarks.in_force()
         page = found[query.offset : query.offset + query.limit]
         following = query.offset + len(page)
         return position_of(view) | {
@@ -32,7 +35,7 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
             "count": len(found),
             "wafers": sum(line.wafers for line in found),
             "open_wafers": sum(line.open_wafers for line in found),
-            "rows": [_row(line, today) for line in page],
+            "rows": [_row(line, today) | {"notes": _notes(remarks, line)} for line in page],
             "next": following if following < len(found) else None,
         }
 
@@ -56,6 +59,10 @@ def _due_days(due: str | None, today: int | None) -> tuple[int | None, int | Non
     monday = today - (today + 3) % _WEEK  # 1970-01-01 was a Thursday
     spans = {"overdue": (None, today - 1), "this_week": (monday, monday + 6), "next_week": (monday + 7, monday + 13)}
     return spans[due]
+
+
+def _notes(remarks: RemarksInForce, line: ListedLine) -> list[Answer]:
+    return note_rows(remarks.about(line_about(line.kind, line.source, line.name)))
 
 
 def _row(line: ListedLine, today: int | None) -> Answer:

@@ -13,6 +13,7 @@ from services.aggregator.http.pages import (
     select_keys,
 )
 from services.aggregator.http.queries import AskPerformance, AskSites, AskSuppliers, AskTimeline
+from services.aggregator.http.remarks import note_rows
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import (
     Row,
@@ -97,7 +98,10 @@ async def sites(view: LiveView, query: AskSites) -> Answer:
     chosen = [(name,) for name in names if query.mooring in (None, mooring_of(facts, name))]
     page, following = cut_labels(chosen, query.after, query.limit)
     make_rows = partial(site_rows, facts, plan, query.firmness, [name for (name,) in page])
-    rows = await view.run_in_thread(make_rows)  # facts and plan are immutable: no lock
+    remarks = view.remarks
+    rows = [  # facts and plan are immutable: no lock
+        row | {"notes": note_rows(remarks.about(f"site/{row['site']}"))} for row in await view.run_in_thread(make_rows)
+    ]
     return plan_position_of(view, plan) | {"firmness": query.firmness, "rows": rows, "next": following}
 
 

@@ -27,6 +27,7 @@ from services.aggregator.http.queries import (
     AskPromise,
     AskShortages,
 )
+from services.aggregator.http.remarks import alert_remarks, note_rows
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.fill_rate import order_fill_rate
@@ -37,6 +38,7 @@ from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
+from shared.programme.remarks import RemarksInForce
 from shared.wire.alerts import SUBJECTS
 from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.events import UNALLOCATED
@@ -79,6 +81,7 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
                 grade: short | {"past_due_supply": plan.past_due(group, grade)} for grade, short in at.items()
             },
             "forecast_gap": _forecast_gap(plan, group, firmness, past_due=past_due),
+            **_shortage_remarks(view, (product, site), plan.today),
         }
         first = plan.short(group, firmness, past_due=past_due).first_short_day
         if query.why and first is not None:
@@ -96,6 +99,15 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
             if plan.short(group, firmness, past_due=past_due).first_short_day is None
         ]
     return plan_position_of(view, plan) | answer | turn
+
+
+def _shortage_remarks(view: LiveView, group: tuple[str, str], today: int | None) -> Answer:
+    """Return the notes on a product and a site, and the acknowledgement of the alert that it runs short there."""
+    alert, product, site = view.alerts.get(("short_within", group)), *group
+    if alert is not None:
+        return alert_remarks(view.remarks, alert.name, today)
+    notes = note_rows(view.remarks.about(f"product/{product}", f"site/{site}"))
+    return {"acknowledged": None, "acknowledged_before": None, "notes": notes}
 
 
 def _forecast_gap(plan: SupplyPlan, group: int, firmness: Firmness, *, past_due: bool) -> Answer:
@@ -253,10 +265,11 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
     check_today(view.state.curves)
     only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
 
-    def select() -> tuple[SupplyPlan, list[Alert]]:
-        return view.plan, select_alerts(view.state, view.alerts.values(), cast(Mapping[Part, str], only))
+    def select() -> tuple[SupplyPlan, RemarksInForce, list[Alert]]:
+        chosen = select_alerts(view.state, view.alerts.values(), cast(Mapping[Part, str], only))
+        return view.plan, view.remarks, chosen
 
-    plan, found = await view.run_paused(select) if only else select()
+    plan, said, found = await view.run_paused(select) if only else select()
     counts = Counter(alert.code for alert in found)
     chosen = [alert for alert in found if query.code in (None, alert.code)]
     page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
@@ -264,7 +277,7 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
     return plan_position_of(view, plan) | {
         "limits": view.thresholds._asdict(),
         "open": {code: counts[code] for code in SUBJECTS},
-        "rows": [_alert(alert) for alert in page],
+        "rows": [_alert(alert) | alert_remarks(said, alert.name, plan.today) for alert in page],
         "next": end if end < len(chosen) else None,
     }
 

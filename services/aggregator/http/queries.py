@@ -219,6 +219,30 @@ class AskAlerts(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskRemarks(Rows):
+    """The parameters of `/remarks`."""
+
+    about: Annotated[
+        str | None,
+        Text(),
+        "Only remarks on this: `alert/NAME`, `line/KIND/PARTY/LINE`, `site/SITE` or `product/PRODUCT`.",
+    ] = None
+    offset: Offset = 0
+    limit: Limit = PAGE_MAX
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskWorklist(Rows):
+    """The parameters of `/worklist`."""
+
+    firmness: Graded = "planned"
+    resting: Annotated[bool, Yes(), "Also items whose alert rests until a day to come."] = False
+    product: Product = None
+    site: Site = None
+    supplier: Annotated[str | None, Text(), "Only the overdue lines of this supplier."] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AskMonths(Rows):
     """The parameters of `/months`."""
 

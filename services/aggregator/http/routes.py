@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
-from services.aggregator.http import balances, bridge, lines, parties, planning, queries
+from services.aggregator.http import balances, bridge, lines, parties, planning, queries, remarks, worklist
 from services.aggregator.http.models import balances as balance_models
 from services.aggregator.http.models import bridge as bridge_models
 from services.aggregator.http.models import lines as line_models
 from services.aggregator.http.models import parties as party_models
 from services.aggregator.http.models import planning as planning_models
+from services.aggregator.http.models import remarks as remark_models
+from services.aggregator.http.models import worklist as worklist_models
 from services.aggregator.live.view import LiveView, ReadPast
 from shared.http.access import READ, ScopedRoute
 from shared.http.answering import View, serve
@@ -68,6 +70,8 @@ def views() -> list[View[LiveView]]:
         View("/lines", lines.lines, queries.AskLines, line_models.ListedLines, (*named, UNFIT)),
         View("/watermarks", lines.watermarks, queries.AskWatermarks, line_models.Watermarks, past),
         View("/alerts", planning.alerts, queries.AskAlerts, planning_models.Alerts, (*past, UNFIT)),
+        View("/worklist", worklist.worklist, queries.AskWorklist, worklist_models.Worklist, (*named, UNFIT)),
+        View("/remarks", remarks.remarks, queries.AskRemarks, remark_models.RemarksPage, (*past, UNFIT)),
         View("/months", balances.months, queries.AskMonths, balance_models.Months, (*named, UNFIT)),
         View("/state", balances.state, queries.AskAsOf, balance_models.State, past),
     ]  # fmt: skip

@@ -58,6 +58,7 @@ class LiveView:
         self.state, self._changed = state, list[Index]()
         self.plan = make_plan(state.curves, lead_days=state.lines.lead_days())
         self.completion = self.completion_now()
+        self.remarks = state.remarks.in_force()
         self._sites: SiteFacts | None = None  # at the plan's position, after the first query
         self._due_commits = sum_due_commits(state.curves, self.plan, self.thresholds)
         self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._due_commits)
@@ -111,6 +112,7 @@ class LiveView:
             facts = await self.run_in_thread(collect) if sites else None
             self.plan, self._due_commits, self.alerts, self._sites = plan, due_commits, alerts, facts
             self.alerts_to_publish, self.completion = to_publish, self.completion_now()
+            self.remarks = self.state.remarks.in_force()
         return self.plan
 
     def _make_plan(self, changed: Index) -> tuple[SupplyPlan, DueCommits | None, dict[Cause, Alert]]:

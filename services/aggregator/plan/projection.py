@@ -313,13 +313,13 @@ def project_into(
     begins = group[order].searchsorted(np.arange(len(grouping.labels) + 1))
     project_groups(
         balance, first_short, first_shortage, shortage, course, first_gap, gap, overdue, figures,
-        _leads(lead_days or {}, grouping), chosen, *_unordered_forecasts(curves, grouping, today, chosen),
+        _leads(lead_days or {}, grouping), chosen, *unordered_forecasts(curves, grouping, today, chosen),
         curves.cumulative, curves.last_row, curves.plans, curves.blocks, curves.ends, begins,
         series[order], _PARTS[place[order]], today - curves.start + 1,
     )  # fmt: skip
 
 
-def _unordered_forecasts(curves: Curves, grouping: Grouping, today: int, chosen: Index) -> tuple[Wafers, Index]:
+def unordered_forecasts(curves: Curves, grouping: Grouping, today: int, chosen: Index) -> tuple[Wafers, Index]:
     """Return the forecast that no order has consumed, from today up to and on each day, and the row of each group.
 
     It is `[forecasting group, day from today]`; a chosen group without one has the row after the last.

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from shared.wire.catalog import FIRMNESS
 
-_OF_ONE_PAGE = ("kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after")
+_OF_ONE_PAGE = ("kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after", "about")
 _has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch
 
 
@@ -39,6 +39,7 @@ class Filters:
     through: str = ""
     by: str = ""
     after: str = ""
+    about: str = ""  # of remarks, as in the aggregator's query
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:

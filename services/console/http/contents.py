@@ -19,6 +19,7 @@ from services.console.http.charts import (
     site_chart,
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
+from services.console.http.remarking import planners
 from services.console.http.sites import shorts_by_kind, sites_by_kind
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
@@ -54,7 +55,7 @@ class PageContents:
         """Return whether the programme is covered and until when, by firmness, and the first shortage."""
         ask, by_key = self.upstream.aggregator, filters.params("product", "site", "supplier")
         by_group = filters.params("product", "site")
-        months, *rolling, sites, alerts, worst, to_act_on = await asyncio.gather(
+        months, *rolling, sites, alerts, worst, to_act_on, work = await asyncio.gather(
             ask("/months", by_key),
             ask("/balances", by_key | {"window": "30", "basis": "start"}),
             ask("/balances", by_key | {"window": "30", "basis": "receipt"}),
@@ -62,6 +63,7 @@ class PageContents:
             ask("/alerts", {"limit": "8"} | by_key),
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade}),
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade, "order": "act_by"}),
+            self._work(filters),
         )
         grades = await asyncio.gather(
             *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS)
@@ -90,6 +92,7 @@ class PageContents:
             "by_grade": _grade_rows(grades),
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
+            "work": work,
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
         }
         charts = {"months": months_chart(shown, through)} if shown else {}
@@ -222,6 +225,29 @@ class PageContents:
         answer = await self.upstream.aggregator("/lines", query | {"limit": "100"})
         return PageContent("lines.html.j2", {"state": answer, "answer": answer}, rows=answer["rows"])
 
+    async def worklist(self, _: Request, filters: Filters) -> PageContent:
+        """Return what can still be done, with the items of each line."""
+        work = await self._work(filters)
+        rows = [{"kind": line["kind"]} | _without_remarks(item) for line in work["rows"] for item in line["items"]]
+        return PageContent("worklist.html.j2", {"state": work, "work": work}, rows=rows)
+
+    async def _work(self, filters: Filters) -> Numbers:
+        query = filters.params("product", "site", "supplier") | {"firmness": filters.grade}
+        work: Numbers = await self.upstream.aggregator("/worklist", query)
+        return work
+
+    async def remarks(self, _: Request, filters: Filters) -> PageContent:
+        """Return what planners say of a thing, or of all, with the form for one more remark."""
+        answer = await self.upstream.aggregator("/remarks", filters.params("about", "offset"))
+        numbers = {
+            "state": answer,
+            "answer": answer,
+            "about": filters.about,
+            "is_alert": filters.about.startswith("alert/"),
+            "planners": planners(self.service_urls),
+        }
+        return PageContent("remarks.html.j2", numbers, rows=answer["rows"])
+
     async def watermarks(self, _: Request, filters: Filters) -> PageContent:
         """Return the day that each source has completed, and the sources that hold up the last complete day."""
         answer = await self.upstream.aggregator("/watermarks", filters.params())
@@ -268,6 +294,10 @@ class PageContents:
         proof = check_event(source, id_, verdict, head, batches)
         numbers = {"verdict": verdict, "source": source, "id": id_, "head": batches[0]["head"], "proof": proof}
         return PageContent("event.html.j2", {"state": state} | numbers)
+
+
+def _without_remarks(item: Numbers) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in ("acknowledged", "notes")}
 
 
 Page = Callable[[PageContents, Request, Filters], Awaitable[PageContent]]

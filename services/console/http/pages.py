@@ -19,6 +19,8 @@ from services.console.http.importing import PATH as IMPORT_PATH
 from services.console.http.importing import ImportedSheet, outcome, send_sheet, targets
 from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
+from services.console.http.remarking import PATH as REMARKS_PATH
+from services.console.http.remarking import RemarkForm, say_remark
 from services.console.http.rendering import render
 from services.console.http.uploads import UnreadableForm, read_form
 from services.console.live.feed import MoveFeed
@@ -54,6 +56,8 @@ def routes(
         "/suppliers": PageContents.suppliers,
         "/lines": PageContents.lines,
         "/watermarks": PageContents.watermarks,
+        "/worklist": PageContents.worklist,
+        REMARKS_PATH: PageContents.remarks,
     }
     audited: dict[str, Page] = {  # the ledger's answers
         "/log": PageContents.log,
@@ -63,6 +67,7 @@ def routes(
     return [
         *(ScopedRoute(path, partial(pages.show, page=page), scope=READ) for path, page in by_path.items()),
         *(ScopedRoute(path, partial(pages.show, page=page), scope=AUDIT) for path, page in audited.items()),
+        ScopedRoute(REMARKS_PATH, pages.say_remark, scope=READ, methods=("POST",)),
         ScopedRoute(IMPORT_PATH, pages.import_sheet, scope=READ, methods=("GET", "POST")),
         ScopedRoute("/live", pages.stream_moves, scope=READ),
         ScopedRoute("/login", pages.login, scope=OPEN, methods=("GET", "POST")),
@@ -128,6 +133,22 @@ class _Pages:
                 # a 403 would lead to the login, where the token that lacks the scope is the right one to read with
                 numbers["wrong"], status = str(why), 400 if why.status in (401, 403) else why.status
         return await self._render("import.html.j2", request, Filters(), numbers, status)
+
+    async def say_remark(self, request: Request) -> Response:
+        """Publish the remark of a form, and show what is said of its thing; or say why it was refused."""
+        try:
+            form = RemarkForm.read(await request.body())
+            await say_remark(self._upstream_of(request), self.service_urls, form)
+        except ValueError as why:
+            return await self._refuse(request, 400, str(why))
+        except NoAnswer as why:  # a 403 would lead to the login, where the token is the right one to read with
+            return await self._refuse(request, 400 if why.status in (401, 403) else why.status, str(why))
+        about = form.fields.get("about") or f"alert/{form.fields['alert']}"
+        return RedirectResponse(Filters(about=about).download(REMARKS_PATH), status_code=303)
+
+    async def _refuse(self, request: Request, status: int, reason: str) -> Response:
+        numbers = {"reason": reason, "retry": False}
+        return await self._render("error.html.j2", request, Filters(), numbers, status=status)
 
     def _upstream_of(self, request: Request) -> Upstream:
         """Return the services as they answer the visitor of a request."""

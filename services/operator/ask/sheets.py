@@ -23,6 +23,12 @@ _ANSWERED = (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.UNPROCESSABLE_ENTITY
 
 def find_party(data: Path, role: str, source: str | None) -> str:
     """Return the address of the party of a role that a source names, or of the only one; raise `StackError`."""
+    _, url = find_source(data, role, source)
+    return url
+
+
+def find_source(data: Path, role: str, source: str | None) -> tuple[str, str]:
+    """Return the party of a role that a source names, or the only one, and its address; raise `StackError`."""
     facts = stack_facts(data)
     if facts is None:
         raise StackError(f"no stack is running in {data}: start one with `waferline up`")
@@ -33,7 +39,7 @@ def find_party(data: Path, role: str, source: str | None) -> str:
         raise StackError(f"{source or role!r} is no {role} of this stack; there are {there}")
     if len(found) > 1:
         raise StackError(f"several sources can state this: name one of {there} with --source")
-    return service_url(facts, found[0])
+    return found[0].partition("-")[2], service_url(facts, found[0])
 
 
 def send_sheet(

@@ -12,6 +12,7 @@ from shared.wire.batch import EventBatch
 from shared.wire.events import (
     UNALLOCATED,
     UNATTRIBUTED,
+    AlertAcknowledged,
     DemandForecast,
     DemandRequired,
     Event,
@@ -21,6 +22,7 @@ from shared.wire.events import (
     LotFinished,
     LotScrapped,
     LotStarted,
+    NoteAdded,
     PhasePlanned,
     PlatformDeclared,
     ProductDeclared,
@@ -101,6 +103,14 @@ def example_events() -> dict[str, Event]:
         ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
         SourceEnded(through=first, successor="stargate-europe"),
         *_declarations(),
+        AlertAcknowledged(
+            alert="short_within/HBM-12H/north/2026-03-18", assignee="Kim", note="asked memory-one to pull in",
+            snoozed_until=date(2026, 3, 9), by="Park", revision=0,
+        ),
+        NoteAdded(
+            note="n-1", about="line/commit/memory-one/C-2026-07-A", text="the fab confirms by Friday", by="Kim",
+            revision=0,
+        ),
     )  # fmt: skip
     numberings: dict[Role, Numbering] = {
         "supplier": supplier, "datacenter": datacenter, "planner": Numbering("planner"),

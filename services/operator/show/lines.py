@@ -1,6 +1,6 @@
-"""Tables of lines by due day, and of the sources by the day that each has completed."""
+"""Tables of lines by due day, of the sources by the day that each has completed, and of the planners' remarks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -17,11 +17,11 @@ def lines_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
         yield table(
             f"Lines, {today_is(answer)}: {len(rows):,} of {answer['count']:,}, {answer['open_wafers']:,} wafers open",
             ("due", "kind", "site", "product", "wafers", "open", "days overdue", "firmness", "supplier", "source",
-             "line", "revision", "event"),
+             "line", *remark_column(rows), "revision", "event"),
             [
                 (row["due"], row["kind"], row["site"], row["product"], row["wafers"], row["open_wafers"],
-                 row["days_overdue"], row["firmness"], row["supplier"], row["source"], row["line"], row["revision"],
-                 row["event"])
+                 row["days_overdue"], row["firmness"], row["supplier"], row["source"], row["line"],
+                 *remark_cells(rows, row), row["revision"], row["event"])
                 for row in rows
             ],
             caption="open: not dispatched of a commit, not consumed for an order, under way of a shipment, all of a "
@@ -44,4 +44,56 @@ def watermarks_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Fitt
         caption="the last complete day is the earliest of those not ended; – : no watermark, no number waits for it\n"
         "a source completes a day with source.advanced",
     )  # fmt: skip
+    yield caption
+
+
+def remark_column(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the column of remarks, where any row has one."""
+    return ("remarks",) if any(remark_words(row) for row in rows) else ()
+
+
+def remark_cells(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cell of a row in that column."""
+    return (remark_words(row),) if remark_column(rows) else ()
+
+
+def remark_words(row: Mapping[str, Any]) -> str:
+    """Return what planners say of a row: who follows it up and until when it rests, and the notes."""
+    said = row.get("acknowledged")
+    before = row.get("acknowledged_before")
+    parts = []
+    if said is not None:
+        parts.append(_acknowledged_words(said))
+    elif before is not None:
+        parts.append(f"before, {before['alert'].rpartition('/')[2]}: {_acknowledged_words(before)}")
+    parts += [f"{note['text']}{' (' + note['by'] + ')' if note['by'] else ''}" for note in row.get("notes") or ()]
+    return "; ".join(parts)
+
+
+def _acknowledged_words(said: Mapping[str, Any]) -> str:
+    until = f", rests until {said['snoozed_until']}" if said["is_snoozed"] else ""
+    text = f": {said['note']}" if said["note"] else ""
+    return f"{said['assignee'] or said['by'] or 'acknowledged'}{until}{text}"
+
+
+def remarks_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
+    """Yield the alerts that are acknowledged, and the notes."""
+    acknowledged, notes = answer["acknowledged"], answer["rows"]
+    if acknowledged:
+        yield table(
+            f"Acknowledged alerts, {today_is(answer)}",
+            ("alert", "assignee", "snoozed until", "note", "by", "on", "event"),
+            [
+                (row["alert"], row["assignee"], row["snoozed_until"], row["note"], row["by"], row["on"], row["event"])
+                for row in acknowledged
+            ],
+        )
+    if notes:
+        yield table(
+            "Notes",
+            ("about", "note", "text", "by", "on", "event"),
+            [(row["about"], row["note"], row["text"], row["by"], row["on"], row["event"]) for row in notes],
+        )
+    if not acknowledged and not notes:
+        yield Text("No planner has acknowledged an alert or written a note.\n")
     yield caption

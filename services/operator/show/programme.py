@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from services.operator.show.lines import remark_cells, remark_column
 from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import FittedTable, not_reported_line, plain, table, today_is, window_words
@@ -124,13 +125,14 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     )
     rows = table(
         f"The most urgent {len(answer['rows'])}",
-        ("alert", "subject", "day", "detail", "first cause"),
+        ("alert", "subject", "day", "detail", *remark_column(answer["rows"]), "first cause"),
         [
             (
                 row["code"],
                 " ".join(row["subject"].values()),
                 row["day"],
                 ", ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in row["detail"].items()),
+                *remark_cells(answer["rows"], row),
                 next(iter(row["causes"]), ""),
             )
             for row in answer["rows"]

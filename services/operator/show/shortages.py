@@ -1,10 +1,11 @@
-"""Tables of shortages, and of the orders, supplies and events behind each."""
+"""Tables of shortages, of the orders, supplies and events behind each, and of the worklist."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.text import Text
 
+from services.operator.show.lines import remark_cells, remark_column
 from services.operator.show.table import FittedTable, known_at, table
 
 _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
@@ -18,12 +19,14 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Fitte
             is_known = startable in ("in_full", "in_part")
             yield table(
                 f"{title}, today is {answer['today']}: {len(rows[:rows_max])} of {answer['count']} products at sites",
-                ("site", "product", *(("start by", "wafers to start") if is_known else ()), *_COURSE),
+                ("site", "product", *(("start by", "wafers to start") if is_known else ()), *_COURSE,
+                 *remark_column(rows)),
                 [
                     (
                         row["site"], row["product"],
                         *((row["act_by"], row["act_wafers"]) if is_known else ()),
                         *_course(row, answer),
+                        *remark_cells(rows, row),
                     )
                     for row in rows[:rows_max]
                 ],
@@ -198,3 +201,63 @@ def _line(entry: Mapping[str, Any]) -> str:
     """Return a line in words: its source, its kind, and its name."""
     kind = _KINDS.get(entry["kind"], entry["kind"])
     return f"{entry['source']} {kind} {entry['line']}" if "line" in entry else kind
+
+
+# ---------------------------------------------------------------- the worklist
+
+WORK = {
+    "expedite": "expedite or move: short before newly started wafers can come",
+    "promise": "ask for a commit: nobody has promised these wafers; day: last one to start them",
+    "pull_in": "pull in: promised, but late; day: last one to start other wafers",
+    "move": "move: idle here, and short elsewhere; day: the first one short there",
+    "chase": "chase: due before today, and not here; day: the first due",
+    "surplus": "no known need: use it elsewhere, or stop its supply",
+}
+"""What to do about the items of each kind."""
+
+
+def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[FittedTable | Text]:
+    """Yield the lines of the worklist, and with `items` those of each line that stands for several."""
+    rows = answer["rows"]
+    rest = f"; {answer['resting']} rest" if answer["resting"] else ""
+    if not rows:
+        is_known = answer["today"] is not None
+        yield Text(f"{'Nothing to do' if is_known else 'Not known: no source has completed a day yet'}{rest}.\n")
+        return
+    kinds = sorted({row["kind"] for row in rows}, key=[*WORK].index)
+    yield table(
+        f"Worklist, today is {answer['today']}: {len(rows)} lines for {answer['count']} items{rest}",
+        ("kind", "what", "wafers", "MW waiting", "day", "days left", *remark_column(_remarked(rows))),
+        [
+            (row["kind"].replace("_", " "), work_words(row), *_work_figures(row), *remark_cells(_remarked(rows), each))
+            for row, each in zip(rows, _remarked(rows), strict=True)
+        ],
+        caption="\n".join(WORK[kind] for kind in kinds),
+    )
+    for row in rows if items else ():
+        if row["count"] > 1:
+            yield table(
+                f"{row['kind'].replace('_', ' ')}: {work_words(row)}",
+                ("what", "wafers", "MW waiting", "day", "days left", *remark_column(row["items"])),
+                [(work_words(item), *_work_figures(item), *remark_cells(row["items"], item)) for item in row["items"]],
+            )
+
+
+def work_words(row: Mapping[str, Any]) -> str:
+    """Return what a line or an item of the worklist is about."""
+    if row.get("count", 1) > 1:
+        sites, products = ({item[part] for item in row["items"] if item[part]} for part in ("site", "product"))
+        of = row["product"] or row["supplier"] or f"{len(products)} products"
+        if row["kind"] == "chase":
+            return f"{of}: {len(products)} products"
+        return f"{of} at {row['site'] or f'{len(sites)} sites'}"
+    return f"{row['product']} {'of ' + row['supplier'] if row['supplier'] else 'at ' + row['site']}"
+
+
+def _work_figures(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["wafers"], row["mw_waiting"], row["day"], row["days_left"]
+
+
+def _remarked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first item of each line that has one item, as rows with remarks; of others an empty row."""
+    return [row["items"][0] if row["count"] == 1 else {} for row in rows]

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from services.operator.show.lines import remark_cells, remark_column
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import FittedTable, escape_controls, plain, table, today_is
 
@@ -17,7 +18,7 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
     yield table(
         f"Requirements of {len(rows)} sites, {today_is(answer)}, commits {answer['firmness']} or above",
         ("site", "next due", "last due", "wafers", "on hand", "days of cover", "products short", "short since",
-         "first short day", "product", "at worst"),
+         "first short day", "product", "at worst", *remark_column(rows)),
         [
             (
                 row["site"],
@@ -29,6 +30,7 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
                         row["first_short_day"], row["first_short_product"], row["shortage"],
                     )
                 ),
+                *remark_cells(rows, row),
             )
             for row in rows
         ],

@@ -3,6 +3,7 @@
 from datetime import date
 
 from services.aggregator.http.models.elements import AtPlan, AtPosition
+from services.aggregator.http.models.remarks import NoteRow
 from services.aggregator.terms import LineKind
 from shared.http.answering import Described
 from shared.wire.catalog import Firmness
@@ -38,6 +39,8 @@ class ListedLineRow(Described):
     """Of a commit that gives one."""
     event: str
     """The event that states it, as source/id."""
+    notes: list[NoteRow]
+    """Of planners, on this line."""
 
 
 class ListedLines(AtPlan):

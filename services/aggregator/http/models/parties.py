@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from services.aggregator.http.models.elements import AtPlan, AtPosition, Ratio, YearMonth
+from services.aggregator.http.models.remarks import NoteRow
 from shared.http.answering import Described
 from shared.wire.catalog import Firmness
 
@@ -187,6 +188,8 @@ class SiteRow(Described, title="Site"):
     """Null where the orders end before the stock, or there are none."""
     first_uncovered_day: date | None
     least_covered_product: str | None
+    notes: list[NoteRow]
+    """Of planners, on this site."""
 
 
 class Sites(AtPlan):

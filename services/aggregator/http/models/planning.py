@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from services.aggregator.http.models.elements import AtPlan, AtPosition, LineEvent, Ratio
+from services.aggregator.http.models.remarks import AcknowledgementRow, NoteRow
 from shared.http.answering import Described, optional_field
 from shared.wire.alerts import AlertCode
 from shared.wire.catalog import Firmness
@@ -129,8 +130,19 @@ class ForecastGapRow(ForecastGap):
     site: str
 
 
-class Shortage(Shortfall):
-    """A product that runs short at a site."""
+class Remarked(Described):
+    """What planners say of an alert, and of its product and site."""
+
+    acknowledged: AcknowledgementRow | None
+    """Of the alert of just this name; null: nobody has acknowledged it."""
+    acknowledged_before: AcknowledgementRow | None
+    """The last one of another alert of the same code and subject: of an earlier day."""
+    notes: list[NoteRow]
+    """On the alert, the product and the site, the oldest first."""
+
+
+class Shortage(Shortfall, Remarked):
+    """A product that runs short at a site; acknowledged is its alert `short_within`."""
 
     product: str
     site: str
@@ -251,7 +263,7 @@ class Thresholds(Described, title="Limits"):
     sources: list[str]
 
 
-class AlertRow(Described):
+class AlertRow(Remarked):
     """A condition that needs a planner's attention."""
 
     name: str

@@ -1,0 +1,1 @@
+"""Commands of a planner's morning: remarks, the worklist and the report."""

@@ -1,0 +1,127 @@
+"""The remarks of planners in force: acknowledgements of alerts, and notes on lines, sites, products and alerts."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from shared.programme.revised import Place, RevisedFacts
+from shared.wire.alerts import AlertName
+from shared.wire.days import DAY_US, day_number
+from shared.wire.events import AlertAcknowledged, NoteAdded
+from shared.wire.rows import REMARKS, Row
+
+
+class Acknowledgement(NamedTuple):
+    """What a planner says of an alert."""
+
+    alert: str  # the alert's name as a text
+    assignee: str
+    note: str
+    snoozed_until: int | None  # since 1970; it is snoozed while today is before that day
+    by: str
+    on: int  # the day of the event
+    revision: int
+    source: str
+    event: str
+
+    def is_snoozed(self, today: int | None) -> bool:
+        """Return whether the alert need not be shown first on the state's today."""
+        return self.snoozed_until is not None and today is not None and today < self.snoozed_until
+
+
+class Note(NamedTuple):
+    """A planner's note."""
+
+    note: str
+    about: str
+    text: str
+    by: str
+    on: int  # the day of the event
+    revision: int
+    source: str
+    event: str
+
+
+class RemarksInForce(NamedTuple):
+    """The remarks in force at a position; immutable."""
+
+    acknowledged: Mapping[str, Acknowledgement]  # by the alert's name
+    before: Mapping[str, Sequence[Acknowledgement]]  # by the alert's name without its day, oldest first
+    notes: Mapping[str, Sequence[Note]]  # by what they are about, oldest first
+
+    def of_alert(self, alert: AlertName) -> tuple[Acknowledgement | None, Acknowledgement | None]:
+        """Return the acknowledgement of an alert, and the last one of an earlier alert of the same code and subject."""
+        others = [each for each in self.before.get(alert._replace(day=None).text, ()) if each.alert != alert.text]
+        return self.acknowledged.get(alert.text), others[-1] if others else None
+
+    def about(self, *things: str) -> list[Note]:
+        """Return the notes on some things, the oldest first."""
+        found = [note for thing in things for note in self.notes.get(thing, ())]
+        return sorted(found, key=lambda note: (note.on, note.event))
+
+
+class Remarks(RevisedFacts):
+    """The fold of the planners' remarks; one acknowledgement holds of an alert, and one text of a planner's note."""
+
+    names = REMARKS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_force: RemarksInForce | None = None
+
+    def forget(self) -> None:
+        super().forget()
+        self._in_force = None
+
+    @staticmethod
+    def place_of(row: Row) -> Place:
+        return row.name, row.others["alert"] if row.name == AlertAcknowledged.type else f"{row.source}/{row.line}"
+
+    def in_force(self) -> RemarksInForce:
+        """Return the remarks that neither another one of the same name nor a withdrawal has ended."""
+        if self._in_force is None:
+            rows = [row for row in self.latest().values() if not row.others["withdrawn"]]
+            rows.sort(key=lambda row: (row.time, row.id))
+            acknowledged = [_acknowledgement(row) for row in rows if row.name == AlertAcknowledged.type]
+            before, notes = defaultdict(list), defaultdict(list)
+            for each in acknowledged:
+                before[_without_day(each.alert)].append(each)
+            for note in (_note(row) for row in rows if row.name == NoteAdded.type):
+                notes[note.about].append(note)
+            self._in_force = RemarksInForce({each.alert: each for each in acknowledged}, before, notes)
+        return self._in_force
+
+
+def line_about(kind: str, source: str, line: str) -> str:
+    """Return what a note on a line is about."""
+    return f"line/{kind}/{source}/{line}"
+
+
+def _without_day(alert: str) -> str:
+    try:
+        return AlertName.read(alert)._replace(day=None).text
+    except ValueError:  # a day that no calendar has
+        return alert
+
+
+def _acknowledgement(row: Row) -> Acknowledgement:
+    said, until = row.others, row.others["snoozed_until"]
+    return Acknowledgement(
+        said["alert"], said["assignee"], said["note"], None if until is None else day_number(date.fromisoformat(until)),
+        said["by"], row.time // DAY_US, row.revision or 0, row.source, row.id,
+    )  # fmt: skip
+
+
+def _note(row: Row) -> Note:
+    said = row.others
+    return Note(
+        str(row.line),
+        said["about"],
+        said["text"],
+        said["by"],
+        row.time // DAY_US,
+        row.revision or 0,
+        row.source,
+        row.id,
+    )

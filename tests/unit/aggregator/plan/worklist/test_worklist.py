@@ -1,0 +1,117 @@
+"""The worklist: each item on one line, at most five lines of a kind; its wafers are those that the balance lacks."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.aggregator.fold.state import FoldState
+from services.aggregator.plan.projection import make_plan
+from services.aggregator.plan.worklist.grouping import LINES_OF_KIND_MAX, rank_work
+from services.aggregator.plan.worklist.items import WORK_KINDS, WorkItem, find_work
+from testing.cloud_events import Party
+from testing.played import numbered, play
+from testing.projection import project
+from tests.unit.aggregator.plan.test_projection import DAYS, START, fold, logs, quick
+
+names = st.sampled_from("abcdefgh")
+items = st.builds(
+    WorkItem,
+    st.sampled_from(WORK_KINDS), names, names | st.none(), st.none(), st.integers(1, 500),
+    st.none() | st.fractions(0, 100), st.none() | st.integers(20_000, 20_100), st.none() | st.integers(-9, 90),
+).map(lambda item: item if item.site else item._replace(supplier="s"))  # fmt: skip
+
+
+@given(st.lists(items, max_size=60))
+@quick
+def test_each_item_is_on_one_line_and_no_kind_floods(found):
+    lines = rank_work(found)
+
+    assert sorted((item for line in lines for item in line.items), key=repr) == sorted(found, key=repr)
+    for kind in WORK_KINDS:
+        assert sum(line.kind == kind for line in lines) <= LINES_OF_KIND_MAX
+    assert all(item.kind == line.kind for line in lines for item in line.items)
+    assert sum(line.wafers for line in lines) == sum(item.wafers for item in found)
+
+
+@given(st.lists(items, max_size=60), st.randoms(use_true_random=False))
+@quick
+def test_the_lines_do_not_depend_on_the_order_of_the_items(found, dice):
+    assert rank_work(dice.sample(found, len(found))) == rank_work(found)
+
+
+def test_the_earlier_week_comes_first_then_the_megawatts_then_the_wafers_and_last_what_no_day_presses():
+    def item(name: str, days_left: int | None, megawatts: int | None, wafers: int) -> WorkItem:
+        return WorkItem(
+            "expedite", name, "s", None, wafers, None if megawatts is None else Fraction(megawatts), 1, days_left
+        )
+
+    ranked = [
+        item("a", 6, 9, 1),
+        item("b", -2, 8, 1),
+        item("c", 0, None, 5),
+        item("d", 0, None, 4),
+        item("e", 7, 99, 9),
+    ]
+    surplus = item("f", None, None, 900)._replace(kind="surplus", day=None)
+
+    assert [line.items[0].product for line in rank_work([surplus, *reversed(ranked)])] == list("abcdef")
+
+
+@given(logs, st.integers(START, START + DAYS - 1), st.integers(0, 40) | st.none())
+@quick
+def test_short_wafers_are_those_that_the_projected_balance_lacks(log, today, lead):
+    curves = fold(log)
+    products = {product for product, *_ in curves.keys}
+    lead_days = {} if lead is None else dict.fromkeys(products, lead)
+    plan = make_plan(curves, today, lead_days=lead_days)
+
+    found = {(item.kind, item.product, item.site): item for item in find_work(FoldState(curves), plan, "planned")}
+
+    if plan.today is None:
+        assert found == {}
+        return
+    for group in project(curves, today=today):
+        balance = np.array(group.balance)
+        label, inside = (group.product, group.site), lead_days.get(group.product, balance.size)
+        soon = max(0, -int(balance[:inside].min(initial=0)))
+        later = max(0, -int(balance[inside:].min(initial=0)) - soon)
+        of_kind = {kind: found.get((kind, *label)) for kind in ("expedite", "promise", "pull_in")}
+        assert (of_kind["expedite"].wafers if of_kind["expedite"] else 0) == soon
+        beyond = of_kind["promise"] or of_kind["pull_in"]
+        assert (of_kind["promise"] is None) or (of_kind["pull_in"] is None)
+        assert (beyond is not None) == (later > 0)
+        if of_kind["pull_in"]:
+            assert of_kind["pull_in"].wafers == later
+            assert -int(balance[-1]) <= soon
+        if of_kind["promise"]:
+            assert 0 < of_kind["promise"].wafers == -int(balance[-1]) - soon <= later
+
+
+@pytest.fixture
+def two_sites():
+    sites, samsung = Party("stargate-americas"), Party("samsung")
+    log = [
+        sites.order("2026-09-01", "o1", 40, "2026-10-10", start_by="2026-10-01"),
+        sites.open("2026-09-01", 25, site="TX-MILAM"),
+        sites.order("2026-09-01", "o2", 5, "2026-10-20", start_by="2026-10-11", site="TX-MILAM"),
+        samsung.commit("2026-09-01", "c1", 7, "2026-09-20"),
+        sites.advance("2026-10-05"), samsung.advance("2026-10-05"),
+    ]  # fmt: skip
+    return play(numbered(log))
+
+
+def test_only_the_items_of_some_names_are_found(two_sites):
+    def found(**query):
+        return {
+            (line["kind"], item["site"] or item["supplier"])
+            for line in two_sites.ask("/worklist", **query)["rows"]
+            for item in line["items"]
+        }
+
+    assert {("expedite", "TX-ABILENE"), ("chase", "samsung"), ("move", "TX-MILAM")} <= found()
+    assert found(supplier="samsung") == {("chase", "samsung")}
+    assert found(site="TX-MILAM") <= {(kind, "TX-MILAM") for kind in WORK_KINDS}
+    assert two_sites.get("/worklist", site="nowhere").status_code == 404
