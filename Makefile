@@ -7,7 +7,7 @@ BIN := .venv/bin
 COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-SERVICES := ledger aggregator console supplier datacenter planner operator
+SERVICES := ledger aggregator console notifier supplier datacenter planner operator
 IMAGES := $(SERVICES:%=image-%)
 PLATFORMS := $(patsubst %,manylinux_2_%_x86_64,17 27 28 34) manylinux2014_x86_64
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)

@@ -12,6 +12,7 @@ from shared.wire.streams import ALERTS, BALANCES, POSTINGS, Role, party_stream, 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 # a reader reads on behind an entry, and fetches the last one to measure its lag
 _READ = ("xread", "xrevrange")
+_READERS = {"console": [BALANCES, ALERTS], "notifier": [ALERTS]}
 
 
 class Grant(NamedTuple):
@@ -56,9 +57,9 @@ def users(
     simulate: each also reads the streams of the other side.
     """
     roles: dict[Role, Sequence[str]] = {"supplier": suppliers, "datacenter": datacenters, "planner": planners}
-    for name in (*suppliers, *datacenters, *planners):
-        if not _NAME(name):
-            raise ValueError(f"{name!r} cannot be a user of Redis: letters, digits, '.', '_' and '-', 64 at the most")
+    wrong = [name for name in (*suppliers, *datacenters, *planners) if not _NAME(name)]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} cannot be a user of Redis: letters, digits, '.', '_' and '-', 64 at the most")
     party_streams = {role: [party_stream(role, source) for source in sources] for role, sources in roles.items()}
     input_ = [*party_streams["supplier"], *party_streams["datacenter"], *party_streams["planner"]]
     verdicts = [recorded_stream(source) for sources in roles.values() for source in sources]
@@ -81,7 +82,7 @@ def users(
                 Grant("W", [BALANCES, ALERTS], ("xadd",)),
             ),
         ),
-        User("console", (Grant("R", [BALANCES, ALERTS], _READ),)),
+        *(User(name, (Grant("R", read, _READ),)) for name, read in _READERS.items()),
         *(
             User(
                 f"{role}-{source}",

@@ -147,6 +147,9 @@ def up(
             help="Port of the planner's page; the services take those behind it. Default: the ports of the last start.",
         ),
     ] = None,
+    notify: Annotated[
+        Path | None, typer.Option(help="Also start the notifier, which sends alerts by the rules of this file.")
+    ] = None,
     store_url: StoreUrl = None,
 ) -> None:
     """Start Redis, the ledger, the aggregator, the console and the parties, and run until Ctrl-C.
@@ -175,7 +178,7 @@ def up(
                 "--play plays the reference scenario, which names its own programme: leave --programme out"
             )
         file = programme or DEFAULT_PROGRAMME
-        stack = Stack(data, run, programme_file=file, store=store_url or "", first_port=port)
+        stack = Stack(data, run, programme_file=file, notify=notify, store=store_url or "", first_port=port)
         with started(stack):
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(

@@ -112,6 +112,7 @@ _OPERATIONS = (
     ("aggregator", "receive", "alerts", "Read the open alerts at the start."),
     ("console", "receive", "balances", "Show the balances."),
     ("console", "receive", "alerts", "Show the open alerts."),
+    ("notifier", "receive", "alerts", "Send alerts to people."),
 )
 
 

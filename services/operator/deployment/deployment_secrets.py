@@ -26,7 +26,7 @@ _SCOPES = {
     "aggregator": "audit",
     "console": "read,audit,metrics",
 }
-_SERVERS = ("redis", "postgres", "ledger", "aggregator", "console")  # besides the parties
+_SERVERS = ("redis", "postgres", "ledger", "aggregator", "console", "notifier")  # besides the parties
 _ENTROPY_BYTES = 32
 _TOKENS_HEADER = (
     "# name scope[,scope...] sha256 of the token. A line of your own stays; `waferline secrets` makes all others"

@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 from services.aggregator.settings import AggregatorSettings
 from services.console.settings import ConsoleSettings
 from services.ledger.settings import LedgerSettings
+from services.notifier.settings import NotifierSettings
 from services.operator.cli import app
 from services.operator.contracts.markdown import table
 from services.operator.docs.cells import default_cell, text_cell, type_cell
@@ -21,6 +22,7 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "The ledger": LedgerSettings,
     "The aggregator": AggregatorSettings,
     "The console": ConsoleSettings,
+    "The notifier": NotifierSettings,
     "A party: supplier, data-centre group or planner": PartySettings,
     "A planner": PlannerSettings,
 }

@@ -61,6 +61,7 @@ class Stack:
     programme_file: Path | None = None  # its planners declare it; None: the reference parties, which declare nothing
     trust_recorded: bool = False
     redis_url: str = ""  # of a running Redis; empty: the stack starts one
+    notify: Path | None = None  # the rules by which a notifier sends alerts; None: none runs
     store: str = ""  # postgresql:// URL of the ledger's store; empty: a file in the folder
     first_port: int | None = None  # of the console, the others behind it; None: those of the last start, else free ones
     parties: bool = True  # False: a replay writes to their streams
@@ -83,7 +84,8 @@ class Stack:
     def services(self) -> list[str]:
         """Return the names of the processes, in the order of their start."""
         parties = [f"{role}-{name}" for role, names in self.sources().items() for name in names]
-        return ["ledger", "aggregator", "console", *(parties if self.parties else ())]
+        notifier = [] if self.notify is None else ["notifier"]
+        return ["ledger", "aggregator", "console", *notifier, *(parties if self.parties else ())]
 
     def sources(self) -> dict[Role, list[str]]:
         """Return the sources by role."""
@@ -276,6 +278,12 @@ class Stack:
             "PLANNERS": ",".join(self.planners),
             "TRUST_RECORDED": str(int(self.trust_recorded or self.play is not None)),
         }
+        if name == "notifier" and self.notify is not None:
+            environment |= {
+                "RULES": str(self.notify.resolve()),
+                "OUTGOING": str(self.folder / "notifier.db"),
+                "PAGE_URL": self.url("console"),
+            }
         if source:
             environment["SOURCE"] = source
         if name.startswith("planner-") and self.play is None and self.programme_file is not None:

@@ -13,32 +13,32 @@ from testing.servers.redis import deployed_redis
 
 SUPPLIERS, DATACENTERS = ("samsung", "skhynix"), ("emea", "apac")
 USERS = (
-    "ledger", "aggregator", "console", "supplier-samsung", "supplier-skhynix", "datacenter-emea", "datacenter-apac",
-    "operator", "health",
+    "ledger", "aggregator", "console", "notifier", "supplier-samsung", "supplier-skhynix",
+    "datacenter-emea", "datacenter-apac", "operator", "health",
 )  # fmt: skip
 
 # a: XADD, r: XREAD, v: XREVRANGE, g: XRANGE, l: XLEN, i: XINFO STREAM; a column for each of USERS, in their order
 TABLE = """
-    supply:samsung      rvgl  -   -   a   -   -   -   rvgli  -
-    supply:skhynix      rvgl  -   -   -   a   -   -   rvgli  -
-    demand:emea         rvgl  -   -   -   -   a   -   rvgli  -
-    demand:apac         rvgl  -   -   -   -   -   a   rvgli  -
-    recorded:samsung    a     -   -   rv  -   -   -   rvgli  -
-    recorded:skhynix    a     -   -   -   rv  -   -   rvgli  -
-    recorded:emea       a     -   -   -   -   rv  -   rvgli  -
-    recorded:apac       a     -   -   -   -   -   rv  rvgli  -
-    postings            av    rv  -   -   -   -   -   rvgli  -
-    balances            -     a   rv  -   -   -   -   rvgli  -
-    alerts              -     ag  rv  -   -   -   -   rvgli  -
-    supply:micron       -     -   -   -   -   -   -   -      -
-    supply:*            -     -   -   -   -   -   -   -      -
-    supply:samsung:more -     -   -   -   -   -   -   -      -
+    supply:samsung      rvgl  -   -   -   a   -   -   -   rvgli  -
+    supply:skhynix      rvgl  -   -   -   -   a   -   -   rvgli  -
+    demand:emea         rvgl  -   -   -   -   -   a   -   rvgli  -
+    demand:apac         rvgl  -   -   -   -   -   -   a   rvgli  -
+    recorded:samsung    a     -   -   -   rv  -   -   -   rvgli  -
+    recorded:skhynix    a     -   -   -   -   rv  -   -   rvgli  -
+    recorded:emea       a     -   -   -   -   -   rv  -   rvgli  -
+    recorded:apac       a     -   -   -   -   -   -   rv  rvgli  -
+    postings            av    rv  -   -   -   -   -   -   rvgli  -
+    balances            -     a   rv  -   -   -   -   -   rvgli  -
+    alerts              -     ag  rv  rv  -   -   -   -   rvgli  -
+    supply:micron       -     -   -   -   -   -   -   -   -      -
+    supply:*            -     -   -   -   -   -   -   -   -      -
+    supply:samsung:more -     -   -   -   -   -   -   -   -      -
 """
 HEARD_IN_PLAY = """
-    supply:samsung      -     -   -   -   -   rv  rv  -      -
-    supply:skhynix      -     -   -   -   -   rv  rv  -      -
-    demand:emea         -     -   -   rv  rv  -   -   -      -
-    demand:apac         -     -   -   rv  rv  -   -   -      -
+    supply:samsung      -     -   -   -   -   -   rv  rv  -      -
+    supply:skhynix      -     -   -   -   -   -   rv  rv  -      -
+    demand:emea         -     -   -   -   rv  rv  -   -   -      -
+    demand:apac         -     -   -   -   rv  rv  -   -   -      -
 """
 ORDERS = {
     "a": "XADD {} * __data__ x",

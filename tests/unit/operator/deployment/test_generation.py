@@ -136,7 +136,7 @@ def test_compose_takes_the_files_together(folder: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
-    tools = {"operator", "demo", "prometheus", "grafana"}  # of profiles, which not every version leaves out
+    tools = {"operator", "demo", "notifier", "prometheus", "grafana"}  # of profiles, which not every version leaves out
     assert set(services) - tools == {"redis", "postgres", *SERVICES, *PARTIES}
     assert services["ledger"]["environment"]["WAFERLINE_SUPPLIERS"] == "fjord-memory,taiga-dram,lofoten-chips"
     assert "samsung" not in done.stdout

@@ -1,0 +1,105 @@
+"""The notifier at work: it takes the alerts of the stream, sends what is due, and answers what it could not send."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from prometheus_client import Counter, Gauge
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.notifier.outgoing import Message, Outgoing
+from services.notifier.rules import Rules
+from services.notifier.sending import Pace, Send, send_due
+from shared.service.entries import Entry, entry_order, log_garbled
+from shared.service.service import Service
+from shared.wire.alerts import AlertBatch
+from shared.wire.streams import ALERTS
+
+_POLL_S = 1.0
+_BEGINNING = "0-0"
+
+Result = TypeVar("Result")
+
+
+class Notifying:
+    """Reads and writes the outgoing messages in one thread: while it sends, new entries wait on their stream."""
+
+    def __init__(self, service: Service, rules: Rules, outgoing: Outgoing, send: Send, pace: Pace) -> None:
+        self.service, self.rules, self.outgoing, self._send, self.pace = service, rules, outgoing, send, pace
+        self.entry = outgoing.entry or _BEGINNING  # taken last
+        self._thread = ThreadPoolExecutor(1, "sending")
+        registry = service.registry
+        self._sent = Counter("waferline_messages_sent", "Messages that a target took", ["target"], registry=registry)
+        self._failed = Counter("waferline_messages_failed", "Tries that failed", ["target"], registry=registry)
+        self._waiting = Gauge("waferline_messages_waiting", "Messages not sent yet", registry=registry)
+
+    async def begin(self) -> None:
+        """Begin behind the entry taken last: at the first start behind all, on a stream that began anew before all."""
+        last = cast(list[tuple[bytes, Any]], await self.service.redis.xrevrange(ALERTS, count=1))
+        newest, before = last[0][0].decode() if last else _BEGINNING, self.outgoing.entry
+        if before is None or entry_order(newest) < entry_order(before):
+            entry = newest if before is None else _BEGINNING
+            self.service.log.warning("offset_placed", entry=entry, entry_before=before or "")
+            self.outgoing.begin_behind(entry)
+        self.entry = self.outgoing.entry or _BEGINNING
+        self.service.readers[0].start_after(self.entry)
+
+    async def take_alerts(self, entries: list[Entry]) -> None:
+        """Store the messages of some entries, and the offset behind them."""
+        read = [(entry, self._read(entry, body)) for entry, body in entries]
+        made = await self._run(partial(self.outgoing.take, read, self.rules, time.time()))
+        self.entry = entries[-1][0]
+        self.service.tally.info("alerts_taken", entries=len(entries), messages=made)
+
+    async def send(self) -> None:
+        """Make the digests and send the messages that are due, for ever."""
+        while True:
+            await self._run(partial(self.outgoing.digest, self.rules, time.time()))
+            await self._run(partial(send_due, self.outgoing, self._send, self.pace, self._report))
+            waiting, _, _ = await self._run(self.outgoing.counts)
+            self._waiting.set(waiting)
+            await asyncio.sleep(_POLL_S)
+
+    async def answer(self, _: Request) -> Response:
+        """The messages that could not be sent so far, each with the reason of its last try."""
+        waiting, failing, sent = await self._run(self.outgoing.counts)
+        names = ("key", "target", "rule", "title", "tries", "failure")
+        rows = [{name: getattr(row, name) for name in names} for row in await self._run(self.outgoing.failing)]
+        return JSONResponse({"waiting": waiting, "failing": failing, "sent": sent, "rows": rows})
+
+    def end(self) -> None:
+        """Wait for the try that goes on, and close the file."""
+        self._thread.shutdown(wait=True)
+        self.outgoing.connection.close()
+
+    def _read(self, entry: str, body: bytes) -> AlertBatch | None:
+        try:
+            return AlertBatch.model_validate_json(body)
+        except ValueError as failure:
+            log_garbled(self.service.log, ALERTS, entry, failure)
+            return None
+
+    def _run(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _report(self, message: Message, reason: str | None, seconds: float) -> None:
+        tries, log = message.tries + 1, self.service.log
+        if reason is None:
+            self._sent.labels(message.target).inc()
+            ms = round(1000 * seconds, 1)
+            log.info("message_sent", rule=message.rule, target=message.target, key=message.key, tries=tries, ms=ms)
+            return
+        self._failed.labels(message.target).inc()
+        log.warning(
+            "message_not_sent",
+            rule=message.rule,
+            target=message.target,
+            key=message.key,
+            tries=tries,
+            reason=reason,
+            retry_s=self.pace.wait_s(message.tries),
+        )

@@ -1,0 +1,92 @@
+"""Sending of a message through Apprise, with its key as Message-ID or Idempotency-Key; and the tries of what is due."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from email.utils import make_msgid
+from typing import NamedTuple
+
+import apprise
+from apprise.plugins.email import base as email_plugin
+
+from services.notifier.outgoing import Message, Outgoing
+from services.notifier.rules import Rules
+
+_message_id: ContextVar[str | None] = ContextVar("message_id", default=None)
+
+
+def _make_message_id(idstring: str | None = None, domain: str | None = None) -> str:
+    return _message_id.get() or make_msgid(idstring, domain)
+
+
+# Apprise gives each e-mail a Message-ID of its own, and takes none: a message sent again would look like another one
+email_plugin.make_msgid = _make_message_id  # type: ignore[attr-defined]
+
+Send = Callable[[Message], str | None]
+"""Sends a message; returns why it could not."""
+
+
+class Pace(NamedTuple):
+    """Seconds between the tries to send a message."""
+
+    retry_s: float
+    retry_max_s: float
+
+    def wait_s(self, tries: int) -> float:
+        """Return the seconds from a try on, given the tries before it."""
+        return float(min(self.retry_s * 2 ** min(tries, 30), self.retry_max_s))
+
+
+class AppriseSender:
+    """Sends messages to the targets of some rules."""
+
+    def __init__(self, rules: Rules, timeout_s: float) -> None:
+        self.rules, self.timeout_s = rules, timeout_s
+        # no image, no telemetry, and no second try of its own: a try is noted before it begins
+        self.asset = apprise.AppriseAsset(app_id="Waferline", app_desc="Waferline", image_url_mask="", async_mode=False)
+
+    def send(self, message: Message) -> str | None:
+        """Send a message to its target; return why it could not be sent, None where the target has taken it."""
+        target = self.rules.targets.get(message.target)
+        if target is None:
+            return f"{message.target} is no target any more"
+        try:
+            address = target.address()
+        except OSError as why:
+            return f"its address cannot be read: {why}"
+        separator = "&" if "?" in address else "?"
+        plugin = apprise.Apprise.instantiate(
+            f"{address}{separator}cto={self.timeout_s}&rto={self.timeout_s}", asset=self.asset
+        )
+        if plugin is None:
+            return f"the address of {message.target} is none that Apprise knows"
+        if hasattr(plugin, "headers"):  # of an e-mail, or of a request that takes any
+            plugin.headers["Idempotency-Key"] = message.key
+        token = _message_id.set(f"<{message.key}@waferline>")
+        try:
+            with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+                is_taken = plugin.notify(body=message.body, title=message.title, body_format=apprise.NotifyFormat.TEXT)
+                reason = said.getvalue().strip().replace("\n", "; ")
+        finally:
+            _message_id.reset(token)
+        return None if is_taken else reason or "the target did not take it"
+
+
+def send_due(outgoing: Outgoing, send: Send, pace: Pace, report: Callable[[Message, str | None, float], None]) -> int:
+    """Try each message that is due, and return how many were tried; `report` gets each, its failure and the seconds.
+
+    A target that does not take one is left alone until that one is due again: one that is away holds up no other.
+    """
+    tried = 0
+    while (message := outgoing.next_due(time.time())) is not None:
+        began, due = time.monotonic(), time.time() + pace.wait_s(message.tries)
+        outgoing.begin_try(message, due)
+        reason = send(message)
+        if reason is None:
+            outgoing.note_sent(message, time.time())
+        else:
+            outgoing.note_failed(message, reason, due)
+        report(message, reason, time.monotonic() - began)
+        tried += 1
+    return tried
