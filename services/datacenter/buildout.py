@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from shared.play.demand_plan import Need, PlannedPhase, derive_plan
-from shared.play.months import add_months, last_of_month
-from shared.play.scenario import Scenario, ScenarioSite
+from services.datacenter.records import Forecast, Order, Phase, Shipment
+from shared.play.buildings import PhaseRevision, PlannedPhase, ScenarioSite, SiteRevision
+from shared.play.demand_plan import Need, derive_plan, needs_of
+from shared.play.months import add_months, first_of_month, last_of_month
+from shared.play.scenario import Scenario
 from shared.play.source_log import SourceLog
 from shared.play.variants import Variant
 from shared.wire.days import DAY, date_of
@@ -38,63 +39,6 @@ LIKELY_ARRIVALS = (-1, 0, 0, 0, 0, 1, 1, 2)  # days after the expected one
 Stock = dict[tuple[str, str], dict[str, int]]
 
 
-@dataclass(slots=True)
-class Phase:
-    """A phase of a site, and the wafers it still lacks by product."""
-
-    plan: PlannedPhase
-    lacking: dict[str, int]
-    delay: timedelta = timedelta(0)
-    status: Literal["planned", "paused", "cancelled", "transferred"] = "planned"
-    revision: int = 0
-
-    @property
-    def energise_on(self) -> date:
-        """The current day, with its delay."""
-        return self.plan.energise_on + self.delay
-
-
-@dataclass(slots=True)
-class Order:
-    """Wafers required on one line."""
-
-    line: str
-    phase: str
-    product: str
-    site: str
-    start_by: date
-    due: date
-    wafers: int
-    revision: int = 0
-    event_id: str = ""
-
-
-@dataclass(slots=True)
-class Forecast:
-    """Wafers of one need that are not yet ordered."""
-
-    line: str
-    need: Need
-    due: date
-    unordered: int
-    wafers: int = 0
-    revision: int = -1
-    event_id: str | None = None
-
-
-@dataclass(slots=True)
-class Shipment:
-    """A shipment in transit to a site of this group."""
-
-    name: str
-    owner: str
-    product: str
-    site: str
-    wafers: int
-    arrives_on: date
-    event_id: str
-
-
 class Buildout:
     """A group of sites that orders wafers for its phases, receives and consumes them."""
 
@@ -107,13 +51,16 @@ class Buildout:
         self._emit = self._log.emit
         pools = scenario.variants[variant].pools
         self._sites = {s.id: s for s in scenario.datacenters[source].sites if pools or not s.pool}
+        self._declared: dict[str, int] = {}  # site -> revision
         self._phases: dict[str, Phase] = {}
         self._energised: dict[str, list[Phase]] = {site: [] for site in self._sites}
         self._to_energise: dict[date, list[Phase]] = {}
         self._orders: dict[str, Order] = {}
-        self._to_order: dict[date, list[tuple[Order, Forecast | None]]] = {}
+        self._orders_of: dict[str, list[Order]] = {}  # a phase
+        self._to_order: dict[date, list[tuple[Order, Forecast | None, int]]] = {}
+        self._to_review: dict[date, list[Order]] = {}
         self._forecasts: dict[str, Forecast] = {}
-        self._to_forecast: dict[date, list[tuple[Forecast, int]]] = {}
+        self._to_forecast: dict[date, list[tuple[Forecast, int, int]]] = {}
         self._shipments: dict[tuple[str, str], Shipment] = {}
         self._to_arrive: dict[date, list[Shipment]] = {}
         self._on_hand: Stock = {}
@@ -131,8 +78,12 @@ class Buildout:
             self._declare_sites()
         self._play_script()
         for row in observed:
-            self._follow_shipment(row)
+            if row.name == "supply.committed":
+                self._follow_commit(row)
+            else:
+                self._follow_shipment(row)
         self._place_orders()
+        self._review_orders()
         self._forecast_needs()
         self._receive_shipments()
         self._energise_phases()
@@ -144,57 +95,70 @@ class Buildout:
     # ------------------------------------------------------------ plans
 
     def _make_plans(self, variant: Variant) -> None:
-        """Derive the phases, and the days of their forecasts and orders."""
-        plan = derive_plan(self._scenario, variant)
+        """Derive the phases as known at the start, and the days of their forecasts and orders."""
+        plan = derive_plan(self._scenario, variant, self._start)
         for phase in plan.phases:
             if phase.site in self._sites:
-                self._phases[phase.name] = planned = Phase(phase, {})
-                self._to_energise.setdefault(phase.energise_on, []).append(planned)
+                self._add_phase(phase)
         for need in plan.needs:
             if need.site in self._sites and need.wafers:
                 lacking = self._phases[need.phase].lacking
                 lacking[need.product] = lacking.get(need.product, 0) + need.wafers
                 self._plan_need(need)
 
+    def _add_phase(self, plan: PlannedPhase) -> Phase:
+        phase = self._phases[plan.name] = Phase(plan, {})
+        self._orders_of[plan.name] = []
+        self._to_energise.setdefault(plan.energise_on, []).append(phase)
+        return phase
+
     def _plan_need(self, need: Need) -> None:
-        """Fix the days on which a need is forecast, reviewed and ordered."""
-        play, lead = self._scenario.play, self._scenario.lead_time(need.product)
+        """Fix the days on which a need is forecast, reviewed and ordered, or fix them anew."""
+        play, lead = self._scenario.play, self._scenario.lead(need.product)
+        if need.month > self._scenario.ends_on:
+            return
         line = f"{need.phase}.{need.product}.{need.month:%y%m}"
         forecast = None
         if need.month >= self._start:
-            error = int(self._random() * (2 * play.forecast_error_percent + 1)) - play.forecast_error_percent
-            due = need.month + MIDMONTH + lead.cycle + lead.transit
-            forecast = self._forecasts[line] = Forecast(line, need, due, need.wafers)
+            forecast = self._forecasts.get(line)
+            if forecast is None:
+                error = int(self._random() * (2 * play.forecast_error_percent + 1)) - play.forecast_error_percent
+                forecast = Forecast(line, need, need.month + MIDMONTH + lead, 0, error)
+                self._forecasts[line] = forecast
+            forecast.unordered, forecast.version = need.wafers, forecast.version + 1
             errors = {  # of several that are due on the first day, the last
-                max(add_months(need.month, -months), self._start): error * percent // 100
+                max(add_months(need.month, -months), self._today): forecast.error_percent * percent // 100
                 for months, percent in ((play.forecast_months, 100), *REVIEWS)
             }
             for day, error_percent in errors.items():
-                self._to_forecast.setdefault(day, []).append((forecast, error_percent))
+                self._to_forecast.setdefault(day, []).append((forecast, error_percent, forecast.version))
         parts = max(1, min(play.order_parts, need.wafers // play.order_wafers_min))
         for n in range(parts):
             start_by = need.month + timedelta(days=7 * (n + 1 + play.order_parts - parts) - 1)
             wafers = need.wafers * (n + 1) // parts - need.wafers * n // parts
-            due = start_by + lead.cycle + lead.transit
-            order = Order(f"{line}.{n + 1}", need.phase, need.product, need.site, start_by, due, wafers)
-            day = max(start_by - timedelta(weeks=play.order_weeks), self._start)
-            self._to_order.setdefault(day, []).append((order, forecast))
+            number = n + 1 if forecast is None else forecast.parts + n + 1
+            order = Order(f"{line}.{number}", need.phase, need.product, need.site, start_by, start_by + lead, wafers)
+            day = max(start_by - timedelta(weeks=play.order_weeks), self._today)
+            self._to_order.setdefault(day, []).append((order, forecast, forecast.version if forecast else 0))
 
     def _declare_sites(self) -> None:
-        """Publish the sites and phases, on the first day."""
+        """Publish the sites and phases known on the first day."""
         for site in self._sites.values():
-            self._declare(site, site.evidence, 0)
+            known = site.declared_on(self._start)
+            if known is not None:
+                self._declare(site, known)
         for phase in self._phases.values():
             self._publish_phase(phase, None)
 
-    def _declare(self, site: ScenarioSite, evidence: str, revision: int) -> None:
+    def _declare(self, site: ScenarioSite, known: SiteRevision) -> None:
+        revision = self._declared[site.id] = self._declared.get(site.id, -1) + 1
         self._emit(
             SiteDeclared(
-                site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=site.mw.value,
+                site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=known.mw,
                 pue_percent=site.pue_percent.value, land_ha=site.land_ha.value if site.land_ha else None,
                 waterplane_m2=site.waterplane_m2.value if site.waterplane_m2 else None,
-                kg_co2_per_mwh=site.kg_co2_per_mwh.value, evidence=evidence,
-                confidence=site.confidence, revision=revision,
+                kg_co2_per_mwh=site.kg_co2_per_mwh.value, evidence=known.evidence,
+                confidence="sourced" if known.sources else "assumed", revision=revision, synthetic=site.pool,
             )
         )  # fmt: skip
 
@@ -202,16 +166,16 @@ class Buildout:
         plan = phase.plan
         return self._emit(
             PhasePlanned(
-                site=plan.site, phase=plan.name, mw=plan.mw, platform=plan.platform, energise_on=phase.energise_on,
-                status=phase.status, revision=phase.revision,
+                site=plan.site, phase=plan.name, mw=plan.mw, platform=plan.platform, energise_on=plan.energise_on,
+                status=plan.status, revision=phase.revision,
             ),
             cause,
         )  # fmt: skip
 
     def _forecast_needs(self) -> None:
-        for forecast, error_percent in self._to_forecast.pop(self._today, []):
+        for forecast, error_percent, version in self._to_forecast.pop(self._today, []):
             wafers = forecast.unordered * (100 + error_percent) // 100
-            if wafers != forecast.wafers:
+            if version == forecast.version and wafers != forecast.wafers:
                 self._publish_forecast(forecast, wafers, None)
 
     def _publish_forecast(self, forecast: Forecast, wafers: int, cause: str | None) -> None:
@@ -227,19 +191,63 @@ class Buildout:
 
     def _place_orders(self) -> None:
         """Place the orders due, and lower their forecasts; an order of before the first day is opening stock."""
-        for order, forecast in self._to_order.pop(self._today, []):
-            phase = self._phases[order.phase]
-            if phase.status != "planned":
+        for order, forecast, version in self._to_order.pop(self._today, []):
+            if forecast and version != forecast.version:
                 continue
-            self._orders[order.line] = order
-            order.due += phase.delay
-            self._publish_order(order, forecast.event_id if forecast else None)
+            self._place(order, forecast.event_id if forecast else None)
             if forecast:
                 forecast.unordered -= order.wafers
+                forecast.parts += 1
                 if forecast.wafers > forecast.unordered:
                     self._publish_forecast(forecast, forecast.unordered, order.event_id)
             else:
                 self._open_stock(order)
+
+    def _place(self, order: Order, cause: str | None) -> None:
+        self._orders[order.line] = order
+        self._orders_of[order.phase].append(order)
+        self._publish_order(order, cause)
+        play = self._scenario.play
+        if order.start_by >= self._start:
+            days = play.review_again_days if ":" in order.line else play.review_days
+            review = self._today + timedelta(days=days)
+            self._to_review.setdefault(review, []).append(order)
+
+    def _review_orders(self) -> None:
+        """Order anew, with the same days, what no supplier promises of an order, and what was lost of it.
+
+        Less than a lot is ordered anew when it is overdue.
+        """
+        play = self._scenario.play
+        for order in self._to_review.pop(self._today, []):
+            if not order.wafers:
+                continue
+            again = self._today + timedelta(days=play.review_again_days)
+            self._to_review.setdefault(again, []).append(order)
+            unpromised = min(order.wafers, order.wafers - sum(order.promised.values()) + order.gone)
+            is_overdue = self._today > order.due + timedelta(days=play.review_days)
+            if unpromised < (1 if is_overdue else play.reissue_wafers_min):
+                continue
+            order.wafers, order.revision, order.gone = order.wafers - unpromised, order.revision + 1, 0
+            self._publish_order(order, order.event_id)
+            self._place(self._issue_anew(order, unpromised), order.event_id)
+
+    def _issue_anew(self, order: Order, wafers: int) -> Order:
+        root = order.line.partition(":")[0]
+        first = self._orders[root]
+        first.reissued += 1
+        line = f"{root}:{first.reissued}"
+        return Order(line, order.phase, order.product, order.site, order.start_by, order.due, wafers)
+
+    def _follow_commit(self, row: Row) -> None:
+        """Note what a supplier promises on an order."""
+        order = self._order_of(str(row.line))
+        if order is not None and row.site in self._sites:
+            order.promised[row.source, str(row.line)] = row.wafers or 0
+
+    def _order_of(self, commit: str) -> Order | None:
+        """Return the order that a commit line answers: it has its name, or begins with it."""
+        return self._orders.get(commit) or self._orders.get(commit.rpartition("-")[0])
 
     def _publish_order(self, order: Order, cause: str | None) -> None:
         order.event_id = self._emit(
@@ -265,7 +273,8 @@ class Buildout:
         key = (row.source, str(row.line))
         if row.name == "shipment.dispatched" and row.site in self._sites:
             eta = date_of(row.day or 0)
-            shipment = Shipment(key[1], key[0], str(row.product), row.site, row.wafers or 0, eta, row.id)
+            order = self._order_of(row.others["commit"] or "")
+            shipment = Shipment(key[1], key[0], str(row.product), row.site, row.wafers or 0, eta, row.id, order)
             self._shipments[key] = shipment
             self._expect(shipment, eta)
         elif row.name == "shipment.revised" and key in self._shipments:
@@ -275,8 +284,10 @@ class Buildout:
                 self._expect(shipment, date_of(row.day or 0))
             else:  # diverted to another group
                 del self._shipments[key]
-        elif row.name == "shipment.lost":
-            self._shipments.pop(key, None)
+        elif row.name == "shipment.lost" and key in self._shipments:
+            lost = self._shipments.pop(key)
+            if lost.order is not None:
+                lost.order.gone += lost.wafers
 
     def _expect(self, shipment: Shipment, eta: date) -> None:
         wobble = LIKELY_ARRIVALS[int(self._random() * len(LIKELY_ARRIVALS))]
@@ -298,6 +309,8 @@ class Buildout:
         damaged = slight if luck < play.damaged_permille else 0
         missing = slight if play.damaged_permille <= luck < play.damaged_permille + play.missing_permille else 0
         good = shipment.wafers - damaged - missing
+        if shipment.order is not None:
+            shipment.order.gone += damaged + missing
         if self._errs_next:
             self._errs_next = False
             wrong = self._publish_received(shipment, shipment.wafers * 10, 0)
@@ -331,7 +344,7 @@ class Buildout:
 
     def _energise_phases(self) -> None:
         for phase in self._to_energise.pop(self._today, []):
-            if phase.status == "planned" and phase.energise_on == self._today:
+            if phase.plan.status == "planned" and phase.plan.energise_on == self._today:
                 self._energised[phase.plan.site].append(phase)
 
     def _consume_stock(self) -> None:
@@ -341,7 +354,9 @@ class Buildout:
                 for product, lacking in phase.lacking.items():
                     stock = self._on_hand.get((site, product))
                     if lacking and stock:
-                        phase.lacking[product] -= self._consume(phase, product, lacking, stock)
+                        taken = self._consume(phase, product, lacking, stock)
+                        phase.lacking[product] -= taken
+                        phase.consumed[product] = phase.consumed.get(product, 0) + taken
             if phases:
                 self._energised[site] = [phase for phase in phases if any(phase.lacking.values())]
 
@@ -383,58 +398,73 @@ class Buildout:
     # ------------------------------------------------------------ the script
 
     def _play_script(self) -> None:
-        """Carry out the scenario's events of this day."""
+        """Carry out the scenario's events of this day, and the revisions that are known from this day on."""
         events = self._scenario.events
-        for redeclared in events.redeclared_sites:
-            if redeclared.day == self._today and redeclared.site in self._sites:
-                self._declare(self._sites[redeclared.site], redeclared.evidence, 1)
-        for slipped in events.slipped_phases:
-            if slipped.day == self._today and slipped.site in self._sites:
-                self._slip_phase(self._phases[f"{slipped.site}.{slipped.phase}"], timedelta(weeks=slipped.weeks))
-        for withdrawal in events.withdrawals:
-            if withdrawal.day == self._today and withdrawal.site in self._sites:
-                for phase in self._phases.values():
-                    if phase.plan.site == withdrawal.site and phase.plan.withdrawn:
-                        phase.status = withdrawal.status
-                        self._withdraw_phase(phase)
-                if withdrawal.divert_to:
-                    self._transfer_stock(withdrawal.site, withdrawal.divert_to)
+        if self._today > self._start:
+            for site in self._sites.values():
+                for known in site.declared:
+                    if known.known_from == self._today:
+                        self._declare(site, known)
+                for plan, revision in site.revised_on(self._today):
+                    self._revise_phase(plan, revision)
         self._errs_next |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
         for returned in events.returned_wafers:
             if (returned.day, returned.datacenter) == (self._today, self._source):
                 wafers = int(returned.gb / self._scenario.gb_per_wafer(returned.product))
                 self._return_wafers(returned.product, returned.supplier, wafers)
 
-    def _slip_phase(self, phase: Phase, delay: timedelta) -> None:
-        """Postpone a phase, and the due days of its open orders and forecasts; `start_by` stays."""
-        phase.delay += delay
-        phase.revision += 1
-        self._to_energise.setdefault(phase.energise_on, []).append(phase)
-        cause = self._publish_phase(phase, None)
-        for order in self._orders.values():
-            if order.phase == phase.plan.name and order.due > self._today and order.wafers:
-                order.due, order.revision = order.due + delay, order.revision + 1
-                self._publish_order(order, cause)
+    def _revise_phase(self, plan: PlannedPhase, revision: PhaseRevision) -> None:
+        """Plan a phase anew, or for the first time: its orders that are not yet started, its forecasts, its needs."""
+        phase = self._phases.get(plan.name)
+        if phase is None:
+            phase = self._add_phase(plan)
+            cause = self._publish_phase(phase, None)
+            before = plan.energise_on
+        else:
+            before, phase.plan, phase.revision = phase.plan.energise_on, plan, phase.revision + 1
+            self._to_energise.setdefault(plan.energise_on, []).append(phase)
+            cause = self._publish_phase(phase, None)
+        ordered = self._revise_orders(phase, plan.energise_on - before, cause)
         for forecast in self._forecasts.values():
-            if forecast.need.phase == phase.plan.name:
-                forecast.due += delay
-                if forecast.wafers:
-                    self._publish_forecast(forecast, forecast.wafers, cause)
+            if forecast.need.phase == plan.name:
+                forecast.unordered, forecast.version = 0, forecast.version + 1
+        phase.lacking, left = {}, dict[tuple[str, date], int]()
+        for need in needs_of(self._scenario, plan):
+            lacking = phase.lacking.get(need.product, -phase.consumed.get(need.product, 0))
+            phase.lacking[need.product] = lacking + need.wafers
+            kept = min(need.wafers, ordered.get(need.product, 0))
+            ordered[need.product] = ordered.get(need.product, 0) - kept
+            place = need.product, max(need.month, first_of_month(self._today))
+            left[place] = left.get(place, 0) + need.wafers - kept
+        for (product, month), wafers in left.items():
+            if wafers:
+                self._plan_need(Need(plan.site, plan.name, product, month, wafers))
+        phase.lacking = {product: max(0, wafers) for product, wafers in phase.lacking.items()}
+        for forecast in self._forecasts.values():
+            if forecast.need.phase == plan.name and forecast.wafers > forecast.unordered:
+                self._publish_forecast(forecast, forecast.unordered, cause)
+        if revision.divert_to:
+            self._transfer_stock(plan.site, revision.divert_to)
 
-    def _withdraw_phase(self, phase: Phase) -> None:
-        """Withdraw a phase with its orders and forecasts."""
-        phase.revision += 1
-        phase.lacking = {}
-        cause = self._publish_phase(phase, None)
-        for order in self._orders.values():
-            if order.phase == phase.plan.name and order.wafers:
+    def _revise_orders(self, phase: Phase, delay: timedelta, cause: str) -> dict[str, int]:
+        """Withdraw the orders of a phase that are not yet started, where it is later; move the others with it.
+
+        Return the wafers that stay ordered by product. Where the phase is withdrawn, all are.
+        """
+        frozen_until = self._today + timedelta(days=self._scenario.play.frozen_days)
+        withdrawn = phase.plan.status != "planned"
+        ordered: dict[str, int] = {}
+        for order in self._orders_of[phase.plan.name]:
+            if not order.wafers:
+                continue
+            if withdrawn or (delay > timedelta(0) and order.start_by > frozen_until):
                 order.wafers, order.revision = 0, order.revision + 1
                 self._publish_order(order, cause)
-        for forecast in self._forecasts.values():
-            if forecast.need.phase == phase.plan.name:
-                forecast.unordered = 0
-                if forecast.wafers:
-                    self._publish_forecast(forecast, 0, cause)
+            elif delay and order.due > self._today:
+                order.due, order.revision = max(order.due + delay, self._today + DAY), order.revision + 1
+                self._publish_order(order, cause)
+            ordered[order.product] = ordered.get(order.product, 0) + order.wafers
+        return ordered
 
     def _transfer_stock(self, site: str, to_site: str) -> None:
         for (stored_at, product), stock in sorted(self._on_hand.items()):

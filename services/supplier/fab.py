@@ -7,9 +7,10 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from services.supplier.capacity import Booking, monday_of
+from services.supplier.promising import LATE, Ask, BookedPromise, Promising, planned_percent
 from shared.play.demand_plan import split_headline
-from shared.play.months import first_of_month, latest
-from shared.play.scenario import Based, Scenario
+from shared.play.scenario import Scenario
 from shared.play.source_log import SourceLog
 from shared.play.variants import Variant
 from shared.wire.catalog import FIRMNESS, Firmness
@@ -43,6 +44,7 @@ class Commit:
     wafers: int
     ship_on: date
     to_start: int
+    booked: list[Booking]
     firmness: Firmness = "material"
     revision: int = 0
     event_id: str = ""  # of its last event
@@ -68,6 +70,7 @@ class Outlook:
 
     due: date
     wafers: int
+    wanted: int = 0
     revision: int = 0
 
 
@@ -75,10 +78,7 @@ class Route(NamedTuple):
     """Times and yields of a product in the fab."""
 
     cycle: timedelta
-    transit: timedelta
-    hbm: bool
     line_loss: float  # of each wafer
-    probe_percent: int  # planned
     plan: int  # line yield times probe yield, in hundredths of a percent
 
 
@@ -89,19 +89,18 @@ class Fab:
         self._scenario = scenario
         self._source = source
         self._supplier = scenario.suppliers[source]
+        self._promising = Promising(scenario, source, variant)
         self._start = self._today = start
         self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
         self._log = SourceLog(source, scenario.mistakes, start, until)
         self._emit = self._log.emit
         self._played = list(scenario.programme.wafer_models)
         self._routes = {product: _route(scenario, product) for product in self._played}
-        self._shares: dict[tuple[str, date], Fraction] = {}
-        self._diversions = {w.site: w.divert_to for w in scenario.events.withdrawals}
+        self._diversions = {site.id: site.diverted_to() for site in scenario.sites.values()}
+        self._answered: dict[str, date] = {}  # each order, and the day it is due
         self._commits: dict[str, Commit] = {}
-        self._closed: set[str] = set()
         self._outlooks: dict[str, Outlook] = {}
-        self._to_start: dict[date, list[tuple[Commit, int]]] = {}
-        self._waiting: list[tuple[Commit, int]] = []  # for capacity
+        self._to_start: dict[date, list[tuple[Commit, str, int]]] = {}
         self._to_scrap: dict[date, list[Lot]] = {}
         self._to_finish: dict[date, list[Lot]] = {}
         self._to_ship: dict[date, list[Commit]] = {}
@@ -119,10 +118,9 @@ class Fab:
         if day == self._start:
             self._agree_headline()
         self._play_script()
+        self._answer_orders([row for row in observed if row.name == "demand.required"])
         for row in observed:
-            if row.name == "demand.required":
-                self._answer_order(row)
-            elif row.name == "demand.forecast":
+            if row.name == "demand.forecast":
                 self._answer_forecast(row)
         self._start_lots()
         self._scrap_wafers()
@@ -163,61 +161,80 @@ class Fab:
                 )
             )  # fmt: skip
 
-    def _committable(self, product: str, started: date, wafers: int, priority: int | None) -> int:
-        """Return the whole wafers that this supplier commits to of a demand for wafers started in a month."""
-        month = first_of_month(started)
-        share = self._shares.get((product, month))
-        if share is None:
-            share = self._scenario.share(self._source, product, month) * self._scenario.commit_over_demand(month)
-            self._shares[product, month] = share
-        allotment = self._scenario.allotment_percent_by_priority.value.get(priority or 0, 100)
-        return wafers * share.numerator * allotment // (share.denominator * 100)
-
     def _answer_forecast(self, row: Row) -> None:
-        """Commit to a share of a forecast, as `planned`; it shrinks with the forecast as orders replace that."""
+        """Commit to this supplier's part of a forecast, as `planned`, as far as its month has room."""
         line, product, site, due, forecast = _read_demand(row)
-        route = self._routes[product]
-        wafers = self._committable(product, due - route.cycle - route.transit, forecast, priority=None)
-        outlook = self._outlooks.get(line, Outlook(due, 0, -1))
+        start = due - self._scenario.lead(product)
+        part = self._promising.part_of(line, product, forecast, start)
+        outlook = self._outlooks.get(line, Outlook(due, 0, 0, -1))
+        self._promising.want(product, start, part - outlook.wanted)
+        wafers = int(part * self._promising.filled(product, start))
         if (outlook.due, outlook.wafers) != (due, wafers):
-            self._outlooks[line] = outlook = Outlook(due, wafers, outlook.revision + 1)
             self._emit(
                 SupplyCommitted(
                     product=product, site=site, supplier=self._source, line=line, due=due, firmness="planned",
-                    wafers=wafers, revision=outlook.revision, reason="" if wafers else "nothing forecast any more",
+                    wafers=wafers, revision=outlook.revision + 1,
+                    reason="" if wafers == part else f"{part - wafers} of {part} without room in their month",
                 ),
                 row.id,
             )  # fmt: skip
+            outlook = Outlook(due, wafers, revision=outlook.revision + 1)
+        outlook.wanted = part
+        self._outlooks[line] = outlook
 
-    def _answer_order(self, row: Row) -> None:
-        """Commit to a share of a new order; postpone or withdraw the commit with its order."""
-        line, product, site, due, required = _read_demand(row)
-        commit = self._commits.get(line)
-        if commit is None:
-            start_by = date.fromisoformat(row.others["start_by"])
-            wafers = self._committable(product, start_by, required, row.others["priority"])
-            if wafers and start_by >= self._start and line not in self._closed:
-                ship_on = max(due - self._routes[product].transit, self._today)
-                commit = self._commits[line] = Commit(line, product, site, due, wafers, ship_on, wafers)
-                self._to_ship.setdefault(ship_on, []).append(commit)
-                self._publish_commit(commit, row.id)
-                self._plan_starts(commit, start_by)
-        elif required == 0 and not commit.withdrawn:
-            commit.withdrawn, commit.wafers, commit.to_start = True, 0, 0
-            self._revise_commit(commit, "order withdrawn", row.id)
-        elif due != commit.due and not commit.withdrawn:
-            self._postpone(commit, due)
-            self._revise_commit(commit, "order postponed", row.id)
+    def _answer_orders(self, rows: Sequence[Row]) -> None:
+        """Postpone or withdraw the commits of changed orders, and promise what there is room for of the new ones."""
+        asks: list[Ask] = []
+        for row in rows:
+            line, product, site, due, required = _read_demand(row)
+            if line in self._answered:
+                self._change_order(row, line, due, required)
+                continue
+            self._answered[line] = due
+            start_by, priority = date.fromisoformat(row.others["start_by"]), row.others["priority"]
+            part = self._promising.part_of(line, product, required, max(start_by, self._today))
+            if part and start_by >= self._start:
+                self._promising.want(product, start_by, part)
+                finish = max(start_by, self._today) + self._routes[product].cycle
+                starts = self._promising.starts_for(product, part, finish)
+                asks.append(Ask(line, product, site, priority, start_by, due, part, starts, row.id))
+        for ask, promises in self._promising.answer(asks, self._today):
+            for promise in promises:
+                self._commit(ask, promise)
 
-    def _plan_starts(self, commit: Commit, start_by: date) -> None:
-        """Spread the starts of a commit's lots over the days up to `start_by`."""
-        days = self._scenario.play.start_days
-        lots = -(-commit.wafers // LOT_WAFERS_MAX)
-        for n in range(days):
-            first, last = (min(lots * k // days * LOT_WAFERS_MAX, commit.wafers) for k in (n, n + 1))
-            if last > first:
-                day = max(start_by - (days - 1 - n) * DAY, self._today)
-                self._to_start.setdefault(day, []).append((commit, last - first))
+    def _change_order(self, row: Row, line: str, due: date, required: int) -> None:
+        shift, self._answered[line] = due - self._answered[line], due
+        for name in (line, line + LATE):
+            commit = self._commits.get(name)
+            if commit is None or commit.withdrawn:
+                continue
+            if required == 0:
+                commit.withdrawn, commit.wafers, commit.to_start = True, 0, 0
+                self._promising.release(commit.product, commit.booked, self._today)
+                self._revise_commit(commit, "order withdrawn", row.id)
+            elif shift > timedelta(0):  # sooner it cannot be
+                self._postpone(commit, commit.due + shift)
+                self._revise_commit(commit, "order postponed", row.id)
+
+    def _commit(self, ask: Ask, promise: BookedPromise) -> None:
+        """Publish a promise as a commit, and plan its lots over the days of the weeks that are booked."""
+        transit, safety = self._scenario.lead_time(ask.product).transit, self._scenario.safety_days.value
+        ship_on = max(promise.due - transit - safety * DAY, self._today)
+        starts = sum(booking.wafers for booking in promise.booked)
+        commit = Commit(
+            promise.line, ask.product, ask.site, promise.due, promise.wafers, ship_on, starts, promise.booked
+        )
+        self._publish_commit(commit, ask.event_id, promise.reason)
+        if not promise.wafers:
+            return
+        self._commits[promise.line] = commit
+        self._to_ship.setdefault(ship_on, []).append(commit)
+        for booking in promise.booked:
+            lots = -(-booking.wafers // LOT_WAFERS_MAX)
+            for n in range(lots):
+                day = max(monday_of(booking.week) + (n * 7 // lots) * DAY, self._today)
+                wafers = min(LOT_WAFERS_MAX, booking.wafers - n * LOT_WAFERS_MAX)
+                self._to_start.setdefault(day, []).append((commit, booking.fab, wafers))
 
     def _postpone(self, commit: Commit, due: date) -> None:
         """Move a commit to another due day, and its next shipment with it."""
@@ -228,26 +245,10 @@ class Fab:
     # ------------------------------------------------------------ lots
 
     def _start_lots(self) -> None:
-        """Start the day's lots within the capacities for DRAM and, for HBM, TSV; the rest waits."""
-        fabs = [fab.name for fab in self._supplier.fabs if fab.opens_on <= self._today]
-        dram = self._capacity(self._supplier.dram_wafers_per_month)
-        tsv = self._capacity(self._supplier.tsv_wafers_per_month)
-        planned = self._waiting + self._to_start.pop(self._today, [])
-        self._waiting = []
-        for commit, wanted in planned:
-            wafers = min(wanted, commit.to_start)
-            hbm = self._routes[commit.product].hbm
-            started = min(wafers, dram, tsv) if hbm else min(wafers, dram)
-            for first in range(0, started, LOT_WAFERS_MAX):
-                self._start_lot(commit, min(LOT_WAFERS_MAX, started - first), fabs[self._lots % len(fabs)])
-            dram -= started
-            tsv -= started if hbm else 0
-            if started < wafers:
-                self._waiting.append((commit, wafers - started))
-
-    def _capacity(self, by_month: dict[date, Based[int]]) -> int:
-        """Return the wafers that may start today: the programme's part of a monthly capacity."""
-        return latest(by_month, self._today).value * self._supplier.programme_percent.value * 12 // (100 * 365)
+        """Start the lots that are booked for today; those of withdrawn commits are left out."""
+        for commit, fab, wafers in self._to_start.pop(self._today, []):
+            if commit.to_start:
+                self._start_lot(commit, min(wafers, commit.to_start), fab)
 
     def _start_lot(self, commit: Commit, wafers: int, fab: str) -> None:
         play, route = self._scenario.play, self._routes[commit.product]
@@ -316,13 +317,12 @@ class Fab:
         return credit
 
     def _probe_percent(self, product: str) -> int:
-        """Return the real probe yield: the scenario's, or else the planned one."""
+        """Return the real probe yield: low in an excursion, or else the expected one."""
         for bad in self._scenario.events.yield_excursions:
             until = bad.day + timedelta(weeks=bad.weeks)
             if (bad.supplier, bad.product) == (self._source, product) and bad.day <= self._today < until:
                 return bad.probe_percent
-        real = self._supplier.probe_percent.get(product)
-        return latest(real.value, self._today) if real else self._routes[product].probe_percent
+        return self._promising.expected_percent(product, self._today)
 
     # ------------------------------------------------------------ shipments
 
@@ -351,7 +351,7 @@ class Fab:
         shipment = ShipmentDispatched(
             product=commit.product, site=commit.site, supplier=self._source, wafers=wafers,
             shipment=f"S{self._shipments:06d}", commit=None if commit.withdrawn else commit.line,
-            eta=self._today + self._routes[commit.product].transit, lots=[name for name, _ in lots],
+            eta=self._today + self._scenario.lead_time(commit.product).transit, lots=[name for name, _ in lots],
         )  # fmt: skip
         event_id = self._emit(shipment, commit.event_id)
         commit.dispatched += wafers
@@ -368,7 +368,6 @@ class Fab:
         if commit.dispatched < commit.wafers:
             commit.wafers = commit.dispatched
             self._revise_commit(commit, "closed short: yield and scrap")
-        self._closed.add(commit.line)
         del self._commits[commit.line]
 
     def _revise_shipments(self) -> None:
@@ -455,11 +454,9 @@ class Fab:
 
 
 def _route(scenario: Scenario, product: str) -> Route:
-    planned, lead = scenario.programme.wafer_model(product), scenario.lead_time(product)
-    line_yield, stacked = Fraction(planned.line_yield), scenario.programme.products[product].family == "HBM"
-    probe = int(Fraction(planned.probe_yield) * 100)
-    plan = int(line_yield * 100) * probe
-    return Route(lead.cycle, lead.transit, stacked, float(1 - line_yield), probe, plan)
+    line_yield = Fraction(scenario.programme.wafer_model(product).line_yield)
+    plan = int(line_yield * 100) * planned_percent(scenario, product)
+    return Route(scenario.lead_time(product).cycle, float(1 - line_yield), plan)
 
 
 def _read_demand(row: Row) -> tuple[str, str, str, date, int]:

@@ -7,7 +7,7 @@ from shared.party.party import Party
 from shared.party.settings import PartySettings
 from shared.party.simulation import SimulatedParty, Simulation
 from shared.play.scenario import Scenario, load_scenario
-from shared.play.variants import Variant
+from shared.play.variants import Variant, variant_named
 from shared.service.service import Service
 from shared.wire.streams import Role
 
@@ -35,7 +35,7 @@ def build_party(role: Role, settings: PartySettings, domain: Domain) -> Service:
         )
         Simulation(
             party,
-            domain(scenario, settings.source, settings.seed, start, settings.until, settings.variant),
+            domain(scenario, settings.source, settings.seed, start, settings.until, variant_named(settings.variant)),
             others,
             start=start,
             until=settings.until,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.play.variants import Variant
+from shared.play.variants import VariantName
 from shared.process.settings import ServiceSettings, bound
 
 
@@ -21,7 +21,7 @@ class PartySettings(ServiceSettings):
     scenario: Path | None = Field(
         default=None, description="simulate this party of a scenario file; unset: take events over HTTP"
     )
-    variant: Variant = Field(default="loi_headline", description="the scenario's variant")
+    variant: VariantName = Field(default="announced", description="the scenario's variant")
     seed: int = Field(default=2026, description="seed of the simulation's random draws")
     until: date = Field(default=date(2027, 12, 31), description="the last day to simulate")
     pace_s: float = Field(default=0, ge=0, description="seconds that a simulated day takes at least")

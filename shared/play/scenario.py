@@ -1,58 +1,37 @@
 """Scenario of a play: the inputs of a simulation of a programme, each with its basis, read from YAML and validated."""
 
-import re
 from collections.abc import Container, Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from shared.play.months import first_of_month, interpolate, month_number
+from shared.play.buildings import ScenarioSite
+from shared.play.facts import Based, Count, Month, Percent, Permille, ScenarioPart
+from shared.play.months import latest, month_number
+from shared.play.script import Mistake, ReportedAgreement, ScriptedEvents
 from shared.play.variants import Variant
 from shared.programme.programme_file import ProgrammeFile, read_programme
 from shared.programme.wafer_model import gb_per_wafer, wafers_per_mw
-
-Value = TypeVar("Value")
-Status = Literal["paused", "cancelled", "transferred"]
 
 DEFAULT_PATH = Path(__file__).parents[2] / "scenarios" / "stargate-2026.yaml"
 DEFAULT_PROGRAMME = DEFAULT_PATH.with_name("stargate.yaml")
 
 
-def _month(value: object) -> object:
-    """Take a month as YYYY-MM: its first day."""
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}", value):
-        return date.fromisoformat(value + "-01")
-    return value
-
-
-Month = Annotated[date, BeforeValidator(_month)]
-Percent = Annotated[int, Field(ge=0, le=200)]
-Count = Annotated[int, Field(ge=0)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class Based(_Part, Generic[Value]):
-    """A value and its basis: a source, or an assumption."""
-
-    value: Value
-    basis: str
-
-
-class VariantChoice(_Part):
-    """A variant: with the synthetic pools, or without."""
+class VariantChoice(ScenarioPart):
+    """A variant: with the synthetic pools or without, and the part of the suppliers' capacities that it gets."""
 
     pools: bool
     text: str
+    dram_permille: Based[dict[Month, Permille]]
+    tsv_permille: Based[dict[Month, Permille]]
+    fab_permille: Based[dict[Month, Permille]]  # of any one fab, at most
 
 
-class LeadTime(_Part):
+class LeadTime(ScenarioPart):
     """Lead times of a family of products, from its start in the fab."""
 
     start_to_packaged_weeks: Based[Count]
@@ -70,88 +49,63 @@ class LeadTime(_Part):
         return timedelta(weeks=self.transit_weeks.value)
 
 
-class ScenarioFab(_Part):
-    """A fab of a supplier; lots start in it from `opens_on`."""
+class ScenarioFab(ScenarioPart):
+    """A fab of a supplier: the products that are made in it, and its ramp, between whose months it rises evenly."""
 
     name: str
-    opens_on: date
-    basis: str
+    makes: Based[list[str]]
+    dram_wafers_per_month: dict[Month, Based[Count]]
 
 
-class Supplier(_Part):
-    """A supplier: fabs, capacities by month, its share of the demand, and its real yields."""
+class Supplier(ScenarioPart):
+    """A supplier: its fabs, its TSV capacity, the day since which each product is qualified, and its real yields."""
 
     fabs: list[ScenarioFab]
-    dram_wafers_per_month: dict[Month, Based[Count]]
     tsv_wafers_per_month: dict[Month, Based[Count]]
-    programme_percent: Based[Percent]
-    share_percent: dict[str, Based[list[Percent]]]
-    probe_percent: dict[str, Based[dict[Month, Percent]]]
+    qualified_on: dict[str, Based[date]]
+    probe_percent: dict[str, Based[dict[Month, Percent]]] = Field(default_factory=dict)
 
 
-class SitePhase(_Part):
-    """A phase of a site: MW energised by the end of a month."""
-
-    energise: Month
-    mw: Count
-
-
-class ScenarioSite(_Part):
-    """A site: country, size, platform and evidence."""
-
-    id: str
-    name: str
-    country: str
-    mooring: Literal["onshore", "floating"]
-    pool: bool = False
-    priority: Based[Annotated[int, Field(ge=1, le=9)]]
-    mw: Based[Count]
-    confidence: Literal["sourced", "assumed"] = (
-        "assumed"  # sourced: announced, whatever the text of a basis begins with
-    )
-    platform: Based[str] | None = None
-    land_ha: Based[Count | None] | None = None
-    waterplane_m2: Based[Count] | None = None
-    pue_percent: Based[Annotated[int, Field(ge=100, le=300)]]
-    kg_co2_per_mwh: Based[Count]
-    phases: Based[list[SitePhase]] | None = None
-    withdrawn_phases: Based[list[SitePhase]] | None = None
-    evidence: str
-
-
-class Datacenter(_Part):
+class Datacenter(ScenarioPart):
     """A group of sites that publishes as one source."""
 
     sites: list[ScenarioSite]
 
 
-class Pools(_Part):
+class Pools(ScenarioPart):
     """Shares of the synthetic demand by platform and year, and by region."""
 
     platform_percent: Based[dict[int, dict[str, Percent]]]
     region_percent: Based[dict[str, Percent]]
 
 
-class Headline(_Part):
+class Headline(ScenarioPart):
     """The joint letter of intent."""
 
     agreement: str
     wafers_per_month: Based[Count]
+    signatories: Based[list[str]]
     starts_on: Based[date]
     ends_on: Based[date]
 
 
-class Behaviour(_Part):
+class Behaviour(ScenarioPart):
     """Parameters of the simulated parties; assumed throughout."""
 
-    basis: str
+    note: str
     lag_days: Annotated[int, Field(ge=1)]
     forecast_months: Count
     forecast_error_percent: Percent
     order_weeks: Count
     order_parts: Annotated[int, Field(ge=1, le=4)]
     order_wafers_min: Annotated[int, Field(ge=1)]
-    start_days: Annotated[int, Field(ge=1)]
+    pull_weeks: Count
+    late_weeks: Count
+    start_margin_percent: Percent
+    review_days: Annotated[int, Field(ge=1)]
+    review_again_days: Annotated[int, Field(ge=1)]
+    reissue_wafers_min: Annotated[int, Field(ge=1)]
+    frozen_days: Count
     early_days: Count
     late_days: Count
     probe_spread_percent: Percent
@@ -163,112 +117,7 @@ class Behaviour(_Part):
     miscounted_permille: Count
 
 
-class _Scripted(_Part):
-    day: date
-    basis: str
-
-
-class Withdrawal(_Scripted):
-    """A site, or its future phases, is paused, cancelled or transferred; its shipments in transit go elsewhere."""
-
-    site: str
-    status: Status
-    divert_to: str | None
-    reason: str
-
-
-class SlippedPhase(_Scripted):
-    """A phase is energised later."""
-
-    site: str
-    phase: int
-    weeks: int
-
-
-class RedeclaredSite(_Scripted):
-    """New evidence for a site is published."""
-
-    site: str
-    evidence: str
-
-
-class ReportedAgreement(_Scripted):
-    """An agreement on gigabytes in a window is reported."""
-
-    supplier: str
-    agreement: str
-    instrument: Literal["LOI", "MOU", "LTA"]
-    product: str
-    gb: int
-    starts_on: date
-    ends_on: date
-
-
-class YieldExcursion(_Scripted):
-    """The probe yield is low for some weeks."""
-
-    supplier: str
-    product: str
-    probe_percent: Percent
-    weeks: int
-
-
-class ScrappedWafers(_Scripted):
-    """WIP is lost in one incident."""
-
-    supplier: str
-    product: str
-    wafers: int
-    cause: str
-
-
-class RescheduledCommit(_Scripted):
-    """Commits that add up to about `wafers` slip by `weeks`."""
-
-    supplier: str
-    product: str
-    wafers: int
-    weeks: int
-
-
-class ReturnedWafers(_Scripted):
-    """Defective gigabytes on hand are returned; no event but the next stock count shows it."""
-
-    datacenter: str
-    supplier: str
-    product: str
-    gb: int
-
-
-class ReceiptInError(_Scripted):
-    """A receipt is published with a wrong quantity, and reversed."""
-
-    datacenter: str
-
-
-class ScriptedEvents(_Part):
-    """Events on given days, independent of the seed."""
-
-    withdrawals: list[Withdrawal] = []
-    slipped_phases: list[SlippedPhase] = []
-    redeclared_sites: list[RedeclaredSite] = []
-    reported_agreements: list[ReportedAgreement] = []
-    yield_excursions: list[YieldExcursion] = []
-    scrapped_wafers: list[ScrappedWafers] = []
-    rescheduled_commits: list[RescheduledCommit] = []
-    returned_wafers: list[ReturnedWafers] = []
-    receipts_in_error: list[ReceiptInError] = []
-
-
-class Mistake(_Scripted):
-    """From `day` on, the source publishes its first `event` malformed before it publishes it right."""
-
-    source: str
-    event: str
-    wrong: dict[str, Any]
-
-
-class Scenario(_Part):
+class Scenario(ScenarioPart):
     """A play of a programme: suppliers, data centres, demand, assumptions and scripted events."""
 
     name: str
@@ -281,10 +130,10 @@ class Scenario(_Part):
     variants: dict[Variant, VariantChoice]
     references: dict[str, dict[str, str]]
     lead_times: dict[str, LeadTime]
+    safety_days: Based[Count]
     spread_months: Based[Count]
     demand_target_wafers_per_month: Based[dict[Month, Count]]
-    commit_over_demand_percent: Based[dict[Month, Percent]]
-    allotment_percent_by_priority: Based[dict[int, Percent]]
+    sourcing_percent: dict[str, dict[str, Based[dict[Month, dict[str, Percent]]]]]
     pools: Pools
     headline: Headline
     suppliers: dict[str, Supplier]
@@ -309,29 +158,51 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        for product in {p for s in self.suppliers.values() for p in s.share_percent}:
-            lacking = [name for name, supplier in self.suppliers.items() if product not in supplier.share_percent]
-            if lacking:
-                raise ValueError(f"{lacking[0]} has no share_percent of {product}, of which others have one")
-            for shares in zip(*(s.share_percent[product].value for s in self.suppliers.values()), strict=True):
-                if sum(shares) != 100:
-                    raise ValueError(f"the suppliers' shares of {product} are {shares}, not 100 in all")
-        for whole in (self.pools.region_percent.value, *self.pools.platform_percent.value.values()):
+        by_month = [each.value for of in self.sourcing_percent.values() for each in of.values()]
+        for whole in (
+            *(parts for months in by_month for parts in months.values()),
+            self.pools.region_percent.value,
+            *self.pools.platform_percent.value.values(),
+        ):
             if sum(whole.values()) != 100:
                 raise ValueError(f"{whole} is not 100 in all")
+        for platform, name in self._needed():
+            if name not in self.sourcing_percent.get(platform, {}):
+                raise ValueError(f"sourcing_percent does not say who supplies {name} for {platform}")
         return self
+
+    @model_validator(mode="after")
+    def _cites_its_references(self) -> Self:
+        cited = {
+            name for part in _parts_of(self) for kind in ("sources", "anchors") for name in getattr(part, kind, [])
+        }
+        for name in sorted(cited ^ self.references.keys()):
+            raise ValueError(f"{name} is {'cited and not listed' if name in cited else 'listed and not cited'}")
+        return self
+
+    def _needed(self) -> Iterator[tuple[str, str]]:
+        """Yield the platforms of sites and pools, each with the products that it takes."""
+        used = {site.platform.value for site in self.sites.values() if site.platform}
+        used |= {name for mix in self.pools.platform_percent.value.values() for name in mix}
+        for platform in sorted(used):
+            yield from ((platform, product) for product in self.wafers_per_mw(platform))
 
     def _names(self) -> Iterator[tuple[str, str]]:
         """Yield each name of the programme that the scenario uses, with its kind."""
         for source, supplier in self.suppliers.items():
             yield "supplier", source
-            yield from (("product", name) for name in (*supplier.share_percent, *supplier.probe_percent))
+            yield from (("product", name) for name in (*supplier.qualified_on, *supplier.probe_percent))
+            yield from (("product", name) for fab in supplier.fabs for name in fab.makes.value)
+        for platform, of in self.sourcing_percent.items():
+            yield "platform", platform
+            yield from (("product", name) for name in of)
+            yield from (("supplier", name) for each in of.values() for part in each.value.values() for name in part)
         yield from (("group of sites", source) for source in self.datacenters)
         yield from (("platform", site.platform.value) for site in self.sites.values() if site.platform)
         yield from (("platform", name) for mix in self.pools.platform_percent.value.values() for name in mix)
         yield from (("family of a product", family) for family in self.lead_times)
-        for events in self.events:
-            yield from (("product", event.product) for event in events[1] if hasattr(event, "product"))
+        for _, events in self.events:
+            yield from (("product", event.product) for event in events if hasattr(event, "product"))
 
     @property
     def sites(self) -> dict[str, ScenarioSite]:
@@ -342,15 +213,34 @@ class Scenario(_Part):
         """Return the lead time of a product."""
         return self.lead_times[self.programme.products[product].family or ""]
 
-    def share(self, supplier: str, product: str, month: date) -> Fraction:
-        """Return a supplier's share of the demand for a product in a month, interpolated from start to end."""
-        first, last = self.suppliers[supplier].share_percent[product].value
-        nodes = {first_of_month(self.starts_on): first, first_of_month(self.ends_on): last}
-        return interpolate(nodes, month) / 100
+    def lead(self, product: str) -> timedelta:
+        """Return the time from the start of a product's wafers until they are due: cycle, transit, safety."""
+        lead = self.lead_time(product)
+        return lead.cycle + lead.transit + timedelta(days=self.safety_days.value)
 
-    def commit_over_demand(self, month: date) -> Fraction:
-        """Return the share of a month's demand that the suppliers together commit."""
-        return interpolate(self.commit_over_demand_percent.value, month) / 100
+    def sourcing(self, platform: str, product: str, day: date) -> dict[str, int]:
+        """Return the weight of each supplier that is qualified on a day, in its part of a platform's product.
+
+        Without any that is qualified: none. A platform that the scenario does not know is a pool's mix, by its year.
+        """
+        weights: dict[str, int] = {}
+        of_platform = self.sourcing_percent.get(platform)
+        if of_platform is None:
+            for name, percent in self.pool_mix(day.year).items():
+                wafers = int(self.wafers_per_mw(name).get(product, Fraction(0)) * 100)
+                for supplier, part in self.sourcing(name, product, day).items() if wafers else ():
+                    weights[supplier] = weights.get(supplier, 0) + part * percent * wafers
+            return weights
+        for supplier, part in latest(of_platform[product].value, day).items():
+            qualified = self.suppliers[supplier].qualified_on.get(product)
+            if part and qualified is not None and qualified.value <= day:
+                weights[supplier] = part
+        return weights
+
+    def pool_mix(self, year: int) -> dict[str, int]:
+        """Return the percent of each platform in the pools of a year, or of the nearest year that has a mix."""
+        mixes = self.pools.platform_percent.value
+        return mixes[min(max(year, min(mixes)), max(mixes))]
 
     def agreed_wafers_per_month(self, agreed: ReportedAgreement) -> int:
         """Return the gigabytes of an agreement in wafers at planned yield, spread over the months of its window."""
@@ -361,12 +251,23 @@ class Scenario(_Part):
         """Return the good gigabytes that one wafer start of a product is planned to give."""
         return gb_per_wafer(self.programme.wafer_model(product))
 
-    def wafers_per_mw(self, platform: str) -> dict[str, Fraction]:
-        """Return the wafer starts of each product that a megawatt of a platform takes."""
+    def wafers_per_mw(self, platform: str, pue_percent: int | None = None) -> dict[str, Fraction]:
+        """Return the wafer starts of each product that a megawatt of a platform takes, at a site of some PUE."""
         rack, facility = self.programme.platforms[platform].rack, self.programme.facility
         if rack is None or facility is None:
             raise ValueError(f"{self.programme.name} has no rack of {platform}, or no facility: its wafers are unknown")
+        if pue_percent is not None:
+            facility = facility.model_copy(update={"pue": f"{pue_percent // 100}.{pue_percent % 100:02}"})
         return wafers_per_mw(rack, facility, self.programme.wafer_models)
+
+
+def _parts_of(part: object) -> Iterator[ScenarioPart]:
+    """Yield a part of a scenario and all parts within it."""
+    if isinstance(part, ScenarioPart):
+        yield part
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    for each in (value for _, value in part) if isinstance(part, ScenarioPart) else inner:
+        yield from _parts_of(each)
 
 
 def read_scenario(text: str, programme: ProgrammeFile) -> Scenario:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.play.numbering import Numbering
-from shared.play.scenario import Mistake
+from shared.play.script import Mistake
 from shared.wire.days import DAY
 from shared.wire.events import Event, EventData, SourceAdvanced
 

@@ -335,6 +335,7 @@ class SiteDeclared(EventData):
     evidence: Text
     confidence: Literal["sourced", "assumed"]
     revision: Revision
+    synthetic: bool = False  # no site: demand that is put there to make a total
 
 
 class PhasePlanned(EventData):

@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack in which the programme was played to the end of August 2026."""
     folder = tmp_path_factory.mktemp("browser")
-    with started(Stack(folder, ScenarioRun(until=UNTIL))) as stack:
+    with started(Stack(folder, ScenarioRun(until=UNTIL, variant="loi_headline"))) as stack:
         wait_until("the programme is played", lambda: is_played(stack, UNTIL), within_s=180)
         state = ask(folder, "aggregator", "/state")
         wait_until("planned", lambda: ask(folder, "aggregator", "/shortages")["position"] == state["position"])

@@ -24,7 +24,7 @@ VIEWS: list[tuple[str, str, int, Any]] = [
     ("site", "/sites/TX-ABILENE", DESK, "light"),
     ("suppliers", "/suppliers", DESK, "light"),
     ("shortages", "/shortages", DESK, "light"),
-    ("why", "/shortages?product=LP5X-16G&site=POOL-US", DESK, "light"),
+    ("why", "/shortages?product=HBM4-12H&site=TX-MILAM", DESK, "light"),
     ("log", "/log", DESK, "light"),
 ]
 

@@ -345,9 +345,9 @@ def test_one_label_never_stands_on_two_answers(samsung, texas):
 def test_the_scenario_states_which_sites_are_announced():
     sites = {site.id: site for center in load_scenario().datacenters.values() for site in center.sites}
 
-    assert sites["WI-PORTWASHINGTON"].confidence == "sourced"
-    assert sites["AE-ABUDHABI-2"].confidence == "sourced"
-    assert {site.confidence for site in sites.values() if site.pool} == {"assumed"}
+    assert sites["WI-PORTWASHINGTON"].declared[0].sources
+    assert sites["AE-ABUDHABI-2"].declared[0].sources
+    assert not any(revision.sources for site in sites.values() if site.pool for revision in site.declared)
 
 
 def test_unallocated_is_no_site_in_cover(samsung):

@@ -73,7 +73,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The export of a store that played some days."""
     folder = tmp_path_factory.mktemp("real")
-    store = fold([e for _, day in simulate("announced_sites_only", date(2026, 1, 12)) for e in day]).store
+    store = fold([e for _, day in simulate("announced", date(2026, 1, 12)) for e in day]).store
     export(store, "jsonl", folder / "ledger.jsonl")
     return folder / "ledger.jsonl"
 

@@ -51,7 +51,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("console")
-    with started(Stack(folder, ScenarioRun(until=UNTIL))) as stack:
+    with started(Stack(folder, ScenarioRun(until=UNTIL, variant="loi_headline"))) as stack:
         wait_until("the programme is played", lambda: is_played(stack, UNTIL))
         # the plan is worked out beside the fold
         state = ask(folder, "aggregator", "/state")
@@ -103,13 +103,13 @@ def test_what_cannot_be_shown_says_why_and_what_there_is(played: Stack) -> None:
     assert "site is &#39;ATLANTIS&#39;; there are" in answer.text
 
 
-def test_what_is_announced_and_what_is_assumed_stand_apart(played: Stack) -> None:
-    html = get(played, "/sites").text
-    announced, assumed = html.split('id="assumed"')
+def test_what_is_announced_what_is_assumed_and_what_is_synthetic_stand_apart(played: Stack) -> None:
+    announced, rest = get(played, "/sites").text.split('id="assumed"')
+    assumed, synthetic = rest.split('id="synthetic"')
 
-    for name, part, other in (("TX-ABILENE", announced, assumed), ("POOL-US", assumed, announced)):
-        assert f">{name}</a>" in part
-        assert f">{name}</a>" not in other
+    parts = {"TX-ABILENE": announced, "KR-FDC-FLEET": assumed, "POOL-US": synthetic}
+    for name, its_part in parts.items():
+        assert [part for part in (announced, assumed, synthetic) if f">{name}</a>" in part] == [its_part]
 
 
 @pytest.mark.parametrize("name", ["months", "gap"])

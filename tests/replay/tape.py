@@ -29,7 +29,7 @@ NOT_SIMULATED = {"shipment.returned", "source.ended", *DECLARATIONS, *REMARKS}
 
 def choose() -> list[Event | dict[str, Any]]:
     """Return the events of the kept sites, what was said in error with its reversal, and a watermark a month."""
-    said = [event for _, day in simulate("announced_sites_only", date(2027, 12, 31)) for event in day]
+    said = [event for _, day in simulate("announced", date(2027, 12, 31)) for event in day]
     reversed_ids = {e.data.reversed for e in said if isinstance(e, Event) and isinstance(e.data, EventReversed)}
     chosen: list[Event | dict[str, Any]] = []
     sequences: dict[str, int] = {}

@@ -17,7 +17,6 @@ from services.aggregator.alerts.since import (
 )
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.lines.facts import Dispatch, End
 from services.aggregator.fold.queries import first_day, planned_beyond, planned_by_day, sum_moved, sum_planned
 from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, WIP_SIGNS, Grouping
@@ -32,7 +31,7 @@ from shared.wire.events import UNALLOCATED
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 
-_CAUSES_MAX = 5
+CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
 _LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)]
@@ -57,7 +56,7 @@ class Alert(NamedTuple):
     subject: tuple[str, ...]
     day: int  # of the first day on which it holds, past or future; days since 1970
     detail: dict[str, int]
-    causes: tuple[str, ...] = ()  # events, each as source/id; see `explain_alert`
+    causes: tuple[str, ...] = ()  # events, each as source/id; see `explaining`
 
     @property
     def cause(self) -> Cause:
@@ -199,7 +198,7 @@ def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[A
 
 def _late_events(state: FoldState) -> Iterator[Alert]:
     for source, (through, late) in state.sources.late_events().items():
-        causes = tuple(f"{source}/{event.id}" for event in reversed(late))[:_CAUSES_MAX]
+        causes = tuple(f"{source}/{event.id}" for event in reversed(late))[:CAUSES_MAX]
         yield Alert("behind_watermark", (source,), late[0].day, {"days": len(late), "watermark_day": through}, causes)
 
 
@@ -271,7 +270,7 @@ def _overrun_shipments(state: FoldState, through: int) -> Iterator[Alert]:
         if ended > sent:
             detail = {"dispatched": sent, "ended": ended, "wafers": ended - sent}
             subject = (owner, name, kind.removeprefix("shipment/"))
-            causes = tuple(f"{end.source}/{end.id}" for end in reversed(ends))[:_CAUSES_MAX]
+            causes = tuple(f"{end.source}/{end.id}" for end in reversed(ends))[:CAUSES_MAX]
             yield Alert("received_beyond_dispatched", subject, ends[-1].day, detail, causes)
 
 
@@ -300,7 +299,7 @@ def _uncommitted_dispatches(state: FoldState, through: int) -> Iterator[Alert]:
         sent = [dispatch for dispatch in dispatches if dispatch.day <= through]
         if sent:
             subject = (owner, name, kind.removeprefix("shipment/"))
-            causes = tuple(f"{owner}/{dispatch.id}" for dispatch in sent)[:_CAUSES_MAX]
+            causes = tuple(f"{owner}/{dispatch.id}" for dispatch in sent)[:CAUSES_MAX]
             detail = {"wafers": sum(dispatch.wafers for dispatch in sent)}
             yield Alert("dispatch_without_commit", subject, sent[0].day, detail, causes)
 
@@ -344,7 +343,7 @@ def _shipment_alert(code: AlertCode, name: LineName, events: Sequence[tuple[int,
     """Return the alert of a shipment for some events: the day, id, source and wafers of each."""
     owner, kind, shipment = name
     ordered = sorted(events)
-    causes = tuple(f"{source}/{id_}" for _, id_, source, _ in ordered)[:_CAUSES_MAX]
+    causes = tuple(f"{source}/{id_}" for _, id_, source, _ in ordered)[:CAUSES_MAX]
     detail = {"wafers": sum(wafers for *_, wafers in ordered)}
     return Alert(code, (owner, shipment, kind.removeprefix("shipment/")), ordered[0][0], detail, causes)
 
@@ -412,24 +411,3 @@ def _slips(
 
 def _counted_measures(thresholds: AlertThresholds) -> tuple[Measure, ...]:
     return COMMITTED[FIRMNESS.index(thresholds.firmness) :]
-
-
-def explain_alert(state: FoldState, alert: Alert) -> Alert:
-    """Return an alert with the events that caused it, where the lines have them.
-
-    For a shortage: the events that lowered supply or raised demand by the first short day, the greatest first. For a
-    slip: the events in force of the supplier's open lines, the earliest due first.
-    """
-    events: dict[str, None] = {}
-    if alert.code == "short_within":
-        product, site = alert.subject
-        causes = find_causes(state.lines, product, site, alert.detail["first_short_day"])
-        events = dict.fromkeys(f"{cause.source}/{cause.event}" for cause in causes)
-    elif alert.code == "slip_beyond":
-        supplier, product = alert.subject
-        sites = [site for _, site in state.curves.group(("product", "site"), product=product).labels]
-        due = sorted(
-            line for site in sites for line in state.lines.supplies_of(product, site) if line.supplier == supplier
-        )
-        events = dict.fromkeys(f"{line.name[0]}/{line.event}" for line in due)
-    return alert._replace(causes=tuple(events)[:_CAUSES_MAX]) if events else alert

@@ -30,6 +30,7 @@ class SiteStatement(NamedTuple):
     kg_co2_per_mwh: int
     evidence: str
     confidence: str
+    synthetic: bool = False
 
 
 class PhaseStatement(NamedTuple):
@@ -100,6 +101,10 @@ class SiteBook:
         """Return the sites that are declared."""
         facts = ((name, fact) for name, fact in self._facts.items() if isinstance(fact, SiteStatement))
         return {fact.site for name, fact in facts if name not in self._reversed}
+
+    def synthetic_names(self) -> set[str]:
+        """Return the sites that are declared as synthetic: demand that is put there to make a total."""
+        return {name for name, statements in self.declared().items() if statements[-1].synthetic}
 
     def phases(self) -> dict[str, list[list[PhaseStatement]]]:
         """Return the statements of each phase of each site, the one in force last; the phases by the day they energise.

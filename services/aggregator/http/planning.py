@@ -49,7 +49,7 @@ _BUCKET_COLUMNS = ("orders", "forecast", "net_forecast", "receipts", "projected"
 
 
 async def shortages(view: LiveView, query: AskShortages) -> Answer:
-    """Products that run short at a site, when, and by how many wafers: the earliest first.
+    """Products that run short at a site, when, and by how many wafers: the earliest first, at synthetic sites last.
 
     With `order=act_by` those for which wafers can still be started come first, the soonest first. With `why=true` also
     the orders without supply, the supply pegged to them, overdue supply, and the events that caused the shortage.
@@ -65,13 +65,14 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
     rank = view.plan.shortages_to_act_on if query.order == "act_by" else view.plan.shortages
     ranked = rank(firmness, past_due=past_due)
     plan, groups, turn = _plan_page(view, query, ranked, detailed=query.why)
-    rows = []
+    rows, synthetic = [], state.sites.synthetic_names()
     for group in groups:
         product, site = plan.grouping.labels[group]
         at = {grade: _short(plan, group, grade, past_due=past_due) for grade in FIRMNESS}
         row = {
             "product": product,
             "site": site,
+            "synthetic": site in synthetic,
             "on_hand": plan.on_hand(group),
             "short_now": plan.short_now(group),
             "short_since": iso_or_none(plan.short_since(group)),
@@ -94,6 +95,7 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
     if not query.why:  # the plan has all groups
         answer["forecast_gaps"] = [
             dict(zip(("product", "site"), plan.grouping.labels[group], strict=True))
+            | {"synthetic": plan.grouping.labels[group][1] in synthetic}
             | _forecast_gap(plan, group, firmness, past_due=past_due)
             for group in _chosen_groups(view, plan, query, plan.forecast_gaps(firmness, past_due=past_due))
             if plan.short(group, firmness, past_due=past_due).first_short_day is None
@@ -193,12 +195,12 @@ def _line_event(name: LineName, event: str | None) -> Answer:
 
 
 async def cover(view: LiveView, query: AskCover) -> Answer:
-    """Days that the wafers on hand cover demand at each site, the least covered first."""
+    """Days that the wafers on hand cover demand at each site, the least covered first, at synthetic sites last."""
     ranked = view.plan.least_covered()
     is_site = np.array([site != UNALLOCATED for _, site in view.plan.grouping.labels], dtype=np.bool_)
     plan, groups, turn = _plan_page(view, query, ranked[is_site[ranked]], detailed=query.fill_rate)
     fill = order_fill_rate(view.state.curves, plan.grouping) if query.fill_rate else None
-    rows = []
+    rows, synthetic = [], view.state.sites.synthetic_names()
     for group in groups:
         product, site = plan.grouping.labels[group]
         cover = plan.cover(group)
@@ -206,6 +208,7 @@ async def cover(view: LiveView, query: AskCover) -> Answer:
         row = {
             "product": product,
             "site": site,
+            "synthetic": site in synthetic,
             "on_hand": plan.on_hand(group),
             "backorder": plan.backorder(group),
             "cover": cover._asdict(),
@@ -257,10 +260,10 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
 
 
 async def alerts(view: LiveView, query: AskAlerts) -> Answer:
-    """Open alerts, the most urgent first (docs/alerts.md); `open` counts those of each code, whatever `code` is.
+    """Open alerts, the most urgent first (docs/alerts.md), those of synthetic sites last.
 
-    An alert that names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns
-    its sites, suppliers and owner.
+    `open` counts those of each code, whatever `code` is. An alert that names no product, site or supplier concerns all
+    of them: as a silent source does. A shipment concerns its sites, suppliers and owner.
     """
     check_today(view.state.curves)
     only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
@@ -271,7 +274,11 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
 
     plan, said, found = await view.run_paused(select) if only else select()
     counts = Counter(alert.code for alert in found)
-    chosen = [alert for alert in found if query.code in (None, alert.code)]
+    synthetic = view.state.sites.synthetic_names()
+    chosen = sorted(
+        (alert for alert in found if query.code in (None, alert.code)),
+        key=lambda alert: not synthetic.isdisjoint(alert.subject),
+    )
     page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
     end = query.offset + len(page)
     return plan_position_of(view, plan) | {
@@ -321,8 +328,10 @@ def _plan_page(
 
 
 def _chosen_groups(view: LiveView, plan: SupplyPlan, query: AskShortages | AskCover, ranked: Index) -> list[int]:
-    """Return the ranked groups of the queried product and site."""
+    """Return the ranked groups of the queried product and site, those of synthetic sites after all others."""
     only = select_keys(view.state.curves, product=query.product, site=query.site)
     wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
     labels = plan.grouping.labels
-    return [group for group in ranked.tolist() if all(labels[group][n] == value for n, value in wanted)]
+    chosen = [group for group in ranked.tolist() if all(labels[group][n] == value for n, value in wanted)]
+    synthetic = view.state.sites.synthetic_names()
+    return sorted(chosen, key=lambda group: labels[group][1] in synthetic) if synthetic else chosen

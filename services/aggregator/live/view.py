@@ -8,7 +8,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from services.aggregator.alerts.finding import Alert, DueCommits, explain_alert, find_alerts, sum_due_commits
+from services.aggregator.alerts.explaining import explain_alert
+from services.aggregator.alerts.finding import Alert, DueCommits, find_alerts, sum_due_commits
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.columns import Completion, describe_completion
 from services.aggregator.fold.state import FoldState

@@ -27,7 +27,7 @@ BEYOND = "beyond"  # the day of an order due after the horizon: the curves keep 
 _HOURS_A_YEAR = 8_760
 _SITE_FIELDS = (
     "name", "country", "mooring", "mw", "pue_percent", "land_ha", "waterplane_m2",
-    "kg_co2_per_mwh", "evidence", "confidence", "source",
+    "kg_co2_per_mwh", "evidence", "confidence", "synthetic", "source",
 )  # fmt: skip
 
 Row = dict[str, Any]

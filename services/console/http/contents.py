@@ -20,7 +20,7 @@ from services.console.http.charts import (
 )
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
 from services.console.http.remarking import planners
-from services.console.http.sites import shorts_by_kind, sites_by_kind
+from services.console.http.sites import SYNTHETIC, shorts_by_kind, sites_by_kind
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
 from shared.wire.catalog import FIRMNESS, share_percent
@@ -87,7 +87,7 @@ class PageContents:
             "cause": _largest_loss(bridge),
             "short_count": worst["count"],
             "shorts": shorts,
-            "all_shorts": [each for kind in shorts.values() for each in kind],
+            "all_shorts": [each for kind, held in shorts.items() if kind != SYNTHETIC for each in held],
             "today": worst["today"],
             "by_grade": _grade_rows(grades),
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),

@@ -1,16 +1,22 @@
-"""Sites as a page shows them: announced ones, assumed ones and undeclared ones apart, and what is short at them."""
+"""Sites as a page shows them: announced, assumed, undeclared and synthetic ones apart, and what is short at them."""
 
 from collections.abc import Sequence
 
 from services.console.http.address import Filters
 from services.console.http.months import Numbers
 
-_KINDS = {"sourced": "Announced", "assumed": "Assumed", None: "Not declared"}
+SYNTHETIC = "Synthetic"
+_KINDS = {"sourced": "Announced", "assumed": "Assumed", None: "Not declared", "synthetic": SYNTHETIC}
 
 
 def sites_by_kind(rows: Sequence[Numbers]) -> dict[str, list[Numbers]]:
     """Return the sites by the confidence that their declaration states; a site without one is announced by nobody."""
-    return {kind: [row for row in rows if row["confidence"] == each] for each, kind in _KINDS.items()}
+    return {kind: [row for row in rows if _kind_of(row) == each] for each, kind in _KINDS.items()}
+
+
+def _kind_of(row: Numbers) -> str | None:
+    kind: str | None = "synthetic" if row["synthetic"] else row["confidence"]
+    return kind
 
 
 def shorts_by_kind(rows: Sequence[Numbers], filters: Filters) -> dict[str, list[Numbers]]:

@@ -8,7 +8,7 @@ from services.operator.ask.client import ask, ask_all
 from shared.wire.catalog import share_percent
 
 WINDOW_DAYS = 30
-KINDS = ("sourced", "assumed", "undeclared")
+KINDS = ("sourced", "assumed", "undeclared", "synthetic")
 _FROM_BALANCES = (
     "complete_through", "position", "head", "recorded_by", "went_back", "missing_sources", "day", "window_days",
     "basis",
@@ -18,8 +18,9 @@ _FROM_BALANCES = (
 def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     """Return supply, demand and net of the last 30 days, the first shortage by firmness, the alerts, and the months.
 
-    Announced sites (`sourced`) are apart from sites assumed to reach the headline figure (`assumed`), and from sites
-    that no event declares (`undeclared`). Where a supplier moves wafers and reports no lots, the basis is `receipt`.
+    Announced sites (`sourced`) are apart from sites that are assumed (`assumed`), and from sites that no event declares
+    (`undeclared`). Synthetic demand (`synthetic`) is in no other sum. Where a supplier moves wafers and reports no
+    lots, the basis is `receipt`.
     """
     query = {"as_of": as_of, "window": WINDOW_DAYS, "by": "site"}
     answer = ask_all(folder, "/balances", **query)
@@ -32,7 +33,11 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
     alerts = ask(folder, "aggregator", "/alerts", as_of=as_of, limit=1)
     months = ask(folder, "aggregator", "/months", as_of=as_of)
     sites = {row["site"]: row for row in ask_all(folder, "/sites", as_of=as_of)["rows"]}
-    total = _sums(answer["rows"], sites.values())
+    pools = {name for name, site in sites.items() if site["synthetic"]}
+    total = _sums(
+        [row for row in answer["rows"] if row["site"] not in pools],
+        [site for name, site in sites.items() if name not in pools],
+    )
     return {
         **{name: answer[name] for name in _FROM_BALANCES},
         "lots_not_reported_by": sorted({name for row in answer["rows"] for name in row["lots_not_reported_by"]}),
@@ -59,7 +64,7 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
 
 
 def _kind(site: dict[str, Any]) -> str:
-    return site["confidence"] or "undeclared"
+    return "synthetic" if site["synthetic"] else site["confidence"] or "undeclared"
 
 
 def _ask_shortages(folder: Path, as_of: str | None) -> dict[str, Any]:

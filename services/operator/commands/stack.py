@@ -11,7 +11,7 @@ import typer
 from services.operator.commands.errors import report_errors
 from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, Xlsx, last_day
 from services.operator.stack.errors import StackError
-from shared.play.variants import Variant
+from shared.play.variants import VariantName, variant_named
 
 if TYPE_CHECKING:  # a command imports the modules that it runs when it runs
     from rich.console import Console
@@ -23,12 +23,13 @@ _EMPTY = (
     "It has no events yet. The demo's data are in another folder: `.venv/bin/waferline up --data data/demo` shows them "
     "on the page, and --play plays the programme here."
 )
+_VARIANT = "The announced sites, or the headline ramp; announced_sites_only is an earlier name of announced."
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
 
 
 def demo(
     until: Annotated[str, typer.Option(help="Last day or month to play, at most 2029-12.")] = "2027-12",
-    variant: Annotated[Variant, typer.Option(help="Headline ramp, or announced sites only.")] = "loi_headline",
+    variant: Annotated[VariantName, typer.Option(help=_VARIANT)] = "announced",
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 2026,
     data: Folder = DATA / "demo",
     json_: Json = False,
@@ -46,7 +47,7 @@ def demo(
     from services.operator.stack.stack import ScenarioRun, Stack, started
 
     with report_errors():
-        play = ScenarioRun(variant=variant, seed=seed, until=_played_until(until))
+        play = ScenarioRun(variant=variant_named(variant), seed=seed, until=_played_until(until))
         if picture is not None:
             expect_ending(picture, ".svg")
         refuse_running(data)
@@ -136,7 +137,7 @@ def up(
     ] = None,
     play: Annotated[bool, typer.Option("--play", help="Play the scenario, by default a day a second.")] = False,
     pace: Annotated[float, typer.Option(help="Seconds of a played day.", min=0)] = 1.0,
-    variant: Annotated[Variant, typer.Option(help="Variant of the scenario.")] = "loi_headline",
+    variant: Annotated[VariantName, typer.Option(help=_VARIANT)] = "announced",
     until: Annotated[str, typer.Option(help="Last day or month to play.")] = "2029-12",
     port: Annotated[
         int | None,
@@ -172,7 +173,7 @@ def up(
         expect_finished(data)
         console = open_console()
         last = _played_until(until)
-        run = ScenarioRun(variant=variant, until=last, pace_s=pace) if play else None
+        run = ScenarioRun(variant=variant_named(variant), until=last, pace_s=pace) if play else None
         if play and programme is not None:
             raise StackError(
                 "--play plays the reference scenario, which names its own programme: leave --programme out"

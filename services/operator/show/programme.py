@@ -27,6 +27,7 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Fitted
             )
             for name, each in (
                 ("total", found), ("announced sites", found["sourced"]), ("assumed sites", found["assumed"]),
+                *((("synthetic demand, in no sum", found["synthetic"]),) if found["synthetic"]["products"] else ()),
                 *((("sites not declared", found["undeclared"]),) if found["undeclared"]["products"] else ()),
             )
         ],

@@ -13,8 +13,15 @@ _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
 def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[FittedTable | Text]:
     """Yield the products that run short, those first for which wafers can still be started, and the forecast gaps."""
-    for startable, title in _STARTABLE.items():
-        rows = [row for row in answer["rows"] if row["startable"] == startable]
+    parts = [
+        *((each, title, [row for row in answer["rows"] if not row["synthetic"]]) for each, title in _STARTABLE.items()),
+        *(
+            (each, _SYNTHETIC + title, [row for row in answer["rows"] if row["synthetic"]])
+            for each, title in _STARTABLE.items()
+        ),
+    ]
+    for startable, title, held in parts:
+        rows = [row for row in held if row["startable"] == startable]
         if rows:
             is_known = startable in ("in_full", "in_part")
             yield table(
@@ -54,6 +61,7 @@ def forecast_gap_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Fi
         )
 
 
+_SYNTHETIC = "Synthetic demand, at no site. "
 _STARTABLE = {
     "in_full": "Wafers can still be started for all of it, the soonest first",
     "in_part": "Wafers started today meet what is short after their lead time; before it, move or expedite",

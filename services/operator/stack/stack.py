@@ -46,7 +46,7 @@ class ScenarioRun:
     """The scenario that the parties play; without one they take events over HTTP."""
 
     scenario: Path = DEFAULT_PATH
-    variant: Variant = "loi_headline"
+    variant: Variant = "announced"
     seed: int = 2026
     until: date = date(2027, 12, 31)
     pace_s: float = 0

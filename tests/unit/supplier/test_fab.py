@@ -6,19 +6,20 @@ from itertools import pairwise
 
 import pytest
 
+from services.supplier.capacity import Capacity, week_of
 from services.supplier.fab import Fab
 from shared.play.scenario import load_scenario
 from shared.wire.catalog import FIRMNESS
 from shared.wire.events import Event
 from testing.simulate import simulate, told
 
-UNTIL = date(2027, 10, 31)
-SUPPLIERS = ("samsung", "skhynix")
+UNTIL = date(2027, 8, 31)
+SUPPLIERS = ("samsung", "skhynix", "micron")
 
 
 @pytest.fixture(scope="module")
 def supply():
-    return [event for event in told("announced_sites_only", UNTIL) if event.source in SUPPLIERS]
+    return [event for event in told("announced", UNTIL) if event.source in SUPPLIERS]
 
 
 def of(events, name):
@@ -124,34 +125,64 @@ def test_a_commit_is_shipped_or_says_that_it_is_not(supply):
     assert overdue == []
 
 
-def test_starts_never_exceed_the_capacity_given_to_the_programme(supply):
-    known = load_scenario().suppliers
-    starts = Counter()
+def test_starts_never_exceed_the_room_of_their_week_by_more_than_a_lot_an_order(supply):
+    scenario, weeks, orders = load_scenario(), Counter(), Counter()
     for event in of(supply, "lot.started"):
         if event.data.product.startswith("HBM"):
-            starts[event.source, event.time.date()] += event.data.wafers
+            week = week_of(event.time.date())
+            weeks[event.source, week] += event.data.wafers
+            orders[event.source, week] += event.data.wafers < 25
+    rooms = {name: Capacity(scenario, name, "announced") for name in SUPPLIERS}
+    tight = 0
+    for (source, week), wafers in weeks.items():
+        room = rooms[source].room("HBM4-12H", week, stacked=True)
+        tight += wafers >= room
 
-    for (source, _), wafers in starts.items():
-        capacity = max(based.value for based in known[source].tsv_wafers_per_month.values())
-        assert wafers <= capacity * 0.6 * 12 / 365
+        assert wafers <= room + 25 * (1 + orders[source, week])
+    assert tight > 50  # the capacity binds
 
 
-def test_lots_start_in_a_fab_only_when_it_is_open(supply):
-    opens = {fab.name: fab.opens_on for known in load_scenario().suppliers.values() for fab in known.fabs}
+def test_lots_start_only_in_fabs_that_make_the_product_and_have_opened(supply):
+    fabs = {fab.name: fab for known in load_scenario().suppliers.values() for fab in known.fabs}
     used = Counter(event.data.fab for event in of(supply, "lot.started"))
 
-    assert all(opens[event.data.fab] <= event.time.date() for event in of(supply, "lot.started"))
+    for event in of(supply, "lot.started"):
+        fab = fabs[event.data.fab]
+
+        assert event.data.product in fab.makes.value
+        assert min(fab.dram_wafers_per_month) <= event.time.date() or min(fab.dram_wafers_per_month).year < 2026
     assert used["Yongin-1"] > 0
     assert used["Pyeongtaek-P5"] == 0
+    assert {e.data.product for e in of(supply, "lot.started") if e.data.fab == "Wuxi"} == {"DDR5-32G", "LP5X-16G"}
 
 
-def test_the_power_dip_scraps_6_000_wafers_on_its_day(supply):
+def test_nobody_starts_what_it_is_not_qualified_for(supply):
+    suppliers = load_scenario().suppliers
+
+    for event in of(supply, "lot.started"):
+        assert suppliers[event.source].qualified_on[event.data.product].value <= event.time.date()
+
+
+def test_a_cut_is_stated_with_the_capacity_that_is_lacking(supply):
+    cuts = [event.data for event in of(supply, "supply.committed") if " cut: " in event.data.reason]
+    late = [event.data for event in of(supply, "supply.committed") if event.data.reason.startswith("late: ")]
+
+    assert {cut.reason.partition("no room in ")[2] for cut in cuts} <= {"TSV", "DRAM", "the fabs of it"}
+    assert {"TSV", "DRAM"} <= {e.reason.partition("no room in ")[2].removesuffix(" on time") for e in (*cuts, *late)}
+    for cut in cuts:
+        less, _, asked = cut.reason.partition(" cut: ")[0].partition(" of ")
+        assert cut.wafers <= int(asked) - int(less)
+    assert late
+    assert all(commit.line.endswith("-L") and commit.revision == 0 for commit in late)
+
+
+def test_the_power_dip_scraps_1_500_wafers_on_its_day(supply):
     dip = [event for event in of(supply, "lot.scrapped") if event.data.cause == "power dip"]
 
     assert {(event.source, event.data.product, event.time.date()) for event in dip} == {
         ("samsung", "DDR5-32G", date(2027, 2, 8))
     }
-    assert sum(event.data.wafers for event in dip) == 6_000
+    assert sum(event.data.wafers for event in dip) == 1_500
 
 
 def test_the_yield_excursion_shows_in_the_yield_variance(supply):
@@ -203,15 +234,15 @@ def test_the_letter_of_intent_is_said_once_and_jointly(supply):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_same_seed_says_the_same(seed):
-    first = [said for _, said in simulate("announced_sites_only", date(2026, 3, 31), seed)]
-    again = [said for _, said in simulate("announced_sites_only", date(2026, 3, 31), seed)]
+    first = [said for _, said in simulate("announced", date(2026, 3, 31), seed)]
+    again = [said for _, said in simulate("announced", date(2026, 3, 31), seed)]
 
     assert first == again
 
 
 def test_another_seed_says_otherwise():
     def lots(seed):
-        days = simulate("announced_sites_only", date(2026, 2, 28), seed)
+        days = simulate("announced", date(2026, 2, 28), seed)
         return [e.data for _, said in days for e in said if isinstance(e, Event) and e.data.type == "lot.scrapped"]
 
     assert lots(1) != lots(2)
@@ -229,7 +260,7 @@ def test_who_acts_first_on_a_day_does_not_matter():
 
 def test_a_day_cannot_be_left_out():
     start = date(2026, 1, 1)
-    fab = Fab(load_scenario(), "samsung", 1, start, date(2026, 1, 31), "loi_headline")
+    fab = Fab(load_scenario(), "samsung", 1, start, date(2026, 1, 31), "announced")
 
     fab.act(start, [])
 
@@ -238,25 +269,25 @@ def test_a_day_cannot_be_left_out():
 
 
 def test_each_day_ends_with_its_watermark():
-    for _, said in simulate("announced_sites_only", date(2026, 2, 28)):
+    for _, said in simulate("announced", date(2026, 2, 28)):
         assert said[-1].data.type == "source.advanced"
         assert said[-1].data.through == said[-1].time.date()
 
 
 def test_sequences_are_gapless_and_times_ascend():
     by_source = {}
-    for source, said in simulate("announced_sites_only", date(2026, 7, 31)):
+    for source, said in simulate("announced", date(2026, 7, 31)):
         for event in said:
             sequence = event.sequence if isinstance(event, Event) else int(event["sequence"])
             by_source.setdefault(source, []).append(sequence)
     for sequences in by_source.values():
         assert sequences == list(range(1, len(sequences) + 1))
     for source in by_source:
-        times = [e.time for e in told("announced_sites_only", UNTIL) if e.source == source]
+        times = [e.time for e in told("announced", UNTIL) if e.source == source]
         assert all(earlier < later for earlier, later in pairwise(times))
 
 
 def test_ids_are_unique():
-    ids = [event.id for event in told("announced_sites_only", UNTIL)]
+    ids = [event.id for event in told("announced", UNTIL)]
 
     assert len(set(ids)) == len(ids)

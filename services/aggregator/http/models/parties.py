@@ -159,6 +159,8 @@ class SiteRow(Described, title="Site"):
     kg_co2_per_mwh: int | None
     evidence: str | None
     confidence: Literal["sourced", "assumed"] | None
+    synthetic: bool | None
+    """Whether it is no site, but demand that is put there to make a total."""
     source: str | None
     event: str | None
     co2_tonnes_a_year: int | None

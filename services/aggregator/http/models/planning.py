@@ -146,6 +146,8 @@ class Shortage(Shortfall, Remarked):
 
     product: str
     site: str
+    synthetic: bool
+    """Whether the site is declared as synthetic: such rows come last."""
     on_hand: int
     short_now: int
     """Wafers owed and not on hand at the end of the last complete day."""
@@ -193,6 +195,8 @@ class CoverRow(Described):
 
     product: str
     site: str
+    synthetic: bool
+    """Whether the site is declared as synthetic: such rows come last."""
     on_hand: int
     backorder: int
     """Wafers that were due before today and have not been consumed."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.alerts.finding import Alert, explain_alert, find_alerts, sum_due_commits
+from services.aggregator.alerts.explaining import explain_alert
+from services.aggregator.alerts.finding import Alert, find_alerts, sum_due_commits
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
@@ -61,16 +62,18 @@ class Story:
         self.events.append(event)
         return event
 
-    def order(self, due: date, wafers: int, revision: int = 0) -> Event:
+    def order(self, due: date, wafers: int, revision: int = 0, line: str = "O1") -> Event:
         data = DemandRequired(
-            **KEY, line="O1", due=due, start_by=due - timedelta(days=99), priority=1, wafers=wafers, revision=revision
+            **KEY, line=line, due=due, start_by=due - timedelta(days=99), priority=1, wafers=wafers, revision=revision
         )
         return self.say("stargate", DAY, data)
 
-    def commit(self, due: date, wafers: int, revision: int = 0, line: str = "C1", source: str = "samsung") -> Event:
+    def commit(
+        self, due: date, wafers: int, revision: int = 0, line: str = "C1", source: str = "samsung", day: date = DAY
+    ) -> Event:
         key = KEY | {"supplier": source}
         data = SupplyCommitted(**key, line=line, due=due, firmness="firm", wafers=wafers, revision=revision)
-        return self.say(source, DAY, data)
+        return self.say(source, day, data)
 
     def open(self, wafers: int) -> Event:
         return self.say("stargate", DAY, StockOpened(**KEY, wafers=wafers))
@@ -158,6 +161,47 @@ def test_a_shortage_is_cleared_by_a_commit_and_raised_again_by_what_lowers_it_wh
     assert ("short_within", (PRODUCT, SITE)) not in before
     assert alert.detail["wafers"] == 10
     assert explain_alert(state, alert).causes == (f"samsung/{lowered.id}",)
+
+
+def test_the_cause_of_a_shortage_that_nobody_promised_is_the_order_that_is_due_last():
+    story = Story()
+    story.order(TODAY + days(5), 40)
+    last = story.order(TODAY + days(9), 40, line="O2")
+    story.commit(TODAY + days(5), 50)
+    state = state_of(story.events)
+
+    alert = found(state)["short_within", (PRODUCT, SITE)]
+
+    assert alert.detail["wafers"] == 30
+    assert explain_alert(state, alert).causes == (f"{last.source}/{last.id}",)
+
+
+def test_a_planned_commit_that_others_replaced_is_no_cause_of_a_shortage():
+    """An outlook of 40 gives way to a commit of 30 to the order: 10 of it, and no more, were given up."""
+    story = Story()
+    story.commit(TODAY + days(9), 40, day=DAY - days(9))
+    given_up = story.commit(TODAY + days(9), 0, revision=1)
+    story.commit(TODAY + days(9), 30, line="another")
+    story.order(TODAY + days(9), 40)
+    state = state_of(story.events)
+
+    alert = found(state)["short_within", (PRODUCT, SITE)]
+
+    assert alert.detail["wafers"] == 10
+    assert explain_alert(state, alert).causes == (f"samsung/{given_up.id}",)
+
+
+def test_a_planned_commit_that_was_replaced_in_full_is_no_cause_at_all():
+    story = Story()
+    story.commit(TODAY + days(9), 40, day=DAY - days(9))
+    story.commit(TODAY + days(9), 0, revision=1)
+    story.commit(TODAY + days(9), 40, line="another")
+    order = story.order(TODAY + days(9), 60)
+    state = state_of(story.events)
+
+    alert = found(state)["short_within", (PRODUCT, SITE)]
+
+    assert explain_alert(state, alert).causes == (f"{order.source}/{order.id}",)
 
 
 # ---------------------------------------------------------------- cover_below

@@ -170,9 +170,11 @@ def test_the_programme_declares_its_sites_with_the_megawatts_of_its_phases():
     sites = sites_of(list(told("loi_headline", day)))
     declared, planned = sites.declared(), sites.phases()
 
+    known = {site: each.declared_on(day) for site, each in scenario.sites.items()}
     assert {site: facts[-1].mw for site, facts in declared.items()} == {
-        site: each.mw.value for site, each in scenario.sites.items()
+        site: each.mw for site, each in known.items() if each is not None
     }
+    assert sites.synthetic_names() == set(scenario.pools.region_percent.value)
     assert {facts[-1].mooring for facts in declared.values()} == {"onshore", "floating"}
     assert [fact.revision for fact in declared["KR-FDC-FLEET"]] == [0, 1]
     stopped = {site: {history[-1].status for history in histories} - {"planned"} for site, histories in planned.items()}

@@ -140,7 +140,7 @@ def test_cover_says_what_it_is_made_of(ask):
     narvik, abilene = ask("/cover?fill_rate=true").json()["rows"]
 
     assert abilene == {
-        "product": "HBM4-12H", "site": "abilene", "on_hand": 30, "backorder": 0,
+        "product": "HBM4-12H", "site": "abilene", "synthetic": False, "on_hand": 30, "backorder": 0,
         "cover": {"days": 6, "left": 30, "next": 100}, "cover_days": 6.3, "covered_until": "2026-04-11",
         "first_uncovered_day": "2026-04-12", "fill_rate": {"numerator": 0, "denominator": 0, "percent": None},
     }  # fmt: skip

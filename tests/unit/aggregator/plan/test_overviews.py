@@ -87,7 +87,7 @@ def test_the_ages_of_the_programmes_lots_are_never_less_than_told():
     lots: dict[Any, list[Any]] = {}
     gone: Counter[Any] = Counter()
     finished: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-    lot_events = [event for event in told("announced_sites_only", until) if event.data.type.startswith("lot.")]
+    lot_events = [event for event in told("announced", until) if event.data.type.startswith("lot.")]
     for event in lot_events:
         data, lot = event.data, (event.source, event.data.lot)
         if isinstance(data, LotStarted):
@@ -177,6 +177,7 @@ def test_sites_say_what_they_are_what_is_due_and_what_is_short_first(log):
     assert abilene | {"phases": [], "event": ""} == {
         "site": "abilene", "name": "Abilene", "country": "US", "mooring": "onshore", "mw": 1200, "pue_percent": 120,
         "land_ha": 350, "waterplane_m2": None, "kg_co2_per_mwh": 380, "evidence": "", "confidence": "sourced",
+        "synthetic": False,
         "source": "americas", "event": "", "co2_tonnes_a_year": 3_994_560, "mw_energised": 200, "mw_to_come": 300,
         "mw_stopped": 50, "phases": [], "next_due_day": "2026-04-12", "next_due": 100, "last_due_day": "2026-04-12",
         "due": 100, "on_hand": 30, "short_since": None, "first_short_day": "2026-04-12",

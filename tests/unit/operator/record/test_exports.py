@@ -117,7 +117,7 @@ def folded(request: pytest.FixtureRequest) -> Folded:
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a stack that played some weeks."""
     folder = tmp_path_factory.mktemp("stack")
-    events = [event for _, said in simulate("announced_sites_only", date(2026, 2, 8)) for event in said]
+    events = [event for _, said in simulate("announced", date(2026, 2, 8)) for event in said]
     fold(events, path=folder / "ledger.db").store.close()
     return folder
 
@@ -259,7 +259,7 @@ def test_the_balances_that_hledger_comes_to_are_ours(simulated: Path, tmp_path: 
 
 @needs_hledger
 def test_the_stages_of_the_aggregator_are_what_hledger_comes_to(tmp_path: Path) -> None:
-    events = [event for _, said in simulate("announced_sites_only", date(2026, 1, 20)) for event in said]
+    events = [event for _, said in simulate("announced", date(2026, 1, 20)) for event in said]
     folded = fold(events)
     journal = journal_of(folded.store, tmp_path)
 

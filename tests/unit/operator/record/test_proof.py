@@ -24,7 +24,7 @@ from testing.simulate import simulate
 
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
-    events = [event for _, said in simulate("announced_sites_only", date(2026, 1, 12)) for event in said]
+    events = [event for _, said in simulate("announced", date(2026, 1, 12)) for event in said]
     consumed = next(event for event in events if isinstance(event, Event) and event.data.type == "stock.opened")
     counted = StockCounted(
         counted=9, **{part: getattr(consumed.data, part) for part in ("product", "site", "supplier")}

@@ -22,7 +22,7 @@ NOW = microseconds(datetime(2030, 1, 1, tzinfo=UTC))
 
 @pytest.fixture(scope="module")
 def said() -> list[Event | dict[str, object]]:
-    return [event for _, day in simulate("announced_sites_only", UNTIL) for event in day]
+    return [event for _, day in simulate("announced", UNTIL) for event in day]
 
 
 def test_a_tape_holds_each_event_once_the_refused_ones_among_them(said: list[Event | dict[str, object]]) -> None:

@@ -43,7 +43,7 @@ def test_an_event_and_a_site_are_printed_without_a_control():
     }  # fmt: skip
     site = dict.fromkeys(("waterplane_m2", "land_ha")) | {
         "site": "s", "name": STEERING, "mooring": "onshore", "country": "US", "mw": 1, "pue_percent": 120,
-        "kg_co2_per_mwh": 1, "confidence": "sourced", "evidence": STEERING, "phases": [],
+        "kg_co2_per_mwh": 1, "confidence": "sourced", "synthetic": False, "evidence": STEERING, "phases": [],
         "short_products": [],
     }  # fmt: skip
     answer = {"described": site, "months": [], "entries": []}

@@ -9,7 +9,7 @@ from shared.play.scenario import load_scenario
 
 SCENARIO = load_scenario()
 HEADLINE = derive_plan(SCENARIO, "loi_headline")
-ANNOUNCED = derive_plan(SCENARIO, "announced_sites_only")
+ANNOUNCED = derive_plan(SCENARIO, "announced")
 
 
 @pytest.mark.parametrize(
@@ -29,43 +29,53 @@ def test_monthly_demand_is_the_golden_one(month, wafers):
 
 
 @pytest.mark.parametrize(
-    ("month", "wafers"),
+    ("known_on", "month", "wafers"),
     [
-        (date(2026, 1, 1), 26_259),
-        (date(2026, 12, 1), 58_402),
-        (date(2027, 6, 1), 71_913),
-        (date(2027, 12, 1), 51_119),
-        (date(2028, 6, 1), 17_197),
-        (date(2029, 6, 1), 756),
+        (date(2026, 1, 1), date(2026, 9, 1), 69_478),
+        (date(2026, 1, 1), date(2027, 12, 1), 33_942),
+        (date.max, date(2026, 9, 1), 31_870),
+        (date.max, date(2027, 12, 1), 89_931),
+        (date.max, date(2028, 6, 1), 38_809),
     ],
 )
-def test_announced_sites_need_the_golden_wafers_but_for_rounding(month, wafers):
-    assert ANNOUNCED.monthly()[month] == pytest.approx(wafers, abs=5)  # each phase is rounded to whole wafers
+def test_what_announced_sites_need_is_what_was_known_on_the_day(known_on, month, wafers):
+    assert derive_plan(SCENARIO, "announced", known_on).monthly()[month] == wafers
 
 
-@pytest.mark.parametrize(
-    ("month", "golden"),
-    [
-        (date(2026, 1, 1), {"HBM3E-12H": 2000, "HBM4-12H": 31425, "LP5X-16G": 15250, "DDR5-32G": 11325}),
-        (date(2027, 6, 1), {"HBM4-12H": 111200, "LP5X-16G": 49475, "DDR5-32G": 49325}),
-        (date(2029, 12, 1), {"HBM4-12H": 500725, "LP5X-16G": 123475, "DDR5-32G": 275800}),
-    ],
-)
-def test_the_mix_of_products_is_the_golden_one_within_a_lot(month, golden):
-    mix = {}
-    for need in HEADLINE.needs:
-        if need.month == month and not need.withdrawn:
-            mix[need.product] = mix.get(need.product, 0) + need.wafers
+def test_announced_sites_need_1_66_million_as_known_at_the_start_and_3_53_million_now():
+    totals = [sum(derive_plan(SCENARIO, "announced", day).monthly().values()) for day in (SCENARIO.starts_on, date.max)]
 
-    assert mix == pytest.approx(golden, abs=25)  # the golden table is rounded to lots
+    assert totals == [1_656_811, 3_526_638]
 
 
-def test_announced_sites_peak_near_72_000_and_need_1_77_million():
-    monthly = ANNOUNCED.monthly()
+def test_the_need_goes_by_the_pue_of_the_site():
+    """The same megawatt holds more racks where less of it is cooling."""
+    per_mw = {}
+    for need in ANNOUNCED.needs:
+        if need.product == "HBM4-12H" and need.site in ("KR-FDC-FLEET", "KR-POHANG"):
+            per_mw[need.site] = per_mw.get(need.site, 0) + need.wafers
+    megawatts = {"KR-FDC-FLEET": 200, "KR-POHANG": 20}
+    rates = {site: wafers / megawatts[site] for site, wafers in per_mw.items()}
 
-    assert max(monthly.values()) == pytest.approx(72_000, abs=500)
-    assert sum(monthly.values()) == pytest.approx(1_772_948, abs=100)
-    assert sum(w for month, w in monthly.items() if month < SCENARIO.starts_on) == pytest.approx(228_457, abs=50)
+    assert rates["KR-FDC-FLEET"] / rates["KR-POHANG"] == pytest.approx(120 / 112, rel=0.001)
+
+
+def test_a_phase_that_was_energised_before_the_play_needs_nothing():
+    assert "TX-ABILENE.1" in {phase.name for phase in ANNOUNCED.phases}
+    assert "TX-ABILENE.1" not in {need.phase for need in ANNOUNCED.needs}
+
+
+def test_who_supplies_follows_the_platform_and_the_qualification():
+    def sourcing(day):
+        return SCENARIO.sourcing("VR-NVL72", "HBM4-12H", day)
+
+    assert sourcing(date(2026, 1, 15)) == {"skhynix": 65}
+    assert sourcing(date(2026, 3, 1)) == {"skhynix": 65, "samsung": 28}
+    assert sourcing(date(2026, 6, 5)) == {"skhynix": 65, "samsung": 28, "micron": 7}
+    assert max(SCENARIO.sourcing("GB300-NVL72", "LP5X-16G", date(2026, 6, 5)).items(), key=lambda part: part[1]) == (
+        "micron", 60,
+    )  # fmt: skip
+    assert sum(SCENARIO.sourcing("MIX-2029", "DDR5-32G", date(2029, 1, 1)).values()) > 0
 
 
 def test_only_the_headline_has_pools():

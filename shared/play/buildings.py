@@ -1,0 +1,105 @@
+"""Sites of a scenario: what is known of each since when, and its phases; every revision is an event of its day."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from shared.play.facts import Based, Count, Evidenced, Month, ScenarioPart
+from shared.play.months import last_of_month
+
+PhaseStatus = Literal["planned", "paused", "cancelled", "transferred"]
+
+
+class SiteRevision(Evidenced):
+    """The size of a site and the evidence for it, as known since a day; MW of the facility, cooling included."""
+
+    known_from: date
+    mw: Count
+    low: Count | None = None
+    high: Count | None = None
+    evidence: str
+
+
+class PhaseRevision(Evidenced):
+    """The plan of a phase as known since a day: MW of the facility energised by the end of a month."""
+
+    known_from: date
+    energise: Month
+    mw: Count
+    status: PhaseStatus = "planned"
+    low: Count | None = None  # MW
+    high: Count | None = None
+    divert_to: str | None = None  # the site that takes what is in stock or on its way, where the phase is withdrawn
+    divert_note: str = ""
+
+
+class PlannedPhase(NamedTuple):
+    """A phase as it is planned on some day."""
+
+    site: str
+    name: str
+    mw: int
+    platform: str
+    energise_on: date
+    status: PhaseStatus
+
+
+class ScenarioSite(ScenarioPart):
+    """A site, its revisions, and those of its phases, in the order of their days."""
+
+    id: str
+    name: str
+    country: str
+    mooring: Literal["onshore", "floating"]
+    pool: bool = False
+    priority: Based[Annotated[int, Field(ge=1, le=9)]]
+    platform: Based[str] | None = None
+    land_ha: Based[Count | None] | None = None
+    waterplane_m2: Based[Count] | None = None
+    pue_percent: Based[Annotated[int, Field(ge=100, le=300)]]
+    kg_co2_per_mwh: Based[Count]
+    declared: Annotated[list[SiteRevision], Field(min_length=1)]
+    phases: dict[int, Annotated[list[PhaseRevision], Field(min_length=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        known: list[list[date]] = [
+            [revision.known_from for revision in self.declared],
+            *([revision.known_from for revision in phase] for phase in self.phases.values()),
+        ]
+        for days in known:
+            if days != sorted(set(days)):
+                raise ValueError(f"the revisions of {self.id} are not in the order of their days, or two have one day")
+        if self.phases and self.platform is None:
+            raise ValueError(f"{self.id} has phases but no platform")
+        return self
+
+    def declared_on(self, day: date) -> SiteRevision | None:
+        """Return the revision in force on a day; None before the first."""
+        known = [revision for revision in self.declared if revision.known_from <= day]
+        return known[-1] if known else None
+
+    def phases_on(self, day: date) -> Iterator[PlannedPhase]:
+        """Yield the phases as they are planned on a day."""
+        for number, revisions in self.phases.items():
+            known = [revision for revision in revisions if revision.known_from <= day]
+            if known:
+                yield self._planned(number, known[-1])
+
+    def revised_on(self, day: date) -> Iterator[tuple[PlannedPhase, PhaseRevision]]:
+        """Yield the phases that have a new plan since a day."""
+        for number, revisions in self.phases.items():
+            yield from ((self._planned(number, each), each) for each in revisions if each.known_from == day)
+
+    def diverted_to(self) -> str | None:
+        """Return the site that takes what is on its way when a phase is withdrawn; None where none does."""
+        revisions = [revision for each in self.phases.values() for revision in each]
+        return next((revision.divert_to for revision in revisions if revision.divert_to), None)
+
+    def _planned(self, number: int, plan: PhaseRevision) -> PlannedPhase:
+        platform = self.platform.value if self.platform else ""
+        return PlannedPhase(
+            self.id, f"{self.id}.{number}", plan.mw, platform, last_of_month(plan.energise), plan.status
+        )
