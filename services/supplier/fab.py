@@ -174,7 +174,7 @@ class Fab:
                 SupplyCommitted(
                     product=product, site=site, supplier=self._source, line=line, due=due, firmness="planned",
                     wafers=wafers, revision=outlook.revision + 1,
-                    reason="" if wafers == part else f"{part - wafers} of {part} without room in their month",
+                    reason="" if wafers == part else "cut: no room in the month",
                 ),
                 row.id,
             )  # fmt: skip

@@ -152,12 +152,12 @@ class Promising:
         if cut or late_wafers:
             limit = self._capacity.limit(ask.product, chain_weeks(weeks), stacked=self._is_stacked(ask.product))
         if promised > late_wafers or cut:
-            reason = f"{cut} of {ask.wafers} cut: no room in {limit}" if cut else ""
+            reason = f"cut: no room in {limit}" if cut else ""
             yield BookedPromise(ask.line, ask.due, promised - late_wafers, ask.on_time, reason)
         if late_wafers:
             last_day = monday_of(max(booking.week for booking in ask.late)) + _SUNDAY * DAY
             due = max(ask.due, last_day + self._scenario.lead(ask.product))
-            yield BookedPromise(ask.line + LATE, due, late_wafers, ask.late, f"late: no room in {limit} on time")
+            yield BookedPromise(ask.line + LATE, due, late_wafers, ask.late, f"late: no room in {limit}")
 
     def _room(self, product: str, week: int) -> int:
         return self._capacity.room(product, week, stacked=self._is_stacked(product))

@@ -4,16 +4,21 @@ from collections.abc import Iterator
 
 from services.aggregator.alerts.finding import CAUSES_MAX, Alert
 from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.lines.causes import find_causes
+from services.aggregator.fold.lines.causes import find_lasting_causes
+from services.aggregator.fold.lines.line import PlanLine
 from services.aggregator.fold.state import FoldState
 from shared.wire.lines import COMMIT
+
+_Ranked = tuple[bool, int, str]  # whether it was only planned, less wafers, and the event
 
 
 def explain_alert(state: FoldState, alert: Alert) -> Alert:
     """Return an alert with the events that caused it, where the lines have them.
 
     For a shortage: the events that lowered supply or raised demand by the first short day, and the orders never
-    promised, the greatest first. For a slip: the events in force of the supplier's open lines, the earliest due first.
+    promised, the greatest first; commits that were only ever planned come after all of these, as an order that nobody
+    has promised is short whatever was planned for it. For a slip: the events in force of the supplier's open lines,
+    the earliest due first.
     """
     events: dict[str, None] = {}
     if alert.code == "short_within":
@@ -23,7 +28,7 @@ def explain_alert(state: FoldState, alert: Alert) -> Alert:
             *_lasting_changes(state.lines, product, site, day),
             *_unpromised_orders(state.lines, product, site, day, short),
         ]
-        events = dict.fromkeys(event for _, event in sorted(causes, key=lambda cause: (-cause[0], cause[1])))
+        events = dict.fromkeys(event for _, _, event in sorted(causes))
     elif alert.code == "slip_beyond":
         supplier, product = alert.subject
         sites = [site for _, site in state.curves.group(("product", "site"), product=product).labels]
@@ -34,19 +39,18 @@ def explain_alert(state: FoldState, alert: Alert) -> Alert:
     return alert._replace(causes=tuple(events)[:CAUSES_MAX]) if events else alert
 
 
-def _lasting_changes(lines: LineBook, product: str, site: str, day: int) -> Iterator[tuple[int, str]]:
-    """Yield the wafers and the event of each change, without the wafers of a commit that new ones replaced."""
-    for cause in find_causes(lines, product, site, day):
-        replaced = lines.plans[cause.name].replaced if cause.change in ("lowered", "withdrawn") else 0
-        if cause.wafers > replaced:
-            yield cause.wafers - replaced, f"{cause.source}/{cause.event}"
+def _lasting_changes(lines: LineBook, product: str, site: str, day: int) -> Iterator[_Ranked]:
+    for cause in find_lasting_causes(lines, product, site, day):
+        plan = lines.plans.get(cause.name)
+        is_outlook = plan is not None and plan.name[1] == COMMIT and _was_only_planned(plan)
+        yield is_outlook, -cause.wafers, f"{cause.source}/{cause.event}"
 
 
-def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short: int) -> Iterator[tuple[int, str]]:
-    """Yield the wafers and the event of each order due by a day of which some were never promised, `short` at most.
+def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short: int) -> Iterator[_Ranked]:
+    """Yield the event of each order due by a day of which some wafers were never promised, `short` at most.
 
     The orders due first are promised first. A promise counts as it was first made, unless it is more now; what new
-    commits replaced does not count twice.
+    commits replaced does not count twice, and what was only ever planned counts as it is now.
     """
     promised = 0
     for name in lines.names_of.get((product, site), ()):
@@ -54,8 +58,9 @@ def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short
         if plan is None or name[1] != COMMIT or not plan.statements:
             continue
         first, now = plan.statements[0], plan.statements[-1]
-        if (now.key[:2], now.due <= day) == ((product, site), True):
-            promised += max(first.wafers - plan.replaced, now.wafers, plan.dispatched)
+        if now.key[:2] == (product, site) and now.due <= day:
+            at_first = 0 if _was_only_planned(plan) else first.wafers - plan.replaced
+            promised += max(at_first, now.wafers, plan.dispatched)
     orders = [order for order in lines.orders_of(product, site) if order.day <= day]
     unpromised = min(short, sum(order.wafers for order in orders) - promised)
     for order in reversed(orders):
@@ -63,4 +68,8 @@ def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short
         if wafers <= 0:
             break
         unpromised -= wafers
-        yield wafers, f"{order.name[0]}/{order.event}"
+        yield False, -wafers, f"{order.name[0]}/{order.event}"
+
+
+def _was_only_planned(commit: PlanLine) -> bool:
+    return all(statement.firmness == "planned" for statement in commit.statements)

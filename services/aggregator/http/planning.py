@@ -184,6 +184,7 @@ def _why(explanation: ShortageExplanation) -> Answer:
             for cause in explanation.causes
         ],
         "causes_count": explanation.causes_count,
+        "reasons": [reason._asdict() for reason in explanation.reasons],
         "overdrawn": explanation.overdrawn,
     }
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.lines.causes import ShortageCause, find_causes
+from services.aggregator.fold.lines.causes import ShortageCause, find_lasting_causes
 from services.aggregator.fold.lines.line import LineDue
 from services.aggregator.fold.queries import (
     consumed_beyond_by_day,
@@ -18,7 +18,7 @@ from services.aggregator.fold.queries import (
 from services.aggregator.fold.series import Grouping
 from services.aggregator.plan.pegging import peg
 from shared.wire.catalog import Firmness
-from shared.wire.lines import LineName
+from shared.wire.lines import COMMIT, LineName
 from shared.wire.postings import Measure
 
 CAUSES_MAX = ORDERS_MAX = 20
@@ -58,6 +58,15 @@ class UncoveredOrder(NamedTuple):
     pegs: list[PeggedSupply]
 
 
+class StatedReason(NamedTuple):
+    """A reason that a supplier states with its commits, in its words."""
+
+    supplier: str
+    reason: str
+    commits: int
+    wafers: int  # that are committed on them
+
+
 class ShortageExplanation(NamedTuple):
     """Why a product runs short at a site; long lists are cut, and counted."""
 
@@ -66,6 +75,7 @@ class ShortageExplanation(NamedTuple):
     overdue: list[OverdueSupply]  # by due day
     causes: list[ShortageCause]  # the greatest first
     causes_count: int
+    reasons: list[StatedReason]  # the most commits first
     overdrawn: int  # wafers by which the stock is below 0: the next receipts make up for them first
 
 
@@ -120,10 +130,25 @@ def explain_shortage(
         for n, order in enumerate(orders)
         if short[n] or any(each.days_late for each in of_order.get(n, ()))
     ]
-    causes = find_causes(lines, product, site, through)
+    causes = find_lasting_causes(lines, product, site, through)
+    reasons = _stated_reasons(lines, group, through)
     return ShortageExplanation(
-        uncovered[:ORDERS_MAX], len(uncovered), overdue, causes[:CAUSES_MAX], len(causes), overdrawn
+        uncovered[:ORDERS_MAX], len(uncovered), overdue, causes[:CAUSES_MAX], len(causes), reasons, overdrawn
     )
+
+
+def _stated_reasons(lines: LineBook, group: tuple[str, str], through: int) -> list[StatedReason]:
+    """Return the last reason stated with each commit due by a day, of those above `planned`, by supplier and reason."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for name in lines.names_of.get(group, ()):
+        plan = lines.plans.get(name)
+        if plan is None or name[1] != COMMIT or not plan.statements:
+            continue
+        now, reasons = plan.statements[-1], [each.reason for each in plan.statements if each.reason]
+        if reasons and now.key[:2] == group and now.due <= through and now.firmness != "planned":
+            found.setdefault((now.key[2], reasons[-1]), []).append(now.wafers)
+    stated = [StatedReason(*of, len(wafers), sum(wafers)) for of, wafers in found.items()]
+    return sorted(stated, key=lambda each: (-each.commits, each))
 
 
 def _orders_and_stock(

@@ -161,6 +161,13 @@ def _behind(why: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
         rows,
         caption=overdrawn,
     )
+    reasons = why["reasons"][:_ROWS_MAX]
+    if reasons:
+        yield table(
+            f"Reasons that suppliers state with their commits: {len(reasons)} of {len(why['reasons'])}",
+            ("supplier", "reason", "commits", "wafers committed on them"),
+            [tuple(each.values()) for each in reasons],
+        )
     if overdue:
         yield table(
             f"Overdue, not counted until its source publishes a new day for it: {len(overdue)} of "

@@ -58,6 +58,17 @@ def find_causes(lines: LineBook, product: str, site: str, through: int) -> list[
     return sorted(found, key=lambda cause: (-cause.wafers, *cause[1:]))
 
 
+def find_lasting_causes(lines: LineBook, product: str, site: str, through: int) -> list[ShortageCause]:
+    """Return the causes of `find_causes` without the wafers of a commit that new ones have replaced."""
+    lasting = []
+    for cause in find_causes(lines, product, site, through):
+        plan = lines.plans.get(cause.name)
+        replaced = plan.replaced if plan is not None and cause.change in ("lowered", "withdrawn") else 0
+        if cause.wafers > replaced:
+            lasting.append(cause._replace(wafers=cause.wafers - replaced))
+    return sorted(lasting, key=lambda cause: (-cause.wafers, *cause[1:]))
+
+
 def _plan_causes(plan: PlanLine, group: Group, through: int) -> Iterator[ShortageCause]:
     if not plan.statements:
         return

@@ -101,6 +101,16 @@ class CauseRow(LineEvent, title="Cause"):
     wafers: int
 
 
+class ReasonRow(Described, title="StatedReason"):
+    """A reason that a supplier states with commits due by the first short day, in its words."""
+
+    supplier: str
+    reason: str
+    commits: int
+    wafers: int
+    """Those committed on them: of a commit that was cut, what is left."""
+
+
 class Why(Described):
     """Explanation of a shortage; long lists hold the first twenty, and their count."""
 
@@ -110,6 +120,8 @@ class Why(Described):
     causes: list[CauseRow]
     """The greatest first."""
     causes_count: int
+    reasons: list[ReasonRow]
+    """The most commits first."""
     overdrawn: int
     """Wafers taken from stock beyond all that were ever brought to hand."""
 

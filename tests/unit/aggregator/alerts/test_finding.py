@@ -16,6 +16,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import make_plan
 from shared.play.numbering import Numbering
 from shared.wire.alerts import NAMED_BY, SUBJECTS, AlertName, Cause
+from shared.wire.catalog import Firmness
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -69,10 +70,11 @@ class Story:
         return self.say("stargate", DAY, data)
 
     def commit(
-        self, due: date, wafers: int, revision: int = 0, line: str = "C1", source: str = "samsung", day: date = DAY
-    ) -> Event:
+        self, due: date, wafers: int, revision: int = 0, line: str = "C1", source: str = "samsung", day: date = DAY,
+        firmness: Firmness = "firm",
+    ) -> Event:  # fmt: skip
         key = KEY | {"supplier": source}
-        data = SupplyCommitted(**key, line=line, due=due, firmness="firm", wafers=wafers, revision=revision)
+        data = SupplyCommitted(**key, line=line, due=due, firmness=firmness, wafers=wafers, revision=revision)
         return self.say(source, day, data)
 
     def open(self, wafers: int) -> Event:
@@ -189,6 +191,18 @@ def test_a_planned_commit_that_others_replaced_is_no_cause_of_a_shortage():
 
     assert alert.detail["wafers"] == 10
     assert explain_alert(state, alert).causes == (f"samsung/{given_up.id}",)
+
+
+def test_an_outlook_that_was_withdrawn_comes_after_the_order_that_nobody_promised():
+    story = Story()
+    story.commit(TODAY + days(9), 90, day=DAY - days(9), firmness="planned")
+    withdrawn = story.commit(TODAY + days(9), 0, revision=1, day=DAY - days(5), firmness="planned")
+    order = story.order(TODAY + days(9), 60)
+    state = state_of(story.events)
+
+    alert = found(state)["short_within", (PRODUCT, SITE)]
+
+    assert explain_alert(state, alert).causes == (f"{order.source}/{order.id}", f"samsung/{withdrawn.id}")
 
 
 def test_a_planned_commit_that_was_replaced_in_full_is_no_cause_at_all():

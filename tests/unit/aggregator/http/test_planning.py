@@ -84,6 +84,7 @@ def test_why_names_orders_supply_overdue_and_causes(ask, story):
              "what": "lowered", "wafers": 50}
         ],
         "causes_count": 1,
+        "reasons": [],
         "overdrawn": 0,
     }  # fmt: skip
     assert [each["event"] for each in narvik["why"]["overdue"]] == [story.log[5].id]

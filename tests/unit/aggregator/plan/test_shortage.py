@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.lines.causes import find_causes
+from services.aggregator.fold.lines.causes import find_lasting_causes
 from services.aggregator.fold.queries import planned_by_day, supplied_by_day
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.shortage import (
@@ -20,6 +20,7 @@ from services.aggregator.plan.shortage import (
     ORDERS_MAX,
     PeggedSupply,
     ShortageExplanation,
+    StatedReason,
     explain_shortage,
 )
 from shared.wire.catalog import FIRMNESS
@@ -117,7 +118,7 @@ def test_no_supply_is_meant_for_more_than_it_brings_and_no_order_gets_more_than_
     assert [each[:-1] for each in behind.overdue] == [
         (each.name, each.event, each.supplier, each.day, each.wafers, today - each.day) for each in overdue
     ]
-    assert behind.causes == find_causes(lines, *group, LATE)
+    assert behind.causes == find_lasting_causes(lines, *group, LATE)
 
 
 # ---------------------------------------------------------------- worked cases
@@ -158,6 +159,18 @@ def test_an_overdue_order_lacks_what_was_not_consumed_for_it_by_yesterday(story)
 
     assert [(each.event, each.short) for each in behind(story, today=5).orders] == [(order.id, 50)]
     assert behind(story, today=6).orders == []
+
+
+def test_the_reasons_are_those_of_commits_by_the_day_in_their_suppliers_words(story):
+    """The last reason that a commit has, also where a later statement gives none."""
+    story.order(1, 90, 12)
+    story.commit(1, 20, 12, reason="cut: no room")
+    story.commit(2, 20, 12, revision=1, firmness="immediate")
+    story.commit(1, 0, 11, line="d", reason="cut: no room")
+    story.commit(1, 9, 11, line="e", firmness="planned", reason="an outlook")
+    story.commit(1, 9, 20, line="f", reason="after the day")
+
+    assert behind(story, today=5, through=12).reasons == [StatedReason("samsung", "cut: no room", 2, 20)]
 
 
 def test_an_order_in_time_is_not_told(story):
@@ -254,4 +267,4 @@ def test_a_product_that_nobody_ever_spoke_of_has_nothing_behind_it(story):
     folded = fold(story.log, horizon=HORIZON)
     found = explain_shortage(*stand_at(folded, april(3)), ("HBM4-12H", "nowhere"), "planned", april(30))
 
-    assert found == ShortageExplanation([], 0, [], [], 0, 0)
+    assert found == ShortageExplanation([], 0, [], [], 0, [], 0)
