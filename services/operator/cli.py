@@ -8,7 +8,7 @@ from collections.abc import Callable
 import typer
 
 from services.operator.commands import declared, lines, logs, planner, proof, record, sheets, stack
-from services.operator.commands.morning import remarks, worklist
+from services.operator.commands.morning import remarks, report, worklist
 from services.operator.commands.output import before_command
 
 app = typer.Typer(
@@ -19,8 +19,8 @@ app = typer.Typer(
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Planning": [
-        planner.programme, worklist.worklist, planner.months, planner.sites, planner.site, planner.suppliers,
-        planner.shortages,
+        planner.programme, worklist.worklist, report.report, planner.months, planner.sites, planner.site,
+        planner.suppliers, planner.shortages,
         planner.bridge, lines.lines, planner.alerts, remarks.acknowledge, remarks.note, remarks.remarks,
         lines.watermarks, planner.balances, planner.cover, planner.atp,
         planner.performance,
@@ -31,7 +31,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     ],
     "Stack": [
         declared.init, stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, declared.declare,
-        stack.report, declared.deployment, stack.secrets, stack.schemas,
+        stack.results, declared.deployment, stack.secrets, stack.schemas,
     ],
 }  # fmt: skip
 for _panel, _commands in _PANELS.items():

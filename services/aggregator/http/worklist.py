@@ -1,7 +1,7 @@
 """Answer of `/worklist`."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from services.aggregator.http.pages import Answer, check_today, plan_position_of, select_keys
 from services.aggregator.http.queries import AskWorklist
@@ -14,7 +14,13 @@ from services.aggregator.plan.worklist.items import WorkItem, find_work
 from shared.programme.remarks import Acknowledgement
 from shared.wire.alerts import AlertName
 
-_Said: TypeAlias = tuple[Acknowledgement | None, list[Answer]]  # of an item: its alert's acknowledgement, and notes
+
+class _Said(NamedTuple):
+    """What is said of an item."""
+
+    alert: str | None  # the name of its open alert
+    acknowledged: Acknowledgement | None
+    notes: list[Answer]
 
 
 async def worklist(view: LiveView, query: AskWorklist) -> Answer:
@@ -33,9 +39,13 @@ async def worklist(view: LiveView, query: AskWorklist) -> Answer:
         for item in find_work(view.state, plan, query.firmness, only):
             alert = _alert_of(view, item)
             things = [f"product/{item.product}", *([] if item.site is None else [f"site/{item.site}"])]
-            acknowledged = None if alert is None else remarks.of_alert(alert)[0]
-            said[item] = acknowledged, note_rows(remarks.about(*things))
-        rests = {item for item, (each, _) in said.items() if each is not None and each.is_snoozed(plan.today)}
+            found = None if alert is None else view.alerts.get(alert.cause)
+            said[item] = _Said(
+                None if alert is None or found is None or found.name != alert else alert.text,
+                None if alert is None else remarks.of_alert(alert)[0],
+                note_rows(remarks.about(*things)),
+            )
+        rests = {item for item, (_, each, _) in said.items() if each is not None and each.is_snoozed(plan.today)}
         shown = [item for item in said if query.resting or item not in rests]
         return plan_position_of(view, plan) | {
             "firmness": query.firmness,
@@ -71,8 +81,9 @@ def _line(line: WorkLine, said: Mapping[WorkItem, _Said], today: int | None) -> 
                 "site": item.site,
                 "supplier": item.supplier,
                 **_figures(item),
-                "acknowledged": acknowledgement_row(said[item][0], today),
-                "notes": said[item][1],
+                "alert": said[item].alert,
+                "acknowledged": acknowledgement_row(said[item].acknowledged, today),
+                "notes": said[item].notes,
             }
             for item in line.items
         ],

@@ -42,6 +42,11 @@ async def draw_png(spec: Spec) -> bytes:
     return await asyncio.to_thread(vl_convert.vegalite_to_png, text, scale=2)
 
 
+def draw_paper(spec: Spec) -> str:
+    """Return a chart as SVG in the colours of paper."""
+    return _svg(orjson.dumps(_coloured(spec, PAPER)))
+
+
 @lru_cache(maxsize=64)
 def _svg(spec: bytes) -> str:
     svg: str = vl_convert.vegalite_to_svg(spec.decode())

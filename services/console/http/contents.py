@@ -297,7 +297,7 @@ class PageContents:
 
 
 def _without_remarks(item: Numbers) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if name not in ("acknowledged", "notes")}
+    return {name: value for name, value in item.items() if name not in ("alert", "acknowledged", "notes")}
 
 
 Page = Callable[[PageContents, Request, Filters], Awaitable[PageContent]]

@@ -98,7 +98,7 @@ def _count_parties(stack: "Stack") -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def report(
+def results(
     until: Annotated[
         str, typer.Option(envvar="WAFERLINE_UNTIL", help="Last day or month played, at most 2029-12.")
     ] = "2027-12",
@@ -107,7 +107,7 @@ def report(
 ) -> None:
     """Wait until a stack elsewhere has played the reference programme, and print the planner's tables at its end.
 
-    Example: waferline report --until 2026-06 --data stack.json
+    Example: waferline results --until 2026-06 --data stack.json
     """
     from services.operator.commands.played import print_results, read_results, wait_for_end
     from services.operator.show.printing import print_json

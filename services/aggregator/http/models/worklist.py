@@ -29,8 +29,10 @@ class Work(Described):
 class WorkItemRow(Work, title="WorkItem"):
     """A product at a site, or the overdue lines of a supplier's product."""
 
+    alert: str | None
+    """The name of its open alert: `short_within` of a shortage, `slip_beyond` of overdue lines; null: none is open."""
     acknowledged: AcknowledgementRow | None
-    """Of its alert: `short_within` of a shortage, `slip_beyond` of overdue lines."""
+    """Of that alert."""
     notes: list[NoteRow]
     """On the product and the site, the oldest first."""
 

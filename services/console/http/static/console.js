@@ -142,6 +142,8 @@ function turn() {
 }
 const theme = document.getElementById("theme");
 if (theme) { theme.hidden = false; theme.addEventListener("click", turn); }
+const paper = document.getElementById("print");
+if (paper) { paper.hidden = false; paper.addEventListener("click", () => window.print()); }
 
 function step(by) {
   const links = [...document.querySelectorAll("main tbody tr, main .alerts li")].map(row => row.querySelector("a[href]")).filter(Boolean);
