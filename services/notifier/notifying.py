@@ -1,4 +1,4 @@
-"""The notifier at work: it takes the alerts of the stream, sends what is due, and answers what it could not send."""
+"""The notifier at work: takes the alerts of the stream, sends the messages that are due, lists those that failed."""
 
 import asyncio
 import time

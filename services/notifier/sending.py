@@ -1,4 +1,4 @@
-"""Sending of a message through Apprise, with its key as Message-ID or Idempotency-Key; and the tries of what is due."""
+"""Sending of messages through Apprise, with the key as Message-ID or Idempotency-Key, and the tries of those due."""
 
 import logging
 import time

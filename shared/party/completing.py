@@ -66,7 +66,7 @@ def revision_of(data: EventData) -> LineRevision | None:
 
 
 def _revised_field(model: type[EventData]) -> str:
-    """Return the field that names what the revisions of an event are of."""
+    """Return the field whose value the revisions of an event are of."""
     return model.revised or model.columns.get("line", "line")
 
 

@@ -13,7 +13,7 @@ from shared.wire.rows import REMARKS, Row
 
 
 class Acknowledgement(NamedTuple):
-    """What a planner says of an alert."""
+    """A planner's acknowledgement of an alert."""
 
     alert: str  # the alert's name as a text
     assignee: str
@@ -48,7 +48,7 @@ class RemarksInForce(NamedTuple):
 
     acknowledged: Mapping[str, Acknowledgement]  # by the alert's name
     before: Mapping[str, Sequence[Acknowledgement]]  # by the alert's name without its day, oldest first
-    notes: Mapping[str, Sequence[Note]]  # by what they are about, oldest first
+    notes: Mapping[str, Sequence[Note]]  # by their subject, oldest first
 
     def of_alert(self, alert: AlertName) -> tuple[Acknowledgement | None, Acknowledgement | None]:
         """Return the acknowledgement of an alert, and the last one of an earlier alert of the same code and subject."""
@@ -94,7 +94,7 @@ class Remarks(RevisedFacts):
 
 
 def line_about(kind: str, source: str, line: str) -> str:
-    """Return what a note on a line is about."""
+    """Return the subject of a note on a line."""
     return f"line/{kind}/{source}/{line}"
 
 

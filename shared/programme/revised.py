@@ -24,7 +24,7 @@ class RevisedFacts:
         self._latest: dict[Place, Row] | None = None  # the event that holds, withdrawals included
 
     def add(self, rows: Iterable[Row]) -> bool:
-        """Fold these facts and the reversals among some events; return whether any may alter what is in force."""
+        """Fold these facts and the reversals among some events; return whether any may alter the facts in force."""
         altered = False
         for row in rows:
             if row.name in self.names:
@@ -39,7 +39,7 @@ class RevisedFacts:
         return altered
 
     def forget(self) -> None:
-        """Forget what was derived from the events, as they have changed."""
+        """Forget all that was derived from the events, as they have changed."""
         self._latest = None
 
     @staticmethod

@@ -170,7 +170,7 @@ def _alert_pattern() -> str:
 _ALERT = _alert_pattern()
 _LINE_KINDS = "commit|order|forecast|shipment"
 AlertText = Annotated[str, StringConstraints(pattern=f"^({_ALERT})$", max_length=250)]
-# what a note is about: a line by its kind, party and name, a site, a product, or an alert
+# the subject of a note: a line by its kind, party and name, a site, a product, or an alert
 AboutText = Annotated[
     str,
     StringConstraints(
@@ -196,7 +196,7 @@ class EventData(BaseModel):
     columns: ClassVar[dict[str, str]] = {}
     """The fields for the columns `line`, `day` and `wafers` of a batch, where their names differ."""
     revised: ClassVar[str] = ""
-    """The field that names what its revisions are of, where that is not its line."""
+    """The field whose value its revisions are of, where that is not its line."""
 
 
 SUPPLIER: frozenset[Role] = frozenset({"supplier"})

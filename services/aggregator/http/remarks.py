@@ -61,7 +61,7 @@ def note_rows(notes: list[Note]) -> list[Answer]:
 
 
 def alert_remarks(found: RemarksInForce, alert: AlertName, today: int | None) -> Answer:
-    """Return what is said of an alert, and of the product and the site of its subject."""
+    """Return the remarks on an alert, and on the product and the site of its subject."""
     now, before = found.of_alert(alert)
     subject = zip(SUBJECTS[alert.code], alert.subject, strict=True)
     things = [f"{part}/{name}" for part, name in subject if part in _NOTED]

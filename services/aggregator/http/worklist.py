@@ -16,7 +16,7 @@ from shared.wire.alerts import AlertName
 
 
 class _Said(NamedTuple):
-    """What is said of an item."""
+    """The alert of an item, and the remarks on it."""
 
     alert: str | None  # the name of its open alert
     acknowledged: Acknowledgement | None
@@ -24,7 +24,7 @@ class _Said(NamedTuple):
 
 
 async def worklist(view: LiveView, query: AskWorklist) -> Answer:
-    """What can still be done about shortages, idle stock and overdue lines, ranked; kinds that flood are grouped.
+    """Work that can still be done about shortages, idle stock and overdue lines, ranked; kinds that flood are grouped.
 
     Items whose alert rests until a day to come are left out, and counted. docs/numbers.md has the formulas.
     """

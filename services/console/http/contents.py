@@ -226,7 +226,7 @@ class PageContents:
         return PageContent("lines.html.j2", {"state": answer, "answer": answer}, rows=answer["rows"])
 
     async def worklist(self, _: Request, filters: Filters) -> PageContent:
-        """Return what can still be done, with the items of each line."""
+        """Return the worklist, with the items of each line."""
         work = await self._work(filters)
         rows = [{"kind": line["kind"]} | _without_remarks(item) for line in work["rows"] for item in line["items"]]
         return PageContent("worklist.html.j2", {"state": work, "work": work}, rows=rows)
@@ -237,7 +237,7 @@ class PageContents:
         return work
 
     async def remarks(self, _: Request, filters: Filters) -> PageContent:
-        """Return what planners say of a thing, or of all, with the form for one more remark."""
+        """Return the remarks on one subject, or all, with the form for one more remark."""
         answer = await self.upstream.aggregator("/remarks", filters.params("about", "offset"))
         numbers = {
             "state": answer,

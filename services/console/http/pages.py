@@ -135,7 +135,7 @@ class _Pages:
         return await self._render("import.html.j2", request, Filters(), numbers, status)
 
     async def say_remark(self, request: Request) -> Response:
-        """Publish the remark of a form, and show what is said of its thing; or say why it was refused."""
+        """Publish the remark of a form, and show all on its subject; or the reason where it is refused."""
         try:
             form = RemarkForm.read(await request.body())
             await say_remark(self._upstream_of(request), self.service_urls, form)

@@ -58,7 +58,7 @@ def remark_cells(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> t
 
 
 def remark_words(row: Mapping[str, Any]) -> str:
-    """Return what planners say of a row: who follows it up and until when it rests, and the notes."""
+    """Return the remarks of planners on a row: the assignee, the day until which it rests, and the notes."""
     said = row.get("acknowledged")
     before = row.get("acknowledged_before")
     parts = []

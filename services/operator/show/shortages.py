@@ -228,7 +228,7 @@ WORK = {
     "chase": "chase: due before today, and not here; day: the first due",
     "surplus": "no known need: use it elsewhere, or stop its supply",
 }
-"""What to do about the items of each kind."""
+"""The action for the items of each kind."""
 
 
 def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[FittedTable | Text]:
@@ -259,7 +259,7 @@ def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[Fitte
 
 
 def work_words(row: Mapping[str, Any]) -> str:
-    """Return what a line or an item of the worklist is about."""
+    """Return the product and the place of a line or an item of the worklist."""
     if row.get("count", 1) > 1:
         sites, products = ({item[part] for item in row["items"] if item[part]} for part in ("site", "product"))
         of = row["product"] or row["supplier"] or f"{len(products)} products"

@@ -7,7 +7,7 @@ from shared.http.answering import Described
 
 
 class AcknowledgementRow(Described, title="Acknowledgement"):
-    """What a planner says of an alert."""
+    """A planner's acknowledgement of an alert."""
 
     alert: str
     """The alert's name."""

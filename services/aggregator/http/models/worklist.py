@@ -48,7 +48,7 @@ class WorkLineRow(Work, title="WorkLine"):
 
 
 class Worklist(AtPlan):
-    """What can still be done, the first to act on first."""
+    """Work that can still be done, the first to act on first."""
 
     firmness: Firmness
     rows: list[WorkLineRow]

@@ -1,1 +1,1 @@
-"""The worklist: what can still be done about shortages and stock, ranked, and grouped where it floods."""
+"""The worklist: actions on shortages and stock, ranked, and grouped where there are many of a kind."""

@@ -92,7 +92,7 @@ def remarks(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """List what the planners say: the alerts that are acknowledged, and the notes.
+    """List the remarks of the planners: the alerts that are acknowledged, and the notes.
 
     Example: waferline remarks --about site/TX-MILAM
     """

@@ -47,7 +47,7 @@ def worklist_part(status: Mapping[str, Any]) -> Part:
 
 
 def _meanings(status: Mapping[str, Any]) -> list[str]:
-    """Return what to do about each kind on the worklist."""
+    """Return the action for each kind on the worklist."""
     kinds = {line["kind"] for line in status["worklist"]["rows"]}
     return [words for kind, words in WORK.items() if kind in kinds]
 

@@ -1,4 +1,4 @@
-"""The command on the worklist: what can still be done, ranked."""
+"""The command on the worklist."""
 
 from typing import Annotated
 
@@ -25,10 +25,10 @@ def worklist(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print what can still be done about shortages, idle stock and overdue lines, the first to act on first.
+    """Print the work that can still be done about shortages, idle stock and overdue lines, the first to act on first.
 
     Each line has its wafers, the megawatts that wait for them, and the days left. Kinds that flood are grouped, and
-    nothing is left out but what rests (`waferline acknowledge --snooze-until`).
+    nothing is left out but resting items (`waferline acknowledge --snooze-until`).
 
     Example: waferline worklist --site TX-MILAM
     """
