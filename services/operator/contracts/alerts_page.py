@@ -12,7 +12,7 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " source has completed. Without `days`: the source has completed no day, or it is expected"
             " (`WAFERLINE_SOURCES`) and has published nothing."
         ),
-        "`days` behind, `completed_day`",
+        "`days` behind",
         (
             "Ask the source for `source.advanced`. Until it comes, the last complete day stays where it is, and with it"
             " every number and alert of today; a source without a day holds up none, and the numbers lack its events."

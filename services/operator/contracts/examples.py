@@ -151,7 +151,7 @@ def _declarations() -> tuple[EventData, ...]:
 def example_payloads() -> dict[str, dict[str, Any]]:
     """Return one valid payload of each message, by its name."""
     events = example_events()
-    silent = AlertName("source_silent", ("memory-two",), 20_508)
+    silent = AlertName("source_silent", ("memory-two",), None)
     short = AlertName("short_within", ("HBM-12H", "north"), 20_530)
     of_supplier = [event for event in events.values() if event.source == "memory-one"][2:4]
     batches: tuple[EventBatch | PostingBatch | Recorded | BalanceBatch | AlertBatch, ...] = (

@@ -30,7 +30,7 @@ def change(name: AlertName, status: str = "raised", wafers: int | None = 10) -> 
 
 SHORT = AlertName("short_within", ("A", "north"), 20_000)
 OTHER = AlertName("short_within", ("B", "south"), 20_000)
-SILENT = AlertName("source_silent", ("samsung",), 20_000)
+SILENT = AlertName("source_silent", ("samsung",), None)
 
 
 def batch(number: int, *changes: AlertChange) -> tuple[str, AlertBatch]:
