@@ -38,7 +38,8 @@ from testing.twins.curves import batch_of
 from tests.e2e.test_stack import wait_until
 
 WHY = "/shortages?product=LP5X-16G&site=POOL-US"
-VIEWS = ["/", "/sites", "/sites/TX-ABILENE", "/suppliers", "/shortages", WHY, "/log"]
+VIEWS = ["/", "/worklist", "/lines", "/sites", "/sites/TX-ABILENE", "/suppliers", "/shortages", WHY, "/log"]
+VIEWS.append("/remarks?about=site/TX-ABILENE")
 DESK, PHONE = 1280, 390
 PAST = "2026-05-31"
 
