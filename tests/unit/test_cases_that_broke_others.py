@@ -11,13 +11,18 @@ from shared.play.numbering import Numbering
 from shared.wire.days import day_number
 from shared.wire.events import (
     EVENTS,
+    AlertAcknowledged,
     DemandForecast,
     DemandRequired,
     EventReversed,
     LotFinished,
     LotScrapped,
     LotStarted,
+    NoteAdded,
     PhasePlanned,
+    PlatformDeclared,
+    ProductDeclared,
+    ProgrammeDeclared,
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
@@ -389,6 +394,12 @@ def every_kind() -> list[Any]:
     log += [samsung.reverse((3, 1), newest), samsung.reverse((3, 2), revision), texas.reverse((3, 1), consumed)]
     log += [texas.reverse((3, 2), consumed), texas.reverse((3, 3), log[-1]), texas.reverse((3, 4), log[22])]
     log += [samsung.dispatch((2, 10), "s9", 45, (2, 26))]
+    planner, alert = Party("planner"), f"short_within/{KEY['product']}/{KEY['site']}/2026-02-20"
+    log += [planner.say((1, 1), ProductDeclared(product=KEY["product"], revision=0))]
+    log += [planner.say((1, 1), PlatformDeclared(platform="rack", revision=0))]
+    log += [planner.say((1, 1), ProgrammeDeclared(programme="p", revision=0))]
+    log += [planner.say((1, n), AlertAcknowledged(alert=alert, assignee="Kim", revision=n)) for n in (2, 1)]
+    log += [planner.say((1, 3), NoteAdded(note="n", about=f"site/{KEY['site']}", text="x", revision=0))]
     log += [party.say((3, 5), SourceAdvanced(through=day(3, 4))) for party in (samsung, hynix, texas, narvik)]
     return log
 

@@ -185,7 +185,7 @@ def test_sites_say_what_they_are_what_is_due_and_what_is_short_first(log):
             {"product": "HBM4-12H", "short_since": None, "first_short_day": "2026-04-12", "first_shortage": 20,
              "shortage": 20},
         ], "cover_days": 6.3, "first_uncovered_day": "2026-04-12",
-        "least_covered_product": "HBM4-12H",
+        "least_covered_product": "HBM4-12H", "notes": [],
     }  # fmt: skip
     assert [(phase["phase"], phase["energise_on"], phase["status"]) for phase in abilene["phases"]] == [
         ("a1", "2026-04-03", "planned"), ("a3", "2026-04-03", "cancelled"), ("a2", "2026-06-30", "planned"),
