@@ -28,8 +28,8 @@ def acknowledge(
 ) -> None:
     """Acknowledge an open alert: say who follows it up, and until which day it may rest.
 
-    It is a fact of the planner in the log, shown beside the alert wherever it is shown, also as of a past day. It holds
-    of the alert of this very name: one of another day is another alert.
+    It is a fact of the planner in the log, shown beside the alert wherever it is shown, also where a past day is. It
+    holds of the alert of this very name: one of another day is another alert.
 
     Example: waferline acknowledge short_within/HBM4-12H/TX-MILAM --assignee Kim --snooze-until 2026-09-30
     """
@@ -62,7 +62,7 @@ def note(
 ) -> None:
     """Write a note on a line, a site, a product or an alert; with --name write it anew, or take it back.
 
-    It is a fact of the planner in the log, shown beside the number wherever that is shown, also as of a past day.
+    It is a fact of the planner in the log, shown beside the number wherever that is shown, also where a past day is.
 
     Example: waferline note site/TX-MILAM "the second hall opens a month early" --by Kim
     """
