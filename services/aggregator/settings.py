@@ -7,8 +7,8 @@ from pydantic import Field
 
 from services.aggregator.alerts.thresholds import AlertThresholds
 from shared.process.settings import ServiceSettings, bound
-from shared.wire.catalog import Firmness
 from shared.wire.days import day_number
+from shared.wire.firmness import Firmness
 
 
 class AggregatorSettings(ServiceSettings):

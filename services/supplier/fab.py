@@ -12,7 +12,6 @@ from shared.play.months import first_of_month, latest
 from shared.play.scenario import Based, Scenario
 from shared.play.source_log import SourceLog
 from shared.play.variants import Variant
-from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
     LOT_WAFERS_MAX,
@@ -27,6 +26,7 @@ from shared.wire.events import (
     SupplyAgreed,
     SupplyCommitted,
 )
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.rows import Row
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")

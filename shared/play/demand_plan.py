@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.play.months import add_months, first_of_month, interpolate, last_of_month
 from shared.play.scenario import Scenario
 from shared.play.variants import Variant
-from shared.wire.catalog import share_out
+from shared.programme.shares import share_out
 
 ROUNDING_WAFERS = 25  # the demand target between its nodes is stated in whole lots
 

@@ -22,8 +22,8 @@ from services.aggregator.terms import LAGS
 from shared.play.numbering import Numbering
 from shared.programme.declarations import NOTHING_DECLARED
 from shared.programme.programme_file import read_programme
+from shared.programme.shares import percent_of
 from shared.programme.wafer_model import gb_per_wafer, gross_dies, wafers_per_mw
-from shared.wire.catalog import percent_of
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,

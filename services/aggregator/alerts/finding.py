@@ -17,9 +17,9 @@ from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import is_ended
 from shared.wire.events import UNALLOCATED
+from shared.wire.firmness import FIRMNESS
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 

@@ -19,8 +19,8 @@ from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.wip import report_stages
 from services.aggregator.terms import PARTS
 from shared.http.problem import UNFIT, Problem
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import date_of, day_number, day_of, is_ended, iso_day, next_month
+from shared.wire.firmness import FIRMNESS
 
 
 async def balances(view: LiveView, query: AskBalances) -> Answer:

@@ -22,9 +22,10 @@ from services.console.http.months import Numbers, committed_of, month_row, month
 from services.console.http.sites import shorts_by_kind, sites_by_kind
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
-from shared.wire.catalog import FIRMNESS, share_percent
+from shared.programme.shares import share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
+from shared.wire.firmness import FIRMNESS
 
 _WEEKS_AHEAD = 26
 _BRIDGE_WITHIN_S = 1.0  # the first page does not wait until a past is folded

@@ -27,7 +27,7 @@ from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import BUSY, Problem, problem
 from shared.http.tabular import flatten_rows, write_csv
 from shared.http.workbook import XLSX, ViewSheet, write_workbook
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")

@@ -10,8 +10,8 @@ import typer
 from services.operator.stack.errors import StackError
 from services.operator.stack.location import STACKS
 from shared.process.credentials import CredentialsError
-from shared.wire.catalog import Firmness
 from shared.wire.days import next_month
+from shared.wire.firmness import Firmness
 
 DATA = STACKS
 Folder = Annotated[Path, typer.Option("--data", help="Folder of the stack.")]

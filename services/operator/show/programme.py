@@ -8,7 +8,7 @@ from rich.text import Text
 from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import FittedTable, not_reported_line, plain, table, today_is, window_words
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from services.aggregator.http.models.elements import AtPlan, AtPosition, LineEvent, Ratio
 from shared.http.answering import Described, optional_field
 from shared.wire.alerts import AlertCode
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 # ---------------------------------------------------------------- /shortages
 
