@@ -8,11 +8,8 @@ from shared.documents.columns import KindTerms
 from shared.documents.document import Place, column_letters
 from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile
-from shared.documents.tables.delimited import Grid, GridRow
-from shared.documents.tables.values import Bucket, Cell, Misread, read_bucket, shown
-
-HEADER_ROWS = 30
-"""Rows in which the header is looked for, where the profile does not name its row."""
+from shared.documents.tables.delimited import HEADER_ROWS, Grid, GridRow
+from shared.documents.tables.values import Bucket, Cell, CellFault, Misread, find_bucket, shown
 
 MARKS = ("place", "problem")
 """The columns that `mark_problems` adds; a problem of the whole sheet stands behind the title of the second."""
@@ -99,6 +96,9 @@ def _read_header(
     names: dict[int, str] = {}
     rest: list[tuple[int, Cell]] = []
     for column, value in sorted(row.cells.items()):
+        if isinstance(value, CellFault):
+            problems.append(DocumentProblem(value.code, grid.place(row.number, column), value.reason))
+            continue
         names[column] = str(getattr(value, "date", lambda value=value: value)())
         field = titles.get(plain(value))
         if field is None:
@@ -110,7 +110,8 @@ def _read_header(
             fields[field] = column
     buckets: dict[int, Bucket] = {}
     totals, extra = [], []
-    is_matrix = bool(terms.day) and terms.day not in fields
+    is_in_rows = terms.day in fields or (terms.day in profile.defaults and terms.quantity in fields)
+    is_matrix = bool(terms.day) and not is_in_rows
     for column, value in rest:
         if is_total(names[column].strip().rstrip(":")):
             totals.append(column)
@@ -129,13 +130,16 @@ def _read_header(
 
 
 def _read_bucket_title(value: Cell, profile: Profile, place: Place, problems: list[DocumentProblem]) -> Bucket | None:
-    """Return the bucket of a title of a matrix, None if it is none; append the problem of an ambiguous one."""
+    """Return the bucket of a title of a matrix, None if it is none.
+
+    Appends the problem of one that cannot be told: its wafers would be left out without a word.
+    """
     try:
-        return read_bucket(value, profile.dates)._replace(order=None)
+        bucket = find_bucket(value, profile.dates)
     except Misread as why:
-        if why.code == "ambiguous_day" or (why.code == "bad_day" and "calendar" in why.reason):
-            problems.append(DocumentProblem(why.code, place, why.reason))
+        problems.append(DocumentProblem(why.code, place, why.reason))
         return None
+    return None if bucket is None else bucket._replace(order=None)
 
 
 def column_name(header: Header, column: int) -> str:

@@ -14,6 +14,7 @@ from shared.documents.tables.delimited import BYTES_MAX, CELLS_MAX, Grid, GridRo
 from shared.documents.tables.values import (
     Bucket,
     Cell,
+    CellFault,
     DateOrder,
     Misread,
     read_bucket,
@@ -101,6 +102,7 @@ class _Reader:
             (column, header.fields.get(column.name, 0)) for column in self.terms.columns if self._gives(column)
         ]
         self._keys = [at for column, at in self._present if at and column.type in KEY_TYPES]
+        self._spread = {(top, left) for top, left, _, _ in grid.merged}  # a quantity there is of many buckets or keys
         self._totals = Totals()
 
     def _gives(self, column: Column) -> bool:
@@ -251,6 +253,8 @@ class _Reader:
             if cell is None:
                 continue
             place = self._place(row, at)
+            if (row.number, at) in self._spread:
+                cell = CellFault("bad_number", f"{shown(cell)} is merged over several cells: write each of them")
             try:
                 quantity = read_number(cell, self.profile.decimal)
             except Misread as why:
