@@ -76,7 +76,7 @@ class Route(NamedTuple):
 
     cycle: timedelta
     transit: timedelta
-    hbm: bool
+    stacked: bool  # of several dies, joined by TSV
     line_loss: float  # of each wafer
     probe_percent: int  # planned
     plan: int  # line yield times probe yield, in hundredths of a percent
@@ -228,7 +228,7 @@ class Fab:
     # ------------------------------------------------------------ lots
 
     def _start_lots(self) -> None:
-        """Start the day's lots within the capacities for DRAM and, for HBM, TSV; the rest waits."""
+        """Start the day's lots within the capacities for DRAM and, for stacked dies, TSV; the rest waits."""
         fabs = [fab.name for fab in self._supplier.fabs if fab.opens_on <= self._today]
         dram = self._capacity(self._supplier.dram_wafers_per_month)
         tsv = self._capacity(self._supplier.tsv_wafers_per_month)
@@ -236,12 +236,12 @@ class Fab:
         self._waiting = []
         for commit, wanted in planned:
             wafers = min(wanted, commit.to_start)
-            hbm = self._routes[commit.product].hbm
-            started = min(wafers, dram, tsv) if hbm else min(wafers, dram)
+            stacked = self._routes[commit.product].stacked
+            started = min(wafers, dram, tsv) if stacked else min(wafers, dram)
             for first in range(0, started, LOT_WAFERS_MAX):
                 self._start_lot(commit, min(LOT_WAFERS_MAX, started - first), fabs[self._lots % len(fabs)])
             dram -= started
-            tsv -= started if hbm else 0
+            tsv -= started if stacked else 0
             if started < wafers:
                 self._waiting.append((commit, wafers - started))
 
@@ -456,10 +456,10 @@ class Fab:
 
 def _route(scenario: Scenario, product: str) -> Route:
     planned, lead = scenario.programme.wafer_model(product), scenario.lead_time(product)
-    line_yield, stacked = Fraction(planned.line_yield), scenario.programme.products[product].family == "HBM"
+    line_yield = Fraction(planned.line_yield)
     probe = int(Fraction(planned.probe_yield) * 100)
     plan = int(line_yield * 100) * probe
-    return Route(lead.cycle, lead.transit, stacked, float(1 - line_yield), probe, plan)
+    return Route(lead.cycle, lead.transit, planned.layers > 1, float(1 - line_yield), probe, plan)
 
 
 def _read_demand(row: Row) -> tuple[str, str, str, date, int]:

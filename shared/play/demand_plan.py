@@ -101,7 +101,7 @@ def _plan_pools(scenario: Scenario, month: date, wafers: int, plan: DemandPlan) 
             rates[product] = rates.get(product, Fraction(0)) + rate * percent / 100
     regions = scenario.pools.region_percent.value
     megawatts = share_out(int(wafers / sum(rates.values())), regions)
-    months = scenario.lead_times["HBM"].start_to_energise_months.value
+    months = max(scenario.lead_time(product).start_to_energise_months.value for product in rates)
     for site in regions:
         energise_on = last_of_month(add_months(month, months))
         name = f"{site}.{month:%Y-%m}"
