@@ -27,8 +27,8 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         record.rebuild, record.rolling,
     ],
     "Stack": [
-        declared.init, stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, declared.declare,
-        stack.report, declared.deployment, stack.secrets, stack.schemas,
+        declared.init, stack.demo, stack.up, stack.status, logs.logs, stack.publish, sheets.import_, lines.advance,
+        declared.declare, stack.report, declared.deployment, stack.secrets, stack.schemas,
     ],
 }  # fmt: skip
 for _panel, _commands in _PANELS.items():

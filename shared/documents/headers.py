@@ -11,6 +11,9 @@ from shared.documents.profile import Profile
 from shared.documents.tables.delimited import HEADER_ROWS, Grid, GridRow
 from shared.documents.tables.values import Bucket, Cell, CellFault, Misread, find_bucket, shown
 
+_TITLES_SHOWN, _TITLES_MIN = 20, 2
+_TO_NAME = ": say in `columns` of the profile what each is"
+
 MARKS = ("place", "problem")
 """The columns that `mark_problems` adds; a problem of the whole sheet stands behind the title of the second."""
 
@@ -58,7 +61,8 @@ def find_header(grid: Grid, terms: KindTerms, profile: Profile) -> tuple[Header 
         if profile.header_row:
             where = f"row {profile.header_row} does not name"
         at = grid.place(profile.header_row or (grid.rows[0].number if grid.rows else 0))
-        return None, [DocumentProblem("missing", at, f"{where} a column of this kind: it needs {names}")]
+        reason = f"{where} a column of this kind: it needs {names}{_likely_titles(grid)}"
+        return None, [DocumentProblem("missing", at, reason)]
     header, problems = _read_header(grid, row, terms, titles, profile)
     lacking = [
         column.name
@@ -69,11 +73,23 @@ def find_header(grid: Grid, terms: KindTerms, profile: Profile) -> tuple[Header 
         and not (header.buckets and column.name in (terms.day, terms.quantity))
     ]
     if lacking:
-        found = [header.titles[column] for column in header.extra][:20]
-        hint = f"; not known here: {', '.join(map(shown, found))}" if found else ""
+        found = [header.titles[column] for column in header.extra][:_TITLES_SHOWN]
+        hint = f"; not known here: {', '.join(map(shown, found))}{_TO_NAME}" if found else ""
         reason = f"no column for {', '.join(lacking)}{hint}"
         problems.append(DocumentProblem("missing", grid.place(row.number), reason))
     return header, problems
+
+
+def _likely_titles(grid: Grid) -> str:
+    """Return the titles of the row that looks most like a header, as the end of a sentence: the one with most texts."""
+    rows = [
+        (row.number, [each for each in row.cells.values() if isinstance(each, str) and each.strip()])
+        for row in grid.rows[:HEADER_ROWS]
+    ]
+    number, texts = max(rows, key=lambda row: len(row[1]), default=(0, []))
+    if len(texts) < _TITLES_MIN:
+        return ""
+    return f"; row {number} has {', '.join(map(shown, texts[:_TITLES_SHOWN]))}{_TO_NAME}"
 
 
 def _header_row(grid: Grid, titles: Mapping[str, str], profile: Profile) -> GridRow | None:

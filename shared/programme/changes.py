@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+from pydantic import BaseModel
+
 from shared.programme.declarations import Declarations, nearest_names, place_of_data
-from shared.programme.programme_file import DeclaredEntries
+from shared.programme.programme_file import GROUPS, DeclaredEntries
 from shared.wire.events import Declaration
 
 Kind = Literal["product", "platform", "programme"]
@@ -46,9 +48,20 @@ def _find_change(kind: Kind, name: str, declared: Declaration, declarations: Dec
         return None if declared.withdrawn else ProgrammeChange(kind, name, "new", [], after)
     if declared.withdrawn:
         return ProgrammeChange(kind, name, "withdrawn", [], after)
-    fields = [field for field in type(declared).model_fields if field != "revision"]
-    different = [field for field in fields if getattr(before, field) != getattr(declared, field)]
+    different = list(_differing(before, declared))
     return ProgrammeChange(kind, name, "changed", different, after) if different else None
+
+
+def _differing(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
+    """Yield the fields whose values differ, as a programme file names them."""
+    for field in type(after).model_fields:
+        old, new = getattr(before, field), getattr(after, field)
+        if field == "revision" or old == new:
+            continue
+        if isinstance(old, BaseModel) and isinstance(new, BaseModel):
+            yield from _differing(old, new, prefix if field in GROUPS else f"{prefix}{field}.")
+        else:
+            yield prefix + field
 
 
 def entries_in_force(declarations: Declarations) -> dict[str, Any]:

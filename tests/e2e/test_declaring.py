@@ -85,6 +85,20 @@ def test_a_product_is_declared_changed_and_withdrawn_without_a_restart(stack):
     assert "HBM4E-16H" not in waferline(stack, "declare")["products"]
 
 
+def test_sources_complete_a_day_in_one_command(stack):
+    [row] = waferline(stack, "advance", "2026-06", "--source", "lulea")
+    every = waferline(stack, "advance", "2026-06-30", "--all")
+    watermarks = waferline(stack, "watermarks")["rows"]
+
+    assert (row["source"], row["through"], row["status"]) == ("lulea", "2026-06-30", "recorded")
+    assert [each["source"] for each in every] == [*stack.suppliers, *stack.datacenters]
+    assert {each["completed_through"] for each in watermarks} == {"2026-06-30"}
+    assert "has not ended yet" in waferline(stack, "advance", "2100-01-01", "--all", code=1)
+    assert "'nordic-planning' completes no day" in waferline(
+        stack, "advance", "2026-06-30", "--source", "nordic-planning", code=1
+    )
+
+
 def test_a_wrong_entry_is_refused_with_its_path(stack):
     partial = waferline(stack, "declare", "product", "X", "gb_per_die=4", code=1)
     unknown = waferline(

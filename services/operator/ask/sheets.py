@@ -11,7 +11,7 @@ import httpx
 from services.operator.ask.client import ask
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
-from services.operator.stack.location import service_url, stack_facts
+from services.operator.stack.location import running_stack, service_url
 from services.operator.stack.new_file import new_file
 from shared.documents.document import STATED_BY, Kind
 
@@ -23,14 +23,12 @@ _ANSWERED = (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.UNPROCESSABLE_ENTITY
 
 def find_party(data: Path, role: str, source: str | None) -> str:
     """Return the address of the party of a role that a source names, or of the only one; raise `StackError`."""
-    facts = stack_facts(data)
-    if facts is None:
-        raise StackError(f"no stack is running in {data}: start one with `waferline up`")
+    facts = running_stack(data)
     names = [name for name in facts["services"] if name.partition("-")[0] == role]
     found = [name for name in names if source in (None, name.partition("-")[2])]
     there = ", ".join(name.partition("-")[2] for name in names) or "none"
     if not found:
-        raise StackError(f"{source or role!r} is no {role} of this stack; there are {there}")
+        raise StackError(f"{source or role!r} is no {role} of the stack in {data}; there are {there}")
     if len(found) > 1:
         raise StackError(f"several sources can state this: name one of {there} with --source")
     return service_url(facts, found[0])

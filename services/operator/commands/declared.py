@@ -64,7 +64,7 @@ def declare(
     columns = ("kind", "name", "change", "fields", "revision", "status", "code", "message")
     cells = [[", ".join(row["fields"]) if c == "fields" else row.get(c) for c in columns] for row in rows]
     title = f"Changes: {len(rows)}" + (", none of them declared (a dry run)" if dry_run else "")
-    shown = table(title if rows else "Nothing to declare: all of it is in force", columns, cells)
+    shown = table(title, columns, cells) if rows else "Nothing to declare: all of it is in force"
     print_answer(rows, [dict(zip(columns, row, strict=True)) for row in cells], [shown], json_=json_, csv_=csv_)
     if any(row["status"] == "refused" for row in rows):
         raise typer.Exit(1)
@@ -109,7 +109,7 @@ def _list(source: str | None, data: Path, *, json_: bool, csv_: bool) -> None:
     if programme is not None:
         rows.insert(0, ("programme", programme["name"], _summary({k: v for k, v in programme.items() if k != "name"})))
     columns = ("kind", "name", "fields")
-    shown = table("The declarations in force" if rows else "Nothing is declared", columns, rows)
+    shown = table("The declarations in force", columns, rows) if rows else "Nothing is declared"
     print_answer(in_force, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_)
 
 
@@ -127,12 +127,10 @@ def _ask(source: str | None, data: Path, params: dict[str, str] | None = None, b
     import orjson
 
     from services.operator.stack.calls import call
-    from services.operator.stack.location import find_stack, service_url, stack_facts
+    from services.operator.stack.location import find_stack, running_stack, service_url
 
-    data = find_stack(data)
-    facts = stack_facts(data)
-    if facts is None:
-        raise StackError(f"no stack is running in {data}: start one with `waferline up`")
+    data = find_stack(data, writes=body is not None)
+    facts = running_stack(data)
     planners = {each.partition("-")[2]: each for each in facts["services"] if each.startswith("planner-")}
     if source is None and len(planners) == 1:
         [source] = planners
@@ -164,6 +162,7 @@ def init(
 
     Example: waferline init my-programme --from stargate
     """
+    from services.operator.commands.output import command_name
     from services.operator.deployment.template import TEMPLATE
     from services.operator.show.printing import print_json
     from services.operator.stack.new_file import new_file
@@ -184,7 +183,7 @@ def init(
         print_json({"file": str(path), "name": programme.name})
         return
     typer.echo(f"wrote {path}: change it, then try")
-    typer.echo(f"  .venv/bin/waferline up --programme {path} --data {folder / 'data'}")
+    typer.echo(f"  {command_name()} up --programme {path} --data {folder / 'data'}")
 
 
 def deployment(

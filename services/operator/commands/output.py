@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,6 +49,11 @@ def before_command(
             CSV_STYLE.set(csv_style(locale) if locale else None)
         except UnknownLocale as why:
             raise StackError(str(why)) from why
+
+
+def command_name() -> str:
+    """Return `waferline` as it is typed in this shell."""
+    return "waferline" if which("waferline") else ".venv/bin/waferline"
 
 
 def open_output() -> None:

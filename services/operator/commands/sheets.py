@@ -11,6 +11,7 @@ from services.operator.commands.options import DATA, Csv, Data, Json
 from shared.documents.document import KINDS, STATED_BY, Kind
 
 _EVENTS_SHOWN = 20
+_EVENT_COLUMNS = ("place", "outcome", "line", "site", "product", "due", "wafers", "counted", "status")
 _COUNTS = ("new", "changed", "withdrawn", "unchanged")
 
 
@@ -52,7 +53,7 @@ def import_(
     from services.operator.stack.location import find_stack
 
     with report_errors():
-        data = find_stack(data, writes=template is None and not dry_run)
+        data = find_stack(data, writes=template is None or source is not None)
         if template is not None:
             path = write_template(data, template, to, source)
             open_console().print(f"{template} in {path}", highlight=False, soft_wrap=True)
@@ -72,24 +73,25 @@ def import_(
 
 def _tables(file: Path, data: Path, answer: Mapping[str, Any], problems: Path | None) -> list[Any]:
     """Return the counts, and the problems or the first events, as tables."""
-    from services.operator.show.table import table
+    from services.operator.show.table import counted, table
 
     title = f"{answer['kind']} of {file.name}, to the stack in {data}: {answer['status']}"
-    shown = [table(title, _COUNTS, [[answer[name] for name in _COUNTS]])]
     if answer["problems"]:
         caption = "nothing is stated: correct the sheet" + (f", or {problems}, and import it" if problems else "")
         rows = [(each["place"], each["code"], each["reason"]) for each in answer["problems"]]
-        shown.append(table(f"{len(rows)} problems", ("place", "code", "reason"), rows, caption=caption))
-        return shown
-    events, names = answer["events"], ("place", "outcome", "line", "site", "product", "due", "wafers", "status")
+        title = f"{title}, {counted(len(rows), 'problem')}"
+        return [table(title, ("place", "code", "reason"), rows, caption=caption)]
+    shown = [table(title, _COUNTS, [[answer[name] for name in _COUNTS]])]
+    events = answer["events"]
+    names = [name for name in _EVENT_COLUMNS if any(name in event for event in events)]
     if events:
         left = len(events) - _EVENTS_SHOWN
         cells = [[each.get(name, "") for name in names] for each in events[:_EVENTS_SHOWN]]
         caption = f"and {left:,} more: --json or --csv prints all" if left > 0 else ""
-        shown.append(table(f"{len(events):,} events", names, cells, caption=caption))
+        shown.append(table(counted(len(events), "event"), names, cells, caption=caption))
     if answer["superseded"]:
         rows = [(each["place"], each["code"], each["reason"]) for each in answer["superseded"]]
-        shown.append(table(f"{len(rows)} lines left out", ("place", "code", "reason"), rows))
+        shown.append(table(f"{counted(len(rows), 'line')} left out", ("place", "code", "reason"), rows))
     if answer["notes"]:
         shown.append(table("notes", ("note", "text"), [(each["name"], each["text"]) for each in answer["notes"]]))
     return shown

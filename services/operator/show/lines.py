@@ -42,6 +42,6 @@ def watermarks_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Fitt
             for row in answer["rows"]
         ],
         caption="the last complete day is the earliest of those not ended; – : no watermark, no number waits for it\n"
-        "a source completes a day with source.advanced",
+        "a source completes a day with source.advanced (waferline advance)",
     )  # fmt: skip
     yield caption

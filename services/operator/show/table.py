@@ -174,6 +174,11 @@ def _cell(value: Any) -> Text:
     return Text(escape_controls(str(value)))
 
 
+def counted(count: int, thing: str) -> str:
+    """Return a number of things in words: 1 event, 2 events."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
     """Return the last complete day, the position and the head of an answer."""
     through, position = answer["complete_through"], f"position {answer['position']}, head {answer['head'][:16]}"
@@ -182,7 +187,7 @@ def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
         position = f"{batches} batches recorded by {day}, up to position {answer['position']}: no position is that day"
     lines = [f"complete through {through}, {position}"]
     if through is None:
-        lines = [f"{position}; no day is complete yet: each source ends a day with source.advanced"]
+        lines = [f"{position}; no day is complete yet: a source ends one with source.advanced (waferline advance)"]
     if answer["went_back"] is not None:
         back = answer["went_back"]
         behind = f"{', '.join(back['sources'])} not so far" if back["sources"] else "a watermark was reversed"

@@ -13,7 +13,7 @@ _OWN_FILES = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
     "stack.json", "stack.json.part", "ports.json", "ports.json.part", "parties.json", "parties.json.part",
-    "made-by-demo", "replay.part",
+    "made-by-demo", "replay.part", "programme.path", "programme.path.part",
 }  # fmt: skip
 
 
@@ -56,6 +56,11 @@ class StackFolder(NamedTuple):
     def ports(self) -> Path:
         """The file that keeps the port of each service from start to start."""
         return self.path / "ports.json"
+
+    @property
+    def programme(self) -> Path:
+        """The file that keeps the path of the programme file from start to start."""
+        return self.path / "programme.path"
 
     @property
     def parties(self) -> Path:

@@ -59,3 +59,11 @@ def test_a_stack_that_has_ended_is_not_found(place):
 
     assert running_folders() == []
     assert not [*(place / "state" / "waferline" / "running").iterdir()]
+
+
+def test_a_stack_inside_the_working_folder_comes_before_others(place):
+    run(place / "a-far")
+    run(place / "work" / "mine")
+    os.chdir(place / "work")
+
+    assert find_stack(STACKS) == Path("mine")

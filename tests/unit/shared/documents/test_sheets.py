@@ -107,6 +107,16 @@ def test_a_header_that_no_row_has_is_one_problem():
     assert problems(read("")) == [("missing", "file")]
 
 
+def test_where_no_row_is_a_header_the_likely_one_is_shown_with_the_way_to_name_its_columns():
+    foreign = read("Plan of May;;\n;;\nArtikel;Ort;Menge\nX;Y;400\n")
+    extra = read("product,site,due,wafers,grade\nX,Y,2026-07-15,400,firm\n")
+
+    reasons = [sheet.problems[0].reason for sheet in (foreign, extra)]
+
+    assert "; row 3 has 'Artikel', 'Ort', 'Menge': say in `columns` of the profile what each is" in reasons[0]
+    assert reasons[1].endswith("not known here: 'grade': say in `columns` of the profile what each is")
+
+
 def test_all_problems_of_all_rows_are_named_at_once():
     sheet = read(HEADER + "P,S,C-1,32.07.2026,x,firm\nP,S,C-2,,-4,sure\nP,S,C-3,2026-07-15,4,firm,more\nP,S\n")
 

@@ -47,6 +47,25 @@ def test_a_change_names_its_fields_and_has_the_next_revision():
     assert change.declared.revision == 1
 
 
+def test_a_change_of_a_group_names_the_fields_in_it_as_a_file_does():
+    declarations, numbering = Declarations(), Numbering("p")
+    declare(declarations, find_changes(ENTRIES, declarations), numbering)
+    product, facility = ENTRIES.products["HBM4-12H"], ENTRIES.programme.facility
+    better = product.wafer_model.model_copy(update={"probe_yield": "0.8"})
+    colder = ENTRIES.programme.model_copy(update={"facility": facility.model_copy(update={"pue": "1.1"})})
+    entries = ENTRIES.model_copy(
+        update={
+            "products": {"HBM4-12H": product.model_copy(update={"wafer_model": better})},
+            "platforms": {},
+            "programme": colder,
+        }
+    )
+
+    changes = find_changes(entries, declarations)
+
+    assert [change.fields for change in changes] == [["probe_yield"], ["facility.pue"]]
+
+
 @given(st.lists(st.sampled_from(["HBM", "LP", None]), max_size=6))
 def test_after_any_history_the_last_entry_is_in_force(history):
     declarations, numbering = Declarations(), Numbering("p")
