@@ -4,11 +4,10 @@ from services.operator.contracts.markdown import prose, table
 from services.operator.docs.cells import text_cell
 from shared.documents.columns import TERMS, Column
 from shared.documents.document import KINDS, PLANS, STATED_BY, Kind
-from shared.documents.headers import HEADER_ROWS
 from shared.documents.problems import MEANINGS
 from shared.documents.profile import FIELDS
 from shared.documents.sheets import PROBLEMS_MAX
-from shared.documents.tables.delimited import BYTES_MAX, CELLS_MAX
+from shared.documents.tables.delimited import BYTES_MAX, CELLS_MAX, HEADER_ROWS
 from shared.documents.tables.workbook import UNPACKED_MAX
 
 _INTRODUCTION = f"""\
