@@ -322,10 +322,11 @@ def status(data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx
 def _completed_days(data: Path) -> dict[str, dict[str, Any]]:
     """Return by source the day that it has completed, and whether it holds up the last complete day; {} if unknown."""
     from services.operator.ask.client import ask
+    from shared.process.credentials import CredentialsError
 
     try:
         rows = ask(data, "aggregator", "/watermarks")["rows"]
-    except StackError:
+    except (StackError, CredentialsError):
         return {}  # it is not ready yet, or the token may not read it
     return {row["source"]: {name: row[name] for name in ("completed_through", "holds_up")} for row in rows}
 
