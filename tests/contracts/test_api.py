@@ -46,6 +46,13 @@ def test_every_route_is_described_and_every_view_has_an_example(service: Service
     assert paths - example_queries()[service.name].keys() <= {"/health", "/metrics", "/openapi.json", "/postings"}
 
 
+def test_an_example_of_a_view_with_rows_shows_rows(service: Service) -> None:
+    examples = orjson.loads((ROOT / EXAMPLES[service.name]).read_bytes())
+    answers = [each for answered in examples.values() for each in answered.items()]
+
+    assert [query for query, answer in answers if isinstance(answer, dict) and answer.get("rows") == []] == []
+
+
 def test_an_example_is_as_its_schema_describes(service: Service) -> None:
     examples = orjson.loads((ROOT / EXAMPLES[service.name]).read_bytes())
     document = describe(service.name, described(service), examples)
