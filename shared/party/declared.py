@@ -68,6 +68,12 @@ class DeclaredProducts:
         products = self.declarations.products
         return {name: each.wafer_model for name, each in products.items()} if products else _AnyProduct()
 
+    def last_revision(self, line: str) -> int:
+        """Return the revision that holds of what a line of the door declares, by any planner; -1 for other lines."""
+        event, _, name = line.partition(" ")
+        row = self.declarations.latest().get((event, name))
+        return -1 if row is None or row.revision is None else row.revision
+
     def refuse(self, product: str) -> Refused | None:
         """Return why a product is refused, with the nearest declared names; None where it is declared."""
         declared = self.declarations.product_names

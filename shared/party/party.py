@@ -5,6 +5,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
+from shared.party.completing import greatest_revisions
 from shared.party.declared import DeclaredProducts
 from shared.party.documents.door import DocumentDoor
 from shared.party.intake import VERDICT_TIMEOUT_S, Intake
@@ -68,5 +69,7 @@ class Party:
 
     def publish(self, events: Sequence[Event | dict[str, Any]], recorded_at: int | None = None) -> None:
         """Store some events in the outbox, and have them sent."""
-        self.outbox.put([*pack_events(events, recorded_at)])
+        new = (event for event in events if isinstance(event, Event) and event.sequence > self.outbox.last)
+        revisions = greatest_revisions(new)
+        self.outbox.put([*pack_events(events, recorded_at)], revisions=revisions)
         self.sender.wake()

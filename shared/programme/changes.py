@@ -1,6 +1,6 @@
 """Changes that a programme's entries make to the declarations in force: each with the declaration that makes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ class ProgrammeChange(NamedTuple):
     kind: Kind
     name: str
     change: Literal["new", "changed", "withdrawn"]
-    fields: list[str]  # that differ from the declaration in force
+    fields: list[str]  # that differ from the declaration in force, as a programme file names them
     declared: Declaration
 
 
@@ -79,13 +79,24 @@ def _fields(declared: Declaration, name: str, group: str | None = None) -> dict[
     return fields | (fields.pop(group, None) or {}) if group else fields
 
 
+def find_never_declared(entries: DeclaredEntries, declarations: Declarations) -> list[str]:
+    """Return a sentence for each thing that an entry withdraws and that was never declared: a typo in its name."""
+    latest, reasons = declarations.latest(), []
+    for _, name, declared in _declared(entries):
+        place = place_of_data(declared)
+        if declared.withdrawn and place not in latest:
+            reasons.append(_not_declared(name, [other for event, other in latest if event == place[0]]))
+    return reasons
+
+
+def _not_declared(name: str, names: Iterable[str]) -> str:
+    return f"{name} is not declared; the nearest are {', '.join(nearest_names(name, names)) or 'none'}"
+
+
 def find_unknown_products(entries: DeclaredEntries, declarations: Declarations) -> list[str]:
     """Return a sentence for each product whose memory an entry counts, and that is declared nowhere."""
     declared = {name for name, each in entries.products.items() if not each.withdrawn} | declarations.products.keys()
     named = {product for each in entries.platforms.values() if each.rack is not None for product in each.rack.memory_gb}
     if entries.programme is not None and entries.programme.facility is not None:
         named |= entries.programme.facility.server_memory_gb.keys()
-    return [
-        f"{product} is not declared; the nearest are {', '.join(nearest_names(product, declared)) or 'none'}"
-        for product in sorted(named - declared)
-    ]
+    return [_not_declared(product, declared) for product in sorted(named - declared)]

@@ -105,7 +105,10 @@ def test_a_wrong_entry_is_refused_with_its_path(stack):
         stack, "declare", "platform", "X", "rack_kw=1", "accelerators=1", "memory_gb.TALL-12H=1", code=1
     )
 
+    never = waferline(stack, "declare", "product", "TALL-16", "--withdrawn", code=1)
+
     assert "products.X.die_mm2 is missing" in partial
+    assert "TALL-16 is not declared; the nearest are TALL-16H" in never
     assert "TALL-12H is not declared; the nearest are TALL-16H" in unknown
 
 

@@ -10,6 +10,7 @@ from services.operator.commands.options import DATA, Csv, Data, Json
 from services.operator.stack.errors import StackError
 
 _DECLARED_WITHIN_S = 30.0
+_NAMED_MAX = 10
 _WHOLE = {"gb_per_die", "die_mm2", "layers", "rack_kw", "accelerators", "wafers_per_month"}
 _GROUPS = ("memory_gb", "server_memory_gb")  # of whole numbers by product
 
@@ -45,6 +46,7 @@ def declare(
     """
     from services.operator.show.printing import print_answer
     from services.operator.show.table import table
+    from services.operator.stack.location import find_stack
     from services.operator.stack.programmes import read_programme_file
 
     with report_errors():
@@ -56,15 +58,20 @@ def declare(
         elif kind is not None:
             body = _entry(kind, name, fields or [], withdrawn=withdrawn)
         else:
-            _list(source, data, json_=json_, csv_=csv_)
+            _list(source, find_stack(data), json_=json_, csv_=csv_)
             return
+        data = find_stack(data, writes=not dry_run)
         params = {"dry_run": "true"} if dry_run else {}
         params |= {"merge": "true"} if file is None else {}
         rows = _ask(source, data, params, body)
+        beside = [] if file is None else _missing(body, _ask(source, data))
     columns = ("kind", "name", "change", "fields", "revision", "status", "code", "message")
     cells = [[", ".join(row["fields"]) if c == "fields" else row.get(c) for c in columns] for row in rows]
     title = f"Changes: {len(rows)}" + (", none of them declared (a dry run)" if dry_run else "")
-    shown = table(title, columns, cells) if rows else "Nothing to declare: all of it is in force"
+    title = title if rows else "Nothing to declare: all of it is in force"
+    left = f" and {len(beside) - _NAMED_MAX:,} more" if len(beside) > _NAMED_MAX else ""
+    caption = f"in force and not in {file}: {', '.join(beside[:_NAMED_MAX])}{left}; `withdrawn: true` ends one"
+    shown = table(f"{title}, in the stack in {data}", columns, cells, caption=caption if beside else "")
     print_answer(rows, [dict(zip(columns, row, strict=True)) for row in cells], [shown], json_=json_, csv_=csv_)
     if any(row["status"] == "refused" for row in rows):
         raise typer.Exit(1)
@@ -109,8 +116,20 @@ def _list(source: str | None, data: Path, *, json_: bool, csv_: bool) -> None:
     if programme is not None:
         rows.insert(0, ("programme", programme["name"], _summary({k: v for k, v in programme.items() if k != "name"})))
     columns = ("kind", "name", "fields")
-    shown = table("The declarations in force", columns, rows) if rows else "Nothing is declared"
+    shown = table(
+        f"{'The declarations in force' if rows else 'Nothing is declared'} in the stack in {data}", columns, rows
+    )
     print_answer(in_force, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_)
+
+
+def _missing(entries: dict[str, Any], in_force: dict[str, Any]) -> list[str]:
+    """Return the products and platforms in force that some entries do not name."""
+    return [
+        f"{kind[:-1]} {name}"
+        for kind in ("products", "platforms")
+        for name in in_force[kind]
+        if name not in entries.get(kind, {})
+    ]
 
 
 def _summary(fields: dict[str, Any], prefix: str = "") -> str:
@@ -127,9 +146,8 @@ def _ask(source: str | None, data: Path, params: dict[str, str] | None = None, b
     import orjson
 
     from services.operator.stack.calls import call
-    from services.operator.stack.location import find_stack, running_stack, service_url
+    from services.operator.stack.location import running_stack, service_url
 
-    data = find_stack(data, writes=body is not None)
     facts = running_stack(data)
     planners = {each.partition("-")[2]: each for each in facts["services"] if each.startswith("planner-")}
     if source is None and len(planners) == 1:

@@ -1,6 +1,7 @@
 """Commands on the record: tapes, replays, exports, rebuilds, rolling histories."""
 
 import time
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -75,6 +76,7 @@ def replay(
     from services.operator.show.table import open_console
     from services.operator.stack.folder import refuse_running, remove_unfinished
     from services.operator.stack.stack import Stack, started
+    from shared.party.completing import note_revision
 
     with report_errors():
         remove_unfinished(data)
@@ -86,17 +88,23 @@ def replay(
         console = open_console()
         console.quiet = json_
         roles, count = source_roles(read_tape(tape))
+        revisions = defaultdict[str, dict[str, int]](dict)
         stack = Stack(data, trust_recorded=True, parties=False, until_finished=True)
         stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
         stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
         stack.planners = sorted({*stack.planners, *(s for s, role in roles.items() if role == "planner")})
         with started(stack):
             with progress_bar(console, "replaying", count) as (bar, task):
-                selected = entries(read_tape(tape), first_day(from_), last_day(until))
+                selected = entries(
+                    read_tape(tape),
+                    first_day(from_),
+                    last_day(until),
+                    lambda event: note_revision(revisions[event.source], event.data),
+                )
                 play(stack, selected, speed, partial(bar.advance, task))
             state = ask(stack.folder, "aggregator", "/state")
             head = ask(stack.folder, "ledger", "/head")
-        fill_outboxes(stack.folder / "outbox", head)
+        fill_outboxes(stack.folder / "outbox", head, revisions)
         stack.files.unfinished.unlink()
     if json_:
         print_json(state)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a command imports the modules that it runs when it runs
 
 SECRETS = Path("deploy/secrets")
 _EMPTY = (
-    "It has no events yet. The demo's data are in another folder: `{} up --data data/demo` shows them on the page, and "
+    "It has no wafers yet. The demo's data are in another folder: `{} up --data data/demo` shows them on the page, and "
     "--play plays the programme here."
 )
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
@@ -190,7 +190,8 @@ def up(
                 )
             )
             console.print(f"The planner's page: {stack.url('console')}/", highlight=False, soft_wrap=True)
-            if not play and not call(stack.url("ledger") + "/head", within_s=60).json()["events"]:
+            published = call(stack.url("ledger") + "/head", within_s=60).json()["sources"].keys()
+            if not play and published <= set(stack.planners):  # who declare the programme at the start
                 console.print(_EMPTY.format(command_name()), highlight=False, soft_wrap=True)
             console.print(f"Ctrl-C stops it. Meanwhile: {command_name()} status --data {data}", highlight=False)
             try:

@@ -115,7 +115,10 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     counts, missing = answer["open"], ", ".join(answer["missing_sources"])
     title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open"
     if answer["today"] is None:
-        title = "Alerts: not known before a day is complete, when only silent sources are looked for"
+        title = (
+            "Alerts: not known before a day is complete, when only silent sources, undeclared names and days beyond the"
+            " horizon are looked for"
+        )
     open_ = table(
         title,
         ("alert", "open"),

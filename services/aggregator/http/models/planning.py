@@ -293,5 +293,5 @@ class Alerts(AtPlan):
     open: dict[AlertCode, int]
     """The number of open alerts of each code that concern the product, site and supplier of the query."""
     rows: list[AlertRow]
-    """While `today` is null only silent sources are looked for: whether other alerts are open is then not known."""
+    """While `today` is null only silent sources, undeclared names and days beyond the horizon are looked for."""
     next: int | None

@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from services.operator.cli import app
 from services.operator.stack.errors import StackError
 from services.operator.stack.location import STACKS, find_stack
 from services.operator.stack.machine.running import forget_running, note_running, running_folders
@@ -50,6 +52,20 @@ def test_a_command_that_writes_asks_which_of_two(place):
     with pytest.raises(StackError, match="2 stacks are running, data/demo and data/up: name one with --data"):
         find_stack(STACKS, writes=True)
     assert find_stack(other, writes=True) == other
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["publish - --source samsung", "declare product X", "declare --file x.yaml", "import x.csv --as commits"],
+)
+def test_each_command_that_writes_asks(place, command):
+    (place / "x.yaml").write_text("name: x\n")
+    run(place / "data" / "demo")
+    run(place / "data" / "up")
+
+    done = CliRunner().invoke(app, command.split())
+
+    assert (done.exit_code, "2 stacks are running, data/demo and data/up" in done.stderr) == (1, True)
 
 
 def test_a_stack_that_has_ended_is_not_found(place):

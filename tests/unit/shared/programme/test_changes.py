@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from shared.play.numbering import Numbering
 from shared.play.scenario import load_programme
-from shared.programme.changes import find_changes
+from shared.programme.changes import find_changes, find_never_declared
 from shared.programme.declarations import Declarations
-from shared.programme.programme_file import ProductEntry
+from shared.programme.programme_file import DeclaredEntries, PlatformEntry, ProductEntry
 from shared.wire.rows import Row
 
 ENTRIES = load_programme().entries()
@@ -64,6 +64,20 @@ def test_a_change_of_a_group_names_the_fields_in_it_as_a_file_does():
     changes = find_changes(entries, declarations)
 
     assert [change.fields for change in changes] == [["probe_yield"], ["facility.pue"]]
+
+
+def test_what_was_never_declared_is_no_withdrawal():
+    declarations, numbering = Declarations(), Numbering("p")
+    withdrawn = ProductEntry(withdrawn=True)
+    typo = DeclaredEntries(products={"EXTRE": withdrawn}, platforms={"EXTRA": PlatformEntry(withdrawn=True)})
+    right = DeclaredEntries(products={"EXTRA": withdrawn})
+    declare(declarations, find_changes(with_product(ProductEntry()), declarations), numbering)
+
+    assert find_never_declared(typo, declarations)[0] == "EXTRE is not declared; the nearest are EXTRA"
+    assert find_never_declared(typo, declarations)[1].startswith("EXTRA is not declared; the nearest are ")
+    assert find_never_declared(right, declarations) == []
+    declare(declarations, find_changes(right, declarations), numbering)
+    assert find_never_declared(right, declarations) == []  # twice says nothing
 
 
 @given(st.lists(st.sampled_from(["HBM", "LP", None]), max_size=6))
