@@ -28,7 +28,6 @@ class StandingLine(NamedTuple):
     data: Mapping[str, Any]
     time: datetime
     event: str = ""
-    open_wafers: int | None = None  # of a commit: those that are not dispatched; None: all of them
 
 
 class AppliedPlan(NamedTuple):
@@ -50,7 +49,6 @@ class SaidEvent(NamedTuple):
     event: dict[str, Any]
     place: Place
     outcome: Outcome
-    before: StandingLine | None = None  # the line in force that it changes
 
 
 class Said(NamedTuple):
@@ -76,8 +74,7 @@ _ROW_FIELDS = ("product", "site", "supplier", "line", "wafers", "revision", "fir
 def line_in_force(row: Mapping[str, Any]) -> StandingLine:
     """Return the line of a row of the ledger's `GET /lines`, of the kind commit, forecast or order."""
     data = {name: row[name] for name in _ROW_FIELDS if row.get(name) is not None}
-    time, open_wafers = datetime.fromisoformat(row["time"]), row.get("open_wafers")
-    return StandingLine(data | {"due": row["day"]}, time, row["id"], open_wafers)
+    return StandingLine(data | {"due": row["day"]}, datetime.fromisoformat(row["time"]), row["id"])
 
 
 def find_problems(
@@ -253,7 +250,7 @@ class _Comparison:
             yield self._reversal(line, fact.place)
         self.counts[outcome] += 1
         revision = self._revision(int(line.data.get("revision", 0)) + 1)
-        yield self._event(fact.data | revision, key, fact.place, outcome, fact.day, line)
+        yield self._event(fact.data | revision, key, fact.place, outcome, fact.day, line.event)
 
     def _differs(self, data: Mapping[str, Any], in_force: Mapping[str, Any]) -> bool:
         """Whether a fact says anything else than the line in force; only fields that the line names are compared."""
@@ -286,18 +283,12 @@ class _Comparison:
     def _withdrawal(self, line: StandingLine, key: Key, place: Place) -> SaidEvent:
         self.counts["withdrawn"] += 1
         data = {**line.data, "wafers": 0, "revision": int(line.data.get("revision", 0)) + 1}
-        return self._event(data, key, place, "withdrawn", None, line)
+        return self._event(data, key, place, "withdrawn", None)
 
     # ---------------------------------------------------------------- events
 
     def _event(
-        self,
-        data: dict[str, Any],
-        key: Key,
-        place: Place,
-        outcome: Outcome,
-        day: date | None,
-        before: StandingLine | None = None,
+        self, data: dict[str, Any], key: Key, place: Place, outcome: Outcome, day: date | None, replaced: str = ""
     ) -> SaidEvent:
         """Return an event with the id that follows from the document and the line.
 
@@ -308,11 +299,11 @@ class _Comparison:
             time, cause = self.issued, f"{self.id}|{'|'.join(key)}"
         else:
             content = "|".join(f"{name}={data[name]}" for name in sorted(data))
-            time, cause = midnight(day), f"{self.kind}|{content}|{before.event if before else ''}"
+            time, cause = midnight(day), f"{self.kind}|{content}|{replaced}"
         event = self._envelope(TERMS[self.kind].event, event_id(time, self.source, cause), time, data)
         if day is None:
             event["correlationid"] = self.id
-        return SaidEvent(event, place, outcome, before)
+        return SaidEvent(event, place, outcome)
 
     def _reversal(self, line: StandingLine, place: Place) -> SaidEvent:
         data = {"reversed": line.event, "reason": "the receipt is stated anew by a later sheet"}

@@ -1,15 +1,13 @@
 """Queries of the HTTP API: the parameters of each view, their allowed values and their meaning."""
 
-import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated
 
 from services.aggregator.terms import BASES, LAGS, LINE_KINDS, NETTING_DAYS, PARTS, Basis, LineKind, Part
 from shared.http.answering import CSV_FORMATS
-from shared.http.query import Choice, Day, Form, Moment, Month, Query, SomeOf, Text, Whole, Yes
+from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
 from shared.wire.alerts import SUBJECTS, AlertCode
-from shared.wire.days import day_number
 from shared.wire.firmness import FIRMNESS, Firmness
 
 WINDOWS = (1, 7, 30, 90, 365)
@@ -20,12 +18,8 @@ LINE_STATES = ("open", "all")
 MOORINGS = ("onshore", "floating")
 BUCKETS = {"day": 1, "week": 7}
 SHORTAGE_ORDERS = ("first_short", "act_by")
-CHANGES_MAX = 1_000  # days of a what-if: an address holds so many
 _BUCKETS_MAX = 60
 _OFFSET_MAX = 10**9
-
-Changes: TypeAlias = tuple[tuple[int, int], ...]
-"""Wafers by day, days since 1970."""
 
 Graded = Annotated[Firmness, Choice(FIRMNESS), "Supply: commits of this grade or above."]
 Product = Annotated[str | None, Text(), "Only this product."]
@@ -34,22 +28,6 @@ Supplier = Annotated[str | None, Text(), "Only this supplier."]
 After = Annotated[str | None, Text(), "The rows after this one: `next` of the page before."]
 Offset = Annotated[int, Whole(0, _OFFSET_MAX), "Index of the first row: `next` of the page before."]
 Limit = Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most."]
-
-
-class WafersByDay(Form):
-    """Whole wafers, more or less, by day."""
-
-    _ENTRY = r"(\d{4}-\d\d-\d\d):(-?\d{1,10})"
-
-    def read(self, text: str) -> Changes:
-        words = text.split(",") if text else []
-        found = [entry for word in words if (entry := re.fullmatch(self._ENTRY, word, re.ASCII))]
-        if not len(found) == len(words) <= CHANGES_MAX:
-            raise ValueError(f"DAY:WAFERS,..., as 2026-12-31:-100, of at most {CHANGES_MAX:,} days")
-        return tuple((day_number(Day().read(entry[1])), int(entry[2])) for entry in found)
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^({self._ENTRY}(,{self._ENTRY})*)?$"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,17 +108,6 @@ class AskBridge(Rows):
         "placed, or the empty log (0).",
     ] = None
     firmness: Graded = "planned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AskWhatIf(AskAsOf):
-    """The parameters of `/what-if`."""
-
-    product: Annotated[str, Text(), "The product."]
-    site: Annotated[str, Text(), "The site."]
-    firmness: Graded = "planned"
-    supply: Annotated[Changes, WafersByDay(), "Wafers more (100) or less (-100) to be received, by day."] = ()
-    demand: Annotated[Changes, WafersByDay(), "Wafers more or less required, by due day."] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

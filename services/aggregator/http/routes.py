@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
-from services.aggregator.http import balances, bridge, lines, parties, planning, queries, what_if
+from services.aggregator.http import balances, bridge, lines, parties, planning, queries
 from services.aggregator.http.models import balances as balance_models
 from services.aggregator.http.models import bridge as bridge_models
 from services.aggregator.http.models import lines as line_models
@@ -58,7 +58,6 @@ def views() -> list[View[LiveView]]:
     return [
         View("/balances", balances.balances, queries.AskBalances, balance_models.Balances, (*named, UNFIT)),
         View("/shortages", planning.shortages, queries.AskShortages, planning_models.Shortages, (*named, UNFIT)),
-        View("/what-if", what_if.what_if, queries.AskWhatIf, planning_models.WhatIf, (*past, UNFIT)),
         View("/cover", planning.cover, queries.AskCover, planning_models.CoverPage, (*named, UNFIT)),
         View("/atp", planning.atp, queries.AskPromise, planning_models.Promises, (*named, UNFIT)),
         View("/suppliers/{supplier:path}/performance", parties.performance, queries.AskPerformance,

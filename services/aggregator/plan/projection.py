@@ -268,18 +268,13 @@ def make_plan(
 
 def project_day(curves: Curves, group: tuple[str, str], today: int, day: int, firmness: Firmness) -> int:
     """Return the projected balance of a product-site on a day, today or later, both inside the horizon."""
-    return int(project_days(curves, group, today, firmness)[day - today])
-
-
-def project_days(curves: Curves, group: tuple[str, str], today: int, firmness: Firmness) -> Wafers:
-    """Return the projected balance of a product-site on each day from today, inside the horizon, to its end."""
     product, site = group
     grouping = curves.group(("product", "site"), product=product, site=site)
-    balance = np.zeros((GRADES, 1, curves.start + curves.days - today), dtype=np.int64)
-    if grouping.labels:
-        project_into(empty_tables(1), curves, grouping, today, np.zeros(1, dtype=np.int64), balance)
-    days: Wafers = balance[FIRMNESS.index(firmness), 0]
-    return days
+    if not grouping.labels:
+        return 0
+    balance = np.empty((GRADES, 1, curves.start + curves.days - today), dtype=np.int64)
+    project_into(empty_tables(1), curves, grouping, today, np.zeros(1, dtype=np.int64), balance)
+    return int(balance[FIRMNESS.index(firmness), 0, day - today])
 
 
 def _restrict(grouping: Grouping, labels: Sequence[tuple[str, ...]]) -> Grouping:

@@ -1,10 +1,8 @@
 """Import of a sheet on the page: upload, preview, confirmation. The party reads the sheet, and judges it."""
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -18,7 +16,6 @@ from shared.documents.document import KINDS, STATED_BY
 PATH = "/import"
 _EVENTS_SHOWN = 100
 _PROBLEMS_SHOWN = 500
-_GROUPS_ASKED = 20
 _ANSWERED = (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.UNPROCESSABLE_ENTITY)
 _STEPS = ("preview", "import", "problems")
 
@@ -105,17 +102,6 @@ async def send_sheet(upstream: Upstream, service_urls: Mapping[str, str], sheet:
         _, _, source = sheet.party.partition("-")
         detail = f"your token may not publish for {source} ({detail}). Log in with one that has publish:{source}"
     raise NoAnswer(answer.status_code, detail)
-
-
-async def first_short_days(upstream: Upstream, answer: Mapping[str, Any]) -> list[Numbers]:
-    """Return the first short day of each product and site that a previewed sheet would change, now and then.
-
-    Those whose wafers change the most come first; none where the aggregator does not answer.
-    """
-    asked = answer["balance_changes"][:_GROUPS_ASKED] if answer["dry_run"] else []
-    with suppress(NoAnswer):
-        return list(await asyncio.gather(*(upstream.aggregator("/what-if", each) for each in asked)))
-    return []
 
 
 def outcome(answer: Mapping[str, Any], sheet: ImportedSheet) -> Numbers:

@@ -16,7 +16,7 @@ from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
 from services.console.http.contents import Page, PageContent, PageContents
 from services.console.http.importing import PATH as IMPORT_PATH
-from services.console.http.importing import ImportedSheet, first_short_days, outcome, send_sheet, targets
+from services.console.http.importing import ImportedSheet, outcome, send_sheet, targets
 from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
 from services.console.http.rendering import render
@@ -122,7 +122,6 @@ class _Pages:
                     kept = {name: answer.headers[name] for name in ("content-type", "content-disposition")}
                     return Response(answer.content, headers=_HEADERS | kept)
                 numbers |= outcome(answer.json(), sheet)
-                numbers["first_short_days"] = await first_short_days(self._upstream_of(request), numbers["answer"])
             except UnreadableForm as why:
                 numbers["wrong"], status = str(why), 400
             except NoAnswer as why:

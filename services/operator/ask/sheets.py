@@ -15,7 +15,6 @@ from services.operator.stack.location import running_stack, service_url
 from services.operator.stack.new_file import new_file
 from shared.documents.document import STATED_BY, Kind
 
-GROUPS_ASKED = 20
 _WITHIN_S = 120.0
 _PROFILE_ENDINGS = (".yaml", ".yml")
 _SHEET_ENDINGS = (".csv", ".xlsx")
@@ -66,24 +65,6 @@ def send_sheet(
         raise StackError(f"{marked} is the sheet itself: name another file")
     marked.write_bytes(response.content)
     return {}
-
-
-def first_short_days(data: Path, answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """Return the first short day, now and then, of each product and site that a sheet would change; the rest in words.
-
-    Those whose wafers change the most come first, `GROUPS_ASKED` at most.
-    """
-    rows, changes = [], answer["balance_changes"]
-    try:
-        for each in changes[:GROUPS_ASKED]:
-            found = ask(data, "aggregator", "/what-if", **each)
-            names = ("first_short_day", "shortage")
-            then = {f"{name}_{when}": found[when][name] for name in names for when in ("now", "then")}
-            rows.append({"product": each["product"], "site": each["site"], **then})
-    except StackError as why:
-        return rows, f"not told: {why}"
-    left = len(changes) - len(rows)
-    return rows, f"and {left:,} more products at sites" if left else ""
 
 
 def write_template(data: Path, kind: Kind, to: Path | None, source: str | None) -> Path:

@@ -47,7 +47,7 @@ def import_(
 
     Example: waferline import commits.xlsx --as commits --dry-run
     """
-    from services.operator.ask.sheets import find_party, first_short_days, send_sheet, write_template
+    from services.operator.ask.sheets import find_party, send_sheet, write_template
     from services.operator.show.printing import print_answer
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
@@ -65,8 +65,6 @@ def import_(
         answer = send_sheet(url, file, profile, query | {"dry_run": str(dry_run).lower()})
         if answer["problems"] and problems is not None:
             send_sheet(url, file, profile, query | {"dry_run": "true", "marked": "true"}, marked=problems)
-        if dry_run and not answer["problems"]:
-            answer["first_short_days"], answer["first_short_days_left_out"] = first_short_days(data, answer)
     rows = answer["problems"] or answer["events"]
     print_answer(answer, rows, _tables(file, data, answer, problems), json_=json_, csv_=csv_)
     if answer["problems"] or any(event.get("status") == "refused" for event in answer["events"]):
@@ -91,20 +89,9 @@ def _tables(file: Path, data: Path, answer: Mapping[str, Any], problems: Path | 
         cells = [[each.get(name, "") for name in names] for each in events[:_EVENTS_SHOWN]]
         caption = f"and {left:,} more: --json or --csv prints all" if left > 0 else ""
         shown.append(table(counted(len(events), "event"), names, cells, caption=caption))
-    if answer.get("first_short_days") or answer.get("first_short_days_left_out"):
-        shown.append(_first_short_table(answer))
     if answer["superseded"]:
         rows = [(each["place"], each["code"], each["reason"]) for each in answer["superseded"]]
         shown.append(table(f"{counted(len(rows), 'line')} left out", ("place", "code", "reason"), rows))
     if answer["notes"]:
         shown.append(table("notes", ("note", "text"), [(each["name"], each["text"]) for each in answer["notes"]]))
     return shown
-
-
-def _first_short_table(answer: Mapping[str, Any]) -> Any:
-    """Return the first short days, now and after the import, at any firmness."""
-    from services.operator.show.table import table
-
-    columns = ("product", "site", "first short day now", "after the import", "short at worst now", "after it")
-    rows = [list(each.values()) for each in answer["first_short_days"]]
-    return table("First short days", columns, rows, caption=answer["first_short_days_left_out"])

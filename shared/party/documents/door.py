@@ -28,7 +28,6 @@ from shared.http.answering import JSON
 from shared.http.problem import AWAY, BAD_PARAMETER, BUSY, UNFIT, Problem
 from shared.http.query import Choice, Query, Text, Yes
 from shared.http.request_bounds import BodyBound
-from shared.party.documents.balance_changes import balance_changes
 from shared.party.documents.ledger_lines import LedgerLines
 from shared.party.documents.register import DocumentRegister, RegisteredDocument
 from shared.party.intake import Intake, IntakeLine, put_events
@@ -104,7 +103,6 @@ class JudgedDocument(NamedTuple):
             "problems": [_problem(each) for each in self.problems],
             "superseded": [] if said is None else [_problem(each) for each in said.superseded],
             "notes": [{"name": note.name, "text": note.text} for note in self.sheet.notes],
-            "balance_changes": [] if said is None else balance_changes(self.query.as_, said.events),
             "events": []
             if said is None
             else [_event(each.event, str(each.place), each.outcome) for each in said.events],

@@ -10,30 +10,6 @@ from shared.http.answering import Described, optional_field
 from shared.wire.alerts import AlertCode
 from shared.wire.firmness import Firmness
 
-# ---------------------------------------------------------------- /what-if
-
-
-class FirstShort(Described):
-    """When a product runs short at a site, and by how many wafers."""
-
-    first_short_day: date | None
-    """Null where nothing runs short within the horizon, and while `today` is null."""
-    first_shortage: int
-    """Wafers short on that day."""
-    shortage: int
-    """Wafers short on the worst day."""
-
-
-class WhatIf(AtPlan):
-    """The first short day of a product at a site, as it is and with other supply and demand."""
-
-    product: str
-    site: str
-    firmness: Firmness
-    now: FirstShort
-    then: FirstShort
-
-
 # ---------------------------------------------------------------- /shortages
 
 
