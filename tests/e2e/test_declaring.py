@@ -59,6 +59,21 @@ def test_exactly_its_parties_run(stack):
     )
 
 
+def test_a_declaration_without_a_revision_holds_after_the_one_in_force(stack):
+    event = {
+        "specversion": "1.0", "source": "nordic-planning", "type": "waferline.product.declared.v1",
+        "time": "2026-01-05T00:00:00Z", "data": {"product": "PLAIN", "family": "DDR5"},
+    }  # fmt: skip
+    [verdict] = httpx.post(stack.url("planner-nordic-planning") + "/events", json=event).json()
+    listed = waferline(stack, "declare")
+
+    assert verdict["status"] == "recorded"
+    assert listed["products"]["PLAIN"] == {"family": "DDR5"}
+    [undone] = waferline(stack, "declare", "product", "PLAIN", "family=DDR4")
+    assert undone["revision"] == 2
+    waferline(stack, "declare", "--file", str(stack.folder.parent / "nordic.yaml"))
+
+
 def test_its_file_is_declared_at_the_start_and_twice_says_nothing(stack):
     file = str(stack.folder.parent / "nordic.yaml")
     in_force = waferline(stack, "declare")

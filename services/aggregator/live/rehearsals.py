@@ -13,7 +13,7 @@ from shared.http.peers import Caller, expect_access
 from shared.http.problem import AWAY, BUSY, UNFIT, UNKNOWN_NAME, Problem
 from shared.http.turns import RETRY_LATER
 from shared.process.credentials import CredentialsError
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.postings import PostingBatch
 
 _TRIES = 20  # while other events are recorded between the rehearsal and the reading of the state

@@ -16,7 +16,7 @@ from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
 from services.console.http.contents import Page, PageContent, PageContents
 from services.console.http.importing import PATH as IMPORT_PATH
-from services.console.http.importing import ImportedSheet, outcome, send_sheet, targets
+from services.console.http.importing import ImportedSheet, look_ahead, outcome, send_sheet, targets
 from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
 from services.console.http.rendering import render
@@ -112,7 +112,7 @@ class _Pages:
 
     async def import_sheet(self, request: Request) -> Response:
         """Return the form for a sheet, its preview, its import, or the sheet with its problems."""
-        numbers: dict[str, Any] = {"wrong": "", "targets": targets(self.service_urls)}
+        numbers: dict[str, Any] = {"wrong": "", "look": None, "targets": targets(self.service_urls)}
         status = 200
         if request.method == "POST":
             try:
@@ -121,7 +121,11 @@ class _Pages:
                 if sheet.step == "problems" and "content-disposition" in answer.headers:
                     kept = {name: answer.headers[name] for name in ("content-type", "content-disposition")}
                     return Response(answer.content, headers=_HEADERS | kept)
-                numbers |= outcome(answer.json(), sheet)
+                content = answer.json()
+                if sheet.step == "preview":
+                    upstream, url = self._upstream_of(request), self.service_urls["aggregator"]
+                    numbers["look"] = await look_ahead(upstream, url, content)
+                numbers |= outcome(content, sheet)
             except UnreadableForm as why:
                 numbers["wrong"], status = str(why), 400
             except NoAnswer as why:

@@ -1,6 +1,7 @@
 """A sheet sent to its party, and a template filled with the lines in force."""
 
 import base64
+from collections import defaultdict
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 
 from services.operator.ask.client import ask
+from services.operator.ask.first_look import ask_effect, find_doubts
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
 from services.operator.stack.location import running_stack, service_url
@@ -65,6 +67,23 @@ def send_sheet(
         raise StackError(f"{marked} is the sheet itself: name another file")
     marked.write_bytes(response.content)
     return {}
+
+
+def add_first_look(data: Path, answer: dict[str, Any]) -> None:
+    """Add to the answer of a dry run the doubtful values of its rows, and the effect on the shortages.
+
+    The answer has each event whole; that is left out of it again.
+    """
+    events = answer["events"]
+    answer["effect"] = ask_effect(data, [event.pop("cloudevent") for event in events])
+    doubts, unchecked = find_doubts(data, [(event["type"], event) for event in events])
+    warnings = defaultdict[int, list[str]](list)
+    for index, doubtful in doubts:
+        warnings[index].append(doubtful.reason)
+    for index, event in enumerate(events):
+        event["warning"] = "; ".join(warnings[index]) or None
+    if unchecked:
+        answer["unchecked"] = unchecked
 
 
 def write_template(data: Path, kind: Kind, to: Path | None, source: str | None) -> Path:

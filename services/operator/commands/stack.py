@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, Xlsx, last_day
+from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, Xlsx, Yes, confirm, last_day
 from services.operator.commands.output import command_name
 from services.operator.stack.errors import StackError
 from shared.play.variants import Variant
@@ -233,6 +233,7 @@ def publish(
         Path, typer.Argument(help="CloudEvents, one a line or an array; - is standard input.", allow_dash=True)
     ],
     source: Annotated[str, typer.Option(help="Their source: a supplier or a data-centre group of the stack.")],
+    yes: Yes = False,
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
@@ -243,10 +244,14 @@ def publish(
     The file has one event a line, or an array, or JSON over several lines, with or without a byte order mark. A file
     that is too large for one request is cut. An event may leave out `id`, `revision` and `owner`.
 
+    A site that nobody declares, or a day outside the horizon, may be a typo: on a terminal the command asks before it
+    publishes anything, elsewhere it refuses; --yes goes on.
+
     Example: waferline publish events.ndjson --source samsung
     """
     import httpx
 
+    from services.operator.ask.first_look import find_doubts, read_facts
     from services.operator.ask.publishing import publish_events, read_events
     from services.operator.commands.output import put_out
     from services.operator.show.table import counted, table
@@ -259,9 +264,14 @@ def publish(
         if not names:
             parties = ", ".join(name.partition("-")[2] for name in facts["services"] if "-" in name)
             raise StackError(f"{source!r} is no party of the stack in {data}; there are {parties}")
-        body = typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file)
+        events = read_events(typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file))
+        if not yes:
+            doubts, unchecked = find_doubts(data, read_facts(events))
+            if unchecked:
+                typer.secho(f"sites and due days are not checked: {unchecked}", fg="yellow", err=True)
+            confirm([(f"line {index + 1}", each.reason) for index, each in doubts])
         try:
-            verdicts = publish_events(service_url(facts, names[0]), read_events(body))
+            verdicts = publish_events(service_url(facts, names[0]), events)
         except httpx.TransportError as failure:
             raise StackError(f"{names[0]} does not answer ({failure})") from failure
     columns = ("line", "id", "status", "code", "path", "message")

@@ -72,6 +72,7 @@ class DocumentQuery(Query):
     ] = None
     dry_run: Annotated[bool, Yes(), "Only say what an import would do."] = False
     marked: Annotated[bool, Yes(), "Answer with the file and its problems, where it has some."] = False
+    whole: Annotated[bool, Yes(), "Answer with each event whole, as `cloudevent`."] = False
 
 
 class JudgedDocument(NamedTuple):
@@ -105,7 +106,7 @@ class JudgedDocument(NamedTuple):
             "notes": [{"name": note.name, "text": note.text} for note in self.sheet.notes],
             "events": []
             if said is None
-            else [_event(each.event, str(each.place), each.outcome) for each in said.events],
+            else [_event(each.event, str(each.place), each.outcome, whole=self.query.whole) for each in said.events],
         }
 
 
@@ -300,10 +301,11 @@ def _problem(problem: DocumentProblem) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _event(event: Mapping[str, Any], place: str, outcome: str) -> dict[str, Any]:
+def _event(event: Mapping[str, Any], place: str, outcome: str, *, whole: bool) -> dict[str, Any]:
     """Return an event of an answer: its place in the file, its id, and the terms that a planner looks for."""
     data = event["data"]
-    shown = ("line", "shipment", "site", "product", "supplier", "due", "wafers", "counted", "revision", "reversed")
-    terms = {name: data[name] for name in shown if name in data}
+    names = ("line", "shipment", "site", "product", "supplier", "due", "wafers", "counted", "revision", "reversed")
+    terms = {name: data[name] for name in names if name in data}
     name = str(event["type"]).removeprefix(PREFIX).removesuffix(VERSION)
-    return {"place": place, "outcome": outcome, "id": event["id"], "type": name, "time": event["time"], **terms}
+    shown = {"place": place, "outcome": outcome, "id": event["id"], "type": name, "time": event["time"], **terms}
+    return shown | {"cloudevent": event} if whole else shown

@@ -3,7 +3,7 @@
 from datetime import date
 
 from shared.http.answering import Described
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 
 class ProjectedShortage(Described):

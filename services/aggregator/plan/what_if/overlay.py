@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.aggregator.fold.curves import Curves, excerpt
 from services.aggregator.plan.projection import ShortageFigures, make_plan
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.postings import PostingBatch
 
 GROUPS_AT_ONCE = 64  # product-sites whose curves are copied at a time: some MB each

@@ -10,7 +10,7 @@ from services.aggregator.fold.curves import Curves, Gap
 from services.aggregator.plan.projection import ShortageFigures, make_plan
 from services.aggregator.plan.what_if import overlay
 from services.aggregator.plan.what_if.overlay import find_changes
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 from shared.wire.postings import Measure
 from testing.twins.curves import batch_of
 from tests.unit.aggregator.plan.test_projection import DAYS, KEY, START, logs, of, quick
