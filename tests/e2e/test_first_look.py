@@ -149,7 +149,7 @@ def test_the_effect_is_printed_as_a_table(stack, tmp_path):
     shown = waferline(stack, "import", str(more), "--as", "orders", "--dry-run").stdout
     none = waferline(stack, "import", str(forecast), "--as", "forecasts", "--dry-run").stdout
 
-    assert "it would move 1 first short days" in shown
+    assert "it would move 1 first short day" in shown
     assert "2026-02-10" in shown
     assert "it would move no first short day, and no number of wafers short" in none
 

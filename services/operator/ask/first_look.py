@@ -10,7 +10,7 @@ import orjson
 from services.operator.ask.client import ask, ask_all
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
-from services.operator.stack.location import service_url, stack_facts
+from services.operator.stack.location import running_stack, service_url
 from shared.process.credentials import CredentialsError
 from shared.programme.doubtful_values import DeclaredBounds, DoubtfulValue, find_doubtful_values
 from shared.wire.events import PREFIX, VERSION
@@ -56,7 +56,7 @@ def ask_effect(data: Path, cloud_events: Sequence[Mapping[str, Any]]) -> dict[st
         return {"rows": [], "refused": []}
     body = b"\n".join(map(orjson.dumps, cloud_events))
     try:
-        url = service_url(stack_facts(data) or {"services": {}}, "aggregator")
+        url = service_url(running_stack(data), "aggregator")
         params = {"source": str(cloud_events[0]["source"])}
         answer = call(f"{url}/what-if", method="POST", params=params, content=body, within_s=_WITHIN_S)
         found: dict[str, Any] = orjson.loads(answer.content)

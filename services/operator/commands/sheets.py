@@ -102,13 +102,12 @@ def _tables(file: Path, data: Path, answer: Mapping[str, Any], problems: Path | 
     from services.operator.show.table import counted, table
 
     title = f"{answer['kind']} of {file.name}, to the stack in {data}: {answer['status']}"
-    shown: list[Any] = [table(title, _COUNTS, [[answer[name] for name in _COUNTS]])]
     if answer["problems"]:
         caption = "nothing is stated: correct the sheet" + (f", or {problems}, and import it" if problems else "")
         rows = [(each["place"], each["code"], each["reason"]) for each in answer["problems"]]
         title = f"{title}, {counted(len(rows), 'problem')}"
         return [table(title, ("place", "code", "reason"), rows, caption=caption)]
-    shown = [table(title, _COUNTS, [[answer[name] for name in _COUNTS]])]
+    shown: list[Any] = [table(title, _COUNTS, [[answer[name] for name in _COUNTS]])]
     events = answer["events"]
     names = [name for name in _EVENT_COLUMNS if any(name in event for event in events)]
     if events:
@@ -118,7 +117,9 @@ def _tables(file: Path, data: Path, answer: Mapping[str, Any], problems: Path | 
         shown.append(table(counted(len(events), "event"), names, cells, caption=caption))
     doubtful = [(each["place"], each["warning"]) for each in events if each.get("warning")]
     if doubtful:
-        shown.append(table(f"{counted(len(doubtful), 'row')} to look at", ("place", "warning"), doubtful[:_EVENTS_SHOWN]))
+        shown.append(
+            table(f"{counted(len(doubtful), 'row')} to look at", ("place", "warning"), doubtful[:_EVENTS_SHOWN])
+        )
     if "unchecked" in answer:
         shown.append(Text(f"sites and due days are not checked: {answer['unchecked']}\n"))
     if "effect" in answer:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from services.operator.show.table import FittedTable, known_at, table
+from services.operator.show.table import FittedTable, counted, known_at, table
 
 _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
@@ -213,7 +213,7 @@ def effect_table(effect: Mapping[str, Any]) -> FittedTable | Text:
     ]  # fmt: skip
     caption = f"projected from {today}, at position {effect['position']}{refused}"
     columns = ("product", "site", "first short", "would be", "wafers short", "would be", "change")
-    return table(f"it would move {days} first short days", columns, cells, caption=caption)
+    return table(f"it would move {counted(days, 'first short day')}", columns, cells, caption=caption)
 
 
 def _line(entry: Mapping[str, Any]) -> str:
