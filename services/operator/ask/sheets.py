@@ -77,6 +77,8 @@ def first_short_days(data: Path, answer: Mapping[str, Any]) -> tuple[list[dict[s
     try:
         for each in changes[:GROUPS_ASKED]:
             found = ask(data, "aggregator", "/what-if", **each)
+            if found["today"] is None:
+                return [], "not known before a day is complete"
             names = ("first_short_day", "shortage")
             then = {f"{name}_{when}": found[when][name] for name in names for when in ("now", "then")}
             rows.append({"product": each["product"], "site": each["site"], **then})

@@ -107,4 +107,6 @@ def _first_short_table(answer: Mapping[str, Any]) -> Any:
 
     columns = ("product", "site", "first short day now", "after the import", "short at worst now", "after it")
     rows = [list(each.values()) for each in answer["first_short_days"]]
+    if not rows:
+        return f"First short days: {answer['first_short_days_left_out']}\n"
     return table("First short days", columns, rows, caption=answer["first_short_days_left_out"])
