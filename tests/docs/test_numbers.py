@@ -265,7 +265,7 @@ def test_lacking():
 
 
 def test_months_on_the_receipt_basis():
-    table = the_table("Share of 900,000, and cumulative gap", 1)
+    table = the_table("Share of the target, and cumulative gap", 1)
     curves, key = Curves(date(2026, 1, 1), 365), tuple(KEY.values())
     rows = {
         "on hand at first": (Measure.OPENED, 7), "received": (Measure.RECEIVED, 7),
@@ -286,7 +286,7 @@ def test_months_on_the_receipt_basis():
 
 
 def test_months():
-    table = the_table("Share of 900,000, and cumulative gap")
+    table = the_table("Share of the target, and cumulative gap")
     curves = Curves(date(2026, 1, 1), 365)
     rows = {"on hand at first": Measure.OPENED, "started": Measure.STARTED, "to be started": Measure.REQUIRED_START}
     key = tuple(KEY.values())
