@@ -126,6 +126,8 @@ def explain_lock(folder: Path) -> str:
     if read_facts(folder) or not path.exists():
         return f"a stack is running in {folder}: stop it, or choose another folder with --data"
     left = " ".join(str(pid) for pid in json.loads(path.read_text())["pids"].values() if _is_alive(pid))
+    if not left:
+        return f"the last processes of a stack in {folder} are ending: try again"
     return f"a stack in {folder} was killed and left processes: `kill {left}`, or choose another folder with --data"
 
 
