@@ -22,6 +22,7 @@ BLOCK = re.compile(r"^```(\w*)(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _COMMAND = re.compile(r"^\$ (.+(?:\n>.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _MARK = "@@ the next command @@"
 _COMPOSE = re.compile(r"^ ?(?:Creating|Container) \S+ .*\n", re.MULTILINE)  # its progress, which varies by version
+_UP_WITHIN_S = 120
 _ENDED_WITHIN_S = 900  # all commands of a page; images that are not built yet take minutes
 _CHECKER, _LENIENT = OutputChecker(), ELLIPSIS | NORMALIZE_WHITESPACE
 
@@ -90,9 +91,9 @@ def _staying_up(begun: Command, checkout: Path, environment: Mapping[str, str]) 
     status = [".venv/bin/waferline", "status", "--data", folder]  # another stack may run on this machine, too
     process = subprocess.Popen(words, cwd=checkout, env=environment, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + _UP_WITHIN_S
         while subprocess.run(status, cwd=checkout, env=environment, capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline, f"{begun.text} is not up within a minute"
+            assert time.monotonic() < deadline, f"{begun.text} is not up within {_UP_WITHIN_S} s"
             time.sleep(0.2)
         yield
     finally:

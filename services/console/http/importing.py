@@ -19,7 +19,10 @@ PATH = "/import"
 _EVENTS_SHOWN = 100
 _PROBLEMS_SHOWN = 500
 _ANSWERED = (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.UNPROCESSABLE_ENTITY)
-_STEPS = ("preview", "import", "problems")
+LOOKED_AHEAD = ("preview", "tables")
+"""The steps that show what an import would do."""
+
+_STEPS = (*LOOKED_AHEAD, "import", "problems")
 
 
 class ImportedSheet(NamedTuple):
@@ -59,7 +62,7 @@ class ImportedSheet(NamedTuple):
         """Return the parameters of the party's route."""
         query = {"as": self.kind, "name": self.name, "profile": self.profile, "issued": self.issued}
         query |= {"dry_run": "false"} if self.step == "import" else {"dry_run": "true"}
-        query |= {"whole": "true"} if self.step == "preview" else {}
+        query |= {"whole": "true"} if self.step in LOOKED_AHEAD else {}
         return {name: value for name, value in query.items() if value} | (
             {"marked": "true"} if self.step == "problems" else {}
         )
@@ -163,6 +166,11 @@ def _detail(answer: httpx.Response) -> str:
         return str(answer.json()["detail"])
     except (ValueError, LookupError, TypeError):
         return f"HTTP {answer.status_code}"
+
+
+def outcome_tables(answer: Mapping[str, Any], look: Mapping[str, Any]) -> dict[str, list[Numbers]]:
+    """Return the tables of a preview, all rows of each, by their names in the template."""
+    return {"events": answer["events"], "problems": answer["problems"], "effect": look["moved"]}
 
 
 def outcome(answer: Mapping[str, Any], sheet: ImportedSheet) -> Numbers:

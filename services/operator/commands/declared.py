@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Csv, Data, Json
+from services.operator.commands.options import DATA, Csv, Data, Json, Xlsx
 from services.operator.stack.errors import StackError
 
 _DECLARED_WITHIN_S = 30.0
@@ -35,6 +35,7 @@ def declare(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Declare a product, a platform or the programme on a running stack, or all of a programme file.
 
@@ -44,7 +45,7 @@ def declare(
     Example: waferline declare product HBM4E-16H family=HBM gb_per_die=4 die_mm2=140 layers=16 line_yield=0.97
     probe_yield=0.7 layer_yield=0.99 final_yield=0.97 --dry-run
     """
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.table import table
     from services.operator.stack.location import find_stack
     from services.operator.stack.programmes import read_programme_file
@@ -58,7 +59,7 @@ def declare(
         elif kind is not None:
             body = _entry(kind, name, fields or [], withdrawn=withdrawn)
         else:
-            _list(source, find_stack(data), json_=json_, csv_=csv_)
+            _list(source, find_stack(data), json_=json_, csv_=csv_, xlsx=xlsx)
             return
         data = find_stack(data, writes=not dry_run)
         params = {"dry_run": "true"} if dry_run else {}
@@ -72,7 +73,8 @@ def declare(
     left = f" and {len(beside) - _NAMED_MAX:,} more" if len(beside) > _NAMED_MAX else ""
     caption = f"in force and not in {file}: {', '.join(beside[:_NAMED_MAX])}{left}; `withdrawn: true` ends one"
     shown = table(f"{title}, in the stack in {data}", columns, cells, caption=caption if beside else "")
-    print_answer(rows, [dict(zip(columns, row, strict=True)) for row in cells], [shown], json_=json_, csv_=csv_)
+    named = [dict(zip(columns, row, strict=True)) for row in cells]
+    put_out(rows, named, [shown], json_=json_, csv_=csv_, xlsx=xlsx)
     if any(row["status"] == "refused" for row in rows):
         raise typer.Exit(1)
 
@@ -101,9 +103,9 @@ def _entry(kind: str, name: str | None, fields: list[str], *, withdrawn: bool) -
     return {f"{kind}s": {name: entry}}
 
 
-def _list(source: str | None, data: Path, *, json_: bool, csv_: bool) -> None:
+def _list(source: str | None, data: Path, *, json_: bool, csv_: bool, xlsx: Path | None) -> None:
     """Print the declarations in force."""
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.table import table
 
     in_force = _ask(source, data)
@@ -119,7 +121,8 @@ def _list(source: str | None, data: Path, *, json_: bool, csv_: bool) -> None:
     shown = table(
         f"{'The declarations in force' if rows else 'Nothing is declared'} in the stack in {data}", columns, rows
     )
-    print_answer(in_force, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_)
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    put_out(in_force, named, [shown], json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def _missing(entries: dict[str, Any], in_force: dict[str, Any]) -> list[str]:

@@ -91,6 +91,7 @@ def advance(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Complete a day: state that sources have published everything that happened through it.
 
@@ -120,6 +121,6 @@ def advance(
     columns = ("source", "through", "status", "code", "message")
     cells = [[row.get(column) for column in columns] for row in rows]
     shown = table(f"Days completed, to the stack in {data}", columns, cells)
-    put_out(rows, rows, [shown], json_=json_, csv_=csv_, xlsx=None)
+    put_out(rows, rows, [shown], json_=json_, csv_=csv_, xlsx=xlsx)
     if any(row["status"] == "refused" for row in rows):
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ import typer
 
 from services.aggregator.terms import Basis
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Data, Json, StoreUrl, first_day, last_day
+from services.operator.commands.options import DATA, Data, Json, StoreUrl, Xlsx, first_day, last_day
 from services.operator.record.formats import AnyFormat
 from services.operator.stack.errors import StackError
 
@@ -211,6 +211,7 @@ def rolling(
         bool, typer.Option("--at-events", help="At each movement's instant, over one window.")
     ] = False,
     json_: Json = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Write rolling supply, demand, net and balance of every key (product, site, supplier) and day of an export.
 
@@ -218,30 +219,24 @@ def rolling(
 
     Example: waferline rolling data/export --to rolling.parquet --basis start --window 30
     """
+    from services.operator.commands.output import put_out
     from services.operator.record.histories import write_history, write_instants
-    from services.operator.show.printing import print_json
-    from services.operator.show.table import open_console, table
+    from services.operator.show.table import table
 
     with report_errors():
         found = write_instants(export, basis, window[0], to) if at_events else write_history(export, basis, window, to)
-    if json_:
-        print_json(found)
-        return
     if at_events:
-        open_console().print(
-            table(
-                f"{found['to']}: {found['rows']:,} movements of {found['keys']} keys, {basis} basis",
-                ("product", "site", "supplier", f"most in {window[0]} days", "at", "event"),
-                [tuple(row.values()) for row in found["greatest"]],
-                caption="wafers received less wafers consumed; on the start basis wafers started",
-            )
+        shown = table(
+            f"{found['to']}: {found['rows']:,} movements of {found['keys']} keys, {basis} basis",
+            ("product", "site", "supplier", f"most in {window[0]} days", "at", "event"),
+            [tuple(row.values()) for row in found["greatest"]],
+            caption="wafers received less wafers consumed; on the start basis wafers started",
         )
-        return
-    open_console().print(
-        table(
+    else:
+        shown = table(
             f"{found['to']}: {found['rows']:,} rows, {found['keys']} keys of {found['days']} days, {basis} basis",
             ("product", "site", "supplier", "first day below zero"),
             [tuple(row.values()) for row in found["first_short"]],
             caption="most demand names no supplier, all supply does: sum by product and site",
         )
-    )
+    put_out(found, [], [shown], json_=json_, csv_=False, xlsx=xlsx)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Csv, Data, Json, Yes, confirm
+from services.operator.commands.options import DATA, Csv, Data, Json, Xlsx, Yes, confirm
 from shared.documents.document import KINDS, STATED_BY, Kind
 
 _EVENTS_SHOWN = 20
@@ -40,6 +40,7 @@ def import_(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Import a sheet through its party: print what is new, changed, withdrawn and unchanged, or all its problems.
 
@@ -54,7 +55,7 @@ def import_(
     Example: waferline import commits.xlsx --as commits --dry-run
     """
     from services.operator.ask.sheets import add_first_look, find_party, send_sheet, write_template
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
 
@@ -78,7 +79,9 @@ def import_(
         if answer["problems"] and problems is not None:
             send_sheet(url, file, profile, query | {"dry_run": "true", "marked": "true"}, marked=problems)
     rows = answer["problems"] or answer["events"]
-    print_answer(answer, rows, _tables(file, data, answer, problems), json_=json_, csv_=csv_)
+    events_max = None if xlsx is not None else _EVENTS_SHOWN
+    tables = _tables(file, data, answer, problems, events_max)
+    put_out(answer, rows, tables, json_=json_, csv_=csv_, xlsx=xlsx)
     if answer["problems"] or any(event.get("status") == "refused" for event in answer["events"]):
         raise typer.Exit(1)
 
@@ -94,7 +97,9 @@ def _ask_first(data: Path, checked: Mapping[str, Any]) -> str:
     return str(checked["issued"])
 
 
-def _tables(file: Path, data: Path, answer: Mapping[str, Any], problems: Path | None) -> list[Any]:
+def _tables(
+    file: Path, data: Path, answer: Mapping[str, Any], problems: Path | None, events_max: int | None
+) -> list[Any]:
     """Return the counts, and the problems or the first events, as tables."""
     from rich.text import Text
 
@@ -111,8 +116,8 @@ def _tables(file: Path, data: Path, answer: Mapping[str, Any], problems: Path | 
     events = answer["events"]
     names = [name for name in _EVENT_COLUMNS if any(name in event for event in events)]
     if events:
-        left = len(events) - _EVENTS_SHOWN
-        cells = [[each.get(name, "") for name in names] for each in events[:_EVENTS_SHOWN]]
+        cells = [[each.get(name, "") for name in names] for each in events[:events_max]]
+        left = len(events) - len(cells)
         caption = f"and {left:,} more: --json or --csv prints all" if left > 0 else ""
         shown.append(table(counted(len(events), "event"), names, cells, caption=caption))
     doubtful = [(each["place"], each["warning"]) for each in events if each.get("warning")]

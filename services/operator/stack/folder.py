@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,10 +127,20 @@ def explain_lock(folder: Path) -> str:
     path = StackFolder(folder).facts
     if read_facts(folder) or not path.exists():
         return f"a stack is running in {folder}: stop it, or choose another folder with --data"
-    left = " ".join(str(pid) for pid in json.loads(path.read_text())["pids"].values() if _is_alive(pid))
+    left = " ".join(map(str, _holders(StackFolder(folder).lock)))
     if not left:
         return f"the last processes of a stack in {folder} are ending: try again"
     return f"a stack in {folder} was killed and left processes: `kill {left}`, or choose another folder with --data"
+
+
+def _holders(lock: Path) -> Iterator[int]:
+    """Yield the processes that hold a lock file open: those of a killed stack, restarted ones too, inherit it."""
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal() or process.name == str(os.getpid()):
+            continue
+        with suppress(OSError):  # it has ended, or is another user's
+            if any(descriptor.samefile(lock) for descriptor in (process / "fd").iterdir()):
+                yield int(process.name)
 
 
 def foreign_files(folder: Path) -> list[str]:
