@@ -93,8 +93,9 @@ async def months(view: LiveView, query: AskMonths) -> Answer:
         first = query.from_ or (begin if begin.day == 1 else next_month(begin))
         last = query.to or (end.replace(day=1) - timedelta(days=1))
         only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+        has_none = first > last and query.from_ is None and query.to is None  # the horizon has no whole month
         try:
-            table = month_table(curves, first, last, target, **only)
+            table = [] if has_none else month_table(curves, first, last, target, **only)
         except ValueError as why:
             raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
         rows = [

@@ -243,6 +243,13 @@ def test_what_is_well_written_and_has_no_answer_says_why(ask, path, query, type_
     assert detail in answer.json()["detail"]
 
 
+def test_a_horizon_without_a_whole_month_has_no_months():
+    ask = asker(Curves(date(2025, 1, 2), 29))
+
+    assert ask("/months").json()["rows"] == []
+    assert ask("/months", to="2025-01").status_code == 422
+
+
 @pytest.mark.parametrize("path", sorted({view.path for view in views()}))
 def test_an_answer_that_waited_for_another_state_is_of_that_state(curves, path):
     path = path.replace("{supplier:path}", "samsung").replace("{site:path}", "narvik")
