@@ -10,7 +10,6 @@ from services.ledger.http.rehearsal import PATH as REHEARSAL
 from services.ledger.http.routes import routes
 from services.ledger.live.checkpoints import CheckpointSigner
 from services.ledger.live.meters import LedgerMeters
-from services.ledger.live.parties import PartiesWatch
 from services.ledger.live.publisher import BatchPublisher
 from services.ledger.live.recorder import PartyRecorder, StreamWatch
 from services.ledger.settings import LedgerSettings
@@ -19,6 +18,7 @@ from services.ledger.store.writer import StoreWriter, open_writer
 from shared.http.access import AUDIT
 from shared.http.request_bounds import BodyBound
 from shared.http.turns import PastTurns
+from shared.service.parties import PartiesWatch
 from shared.service.readers import Reader
 from shared.service.service import Service
 from shared.wire.streams import Role

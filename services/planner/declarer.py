@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,6 +18,9 @@ from shared.http.problem import BUSY, UNFIT, Problem
 from shared.party.intake import IntakeLine
 from shared.party.party import Party
 from shared.play.numbering import Numbering
+from shared.play.scenario import load_programme
+from shared.process.log import why
+from shared.process.watched_file import WatchedFile
 from shared.programme.changes import (
     ProgrammeChange,
     entries_in_force,
@@ -36,6 +40,7 @@ from shared.wire.events import Event, Refused, parse_strictly
 from shared.wire.rows import Row
 
 _LISTED_WITHIN_S = 1.0
+_WATCH_INTERVAL_S = 1.0
 _READ_WITHIN_S = 10.0
 _FAULTS_MAX = 20  # in one answer
 
@@ -58,13 +63,39 @@ class Declarer:
             ScopedRoute("/declarations", self._answer, scope=publish_scope(outbox.source), methods=["POST"]),
         ]
 
-    def declare_at_start(self, programme: ProgrammeFile, played_at: datetime | None) -> None:
-        """Declare a programme once the streams are read; in a play at a time of the play."""
+    def declare_at_start(self, programme: ProgrammeFile, played_at: datetime) -> None:
+        """Declare a programme once the streams are read, at a time of the play."""
 
         async def declare() -> None:
             await self.declare(programme.entries(), played_at)
 
         self.party.service.run_beside(declare)
+
+    def follow_file(self, path: Path) -> None:
+        """Declare the programme of a file at the start, and whenever its entries change; log a file with faults.
+
+        Raises `ProgrammeFileError` where the file has faults at the start.
+        """
+        file = WatchedFile(path)
+        file.has_changed()
+        at_start = load_programme(path).entries()
+
+        async def follow() -> None:
+            entries = at_start
+            await self.declare(entries)
+            while True:
+                await asyncio.sleep(_WATCH_INTERVAL_S)
+                if not file.has_changed():
+                    continue
+                try:
+                    before, entries = entries, load_programme(path).entries()
+                except (OSError, ValueError) as failure:
+                    self.party.service.log.warning("programme_refused", path=str(path), reason=why(failure))
+                    continue
+                if entries != before:
+                    await self.declare(entries)
+
+        self.party.service.run_beside(follow)
 
     async def declare(
         self, entries: DeclaredEntries, played_at: datetime | None = None, *, dry_run: bool = False

@@ -23,7 +23,6 @@ from shared.documents.tables.values import (
     read_whole,
     shown,
 )
-from shared.documents.tables.workbook import OLE_START, ZIP_START, read_workbook
 from shared.documents.totals import Totals
 from shared.programme.declarations import nearest_names
 
@@ -55,6 +54,9 @@ def read_grid(body: bytes, profile: Profile) -> Grid:
         raise Unreadable("too_large", f"has {len(body):,} bytes; at most {BYTES_MAX // 2**20} MiB")
     if not body.strip():
         raise Unreadable("missing", "is empty")
+    # loads the library of workbooks: a party that gets no sheet starts without it
+    from shared.documents.tables.workbook import OLE_START, ZIP_START, read_workbook  # noqa: PLC0415
+
     return read_workbook(body, profile.sheet) if body.startswith((ZIP_START, OLE_START)) else read_delimited(body)
 
 

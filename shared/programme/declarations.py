@@ -44,7 +44,7 @@ class Declarations:
         altered = False
         for row in rows:
             if row.name in DECLARATIONS:
-                self._rows[row.source, row.id] = row
+                self._rows.setdefault((row.source, row.id), row)  # the ledger refuses another content under an id
                 altered = True
             elif row.name == "event.reversed":
                 target = (row.source, row.others["reversed"])

@@ -256,13 +256,14 @@ class PageContents:
 
     async def log(self, _: Request, filters: Filters) -> PageContent:
         """Return the open alerts, the health of each service, and the refused events."""
+        urls = dict(self.service_urls)  # a party may come while they are asked
         alerts, refusals, head, *health = await asyncio.gather(
             self.upstream.aggregator(
                 "/alerts", filters.params("product", "site", "supplier", "offset") | {"limit": "50"}
             ),
             self.upstream.ledger("/refusals"),
             self.upstream.ledger("/head"),
-            *(self.upstream.health(url) for url in self.service_urls.values()),
+            *(self.upstream.health(url) for url in urls.values()),
         )
         numbers = {
             "state": alerts,
@@ -270,7 +271,7 @@ class PageContents:
             "refusals": list(reversed(refusals))[:20],
             "refused": len(refusals),
             "head": head,
-            "health": dict(zip(self.service_urls, health, strict=True)),
+            "health": dict(zip(urls, health, strict=True)),
         }
         sources = [{"source": name} | each for name, each in head["sources"].items()]
         tables = {"alerts": alerts["rows"], "sources": sources, "refused": refusals}

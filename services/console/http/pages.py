@@ -33,8 +33,7 @@ from services.console.live.feed import MoveFeed
 from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upstream
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import BUSY, Problem, problem
-from shared.http.tabular import CsvStyle, UnknownLocale, csv_style, flatten_rows, write_csv
-from shared.http.workbook import XLSX, ViewSheet, write_workbook
+from shared.http.tabular import XLSX, CsvStyle, UnknownLocale, csv_style, flatten_rows, write_csv
 from shared.wire.firmness import FIRMNESS
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -229,6 +228,8 @@ async def _import_tables(answer: Numbers, look: Numbers) -> Response:
 
 def _workbook(tables: Mapping[str, Rows], about: Mapping[str, Any]) -> bytes:
     """Return tables as a workbook, a sheet each; one without rows has none."""
+    from shared.http.workbook import ViewSheet, write_workbook  # noqa: PLC0415 (loads the library of workbooks)
+
     sheets = [ViewSheet(name, *flatten_rows(rows)) for name, rows in tables.items() if rows]
     return write_workbook([*sheets, ViewSheet("About", ("of", "value"), list(about.items()))])
 

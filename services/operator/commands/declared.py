@@ -42,8 +42,9 @@ def declare(
     Only differences to the declarations in force are declared: to declare the same again does nothing. Without
     arguments it lists the declarations in force. It exits with 1 if the ledger refuses one.
 
-    Example: waferline declare product HBM4E-16H family=HBM gb_per_die=4 die_mm2=140 layers=16 line_yield=0.97
-    probe_yield=0.7 layer_yield=0.99 final_yield=0.97 --dry-run
+    Example: waferline declare product PLAIN-DRAM family=DRAM --dry-run
+
+    Example: waferline declare --file my-programme/programme.yaml --dry-run
     """
     from services.operator.commands.output import put_out
     from services.operator.show.table import table

@@ -134,5 +134,5 @@ def _unguard(value: str) -> str:
     return value[1:] if value[:1] == "'" and value[1:2] in FORMULA_STARTS and value[1:2] else value
 
 
-FORMULA_STARTS = "=+-@\t\r\n"
+FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # the last four are fullwidth
 """The first characters of a text that a spreadsheet would run."""

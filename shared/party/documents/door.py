@@ -18,7 +18,6 @@ from starlette.responses import Response
 
 from shared.documents.document import KINDS, STATED_BY, Kind
 from shared.documents.facts import Catalogue
-from shared.documents.marking import mark_problems
 from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile, ProfileRefused, read_profile
 from shared.documents.saying import Said, find_problems, say
@@ -279,10 +278,16 @@ def _read_events(contents: Sequence[Mapping[str, Any]]) -> list[Event]:
     return events
 
 
+def _mark(judged: JudgedDocument) -> bytes:
+    from shared.documents.marking import mark_problems  # noqa: PLC0415 (loads the library of workbooks)
+
+    return mark_problems(judged.query.name, judged.body, judged.problems, judged.profile, judged.query.as_)
+
+
 async def _marked(judged: JudgedDocument) -> Response:
     """Return the file as it came, with the place and the reason of each problem beside its row."""
     query = judged.query
-    body = await run_in_threadpool(mark_problems, query.name, judged.body, judged.problems, judged.profile, query.as_)
+    body = await run_in_threadpool(_mark, judged)
     ending = ".xlsx" if body.startswith(_WORKBOOK_BEGINS) else ".csv"
     stem = _NOT_IN_NAMES.sub("-", re.sub(r"\.\w{1,5}$", "", query.name)) or query.as_
     disposition = {"Content-Disposition": f'attachment; filename="{stem}-problems{ending}"'}
