@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -37,6 +38,8 @@ class CsvStyle(NamedTuple):
 
 
 _PLAIN = CsvStyle()
+CSV_STYLE: ContextVar[CsvStyle | None] = ContextVar("CSV_STYLE", default=None)
+"""The form of CSV that the running command was asked for."""
 
 
 def csv_style(locale: str) -> CsvStyle:

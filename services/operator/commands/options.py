@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from services.operator.stack.errors import StackError
-from services.operator.stack.location import STACKS
+from services.operator.stack.folder import STACKS
 from shared.process.credentials import CredentialsError
 from shared.wire.days import next_month
 from shared.wire.firmness import Firmness

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.show.printing import CSV_STYLE, print_answer, table_sheets
 from services.operator.stack.errors import StackError
-from shared.http.tabular import UnknownLocale, csv_style
+from shared.http.tabular import CSV_STYLE, UnknownLocale, csv_style
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,6 +85,8 @@ def put_out(
     xlsx: Path | None,
 ) -> None:
     """Print an answer as JSON, its rows as CSV, or its tables; or write these into a new workbook, a sheet each."""
+    from services.operator.show.printing import print_answer, table_sheets
+
     if xlsx is None:
         print_answer(answer, rows, tables, json_=json_, csv_=csv_)
         return

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from services.operator.stack.errors import StackError
 
+STACKS = Path("data")
+"""The folder of stacks that a command looks in where none is named."""
 _OWN_FILES = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",

@@ -7,11 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from services.operator.stack.errors import StackError
-from services.operator.stack.folder import StackFolder, read_facts
+from services.operator.stack.folder import STACKS, StackFolder, read_facts
 from services.operator.stack.machine.running import running_folders
-
-STACKS = Path("data")
-"""The folder of stacks that a command looks in where none is named."""
 
 
 class _Description(BaseModel):

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from services.operator.cli import app
 from services.operator.stack.errors import StackError
-from services.operator.stack.location import STACKS, find_stack
+from services.operator.stack.folder import STACKS
+from services.operator.stack.location import find_stack
 from services.operator.stack.machine.running import forget_running, note_running, running_folders
 
 
