@@ -14,7 +14,7 @@ import pytest
 
 from shared.play.numbering import Numbering
 from shared.wire.events import EventData, LotFinished, LotStarted, SourceAdvanced, SourceEnded
-from tests.compose.stack import ROOT, VERSION, Stack, until
+from tests.compose.stack import ROOT, Stack, run, until
 
 PARTIES = {
     "supplier-fjord-memory", "supplier-taiga-dram", "supplier-lofoten-chips", "datacenter-lulea", "datacenter-oulu",
@@ -64,9 +64,12 @@ class Nordic(Stack):
 
     def started_at(self) -> dict[str, tuple[str, str]]:
         """Return the id of each container, and when it was started."""
-        names = self.compose("ps", "--services").split()
-        found = {name: self.compose("ps", "--quiet", name).split() for name in names}
-        return {name: (ids[0], self.inspect(name)["State"]["StartedAt"]) for name, ids in found.items() if ids}
+        ids = run("docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={self.project}").split()
+        found = json.loads(run("docker", "inspect", *ids))
+        return {
+            each["Config"]["Labels"]["com.docker.compose.service"]: (each["Id"], each["State"]["StartedAt"])
+            for each in found
+        }
 
     def publish(self, role: str, source: str, *said: EventData) -> list[str]:
         """Return what becomes of some events that a source hands in at its door."""
@@ -113,9 +116,6 @@ def test_exactly_its_parties_run_and_are_well(stack: Nordic) -> None:
     assert {name for name in containers if "-" in name} == PARTIES
     assert {name for name in status if "-" in name} == PARTIES
     assert all(health["well"] for health in status.values())
-    assert all(
-        stack.inspect(name)["Config"]["Image"] == f"waferline/{name.partition('-')[0]}:{VERSION}" for name in PARTIES
-    )
 
 
 def declared(stack: Nordic) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def test_a_party_that_has_ended_is_retired_while_all_others_run_on(stack: Nordic
     assert after == {name: before[name] for name in after}
     assert stack.publish("supplier", "fjord-memory", SourceAdvanced(through=date(2026, 3, 3))) == ["recorded"]
     until(lambda: stack.ask("aggregator", "/state")["complete_through"] == "2026-03-03", "the others complete days", 30)
-    assert "WRONGPASS" in stack.redis("supplier-lofoten-chips", "PING")
+    assert "NOAUTH" in stack.redis("supplier-lofoten-chips", "PING")  # its login fails
     with stack.http("token-lofoten-chips") as client:
         url = stack.url("supplier-fjord-memory") + "/events"
         until(lambda: client.post(url, content=b"{}").status_code == 401, "its token is good no more", 30)
