@@ -269,5 +269,6 @@ class Alerts(AtPlan):
     open: dict[AlertCode, int]
     """The number of open alerts of each code that concern the product, site and supplier of the query."""
     rows: list[AlertRow]
-    """While `today` is null only silent sources, undeclared names and days beyond the horizon are looked for."""
+    """While `today` is null only silent sources, undeclared names and days beyond the horizon are looked for: whether
+    other alerts are open is then not known."""
     next: int | None
