@@ -265,15 +265,16 @@ def publish(
             parties = ", ".join(name.partition("-")[2] for name in facts["services"] if "-" in name)
             raise StackError(f"{source!r} is no party of the stack in {data}; there are {parties}")
         events = read_events(typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file))
+        unchecked = ""
         if not yes:
             doubts, unchecked = find_doubts(data, read_facts(events))
-            if unchecked:
-                typer.secho(f"sites and due days are not checked: {unchecked}", fg="yellow", err=True)
             confirm([(f"line {index + 1}", each.reason) for index, each in doubts])
         try:
             verdicts = publish_events(service_url(facts, names[0]), events)
         except httpx.TransportError as failure:
             raise StackError(f"{names[0]} does not answer ({failure})") from failure
+    if unchecked:
+        typer.secho(f"sites and due days were not checked: {unchecked}", fg="yellow", err=True)
     columns = ("line", "id", "status", "code", "path", "message")
     shown = table(
         f"{counted(len(verdicts), 'event')} of {source}, to the stack in {data}",
