@@ -47,8 +47,8 @@ class Provisioned(NamedTuple):
             steps.append("Keep tls/ca.key elsewhere: its holder can pose as any service. Only this command needs it.")
         if "users.acl" in self.changed:
             steps.append(
-                "Have Redis read its users again: `make up` does it. Then restart each service with a new password; it"
-                " resumes at its position."
+                "Have Redis read its users again, as `make parties` does. Then restart each service with a new"
+                " password; it resumes at its position."
             )
         if "tokens" in self.changed:
             steps.append("The services read `tokens` again within seconds; from then on they refuse a replaced token.")
