@@ -230,9 +230,10 @@ def number_lines(
     The intake gives the sequence: an event's own is dropped; and the revision, where an event of a line has none: the
     one after the `last_revision`, by default the greatest that came through this door. It refuses only an event that
     the ledger could not name by its sequence, as the sender would resend that for ever, or one of a product that is not
-    declared, which the ledger would record. The ledger refuses any other, and keeps the refusal. An event that was
-    taken before and that the ledger has lost since, as it has judged up to `judged` only, is sent again under its
-    sequence. Raises `Problem`, and takes none of them, where the source would have more names than it may.
+    declared, which the ledger would record, or one whose revision nobody can tell. The ledger refuses any other, and
+    keeps the refusal. An event that was taken before and that the ledger has lost since, as it has judged up to
+    `judged` only, is sent again under its sequence. Raises `Problem`, and takes none of them, where the source would
+    have more names than it may.
     """
     lines: list[IntakeLine] = []
     entries, again = list[OutboxEntry](), list[OutboxEntry]()
@@ -248,9 +249,10 @@ def number_lines(
         if before is not None and _is_lost(before, outbox, judged):
             again.append(OutboxEntry(before, before, _write_entry(line, before, last_revision, revisions)))
         if before is None:
-            undeclared = None if line.product is None else refuse_product(line.product)
-            if undeclared is not None:
-                lines.append(IntakeLine(line.line, line.id, None, False, undeclared))
+            refused = None if line.product is None else refuse_product(line.product)
+            refused = refused or _refuse_unknown_revision(line, outbox, last_revision, revisions)
+            if refused is not None:
+                lines.append(IntakeLine(line.line, line.id, None, False, refused))
                 continue
             entry = _write_entry(line, sequence, last_revision, revisions)
             if len(entry) > ENTRY_BYTES_MAX:
@@ -324,6 +326,19 @@ def put_events(
 def _is_lost(sequence: int, outbox: Outbox, judged: int | None) -> bool:
     """Return whether the ledger no longer has an event that left the outbox: it has judged up to `judged` only."""
     return judged is not None and judged < sequence <= outbox.last
+
+
+def _refuse_unknown_revision(
+    line: ReadLine, outbox: Outbox, last_revision: Callable[[str], int], revisions: Mapping[str, int]
+) -> Refused | None:
+    """Return why no revision can be made for an event that leaves it out, if so: it might be below one that holds."""
+    if line.revision is None or line.revision.stated is not None or not outbox.is_without_older_revisions:
+        return None
+    name = line.revision.line
+    if name in revisions or last_revision(name) >= 0:
+        return None
+    reason = "is missing, and an earlier version of Waferline did not keep the revisions of this line: state it once"
+    return Refused("malformed", "data.revision", reason)
 
 
 def _write_entry(

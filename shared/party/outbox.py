@@ -47,8 +47,11 @@ class Outbox:
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
+        kept = self.connection.execute("SELECT name FROM sqlite_master WHERE name IN ('said', 'revisions')").fetchall()
         self.connection.executescript(_SCHEMA)
         self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
+        if kept == [("said",)] and self.last:  # an earlier version did not keep the revisions of its lines
+            self.connection.execute("INSERT INTO revisions VALUES ('', 0)")
         self.names = {str(name) for (name,) in self.connection.execute("SELECT name FROM names")}
 
     def put(
@@ -134,6 +137,11 @@ class Outbox:
         """Return the greatest revision of a line that came through the door, -1 before the first."""
         found = self.connection.execute("SELECT revision FROM revisions WHERE line = ?", (line,)).fetchone()
         return -1 if found is None else int(found[0])
+
+    @property
+    def is_without_older_revisions(self) -> bool:
+        """Whether an earlier version began this outbox: of a line that it knows nothing of there may be revisions."""
+        return self.revision("") >= 0
 
     def keep_verdicts(self, refusals: Sequence[Refusal], effects: Sequence[EventEffect]) -> None:
         """Keep the refusals of events, and the effects of those that do not hold, for those who hand them in again."""
