@@ -37,7 +37,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse fuzz sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
+.PHONY: help demo demo-compose up parties down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse fuzz sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -47,10 +47,14 @@ demo: .venv/ready  ## Play the reference programme on this machine and print its
 	@$(BIN)/waferline demo $(ARGS)
 
 up: images  ## Start a programme in containers and wait until all are well; PROGRAMME=F, TLS=1 encrypts, PROFILES=monitoring.
+	@$(MAKE) --no-print-directory parties
+
+parties:  ## Start the parties that the programme file names now, and remove all others, while the rest runs on.
 	@$(DEPLOY)
 	@$(SECRETS)
 	@echo "PROGRAMME ?= $(PROGRAMME)" > deploy/programme.mk
-	@$(COMPOSE) up --detach
+	@deploy/load-users.sh $(COMPOSE)
+	@$(COMPOSE) up --detach --remove-orphans
 	@deploy/healthy.sh $(COMPOSE)
 
 down:  ## Stop the containers and keep their data; ARGS=--volumes deletes it.

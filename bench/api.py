@@ -39,8 +39,8 @@ from bench.path import fresh_redis
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
 from shared.wire.batch import BATCH_MAX
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import DAY_US, date_of, day_number
+from shared.wire.firmness import FIRMNESS
 from shared.wire.postings import LINE_EVENTS, PostingBatch
 from shared.wire.rows import Row, canonical_bodies
 from shared.wire.streams import BALANCES, DATA, POSTINGS

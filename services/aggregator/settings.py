@@ -7,8 +7,8 @@ from pydantic import Field
 
 from services.aggregator.alerts.thresholds import AlertThresholds
 from shared.process.settings import ServiceSettings, bound
-from shared.wire.catalog import Firmness
 from shared.wire.days import day_number
+from shared.wire.firmness import Firmness
 
 
 class AggregatorSettings(ServiceSettings):
@@ -36,12 +36,18 @@ class AggregatorSettings(ServiceSettings):
     past_mb: int = Field(default=1024, ge=0, description="memory for past states; the last one is always kept")
     past_queries_max: int = bound(
         16,
-        "queries of the past at once",
+        "queries of the past, and what-ifs, at once",
         reached="503 `busy`, with Retry-After",
         watched="`waferline_past_queries`",
     )
     past_wait_s: float = bound(
         30, "seconds that a query of the past waits", reached="503 `busy`, with Retry-After; the fold goes on"
+    )
+    what_if_bytes_max: int = bound(
+        16 << 20,
+        "bytes of a body of `POST /what-if`",
+        reached="413 `too-long`",
+        watched="`waferline_requests_refused`",
     )
     sources: str = Field(default="", description="expected sources, separated by commas")
     alert_short_days: int = Field(default=30, ge=0, description="short_within: days ahead")

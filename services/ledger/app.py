@@ -6,17 +6,19 @@ from functools import partial
 from pathlib import Path
 
 from services.ledger.checkpoint.files import read_signer
+from services.ledger.http.rehearsal import PATH as REHEARSAL
 from services.ledger.http.routes import routes
 from services.ledger.live.checkpoints import CheckpointSigner
 from services.ledger.live.meters import LedgerMeters
-from services.ledger.live.parties import PartiesWatch
 from services.ledger.live.publisher import BatchPublisher
 from services.ledger.live.recorder import PartyRecorder, StreamWatch
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.reader import open_reader
 from services.ledger.store.writer import StoreWriter, open_writer
 from shared.http.access import AUDIT
+from shared.http.request_bounds import BodyBound
 from shared.http.turns import PastTurns
+from shared.service.parties import PartiesWatch
 from shared.service.readers import Reader
 from shared.service.service import Service
 from shared.wire.streams import Role
@@ -39,7 +41,9 @@ def build_app(settings: LedgerSettings) -> Service:
     turns = PastTurns(settings.past_queries_max, "WAFERLINE_PAST_QUERIES_MAX")
     turns.export(service.registry)
     reopen = partial(open_reader, settings.ledger_store, login=settings.store_login())
-    service.routes += routes(store, reopen, turns.take)
+    roles = dict[str, Role]()
+    service.routes += routes(store, reopen, turns.take, roles)
+    service.bodies[REHEARSAL] = BodyBound(settings.rehearsal_bytes_max, "WAFERLINE_REHEARSAL_BYTES_MAX")
     service.describe(Path(__file__).parent / "http" / "examples.json", scope=AUDIT)
     service.at_end.append(store.close)
 
@@ -47,6 +51,7 @@ def build_app(settings: LedgerSettings) -> Service:
 
     def add_party(role: Role, source: str) -> Reader:
         meters.begin(source)
+        roles[source] = role
         recorder = PartyRecorder(
             service, store, meters, new_batches, role, source, trust_recorded=settings.trust_recorded
         )

@@ -29,9 +29,15 @@ class LedgerSettings(ServiceSettings):
     )
     past_queries_max: int = bound(
         4,
-        "queries of the past, and searches for movements, at once",
+        "queries of the past, searches for movements, and rehearsals, at once",
         reached="503 `busy`, with Retry-After",
         watched="`waferline_past_queries`",
+    )
+    rehearsal_bytes_max: int = bound(
+        16 << 20,
+        "bytes of a body of `POST /rehearsal`",
+        reached="413 `too-long`",
+        watched="`waferline_requests_refused`",
     )
     read_max: int = bound(100, "entries of a stream in one transaction", reached="the others wait for the next one")
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 from services.planner.declarer import Declarer
 from services.planner.settings import PlannerSettings
 from shared.party.party import Party
-from shared.play.scenario import load_programme, load_scenario
+from shared.play.scenario import load_scenario
 from shared.service.service import Service
 
 
@@ -18,5 +18,5 @@ def build_app(settings: PlannerSettings) -> Service:
         scenario = load_scenario(settings.scenario)
         declarer.declare_at_start(scenario.programme, datetime.combine(scenario.starts_on, time(), UTC))
     elif settings.programme is not None:
-        declarer.declare_at_start(load_programme(settings.programme), None)
+        declarer.follow_file(settings.programme)
     return service

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,14 +18,31 @@ from shared.http.problem import BUSY, UNFIT, Problem
 from shared.party.intake import IntakeLine
 from shared.party.party import Party
 from shared.play.numbering import Numbering
-from shared.programme.changes import ProgrammeChange, entries_in_force, find_changes, find_unknown_products
-from shared.programme.programme_file import GROUPS, DeclaredEntries, ProgrammeFile, explain_fault, group_fields
+from shared.play.scenario import load_programme
+from shared.process.log import why
+from shared.process.watched_file import WatchedFile
+from shared.programme.changes import (
+    ProgrammeChange,
+    entries_in_force,
+    find_changes,
+    find_never_declared,
+    find_unknown_products,
+)
+from shared.programme.programme_file import (
+    DeclaredEntries,
+    ProgrammeFile,
+    explain_fault,
+    group_fields,
+    path_in_file,
+)
 from shared.wire.days import microseconds
 from shared.wire.events import Event, Refused, parse_strictly
 from shared.wire.rows import Row
 
 _LISTED_WITHIN_S = 1.0
+_WATCH_INTERVAL_S = 1.0
 _READ_WITHIN_S = 10.0
+_FAULTS_MAX = 20  # in one answer
 
 Declared = tuple[ProgrammeChange, Event]
 
@@ -45,13 +63,39 @@ class Declarer:
             ScopedRoute("/declarations", self._answer, scope=publish_scope(outbox.source), methods=["POST"]),
         ]
 
-    def declare_at_start(self, programme: ProgrammeFile, played_at: datetime | None) -> None:
-        """Declare a programme once the streams are read; in a play at a time of the play."""
+    def declare_at_start(self, programme: ProgrammeFile, played_at: datetime) -> None:
+        """Declare a programme once the streams are read, at a time of the play."""
 
         async def declare() -> None:
             await self.declare(programme.entries(), played_at)
 
         self.party.service.run_beside(declare)
+
+    def follow_file(self, path: Path) -> None:
+        """Declare the programme of a file at the start, and whenever its entries change; log a file with faults.
+
+        Raises `ProgrammeFileError` where the file has faults at the start.
+        """
+        file = WatchedFile(path)
+        file.has_changed()
+        at_start = load_programme(path).entries()
+
+        async def follow() -> None:
+            entries = at_start
+            await self.declare(entries)
+            while True:
+                await asyncio.sleep(_WATCH_INTERVAL_S)
+                if not file.has_changed():
+                    continue
+                try:
+                    before, entries = entries, load_programme(path).entries()
+                except (OSError, ValueError) as failure:
+                    self.party.service.log.warning("programme_refused", path=str(path), reason=why(failure))
+                    continue
+                if entries != before:
+                    await self.declare(entries)
+
+        self.party.service.run_beside(follow)
 
     async def declare(
         self, entries: DeclaredEntries, played_at: datetime | None = None, *, dry_run: bool = False
@@ -88,7 +132,8 @@ class Declarer:
     async def _answer(self, request: Request) -> Response:
         """Declare the entries of a body: those that differ, or, with `dry_run=true`, only say which.
 
-        With `merge=true`, the fields that an entry does not name stay as they are in force.
+        With `merge=true`, the fields that an entry does not name stay as they are in force, and what was never declared
+        cannot be withdrawn.
         """
         self.party.intake.refuse_early()
         try:
@@ -100,9 +145,14 @@ class Declarer:
             await asyncio.wait_for(self.declared.wait_until_read(), _READ_WITHIN_S)
         except TimeoutError:
             raise Problem(BUSY, "the streams of the planners are not read to their ends: is Redis there?") from None
-        if request.query_params.get("merge") == "true":
+        merges = request.query_params.get("merge") == "true"
+        if merges:
             raw = merge(entries_in_force(self.declared.declarations), raw)
-        declared = await self.declare(self._read_entries(raw), dry_run=dry_run)
+        entries = self._read_entries(raw)
+        unknown = find_never_declared(entries, self.declared.declarations) if merges else []
+        if unknown:
+            raise Problem(UNFIT, "; ".join(unknown))
+        declared = await self.declare(entries, dry_run=dry_run)
         lines = [IntakeLine(n, event.id, event.sequence, False, None) for n, (_, event) in enumerate(declared, 1)]
         if dry_run:
             answers = [{"id": None, "sequence": None, "status": "dry run"} for _ in declared]
@@ -125,12 +175,9 @@ class Declarer:
         try:
             entries = DeclaredEntries.model_validate(group_fields(raw))
         except ValidationError as invalid:
-            faults = [
-                ".".join(str(part) for part in fault["loc"] if part not in GROUPS)
-                + f" {explain_fault(fault['type'], fault['msg'], fault['input'])}"
-                for fault in invalid.errors(include_url=False)
-            ]
-            raise Problem(UNFIT, "; ".join(faults[:20])) from None
+            faults = invalid.errors(include_url=False)[:_FAULTS_MAX]
+            reasons = [f"{'.'.join(path_in_file(fault['loc'])) or 'it'} {explain_fault(fault)}" for fault in faults]
+            raise Problem(UNFIT, "; ".join(reasons)) from None
         unknown = find_unknown_products(entries, self.declared.declarations)
         if unknown:
             raise Problem(UNFIT, "; ".join(unknown))

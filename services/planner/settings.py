@@ -12,6 +12,6 @@ class PlannerSettings(PartySettings):
 
     programme: Path | None = Field(
         default=None,
-        description="the programme file to declare at the start, where it differs from the declarations in force;"
-        " unset: that of the scenario, or none",
+        description="the programme file to declare at the start, and again when it changes, where it differs from the"
+        " declarations in force; unset: that of the scenario, or none",
     )

@@ -13,7 +13,6 @@ from shared.play.demand_plan import split_headline
 from shared.play.scenario import Scenario
 from shared.play.source_log import SourceLog
 from shared.play.variants import Variant
-from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
     LOT_WAFERS_MAX,
@@ -28,6 +27,7 @@ from shared.wire.events import (
     SupplyAgreed,
     SupplyCommitted,
 )
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.rows import Row
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")

@@ -11,7 +11,7 @@ from shared.play.demand_plan import derive_plan
 from shared.play.months import first_of_month, latest
 from shared.play.scenario import Scenario
 from shared.play.variants import Variant
-from shared.wire.catalog import share_out
+from shared.programme.shares import share_out
 from shared.wire.days import DAY
 from shared.wire.events import LOT_WAFERS_MAX
 

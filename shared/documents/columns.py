@@ -3,8 +3,8 @@
 from typing import Literal, NamedTuple, get_args
 
 from shared.documents.document import Kind
-from shared.wire.catalog import FIRMNESS
 from shared.wire.events import SiteDeclared
+from shared.wire.firmness import FIRMNESS
 
 ColumnType = Literal["name", "party", "product", "choice", "day", "whole", "quantity", "ratio", "text"]
 

@@ -224,7 +224,7 @@ class FactReader:
         rounding = item.rounding or self.profile.rounding
         if rounding == "exact" and exact.denominator != 1:
             about = "" if unit.name == "wse" else f" {called} are about {float(exact):.3f} wafers,"
-            reason = f"{quantity:f}{about} no whole number: `rounding` in the profile rounds it"
+            reason = f"{quantity:f}{about} is no whole number: `rounding` in the profile rounds it"
             raise _Misstated("fraction", name, reason)
         if rounding == "carry" and self.kind in PLANS and position is not None:
             self._exact.append((position, exact))

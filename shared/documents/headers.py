@@ -8,11 +8,11 @@ from shared.documents.columns import KindTerms
 from shared.documents.document import Place, column_letters
 from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile
-from shared.documents.tables.delimited import Grid, GridRow
-from shared.documents.tables.values import Bucket, Cell, Misread, read_bucket, shown
+from shared.documents.tables.delimited import HEADER_ROWS, Grid, GridRow
+from shared.documents.tables.values import Bucket, Cell, CellFault, Misread, find_bucket, shown
 
-HEADER_ROWS = 30
-"""Rows in which the header is looked for, where the profile does not name its row."""
+_TITLES_SHOWN, _TITLES_MIN = 20, 2
+_TO_NAME = ": say in `columns` of the profile what each is"
 
 MARKS = ("place", "problem")
 """The columns that `mark_problems` adds; a problem of the whole sheet stands behind the title of the second."""
@@ -61,7 +61,8 @@ def find_header(grid: Grid, terms: KindTerms, profile: Profile) -> tuple[Header 
         if profile.header_row:
             where = f"row {profile.header_row} does not name"
         at = grid.place(profile.header_row or (grid.rows[0].number if grid.rows else 0))
-        return None, [DocumentProblem("missing", at, f"{where} a column of this kind: it needs {names}")]
+        reason = f"{where} a column of this kind: it needs {names}{_likely_titles(grid)}"
+        return None, [DocumentProblem("missing", at, reason)]
     header, problems = _read_header(grid, row, terms, titles, profile)
     lacking = [
         column.name
@@ -72,11 +73,23 @@ def find_header(grid: Grid, terms: KindTerms, profile: Profile) -> tuple[Header 
         and not (header.buckets and column.name in (terms.day, terms.quantity))
     ]
     if lacking:
-        found = [header.titles[column] for column in header.extra][:20]
-        hint = f"; not known here: {', '.join(map(shown, found))}" if found else ""
+        found = [header.titles[column] for column in header.extra][:_TITLES_SHOWN]
+        hint = f"; not known here: {', '.join(map(shown, found))}{_TO_NAME}" if found else ""
         reason = f"no column for {', '.join(lacking)}{hint}"
         problems.append(DocumentProblem("missing", grid.place(row.number), reason))
     return header, problems
+
+
+def _likely_titles(grid: Grid) -> str:
+    """Return the titles of the row that looks most like a header, as the end of a sentence: the one with most texts."""
+    rows = [
+        (row.number, [each for each in row.cells.values() if isinstance(each, str) and each.strip()])
+        for row in grid.rows[:HEADER_ROWS]
+    ]
+    number, texts = max(rows, key=lambda row: len(row[1]), default=(0, []))
+    if len(texts) < _TITLES_MIN:
+        return ""
+    return f"; row {number} has {', '.join(map(shown, texts[:_TITLES_SHOWN]))}{_TO_NAME}"
 
 
 def _header_row(grid: Grid, titles: Mapping[str, str], profile: Profile) -> GridRow | None:
@@ -99,6 +112,9 @@ def _read_header(
     names: dict[int, str] = {}
     rest: list[tuple[int, Cell]] = []
     for column, value in sorted(row.cells.items()):
+        if isinstance(value, CellFault):
+            problems.append(DocumentProblem(value.code, grid.place(row.number, column), value.reason))
+            continue
         names[column] = str(getattr(value, "date", lambda value=value: value)())
         field = titles.get(plain(value))
         if field is None:
@@ -110,7 +126,8 @@ def _read_header(
             fields[field] = column
     buckets: dict[int, Bucket] = {}
     totals, extra = [], []
-    is_matrix = bool(terms.day) and terms.day not in fields
+    is_in_rows = terms.day in fields or (terms.day in profile.defaults and terms.quantity in fields)
+    is_matrix = bool(terms.day) and not is_in_rows
     for column, value in rest:
         if is_total(names[column].strip().rstrip(":")):
             totals.append(column)
@@ -129,13 +146,16 @@ def _read_header(
 
 
 def _read_bucket_title(value: Cell, profile: Profile, place: Place, problems: list[DocumentProblem]) -> Bucket | None:
-    """Return the bucket of a title of a matrix, None if it is none; append the problem of an ambiguous one."""
+    """Return the bucket of a title of a matrix, None if it is none.
+
+    Appends the problem of one that cannot be told: its wafers would be left out without a word.
+    """
     try:
-        return read_bucket(value, profile.dates)._replace(order=None)
+        bucket = find_bucket(value, profile.dates)
     except Misread as why:
-        if why.code == "ambiguous_day" or (why.code == "bad_day" and "calendar" in why.reason):
-            problems.append(DocumentProblem(why.code, place, why.reason))
+        problems.append(DocumentProblem(why.code, place, why.reason))
         return None
+    return None if bucket is None else bucket._replace(order=None)
 
 
 def column_name(header: Header, column: int) -> str:

@@ -14,6 +14,7 @@ from shared.documents.tables.delimited import BYTES_MAX, CELLS_MAX, Grid, GridRo
 from shared.documents.tables.values import (
     Bucket,
     Cell,
+    CellFault,
     DateOrder,
     Misread,
     read_bucket,
@@ -22,7 +23,6 @@ from shared.documents.tables.values import (
     read_whole,
     shown,
 )
-from shared.documents.tables.workbook import OLE_START, ZIP_START, read_workbook
 from shared.documents.totals import Totals
 from shared.programme.declarations import nearest_names
 
@@ -54,6 +54,9 @@ def read_grid(body: bytes, profile: Profile) -> Grid:
         raise Unreadable("too_large", f"has {len(body):,} bytes; at most {BYTES_MAX // 2**20} MiB")
     if not body.strip():
         raise Unreadable("missing", "is empty")
+    # loads the library of workbooks: a party that gets no sheet starts without it
+    from shared.documents.tables.workbook import OLE_START, ZIP_START, read_workbook  # noqa: PLC0415
+
     return read_workbook(body, profile.sheet) if body.startswith((ZIP_START, OLE_START)) else read_delimited(body)
 
 
@@ -101,6 +104,7 @@ class _Reader:
             (column, header.fields.get(column.name, 0)) for column in self.terms.columns if self._gives(column)
         ]
         self._keys = [at for column, at in self._present if at and column.type in KEY_TYPES]
+        self._spread = {(top, left) for top, left, _, _ in grid.merged}  # a quantity there is of many buckets or keys
         self._totals = Totals()
 
     def _gives(self, column: Column) -> bool:
@@ -251,6 +255,8 @@ class _Reader:
             if cell is None:
                 continue
             place = self._place(row, at)
+            if (row.number, at) in self._spread:
+                cell = CellFault("bad_number", f"{shown(cell)} is merged over several cells: write each of them")
             try:
                 quantity = read_number(cell, self.profile.decimal)
             except Misread as why:

@@ -48,6 +48,12 @@ class RouteDoc(NamedTuple):
     tagged: bool = False  # with an ETag
     problems: Sequence[Kind] = ()
     also: Mapping[int, str] = {}  # other statuses with such an answer, and their meaning
+    body: str = ""  # the CloudEvents, one a line, that a POST takes; empty: it is a GET
+
+    @property
+    def method(self) -> str:
+        """The method of the route."""
+        return "POST" if self.body else "GET"
 
 
 class DescribedRoute(ScopedRoute):
@@ -56,7 +62,7 @@ class DescribedRoute(ScopedRoute):
     def __init__(
         self, path: str, endpoint: Endpoint, *, scope: str, doc: RouteDoc, publishers_of: str | None = None
     ) -> None:
-        super().__init__(path, endpoint, scope=scope, publishers_of=publishers_of)
+        super().__init__(path, endpoint, scope=scope, methods=[doc.method], publishers_of=publishers_of)
         self.doc = doc
 
 

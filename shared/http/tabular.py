@@ -1,13 +1,21 @@
 """Rows as CSV (RFC 4180): one header, nested names with dots, no cell that a spreadsheet would run as a formula."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from io import StringIO
 from typing import Any, NamedTuple
 
 import orjson
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are fullwidth
+_guard_inside = {
+    # a spreadsheet of another locale splits at another delimiter, and at line ends inside its quotes
+    own: re.compile(rf"""([{other}\t\r\n][ "']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""").sub
+    for own, other in ((",", ";"), (";", ","))
+}
 _DECIMAL_COMMA = frozenset(
     ("bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is", "it", "lt", "lv",
      "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi")
@@ -30,6 +38,8 @@ class CsvStyle(NamedTuple):
 
 
 _PLAIN = CsvStyle()
+CSV_STYLE: ContextVar[CsvStyle | None] = ContextVar("CSV_STYLE", default=None)
+"""The form of CSV that the running command was asked for."""
 
 
 def csv_style(locale: str) -> CsvStyle:
@@ -54,13 +64,14 @@ def write_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = (), st
     """Return rows as CSV, a header first; `columns` is the header where there is no row.
 
     A mapping becomes a column for each of its names, `cover.days`; a list is one cell, in JSON; None is an empty
-    cell. A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    cell. A text that a spreadsheet would take for a formula gets an apostrophe before it, and so does a part of one
+    that a spreadsheet of another locale would take for a cell.
     """
     chosen, flat = flatten_rows(rows, columns)
     text = StringIO()
     writer = csv.writer(text, delimiter=style.delimiter, lineterminator="\r\n")
-    writer.writerow(map(_cell, chosen))
-    writer.writerows([_cell(value, style.decimal) for value in row] for row in flat)
+    writer.writerow(_cell(name, style) for name in chosen)
+    writer.writerows([_cell(value, style) for value in row] for row in flat)
     return style.mark + text.getvalue()
 
 
@@ -81,12 +92,13 @@ def _flatten(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
             yield before + name, value
 
 
-def _cell(value: Any, decimal: str = ".") -> str:
+def _cell(value: Any, style: CsvStyle) -> str:
     if isinstance(value, str):
+        value = _guard_inside[style.delimiter](r"\1'", value)
         return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
     if value is None or value == {}:
         return ""
     if isinstance(value, float):
-        return str(value).replace(".", decimal)
+        return str(value).replace(".", style.decimal)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if is_number else orjson.dumps(value).decode()

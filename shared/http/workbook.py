@@ -13,7 +13,6 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _TITLE_MAX, _TEXT_MAX, _ROWS_MAX = 31, 32_767, 1_048_575  # of Excel, its header row apart
 _EXACT_MAX = 2**53  # a cell holds a float: beyond this a whole number stays a text
 _WIDTH_MAX, _WIDTH_ROWS = 60, 200

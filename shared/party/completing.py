@@ -3,14 +3,23 @@
 An event that is sent again letter for letter is the same event, so it gets the same values, and counts once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
 
-from shared.wire.events import EVENTS, PREFIX, VERSION, EventData, event_id
+from shared.wire.events import (
+    EVENTS,
+    PREFIX,
+    VERSION,
+    Event,
+    EventData,
+    ProductDeclared,
+    ProgrammeDeclared,
+    event_id,
+)
 
 _UNTIMED = datetime(2000, 1, 1, tzinfo=UTC)  # of an event whose time cannot be read, which the ledger refuses
 
@@ -45,7 +54,7 @@ def complete(event: Mapping[str, Any], source: str) -> CompletedEvent:
         completed.setdefault("owner", data["supplier"])
     revision = None
     if "revision" in fields:
-        line, stated = data.get(_revised_field(model)), data.get("revision")
+        line, stated = data.get(_line_field(model)) if _line_field(model) else "", data.get("revision")
         if isinstance(line, str) and ("revision" not in data or isinstance(stated, int)):
             revision = LineRevision(f"{kind} {line}", stated)
     is_whole = "id" in event and completed == data and (revision is None or revision.stated is not None)
@@ -61,12 +70,32 @@ def revision_of(data: EventData) -> LineRevision | None:
     stated = getattr(data, "revision", None)
     if stated is None:
         return None
-    line = getattr(data, _revised_field(type(data)), None)
+    field = _line_field(type(data))
+    line = getattr(data, field, None) if field else ""
     return None if line is None else LineRevision(f"{data.type} {line}", stated)
 
 
-def _revised_field(model: type[EventData]) -> str:
-    """Return the field whose value the revisions of an event are of."""
+def greatest_revisions(events: Iterable[Event]) -> dict[str, int]:
+    """Return the greatest revision of each line that some events revise."""
+    greatest: dict[str, int] = {}
+    for event in events:
+        note_revision(greatest, event.data)
+    return greatest
+
+
+def note_revision(greatest: dict[str, int], data: EventData) -> None:
+    """Note the revision of an event's line, if it has one, among the greatest of each line."""
+    revision = revision_of(data)
+    if revision is not None and revision.stated is not None:
+        greatest[revision.line] = max(greatest.get(revision.line, -1), revision.stated)
+
+
+def _line_field(model: type[EventData]) -> str:
+    """Return the field that names the line which an event revises; nothing for the programme, as there is one."""
+    if model is ProgrammeDeclared:
+        return ""
+    if model is ProductDeclared:
+        return "product"
     return model.revised or model.columns.get("line", "line")
 
 

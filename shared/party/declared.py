@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from shared.documents.facts import Catalogue
 from shared.programme.declarations import Declarations, nearest_names
 from shared.service.entries import Entry
+from shared.service.readers import Reader
 from shared.service.service import Service
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import Refused, WaferModel
@@ -36,7 +37,12 @@ class DeclaredProducts:
         with suppress(FileNotFoundError):
             self.declarations = Declarations.read(orjson.loads(path.read_bytes()))
         for planner in planners:
-            service.reads(party_stream("planner", planner), after="0-0")(partial(self._read, planner))
+            self.read_planner(planner)
+
+    def read_planner(self, planner: str) -> Reader:
+        """Return the reader of a planner's stream."""
+        self.service.reads(party_stream("planner", planner), after="0-0")(partial(self._read, planner))
+        return self.service.readers[-1]
 
     async def _read(self, planner: str, entries: list[Entry]) -> None:
         self.fold_bodies(planner, (body for _, body in entries))
@@ -67,6 +73,12 @@ class DeclaredProducts:
         """Return each declared product with its wafer model, if any; every product where none is declared at all."""
         products = self.declarations.products
         return {name: each.wafer_model for name, each in products.items()} if products else _AnyProduct()
+
+    def last_revision(self, line: str) -> int:
+        """Return the revision that holds of what a line of the door declares, by any planner; -1 for other lines."""
+        event, _, name = line.partition(" ")
+        row = self.declarations.latest().get((event, name))
+        return -1 if row is None or row.revision is None else row.revision
 
     def refuse(self, product: str) -> Refused | None:
         """Return why a product is refused, with the nearest declared names; None where it is declared."""

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from shared.http.access import ScopedRoute, publish_scope
 from shared.http.problem import NO_ROOM, SIMULATED, TOO_LONG, TOO_MANY_NAMES, TOO_MANY_WAIT, Problem
-from shared.party.completing import LineRevision, complete, revision_of
+from shared.party.completing import LineRevision, complete, greatest_revisions
 from shared.party.declared import DeclaredProducts
 from shared.party.outbox import Outbox, OutboxEntry, pack_events
 from shared.party.sender import Sender
@@ -136,11 +136,20 @@ class Intake:
                     pause_at = time.monotonic() + _SLICE_S
             self.verdicts.recede()
             lines, lost = number_lines(
-                read, self.outbox, self.settings.names_max, self.declared.refuse, judged=self.verdicts.through
+                read,
+                self.outbox,
+                self.settings.names_max,
+                self.declared.refuse,
+                judged=self.verdicts.through,
+                last_revision=self._last_revision,
             )
             self.resend(lost)
         self._warn_of_names()
         return lines
+
+    def _last_revision(self, line: str) -> int:
+        """Return the greatest revision of a line that came through the door, or is declared by any planner."""
+        return max(self.outbox.revision(line), self.declared.last_revision(line))
 
     def resend(self, lost: int) -> None:
         """Have the sender begin again after the last event that the ledger has judged, where it has lost some."""
@@ -214,20 +223,23 @@ def number_lines(
     refuse_product: Callable[[str], Refused | None] = lambda _: None,
     *,
     judged: int | None = None,
+    last_revision: Callable[[str], int] | None = None,
 ) -> tuple[list[IntakeLine], int]:
     """Put the events of some lines into the outbox; return the outcome of each line, and how many events were lost.
 
     The intake gives the sequence: an event's own is dropped; and the revision, where an event of a line has none: the
-    one after the greatest that came through this door. It refuses only an event that the ledger could not name by
-    its sequence, as the sender would resend that for ever, or one of a product that is not declared, which the ledger
-    would record. The ledger refuses any other, and keeps the refusal. An event that was taken before and that the
-    ledger has lost since, as it has judged up to `judged` only, is sent again under its sequence. Raises `Problem`, and
-    takes none of them, where the source would have more names than it may.
+    one after the `last_revision`, by default the greatest that came through this door. It refuses only an event that
+    the ledger could not name by its sequence, as the sender would resend that for ever, or one of a product that is not
+    declared, which the ledger would record, or one whose revision nobody can tell. The ledger refuses any other, and
+    keeps the refusal. An event that was taken before and that the ledger has lost since, as it has judged up to
+    `judged` only, is sent again under its sequence. Raises `Problem`, and takes none of them, where the source would
+    have more names than it may.
     """
     lines: list[IntakeLine] = []
     entries, again = list[OutboxEntry](), list[OutboxEntry]()
     taken: dict[bytes, int] = {}
     names, revisions = dict[str, None](), dict[str, int]()
+    last_revision = last_revision or outbox.revision
     for line in read:
         sequence = outbox.last + len(entries) + 1
         if line.refused is not None:
@@ -235,13 +247,14 @@ def number_lines(
             continue
         before = next((n for each in line.digests if (n := taken.get(each) or outbox.taken(each)) is not None), None)
         if before is not None and _is_lost(before, outbox, judged):
-            again.append(OutboxEntry(before, before, _write_entry(line, before, outbox, revisions)))
+            again.append(OutboxEntry(before, before, _write_entry(line, before, last_revision, revisions)))
         if before is None:
-            undeclared = None if line.product is None else refuse_product(line.product)
-            if undeclared is not None:
-                lines.append(IntakeLine(line.line, line.id, None, False, undeclared))
+            refused = None if line.product is None else refuse_product(line.product)
+            refused = refused or _refuse_unknown_revision(line, outbox, last_revision, revisions)
+            if refused is not None:
+                lines.append(IntakeLine(line.line, line.id, None, False, refused))
                 continue
-            entry = _write_entry(line, sequence, outbox, revisions)
+            entry = _write_entry(line, sequence, last_revision, revisions)
             if len(entry) > ENTRY_BYTES_MAX:
                 why = Refused(
                     "out_of_bounds", "", f"takes {len(entry)} bytes once written in ASCII, more than {ENTRY_BYTES_MAX}"
@@ -283,7 +296,7 @@ def put_events(
     lines: list[IntakeLine] = []
     new, lost = list[Event](), list[Event]()
     taken: dict[bytes, int] = {}
-    names, revisions = dict[str, None](), dict[str, int]()
+    names = dict[str, None]()
     for number, event in enumerate(events, start=1):
         content = event.content()
         del content["sequence"]
@@ -298,18 +311,14 @@ def put_events(
         if before is None:
             taken[digest] = sequence
             new.append(numbered)
-            revision = revision_of(event.data)
-            if revision is not None and revision.stated is not None:
-                greatest = revisions.get(revision.line, outbox.revision(revision.line))
-                revisions[revision.line] = max(greatest, revision.stated)
             names |= dict.fromkeys(name for name in names_of(event.data) if name not in outbox.names)
             if len(outbox.names) + len(names) > names_max and names:
                 raise _too_many_names(number, outbox, names, names_max)
     sequences = [line.sequence for line in lines if line.sequence is not None]
     again = [entry for each in lost for entry in pack_events([each], None)]
     count = _put(
-        outbox, [*pack_events(new, None)], again, taken=[*taken.items()], names=[*names], revisions=revisions,
-        beside=lambda: beside(sequences),
+        outbox, [*pack_events(new, None)], again, taken=[*taken.items()], names=[*names],
+        revisions=greatest_revisions(new), beside=lambda: beside(sequences),
     )  # fmt: skip
     return lines, count
 
@@ -319,18 +328,33 @@ def _is_lost(sequence: int, outbox: Outbox, judged: int | None) -> bool:
     return judged is not None and judged < sequence <= outbox.last
 
 
-def _write_entry(line: ReadLine, sequence: int, outbox: Outbox, revisions: dict[str, int]) -> bytes:
+def _refuse_unknown_revision(
+    line: ReadLine, outbox: Outbox, last_revision: Callable[[str], int], revisions: Mapping[str, int]
+) -> Refused | None:
+    """Return why no revision can be made for an event that leaves it out, if so: it might be below one that holds."""
+    if line.revision is None or line.revision.stated is not None or not outbox.is_without_older_revisions:
+        return None
+    name = line.revision.line
+    if name in revisions or last_revision(name) >= 0:
+        return None
+    reason = "is missing, and an earlier version of Waferline did not keep the revisions of this line: state it once"
+    return Refused("malformed", "data.revision", reason)
+
+
+def _write_entry(
+    line: ReadLine, sequence: int, last_revision: Callable[[str], int], revisions: dict[str, int]
+) -> bytes:
     """Return the entry of a line's event, which gets its revision here where it has none."""
-    _revise(line, outbox, revisions)
+    _revise(line, last_revision, revisions)
     return json.dumps(line.content | {"sequence": str(sequence)}).encode()
 
 
-def _revise(line: ReadLine, outbox: Outbox, revisions: dict[str, int]) -> None:
+def _revise(line: ReadLine, last_revision: Callable[[str], int], revisions: dict[str, int]) -> None:
     """Give an event of a line its revision where it has none, and note the greatest of each line."""
     if line.revision is None:
         return
     name, stated = line.revision
-    greatest = revisions.get(name, outbox.revision(name))
+    greatest = revisions[name] if name in revisions else last_revision(name)
     if stated is None:
         stated = line.content["data"]["revision"] = greatest + 1
     revisions[name] = max(greatest, stated)

@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS refused (sequence INTEGER PRIMARY KEY, refusal TEXT N
 CREATE TABLE IF NOT EXISTS affected (sequence INTEGER PRIMARY KEY, effect TEXT NOT NULL) STRICT;
 INSERT OR IGNORE INTO said VALUES (0, 0);
 """
+_REVISE = (
+    "INSERT INTO revisions VALUES (?,?) ON CONFLICT (line) DO UPDATE SET revision = max(revision, excluded.revision)"
+)
 
 
 class OutboxEntry(NamedTuple):
@@ -44,8 +47,11 @@ class Outbox:
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
+        kept = self.connection.execute("SELECT name FROM sqlite_master WHERE name IN ('said', 'revisions')").fetchall()
         self.connection.executescript(_SCHEMA)
         self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
+        if kept == [("said",)] and self.last:  # an earlier version did not keep the revisions of its lines
+            self.connection.execute("INSERT INTO revisions VALUES ('', 0)")
         self.names = {str(name) for (name,) in self.connection.execute("SELECT name FROM names")}
 
     def put(
@@ -59,10 +65,10 @@ class Outbox:
     ) -> None:
         """Store some entries, all or none; skip those stored before, as a restarted party puts them again.
 
-        `taken` are the digests of events that the intake took, each with its sequence, and `names` those that they are
-        the first to use, `revisions` the greatest of each line that they revise; `beside` writes to the same
-        transaction. Raises ValueError where an entry does not follow the one before it: the ledger would refuse to go
-        past the gap, and the sender would resend for ever.
+        `taken` are the digests of events that the intake took, each with its sequence, `names` those that they are the
+        first to use, and `revisions` one of each line that they revise, of which the greatest stays; `beside` writes to
+        the same transaction. Raises ValueError where an entry does not follow the one before it: the ledger would
+        refuse to go past the gap, and the sender would resend for ever.
         """
         new = [entry for entry in entries if entry.last > self.last]
         last = self.last
@@ -77,7 +83,7 @@ class Outbox:
             self.connection.executemany("INSERT INTO entries VALUES (?,?,?)", new)
             self.connection.executemany("INSERT INTO handed VALUES (?,?)", taken)
             self.connection.executemany("INSERT OR IGNORE INTO names VALUES (?)", [(name,) for name in names])
-            self.connection.executemany("INSERT OR REPLACE INTO revisions VALUES (?,?)", [*revisions.items()])
+            self.connection.executemany(_REVISE, [*revisions.items()])
             self.connection.execute("UPDATE said SET last = ?", (last,))
             if beside is not None:
                 beside()
@@ -89,11 +95,17 @@ class Outbox:
         self.last = last
         self.names.update(names)
 
-    def begin_after(self, sequence: int) -> None:
-        """Have an empty outbox follow the events that the ledger has from elsewhere: a tape, another machine."""
+    def begin_after(self, sequence: int, revisions: Mapping[str, int] = {}) -> None:
+        """Have an empty outbox follow the events that the ledger has from elsewhere: a tape, another machine.
+
+        `revisions` are the greatest of the lines that those revise.
+        """
         if self.last or len(self):
             raise ValueError(f"the outbox of {self.source} is not empty: it has reached {self.last}")
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany(_REVISE, [*revisions.items()])
         self.connection.execute("UPDATE said SET last = ?", (sequence,))
+        self.connection.execute("COMMIT")
         self.last = sequence
 
     def put_again(self, entries: Sequence[OutboxEntry]) -> int:
@@ -125,6 +137,11 @@ class Outbox:
         """Return the greatest revision of a line that came through the door, -1 before the first."""
         found = self.connection.execute("SELECT revision FROM revisions WHERE line = ?", (line,)).fetchone()
         return -1 if found is None else int(found[0])
+
+    @property
+    def is_without_older_revisions(self) -> bool:
+        """Whether an earlier version began this outbox: of a line that it knows nothing of there may be revisions."""
+        return self.revision("") >= 0
 
     def keep_verdicts(self, refusals: Sequence[Refusal], effects: Sequence[EventEffect]) -> None:
         """Keep the refusals of events, and the effects of those that do not hold, for those who hand them in again."""

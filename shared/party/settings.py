@@ -17,6 +17,11 @@ class PartySettings(ServiceSettings):
         default="",
         description="the sources of declarations; with commas. A product that none of them declares is refused",
     )
+    parties_file: Path | None = Field(
+        default=None,
+        description="a JSON file of further sources by `suppliers`, `datacenters` and `planners`; it is read again when"
+        " it changes, so that a planner is heard without a restart",
+    )
     outbox_dir: Path = Field(default=Path("data/outbox"), description="the folder of its outbox; keep it")
     scenario: Path | None = Field(
         default=None, description="simulate this party of a scenario file; unset: take events over HTTP"

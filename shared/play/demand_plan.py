@@ -9,7 +9,7 @@ from shared.play.buildings import PlannedPhase
 from shared.play.months import add_months, first_of_month, interpolate, last_of_month
 from shared.play.scenario import Scenario
 from shared.play.variants import Variant
-from shared.wire.catalog import share_out
+from shared.programme.shares import share_out
 
 ROUNDING_WAFERS = 25  # the demand target between its nodes is stated in whole lots
 
@@ -87,7 +87,7 @@ def _plan_pools(scenario: Scenario, month: date, wafers: int, plan: DemandPlan) 
             rates[product] = rates.get(product, Fraction(0)) + rate * percent / 100
     regions = scenario.pools.region_percent.value
     megawatts = share_out(int(wafers / sum(rates.values())), regions)
-    months = scenario.lead_times["HBM"].start_to_energise_months.value
+    months = max(scenario.lead_time(product).start_to_energise_months.value for product in rates)
     for site in regions:
         energise_on = last_of_month(add_months(month, months))
         name = f"{site}.{month:%Y-%m}"

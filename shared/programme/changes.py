@@ -1,10 +1,12 @@
 """Changes that a programme's entries make to the declarations in force: each with the declaration that makes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from pydantic import BaseModel
+
 from shared.programme.declarations import Declarations, nearest_names, place_of_data
-from shared.programme.programme_file import DeclaredEntries
+from shared.programme.programme_file import GROUPS, DeclaredEntries
 from shared.wire.events import Declaration
 
 Kind = Literal["product", "platform", "programme"]
@@ -16,7 +18,7 @@ class ProgrammeChange(NamedTuple):
     kind: Kind
     name: str
     change: Literal["new", "changed", "withdrawn"]
-    fields: list[str]  # that differ from the declaration in force
+    fields: list[str]  # that differ from the declaration in force, as a programme file names them
     declared: Declaration
 
 
@@ -46,9 +48,20 @@ def _find_change(kind: Kind, name: str, declared: Declaration, declarations: Dec
         return None if declared.withdrawn else ProgrammeChange(kind, name, "new", [], after)
     if declared.withdrawn:
         return ProgrammeChange(kind, name, "withdrawn", [], after)
-    fields = [field for field in type(declared).model_fields if field != "revision"]
-    different = [field for field in fields if getattr(before, field) != getattr(declared, field)]
+    different = list(_differing(before, declared))
     return ProgrammeChange(kind, name, "changed", different, after) if different else None
+
+
+def _differing(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
+    """Yield the fields whose values differ, as a programme file names them."""
+    for field in type(after).model_fields:
+        old, new = getattr(before, field), getattr(after, field)
+        if field == "revision" or old == new:
+            continue
+        if isinstance(old, BaseModel) and isinstance(new, BaseModel):
+            yield from _differing(old, new, prefix if field in GROUPS else f"{prefix}{field}.")
+        else:
+            yield prefix + field
 
 
 def entries_in_force(declarations: Declarations) -> dict[str, Any]:
@@ -66,13 +79,24 @@ def _fields(declared: Declaration, name: str, group: str | None = None) -> dict[
     return fields | (fields.pop(group, None) or {}) if group else fields
 
 
+def find_never_declared(entries: DeclaredEntries, declarations: Declarations) -> list[str]:
+    """Return a sentence for each thing that an entry withdraws and that was never declared: a typo in its name."""
+    latest, reasons = declarations.latest(), []
+    for _, name, declared in _declared(entries):
+        place = place_of_data(declared)
+        if declared.withdrawn and place not in latest:
+            reasons.append(_not_declared(name, [other for event, other in latest if event == place[0]]))
+    return reasons
+
+
+def _not_declared(name: str, names: Iterable[str]) -> str:
+    return f"{name} is not declared; the nearest are {', '.join(nearest_names(name, names)) or 'none'}"
+
+
 def find_unknown_products(entries: DeclaredEntries, declarations: Declarations) -> list[str]:
     """Return a sentence for each product whose memory an entry counts, and that is declared nowhere."""
     declared = {name for name, each in entries.products.items() if not each.withdrawn} | declarations.products.keys()
     named = {product for each in entries.platforms.values() if each.rack is not None for product in each.rack.memory_gb}
     if entries.programme is not None and entries.programme.facility is not None:
         named |= entries.programme.facility.server_memory_gb.keys()
-    return [
-        f"{product} is not declared; the nearest are {', '.join(nearest_names(product, declared)) or 'none'}"
-        for product in sorted(named - declared)
-    ]
+    return [_not_declared(product, declared) for product in sorted(named - declared)]

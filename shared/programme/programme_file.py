@@ -3,24 +3,31 @@
 Each error names the file, the line, the path of the field and the reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Self
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from datetime import date
+from textwrap import shorten
+from typing import Annotated, Any, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from shared.programme.wafer_model import MissingWaferModel
 from shared.wire.events import (
     Facility,
+    Kilowatts,
     Name,
     PlatformDeclared,
     ProductDeclared,
     ProgrammeDeclared,
     ProgrammeHorizon,
     ProgrammeTarget,
+    Pue,
     Rack,
+    Share,
     Text,
     WaferModel,
+    Yield,
 )
 from shared.wire.streams import Role
 
@@ -32,6 +39,20 @@ HORIZON_DAYS_MAX = 40_000
 _HEADS = {"products": ("family", "basis", "withdrawn"), "platforms": ("basis", "withdrawn")}
 _GROUP_OF = {"products": "wafer_model", "platforms": "rack"}
 GROUPS = frozenset(_GROUP_OF.values())  # of fields that stand in a file beside the others
+_MERGE_TAG, _TEXT_TAG = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+_SHOWN = 60  # characters of a value in a message
+_WORDS = {  # by pattern, the form of a text
+    get_args(kind)[1].pattern: words
+    for kind, words in (
+        (Yield, 'a fraction above 0 and up to 1, such as "0.97"'),
+        (Share, 'a fraction from 0 to 1, such as "0.05"'),
+        (Pue, 'a number from 1 to below 10, such as "1.2"'),
+        (Kilowatts, 'a number of kilowatts, such as "1.5"'),
+        (Name, "a name: up to 64 letters, digits, '.', '_', ':' and '-', a letter or digit first"),
+        (Source, "a name: up to 48 letters, digits, '.', '_' and '-', a letter or digit first"),
+        (Text, "one line of text"),
+    )
+}
 
 
 class ProgrammeFileError(ValueError):
@@ -204,40 +225,59 @@ def _find_faults(programme: ProgrammeFile) -> Iterator[tuple[tuple[str, ...], st
         yield ("horizon", "ends_on"), f"is more than {HORIZON_DAYS_MAX:,} days after starts_on"
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads each key as the text that it is: `NO` and `16` are names; names the line of a day that no calendar has."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE_TAG:
+                key.tag = _TEXT_TAG
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> date:
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError:
+            problem = f"no calendar has the day {node.value}"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
+
+
 class _YamlText:
     """A YAML text, its value, and the line of each field; a key that is named twice is refused."""
 
     def __init__(self, text: str, name: str) -> None:
         self.name = name
+        self.value: Any = None
         self._lines: dict[tuple[str, ...], int] = {}
         try:
-            root = yaml.compose(text, yaml.SafeLoader)
-            self.value = yaml.safe_load(text)
+            loader = _Loader(text)
+            root = loader.get_single_node()
+            if root is not None:
+                self._note_lines(root, ())
+                self.value = loader.construct_document(root)
         except yaml.MarkedYAMLError as wrong:
             line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
             raise ProgrammeFileError(f"{name}, line {line}: is not YAML: {wrong.problem}") from None
         except yaml.YAMLError as wrong:
             raise ProgrammeFileError(f"{name}: is not YAML: {wrong}") from None
-        except ValueError as wrong:  # a date such as 2026-02-30
-            raise ProgrammeFileError(f"{name}: {wrong}") from None
-        if root is not None:
-            self._note_lines(root, ())
+        except RecursionError:
+            raise ProgrammeFileError(f"{name}: it nests too deeply, or holds itself") from None
 
     def place(self, path: Sequence[object]) -> str:
         """Return the file, the line and the path of a field, or of the nearest field around it, for a message."""
-        parts = tuple(str(part) for part in path if part not in GROUPS)
-        inner = parts
+        inner = path_in_file(path)
+        where = ".".join(inner) or "it"
         while inner and inner not in self._lines:
             inner = inner[:-1]
         line = f", line {self._lines[inner]}" if inner else ""
-        return f"{self.name}{line}: {'.'.join(parts) or 'it'} "
+        return f"{self.name}{line}: {where} "
 
     def explain(self, invalid: ValidationError) -> str:
         """Return a line for each fault."""
-        return "\n".join(
-            self.place(error["loc"]) + explain_fault(error["type"], error["msg"], error["input"])
-            for error in invalid.errors(include_url=False)
-        )
+        return "\n".join(self.place(error["loc"]) + explain_fault(error) for error in invalid.errors(include_url=False))
 
     def _note_lines(self, node: yaml.Node, path: tuple[str, ...]) -> None:
         if isinstance(node, yaml.MappingNode):
@@ -251,8 +291,15 @@ class _YamlText:
                 self._note_lines(value, inner)
 
 
-def explain_fault(kind: str, message: str, given: object) -> str:
+def path_in_file(path: Sequence[object]) -> tuple[str, ...]:
+    """Return the path of a fault as a file has it: without the groups, and without the mark of a key."""
+    return tuple(str(part) for part in path if part not in GROUPS and part != "[key]")
+
+
+def explain_fault(fault: ErrorDetails) -> str:
     """Return the reason of a fault for a message that began with the path of the field."""
+    kind, given = fault["type"], fault["input"]
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
@@ -261,6 +308,10 @@ def explain_fault(kind: str, message: str, given: object) -> str:
         return f'is {given}, a number that is not exact: write it as a text, "{given}"'
     if kind == "string_type":
         return f"is {given!r}: write it as a text, with quotation marks"
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    return f"{message.removeprefix('Input ')}, not {given!r}"
+    if kind == "string_pattern_mismatch":
+        return f"is {given!r}, and not {_WORDS.get(fault['ctx']['pattern'], 'in the form that it takes')}"
+    if kind in ("dict_type", "model_type"):
+        return f"is {shorten(repr(given), _SHOWN)}, and not fields under their names"
+    if kind in ("value_error", "out_of_bounds"):
+        return message
+    return f"{message}, not {str(given) if isinstance(given, date) else repr(given)}"

@@ -28,7 +28,7 @@ class RevisedFacts:
         altered = False
         for row in rows:
             if row.name in self.names:
-                self._rows[row.source, row.id] = row
+                self._rows.setdefault((row.source, row.id), row)  # the ledger refuses another content under an id
                 altered = True
             elif row.name == "event.reversed":
                 target = (row.source, row.others["reversed"])

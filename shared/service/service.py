@@ -125,7 +125,9 @@ class Service:
             for begin in self.at_start:
                 await begin()
             await self.broker.start()
-            running = [*self.beside, self.health.log_heartbeat, *([server.serve] if server else [])]
+            running = [
+                *self.beside, self.health.log_heartbeat, *([server.serve, self.access.watch] if server else []),
+            ]  # fmt: skip
             tasks = [asyncio.create_task(self._watch(task)) for task in running]
             self.log.info(
                 "service_started",

@@ -27,8 +27,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from shared.wire.alerts import NAMED_BY, SUBJECTS
-from shared.wire.catalog import Firmness
 from shared.wire.days import iso_time, microseconds
+from shared.wire.firmness import Firmness
 from shared.wire.streams import Role
 
 WAFERS_MAX = 1_000_000

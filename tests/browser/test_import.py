@@ -1,5 +1,7 @@
 """Import on the page, in a real Chromium: upload, preview, confirmation, and the sheet with its problems."""
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,3 +108,50 @@ def test_a_form_that_no_page_has_sent_is_refused(stack: Stack, target: str) -> N
 
     assert answer.status_code in (400, 404)
     assert 'role="alert"' in answer.text
+
+
+def test_a_preview_shows_the_effect_on_the_first_short_day_and_asks_about_a_typo(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
+    declare_and_order(stack)
+    path = sheet(tmp_path, ("E-1", "2027-02-01", "30"))
+    path.write_text(path.read_text() + ROW.format(line="E-2", due="2027-02-01", wafers=1).replace("ENE", "EN"))
+    preview(page, path)
+
+    expect(page.locator("#doubts")).to_contain_text(
+        "row 3: no site TX-ABILEN is declared; the nearest names that are: TX-ABILENE"
+    )
+    expect(page.locator("#events tbody tr").nth(1)).to_contain_text("no site TX-ABILEN is declared")
+    effect = page.locator("#effect")
+    expect(effect.locator("h2")).to_have_text("It would change 1 shortage")
+    expect(effect.locator("tbody tr").first).to_have_text("HBM4-12HTX-ABILENE1 Feb 20271 Feb 20274010−30")
+    assert Axe().run(page).violations_count == 0
+    assert page.get_by_role("button", name="Import", exact=True).count() == 0
+    page.get_by_role("button", name="Import all the same").click()
+    expect(page.locator("#outcome")).to_have_attribute("data-status", "taken")
+    assert {"E-1", "E-2"} <= commits(stack).keys()
+
+
+def declare_and_order(stack: Stack) -> None:
+    """Have TX-ABILENE declared, 40 wafers ordered there, and December completed."""
+    site = {
+        "site": "TX-ABILENE", "name": "Abilene", "country": "US", "mooring": "onshore", "mw": 100, "pue_percent": 120,
+        "land_ha": 1, "waterplane_m2": None, "kg_co2_per_mwh": 300, "evidence": "a permit", "confidence": "sourced",
+    }  # fmt: skip
+    order = {
+        "line": "PO-1", "product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung", "due": "2027-02-01",
+        "start_by": "2026-06-01", "priority": 1, "wafers": 40,
+    }  # fmt: skip
+    through = ("source.advanced", {"through": "2025-12-31"})
+    for party, source, facts in (
+        ("datacenter-texas", "texas", [("site.declared", site), ("demand.required", order), through]),
+        ("supplier-samsung", "samsung", [through]),
+    ):
+        envelope = {"specversion": "1.0", "source": source, "time": "2026-01-01T00:00:00Z"}
+        lines = [json.dumps(envelope | {"type": f"waferline.{name}.v1", "data": data}) for name, data in facts]
+        answer = httpx.post(f"{stack.url(party)}/events", content="\n".join(lines))
+        assert [each["status"] for each in answer.json()] == ["recorded"] * len(facts), answer.text
+    deadline = time.monotonic() + 30
+    while not any(row["confidence"] for row in ask(stack.folder, "aggregator", "/sites")["rows"]):
+        assert time.monotonic() < deadline, "the aggregator does not know the site"
+        time.sleep(0.05)

@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[2]
 # U+2028 and its like end no line of JSON: what is split here is bytes, or a text that no partner wrote
 OURS = {
     "services/aggregator/live/catch_up.py": "bytes",
+    "services/ledger/http/rehearsal.py": "bytes",
     "services/operator/ask/publishing.py": "bytes",
     "services/operator/contracts/markdown.py": "a document of ours",
     "services/operator/docs/api_examples.py": "bytes",

@@ -26,8 +26,8 @@ from shared.play.numbering import Numbering
 from shared.programme.changes import find_changes
 from shared.programme.declarations import NOTHING_DECLARED, Declarations
 from shared.programme.programme_file import read_programme
+from shared.programme.shares import percent_of
 from shared.programme.wafer_model import gb_per_wafer, gross_dies, wafers_per_mw
-from shared.wire.catalog import percent_of
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -272,7 +272,7 @@ def test_lacking():
 
 
 def test_months_on_the_receipt_basis():
-    table = the_table("Share of 900,000, and cumulative gap", 1)
+    table = the_table("Share of the target, and cumulative gap", 1)
     curves, key = Curves(date(2026, 1, 1), 365), tuple(KEY.values())
     rows = {
         "on hand at first": (Measure.OPENED, 7), "received": (Measure.RECEIVED, 7),
@@ -293,7 +293,7 @@ def test_months_on_the_receipt_basis():
 
 
 def test_months():
-    table = the_table("Share of 900,000, and cumulative gap")
+    table = the_table("Share of the target, and cumulative gap")
     curves = Curves(date(2026, 1, 1), 365)
     rows = {"on hand at first": Measure.OPENED, "started": Measure.STARTED, "to be started": Measure.REQUIRED_START}
     key = tuple(KEY.values())

@@ -129,8 +129,9 @@ def test_a_stack_that_is_up_stops_cleanly_when_it_is_asked_to(tmp_path: Path, nu
 
     status = json.loads(run("status", "--data", str(data), "--json").stdout)
     up.send_signal(number)
-    up.communicate(timeout=60)
+    printed, _ = up.communicate(timeout=60)
 
+    assert b"waferline up --data data/demo` shows them on the page" in printed
     assert all(health["well"] for health in status.values())
     assert set(status) == set(facts["services"])
     assert {name for name, health in status.items() if "holds_up" in health} <= {

@@ -59,6 +59,21 @@ def test_exactly_its_parties_run(stack):
     )
 
 
+def test_a_declaration_without_a_revision_holds_after_the_one_in_force(stack):
+    event = {
+        "specversion": "1.0", "source": "nordic-planning", "type": "waferline.product.declared.v1",
+        "time": "2026-01-05T00:00:00Z", "data": {"product": "PLAIN", "family": "DDR5"},
+    }  # fmt: skip
+    [verdict] = httpx.post(stack.url("planner-nordic-planning") + "/events", json=event).json()
+    listed = waferline(stack, "declare")
+
+    assert verdict["status"] == "recorded"
+    assert listed["products"]["PLAIN"] == {"family": "DDR5"}
+    [undone] = waferline(stack, "declare", "product", "PLAIN", "family=DDR4")
+    assert undone["revision"] == 2
+    waferline(stack, "declare", "--file", str(stack.folder.parent / "nordic.yaml"))
+
+
 def test_its_file_is_declared_at_the_start_and_twice_says_nothing(stack):
     file = str(stack.folder.parent / "nordic.yaml")
     in_force = waferline(stack, "declare")
@@ -85,13 +100,30 @@ def test_a_product_is_declared_changed_and_withdrawn_without_a_restart(stack):
     assert "HBM4E-16H" not in waferline(stack, "declare")["products"]
 
 
+def test_sources_complete_a_day_in_one_command(stack):
+    [row] = waferline(stack, "advance", "2026-06", "--source", "lulea")
+    every = waferline(stack, "advance", "2026-06-30", "--all")
+    watermarks = waferline(stack, "watermarks")["rows"]
+
+    assert (row["source"], row["through"], row["status"]) == ("lulea", "2026-06-30", "recorded")
+    assert [each["source"] for each in every] == [*stack.suppliers, *stack.datacenters]
+    assert {each["completed_through"] for each in watermarks} == {"2026-06-30"}
+    assert "has not ended yet" in waferline(stack, "advance", "2100-01-01", "--all", code=1)
+    assert "'nordic-planning' completes no day" in waferline(
+        stack, "advance", "2026-06-30", "--source", "nordic-planning", code=1
+    )
+
+
 def test_a_wrong_entry_is_refused_with_its_path(stack):
     partial = waferline(stack, "declare", "product", "X", "gb_per_die=4", code=1)
     unknown = waferline(
         stack, "declare", "platform", "X", "rack_kw=1", "accelerators=1", "memory_gb.TALL-12H=1", code=1
     )
 
+    never = waferline(stack, "declare", "product", "TALL-16", "--withdrawn", code=1)
+
     assert "products.X.die_mm2 is missing" in partial
+    assert "TALL-16 is not declared; the nearest are TALL-16H" in never
     assert "TALL-12H is not declared; the nearest are TALL-16H" in unknown
 
 

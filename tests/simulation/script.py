@@ -11,8 +11,8 @@ import orjson
 
 from shared.party.outbox import OutboxEntry
 from shared.wire.batch import EventBatch
-from shared.wire.catalog import FIRMNESS
 from shared.wire.events import EVENTS, Event, EventData, event_id
+from shared.wire.firmness import FIRMNESS
 from shared.wire.streams import Role
 from testing.fold import Horizon
 

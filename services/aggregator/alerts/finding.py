@@ -25,9 +25,9 @@ from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import NAMED_BY, SUBJECTS, AlertCode, AlertName, Cause
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import is_ended
 from shared.wire.events import UNALLOCATED
+from shared.wire.firmness import FIRMNESS
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 
@@ -42,8 +42,8 @@ _FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
 _DOUBTFUL: frozenset[AlertCode] = frozenset(
     {
         "source_silent", "behind_watermark", "undeclared_product", "undeclared_site", "due_beyond_horizon",
-        "stock_negative", "consumed_beyond_required",
-        "stage_negative", "received_beyond_dispatched", "dispatched_beyond_finished", "dispatch_without_commit",
+        "stock_negative", "consumed_beyond_required", "stage_negative", "received_beyond_dispatched",
+        "dispatched_beyond_finished", "dispatch_without_commit",
         "dispatch_of_other_product", "supplier_contradicts_shipment", "receipt_of_other_product",
     }
 )  # fmt: skip
@@ -113,8 +113,8 @@ def find_alerts(
     `plan` and `due_commits` are those of the state; the latter are summed if they are not given.
 
     The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete the
-    only alerts are of silent sources, as no source has a watermark that an event could be behind, and of undeclared
-    products.
+    only alerts are of silent sources, as no source has a watermark that an event could be behind, of undeclared
+    products and sites, and of days beyond the horizon.
 
     - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
       any source has completed, and so delays the last complete day and all other alerts; or it has completed no day at

@@ -11,7 +11,7 @@ from services.aggregator.fold.series import COMMITTED, ON_HAND_SIGNS, OPEN, SLOT
 from services.aggregator.kernels import curves as kernels
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import Basis
-from shared.wire.catalog import FIRMNESS, Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import MOVEMENTS, BalanceBatch, Measure
 
 _OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]

@@ -15,16 +15,15 @@ _WEEK = 7
 
 async def lines(view: LiveView, query: AskLines) -> Answer:
     """Commits, orders, forecasts and shipments as they are in force, by due day."""
-    curves, book = view.state.curves, view.state.lines
-    check_today(curves)
-    select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
-    today = curves.today
-    chosen = LineSelection(
-        query.kind, query.product, query.site, query.supplier, query.source, *_due_days(query.due, today),
-        is_open=query.state == "open",
-    )  # fmt: skip
 
     def read() -> Answer:
+        curves, book, today = view.state.curves, view.state.lines, view.state.curves.today
+        check_today(curves)
+        select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+        chosen = LineSelection(
+            query.kind, query.product, query.site, query.supplier, query.source, *_due_days(query.due, today),
+            is_open=query.state == "open",
+        )  # fmt: skip
         # before a day is complete nobody knows what is overdue, or due this week
         found = list_lines(book, chosen, today, _backorders(view)) if today is not None or query.due is None else []
         remarks = view.state.remarks.in_force()

@@ -8,7 +8,7 @@ from services.aggregator.terms import BASES, LAGS, LINE_KINDS, NETTING_DAYS, PAR
 from shared.http.answering import CSV_FORMATS
 from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
 from shared.wire.alerts import SUBJECTS, AlertCode
-from shared.wire.catalog import FIRMNESS, Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200

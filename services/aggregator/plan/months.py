@@ -7,8 +7,9 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import planned_by_day, sum_moved
 from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, Only
 from services.aggregator.plan.wip import are_starts_known
-from shared.wire.catalog import FIRMNESS, Firmness, share_percent
+from shared.programme.shares import share_percent
 from shared.wire.days import day_number, next_month
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import Measure
 
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Self
 from urllib.parse import urlencode
 
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 _OF_ONE_PAGE = ("kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after", "about")
 _has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch

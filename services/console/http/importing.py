@@ -7,17 +7,22 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import httpx
+import orjson
 
 from services.console.http.months import Numbers
 from services.console.http.uploads import FormField, UnreadableForm
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.documents.document import KINDS, STATED_BY
+from shared.programme.doubtful_values import DeclaredBounds, find_doubtful_values
 
 PATH = "/import"
 _EVENTS_SHOWN = 100
 _PROBLEMS_SHOWN = 500
 _ANSWERED = (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.UNPROCESSABLE_ENTITY)
-_STEPS = ("preview", "import", "problems")
+LOOKED_AHEAD = ("preview", "tables")
+"""The steps that show what an import would do."""
+
+_STEPS = (*LOOKED_AHEAD, "import", "problems")
 
 
 class ImportedSheet(NamedTuple):
@@ -56,7 +61,8 @@ class ImportedSheet(NamedTuple):
     def query(self) -> dict[str, str]:
         """Return the parameters of the party's route."""
         query = {"as": self.kind, "name": self.name, "profile": self.profile, "issued": self.issued}
-        query |= {"dry_run": "false" if self.step == "import" else "true"}
+        query |= {"dry_run": "false"} if self.step == "import" else {"dry_run": "true"}
+        query |= {"whole": "true"} if self.step in LOOKED_AHEAD else {}
         return {name: value for name, value in query.items() if value} | (
             {"marked": "true"} if self.step == "problems" else {}
         )
@@ -94,14 +100,77 @@ async def send_sheet(upstream: Upstream, service_urls: Mapping[str, str], sheet:
     answer = await upstream.post(sheet.party, f"{url}/documents", sheet.query(), sheet.body, headers)
     if answer.status_code in _ANSWERED and "problem+json" not in answer.headers["content-type"]:
         return answer
-    try:
-        detail = str(answer.json()["detail"])
-    except (ValueError, LookupError, TypeError):
-        detail = f"HTTP {answer.status_code}"
+    detail = _detail(answer)
     if answer.status_code == HTTPStatus.FORBIDDEN:
         _, _, source = sheet.party.partition("-")
         detail = f"your token may not publish for {source} ({detail}). Log in with one that has publish:{source}"
     raise NoAnswer(answer.status_code, detail)
+
+
+async def look_ahead(upstream: Upstream, aggregator_url: str, answer: Mapping[str, Any]) -> Numbers:
+    """Return what a preview says beside the party's answer: the doubtful values, and the effect on the shortages.
+
+    The answer has each event whole; that is left out of it again.
+    """
+    events = [event.pop("cloudevent") for event in answer["events"]]
+    look: dict[str, Any] = {
+        "doubts": [],
+        "unchecked": "",
+        "unknown": "",
+        "moved": [],
+        "today": None,
+        "would_refuse": [],
+    }
+    try:
+        declared = DeclaredBounds.of(await _sites(upstream), await upstream.aggregator("/state"))
+    except NoAnswer as why:
+        look["unchecked"] = str(why)
+    else:
+        facts = [(event["type"], event) for event in answer["events"]]
+        for index, doubtful in find_doubtful_values(facts, declared):
+            event = answer["events"][index]
+            event["warning"] = "; ".join(filter(None, (event.get("warning"), doubtful.reason)))
+            look["doubts"].append({"place": event["place"], "reason": doubtful.reason})
+    if not events:
+        return look
+    params = {"source": events[0]["source"]}
+    body = b"\n".join(map(orjson.dumps, events))
+    try:
+        found = await upstream.post("aggregator", f"{aggregator_url}/what-if", params, body, {})
+    except NoAnswer as why:
+        return look | {"unknown": str(why)}
+    if found.status_code != HTTPStatus.OK:
+        return look | {"unknown": _detail(found)}
+    effect = found.json()
+    if effect["rows"] and effect["today"] is None:
+        return look | {"unknown": "no source has completed a day"}
+    return look | {
+        "moved": [row for row in effect["rows"] if row["before"] != row["after"]],
+        "today": effect["today"],
+        "would_refuse": effect["refused"],
+    }
+
+
+async def _sites(upstream: Upstream) -> list[dict[str, Any]]:
+    """Return all sites."""
+    page = await upstream.aggregator("/sites")
+    rows = list(page["rows"])
+    while page["next"] is not None:
+        page = await upstream.aggregator("/sites", {"after": page["next"]})
+        rows += page["rows"]
+    return rows
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, LookupError, TypeError):
+        return f"HTTP {answer.status_code}"
+
+
+def outcome_tables(answer: Mapping[str, Any], look: Mapping[str, Any]) -> dict[str, list[Numbers]]:
+    """Return the tables of a preview, all rows of each, by their names in the template."""
+    return {"events": answer["events"], "problems": answer["problems"], "effect": look["moved"]}
 
 
 def outcome(answer: Mapping[str, Any], sheet: ImportedSheet) -> Numbers:

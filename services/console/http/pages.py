@@ -14,9 +14,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
-from services.console.http.contents import Page, PageContent, PageContents
+from services.console.http.contents import Page, PageContent, PageContents, Rows
+from services.console.http.importing import (
+    LOOKED_AHEAD,
+    ImportedSheet,
+    look_ahead,
+    outcome,
+    outcome_tables,
+    send_sheet,
+    targets,
+)
 from services.console.http.importing import PATH as IMPORT_PATH
-from services.console.http.importing import ImportedSheet, outcome, send_sheet, targets
 from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
 from services.console.http.remarking import PATH as REMARKS_PATH
@@ -27,9 +35,8 @@ from services.console.live.feed import MoveFeed
 from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upstream
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import BUSY, Problem, problem
-from shared.http.tabular import flatten_rows, write_csv
-from shared.http.workbook import XLSX, ViewSheet, write_workbook
-from shared.wire.catalog import FIRMNESS
+from shared.http.tabular import XLSX, CsvStyle, UnknownLocale, csv_style, flatten_rows, write_csv
+from shared.wire.firmness import FIRMNESS
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -89,7 +96,11 @@ class _Pages:
         self.names = FilterNames(upstream)
 
     async def show(self, request: Request, page: Page) -> Response:
-        """Return a page, its rows as CSV, or one of its charts as PNG; the reason where a service does not answer."""
+        """Return a page, a table of it as CSV, all its tables as XLSX, or one of its charts as PNG.
+
+        `table` names the table, else it is the main one. `locale` gives the CSV of a spreadsheet of that locale. Where
+        a service does not answer, the page has the reason.
+        """
         filters, format_ = Filters.of(request.query_params), request.query_params.get("format", "")
         contents = PageContents(self._upstream_of(request), self.service_urls)
         try:
@@ -99,10 +110,16 @@ class _Pages:
                 return problem(reason.status, str(reason))
             numbers = {"reason": str(reason), "retry": reason.status == HTTPStatus.SERVICE_UNAVAILABLE}
             return await self._render("error.html.j2", request, filters, numbers, status=reason.status)
-        if format_ == "csv" and content.rows:
-            return _download(write_csv(content.rows), "text/csv", request, content, "csv")
-        if format_ == "xlsx" and content.rows:
-            body = await run_in_threadpool(_workbook, request, content)
+        if format_ == "csv" and (rows := content.tables.get(request.query_params.get("table", ""), content.rows)):
+            try:
+                style = csv_style(request.query_params["locale"]) if "locale" in request.query_params else CsvStyle()
+            except UnknownLocale as why:
+                return problem(400, str(why))
+            return _download(write_csv(rows, style=style), "text/csv", request, content, "csv")
+        if format_ == "xlsx" and any(content.tables.values()):
+            state = content.numbers["state"]
+            about = {name: state[name] for name in ("complete_through", "position", "head")}
+            body = await run_in_threadpool(_workbook, content.tables, about)
             return _download(body, XLSX, request, content, "xlsx")
         chart = request.query_params.get("chart", "")
         if format_ == "png" and chart in content.charts:
@@ -117,7 +134,7 @@ class _Pages:
 
     async def import_sheet(self, request: Request) -> Response:
         """Return the form for a sheet, its preview, its import, or the sheet with its problems."""
-        numbers: dict[str, Any] = {"wrong": "", "targets": targets(self.service_urls)}
+        numbers: dict[str, Any] = {"wrong": "", "look": None, "targets": targets(self.service_urls)}
         status = 200
         if request.method == "POST":
             try:
@@ -126,7 +143,13 @@ class _Pages:
                 if sheet.step == "problems" and "content-disposition" in answer.headers:
                     kept = {name: answer.headers[name] for name in ("content-type", "content-disposition")}
                     return Response(answer.content, headers=_HEADERS | kept)
-                numbers |= outcome(answer.json(), sheet)
+                content = answer.json()
+                if sheet.step in LOOKED_AHEAD:
+                    upstream, url = self._upstream_of(request), self.service_urls["aggregator"]
+                    numbers["look"] = await look_ahead(upstream, url, content)
+                if sheet.step == "tables":
+                    return await _import_tables(content, numbers["look"])
+                numbers |= outcome(content, sheet)
             except UnreadableForm as why:
                 numbers["wrong"], status = str(why), 400
             except NoAnswer as why:
@@ -165,6 +188,7 @@ class _Pages:
             names=await self.names.read() if self._sees_names(request) else NO_NAMES,
             has_session=self.sessions is not None and "authorization" in request.headers,
             quiet_s=self.feed.quiet_s,
+            locale=_spreadsheet_locale(request),
             **numbers,
         )
         return HTMLResponse(html, status_code=status, headers=_HEADERS)
@@ -215,12 +239,29 @@ def _read_file(name: str) -> bytes:
     return (Path(__file__).parent / "static" / name).read_bytes()
 
 
-def _workbook(request: Request, content: PageContent) -> bytes:
-    """Return the rows of a page as a workbook."""
-    title = request.url.path.strip("/").replace("/", " ") or "programme"
-    state = content.numbers["state"]
-    about = [(name, state[name]) for name in ("complete_through", "position", "head")]
-    return write_workbook([ViewSheet(title, *flatten_rows(content.rows)), ViewSheet("About", ("of", "value"), about)])
+async def _import_tables(answer: Numbers, look: Numbers) -> Response:
+    """Return the tables of a preview as a workbook."""
+    about = {name: answer[name] for name in ("name", "kind", "issued", "sha256")}
+    body = await run_in_threadpool(_workbook, outcome_tables(answer, look), about)
+    disposition = {"Content-Disposition": 'attachment; filename="waferline-import.xlsx"'}
+    return Response(body, media_type=XLSX, headers=_HEADERS | disposition)
+
+
+def _workbook(tables: Mapping[str, Rows], about: Mapping[str, Any]) -> bytes:
+    """Return tables as a workbook, a sheet each; one without rows has none."""
+    from shared.http.workbook import ViewSheet, write_workbook  # noqa: PLC0415 (loads the library of workbooks)
+
+    sheets = [ViewSheet(name, *flatten_rows(rows)) for name, rows in tables.items() if rows]
+    return write_workbook([*sheets, ViewSheet("About", ("of", "value"), list(about.items()))])
+
+
+def _spreadsheet_locale(request: Request) -> str:
+    """Return the language that a visitor's browser asks for, where its spreadsheets have a delimiter of their own."""
+    wanted = request.headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+    try:
+        return wanted if csv_style(wanted).delimiter != CsvStyle().delimiter else ""
+    except UnknownLocale:
+        return ""
 
 
 def _download(

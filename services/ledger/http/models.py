@@ -188,3 +188,24 @@ class Refusals(RootModel[list[RefusalRow]]):
 
 class Counts(RootModel[dict[str, int]]):
     """The number of recorded events by type."""
+
+
+class RehearsalRefusal(Described):
+    """An event that would be refused."""
+
+    line: int | None
+    """Its line in the body."""
+    id: str | None
+    code: str
+    path: str
+    message: str
+
+
+class Rehearsal(Described):
+    """The batch that some events would become."""
+
+    postings: dict[str, Any]
+    """As the ledger publishes it (docs/events.md), after the batch `previous`; it has no head, and no events."""
+    duplicates: int
+    """Events that are recorded already, or come twice."""
+    refused: list[RehearsalRefusal]

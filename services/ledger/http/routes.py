@@ -1,13 +1,16 @@
 """The ledger's HTTP routes: verdicts, batches, postings after a position, the chain head, refusals."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
+import orjson
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
@@ -15,15 +18,19 @@ from services.ledger.http.effects import find_effect
 from services.ledger.http.holding import HoldingQuery, list_holding
 from services.ledger.http.lines import LinesQuery, list_lines
 from services.ledger.http.movements import MovementsQuery, list_movements
+from services.ledger.http.rehearsal import DOC as REHEARSAL_DOC
+from services.ledger.http.rehearsal import PATH as REHEARSAL
+from services.ledger.http.rehearsal import RehearsalQuery, rehearse
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
 from shared.http.access import AUDIT, READ, ScopedRoute
-from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
-from shared.http.problem import BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
+from shared.http.answering import CSV_FORMATS, JSON, NDJSON, DescribedRoute, View, serve
+from shared.http.problem import BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_BATCH, UNKNOWN_EVENT, UNKNOWN_NAME, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
 from shared.wire.days import day_of
 from shared.wire.rows import Row
+from shared.wire.streams import Role
 
 PAGE_BYTES_MAX = 4 << 20
 _PAGE_MAX = 200
@@ -46,8 +53,12 @@ def routes(
     store: StoreReader,
     open_reader: Callable[[], StoreReader],
     take_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    roles: Mapping[str, Role] = {},
 ) -> list[ScopedRoute]:
-    """Return the routes over a store. Each reads between two batches, and so sees whole batches only."""
+    """Return the routes over a store. Each reads between two batches, and so sees whole batches only.
+
+    `roles` has the role of each source that the ledger records.
+    """
     log = LedgerLog(store, open_reader, take_turn)
 
     @asynccontextmanager
@@ -63,6 +74,7 @@ def routes(
         *(serve(view, find, version_of, scope=AUDIT) for view in views()),
         serve(lines, find, version_of, scope=READ, publishers_of="source"),
         serve(holding, find, version_of, scope=AUDIT, publishers_of="source"),
+        DescribedRoute(REHEARSAL, _rehearsal(log, roles), scope=AUDIT, doc=REHEARSAL_DOC),
     ]
 
 
@@ -79,6 +91,25 @@ def views() -> list[View[LedgerLog]]:
         View("/refusals", _refusals, RefusalsQuery, models.Refusals),
         View("/counts", _counts, Query, models.Counts),
     ]
+
+
+def _rehearsal(log: LedgerLog, roles: Mapping[str, Role]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that rehearses the CloudEvents of a body."""
+
+    async def answer(request: Request) -> Response:
+        source = RehearsalQuery.read(request.query_params.multi_items()).source
+        if source not in roles:
+            detail = f"source is {source!r}; there are {', '.join(sorted(roles))}"
+            raise Problem(UNKNOWN_NAME, detail, parameter="source")
+        body = await request.body()  # shared/http bounds it
+
+        def read() -> bytes:  # it searches the log: in a thread, recording and other requests go on
+            with log.take_turn(), closing(log.open_reader()) as store:
+                return orjson.dumps(rehearse(store, source, roles[source], body, time.time_ns() // 1000))
+
+        return Response(await run_in_threadpool(read), media_type=JSON)
+
+    return answer
 
 
 # ---------------------------------------------------------------- parameters

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.ledger.books.chain import GENESIS, BatchHeader, seal
+from services.ledger.books.memory import Memory
 from services.ledger.books.progress import Progress
 from services.ledger.store.addresses import connect, is_url
 from services.ledger.store.batches import (
@@ -51,6 +52,19 @@ def open_reader(
     except BaseException:
         database.close()
         raise
+
+
+def new_memory(store: "StoreReader") -> Memory:
+    """Return a memory of the books that loads from a store."""
+    state = store.working_state
+    return Memory(
+        load_lines=state.load_lines,
+        load_stock=state.load_stock,
+        load_event=store.load_event,
+        load_suppliers=state.load_suppliers,
+        load_watermarks=store.load_watermarks,
+        reversed=state.reversals(),
+    )
 
 
 def expect_one_store(address: Path | str) -> None:

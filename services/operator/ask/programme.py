@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.operator.ask.client import ask, ask_all
-from shared.wire.catalog import share_percent
+from shared.programme.shares import share_percent
 
 WINDOW_DAYS = 30
 KINDS = ("sourced", "assumed", "undeclared", "synthetic")

@@ -1,14 +1,17 @@
-"""Events of a file, and their publication at a party in bodies that are small enough."""
+"""Events of a file and watermarks, and their publication at a party in bodies that are small enough."""
 
 import codecs
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
 
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
+from services.operator.stack.location import service_url
+from shared.wire.events import PREFIX, VERSION
 
 _PUBLISHED_WITHIN_S = 30.0  # a party answers after ten seconds at the latest, with a verdict or without
 _BODY_BYTES = 7 << 17  # a service takes 1 MiB by default, and 5,000 lines
@@ -72,6 +75,23 @@ def publish_events(
         verdicts += [verdict | {"line": verdict["line"] + begin} for verdict in found]
         advance(end - begin)
     return verdicts
+
+
+def advance_sources(facts: Mapping[str, Any], services: Sequence[str], through: date) -> list[dict[str, Any]]:
+    """Return the verdict on the watermark of each party: its source has published everything through a day."""
+    rows: list[dict[str, Any]] = []
+    for service in services:
+        source = service.partition("-")[2]
+        event = {
+            "specversion": "1.0", "source": source, "type": f"{PREFIX}source.advanced{VERSION}",
+            "time": datetime.now(UTC).isoformat(), "data": {"through": through.isoformat()},
+        }  # fmt: skip
+        try:
+            [verdict] = publish_events(service_url(facts, service), [json.dumps(event).encode()])
+        except httpx.TransportError as failure:
+            raise StackError(f"{service} does not answer ({failure}); {len(rows)} before it did") from failure
+        rows.append({"source": source, "through": through.isoformat()} | verdict)
+    return rows
 
 
 def _cut(events: Sequence[bytes]) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """A sheet sent to its party, and a template filled with the lines in force."""
 
 import base64
+from collections import defaultdict
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 import httpx
 
 from services.operator.ask.client import ask
+from services.operator.ask.first_look import ask_effect, find_doubts
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
-from services.operator.stack.location import service_url, stack_facts
+from services.operator.stack.location import running_stack, service_url
 from services.operator.stack.new_file import new_file
 from shared.documents.document import STATED_BY, Kind
 
@@ -29,14 +31,12 @@ def find_party(data: Path, role: str, source: str | None) -> str:
 
 def find_source(data: Path, role: str, source: str | None) -> tuple[str, str]:
     """Return the party of a role that a source names, or the only one, and its address; raise `StackError`."""
-    facts = stack_facts(data)
-    if facts is None:
-        raise StackError(f"no stack is running in {data}: start one with `waferline up`")
+    facts = running_stack(data)
     names = [name for name in facts["services"] if name.partition("-")[0] == role]
     found = [name for name in names if source in (None, name.partition("-")[2])]
     there = ", ".join(name.partition("-")[2] for name in names) or "none"
     if not found:
-        raise StackError(f"{source or role!r} is no {role} of this stack; there are {there}")
+        raise StackError(f"{source or role!r} is no {role} of the stack in {data}; there are {there}")
     if len(found) > 1:
         raise StackError(f"several sources can state this: name one of {there} with --source")
     return found[0].partition("-")[2], service_url(facts, found[0])
@@ -73,6 +73,23 @@ def send_sheet(
         raise StackError(f"{marked} is the sheet itself: name another file")
     marked.write_bytes(response.content)
     return {}
+
+
+def add_first_look(data: Path, answer: dict[str, Any]) -> None:
+    """Add to the answer of a dry run the doubtful values of its rows, and the effect on the shortages.
+
+    The answer has each event whole; that is left out of it again.
+    """
+    events = answer["events"]
+    answer["effect"] = ask_effect(data, [event.pop("cloudevent") for event in events])
+    doubts, unchecked = find_doubts(data, [(event["type"], event) for event in events])
+    warnings = defaultdict[int, list[str]](list)
+    for index, doubtful in doubts:
+        warnings[index].append(doubtful.reason)
+    for index, event in enumerate(events):
+        event["warning"] = "; ".join(warnings[index]) or None
+    if unchecked:
+        answer["unchecked"] = unchecked
 
 
 def write_template(data: Path, kind: Kind, to: Path | None, source: str | None) -> Path:

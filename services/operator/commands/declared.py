@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Csv, Data, Json
+from services.operator.commands.options import DATA, Csv, Data, Json, Xlsx
 from services.operator.stack.errors import StackError
 
 _DECLARED_WITHIN_S = 30.0
+_NAMED_MAX = 10
 _WHOLE = {"gb_per_die", "die_mm2", "layers", "rack_kw", "accelerators", "wafers_per_month"}
 _GROUPS = ("memory_gb", "server_memory_gb")  # of whole numbers by product
 
@@ -34,17 +35,20 @@ def declare(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Declare a product, a platform or the programme on a running stack, or all of a programme file.
 
     Only differences to the declarations in force are declared: to declare the same again does nothing. Without
     arguments it lists the declarations in force. It exits with 1 if the ledger refuses one.
 
-    Example: waferline declare product HBM4E-16H family=HBM gb_per_die=4 die_mm2=140 layers=16 line_yield=0.97
-    probe_yield=0.7 layer_yield=0.99 final_yield=0.97 --dry-run
+    Example: waferline declare product PLAIN-DRAM family=DRAM --dry-run
+
+    Example: waferline declare --file my-programme/programme.yaml --dry-run
     """
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.table import table
+    from services.operator.stack.location import find_stack
     from services.operator.stack.programmes import read_programme_file
 
     with report_errors():
@@ -56,16 +60,22 @@ def declare(
         elif kind is not None:
             body = _entry(kind, name, fields or [], withdrawn=withdrawn)
         else:
-            _list(source, data, json_=json_, csv_=csv_)
+            _list(source, find_stack(data), json_=json_, csv_=csv_, xlsx=xlsx)
             return
+        data = find_stack(data, writes=not dry_run)
         params = {"dry_run": "true"} if dry_run else {}
         params |= {"merge": "true"} if file is None else {}
         rows = _ask(source, data, params, body)
+        beside = [] if file is None else _missing(body, _ask(source, data))
     columns = ("kind", "name", "change", "fields", "revision", "status", "code", "message")
     cells = [[", ".join(row["fields"]) if c == "fields" else row.get(c) for c in columns] for row in rows]
     title = f"Changes: {len(rows)}" + (", none of them declared (a dry run)" if dry_run else "")
-    shown = table(title if rows else "Nothing to declare: all of it is in force", columns, cells)
-    print_answer(rows, [dict(zip(columns, row, strict=True)) for row in cells], [shown], json_=json_, csv_=csv_)
+    title = title if rows else "Nothing to declare: all of it is in force"
+    left = f" and {len(beside) - _NAMED_MAX:,} more" if len(beside) > _NAMED_MAX else ""
+    caption = f"in force and not in {file}: {', '.join(beside[:_NAMED_MAX])}{left}; `withdrawn: true` ends one"
+    shown = table(f"{title}, in the stack in {data}", columns, cells, caption=caption if beside else "")
+    named = [dict(zip(columns, row, strict=True)) for row in cells]
+    put_out(rows, named, [shown], json_=json_, csv_=csv_, xlsx=xlsx)
     if any(row["status"] == "refused" for row in rows):
         raise typer.Exit(1)
 
@@ -94,9 +104,9 @@ def _entry(kind: str, name: str | None, fields: list[str], *, withdrawn: bool) -
     return {f"{kind}s": {name: entry}}
 
 
-def _list(source: str | None, data: Path, *, json_: bool, csv_: bool) -> None:
+def _list(source: str | None, data: Path, *, json_: bool, csv_: bool, xlsx: Path | None) -> None:
     """Print the declarations in force."""
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.table import table
 
     in_force = _ask(source, data)
@@ -109,8 +119,21 @@ def _list(source: str | None, data: Path, *, json_: bool, csv_: bool) -> None:
     if programme is not None:
         rows.insert(0, ("programme", programme["name"], _summary({k: v for k, v in programme.items() if k != "name"})))
     columns = ("kind", "name", "fields")
-    shown = table("The declarations in force" if rows else "Nothing is declared", columns, rows)
-    print_answer(in_force, [dict(zip(columns, row, strict=True)) for row in rows], [shown], json_=json_, csv_=csv_)
+    shown = table(
+        f"{'The declarations in force' if rows else 'Nothing is declared'} in the stack in {data}", columns, rows
+    )
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    put_out(in_force, named, [shown], json_=json_, csv_=csv_, xlsx=xlsx)
+
+
+def _missing(entries: dict[str, Any], in_force: dict[str, Any]) -> list[str]:
+    """Return the products and platforms in force that some entries do not name."""
+    return [
+        f"{kind[:-1]} {name}"
+        for kind in ("products", "platforms")
+        for name in in_force[kind]
+        if name not in entries.get(kind, {})
+    ]
 
 
 def _summary(fields: dict[str, Any], prefix: str = "") -> str:
@@ -127,12 +150,9 @@ def _ask(source: str | None, data: Path, params: dict[str, str] | None = None, b
     import orjson
 
     from services.operator.stack.calls import call
-    from services.operator.stack.location import find_stack, service_url, stack_facts
+    from services.operator.stack.location import running_stack, service_url
 
-    data = find_stack(data)
-    facts = stack_facts(data)
-    if facts is None:
-        raise StackError(f"no stack is running in {data}: start one with `waferline up`")
+    facts = running_stack(data)
     planners = {each.partition("-")[2]: each for each in facts["services"] if each.startswith("planner-")}
     if source is None and len(planners) == 1:
         [source] = planners
@@ -164,6 +184,7 @@ def init(
 
     Example: waferline init my-programme --from stargate
     """
+    from services.operator.commands.output import command_name
     from services.operator.deployment.template import TEMPLATE
     from services.operator.show.printing import print_json
     from services.operator.stack.new_file import new_file
@@ -184,7 +205,7 @@ def init(
         print_json({"file": str(path), "name": programme.name})
         return
     typer.echo(f"wrote {path}: change it, then try")
-    typer.echo(f"  .venv/bin/waferline up --programme {path} --data {folder / 'data'}")
+    typer.echo(f"  {command_name()} up --programme {path} --data {folder / 'data'}")
 
 
 def deployment(

@@ -1,6 +1,8 @@
-"""Options that several commands share, and the days that they parse."""
+"""Options that several commands share, the days that they parse, and the question before a doubtful statement."""
 
-from collections.abc import Callable
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +10,10 @@ from typing import Annotated
 import typer
 
 from services.operator.stack.errors import StackError
-from services.operator.stack.location import STACKS
+from services.operator.stack.folder import STACKS
 from shared.process.credentials import CredentialsError
-from shared.wire.catalog import Firmness
 from shared.wire.days import next_month
+from shared.wire.firmness import Firmness
 
 DATA = STACKS
 Folder = Annotated[Path, typer.Option("--data", help="Folder of the stack.")]
@@ -62,6 +64,7 @@ Product = Annotated[str | None, typer.Option(help="Only this product.", autocomp
 Site = Annotated[str | None, typer.Option(help="Only this site.", autocompletion=_names("site"))]
 Supplier = Annotated[str | None, typer.Option(help="Only this supplier.", autocompletion=_names("supplier"))]
 AtLeast = Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, whatever is doubtful.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 Xlsx = Annotated[
     Path | None, typer.Option("--xlsx", help="Write the tables into this new workbook, .xlsx, a sheet each.")
@@ -87,3 +90,23 @@ def _parse(text: str, *, last: bool) -> date:
     except ValueError as error:
         raise StackError(f"{text!r} is neither a day (2026-12-31) nor a month (2026-12)") from error
     return next_month(first) - timedelta(days=1) if last else first
+
+
+def confirm(doubts: Sequence[tuple[str, str]]) -> None:
+    """Ask whether to state doubtful values, each a place and a reason; raise `StackError` unless the answer is yes.
+
+    Where nobody can answer, as the input is no terminal, it raises at once. A reason is asked about once.
+    """
+    if not doubts:
+        return
+    times, first = (
+        Counter(reason for _, reason in doubts),
+        dict(reversed([(reason, place) for place, reason in doubts])),
+    )
+    for reason, count in times.items():
+        others = f", and {count - 1:,} more" if count > 1 else ""
+        typer.secho(f"{first[reason]}{others}: {reason}", fg="yellow", err=True)
+    if not sys.stdin.isatty():
+        raise StackError("nothing is stated: correct this, or go on with --yes")
+    if not typer.confirm("State it all the same?", err=True):
+        raise StackError("nothing is stated")

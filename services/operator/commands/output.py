@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.show.printing import CSV_STYLE, print_answer, table_sheets
 from services.operator.stack.errors import StackError
-from shared.http.tabular import UnknownLocale, csv_style
+from shared.http.tabular import CSV_STYLE, UnknownLocale, csv_style
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,6 +50,11 @@ def before_command(
             raise StackError(str(why)) from why
 
 
+def command_name() -> str:
+    """Return `waferline` as it is typed in this shell."""
+    return "waferline" if which("waferline") else ".venv/bin/waferline"
+
+
 def open_output() -> None:
     """Have standard output and error print any text: a character that their encoding lacks becomes a like one."""
     codecs.register_error("waferline", _replace)
@@ -80,6 +85,8 @@ def put_out(
     xlsx: Path | None,
 ) -> None:
     """Print an answer as JSON, its rows as CSV, or its tables; or write these into a new workbook, a sheet each."""
+    from services.operator.show.printing import print_answer, table_sheets
+
     if xlsx is None:
         print_answer(answer, rows, tables, json_=json_, csv_=csv_)
         return

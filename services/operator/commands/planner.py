@@ -18,7 +18,7 @@ from services.operator.commands.options import (
     Supplier,
     Xlsx,
 )
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 
 def _alert_codes() -> list[str]:

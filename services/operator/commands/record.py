@@ -1,6 +1,7 @@
 """Commands on the record: tapes, replays, exports, rebuilds, rolling histories."""
 
 import time
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 
 from services.aggregator.terms import Basis
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Data, Json, StoreUrl, first_day, last_day
+from services.operator.commands.options import DATA, Data, Json, StoreUrl, Xlsx, first_day, last_day
 from services.operator.record.formats import AnyFormat
 from services.operator.stack.errors import StackError
 
@@ -75,6 +76,7 @@ def replay(
     from services.operator.show.table import open_console
     from services.operator.stack.folder import refuse_running, remove_unfinished
     from services.operator.stack.stack import Stack, started
+    from shared.party.completing import note_revision
 
     with report_errors():
         remove_unfinished(data)
@@ -86,17 +88,23 @@ def replay(
         console = open_console()
         console.quiet = json_
         roles, count = source_roles(read_tape(tape))
+        revisions = defaultdict[str, dict[str, int]](dict)
         stack = Stack(data, trust_recorded=True, parties=False, until_finished=True)
         stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
         stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
         stack.planners = sorted({*stack.planners, *(s for s, role in roles.items() if role == "planner")})
         with started(stack):
             with progress_bar(console, "replaying", count) as (bar, task):
-                selected = entries(read_tape(tape), first_day(from_), last_day(until))
+                selected = entries(
+                    read_tape(tape),
+                    first_day(from_),
+                    last_day(until),
+                    lambda event: note_revision(revisions[event.source], event.data),
+                )
                 play(stack, selected, speed, partial(bar.advance, task))
             state = ask(stack.folder, "aggregator", "/state")
             head = ask(stack.folder, "ledger", "/head")
-        fill_outboxes(stack.folder / "outbox", head)
+        fill_outboxes(stack.folder / "outbox", head, revisions)
         stack.files.unfinished.unlink()
     if json_:
         print_json(state)
@@ -203,6 +211,7 @@ def rolling(
         bool, typer.Option("--at-events", help="At each movement's instant, over one window.")
     ] = False,
     json_: Json = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Write rolling supply, demand, net and balance of every key (product, site, supplier) and day of an export.
 
@@ -210,30 +219,24 @@ def rolling(
 
     Example: waferline rolling data/export --to rolling.parquet --basis start --window 30
     """
+    from services.operator.commands.output import put_out
     from services.operator.record.histories import write_history, write_instants
-    from services.operator.show.printing import print_json
-    from services.operator.show.table import open_console, table
+    from services.operator.show.table import table
 
     with report_errors():
         found = write_instants(export, basis, window[0], to) if at_events else write_history(export, basis, window, to)
-    if json_:
-        print_json(found)
-        return
     if at_events:
-        open_console().print(
-            table(
-                f"{found['to']}: {found['rows']:,} movements of {found['keys']} keys, {basis} basis",
-                ("product", "site", "supplier", f"most in {window[0]} days", "at", "event"),
-                [tuple(row.values()) for row in found["greatest"]],
-                caption="wafers received less wafers consumed; on the start basis wafers started",
-            )
+        shown = table(
+            f"{found['to']}: {found['rows']:,} movements of {found['keys']} keys, {basis} basis",
+            ("product", "site", "supplier", f"most in {window[0]} days", "at", "event"),
+            [tuple(row.values()) for row in found["greatest"]],
+            caption="wafers received less wafers consumed; on the start basis wafers started",
         )
-        return
-    open_console().print(
-        table(
+    else:
+        shown = table(
             f"{found['to']}: {found['rows']:,} rows, {found['keys']} keys of {found['days']} days, {basis} basis",
             ("product", "site", "supplier", "first day below zero"),
             [tuple(row.values()) for row in found["first_short"]],
             caption="most demand names no supplier, all supply does: sum by product and site",
         )
-    )
+    put_out(found, [], [shown], json_=json_, csv_=False, xlsx=xlsx)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, Xlsx, last_day
+from services.operator.commands.options import DATA, Csv, Data, Folder, Json, StoreUrl, Xlsx, Yes, confirm, last_day
+from services.operator.commands.output import command_name
 from services.operator.stack.errors import StackError
 from shared.play.variants import VariantName, variant_named
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:  # a command imports the modules that it runs when it runs
 
 SECRETS = Path("deploy/secrets")
 _EMPTY = (
-    "It has no events yet. The demo's data are in another folder: `.venv/bin/waferline up --data data/demo` shows them "
-    "on the page, and --play plays the programme here."
+    "It has no wafers yet. The demo's data are in another folder: `{} up --data data/demo` shows them on the page, and "
+    "--play plays the programme here."
 )
 _VARIANT = "The announced sites, or the headline ramp; announced_sites_only is an earlier name of announced."
 _NO_STREAM = {"behind": False, "lag_ms": 0, "age_s": 0.0, "entries": 0}
@@ -81,8 +82,8 @@ def demo(
         count = sum(results["events_by_type"].values())
         console.print(f"{count:,} events played in {seconds:.0f} s. The data is in {data}; try next:", highlight=False)
         for hint in ("verify", "balances --by site", "logs"):
-            console.print(f"  .venv/bin/waferline {hint} --data {data}", highlight=False)
-        console.print(f"On the planner's page: .venv/bin/waferline up --data {data}", highlight=False)
+            console.print(f"  {command_name()} {hint} --data {data}", highlight=False)
+        console.print(f"On the planner's page: {command_name()} up --data {data}", highlight=False)
         if picture is not None:
             save_picture(console, picture, "make demo")
 
@@ -133,7 +134,8 @@ def results(
 def up(
     data: Folder = DATA / "up",
     programme: Annotated[
-        Path | None, typer.Option(help="Programme file of the parties; default: the reference programme.")
+        Path | None,
+        typer.Option(help="Programme file; default: that of the last start, else the reference programme."),
     ] = None,
     play: Annotated[bool, typer.Option("--play", help="Play the scenario, by default a day a second.")] = False,
     pace: Annotated[float, typer.Option(help="Seconds of a played day.", min=0)] = 1.0,
@@ -166,6 +168,7 @@ def up(
     from services.operator.show.table import open_console, table
     from services.operator.stack.calls import call
     from services.operator.stack.folder import expect_finished
+    from services.operator.stack.programmes import programme_of
     from services.operator.stack.stack import ScenarioRun, Stack, started
     from shared.play.scenario import DEFAULT_PROGRAMME
 
@@ -178,8 +181,9 @@ def up(
             raise StackError(
                 "--play plays the reference scenario, which names its own programme: leave --programme out"
             )
-        file = programme or DEFAULT_PROGRAMME
+        file = DEFAULT_PROGRAMME if play else programme_of(data, programme)
         stack = Stack(data, run, programme_file=file, notify=notify, store=store_url or "", first_port=port)
+        console.print(f"{_count_parties(stack)} of {file} start ...", highlight=False, soft_wrap=True)
         with started(stack):
             rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
             console.print(
@@ -190,9 +194,10 @@ def up(
                 )
             )
             console.print(f"The planner's page: {stack.url('console')}/", highlight=False, soft_wrap=True)
-            if not play and not call(stack.url("ledger") + "/head", within_s=60).json()["events"]:
-                console.print(_EMPTY, highlight=False, soft_wrap=True)
-            console.print(f"Ctrl-C stops it. Meanwhile: .venv/bin/waferline status --data {data}", highlight=False)
+            published = call(stack.url("ledger") + "/head", within_s=60).json()["sources"].keys()
+            if not play and published <= set(stack.planners):  # who declare the programme at the start
+                console.print(_EMPTY.format(command_name()), highlight=False, soft_wrap=True)
+            console.print(f"Ctrl-C stops it. Meanwhile: {command_name()} status --data {data}", highlight=False)
             try:
                 _tend(stack, file, console)
             except KeyboardInterrupt:
@@ -232,6 +237,7 @@ def publish(
         Path, typer.Argument(help="CloudEvents, one a line or an array; - is standard input.", allow_dash=True)
     ],
     source: Annotated[str, typer.Option(help="Their source: a supplier or a data-centre group of the stack.")],
+    yes: Yes = False,
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
@@ -242,32 +248,40 @@ def publish(
     The file has one event a line, or an array, or JSON over several lines, with or without a byte order mark. A file
     that is too large for one request is cut. An event may leave out `id`, `revision` and `owner`.
 
+    A site that nobody declares, or a day outside the horizon, may be a typo: on a terminal the command asks before it
+    publishes anything, elsewhere it refuses; --yes goes on.
+
     Example: waferline publish events.ndjson --source samsung
     """
     import httpx
 
+    from services.operator.ask.first_look import find_doubts, read_facts
     from services.operator.ask.publishing import publish_events, read_events
     from services.operator.commands.output import put_out
-    from services.operator.show.table import table
-    from services.operator.stack.location import find_stack, service_url, stack_facts
+    from services.operator.show.table import counted, table
+    from services.operator.stack.location import find_stack, running_stack, service_url
 
     with report_errors():
         data = find_stack(data, writes=True)
-        facts = stack_facts(data)
-        if facts is None:
-            raise StackError(f"no stack is running in {data}: start one with `waferline up`")
+        facts = running_stack(data)
         names = [name for name in facts["services"] if name.partition("-")[2] == source]
         if not names:
             parties = ", ".join(name.partition("-")[2] for name in facts["services"] if "-" in name)
-            raise StackError(f"{source!r} is no party of this stack; there are {parties}")
-        body = typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file)
+            raise StackError(f"{source!r} is no party of the stack in {data}; there are {parties}")
+        events = read_events(typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file))
+        unchecked = ""
+        if not yes:
+            doubts, unchecked = find_doubts(data, read_facts(events))
+            confirm([(f"line {index + 1}", each.reason) for index, each in doubts])
         try:
-            verdicts = publish_events(service_url(facts, names[0]), read_events(body))
+            verdicts = publish_events(service_url(facts, names[0]), events)
         except httpx.TransportError as failure:
             raise StackError(f"{names[0]} does not answer ({failure})") from failure
+    if unchecked:
+        typer.secho(f"sites and due days were not checked: {unchecked}", fg="yellow", err=True)
     columns = ("line", "id", "status", "code", "path", "message")
     shown = table(
-        f"{len(verdicts)} events of {source}, to the stack in {data}",
+        f"{counted(len(verdicts), 'event')} of {source}, to the stack in {data}",
         columns,
         [[v.get(c) for c in columns] for v in verdicts],
     )
@@ -285,14 +299,12 @@ def status(data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx
     """
     from services.operator.commands.output import put_out
     from services.operator.show.table import table
-    from services.operator.stack.location import find_stack, stack_facts
+    from services.operator.stack.location import find_stack, running_stack
     from services.operator.stack.settling import DETAILS_HINT
 
     with report_errors():
         data = find_stack(data)
-        facts = stack_facts(data)
-        if facts is None:
-            raise StackError(f"no stack is running in {data}: start one with `waferline up`")
+        facts = running_stack(data)
         healths = {name: _health(url) for name, url in facts["services"].items()}
         is_brief = any(len(health) == 1 for health in healths.values())
         completed = _completed_days(data) if healths.get("aggregator", {}).get("well") else {}
@@ -326,10 +338,11 @@ def status(data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx
 def _completed_days(data: Path) -> dict[str, dict[str, Any]]:
     """Return by source the day that it has completed, and whether it holds up the last complete day; {} if unknown."""
     from services.operator.ask.client import ask
+    from shared.process.credentials import CredentialsError
 
     try:
         rows = ask(data, "aggregator", "/watermarks")["rows"]
-    except StackError:
+    except (StackError, CredentialsError):
         return {}  # it is not ready yet, or the token may not read it
     return {row["source"]: {name: row[name] for name in ("completed_through", "holds_up")} for row in rows}
 

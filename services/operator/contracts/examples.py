@@ -101,7 +101,7 @@ def example_events() -> dict[str, Event]:
         EventReversed(reversed="019cacc2-7b40-7a69-9d19-3fc4e9c1b2d7", reason="entered twice"),
         SourceAdvanced(through=first),
         ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
-        SourceEnded(through=first, successor="stargate-europe"),
+        SourceEnded(through=first, successor="cloud-europe"),
         *_declarations(),
         AlertAcknowledged(
             alert="short_within/HBM-12H/north/2026-03-18", assignee="Kim", note="asked memory-one to pull in",
@@ -137,7 +137,7 @@ def _declarations() -> tuple[EventData, ...]:
             rack=Rack(rack_kw=210, accelerators=72, memory_gb={"HBM-12H": 20_736, "LP-16G": 54_000}),
         ),
         ProgrammeDeclared(
-            programme="stargate", title="Stargate", revision=0,
+            programme="example", title="An example", revision=0,
             target=ProgrammeTarget(wafers_per_month=450_000, basis="letter of intent of 1 October 2025"),
             horizon=ProgrammeHorizon(starts_on=date(2025, 1, 1), ends_on=date(2030, 12, 31)),
             facility=Facility(

@@ -46,9 +46,15 @@ class Provisioned(NamedTuple):
         if "tls/ca.key" in self.made:
             steps.append("Keep tls/ca.key elsewhere: its holder can pose as any service. Only this command needs it.")
         if "users.acl" in self.changed:
-            steps.append("Restart Redis, and each service with a new password; each resumes at its position.")
+            steps.append(
+                "Have Redis read its users again, as `make parties` does. Then restart each service with a new"
+                " password; it resumes at its position."
+            )
         if "tokens" in self.changed:
-            steps.append("Restart the services: they read `tokens` when they start; an old token is good until then.")
+            steps.append("The services read `tokens` again within seconds; from then on they refuse a replaced token.")
+        senders = [name for name in ("aggregator", "console") if f"token-{name}" in self.made]
+        if senders and self.kept:
+            steps.append(f"Restart the {' and the '.join(senders)}: until then its requests are refused.")
         if "postgres-ledger" in self.made and self.kept:
             steps.append("Give PostgreSQL the ledger's new password: run deploy/postgres/init.sql again.")
         if "postgres-admin" in self.made and self.kept:

@@ -53,12 +53,13 @@ def write_deployment(programme: ProgrammeFile, text: str, folder: Path, place: s
         "programme.yaml": text,
         "ports.json": json.dumps(kept, indent=1) + "\n",
         "compose.yml": compose_file(parties, place),
-        "tls.yml": tls_file(parties, place),
+        "tls.yml": tls_file(parties),
+        "parties.json": parties_file(parties),
         "stack.json": stack_file(parties, "http", "redis"),
         "stack-tls.json": stack_file(parties, "https", "rediss"),
         "targets.json": targets_file(parties),
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "profiles").mkdir(parents=True, exist_ok=True)  # of partners, for their sheets
     changed = [folder / name for name, content in files.items() if not _holds(folder / name, content)]
     for path in changed:
         replace_file(path, files[path.name])
@@ -84,26 +85,12 @@ def place_parties(programme: ProgrammeFile, kept: Mapping[str, int]) -> list[Dep
     return parties
 
 
-def _sources(parties: list[DeployedParty], role: Role) -> str:
-    return ",".join(party.source for party in parties if party.role == role)
-
-
-def _addresses(parties: list[DeployedParty], scheme: str) -> str:
-    return ",".join(f"{party.name}={scheme}://{party.name}:{_HTTP_PORT}" for party in parties)
-
-
 def compose_file(parties: list[DeployedParty], place: str) -> str:
     """Return the compose file that adds the parties to docker-compose.yml."""
     return "".join(
         (
             _HEADER,
-            _SHARED.format(
-                suppliers=_sources(parties, "supplier"),
-                datacenters=_sources(parties, "datacenter"),
-                planners=_sources(parties, "planner"),
-                asked=_addresses(parties, "http"),
-                place=place,
-            ),
+            _SHARED.format(place=place),
             *(_party(party, place) for party in parties),
             "\nvolumes:\n",
             *(f"  {party.name}: {{}}\n" for party in parties),
@@ -114,20 +101,19 @@ def compose_file(parties: list[DeployedParty], place: str) -> str:
 
 
 def _party(party: DeployedParty, place: str) -> str:
-    text = _PARTY.format(party=party)
+    text = _PARTY.format(party=party, place=place)
     if party.role != "planner":
         return text
-    declared = "      WAFERLINE_PROGRAMME: /etc/waferline/programme.yaml\n    secrets:"
-    return text.replace("    secrets:", declared) + _PROGRAMME.format(place=place)
+    return text.replace("    secrets:", "      WAFERLINE_PROGRAMME: /etc/waferline/programme.yaml\n    secrets:")
 
 
-def tls_file(parties: list[DeployedParty], place: str) -> str:
+def tls_file(parties: list[DeployedParty]) -> str:
     """Return the compose file that has the parties speak TLS, as deploy/tls.yml has all other services."""
     names = [f"{party.name}.{end}" for party in parties for end in ("crt", "key")]
     return "".join(
         (
             _HEADER,
-            _TLS_SHARED.format(asked=_addresses(parties, "https"), place=place),
+            _TLS_SHARED,
             *(_TLS_PARTY.format(name=party.name) for party in parties),
             "\nsecrets:\n",
             *(_SECRET_FILE.format(name=f"tls-{name}", file=f"tls/{name}") for name in names),
@@ -135,8 +121,15 @@ def tls_file(parties: list[DeployedParty], place: str) -> str:
     )
 
 
+def parties_file(parties: list[DeployedParty]) -> str:
+    """Return the sources by role; the running services read this file again when it changes."""
+    roles: tuple[Role, ...] = ("supplier", "datacenter", "planner")
+    sources = {f"{role}s": [party.source for party in parties if party.role == role] for role in roles}
+    return json.dumps(sources, indent=1) + "\n"
+
+
 def stack_file(parties: list[DeployedParty], scheme: str, redis_scheme: str) -> str:
-    """Return the description of the stack for the command line inside the deployment."""
+    """Return the description of the stack for the command line inside the deployment, and for the console."""
     names = (*SERVICES, *(party.name for party in parties))
     services = {name: f"{scheme}://{name}:{_HTTP_PORT}" for name in names}
     return json.dumps({"redis_url": f"{redis_scheme}://redis:6379/0", "services": services}, indent=2) + "\n"
@@ -161,17 +154,13 @@ x-confined: &confined
     driver: json-file
     options: {{max-size: 20m, max-file: "5"}}
 
-x-sources: &sources
-  WAFERLINE_SUPPLIERS: {suppliers}
-  WAFERLINE_DATACENTERS: {datacenters}
-  WAFERLINE_PLANNERS: {planners}
-
 x-party: &party
   WAFERLINE_REDIS_URL: redis://redis:6379/0
   WAFERLINE_HTTP_TOKENS_FILE: /run/secrets/tokens
   WAFERLINE_HTTP_HOSTS: ${{WAFERLINE_HTTP_HOSTS:-}}
   WAFERLINE_LEDGER_URL: http://ledger:8100
-  WAFERLINE_PLANNERS: {planners}
+  WAFERLINE_PARTIES_FILE: /etc/waferline/parties.json
+  WAFERLINE_PROFILES: /etc/waferline/profiles
   # empty: the parties take events over HTTP; with a scenario they play it (`make demo-compose`)
   WAFERLINE_SCENARIO: ${{WAFERLINE_SCENARIO:-}}
   WAFERLINE_VARIANT: ${{WAFERLINE_VARIANT:-}}
@@ -186,23 +175,26 @@ x-when-recorded: &when-recorded
   ledger: {{condition: service_healthy}}
 
 services:
+  # mounted as a folder, so that a running container sees the files as they are written anew
   ledger:
     environment:
-      <<: *sources
+      WAFERLINE_PARTIES_FILE: /etc/waferline/parties.json
+    volumes: ["{place}:/etc/waferline:ro"]
 
   # its page of health, and its page that imports sheets, ask the parties
   console:
     environment:
-      WAFERLINE_SERVICES_ASKED: {asked}
+      WAFERLINE_SERVICES_FILE: /etc/waferline/stack.json
+    volumes: ["{place}:/etc/waferline:ro"]
 
   operator:
-    volumes: ["{place}/stack.json:/etc/waferline/stack.json:ro"]
+    volumes: ["{place}:/etc/waferline:ro"]
 
   demo:
-    volumes: ["{place}/stack.json:/etc/waferline/stack.json:ro"]
+    volumes: ["{place}:/etc/waferline:ro"]
 
   prometheus:
-    volumes: ["{place}/targets.json:/etc/waferline/targets.json:ro"]
+    volumes: ["{place}:/etc/waferline:ro"]
 """
 _PARTY = """\
 
@@ -221,9 +213,7 @@ _PARTY = """\
     depends_on: *when-recorded
     volumes:
       - {party.name}:/var/lib/waferline
-"""
-_PROGRAMME = """\
-      - {place}/programme.yaml:/etc/waferline/programme.yaml:ro
+      - {place}:/etc/waferline:ro
 """
 _SECRET_FILE = """  {name}: {{file: "${{WAFERLINE_SECRETS:-./deploy/secrets}}/{file}"}}\n"""  # noqa: S105 (a file's place)
 _TLS_SHARED = """\
@@ -237,13 +227,7 @@ x-tls: &tls
 services:
   console:
     environment:
-      WAFERLINE_SERVICES_ASKED: {asked}
-
-  operator:
-    volumes: ["{place}/stack-tls.json:/etc/waferline/stack-tls.json:ro"]
-
-  demo:
-    volumes: ["{place}/stack-tls.json:/etc/waferline/stack-tls.json:ro"]
+      WAFERLINE_SERVICES_FILE: /etc/waferline/stack-tls.json
 """
 _TLS_PARTY = """\
 

@@ -35,16 +35,26 @@ class SecretsFolder:
         self.made.append(name)
 
     def derive(self, name: str, content: bytes) -> None:
-        """Write a file that is derived from others, if its content changes."""
+        """Write a file that is derived from others, if its content changes.
+
+        An existing file is written in place: a container that has it mounted would not see another one of its name. A
+        reader that finds a part of it keeps what it read before, and reads again.
+        """
         path = self.path / name
         if not path.exists():
             self.made.append(name)
+            self.write(name, content, READABLE)
         elif path.read_bytes() != content:
             self.changed.append(name)
+            path.chmod(0o644)
+            with path.open("r+b") as file:
+                file.write(content)
+                file.truncate()
+                file.flush()
+                os.fsync(file.fileno())
+            path.chmod(READABLE)
         else:
             self.kept.append(name)
-            return
-        self.write(name, content, READABLE)
 
     def write(self, name: str, content: bytes, mode: int = READABLE) -> None:
         """Write a file, or replace it atomically."""

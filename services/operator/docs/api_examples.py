@@ -7,6 +7,7 @@ into their images.
 import asyncio
 import gzip
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -20,6 +21,8 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
+from services.aggregator.http.what_if import what_if
+from services.aggregator.live.rehearsals import Rehearsals
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.reader import StoreReader, open_reader
@@ -31,6 +34,7 @@ from services.operator.record.curves import fold
 from services.operator.record.tapes import source_roles
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe
+from shared.http.peers import ANONYMOUS
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import PREFIX, VERSION, Event, Refused
@@ -62,7 +66,10 @@ def _answered(lines: list[bytes], path: Path) -> dict[Path, str]:
     store = _record(lines, path)
     view = LiveView(FoldState.of(fold(store), store.published_events()))
     services = {
-        "aggregator": aggregator_routes(lambda: view, partial(_past, store)),
+        "aggregator": [
+            *aggregator_routes(lambda: view, partial(_past, store)),
+            what_if(lambda: view, Rehearsals("", ANONYMOUS), nullcontext),
+        ],
         "ledger": ledger_routes(store, partial(open_reader, path)),
     }
     commit = next(event for event in map(orjson.loads, lines) if event["type"] == f"{PREFIX}supply.committed{VERSION}")

@@ -4,11 +4,10 @@ from services.operator.contracts.markdown import prose, table
 from services.operator.docs.cells import text_cell
 from shared.documents.columns import TERMS, Column
 from shared.documents.document import KINDS, PLANS, STATED_BY, Kind
-from shared.documents.headers import HEADER_ROWS
 from shared.documents.problems import MEANINGS
 from shared.documents.profile import FIELDS
 from shared.documents.sheets import PROBLEMS_MAX
-from shared.documents.tables.delimited import BYTES_MAX, CELLS_MAX
+from shared.documents.tables.delimited import BYTES_MAX, CELLS_MAX, HEADER_ROWS
 from shared.documents.tables.workbook import UNPACKED_MAX
 
 _INTRODUCTION = f"""\
@@ -27,16 +26,19 @@ cell is a line. A sheet whose header has days, and no column of days, is a matri
 
 The header is the one of the first {HEADER_ROWS} rows that names most columns. Names are compared without case; a blank,
 `_` and `-` are the same. Columns that are not named below are left out and listed. Rows and sheets that are hidden are
-left out and counted. A row whose key says Total, Sum or Summe is left out and compared with the rows above it, a column
-of that name with its row. A merged cell of a key column gives its value to all its rows.
+left out and counted; columns that are hidden are read, and named. A row whose key says Total, Sum or Summe is left out
+and compared with the rows above it, a column of that name with its row. A merged cell of a key column gives its value
+to all its rows; a merged quantity is a problem. In a matrix so is a header that is a month or a week without its year,
+a quarter, a number, an error or a formula without a value: its wafers are never left out.
 
 **Days**: a date cell, `2026-07-06`, `6 Jul 2026`, a week as `2026-W28` or `KW28/2026`, a month as `Aug 2026` or
-`2026-08`. `03/04/2026` needs `dates` in the profile. **Numbers**: `1200`; `1.200` needs `decimal`. Nothing is
-guessed: a value that can be read in two ways is a problem of its cell.
+`2026-08`. `03/04/2026` needs `dates` in the profile. **Numbers**: `1200`; `1.200` needs `decimal`; a number of a
+workbook has the 15 digits that a spreadsheet shows. Nothing is guessed: a value that can be read in two ways is a
+problem of its cell.
 
 **CSV**: UTF-8, UTF-16 with a byte order mark, else Windows-1252; the delimiter is the most frequent one of `,` `;` tab
-and `|` in the first line. A quotation that does not end, and a row with more or fewer values than the header, are
-problems."""
+and `|` in the first line with two of them. A quotation that does not end, and a row with more or fewer values than the
+header, are problems."""
 
 _RULES = """\
 ## Lines and events

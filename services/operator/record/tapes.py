@@ -83,11 +83,16 @@ def record_lines(store: StoreReader, after: int = 0, until: int | None = None) -
         yield header.batch, lines
 
 
-def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX) -> Iterator[TapeEntry]:
+def entries(
+    lines: Iterable[bytes],
+    from_: date = DAY_MIN,
+    until: date = DAY_MAX,
+    note: Callable[[Event], None] = lambda _: None,
+) -> Iterator[TapeEntry]:
     """Yield the stream entries that play a tape: events recorded together in one batch, a malformed one by itself.
 
-    `from_` and `until` select by the day of an event's time; a malformed event has none and is always included.
-    Raise `StackError` at the first line that is no event of any source.
+    `from_` and `until` select by the day of an event's time; a malformed event has none and is always included. `note`
+    is called with each of the others. Raise `StackError` at the first line that is no event of any source.
     """
     run: list[Event] = []
     last = 0
@@ -96,6 +101,8 @@ def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX
         event = _read(line, number)
         if isinstance(event, Event) and not from_ <= event.time.date() <= until:
             continue
+        if isinstance(event, Event):
+            note(event)
         if isinstance(event, Event) and event.recordedtime is not None:
             stated = event.recordedtime
         refused = isinstance(event, Event) and _was_refused(event, stated)
@@ -201,12 +208,15 @@ def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: 
     settle(stack)
 
 
-def fill_outboxes(folder: Path, head: Mapping[str, Any]) -> None:
-    """Have the outbox of each party begin after the events of its tape, so that the store can be brought up."""
+def fill_outboxes(folder: Path, head: Mapping[str, Any], revisions: Mapping[str, Mapping[str, int]]) -> None:
+    """Have the outbox of each party begin after the events of its tape, so that the store can be brought up.
+
+    `revisions` are the greatest of each line that these revise, by source.
+    """
     for source, facts in head["sources"].items():
         newest = max([facts["through"], *(last for _, last in facts["ahead"])])
         if newest:
-            Outbox(folder / f"{source}.db").begin_after(newest)
+            Outbox(folder / f"{source}.db").begin_after(newest, revisions.get(source, {}))
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from typing import Any
 from rich.text import Text
 
 from services.operator.show.table import FittedTable, known_at, not_reported_line, table, today_is, window_words
-from shared.wire.catalog import FIRMNESS
 from shared.wire.events import UNATTRIBUTED
+from shared.wire.firmness import FIRMNESS
 
 
 def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> FittedTable:

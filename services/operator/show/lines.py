@@ -10,12 +10,12 @@ from services.operator.show.table import FittedTable, table, today_is
 
 def lines_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
     """Yield the lines of an answer."""
-    rows = answer["rows"]
+    rows, today = answer["rows"], "" if answer["today"] is None else f", {today_is(answer)}"
     if not rows:
-        yield Text(f"No such line; {today_is(answer)}.\n")
+        yield Text(f"No such line{today}.\n")
     else:
         yield table(
-            f"Lines, {today_is(answer)}: {len(rows):,} of {answer['count']:,}, {answer['open_wafers']:,} wafers open",
+            f"Lines{today}: {len(rows):,} of {answer['count']:,}, {answer['open_wafers']:,} wafers open",
             ("due", "kind", "site", "product", "wafers", "open", "days overdue", "firmness", "supplier", "source",
              "line", *remark_column(rows), "revision", "event"),
             [
@@ -42,7 +42,7 @@ def watermarks_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Fitt
             for row in answer["rows"]
         ],
         caption="the last complete day is the earliest of those not ended; – : no watermark, no number waits for it\n"
-        "a source completes a day with source.advanced",
+        "a source completes a day with source.advanced (waferline advance)",
     )  # fmt: skip
     yield caption
 

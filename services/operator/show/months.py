@@ -8,7 +8,7 @@ from rich.text import Text
 
 from services.operator.show.sparklines import SHADES, sparkline, stacked_bar
 from services.operator.show.table import FittedTable, table
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 _BAR_WIDTH = 60
 

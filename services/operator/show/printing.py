@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,14 +11,12 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from services.operator.show.table import FittedTable, escape_controls, open_console
-from shared.http.tabular import CsvStyle, write_csv
+from shared.http.tabular import CSV_STYLE, CsvStyle, write_csv
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from shared.http.workbook import ViewSheet
-
-CSV_STYLE: ContextVar[CsvStyle | None] = ContextVar("CSV_STYLE", default=None)  # of the command that runs
 
 
 def print_answer(

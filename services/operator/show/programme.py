@@ -9,7 +9,7 @@ from services.operator.show.lines import remark_cells, remark_column
 from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import FittedTable, not_reported_line, plain, table, today_is, window_words
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
@@ -117,7 +117,10 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     counts, missing = answer["open"], ", ".join(answer["missing_sources"])
     title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open"
     if answer["today"] is None:
-        title = "Alerts: not known before a day is complete, when only silent sources are looked for"
+        title = (
+            "Alerts: not known before a day is complete, when only silent sources, undeclared names and days beyond the"
+            " horizon are looked for"
+        )
     open_ = table(
         title,
         ("alert", "open"),

@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from services.operator.show.lines import remark_cells, remark_column
-from services.operator.show.table import FittedTable, known_at, table
+from services.operator.show.table import FittedTable, counted, known_at, table
 
 _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
@@ -210,6 +210,28 @@ def act_on_words(row: Mapping[str, Any]) -> str:
 
 
 _KINDS = {"supply.committed": "commit", "demand.required": "order", "on_hand": "on hand"}
+
+
+def effect_table(effect: Mapping[str, Any]) -> FittedTable | Text:
+    """Return the product-sites whose shortage some events would alter, or the reason why that is not known."""
+    if "unknown" in effect:
+        return Text(f"the effect on the first short days is not known: {effect['unknown']}\n")
+    rows, today = effect["rows"], effect.get("today")
+    if rows and today is None:
+        return Text("the effect on the first short days is not known: no source has completed a day\n")
+    moved = [row for row in rows if row["before"] != row["after"]]
+    refused = f"; the ledger would refuse {len(effect['refused']):,} of the events" if effect["refused"] else ""
+    if not moved:
+        return Text(f"it would move no first short day, and no number of wafers short{refused}\n")
+    days = sum(row["before"]["first_short_day"] != row["after"]["first_short_day"] for row in moved)
+    cells = [
+        (row["product"], row["site"], row["before"]["first_short_day"], row["after"]["first_short_day"],
+         row["before"]["shortage"], row["after"]["shortage"], row["after"]["shortage"] - row["before"]["shortage"])
+        for row in moved
+    ]  # fmt: skip
+    caption = f"projected from {today}, at position {effect['position']}{refused}"
+    columns = ("product", "site", "first short", "would be", "wafers short", "would be", "change")
+    return table(f"it would move {counted(days, 'first short day')}", columns, cells, caption=caption)
 
 
 def _line(entry: Mapping[str, Any]) -> str:

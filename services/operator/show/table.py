@@ -26,8 +26,9 @@ _WIDE_GAP, _WIDE_EDGES, _NARROW_GAP = 3, 2, 2
 class FittedTable:
     """A table that fits the width of its terminal, and never breaks a number, a date or a name.
 
-    Where the whole table is too wide, cells fold between words; then a table of few rows stands with its columns below
-    each other; then the columns that do not fit are left out and named: the spared ones first, then those on the right.
+    One without rows is its title. Where the whole table is too wide, cells fold between words; then a table of few rows
+    stands with its columns below each other; then the columns that do not fit are left out and named: the spared ones
+    first, then those on the right.
     """
 
     title: str
@@ -41,7 +42,9 @@ class FittedTable:
         left_out = []
         columns = [_FittedColumn.of(name, [row[n] for row in self.rows]) for n, name in enumerate(self.columns)]
         stacked = self._stacked()
-        if _fits(columns, options.max_width):
+        if not self.rows:
+            pass  # the title says so
+        elif _fits(columns, options.max_width):
             yield _draw(columns, options.max_width)
         elif len(self.rows) in range(1, _STACKED_ROWS_MAX + 1) and _fits(stacked, options.max_width):
             yield _draw(stacked, options.max_width, header=False)
@@ -174,6 +177,11 @@ def _cell(value: Any) -> Text:
     return Text(escape_controls(str(value)))
 
 
+def counted(count: int, thing: str) -> str:
+    """Return a number of things in words: 1 event, 2 events."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
     """Return the last complete day, the position and the head of an answer."""
     through, position = answer["complete_through"], f"position {answer['position']}, head {answer['head'][:16]}"
@@ -182,7 +190,7 @@ def position_line(data: Path, answer: Mapping[str, Any]) -> Text:
         position = f"{batches} batches recorded by {day}, up to position {answer['position']}: no position is that day"
     lines = [f"complete through {through}, {position}"]
     if through is None:
-        lines = [f"{position}; no day is complete yet: each source ends a day with source.advanced"]
+        lines = [f"{position}; no day is complete yet: a source ends one with source.advanced (waferline advance)"]
     if answer["went_back"] is not None:
         back = answer["went_back"]
         behind = f"{', '.join(back['sources'])} not so far" if back["sources"] else "a watermark was reversed"

@@ -14,6 +14,8 @@ from shared.documents.tables.values import Cell
 BYTES_MAX = 16 * 2**20
 CELLS_MAX = 500_000
 DELIMITERS = ",;\t|"
+HEADER_ROWS = 30
+"""Rows in which the header is looked for, where the profile does not name its row."""
 
 Merge = tuple[int, int, int, int]  # first row, first column, last row, last column
 
@@ -78,10 +80,18 @@ def find_layout(body: bytes) -> TextLayout:
     separator = re.match(r"sep=(.)\r?\n", text)
     if separator and separator[1] in DELIMITERS:
         return TextLayout(encoding, separator[1], text[separator.end() :], mark, separator[0])
-    header = next((line for line in re.split(r"[\r\n]", text[:100_000]) if line.strip(DELIMITERS + " ")), "")
-    outside = re.sub(r'"[^"]*"', "", header)
-    delimiter = max(DELIMITERS, key=outside.count)
-    return TextLayout(encoding, delimiter, text, mark)
+    return TextLayout(encoding, _find_delimiter(text[:100_000]), text, mark)
+
+
+def _find_delimiter(text: str) -> str:
+    """Return the most frequent delimiter of the header: the first line with two of one, past lines of title."""
+    lines = [re.sub(r'"[^"]*"', "", line) for line in re.split(r"[\r\n]+", text)[:HEADER_ROWS]]
+    for least in (2, 1):
+        for line in lines:
+            delimiter = max(DELIMITERS, key=line.count)
+            if line.count(delimiter) >= least and line.strip(DELIMITERS + " "):
+                return delimiter
+    return DELIMITERS[0]
 
 
 def split_rows(layout: TextLayout) -> Iterator[list[str]]:
@@ -124,5 +134,5 @@ def _unguard(value: str) -> str:
     return value[1:] if value[:1] == "'" and value[1:2] in FORMULA_STARTS and value[1:2] else value
 
 
-FORMULA_STARTS = "=+-@\t\r\n"
+FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # the last four are fullwidth
 """The first characters of a text that a spreadsheet would run."""

@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from shared.documents.problems import ProblemCode
 
 DateOrder = Literal["DMY", "MDY", "ISO"]
+_DAY_LETTERS = 40
+_SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")  # that no line breaks, and that a keyboard types unseen
 DIGITS_MAX = 30
 """Digits of a number: more is no quantity, and Python reads thousands of them slowly."""
 
@@ -73,26 +75,56 @@ _is_named_day = re.compile(
     r"(\d{1,2})\.?[-/ ]+([^\W\d]+)\.?,?[-/ ]+(\d{4})|([^\W\d]+)\.?[-/ ]+(\d{1,2}),?[-/ ]+(\d{4})"
 ).fullmatch
 _is_numbers = re.compile(r"(?a)(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})").fullmatch
+_is_part_of_a_day = re.compile(
+    r"(?ai)(?:kw|cw|wk|w|week)[-/ ]?\d{1,2}|(?:fy|cy)?[-/ ]?\d{4}|\d{1,2}[./]\d{1,2}\.?"
+    r"|(?:q[1-4]|h[12])(?:[-/ ]?(?:\d{2}){1,2})?|(?:\d{2}){1,2}[-/ ]?(?:q[1-4]|h[12])"
+).fullmatch
+_is_short_month = re.compile(r"([^\W\d]+)\.?(?:[-/ ']*\d{1,2})?|\d{1,2}\.?[-/ ]*([^\W\d]+)\.?").fullmatch
 
 
 def read_bucket(value: Cell, dates: DateOrder | None) -> Bucket:
     """Return the day, week or month of a cell; raise `Misread` if it is none, or if day and month are ambiguous."""
+    bucket = find_bucket(value, dates)
+    if bucket is None:
+        raise Misread("bad_day", f"{shown(value)} is no day, week or month: write YYYY-MM-DD")
+    return bucket
+
+
+def find_bucket(value: Cell, dates: DateOrder | None) -> Bucket | None:
+    """Return the day, week or month of a cell, None if it speaks of none.
+
+    Raises `Misread` where it speaks of one that cannot be told: day and month are ambiguous, the year is missing, the
+    calendar has no such day, or a number lacks the format of a date.
+    """
     if isinstance(value, CellFault):
         raise Misread(value.code, value.reason)
     if isinstance(value, datetime):
         value = value.date()
     if isinstance(value, date):
         return Bucket(value, value)
+    if isinstance(value, bool):
+        return None
     if not isinstance(value, str):
-        raise Misread("bad_day", f"{shown(value)} is no day")
-    text = value.strip()
+        raise Misread("bad_day", f"{shown(value)} is a number: give the cell the format of a date")
+    text = " ".join(value.split())
+    if len(text) > _DAY_LETTERS or not text.isprintable():
+        return None
     try:
-        bucket = _text_bucket(text, dates) if len(text) <= 40 and text.isprintable() else None
+        bucket = _text_bucket(text, dates)
     except (ValueError, OverflowError):
         raise Misread("bad_day", f"{shown(text)} is no day of the calendar") from None
-    if bucket is None:
-        raise Misread("bad_day", f"{shown(text)} is no day, week or month: write YYYY-MM-DD")
+    if bucket is None and _lacks_year(text):
+        raise Misread("ambiguous_day", f"{shown(text)} names no whole day, week or month: write it with four digits of"
+                      " the year, as 2026-07-15, 2026-W29 or 2026-07")  # fmt: skip
     return bucket
+
+
+def _lacks_year(text: str) -> bool:
+    """Whether a text is a month or a week without its year, or a quarter, a half or a year."""
+    if _is_part_of_a_day(text):
+        return True
+    found = _is_short_month(text)
+    return found is not None and (found[1] or found[2]).casefold() in _MONTHS
 
 
 def _text_bucket(text: str, dates: DateOrder | None) -> Bucket | None:
@@ -211,4 +243,5 @@ def read_text(value: Cell) -> str:
         if not value.is_finite() or abs(value.adjusted()) > DIGITS_MAX:
             raise Misread("bad_text", f"{shown(value)} is no text")
         return format(value, "f")
-    return str(value).strip()
+    text = str(value).strip()
+    return text if text.isprintable() else _SPACES.sub(" ", text)

@@ -18,7 +18,6 @@ from starlette.responses import Response
 
 from shared.documents.document import KINDS, STATED_BY, Kind
 from shared.documents.facts import Catalogue
-from shared.documents.marking import mark_problems
 from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile, ProfileRefused, read_profile
 from shared.documents.saying import Said, find_problems, say
@@ -72,6 +71,7 @@ class DocumentQuery(Query):
     ] = None
     dry_run: Annotated[bool, Yes(), "Only say what an import would do."] = False
     marked: Annotated[bool, Yes(), "Answer with the file and its problems, where it has some."] = False
+    whole: Annotated[bool, Yes(), "Answer with each event whole, as `cloudevent`."] = False
 
 
 class JudgedDocument(NamedTuple):
@@ -105,7 +105,7 @@ class JudgedDocument(NamedTuple):
             "notes": [{"name": note.name, "text": note.text} for note in self.sheet.notes],
             "events": []
             if said is None
-            else [_event(each.event, str(each.place), each.outcome) for each in said.events],
+            else [_event(each.event, str(each.place), each.outcome, whole=self.query.whole) for each in said.events],
         }
 
 
@@ -278,10 +278,16 @@ def _read_events(contents: Sequence[Mapping[str, Any]]) -> list[Event]:
     return events
 
 
+def _mark(judged: JudgedDocument) -> bytes:
+    from shared.documents.marking import mark_problems  # noqa: PLC0415 (loads the library of workbooks)
+
+    return mark_problems(judged.query.name, judged.body, judged.problems, judged.profile, judged.query.as_)
+
+
 async def _marked(judged: JudgedDocument) -> Response:
     """Return the file as it came, with the place and the reason of each problem beside its row."""
     query = judged.query
-    body = await run_in_threadpool(mark_problems, query.name, judged.body, judged.problems, judged.profile, query.as_)
+    body = await run_in_threadpool(_mark, judged)
     ending = ".xlsx" if body.startswith(_WORKBOOK_BEGINS) else ".csv"
     stem = _NOT_IN_NAMES.sub("-", re.sub(r"\.\w{1,5}$", "", query.name)) or query.as_
     disposition = {"Content-Disposition": f'attachment; filename="{stem}-problems{ending}"'}
@@ -300,10 +306,11 @@ def _problem(problem: DocumentProblem) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _event(event: Mapping[str, Any], place: str, outcome: str) -> dict[str, Any]:
+def _event(event: Mapping[str, Any], place: str, outcome: str, *, whole: bool) -> dict[str, Any]:
     """Return an event of an answer: its place in the file, its id, and the terms that a planner looks for."""
     data = event["data"]
-    shown = ("line", "shipment", "site", "product", "supplier", "due", "wafers", "counted", "revision", "reversed")
-    terms = {name: data[name] for name in shown if name in data}
+    names = ("line", "shipment", "site", "product", "supplier", "due", "wafers", "counted", "revision", "reversed")
+    terms = {name: data[name] for name in names if name in data}
     name = str(event["type"]).removeprefix(PREFIX).removesuffix(VERSION)
-    return {"place": place, "outcome": outcome, "id": event["id"], "type": name, "time": event["time"], **terms}
+    shown = {"place": place, "outcome": outcome, "id": event["id"], "type": name, "time": event["time"], **terms}
+    return shown | {"cloudevent": event} if whole else shown

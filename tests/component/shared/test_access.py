@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -166,6 +167,25 @@ async def test_a_publisher_may_read_the_lines_of_its_own_source_and_of_no_other(
     assert [answer.status_code for answer in others] == [403] * len(others)
 
 
+async def test_the_file_is_read_again_when_it_changes_and_a_faulty_one_changes_nothing(tokens_file: Path) -> None:
+    good, heard = "\n".join(LINES) + "\n", Heard()
+    added = f"added audit {digest_of('added')}\n"
+    found = []
+    with service("ledger", tokens_file) as built:
+        built.tally.log = heard
+        assert built.access.file is not None
+        for content in (good, good + added, good[:-9], None, added):
+            await asyncio.to_thread(tokens_file.unlink if content is None else partial(tokens_file.write_text, content))
+            built.access.follow_file(built.access.file)
+            answers = [await request(built, "GET", "/head", token) for token in (TOKENS["audit"], "added")]
+            found.append(tuple(answer.status_code for answer in answers))
+
+    assert found == [(200, 401), (200, 200), (200, 200), (200, 200), (401, 200)]
+    assert [line["log"] for line in heard.lines if line["log"].startswith("tokens_")] == [
+        "tokens_taken", "tokens_taken", "tokens_refused", "tokens_refused", "tokens_taken",
+    ]  # fmt: skip
+
+
 async def test_a_refusal_says_which_scope_is_missing(tokens_file: Path) -> None:
     with service("ledger", tokens_file) as built:
         without = await request(built, "GET", "/head")
@@ -223,6 +243,9 @@ class Heard:
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
+
+    def info(self, event: str, **fields: Any) -> None:
+        self.warning(event, **fields)
 
     def warning(self, name: str, **fields: Any) -> None:
         self.lines.append({"log": name, **fields})

@@ -23,7 +23,7 @@ from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, Pla
 from services.aggregator.fold.lines.replacement import Place, replaced_wafers, stated_wafers
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row, read_rows

@@ -7,7 +7,7 @@ from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.lines.facts import FORECAST, Group, Key
 from services.aggregator.fold.lines.line import PlanLine, ShipmentLine
 from services.aggregator.terms import LineKind
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName
 
 _KIND_OF: dict[str, LineKind] = {COMMIT: "commit", ORDER: "order", FORECAST: "forecast"}

@@ -5,7 +5,7 @@ from typing import Literal
 
 from services.aggregator.http.models.elements import AtPosition, ByFirmness, YearMonth
 from shared.http.answering import Described, optional_field
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 
 class Balance(Described):

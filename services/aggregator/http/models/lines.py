@@ -6,7 +6,7 @@ from services.aggregator.http.models.elements import AtPlan, AtPosition
 from services.aggregator.http.models.remarks import NoteRow
 from services.aggregator.terms import LineKind
 from shared.http.answering import Described
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 
 class ListedLineRow(Described):

@@ -8,7 +8,7 @@ from pydantic import Field
 from services.aggregator.http.models.elements import AtPlan, AtPosition, Ratio, YearMonth
 from services.aggregator.http.models.remarks import NoteRow
 from shared.http.answering import Described
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 # ---------------------------------------------------------------- suppliers
 

@@ -15,8 +15,8 @@ from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import GRADES
 from services.aggregator.plan.projection import SupplyPlan, empty_tables, project_into, unordered_forecasts
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
-from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.events import UNALLOCATED
+from shared.wire.firmness import FIRMNESS, Firmness
 
 WorkKind = Literal["expedite", "promise", "pull_in", "move", "chase", "surplus"]
 WORK_KINDS: tuple[WorkKind, ...] = ("expedite", "promise", "pull_in", "move", "chase", "surplus")

@@ -10,7 +10,7 @@ import vl_convert
 from services.console.http.charts import Spec, draw_paper, gap_chart, months_chart, projected_chart
 from services.console.http.months import months_shown
 from services.operator.show.shortages import WORK, work_words
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 _WIDTH, _HEIGHT, _MARGIN = 794, 1123, 40  # A4 at 96 dots an inch
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"

@@ -16,7 +16,6 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import make_plan
 from shared.play.numbering import Numbering
 from shared.wire.alerts import NAMED_BY, SUBJECTS, AlertName, Cause
-from shared.wire.catalog import Firmness
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -35,6 +34,7 @@ from shared.wire.events import (
     WafersConsumed,
     event_id,
 )
+from shared.wire.firmness import Firmness
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.twins.curves import NaiveCurves, batch_of

@@ -96,6 +96,17 @@ def test_a_new_party_gets_its_own_and_nobody_elses_change(folder: Path) -> None:
     assert changed(before, contents(folder)) == made | {"users.acl", "tokens"}
 
 
+def test_a_container_that_has_a_derived_file_mounted_sees_it_change(folder: Path) -> None:
+    with (folder / "users.acl").open() as users, (folder / "tokens").open() as tokens:
+        make(folder, suppliers=(*SUPPLIERS, "micron"))
+        assert "supplier-micron" in users.read()
+        assert "publish:micron" in tokens.read()
+        make(folder, suppliers=("samsung",))
+        assert users.seek(0) == tokens.seek(0) == 0
+        assert users.read() == (folder / "users.acl").read_text()
+        assert tokens.read() == (folder / "tokens").read_text()
+
+
 def test_a_party_that_is_gone_is_let_in_no_more(folder: Path) -> None:
     make(folder, suppliers=("samsung",))
 

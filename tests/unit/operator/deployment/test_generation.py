@@ -50,18 +50,12 @@ def test_its_containers_are_its_parties(folder: Path) -> None:
 
     services = compose["services"]
     assert [name for name in services if "-" in name] == PARTIES
-    assert services["ledger"]["environment"] == {
-        "WAFERLINE_SUPPLIERS": "fjord-memory,taiga-dram,lofoten-chips",
-        "WAFERLINE_DATACENTERS": "lulea,oulu",
-        "WAFERLINE_PLANNERS": "nordic-planning",
-    }
     for name in PARTIES:
         party, (role, _, source) = services[name], name.partition("-")
         assert party["image"].startswith(f"waferline/{role}:")
         assert party["environment"]["WAFERLINE_SOURCE"] == source
-        assert party["environment"]["WAFERLINE_PLANNERS"] == "nordic-planning"
         assert party["secrets"] == ["tokens", f"redis-{name}"]
-        assert party["volumes"][0] == f"{name}:/var/lib/waferline"
+        assert party["volumes"] == [f"{name}:/var/lib/waferline", "./nordic:/etc/waferline:ro"]
         assert party["read_only"] is True
         assert party["cap_drop"] == ["ALL"]
         assert ("WAFERLINE_PROGRAMME" in party["environment"]) == (role == "planner")
@@ -74,8 +68,11 @@ def test_its_addresses_and_targets_are_its_parties(folder: Path) -> None:
         services = json.loads((folder / file).read_text())["services"]
         assert services == {name: f"{scheme}://{name}:8100" for name in (*SERVICES, *PARTIES)}
     assert json.loads((folder / "targets.json").read_text()) == [{"targets": [f"{name}:8100" for name in PARTIES]}]
-    asked = read(folder / "compose.yml")["services"]["console"]["environment"]["WAFERLINE_SERVICES_ASKED"]
-    assert asked.split(",") == [f"{name}=http://{name}:8100" for name in PARTIES]
+    assert json.loads((folder / "parties.json").read_text()) == {
+        "suppliers": ["fjord-memory", "taiga-dram", "lofoten-chips"],
+        "datacenters": ["lulea", "oulu"],
+        "planners": ["nordic-planning"],
+    }
     tls = read(folder / "tls.yml")
     assert [name for name in tls["services"] if "-" in name] == PARTIES
     assert [*tls["secrets"]] == [f"tls-{name}.{end}" for name in PARTIES for end in ("crt", "key")]
@@ -90,6 +87,16 @@ def test_its_users_tokens_and_certificates_are_its_parties(tmp_path: Path) -> No
     scopes = {scope for token in read_tokens(tmp_path / "tokens") for scope in token.scopes if ":" in scope}
     assert scopes == {f"publish:{name.partition('-')[2]}" for name in PARTIES}
     assert {path.stem for path in (tmp_path / "tls").glob("*-*.crt")} == set(PARTIES)
+
+
+def test_a_party_that_comes_or_goes_changes_no_other_container(folder: Path) -> None:
+    before = {file: read(folder / file)["services"] for file in ("compose.yml", "tls.yml")}
+    write(folder, TEXT.replace("fjord-memory: {}, ", "").replace("nordic-planning: {}", "nordic-planning: {}, b: {}"))
+
+    for file, services in before.items():
+        after = read(folder / file)["services"]
+        assert after.keys() ^ services.keys() == {"supplier-fjord-memory", "planner-b"}
+        assert all(after[name] == services[name] for name in after.keys() & services.keys())
 
 
 def test_ports_stay_when_parties_come_and_go(folder: Path) -> None:
@@ -138,5 +145,4 @@ def test_compose_takes_the_files_together(folder: Path) -> None:
     services = yaml.safe_load(done.stdout)["services"]
     tools = {"operator", "demo", "notifier", "prometheus", "grafana"}  # of profiles, which not every version leaves out
     assert set(services) - tools == {"redis", "postgres", *SERVICES, *PARTIES}
-    assert services["ledger"]["environment"]["WAFERLINE_SUPPLIERS"] == "fjord-memory,taiga-dram,lofoten-chips"
     assert "samsung" not in done.stdout

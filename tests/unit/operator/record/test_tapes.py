@@ -117,6 +117,7 @@ def test_the_outbox_of_a_replayed_source_begins_after_its_tape(tmp_path):
         "b": {"through": 2, "ahead": [[4, 9]]},
         "c": {"through": 0, "ahead": []},
     }
-    tapes.fill_outboxes(tmp_path, {"sources": sources})
+    tapes.fill_outboxes(tmp_path, {"sources": sources}, {"a": {"supply.committed c": 3}, "d": {}})
 
     assert {path.stem: Outbox(path).last for path in sorted(tmp_path.glob("*.db"))} == {"a": 7, "b": 9}
+    assert [Outbox(tmp_path / f"{source}.db").revision("supply.committed c") for source in "ab"] == [3, -1]

@@ -5,9 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from services.operator.cli import app
 from services.operator.stack.errors import StackError
-from services.operator.stack.location import STACKS, find_stack
+from services.operator.stack.folder import STACKS
+from services.operator.stack.location import find_stack
 from services.operator.stack.machine.running import forget_running, note_running, running_folders
 
 
@@ -52,6 +55,20 @@ def test_a_command_that_writes_asks_which_of_two(place):
     assert find_stack(other, writes=True) == other
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["publish - --source samsung", "declare product X", "declare --file x.yaml", "import x.csv --as commits"],
+)
+def test_each_command_that_writes_asks(place, command):
+    (place / "x.yaml").write_text("name: x\n")
+    run(place / "data" / "demo")
+    run(place / "data" / "up")
+
+    done = CliRunner().invoke(app, command.split())
+
+    assert (done.exit_code, "2 stacks are running, data/demo and data/up" in done.stderr) == (1, True)
+
+
 def test_a_stack_that_has_ended_is_not_found(place):
     folder = run(place / "ended")
     forget_running(folder)
@@ -59,3 +76,11 @@ def test_a_stack_that_has_ended_is_not_found(place):
 
     assert running_folders() == []
     assert not [*(place / "state" / "waferline" / "running").iterdir()]
+
+
+def test_a_stack_inside_the_working_folder_comes_before_others(place):
+    run(place / "a-far")
+    run(place / "work" / "mine")
+    os.chdir(place / "work")
+
+    assert find_stack(STACKS) == Path("mine")

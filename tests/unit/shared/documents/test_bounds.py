@@ -14,7 +14,7 @@ from shared.documents.profile import Profile
 from shared.documents.sheets import PROBLEMS_MAX, Sheet, read_sheet
 from shared.documents.tables.delimited import BYTES_MAX, CELLS_MAX
 from shared.documents.tables.workbook import UNPACKED_MAX
-from testing.workbooks import formula, one_sheet, sheet_xml, workbook
+from testing.workbooks import NAMESPACE, RELATIONS, formula, one_sheet, sheet_xml, workbook
 
 ROWS = [["product", "site", "supplier", "2026-07-06", "Total"], ["P", "S", "north", 4, formula("D2", 4)]]
 WORKBOOK = workbook({"Plan": sheet_xml(ROWS, merged=["A2:A3"], hidden=[3])})
@@ -129,6 +129,49 @@ def test_entities_are_refused():
 
     assert codes(workbook({"Plan": xml})) == ["no_such_format"]
     assert codes(workbook({"Plan": xml.encode("utf-16")})) == ["no_such_format"]
+
+
+def test_entities_in_an_encoding_of_another_alphabet_are_refused():
+    """The check for entities reads bytes: no part may be in an encoding in which they look otherwise."""
+    xml = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]>' + sheet_xml(ROWS).replace(">P<", ">&b;<")
+    part = b'<?xml version="1.0" encoding="cp037"?>' + xml.encode("cp037")
+
+    assert codes(workbook({"Plan": part})) == ["no_such_format"]
+
+
+def replaced(body, old, new):
+    """Return a workbook with a text replaced in the names and the contents of all its parts."""
+    packed = BytesIO()
+    with ZipFile(BytesIO(body)) as before, ZipFile(packed, "w", ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            after.writestr(name.replace(old, new), before.read(name).replace(old.encode(), new.encode()))
+    return packed.getvalue()
+
+
+def test_a_part_is_checked_whatever_its_name():
+    entities = workbook({"Plan": '<!DOCTYPE a [<!ENTITY b "c">]>' + sheet_xml(ROWS)})
+    cells = workbook({"Plan": f"<worksheet>{'<c/>' * 4 * CELLS_MAX}</worksheet>"})
+
+    assert codes(replaced(WORKBOOK, "sheet1.xml", "sheet1.png")) == codes(WORKBOOK)
+    assert codes(replaced(entities, "sheet1.xml", "sheet1.png")) == ["no_such_format"]
+    assert codes(replaced(cells, "sheet1.xml", "sheet1.png")) == ["too_large"]
+
+
+def test_a_workbook_of_the_strict_form_is_refused_with_the_way_to_mend_it():
+    body = replaced(WORKBOOK, NAMESPACE, "http://purl.oclc.org/ooxml/spreadsheetml/main")
+
+    [problem] = read(replaced(body, RELATIONS, "http://purl.oclc.org/ooxml/officeDocument/relationships")).problems
+    assert problem.code == "no_such_format"
+    assert "save it anew as .xlsx" in problem.reason
+
+
+def test_a_workbook_that_says_to_unpack_to_less_than_it_does_is_refused():
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", b" " * (UNPACKED_MAX + 1))
+    said = (UNPACKED_MAX + 1).to_bytes(4, "little")
+
+    assert codes(packed.getvalue().replace(said, (99).to_bytes(4, "little"))) == ["no_such_format"]
 
 
 def test_an_old_or_locked_workbook_is_refused():

@@ -19,13 +19,13 @@ relaxed = settings(deadline=None)  # a busy machine is slow
 MODEL = WaferModel(
     gb_per_die=3, die_mm2=130, layers=12, line_yield="0.97", probe_yield="0.74", layer_yield="0.99", final_yield="0.97"
 )
-CATALOGUE = {"HBM4-12H": MODEL, "DDR5-16G": None, "HBM9": None}
+CATALOGUE = {"HBM-12H": MODEL, "DDR-16G": None, "HBM9": None}
 DEFAULT = Profile()
 ISSUED = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MONDAY = date(2026, 7, 6)
 
 
-def forecast(quantities, replaces=True, lines=(), product="HBM4-12H"):
+def forecast(quantities, replaces=True, lines=(), product="HBM-12H"):
     """Return a plan of weeks, or of named lines (name, week, wafers)."""
     stated = [{"due": week, "wafers": wafers} for week, wafers in quantities.items()]
     stated += [{"line": name, "due": week, "wafers": wafers} for name, week, wafers in lines]
@@ -87,8 +87,8 @@ class Source:
 
 def named(text):
     """Return a CSV file in which the product P has a wafer model, and Q has none."""
-    text = text.replace("\nP,", "\nHBM4-12H,").replace("east,P", "east,HBM4-12H")
-    return text.replace("\nQ,", "\nDDR5-16G,").encode()
+    text = text.replace("\nP,", "\nHBM-12H,").replace("east,P", "east,HBM-12H")
+    return text.replace("\nQ,", "\nDDR-16G,").encode()
 
 
 def counts(said):
@@ -136,7 +136,7 @@ def test_without_replacement_a_line_that_is_not_named_stays():
 
 def test_the_lines_of_another_product_stay():
     source = Source()
-    source.say(forecast({0: 4, 1: 5}, product="DDR5-16G"))
+    source.say(forecast({0: 4, 1: 5}, product="DDR-16G"))
 
     assert counts(source.say(forecast({0: 1, 2: 2}))) == (2, 0, 0, 0)
 
@@ -211,7 +211,7 @@ def test_an_older_plan_is_superseded():
 
 def test_a_later_event_is_not_said_over():
     line = StandingLine(
-        {"line": "A", "product": "HBM4-12H", "site": "S", "supplier": "unattributed", "due": "2026-07-06", "wafers": 1},
+        {"line": "A", "product": "HBM-12H", "site": "S", "supplier": "unattributed", "due": "2026-07-06", "wafers": 1},
         ISSUED + timedelta(hours=1),
     )  # fmt: skip
     said = say(forecast({0: 3}, lines=[("A", 0, 9)]), [line], "site-group", Profile(), CATALOGUE, ISSUED)
@@ -222,13 +222,13 @@ def test_a_later_event_is_not_said_over():
 # ---------------------------------------------------------------- layout and identity
 
 ROWS = """product,site,supplier,line,due,wafers
-HBM4-12H,S,north,L-1,2026-07-06,4
-HBM4-12H,S,north,,2026-07-13,5
-DDR5-16G,T,,L 2,2026-07-20,6
+HBM-12H,S,north,L-1,2026-07-06,4
+HBM-12H,S,north,,2026-07-13,5
+DDR-16G,T,,L 2,2026-07-20,6
 """
 PROFILE = """
 columns: {product: Item, site: Plant, due: Receipt date}
-items: {Stack: HBM4-12H, Other: DDR5-16G}
+items: {Stack: HBM-12H, Other: DDR-16G}
 parties: {Oslo plant: S, Nordic: north}
 dates: DMY
 """
@@ -258,7 +258,7 @@ def test_a_row_without_a_line_is_named_by_what_it_is():
 
     names = [each.event["data"]["line"] for each in Source().say(sheet.document).events]
 
-    assert names[:2] == ["L-1", "HBM4-12H.S.north.2026-07-13"]
+    assert names[:2] == ["L-1", "HBM-12H.S.north.2026-07-13"]
     assert names[2].startswith("L-2-")
     assert len(names[2]) == len("L-2-") + 6
 
@@ -345,10 +345,10 @@ def test_a_receipt_that_changes_is_reversed_and_stated_anew():
         sheet = read_sheet("receipts", head + "\n".join(rows).encode(), Profile(), "receipts")
         return source.say(sheet.document, ISSUED + timedelta(days=after))
 
-    first = receive("HBM4-12H,S,north,S-1,2026-06-30,40,0", after=0)
-    grown = receive("HBM4-12H,S,north,S-1,2026-06-30,40,0", "HBM4-12H,S,north,S-2,2026-07-01,50,", after=1)
-    corrected = receive("HBM4-12H,S,north,S-1,2026-06-30,38,2", after=2)
-    taken_back = receive("HBM4-12H,S,north,S-1,2026-06-30,40,0", after=3)
+    first = receive("HBM-12H,S,north,S-1,2026-06-30,40,0", after=0)
+    grown = receive("HBM-12H,S,north,S-1,2026-06-30,40,0", "HBM-12H,S,north,S-2,2026-07-01,50,", after=1)
+    corrected = receive("HBM-12H,S,north,S-1,2026-06-30,38,2", after=2)
+    taken_back = receive("HBM-12H,S,north,S-1,2026-06-30,40,0", after=3)
 
     assert [counts(each) for each in (first, grown, corrected, taken_back)] == [
         (1, 0, 0, 0), (1, 0, 0, 1), (0, 1, 0, 0), (0, 1, 0, 0),
@@ -358,12 +358,12 @@ def test_a_receipt_that_changes_is_reversed_and_stated_anew():
 
 
 def test_a_receipt_has_the_same_id_in_each_sheet_that_lists_it():
-    text = b"product,site,supplier,shipment,received,wafers\nHBM4-12H,S,north,S-1,2026-06-30,40\n"
+    text = b"product,site,supplier,shipment,received,wafers\nHBM-12H,S,north,S-1,2026-06-30,40\n"
     events = [
         say(read_sheet("r", more, Profile(), "receipts").document, [], "group", Profile(), CATALOGUE, issued).events[0]
         for more, issued in (
             (text, ISSUED),
-            (text + b"HBM4-12H,S,north,S-2,2026-07-01,1\n", ISSUED + timedelta(days=7)),
+            (text + b"HBM-12H,S,north,S-2,2026-07-01,1\n", ISSUED + timedelta(days=7)),
         )
     ]
 
@@ -373,12 +373,12 @@ def test_a_receipt_has_the_same_id_in_each_sheet_that_lists_it():
 def test_a_count_that_changes_is_the_next_revision():
     source = Source("stock")
     for n, counted in enumerate((7, 7, 9)):
-        text = f"product,site,day,counted\nHBM4-12H,S,2026-06-30,{counted}\n"
+        text = f"product,site,day,counted\nHBM-12H,S,2026-06-30,{counted}\n"
         said = source.say(read_sheet("stock", text.encode(), Profile(), "stock").document, ISSUED + timedelta(days=n))
 
     assert counts(said) == (0, 1, 0, 0)
     assert said.events[0].event["data"] | {"supplier": ""} == {
-        "product": "HBM4-12H", "site": "S", "supplier": "", "counted": 9, "revision": 1,
+        "product": "HBM-12H", "site": "S", "supplier": "", "counted": 9, "revision": 1,
     }  # fmt: skip
 
 
@@ -401,7 +401,7 @@ def test_each_kind_states_its_event(kind, text, type_):
 
 
 def test_a_unit_of_an_item_is_rounded_as_the_profile_says():
-    profile = read_profile("items: {STACK: {product: HBM4-12H, unit: stack, rounding: carry}}")
+    profile = read_profile("items: {STACK: {product: HBM-12H, unit: stack, rounding: carry}}")
     weeks = dict.fromkeys(range(6), 1000)
     source = Source()
 
@@ -418,11 +418,11 @@ def test_a_unit_of_an_item_is_rounded_as_the_profile_says():
 
 def test_a_row_of_the_ledgers_lines_is_a_line_in_force():
     row = {
-        "source": "north", "kind": "commit", "line": "C-1", "product": "HBM4-12H", "site": "S", "supplier": "north",
+        "source": "north", "kind": "commit", "line": "C-1", "product": "HBM-12H", "site": "S", "supplier": "north",
         "day": "2026-07-06", "wafers": 4, "open_wafers": 4, "revision": 2, "state": "open", "firmness": "firm",
         "start_by": None, "priority": None, "id": "an id", "time": "2026-06-01T00:00:00.000000Z",
     }  # fmt: skip
-    text = "product,site,line,due,wafers,firmness\nHBM4-12H,S,C-1,2026-07-06,{},firm\n"
+    text = "product,site,line,due,wafers,firmness\nHBM-12H,S,C-1,2026-07-06,{},firm\n"
 
     def state(wafers):
         sheet = read_sheet("commits", text.format(wafers).encode(), Profile(), "commits")

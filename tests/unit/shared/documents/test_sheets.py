@@ -9,7 +9,7 @@ from openpyxl import Workbook
 
 from shared.documents.profile import read_profile
 from shared.documents.sheets import read_sheet
-from testing.workbooks import error, formula, one_sheet, sheet_xml, workbook
+from testing.workbooks import Raw, error, formula, one_sheet, sheet_xml, workbook
 
 HEADER = "product,site,line,due,wafers,firmness\n"
 
@@ -107,6 +107,16 @@ def test_a_header_that_no_row_has_is_one_problem():
     assert problems(read("")) == [("missing", "file")]
 
 
+def test_where_no_row_is_a_header_the_likely_one_is_shown_with_the_way_to_name_its_columns():
+    foreign = read("Plan of May;;\n;;\nArtikel;Ort;Menge\nX;Y;400\n")
+    extra = read("product,site,due,wafers,grade\nX,Y,2026-07-15,400,firm\n")
+
+    reasons = [sheet.problems[0].reason for sheet in (foreign, extra)]
+
+    assert "; row 3 has 'Artikel', 'Ort', 'Menge': say in `columns` of the profile what each is" in reasons[0]
+    assert reasons[1].endswith("not known here: 'grade': say in `columns` of the profile what each is")
+
+
 def test_all_problems_of_all_rows_are_named_at_once():
     sheet = read(HEADER + "P,S,C-1,32.07.2026,x,firm\nP,S,C-2,,-4,sure\nP,S,C-3,2026-07-15,4,firm,more\nP,S\n")
 
@@ -175,6 +185,41 @@ def test_the_profile_names_the_sheet():
     assert problems(read(body, "forecasts", "sheet: Plans"))[0][0] == "missing"
 
 
+def test_hidden_columns_are_read_and_named():
+    rows = sheet_xml([["product", "site", "2026-07-06", "2026-07-13"], ["P", "S", 4, 5]])
+    sheet = read(
+        workbook({"Plan": rows.replace("<sheetData>", '<cols><col min="3" max="3" hidden="1"/></cols><sheetData>')}),
+        "forecasts",
+    )
+
+    assert [line["wafers"] for line in lines(sheet)] == [4, 5]
+    assert [tuple(note) for note in sheet.notes] == [("hidden_columns", "read, though hidden: C")]
+
+
+def test_a_number_is_the_one_that_a_spreadsheet_shows():
+    """A sum of fractions is stored with 17 digits, and some programs save whole numbers with a fraction of 0."""
+    rows = [["product", "site", "due", "wafers"], [Raw("><v>1234.0</v>"), "S", "2026-07-15", 1320.0000000000002]]
+
+    [line] = lines(read(one_sheet(rows), "forecasts"))
+
+    assert (line["product"], line["wafers"]) == ("1234", 1320)
+
+
+def test_blanks_that_no_line_breaks_are_blanks():
+    text = "product,site,due,wafers,firmness,reason\nP\u00a0,S,15\u00a0Jul 2026,1\u00a0200,firm,second\u00a0shift\n"
+
+    [line] = lines(read(text))
+
+    assert [line[name] for name in ("product", "due", "wafers", "reason")] == [
+        "P", date(2026, 7, 15), 1200, "second shift",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("title", ["Plan of July", "Plan, July"])
+def test_the_delimiter_is_that_of_the_header_below_a_title(title):
+    assert lines(read(f"{title}\nproduct;site;due;wafers\nP;S;2026-07-15;4\n", "forecasts"))[0]["wafers"] == 4
+
+
 # ---------------------------------------------------------------- matrix
 
 MATRIX = [
@@ -241,6 +286,35 @@ def test_an_ambiguous_day_of_a_header_is_a_problem():
     assert problems(read("product,site,03/04/2026\nP,S,1\n", "forecasts"))[0] == (
         "ambiguous_day", "row 1, column 03/04/2026",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("title", "code"),
+    [
+        (formula("C1+7"), "formula_without_value"), (error("#REF!"), "cell_error"), (46216, "bad_day"),
+        (2026, "bad_day"), ("2026-02-30", "bad_day"), ("Aug-26", "ambiguous_day"), ("August", "ambiguous_day"),
+        ("W30", "ambiguous_day"), ("Q3 2026", "ambiguous_day"), ("2026 H2", "ambiguous_day"),
+        ("FY2026", "ambiguous_day"), ("13.07.", "ambiguous_day"), ("13.07.26", "ambiguous_day"),
+    ],
+)  # fmt: skip
+def test_a_bucket_that_cannot_be_told_is_never_left_out(title, code):
+    rows = [["product", "site", "2026-07-06", title, "Remark"], ["P", "S", 1, 200, "x"]]
+
+    assert problems(read(one_sheet(rows), "forecasts")) == [(code, "Plan!D1")]
+
+
+def test_a_header_without_a_value_is_a_problem_in_rows_too():
+    """It could be that of the unit."""
+    rows = [["product", "site", "due", "wafers", formula("A9")], ["P", "S", "2026-07-06", 1, "gb"]]
+
+    assert problems(read(one_sheet(rows), "forecasts")) == [("formula_without_value", "Plan!E1")]
+
+
+@pytest.mark.parametrize("merged", ["C2:D2", "C2:C3"])
+def test_a_merged_quantity_is_a_problem(merged):
+    rows = [["product", "site", "2026-07-06", "2026-07-13"], ["P", "S", 100], ["Q", "S", None, 4]]
+
+    assert problems(read(one_sheet(rows, merged=[merged]), "forecasts")) == [("bad_number", "Plan!C2")]
 
 
 def test_one_rule_holds_for_a_column_of_days():

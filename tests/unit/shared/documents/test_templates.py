@@ -20,9 +20,9 @@ NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,20}", fullmatch=True)
 DAY = st.dates(date(2026, 1, 1), date(2027, 1, 1)).map(str)
 WAFERS = st.integers(1, 1_000_000)
 TEXT = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=30).map(str.strip)
-KEYED = {"product": st.just("HBM4-12H"), "site": NAME, "supplier": NAME}
+KEYED = {"product": st.just("HBM-12H"), "site": NAME, "supplier": NAME}
 REVISION = {"revision": st.integers(0, 9)}
-CATALOGUE = {"HBM4-12H": None}
+CATALOGUE = {"HBM-12H": None}
 
 YIELD = st.decimals("0.001", "1", places=3).map(lambda number: format(number.normalize(), "f"))
 MODEL = st.fixed_dictionaries(

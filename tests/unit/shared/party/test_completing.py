@@ -2,12 +2,13 @@
 
 import json
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import pytest
 
 from shared.party.completing import complete
-from shared.party.intake import take_events
+from shared.party.intake import number_lines, read_lines, take_events
 from shared.party.outbox import Outbox
 from shared.wire.events import Event
 
@@ -64,6 +65,32 @@ def test_a_restarted_door_goes_on_with_the_revisions(tmp_path):
     take(again, commit(7))
 
     assert [event.data.revision for event in published(again)] == [0, 1, 2]
+
+
+def declaration(kind: str, **data: Any) -> dict[str, Any]:
+    return commit(1) | {"type": f"waferline.{kind}.declared.v1", "data": data}
+
+
+def test_a_declaration_gets_the_next_revision_of_its_thing(outbox):
+    product, programme = partial(declaration, "product"), partial(declaration, "programme")
+    take(outbox, product(product="A"), product(product="B"), product(product="A", basis="b"))
+    take(outbox, declaration("platform", platform="A"), programme(programme="north"), programme(programme="south"))
+
+    assert [event.data.revision for event in published(outbox)] == [0, 0, 1, 0, 0, 1]  # there is one programme
+
+
+def test_a_declaration_goes_beyond_those_of_other_planners(outbox):
+    lines = [*read_lines(json.dumps(declaration("product", product="A")).encode(), "samsung")]
+    number_lines(lines, outbox, 10, last_revision={"product.declared A": 6}.__getitem__)
+
+    assert [event.data.revision for event in published(outbox)] == [7]
+
+
+def test_the_greatest_revision_of_a_line_is_kept(outbox):
+    outbox.put([], revisions={"supply.committed c": 4})
+    outbox.put([], revisions={"supply.committed c": 2, "supply.committed d": 1})
+
+    assert [outbox.revision(f"supply.committed {line}") for line in "cde"] == [4, 1, -1]
 
 
 def test_the_owner_of_a_received_shipment_is_its_supplier():

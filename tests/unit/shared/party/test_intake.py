@@ -266,3 +266,22 @@ def test_an_event_taken_before_its_product_was_withdrawn_is_a_duplicate(outbox):
     (again,), _ = number_lines([*read_lines(body, "samsung")], outbox, 10, refuse_others)
 
     assert (again.sequence, again.duplicate, again.refused) == (1, True, None)
+
+
+def test_no_revision_is_made_for_a_line_that_an_earlier_version_may_have_revised(tmp_path):
+    older = Outbox(tmp_path / "samsung.db")
+    take_events(lines(commit()), older)
+    older.connection.execute("DROP TABLE revisions")
+    older.connection.close()
+    outbox = Outbox(tmp_path / "samsung.db")
+    unrevised = {name: value for name, value in commit(50)["data"].items() if name != "revision"}
+
+    (refused,) = take_events(lines(commit(50, id="019b7a0e-0000-7000-8000-000000000001", data=unrevised)), outbox)
+    (stated,) = take_events(
+        lines(commit(50, id="019b7a0e-0000-7000-8000-000000000002", data=unrevised | {"revision": 7})), outbox
+    )
+    (made,) = take_events(lines(commit(60, id="019b7a0e-0000-7000-8000-000000000003", data=unrevised)), outbox)
+
+    assert (refused.sequence, refused.refused.path) == (None, "data.revision")
+    assert (stated.sequence, made.sequence) == (2, 3)
+    assert outbox.revision("supply.committed c1") == 8

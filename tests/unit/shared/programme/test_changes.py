@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from shared.play.numbering import Numbering
 from shared.play.scenario import load_programme
-from shared.programme.changes import find_changes
+from shared.programme.changes import find_changes, find_never_declared
 from shared.programme.declarations import Declarations
-from shared.programme.programme_file import ProductEntry
+from shared.programme.programme_file import DeclaredEntries, PlatformEntry, ProductEntry
 from shared.wire.rows import Row
 
 ENTRIES = load_programme().entries()
@@ -45,6 +45,39 @@ def test_a_change_names_its_fields_and_has_the_next_revision():
     assert (change.kind, change.name, change.change) == ("product", "EXTRA", "changed")
     assert change.fields == ["basis", "family"]
     assert change.declared.revision == 1
+
+
+def test_a_change_of_a_group_names_the_fields_in_it_as_a_file_does():
+    declarations, numbering = Declarations(), Numbering("p")
+    declare(declarations, find_changes(ENTRIES, declarations), numbering)
+    product, facility = ENTRIES.products["HBM4-12H"], ENTRIES.programme.facility
+    better = product.wafer_model.model_copy(update={"probe_yield": "0.8"})
+    colder = ENTRIES.programme.model_copy(update={"facility": facility.model_copy(update={"pue": "1.1"})})
+    entries = ENTRIES.model_copy(
+        update={
+            "products": {"HBM4-12H": product.model_copy(update={"wafer_model": better})},
+            "platforms": {},
+            "programme": colder,
+        }
+    )
+
+    changes = find_changes(entries, declarations)
+
+    assert [change.fields for change in changes] == [["probe_yield"], ["facility.pue"]]
+
+
+def test_what_was_never_declared_is_no_withdrawal():
+    declarations, numbering = Declarations(), Numbering("p")
+    withdrawn = ProductEntry(withdrawn=True)
+    typo = DeclaredEntries(products={"EXTRE": withdrawn}, platforms={"EXTRA": PlatformEntry(withdrawn=True)})
+    right = DeclaredEntries(products={"EXTRA": withdrawn})
+    declare(declarations, find_changes(with_product(ProductEntry()), declarations), numbering)
+
+    assert find_never_declared(typo, declarations)[0] == "EXTRE is not declared; the nearest are EXTRA"
+    assert find_never_declared(typo, declarations)[1].startswith("EXTRA is not declared; the nearest are ")
+    assert find_never_declared(right, declarations) == []
+    declare(declarations, find_changes(right, declarations), numbering)
+    assert find_never_declared(right, declarations) == []  # twice says nothing
 
 
 @given(st.lists(st.sampled_from(["HBM", "LP", None]), max_size=6))

@@ -109,6 +109,12 @@ def test_the_declaration_in_force_is_the_greatest_that_is_not_reversed(log):
             assert in_force == greatest.event().data
 
 
+def test_an_id_with_another_content_changes_nothing_as_the_ledger_refuses_it():
+    first, second = row(product("A"), 1), row(product("B"), 2)
+
+    assert fold(first, second._replace(id=first.id)).products.keys() == {"A"}
+
+
 def test_a_withdrawn_product_is_not_in_force():
     declared, withdrawn = row(product(revision=0), 1), row(product(revision=1, withdrawn=True), 2)
 

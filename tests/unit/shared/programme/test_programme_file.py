@@ -36,7 +36,7 @@ def test_an_empty_entry_is_a_product_without_a_wafer_model():
             "products.HBM4-12H.probe_yield is 0.74, a number that is not exact",
         ),
         ('    layers: 12\n    line_yield: "0.97"\n    probe_yield: "0.74"', "", "products.HBM4-12H.layers is missing"),
-        ('probe_yield: "0.74"', 'probe_yield: "7.4"', "products.HBM4-12H.probe_yield String should match"),
+        ('probe_yield: "0.74"', 'probe_yield: "7.4"', "probe_yield is '7.4', and not a fraction above 0 and up to 1"),
         ("    samsung:", "    planner:", "'planner' names a service or a token"),
         ("    skhynix:", "    Stargate-EMEA:", "'stargate-emea' names two parties"),
         ("HBM4-12H: 31104", "HBM5: 31104", "platforms.HELIOS-MI455X.memory_gb.HBM5 is no product of this file"),
@@ -46,6 +46,10 @@ def test_an_empty_entry_is_a_product_without_a_wafer_model():
         ("starts_on: 2025-01-01", "starts_on: 2000-01-01", None),
         ("    skhynix:", "    samsung:", "parties.suppliers.samsung is named twice"),
         ("name: stargate", "name: [", "is not YAML"),
+        ("2030-12-31", "2030-02-30", "no calendar has the day 2030-02-30"),
+        ("2030-12-31", "2030-12-31T12:00:00", "should be a valid date, not 2030-12-31 12:00:00"),
+        ("    samsung:", "    SAM SUNG:", "parties.suppliers.SAM SUNG is 'SAM SUNG', and not a name: up to 48"),
+        ("{DDR5-32G: 1500}", "[]", "facility.server_memory_gb is [], and not fields under their names"),
     ],
 )
 def test_a_fault_is_named_with_its_place(before, after, message):
@@ -68,3 +72,21 @@ def test_every_fault_has_its_line():
         read_programme(text, "F.yaml")
 
     assert str(refused.value).count("F.yaml, line ") == 2
+
+
+@pytest.mark.parametrize("text", ["name: x\nfacility: &a {pue: *a}\n", "name: " + "[" * 3000 + "]" * 3000])
+def test_a_text_without_end_is_refused(text):
+    with pytest.raises(ProgrammeFileError, match=r"^F.yaml: it nests too deeply, or holds itself$"):
+        read_programme(text, "F.yaml")
+
+
+def test_each_key_is_a_name():
+    programme = read_programme("name: x\nproducts: {NO: {}, 16: {}, 1e3: {}, 2026-01-01: {}}\n")
+
+    assert [*programme.products] == ["NO", "16", "1e3", "2026-01-01"]
+
+
+def test_entries_may_share_fields():
+    programme = read_programme("name: x\nproducts: {A: &a {family: HBM}, B: {<<: *a, basis: as A}}\n")
+
+    assert programme.products["B"].family == "HBM"

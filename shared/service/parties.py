@@ -1,4 +1,4 @@
-"""Parties of the ledger: those of its settings, and those that a file names, which may grow while the ledger runs."""
+"""Parties that a file names: they may grow while a service runs that reads their streams."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.process.log import why
+from shared.process.watched_file import WatchedFile
 from shared.service.readers import Reader
 from shared.service.service import Service
 from shared.wire.events import Name
@@ -27,25 +28,27 @@ class _PartiesFile(BaseModel):
 
 
 class PartiesWatch:
-    """Adds the parties that the file names, at the start and whenever it changes; it takes none away."""
+    """Adds the parties that the file names, at the start and whenever it changes; it takes none away.
 
-    def __init__(self, service: Service, path: Path, known: set[str], add: Callable[[Role, str], Reader]) -> None:
-        self.service, self.path, self.add = service, path, add
+    `add` returns the reader of the party's stream, or None for a party that the service does not read.
+    """
+
+    def __init__(
+        self, service: Service, path: Path, known: set[str], add: Callable[[Role, str], Reader | None]
+    ) -> None:
+        self.service, self.file, self.add = service, WatchedFile(path), add
         self.known = known  # sources
-        self._read_at: tuple[int, int] | None = None  # the time and the size of the file read last
         self.add_new()
 
     def add_new(self) -> list[Reader]:
         """Return the readers of the parties that are new in the file, if it has changed."""
-        try:
-            state = self.path.stat()
-            if (state.st_mtime_ns, state.st_size) == self._read_at:
-                return []
-            named = _PartiesFile.model_validate(orjson.loads(self.path.read_bytes()))
-        except (OSError, ValueError, ValidationError) as failure:
-            self.service.log.warning("parties_refused", path=str(self.path), reason=why(failure))
+        if not self.file.has_changed():
             return []
-        self._read_at = (state.st_mtime_ns, state.st_size)
+        try:
+            named = _PartiesFile.model_validate(orjson.loads(self.file.path.read_bytes()))
+        except (OSError, ValueError, ValidationError) as failure:
+            self.service.log.warning("parties_refused", path=str(self.file.path), reason=why(failure))
+            return []
         roles: dict[Role, list[str]] = {
             "supplier": named.suppliers, "datacenter": named.datacenters, "planner": named.planners
         }  # fmt: skip
@@ -54,8 +57,10 @@ class PartiesWatch:
             for source in sources:
                 if source not in self.known:
                     self.known.add(source)
-                    readers.append(self.add(role, source))
-                    self.service.log.info("party_added", source=source, stream=readers[-1].stream)
+                    reader = self.add(role, source)
+                    if reader is not None:
+                        readers.append(reader)
+                        self.service.log.info("party_added", source=source, stream=reader.stream)
         return readers
 
     async def run(self) -> None:

@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.catalog import share_out, share_percent
+from shared.programme.shares import share_out, share_percent
 
 TARGET = 900_000
 

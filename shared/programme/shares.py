@@ -1,14 +1,10 @@
-"""Grades of a commit, and exact shares: of whole wafers, and in percent."""
+"""Exact shares: of whole wafers by weight, in percent, and of a programme's target."""
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar
 
 Key = TypeVar("Key")
-
-Firmness = Literal["planned", "material", "manufacturing", "firm", "immediate"]
-FIRMNESS: tuple[Firmness, ...] = get_args(Firmness)
-"""Grades of a commit from the least to the most certain (EDIFACT code list 4017)."""
 
 
 def share_out(wafers: int, weights: Mapping[Key, Fraction | int]) -> dict[Key, int]:
