@@ -1,4 +1,4 @@
-"""Room of a supplier's fabs for the programme, week by week: what a fab, all fabs and the TSV line may start of it."""
+"""Room of a supplier's fabs for the programme, week by week: what one fab, all of them and the TSV line may start."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -84,7 +84,7 @@ class Capacity:
             self._left[kind, booking.week] += booking.wafers
 
     def of_month(self, kind: str, month: date) -> int:
-        """Return the wafers of a month that all fabs, or the TSV line, may start for the programme."""
+        """Return the wafers of a month that the fabs together, or the TSV line, may start for the programme."""
         whole = (
             interpolate(self._tsv, month) if kind == TSV else sum(interpolate(c, month) for c in self._fabs.values())
         )

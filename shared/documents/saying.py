@@ -236,7 +236,8 @@ class _Comparison:
             self.counts["new"] += 1
             yield self._event(fact.data | self._revision(0), key, fact.place, "new", fact.day)
             return
-        if not self._differs(fact.data, line.data):
+        stated = {name: line.data[name] for name in _IN_NO_COLUMN if name in line.data} | fact.data
+        if not self._differs(stated, line.data):
             self.counts["unchanged"] += 1
             return
         outcome: Outcome = "changed"
@@ -250,7 +251,7 @@ class _Comparison:
             yield self._reversal(line, fact.place)
         self.counts[outcome] += 1
         revision = self._revision(int(line.data.get("revision", 0)) + 1)
-        yield self._event(fact.data | revision, key, fact.place, outcome, fact.day, line.event)
+        yield self._event(stated | revision, key, fact.place, outcome, fact.day, line.event)
 
     def _differs(self, data: Mapping[str, Any], in_force: Mapping[str, Any]) -> bool:
         """Whether a fact says anything else than the line in force; only fields that the line names are compared."""
@@ -324,3 +325,4 @@ class _Comparison:
 
 
 _NOT_COMPARED = frozenset({"revision", "reason"})
+_IN_NO_COLUMN = ("synthetic",)  # a sheet cannot say it, so it stays as it is

@@ -185,14 +185,9 @@ def up(
         stack = Stack(data, run, programme_file=file, notify=notify, store=store_url or "", first_port=port)
         console.print(f"{_count_parties(stack)} of {file} start ...", highlight=False, soft_wrap=True)
         with started(stack):
-            rows = [(name, stack.url(name), stack.processes[name].pid) for name in stack.services()]
-            console.print(
-                table(
-                    f"Up in {data}, Redis at {stack.redis_place}",
-                    ("service", "http", "pid"),
-                    [(n, u, str(p)) for n, u, p in rows],
-                )
-            )
+            rows = [(name, stack.url(name), str(stack.processes[name].pid)) for name in stack.services()]
+            title = f"Up in {data}, Redis at {stack.redis_place}"
+            console.print(table(title, ("service", "http", "pid"), rows))
             console.print(f"The planner's page: {stack.url('console')}/", highlight=False, soft_wrap=True)
             published = call(stack.url("ledger") + "/head", within_s=60).json()["sources"].keys()
             if not play and published <= set(stack.planners):  # who declare the programme at the start

@@ -28,6 +28,7 @@ from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.reader import StoreReader, open_reader
 from services.ledger.store.recording import record_entries
 from services.ledger.store.writer import open_writer
+from services.operator.contracts.examples import example_events
 from services.operator.contracts.markdown import pretty_json
 from services.operator.docs.api_page import api_page
 from services.operator.record.curves import fold
@@ -35,6 +36,7 @@ from services.operator.record.tapes import source_roles
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe
 from shared.http.peers import ANONYMOUS
+from shared.play.numbering import Numbering
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import PREFIX, VERSION, Event, Refused
@@ -57,9 +59,17 @@ def example_queries() -> dict[str, dict[str, str]]:
 
 def api_files(root: Path) -> dict[Path, str]:
     """Return the examples of each service and the page of the API, by their place in the project at `root`."""
-    lines = gzip.decompress((root / _TAPE).read_bytes()).splitlines()
+    lines = [*gzip.decompress((root / _TAPE).read_bytes()).splitlines(), *_remarks()]
     with TemporaryDirectory() as folder:
         return _answered(lines, Path(folder) / "ledger.db")
+
+
+def _remarks() -> Iterator[bytes]:
+    """Yield remarks of a planner, of which the tape has none."""
+    planner = Numbering("planner")
+    events = example_events()
+    for name in ("alert.acknowledged", "note.added"):
+        yield orjson.dumps(planner.emit(events[name].time, events[name].data).cloud_event())
 
 
 def _answered(lines: list[bytes], path: Path) -> dict[Path, str]:

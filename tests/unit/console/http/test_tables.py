@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from services.console.http.pages import routes
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
 from shared.http.peers import ANONYMOUS
-from shared.wire.events import DemandForecast, SiteDeclared, StockCounted, StockOpened
+from shared.play.numbering import Numbering
+from shared.wire.events import AlertAcknowledged, DemandForecast, NoteAdded, SiteDeclared, StockCounted, StockOpened
 from testing.lines import KEY, Story
 from testing.played import Played, advanced, numbered, play
 
@@ -47,7 +48,7 @@ def played() -> Played:
     """390 committed and 20 forecast for 380 required; one event is refused, one supply is overdue."""
     story = Story()
     story.order(1, 380, 12)
-    story.commit(1, 390, 10, line="d")
+    story.commit(1, 390, 10, line="d", reason="one lot was lost")
     story.commit(1, 5, 3, line="c")
     story.say(2, StockOpened(wafers=30, **KEY))
     story.commit(2, 350, 10, 1, line="d")
@@ -57,6 +58,10 @@ def played() -> Played:
     story.say(3, SiteDeclared(evidence="a permit", confidence="sourced", **site))
     forecast = {"line": "f", "due": date(2026, 5, 20), "wafers": 20, "revision": 0, "site": "narvik"}
     story.say(3, DemandForecast(**(KEY | forecast)))
+    planner, day = Numbering("planner"), datetime(2026, 4, 3, tzinfo=UTC)
+    seen = AlertAcknowledged(alert="source_silent/samsung", assignee="Kim", revision=0)
+    note = NoteAdded(note="n", about=f"product/{KEY['product']}", text="a lot is late", revision=0)
+    story.log += [planner.emit(day, seen), planner.emit(day, note)]
     events = [event.cloud_event() for event in story.log]
     refused = {**events[1], "id": f"{events[1]['id'][:-4]}eeee", "data": {**events[1]["data"], "wafers": -1}}
     marks = [advanced(source, date(2026, 4, 4)) for source in ("samsung", "americas")]

@@ -382,6 +382,19 @@ def test_a_count_that_changes_is_the_next_revision():
     }  # fmt: skip
 
 
+def test_a_sheet_of_sites_leaves_synthetic_ones_so():
+    """No column says it."""
+    sheet = read_sheet("sites", named(SITES), Profile(), "sites")
+    said = say(sheet.document, [], "north", Profile(), CATALOGUE, ISSUED)
+    in_force = Event.read(said.events[0].event | {"sequence": "1"})
+    data = in_force.data.model_dump(mode="json") | {"synthetic": True}
+    again = say(sheet.document, [StandingLine(data, ISSUED)], "north", Profile(), CATALOGUE, ISSUED)
+    larger = say(sheet.document, [StandingLine(data | {"mw": 1}, ISSUED)], "north", Profile(), CATALOGUE, ISSUED)
+
+    assert counts(again)[:3] == (0, 0, 0)
+    assert [each.event["data"]["synthetic"] for each in larger.events] == [True]
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "type_"),
     [

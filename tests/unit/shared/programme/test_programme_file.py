@@ -14,7 +14,7 @@ def test_the_reference_programme_is_read_whole():
 
     assert [*programme.products] == [*yaml.safe_load(TEXT)["products"]]
     assert programme.wafer_models.keys() == programme.products.keys()
-    assert len([*programme.parties.sources()]) == 6
+    assert len([*programme.parties.sources()]) == 7
 
 
 def test_an_empty_entry_is_a_product_without_a_wafer_model():

@@ -26,9 +26,9 @@ def test_gigabytes_a_wafer_are_the_golden_ones():
     ("platform", "golden", "total"),
     [
         ("GB300-NVL72", {"HBM3E-12H": 119.78, "LP5X-16G": 34.06, "DDR5-32G": 23.8}, 177.6),
-        ("VR-NVL72", {"HBM4-12H": 88.79, "LP5X-16G": 66.91, "DDR5-32G": 23.8}, 179.5),
+        ("VR-NVL72", {"HBM4-12H": 88.79, "LP5X-16G": 33.46, "DDR5-32G": 23.8}, 146.0),
         ("HELIOS-MI455X", {"HBM4-12H": 116.54, "DDR5-32G": 66.64}, 183.2),
-        ("TITAN-ASIC", {"HBM4-12H": 124.31, "DDR5-32G": 92.35}, 216.7),
+        ("TITAN-ASIC", {"HBM4-12H": 165.74, "DDR5-32G": 92.35}, 258.1),
     ],
 )
 def test_wafers_a_megawatt_are_the_golden_ones(platform, golden, total):
