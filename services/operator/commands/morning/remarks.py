@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, AsOf, Csv, Data, Json
+from services.operator.commands.options import DATA, AsOf, Csv, Data, Json, Xlsx
 
 Planner = Annotated[str | None, typer.Option("--source", help="The planner that says it; default: the only one.")]
 By = Annotated[str, typer.Option(envvar="WAFERLINE_BY", help="Who says it.")]
@@ -91,14 +91,15 @@ def remarks(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """List the remarks of the planners: the alerts that are acknowledged, and the notes.
 
     Example: waferline remarks --about site/TX-MILAM
     """
     from services.operator.ask.client import ask
+    from services.operator.commands.output import put_out
     from services.operator.show.lines import remarks_tables
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -111,7 +112,7 @@ def remarks(
             rows += answer["rows"]
     answer["rows"] = rows
     flat = [*({"about": f"alert/{each['alert']}", **each} for each in answer["acknowledged"]), *rows]
-    print_answer(answer, flat, remarks_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
+    put_out(answer, flat, remarks_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def _print(what: str, verdict: dict[str, Any], *, json_: bool) -> None:
