@@ -9,8 +9,9 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from services.operator.deployment.deployment_secrets import provision
-from testing.servers.redis import deployed_redis
+from testing.servers.redis import deployed_redis, find_server, server_version
 
+DEPLOYED_VERSION = 8  # of Redis in docker-compose.yml
 SUPPLIERS, DATACENTERS = ("samsung", "skhynix"), ("emea", "apac")
 USERS = (
     "ledger", "aggregator", "console", "notifier", "supplier-samsung", "supplier-skhynix",
@@ -184,6 +185,8 @@ def test_nobody_comes_in_without_a_name_or_with_a_wrong_password(
 
 
 def test_a_party_is_added_and_another_retired_while_all_others_stay_connected(tmp_path: Path) -> None:
+    if server_version(find_server()) < DEPLOYED_VERSION:
+        pytest.skip("an older Redis than the deployed one ends every connection at ACL LOAD: its users log in again")
     secrets = tmp_path / "secrets"
     provision(secrets, SUPPLIERS, DATACENTERS)
     with deployed_redis(tmp_path / "redis", secrets) as port, ExitStack() as until_the_end:
