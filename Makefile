@@ -7,7 +7,7 @@ BIN := .venv/bin
 COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-SERVICES := ledger aggregator console supplier datacenter operator
+SERVICES := ledger aggregator console supplier datacenter planner operator
 IMAGES := $(SERVICES:%=image-%)
 PLATFORMS := $(patsubst %,manylinux_2_%_x86_64,17 27 28 34) manylinux2014_x86_64
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -15,10 +15,19 @@ COMPILED := $(patsubst %,tests/unit/aggregator/%,kernels fold plan alerts) tests
 BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 
 COMPOSE_COMMAND := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
-COMPOSE := $(COMPOSE_COMMAND) --file docker-compose.yml $(if $(TLS),--file deploy/tls.yml) $(PROFILES:%=--profile %)
+# the programme that was brought up last, and the files that are written from it
+-include deploy/programme.mk
+PROGRAMME ?= scenarios/stargate.yaml
+DEPLOYMENT := deploy/programmes/$(basename $(notdir $(PROGRAMME)))
+FILES = --file docker-compose.yml --file $(1)/compose.yml $(if $(TLS),--file deploy/tls.yml --file $(1)/tls.yml)
+COMPOSE := $(COMPOSE_COMMAND) $(call FILES,$(DEPLOYMENT)) $(PROFILES:%=--profile %)
 ASK := $(COMPOSE) --profile tools run --rm --no-deps -T operator
-SECRETS := mkdir -p deploy/secrets && docker run --rm --network none --user "$$(id -u):$$(id -g)" \
-	--volume "$(CURDIR)/deploy/secrets:/secrets" waferline/operator:$(VERSION) secrets --to /secrets
+OPERATE := docker run --rm --network none --user "$$(id -u):$$(id -g)" \
+	--volume "$(abspath $(PROGRAMME)):/etc/waferline/programme.yaml:ro"
+SECRETS := mkdir -p deploy/secrets && $(OPERATE) --volume "$(CURDIR)/deploy/secrets:/secrets" \
+	waferline/operator:$(VERSION) secrets --to /secrets --programme /etc/waferline/programme.yaml
+DEPLOY := mkdir -p $(DEPLOYMENT) && $(OPERATE) --volume "$(CURDIR)/$(DEPLOYMENT):/deployment" \
+	waferline/operator:$(VERSION) deployment /etc/waferline/programme.yaml --to /deployment --at ./$(DEPLOYMENT)
 
 # made by `make pin`: the images by digest
 -include deploy/images.mk
@@ -28,7 +37,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse fuzz format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale lock base-images wheels images $(IMAGES) pin audit sbom clean
+.PHONY: help demo demo-compose up parties down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse fuzz sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -37,8 +46,15 @@ help:  ## List the targets.
 demo: .venv/ready  ## Play the reference programme on this machine and print its balances; ARGS="..." goes to `waferline demo`.
 	@$(BIN)/waferline demo $(ARGS)
 
-up: images deploy/secrets/users.acl  ## Start everything in containers and wait until all are well; TLS=1 encrypts, PROFILES=monitoring adds Prometheus.
-	@$(COMPOSE) up --detach
+up: images  ## Start a programme in containers and wait until all are well; PROGRAMME=F, TLS=1 encrypts, PROFILES=monitoring.
+	@$(MAKE) --no-print-directory parties
+
+parties:  ## Start the parties that the programme file names now, and remove all others, while the rest runs on.
+	@$(DEPLOY)
+	@$(SECRETS)
+	@echo "PROGRAMME ?= $(PROGRAMME)" > deploy/programme.mk
+	@deploy/load-users.sh $(COMPOSE)
+	@$(COMPOSE) up --detach --remove-orphans
 	@deploy/healthy.sh $(COMPOSE)
 
 down:  ## Stop the containers and keep their data; ARGS=--volumes deletes it.
@@ -55,13 +71,10 @@ ask:  ## Query the running containers: ARGS="shortages --why".
 	@$(ASK) $(ARGS)
 
 demo-compose: images  ## Play the reference programme in containers and print its balances: those of `make demo`.
-	@deploy/demo.sh $(COMPOSE_COMMAND)
+	@deploy/demo.sh $(COMPOSE_COMMAND) $(call FILES,deploy/programmes/stargate)
 
 secrets: image-operator  ## Make the missing secrets of a deployment in deploy/secrets; ARGS="--renew NAME" replaces one.
 	@$(SECRETS) $(ARGS)
-
-deploy/secrets/users.acl: | image-operator
-	@$(SECRETS)
 
 backup:  ## Copy the running store, streams, outboxes and checkpoints to TO=folder (default: backups/<UTC time>).
 	@deploy/backup.sh "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%SZ))" $(COMPOSE)
@@ -98,6 +111,9 @@ simulate: .venv/ready  ## Simulate 10,000 worlds with seeded faults; ARGS="--see
 oracle: .venv/ready  ## Compare every number over 300 random logs with an independent oracle's; ARGS="--seed 7" shows one.
 	@$(BIN)/python -m testing.oracle $(ARGS)
 
+sheet-table: .venv/ready  ## Read each sheet of a folder, and print the outcome of each: SAMPLES=FOLDER.
+	@$(BIN)/python -m testing.sheet_table $(SAMPLES)
+
 format: .venv/ready  ## Format the code, and apply the fixes of the linter.
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
@@ -119,6 +135,9 @@ bench-api: .venv/ready  ## Measure the aggregator's answers at 10,000 events a s
 
 bench-restart: .venv/ready  ## Measure the aggregator's restart: 10 million postings, and the programme's.
 	@$(BIN)/python -m bench.restart $(ARGS)
+
+bench-sheets: .venv/ready  ## Measure a workbook of 10,000 rows through a party: its dry run and its import.
+	@$(BIN)/python -m bench.sheets $(ARGS)
 
 bench-kernels: .venv/ready  ## Measure the windows against other libraries and one core's limits; ARGS=--quick is short, --write writes docs.
 	@$(BIN)/python -m bench.kernels $(ARGS)

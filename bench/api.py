@@ -39,12 +39,13 @@ from bench.path import fresh_redis
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
 from shared.wire.batch import BATCH_MAX
-from shared.wire.catalog import FIRMNESS, PRODUCTS
 from shared.wire.days import DAY_US, date_of, day_number
+from shared.wire.firmness import FIRMNESS
 from shared.wire.postings import LINE_EVENTS, PostingBatch
 from shared.wire.rows import Row, canonical_bodies
 from shared.wire.streams import BALANCES, DATA, POSTINGS
 
+PRODUCTS = ("HBM3E-12H", "HBM4-12H", "DDR5-16G", "DDR5-32G", "LP5X-16G")
 SITES, SUPPLIERS = 500, 4
 EVENTS_PER_S, LIVE_MAX, PAGES_PER_S, DAY_LASTS_S = 10_000, 250, 25, 3
 HISTORY_DAYS, PLAN_DAYS, EVERY_DAYS = 500, 730, 30

@@ -27,8 +27,8 @@ from services.aggregator.fold.snapshot import decode, encode
 from services.aggregator.fold.state import FoldState
 from services.aggregator.live.snapshots import SnapshotFile
 from services.operator.record.rebuild import rebuild_export
+from shared.programme.declarations import NOTHING_DECLARED
 from shared.service.service import calm_collector
-from shared.wire.catalog import digest
 from shared.wire.postings import Measure
 
 DAYS, FIRST_DAY, LATE_MAX = 1461, 20_089, 3  # from 2025-01-01
@@ -64,7 +64,7 @@ def measure(postings: Columns, export: Path | None, rounds: int) -> dict[str, An
 
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds + 1):
-            curves = Curves(catalogue=digest())
+            curves = Curves(catalogue=NOTHING_DECLARED)
             began = time.perf_counter()
             curves.load([postings], FoldPosition(1, 1, "", {}, ["bench"]))
             lap("rebuild_s", began)

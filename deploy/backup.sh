@@ -28,7 +28,7 @@ trap 'exit 1' INT TERM
 mkdir -p "$making/outbox"
 output=$making/output
 quietly() { "$@" >"$output" 2>&1 || { cat "$output" >&2; return 1; }; }
-parties=$($compose config --services | grep -E '^(supplier|datacenter)-' | sort)
+parties=$($compose config --services | grep -E '^(supplier|datacenter|planner)-' | sort)
 
 # before the store, which must not be behind its checkpoints
 $compose exec -T ledger cat /var/lib/waferline/checkpoints.txt </dev/null >"$making/checkpoints.txt" ||

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Plays the reference programme in containers of a project of its own, prints its balances, and removes everything
-# again: deploy/demo.sh docker compose. WAFERLINE_UNTIL, WAFERLINE_VARIANT and WAFERLINE_SEED choose the run.
+# again: deploy/demo.sh docker compose --file ... WAFERLINE_UNTIL, WAFERLINE_VARIANT and WAFERLINE_SEED choose the run.
 set -eu
 
 folder=$(mktemp -d)
 export COMPOSE_PROJECT_NAME=waferline-demo WAFERLINE_SECRETS="$folder"
 export WAFERLINE_SCENARIO=/opt/waferline/app/scenarios/stargate-2026.yaml WAFERLINE_TRUST_RECORDED=1
-export WAFERLINE_LEDGER_PORT=0 WAFERLINE_AGGREGATOR_PORT=0 WAFERLINE_CONSOLE_PORT=0 WAFERLINE_SAMSUNG_PORT=0 WAFERLINE_SKHYNIX_PORT=0
-export WAFERLINE_AMERICAS_PORT=0 WAFERLINE_EMEA_PORT=0 WAFERLINE_APAC_PORT=0
+for port in $(grep -oh 'WAFERLINE_[A-Z0-9_]*_PORT' docker-compose.yml deploy/programmes/stargate/compose.yml | sort -u); do
+    export "$port=0"
+done
 
 end() {
     "$@" --profile demo down --volumes --timeout 5 >"$folder/compose.log" 2>&1 || cat "$folder/compose.log" >&2
@@ -18,6 +19,6 @@ trap 'exit 130' INT TERM
 
 docker run --rm --network none --user "$(id -u):$(id -g)" --volume "$folder:/secrets" \
     "waferline/operator:$WAFERLINE_VERSION" secrets --to /secrets --play >"$folder/secrets.log"
-echo "Redis, PostgreSQL, ledger, aggregator, 2 suppliers and 3 data-centre groups start in containers ..."
+echo "Redis, PostgreSQL, ledger, aggregator, and the parties of the programme start in containers ..."
 "$@" up --detach >"$folder/up.log" 2>&1 || { cat "$folder/up.log" >&2; exit 1; }
 "$@" --profile demo run --rm --no-deps -T demo

@@ -23,9 +23,9 @@ from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.sqlite import SqliteDatabase
 from services.ledger.store.writer import LINES_MAX, StoreWriter, open_writer
 from shared.wire.batch import BATCH_MAX, EventBatch
-from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.days import day_number, microseconds
 from shared.wire.events import EVENTS, PREFIX, VERSION, Event
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import Measure, PostingBatch, Recorded
 from shared.wire.refusal import Refusal
 from shared.wire.streams import Role, party_stream

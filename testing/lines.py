@@ -14,7 +14,6 @@ from services.aggregator.fold.lines.facts import FORECAST, Group
 from services.aggregator.fold.lines.line import LineDue
 from services.aggregator.kernels.arrays import Index, Wafers
 from shared.play.numbering import Numbering
-from shared.wire.catalog import Firmness
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -26,6 +25,7 @@ from shared.wire.events import (
     ShipmentRevised,
     SupplyCommitted,
 )
+from shared.wire.firmness import Firmness
 from shared.wire.lines import ORDER, LineName
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row, canonical_bodies

@@ -8,7 +8,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.series import Only
 from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.projection import SupplyPlan, empty_tables, project_into
-from shared.wire.catalog import FIRMNESS, Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 
 
 class Projection(NamedTuple):

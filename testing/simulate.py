@@ -1,15 +1,18 @@
 """The parties of a scenario played against each other, day by day, as they would be over the streams."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
 from services.datacenter.buildout import Buildout
 from services.supplier.fab import Fab
+from shared.play.numbering import Numbering
 from shared.play.scenario import Scenario, load_scenario
 from shared.play.variants import Variant
+from shared.programme.changes import find_changes
+from shared.programme.declarations import Declarations
 from shared.wire.events import Event
 from shared.wire.rows import Row
 
@@ -51,6 +54,15 @@ def simulate(
                 demand.setdefault(day, []).extend(_rows(said, DEMAND_HEARD))
             yield name, said
         day += timedelta(days=1)
+
+
+def declarations(scenario: Scenario | None = None) -> list[Event]:
+    """Return what the planner declares at the play's start."""
+    scenario = scenario or load_scenario()
+    [planner] = scenario.programme.parties.planners
+    numbering, begin = Numbering(planner), datetime.combine(scenario.starts_on, time(), UTC)
+    changes = find_changes(scenario.programme.entries(), Declarations())
+    return [numbering.emit(begin, change.declared) for change in changes]
 
 
 def _rows(said: list[Event | dict[str, Any]], names: tuple[str, ...]) -> list[Row]:

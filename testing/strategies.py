@@ -5,14 +5,17 @@ from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from shared.wire.catalog import PRODUCTS
 from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, Event, EventData, event_id
 from shared.wire.streams import Role
 
 SUPPLIERS = ("samsung", "skhynix", "micron")
 DATACENTERS = ("abilene", "shackelford", "narvik")
+PLANNERS = ("planner", "planner-2")
+SOURCES = {"supplier": SUPPLIERS, "datacenter": DATACENTERS, "planner": PLANNERS}
+PRODUCTS = ("HBM3E-12H", "HBM4-12H", "DDR5-16G", "DDR5-32G", "LP5X-16G")
 
 
 class Said(NamedTuple):
@@ -46,7 +49,7 @@ def said(
 ) -> Said:
     """Draw events of one party with consecutive sequences."""
     role = role or draw(st.sampled_from(get_args(Role)))
-    source = source or draw(st.sampled_from(SUPPLIERS if role == "supplier" else DATACENTERS))
+    source = source or draw(st.sampled_from(SOURCES[role]))
     first = draw(st.integers(1, 10**18 - 2000))
     kinds = [data for data in EVENTS.values() if role in data.roles]
     drawn = []
@@ -84,6 +87,18 @@ def _field(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
     return drawn if field.is_required() else drawn | st.just(field.default)
 
 
+def _model(model: type[BaseModel]) -> st.SearchStrategy[Any]:
+    fields = {name: _field(name, field) for name, field in model.model_fields.items()}
+
+    def build(values: dict[str, Any]) -> BaseModel | None:
+        try:
+            return model(**values)
+        except ValidationError:  # a rule across its fields, such as the order of two days
+            return None
+
+    return st.fixed_dictionaries(fields).map(build).filter(lambda built: built is not None)
+
+
 def _value(annotation: Any, bounds: list[Any]) -> st.SearchStrategy[Any]:
     kind, inner = get_origin(annotation), get_args(annotation)
     if kind is Annotated:
@@ -92,6 +107,12 @@ def _value(annotation: Any, bounds: list[Any]) -> st.SearchStrategy[Any]:
         return st.sampled_from(inner)
     if kind is list:
         return st.lists(_value(inner[0], []), max_size=3)
+    if kind is dict:
+        return st.dictionaries(_value(inner[0], []), _value(inner[1], []), max_size=3)
+    if annotation is bool:
+        return st.booleans()
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _model(annotation)
     if type(None) in inner:
         return st.none() | _value(inner[0], [])
     if annotation is date:

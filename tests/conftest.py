@@ -1,8 +1,11 @@
 """What any test may ask for."""
 
+import os
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
+from hypothesis import settings
 
 from testing.servers.postgres import (
     SAID,
@@ -13,6 +16,11 @@ from testing.servers.postgres import (
     postgres_store,
     postgres_tables,
 )
+
+os.environ["XDG_STATE_HOME"] = mkdtemp(prefix="waferline-state-")  # no test finds the stacks that its user runs
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine is slow
+settings.load_profile("no deadline")
 
 # fixtures: a test has them by their name
 __all__ = ["own_postgres", "postgres", "postgres_database", "postgres_server", "postgres_store", "postgres_tables"]

@@ -69,6 +69,7 @@ PANELS = [
         "{{service}}": "waferline_http_connections", "logins": "waferline_console_sessions",
     }),
     Panel("Names, of those allowed", 8, "percentunit", {"{{service}}": "waferline_names / waferline_names_max"}),
+    Panel("Declarations in force", 8, "none", {"{{service}} {{kind}}": "waferline_declarations"}),
     Panel("Queries of the past at work", 8, "none", {"{{service}}": "waferline_past_queries"}),
     Panel("Entries of a read", 8, "none", {"{{service}} {{stream}}": "waferline_read_entries"}),
     Panel("Outboxes: events not yet judged", 6, "none", {"{{service}}": "waferline_outbox_events"}),

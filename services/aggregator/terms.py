@@ -18,3 +18,6 @@ TOLERANCES = ((0, 0), (7, 5))
 
 REPLACED_DAYS = 31
 """Days before and after its due day for which new commits take the place of a commit: a month's by its weeks'."""
+
+LineKind = Literal["commit", "order", "forecast", "shipment"]
+LINE_KINDS: tuple[LineKind, ...] = ("commit", "order", "forecast", "shipment")

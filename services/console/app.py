@@ -6,12 +6,15 @@ from typing import cast
 from prometheus_client import Gauge
 
 from services.console.http.charts import draw_svg, months_chart
+from services.console.http.importing import PATH as IMPORT_PATH
 from services.console.http.login import SessionCookie, Sessions
 from services.console.http.pages import routes
+from services.console.live.addresses import AddressWatch
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
 from services.console.settings import ConsoleSettings
 from shared.http.peers import read_caller
+from shared.http.request_bounds import BodyBound
 from shared.service.entries import Entry, entry_order
 from shared.service.service import Service
 from shared.wire.streams import ALERTS, BALANCES, DATA
@@ -24,7 +27,11 @@ def build_app(settings: ConsoleSettings) -> Service:
     upstream = Upstream(caller, settings.aggregator_url, settings.ledger_url, wait_s=settings.answer_wait_s)
     feed = MoveFeed(settings.watchers_max)
     sessions = Sessions(service.access, settings)
-    service.routes += routes(upstream, feed, settings.service_urls(), sessions)
+    urls = settings.service_urls()
+    if settings.services_file is not None:
+        service.run_beside(AddressWatch(service, settings.services_file, urls).run)
+    service.routes += routes(upstream, feed, urls, sessions)
+    service.bodies[IMPORT_PATH] = BodyBound(settings.import_bytes_max, "WAFERLINE_IMPORT_BYTES_MAX")
     service.middleware.append(SessionCookie.middleware(sessions))
     Gauge("waferline_console_sessions", "Logins that last", registry=service.registry).set_function(
         lambda: sessions.count

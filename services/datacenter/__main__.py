@@ -3,10 +3,10 @@
 import sys
 
 from services.datacenter.app import build_app
-from services.datacenter.settings import DatacenterSettings
+from shared.party.settings import PartySettings
 from shared.process.log import configure_log
 from shared.service.service import run_service
 
 if __name__ == "__main__":
     configure_log("datacenter")
-    sys.exit(run_service(build_app(DatacenterSettings())))
+    sys.exit(run_service(build_app(PartySettings())))

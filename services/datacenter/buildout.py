@@ -402,7 +402,8 @@ class Buildout:
         self._errs_next |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
         for returned in events.returned_wafers:
             if (returned.day, returned.datacenter) == (self._today, self._source):
-                self._return_wafers(returned.product, returned.supplier, returned.wafers)
+                wafers = int(returned.gb / self._scenario.gb_per_wafer(returned.product))
+                self._return_wafers(returned.product, returned.supplier, wafers)
 
     def _slip_phase(self, phase: Phase, delay: timedelta) -> None:
         """Postpone a phase, and the due days of its open orders and forecasts; `start_by` stays."""

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from services.ledger.checkpoint.files import read_signer
+from services.ledger.http.rehearsal import PATH as REHEARSAL
 from services.ledger.http.routes import routes
 from services.ledger.live.checkpoints import CheckpointSigner
 from services.ledger.live.meters import LedgerMeters
@@ -15,8 +16,12 @@ from services.ledger.settings import LedgerSettings
 from services.ledger.store.reader import open_reader
 from services.ledger.store.writer import StoreWriter, open_writer
 from shared.http.access import AUDIT
+from shared.http.request_bounds import BodyBound
 from shared.http.turns import PastTurns
+from shared.service.parties import PartiesWatch
+from shared.service.readers import Reader
 from shared.service.service import Service
+from shared.wire.streams import Role
 
 _RESTATEMENT_LOG_INTERVAL_S = 5.0
 
@@ -26,7 +31,7 @@ def build_app(settings: LedgerSettings) -> Service:
     service = Service("ledger", settings)
     store = _open_store(service, settings)
     _sign_checkpoints(service, settings, store)
-    meters = LedgerMeters(service.registry, store, [source for _, source in settings.parties()])
+    meters = LedgerMeters(service.registry, store)
     service.facts = lambda: {
         "position": store.head.batch,
         "events": store.last_event,
@@ -36,17 +41,29 @@ def build_app(settings: LedgerSettings) -> Service:
     turns = PastTurns(settings.past_queries_max, "WAFERLINE_PAST_QUERIES_MAX")
     turns.export(service.registry)
     reopen = partial(open_reader, settings.ledger_store, login=settings.store_login())
-    service.routes += routes(store, reopen, turns.take)
+    roles = dict[str, Role]()
+    service.routes += routes(store, reopen, turns.take, roles)
+    service.bodies[REHEARSAL] = BodyBound(settings.rehearsal_bytes_max, "WAFERLINE_REHEARSAL_BYTES_MAX")
     service.describe(Path(__file__).parent / "http" / "examples.json", scope=AUDIT)
     service.at_end.append(store.close)
 
-    new_batches, offsets = asyncio.Event(), store.offsets()
-    for role, source in settings.parties():
+    new_batches = asyncio.Event()
+
+    def add_party(role: Role, source: str) -> Reader:
+        meters.begin(source)
+        roles[source] = role
         recorder = PartyRecorder(
             service, store, meters, new_batches, role, source, trust_recorded=settings.trust_recorded
         )
-        after = offsets.get(recorder.stream, "0-0")
+        after = store.offsets().get(recorder.stream, "0-0")
         service.reads(recorder.stream, after=after, batch_max=settings.read_max)(recorder.record)
+        return service.readers[-1]
+
+    for role, source in settings.parties():
+        add_party(role, source)
+    if settings.parties_file is not None:
+        known = {source for _, source in settings.parties()}
+        service.run_beside(PartiesWatch(service, settings.parties_file, known, add_party).run)
     service.run_beside(StreamWatch(service).run)
     publisher = BatchPublisher(service, store, meters, new_batches)
     service.at_start.append(publisher.find_position)

@@ -12,7 +12,6 @@ from shared.play.months import first_of_month, latest
 from shared.play.scenario import Based, Scenario
 from shared.play.source_log import SourceLog
 from shared.play.variants import Variant
-from shared.wire.catalog import CATALOG, FIRMNESS, Firmness
 from shared.wire.days import DAY, date_of
 from shared.wire.events import (
     LOT_WAFERS_MAX,
@@ -27,6 +26,7 @@ from shared.wire.events import (
     SupplyAgreed,
     SupplyCommitted,
 )
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.rows import Row
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")
@@ -76,7 +76,7 @@ class Route(NamedTuple):
 
     cycle: timedelta
     transit: timedelta
-    hbm: bool
+    stacked: bool  # of several dies, joined by TSV
     line_loss: float  # of each wafer
     probe_percent: int  # planned
     plan: int  # line yield times probe yield, in hundredths of a percent
@@ -93,7 +93,8 @@ class Fab:
         self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
         self._log = SourceLog(source, scenario.mistakes, start, until)
         self._emit = self._log.emit
-        self._routes = {product: _route(scenario, product) for product in CATALOG}
+        self._played = list(scenario.programme.wafer_models)
+        self._routes = {product: _route(scenario, product) for product in self._played}
         self._shares: dict[tuple[str, date], Fraction] = {}
         self._diversions = {w.site: w.divert_to for w in scenario.events.withdrawals}
         self._commits: dict[str, Commit] = {}
@@ -105,7 +106,7 @@ class Fab:
         self._to_finish: dict[date, list[Lot]] = {}
         self._to_ship: dict[date, list[Commit]] = {}
         self._to_revise: dict[date, list[tuple[ShipmentDispatched, str, bool]]] = {}
-        self._yield_carry = dict.fromkeys(CATALOG, 0)
+        self._yield_carry = dict.fromkeys(self._played, 0)
         self._lots = self._shipments = 0
 
     def act(self, day: date, observed: Sequence[Row]) -> list[Event | dict[str, Any]]:
@@ -227,7 +228,7 @@ class Fab:
     # ------------------------------------------------------------ lots
 
     def _start_lots(self) -> None:
-        """Start the day's lots within the capacities for DRAM and, for HBM, TSV; the rest waits."""
+        """Start the day's lots within the capacities for DRAM and, for stacked dies, TSV; the rest waits."""
         fabs = [fab.name for fab in self._supplier.fabs if fab.opens_on <= self._today]
         dram = self._capacity(self._supplier.dram_wafers_per_month)
         tsv = self._capacity(self._supplier.tsv_wafers_per_month)
@@ -235,12 +236,12 @@ class Fab:
         self._waiting = []
         for commit, wanted in planned:
             wafers = min(wanted, commit.to_start)
-            hbm = self._routes[commit.product].hbm
-            started = min(wafers, dram, tsv) if hbm else min(wafers, dram)
+            stacked = self._routes[commit.product].stacked
+            started = min(wafers, dram, tsv) if stacked else min(wafers, dram)
             for first in range(0, started, LOT_WAFERS_MAX):
                 self._start_lot(commit, min(LOT_WAFERS_MAX, started - first), fabs[self._lots % len(fabs)])
             dram -= started
-            tsv -= started if hbm else 0
+            tsv -= started if stacked else 0
             if started < wafers:
                 self._waiting.append((commit, wafers - started))
 
@@ -288,7 +289,7 @@ class Fab:
 
     def _finish_lots(self) -> None:
         """Credit the lots that leave the last test with the wafers that give their real yield at planned yield."""
-        probed = {product: self._probe_percent(product) for product in CATALOG}
+        probed = {product: self._probe_percent(product) for product in self._played}
         for lot in self._to_finish.pop(self._today, []):
             commit = lot.commit
             commit.in_process -= 1
@@ -406,7 +407,7 @@ class Fab:
                     SupplyAgreed(
                         product=agreed.product, site=UNALLOCATED, supplier=self._source, revision=0,
                         agreement=agreed.agreement, instrument=agreed.instrument, starts_on=agreed.starts_on,
-                        ends_on=agreed.ends_on, wafers_per_month=agreed.wafers_per_month,
+                        ends_on=agreed.ends_on, wafers_per_month=self._scenario.agreed_wafers_per_month(agreed),
                     )
                 )  # fmt: skip
         for scrapped in events.scrapped_wafers:
@@ -454,10 +455,11 @@ class Fab:
 
 
 def _route(scenario: Scenario, product: str) -> Route:
-    planned, lead = CATALOG[product], scenario.lead_time(product)
-    probe = int(planned.probe_yield * 100)
-    plan = int(planned.line_yield * 100) * probe
-    return Route(lead.cycle, lead.transit, planned.family == "HBM", float(1 - planned.line_yield), probe, plan)
+    planned, lead = scenario.programme.wafer_model(product), scenario.lead_time(product)
+    line_yield = Fraction(planned.line_yield)
+    probe = int(Fraction(planned.probe_yield) * 100)
+    plan = int(line_yield * 100) * probe
+    return Route(lead.cycle, lead.transit, planned.layers > 1, float(1 - line_yield), probe, plan)
 
 
 def _read_demand(row: Row) -> tuple[str, str, str, date, int]:

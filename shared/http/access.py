@@ -1,5 +1,6 @@
 """Access over HTTP: tokens with scopes, and routes that each name the scope they need."""
 
+import asyncio
 import re
 from collections import Counter as PlainCounter
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,11 +19,14 @@ from shared.http.problem import LACKS_SCOPE, NO_TOKEN, UNKNOWN_TOKEN, problem
 from shared.process.credentials import CredentialsError, read_secret
 from shared.process.log import LineRation, Tally
 from shared.process.settings import ServiceSettings
+from shared.process.watched_file import WatchedFile
 
 READ = "read"  # the aggregator's views, for planners
 AUDIT = "audit"  # the ledger's records, for auditors
 METRICS = "metrics"
 OPEN = "open"  # needs no token, and no token has it
+
+_WATCH_INTERVAL_S = 1.0
 
 _HEALTH_SCOPES = {READ, AUDIT, METRICS}  # each shows the details of /health
 
@@ -42,11 +46,29 @@ class Token(NamedTuple):
 
 
 class ScopedRoute(Route):
-    """A route that names the scope it needs of a token; `OPEN` needs none. A service serves only such routes."""
+    """A route that names the scope it needs of a token; `OPEN` needs none. A service serves only such routes.
 
-    def __init__(self, path: str, endpoint: Endpoint, *, scope: str, methods: Sequence[str] = ("GET",)) -> None:
+    With `publishers_of`, a parameter of the query that names a source, a token that may publish events of this source
+    passes, too.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        scope: str,
+        methods: Sequence[str] = ("GET",),
+        publishers_of: str | None = None,
+    ) -> None:
         super().__init__(path, endpoint, methods=list(methods))
         self.scope = scope
+        self.publishers_of = publishers_of
+
+    def scopes(self, request: Request) -> set[str]:
+        """Return the scopes of which a request needs one."""
+        source = None if self.publishers_of is None else request.query_params.get(self.publishers_of)
+        return {self.scope} if source is None else {self.scope, publish_scope(source)}
 
 
 def publish_scope(source: str) -> str:
@@ -105,8 +127,32 @@ class Access:
                 f"WAFERLINE_HTTP_HOST={host} is open to the network, and no tokens are set: name a file of"
                 " tokens in WAFERLINE_HTTP_TOKENS_FILE (`waferline secrets` makes it), or listen on 127.0.0.1"
             )
-        self.tokens = None if path is None else read_tokens(path)
+        self.tally = tally
+        self.file = None if path is None else WatchedFile(path)
+        self.tokens = None if self.file is None else self._read(self.file)
         self.refusals = AccessRefusals(tally, registry)
+
+    @staticmethod
+    def _read(file: WatchedFile) -> list[Token]:
+        file.has_changed()  # before it is read: a later change is another one
+        return read_tokens(file.path)
+
+    async def watch(self) -> None:
+        """Read the file of tokens again whenever it changes; one with a fault changes nothing."""
+        while self.file is not None:
+            await asyncio.sleep(_WATCH_INTERVAL_S)
+            self.follow_file(self.file)
+
+    def follow_file(self, file: WatchedFile) -> None:
+        """Take the tokens of the file, if it has changed."""
+        if not file.has_changed():
+            return
+        try:
+            self.tokens = read_tokens(file.path)
+        except CredentialsError as failure:
+            self.tally.log.warning("tokens_refused", path=str(file.path), reason=str(failure))
+        else:
+            self.tally.log.info("tokens_taken", tokens=len(self.tokens))
 
     def guard(self, route: BaseRoute) -> Route:
         """Return a route that checks the token before it answers."""
@@ -134,7 +180,7 @@ class Access:
         token = self.find(bearer)
         if scope == OPEN and (token is not None or bearer is None):
             return None
-        if token is not None and scope in token.scopes:
+        if token is not None and not token.scopes.isdisjoint(route.scopes(request)):
             return None
         peer = request.client.host if request.client else None
         if token is not None:

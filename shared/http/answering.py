@@ -48,13 +48,21 @@ class RouteDoc(NamedTuple):
     tagged: bool = False  # with an ETag
     problems: Sequence[Kind] = ()
     also: Mapping[int, str] = {}  # other statuses with such an answer, and their meaning
+    body: str = ""  # the CloudEvents, one a line, that a POST takes; empty: it is a GET
+
+    @property
+    def method(self) -> str:
+        """The method of the route."""
+        return "POST" if self.body else "GET"
 
 
 class DescribedRoute(ScopedRoute):
     """A route that the OpenAPI document describes."""
 
-    def __init__(self, path: str, endpoint: Endpoint, *, scope: str, doc: RouteDoc) -> None:
-        super().__init__(path, endpoint, scope=scope)
+    def __init__(
+        self, path: str, endpoint: Endpoint, *, scope: str, doc: RouteDoc, publishers_of: str | None = None
+    ) -> None:
+        super().__init__(path, endpoint, scope=scope, methods=[doc.method], publishers_of=publishers_of)
         self.doc = doc
 
 
@@ -89,6 +97,7 @@ def serve(
     version_of: Callable[[Source], object],
     *,
     scope: str,
+    publishers_of: str | None = None,
 ) -> DescribedRoute:
     """Return the route of a view over the source that `find` opens for a query, and closes once it is answered.
 
@@ -120,7 +129,7 @@ def serve(
             return Response(write_csv(rows), headers=headers, media_type=CSV)
         return Response(orjson.dumps(content), headers=headers, media_type=JSON)
 
-    return DescribedRoute(view.path, answer, scope=scope, doc=doc)
+    return DescribedRoute(view.path, answer, scope=scope, doc=doc, publishers_of=publishers_of)
 
 
 def _wants_csv(request: Request, query: Query) -> bool:

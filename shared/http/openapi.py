@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from shared.http.access import OPEN
-from shared.http.answering import CSV, JSON, DescribedRoute, RouteDoc
+from shared.http.answering import CSV, JSON, NDJSON, DescribedRoute, RouteDoc
 from shared.http.problem import BAD_PARAMETER, FAILED, KINDS, LACKS_SCOPE, NO_TOKEN, UNKNOWN_TOKEN, Kind
 from shared.http.query import Parameter
 
@@ -52,7 +52,9 @@ def describe(name: str, routes: Iterable[DescribedRoute], examples: Examples) ->
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Waferline: {name}", "version": VERSION, "summary": "All wafers are WSE, all days UTC."},
-        "paths": {plain_path(route): {"get": _operation(route, of, examples)} for route in described},
+        "paths": {
+            plain_path(route): {route.doc.method.lower(): _operation(route, of, examples)} for route in described
+        },
         "components": {
             "schemas": {"Problem": _PROBLEM} | {model["title"]: _plain(model, titles) for model in models.values()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -82,12 +84,14 @@ def _operation(route: DescribedRoute, of: Mapping[Any, Any], examples: Examples)
     parameters = [_parameter(each, each.name in in_path) for each in doc.query.parameters().values()]
     if doc.tagged:
         parameters.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    body = {"description": doc.body, "required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}
     return {
         "operationId": re.sub(r"\W+", "_", path).strip("_"),
         "summary": doc.summary,
         "description": " ".join(doc.description.split()),
         "security": [{}, {"token": []}] if route.scope == OPEN else [{"token": []}],
         "parameters": parameters,
+        **({"requestBody": body} if doc.body else {}),
         "responses": _answers(doc, of, examples.get(path, {})) | _problems(_kinds(route.scope, doc)),
     }
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter as PlainCounter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter
@@ -22,6 +23,13 @@ _PATH_SHOWN_MAX = 80  # characters, in a log line
 _LENGTH_DIGITS_MAX = 18
 
 
+class BodyBound(NamedTuple):
+    """The bound on the bodies of one path, and the setting that raises it."""
+
+    bytes_max: int
+    setting: str
+
+
 class RequestBounds:
     """Refuses a request for another host, of another origin, or with a body that is too long or too slow.
 
@@ -30,9 +38,13 @@ class RequestBounds:
     while it arrives, before any route reads it.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServiceSettings, tally: Tally, refused: Counter) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServiceSettings, tally: Tally, refused: Counter, bodies: Mapping[str, BodyBound]
+    ) -> None:
         self.app = app
         self.settings = settings
+        self.bodies = bodies  # by path: those that may be longer than others
+        self.every_body = BodyBound(settings.body_bytes_max, "WAFERLINE_BODY_BYTES_MAX")
         self.tally = tally  # not its log: a party binds its source to that later
         self.refused = refused
         self.held_bytes = 0  # of the bodies of all requests in progress
@@ -41,10 +53,12 @@ class RequestBounds:
         self.checks_host = settings.http_tokens_file is None and settings.http_port != 0
 
     @classmethod
-    def middleware(cls, settings: ServiceSettings, tally: Tally, registry: CollectorRegistry) -> Middleware:
+    def middleware(
+        cls, settings: ServiceSettings, tally: Tally, registry: CollectorRegistry, bodies: Mapping[str, BodyBound]
+    ) -> Middleware:
         """Return it in the form that an application takes."""
         refused = Counter("waferline_requests_refused", "Requests refused at a bound", ["code"], registry=registry)
-        return Middleware(cls, settings=settings, tally=tally, refused=refused)
+        return Middleware(cls, settings=settings, tally=tally, refused=refused, bodies=bodies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with its body bounded."""
@@ -58,9 +72,10 @@ class RequestBounds:
             has_begun = True
             await send(message)
 
+        bound = self.bodies.get(scope["path"], self.every_body)
         try:
-            self._check_head(Headers(scope=scope))
-            with self._bounded(receive) as body:
+            self._check_head(Headers(scope=scope), bound)
+            with self._bounded(receive, bound) as body:
                 await self.app(scope, body, answer)
         except ClientDisconnect:
             return  # nobody is there to answer
@@ -70,7 +85,7 @@ class RequestBounds:
             self._note(why.kind, scope["path"])
             await why.answer(Request(scope))(scope, receive, send)
 
-    def _check_head(self, headers: Headers) -> None:
+    def _check_head(self, headers: Headers, bound: BodyBound) -> None:
         """Raise `Problem` where the head alone refuses the request."""
         if "content-length" in headers and "transfer-encoding" in headers:
             detail = "the request has both Content-Length and Transfer-Encoding: send one of them"
@@ -85,8 +100,8 @@ class RequestBounds:
             )  # fmt: skip
         self._check_origin(headers, host)
         length = headers.get("content-length", "")
-        if length.isdecimal() and (len(length) > _LENGTH_DIGITS_MAX or int(length) > self.settings.body_bytes_max):
-            raise self._too_long()
+        if length.isdecimal() and (len(length) > _LENGTH_DIGITS_MAX or int(length) > bound.bytes_max):
+            raise _too_long(bound)
 
     def _check_origin(self, headers: Headers, host: str) -> None:
         """Raise `Problem` where a browser sends the request for a page of another origin."""
@@ -114,7 +129,7 @@ class RequestBounds:
         self.tally.log.warning("requests_left_out", refused=codes.total(), codes=dict(codes))
 
     @contextmanager
-    def _bounded(self, receive: Receive) -> Iterator[Receive]:
+    def _bounded(self, receive: Receive, bound: BodyBound) -> Iterator[Receive]:
         """Give a `receive` that raises `Problem` where the body is too long, too slow, or one too many."""
         settings, taken, is_complete = self.settings, 0, False
         deadline = asyncio.get_running_loop().time() + settings.body_timeout_s
@@ -134,8 +149,8 @@ class RequestBounds:
                 raise Problem(TOO_SLOW, detail, headers={"Connection": "close"}) from None
             size = len(message.get("body", b""))
             taken, self.held_bytes = taken + size, self.held_bytes + size
-            if taken > settings.body_bytes_max:
-                raise self._too_long()
+            if taken > bound.bytes_max:
+                raise _too_long(bound)
             if self.held_bytes > settings.bodies_bytes_max:
                 detail = (
                     f"all bodies that arrive now are more than {settings.bodies_bytes_max} bytes together"
@@ -150,10 +165,10 @@ class RequestBounds:
         finally:
             self.held_bytes -= taken
 
-    def _too_long(self) -> Problem:
-        most = self.settings.body_bytes_max
-        detail = f"the body has more than {most} bytes (WAFERLINE_BODY_BYTES_MAX): send it in parts"
-        return Problem(TOO_LONG, detail)
+
+def _too_long(bound: BodyBound) -> Problem:
+    detail = f"the body has more than {bound.bytes_max} bytes ({bound.setting}): send it in parts"
+    return Problem(TOO_LONG, detail)
 
 
 def _name_in(place: str) -> str:

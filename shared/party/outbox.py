@@ -1,7 +1,7 @@
 """Outbox of a party: its events are stored here first, and kept until the ledger has recorded or refused them."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +17,14 @@ CREATE TABLE IF NOT EXISTS entries (first INTEGER PRIMARY KEY, last INTEGER NOT 
 CREATE TABLE IF NOT EXISTS said (only INTEGER PRIMARY KEY CHECK (only = 0), last INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS handed (digest BLOB PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions (line TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refused (sequence INTEGER PRIMARY KEY, refusal TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS affected (sequence INTEGER PRIMARY KEY, effect TEXT NOT NULL) STRICT;
 INSERT OR IGNORE INTO said VALUES (0, 0);
 """
+_REVISE = (
+    "INSERT INTO revisions VALUES (?,?) ON CONFLICT (line) DO UPDATE SET revision = max(revision, excluded.revision)"
+)
 
 
 class OutboxEntry(NamedTuple):
@@ -43,19 +47,28 @@ class Outbox:
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
+        kept = self.connection.execute("SELECT name FROM sqlite_master WHERE name IN ('said', 'revisions')").fetchall()
         self.connection.executescript(_SCHEMA)
         self.last: int = self.connection.execute("SELECT last FROM said").fetchone()[0]
+        if kept == [("said",)] and self.last:  # an earlier version did not keep the revisions of its lines
+            self.connection.execute("INSERT INTO revisions VALUES ('', 0)")
         self.names = {str(name) for (name,) in self.connection.execute("SELECT name FROM names")}
 
     def put(
-        self, entries: Sequence[OutboxEntry], *, taken: Sequence[tuple[bytes, int]] = (), names: Sequence[str] = ()
+        self,
+        entries: Sequence[OutboxEntry],
+        *,
+        taken: Sequence[tuple[bytes, int]] = (),
+        names: Sequence[str] = (),
+        revisions: Mapping[str, int] = {},
+        beside: Callable[[], None] | None = None,
     ) -> None:
         """Store some entries, all or none; skip those stored before, as a restarted party puts them again.
 
-        `taken` are the digests of events that the intake took, each with its sequence, and `names` those that they are
-        the first to use. Raises ValueError where an entry
-        does not follow the one before it: the ledger would refuse to go past the gap, and the sender would resend for
-        ever.
+        `taken` are the digests of events that the intake took, each with its sequence, `names` those that they are the
+        first to use, and `revisions` one of each line that they revise, of which the greatest stays; `beside` writes to
+        the same transaction. Raises ValueError where an entry does not follow the one before it: the ledger would
+        refuse to go past the gap, and the sender would resend for ever.
         """
         new = [entry for entry in entries if entry.last > self.last]
         last = self.last
@@ -63,14 +76,17 @@ class Outbox:
             if not last + 1 == entry.first <= entry.last:
                 raise ValueError(f"{self.source}: sequences {entry.first} to {entry.last} do not follow {last}")
             last = entry.last
-        if not new:
+        if not new and not revisions and beside is None:
             return
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             self.connection.executemany("INSERT INTO entries VALUES (?,?,?)", new)
             self.connection.executemany("INSERT INTO handed VALUES (?,?)", taken)
             self.connection.executemany("INSERT OR IGNORE INTO names VALUES (?)", [(name,) for name in names])
+            self.connection.executemany(_REVISE, [*revisions.items()])
             self.connection.execute("UPDATE said SET last = ?", (last,))
+            if beside is not None:
+                beside()
             self.connection.execute("COMMIT")
         except BaseException:
             if self.connection.in_transaction:  # a full disk has SQLite roll back by itself
@@ -78,6 +94,19 @@ class Outbox:
             raise
         self.last = last
         self.names.update(names)
+
+    def begin_after(self, sequence: int, revisions: Mapping[str, int] = {}) -> None:
+        """Have an empty outbox follow the events that the ledger has from elsewhere: a tape, another machine.
+
+        `revisions` are the greatest of the lines that those revise.
+        """
+        if self.last or len(self):
+            raise ValueError(f"the outbox of {self.source} is not empty: it has reached {self.last}")
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany(_REVISE, [*revisions.items()])
+        self.connection.execute("UPDATE said SET last = ?", (sequence,))
+        self.connection.execute("COMMIT")
+        self.last = sequence
 
     def put_again(self, entries: Sequence[OutboxEntry]) -> int:
         """Store entries that were dropped, and that the ledger has lost since; return how many were not there."""
@@ -103,6 +132,16 @@ class Outbox:
         """Return the sequence of an event that the intake took, by its digest; None if it took none such."""
         found = self.connection.execute("SELECT sequence FROM handed WHERE digest = ?", (digest,)).fetchone()
         return None if found is None else int(found[0])
+
+    def revision(self, line: str) -> int:
+        """Return the greatest revision of a line that came through the door, -1 before the first."""
+        found = self.connection.execute("SELECT revision FROM revisions WHERE line = ?", (line,)).fetchone()
+        return -1 if found is None else int(found[0])
+
+    @property
+    def is_without_older_revisions(self) -> bool:
+        """Whether an earlier version began this outbox: of a line that it knows nothing of there may be revisions."""
+        return self.revision("") >= 0
 
     def keep_verdicts(self, refusals: Sequence[Refusal], effects: Sequence[EventEffect]) -> None:
         """Keep the refusals of events, and the effects of those that do not hold, for those who hand them in again."""

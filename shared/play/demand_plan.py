@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.play.months import add_months, first_of_month, interpolate, last_of_month
 from shared.play.scenario import Scenario
 from shared.play.variants import Variant
-from shared.wire.catalog import share_out, wafers_per_mw
+from shared.programme.shares import share_out
 
 ROUNDING_WAFERS = 25  # the demand target between its nodes is stated in whole lots
 
@@ -78,7 +78,7 @@ def _plan_sites(scenario: Scenario) -> DemandPlan:
             plan.phases.append(
                 PlannedPhase(site.id, name, phase.mw, platform, last_of_month(phase.energise), withdrawn)
             )
-            for product, rate in wafers_per_mw(platform).items():
+            for product, rate in scenario.wafers_per_mw(platform).items():
                 wafers = int(rate * phase.mw + Fraction(1, 2))
                 for month, part in _spread(scenario, product, phase.energise, wafers):
                     plan.needs.append(Need(site.id, name, product, month, part, withdrawn))
@@ -97,11 +97,11 @@ def _plan_pools(scenario: Scenario, month: date, wafers: int, plan: DemandPlan) 
     mix = scenario.pools.platform_percent.value[month.year]
     rates: dict[str, Fraction] = {}
     for platform, percent in mix.items():
-        for product, rate in wafers_per_mw(platform).items():
+        for product, rate in scenario.wafers_per_mw(platform).items():
             rates[product] = rates.get(product, Fraction(0)) + rate * percent / 100
     regions = scenario.pools.region_percent.value
     megawatts = share_out(int(wafers / sum(rates.values())), regions)
-    months = scenario.lead_times["HBM"].start_to_energise_months.value
+    months = max(scenario.lead_time(product).start_to_energise_months.value for product in rates)
     for site in regions:
         energise_on = last_of_month(add_months(month, months))
         name = f"{site}.{month:%Y-%m}"

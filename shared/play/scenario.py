@@ -1,23 +1,25 @@
-"""Scenario of a programme: its inputs, each with its basis, read from YAML and validated."""
+"""Scenario of a play: the inputs of a simulation of a programme, each with its basis, read from YAML and validated."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.play.months import first_of_month, interpolate, month_number
 from shared.play.variants import Variant
-from shared.wire.catalog import CATALOG, PLATFORMS, Family, gb_per_wafer
+from shared.programme.programme_file import ProgrammeFile, read_programme
+from shared.programme.wafer_model import gb_per_wafer, wafers_per_mw
 
 Value = TypeVar("Value")
 Status = Literal["paused", "cancelled", "transferred"]
 
 DEFAULT_PATH = Path(__file__).parents[2] / "scenarios" / "stargate-2026.yaml"
+DEFAULT_PROGRAMME = DEFAULT_PATH.with_name("stargate.yaml")
 
 
 def _month(value: object) -> object:
@@ -27,18 +29,7 @@ def _month(value: object) -> object:
     return value
 
 
-def _named_in(catalogue: Mapping[str, object]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in catalogue:
-            raise ValueError(f"{name!r} is not in the catalogue: {', '.join(catalogue)}")
-        return name
-
-    return AfterValidator(check)
-
-
 Month = Annotated[date, BeforeValidator(_month)]
-Product = Annotated[str, _named_in(CATALOG)]
-Platform = Annotated[str, _named_in(PLATFORMS)]
 Percent = Annotated[int, Field(ge=0, le=200)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -90,13 +81,12 @@ class ScenarioFab(_Part):
 class Supplier(_Part):
     """A supplier: fabs, capacities by month, its share of the demand, and its real yields."""
 
-    name: str
     fabs: list[ScenarioFab]
     dram_wafers_per_month: dict[Month, Based[Count]]
     tsv_wafers_per_month: dict[Month, Based[Count]]
     programme_percent: Based[Percent]
-    share_percent: dict[Product, Based[list[Percent]]]
-    probe_percent: dict[Product, Based[dict[Month, Percent]]]
+    share_percent: dict[str, Based[list[Percent]]]
+    probe_percent: dict[str, Based[dict[Month, Percent]]]
 
 
 class SitePhase(_Part):
@@ -119,7 +109,7 @@ class ScenarioSite(_Part):
     confidence: Literal["sourced", "assumed"] = (
         "assumed"  # sourced: announced, whatever the text of a basis begins with
     )
-    platform: Based[Platform] | None = None
+    platform: Based[str] | None = None
     land_ha: Based[Count | None] | None = None
     waterplane_m2: Based[Count] | None = None
     pue_percent: Based[Annotated[int, Field(ge=100, le=300)]]
@@ -132,14 +122,13 @@ class ScenarioSite(_Part):
 class Datacenter(_Part):
     """A group of sites that publishes as one source."""
 
-    name: str
     sites: list[ScenarioSite]
 
 
 class Pools(_Part):
     """Shares of the synthetic demand by platform and year, and by region."""
 
-    platform_percent: Based[dict[int, dict[Platform, Percent]]]
+    platform_percent: Based[dict[int, dict[str, Percent]]]
     region_percent: Based[dict[str, Percent]]
 
 
@@ -209,23 +198,17 @@ class ReportedAgreement(_Scripted):
     supplier: str
     agreement: str
     instrument: Literal["LOI", "MOU", "LTA"]
-    product: Product
+    product: str
     gb: int
     starts_on: date
     ends_on: date
-
-    @property
-    def wafers_per_month(self) -> int:
-        """The gigabytes in wafers at planned yield, spread over the months of the window."""
-        months = month_number(self.ends_on) - month_number(self.starts_on) + 1
-        return int(self.gb / gb_per_wafer(self.product) / months)
 
 
 class YieldExcursion(_Scripted):
     """The probe yield is low for some weeks."""
 
     supplier: str
-    product: Product
+    product: str
     probe_percent: Percent
     weeks: int
 
@@ -234,7 +217,7 @@ class ScrappedWafers(_Scripted):
     """WIP is lost in one incident."""
 
     supplier: str
-    product: Product
+    product: str
     wafers: int
     cause: str
 
@@ -243,7 +226,7 @@ class RescheduledCommit(_Scripted):
     """Commits that add up to about `wafers` slip by `weeks`."""
 
     supplier: str
-    product: Product
+    product: str
     wafers: int
     weeks: int
 
@@ -253,13 +236,8 @@ class ReturnedWafers(_Scripted):
 
     datacenter: str
     supplier: str
-    product: Product
+    product: str
     gb: int
-
-    @property
-    def wafers(self) -> int:
-        """The gigabytes in wafers at planned yield."""
-        return int(self.gb / gb_per_wafer(self.product))
 
 
 class ReceiptInError(_Scripted):
@@ -291,9 +269,10 @@ class Mistake(_Scripted):
 
 
 class Scenario(_Part):
-    """A programme: suppliers, data centres, demand, assumptions and scripted events."""
+    """A play of a programme: suppliers, data centres, demand, assumptions and scripted events."""
 
     name: str
+    programme: ProgrammeFile
     version: str
     written: date
     warning: str
@@ -301,7 +280,7 @@ class Scenario(_Part):
     ends_on: date
     variants: dict[Variant, VariantChoice]
     references: dict[str, dict[str, str]]
-    lead_times: dict[Family, LeadTime]
+    lead_times: dict[str, LeadTime]
     spread_months: Based[Count]
     demand_target_wafers_per_month: Based[dict[Month, Count]]
     commit_over_demand_percent: Based[dict[Month, Percent]]
@@ -315,8 +294,25 @@ class Scenario(_Part):
     mistakes: list[Mistake]
 
     @model_validator(mode="after")
+    def _names_the_programme(self) -> Self:
+        known: dict[str, Container[str]] = {
+            "product": self.programme.products,
+            "platform": self.programme.platforms,
+            "supplier": self.programme.parties.suppliers,
+            "group of sites": self.programme.parties.datacenters,
+            "family of a product": {product.family or "" for product in self.programme.products.values()},
+        }
+        for kind, name in self._names():
+            if name not in known[kind]:
+                raise ValueError(f"{name!r} is no {kind} of {self.programme.name}")
+        return self
+
+    @model_validator(mode="after")
     def _adds_up(self) -> Self:
         for product in {p for s in self.suppliers.values() for p in s.share_percent}:
+            lacking = [name for name, supplier in self.suppliers.items() if product not in supplier.share_percent]
+            if lacking:
+                raise ValueError(f"{lacking[0]} has no share_percent of {product}, of which others have one")
             for shares in zip(*(s.share_percent[product].value for s in self.suppliers.values()), strict=True):
                 if sum(shares) != 100:
                     raise ValueError(f"the suppliers' shares of {product} are {shares}, not 100 in all")
@@ -325,6 +321,18 @@ class Scenario(_Part):
                 raise ValueError(f"{whole} is not 100 in all")
         return self
 
+    def _names(self) -> Iterator[tuple[str, str]]:
+        """Yield each name of the programme that the scenario uses, with its kind."""
+        for source, supplier in self.suppliers.items():
+            yield "supplier", source
+            yield from (("product", name) for name in (*supplier.share_percent, *supplier.probe_percent))
+        yield from (("group of sites", source) for source in self.datacenters)
+        yield from (("platform", site.platform.value) for site in self.sites.values() if site.platform)
+        yield from (("platform", name) for mix in self.pools.platform_percent.value.values() for name in mix)
+        yield from (("family of a product", family) for family in self.lead_times)
+        for events in self.events:
+            yield from (("product", event.product) for event in events[1] if hasattr(event, "product"))
+
     @property
     def sites(self) -> dict[str, ScenarioSite]:
         """Every site by its id."""
@@ -332,7 +340,7 @@ class Scenario(_Part):
 
     def lead_time(self, product: str) -> LeadTime:
         """Return the lead time of a product."""
-        return self.lead_times[CATALOG[product].family]
+        return self.lead_times[self.programme.products[product].family or ""]
 
     def share(self, supplier: str, product: str, month: date) -> Fraction:
         """Return a supplier's share of the demand for a product in a month, interpolated from start to end."""
@@ -344,12 +352,36 @@ class Scenario(_Part):
         """Return the share of a month's demand that the suppliers together commit."""
         return interpolate(self.commit_over_demand_percent.value, month) / 100
 
+    def agreed_wafers_per_month(self, agreed: ReportedAgreement) -> int:
+        """Return the gigabytes of an agreement in wafers at planned yield, spread over the months of its window."""
+        months = month_number(agreed.ends_on) - month_number(agreed.starts_on) + 1
+        return int(agreed.gb / self.gb_per_wafer(agreed.product) / months)
 
-def read_scenario(text: str) -> Scenario:
+    def gb_per_wafer(self, product: str) -> Fraction:
+        """Return the good gigabytes that one wafer start of a product is planned to give."""
+        return gb_per_wafer(self.programme.wafer_model(product))
+
+    def wafers_per_mw(self, platform: str) -> dict[str, Fraction]:
+        """Return the wafer starts of each product that a megawatt of a platform takes."""
+        rack, facility = self.programme.platforms[platform].rack, self.programme.facility
+        if rack is None or facility is None:
+            raise ValueError(f"{self.programme.name} has no rack of {platform}, or no facility: its wafers are unknown")
+        return wafers_per_mw(rack, facility, self.programme.wafer_models)
+
+
+def read_scenario(text: str, programme: ProgrammeFile) -> Scenario:
     """Return the scenario of a YAML text; raise `ValidationError` for an unknown or invalid field."""
-    return Scenario.model_validate(yaml.safe_load(text))
+    return Scenario.model_validate(yaml.safe_load(text) | {"programme": programme})
 
 
 def load_scenario(path: Path | None = None) -> Scenario:
-    """Return the scenario of a file; the reference programme by default."""
-    return read_scenario((path or DEFAULT_PATH).read_text(encoding="utf-8"))
+    """Return the scenario of a file, with the programme file beside it that it names; the reference play by default."""
+    path = path or DEFAULT_PATH
+    text = path.read_text(encoding="utf-8")
+    return read_scenario(text, load_programme(path.parent / str(yaml.safe_load(text).get("programme"))))
+
+
+def load_programme(path: Path | None = None) -> ProgrammeFile:
+    """Return the programme of a file, the reference by default; raise `ProgrammeFileError` with each fault."""
+    path = path or DEFAULT_PROGRAMME
+    return read_programme(path.read_text(encoding="utf-8"), str(path))

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 
 from shared.wire.streams import ALERTS, BALANCES, POSTINGS, Role, party_stream, recorded_stream
 
+_ANY = "*"  # every source, as a pattern
+
 # a name is part of a Redis pattern, of a line and of a path, where `*`, a blank or a slash has a meaning of its own
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 # a reader reads on behind an entry, and fetches the last one to measure its lag
@@ -32,30 +34,41 @@ class User(NamedTuple):
 
     name: str
     grants: Sequence[Grant]
+    commands: Sequence[str] = ()  # beside PING, on no stream
 
     def rules(self) -> list[str]:
         """Return the user's rights in the syntax of ACL SETUSER and of an ACL file."""
         # No +client|setinfo, with which clients introduce themselves: Redis 7.0 does not know it, and would not start
-        return ["resetchannels", "-@all", "+ping", *(grant.selector() for grant in self.grants)]
+        commands = (f"+{command}" for command in ("ping", *self.commands))
+        return ["resetchannels", "-@all", *commands, *(grant.selector() for grant in self.grants)]
 
     def streams(self) -> list[str]:
-        """Return every stream on which the user has a grant."""
+        """Return every stream, or pattern of streams, on which the user has a grant."""
         return sorted({*chain.from_iterable(grant.streams for grant in self.grants)})
 
 
-def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool = False) -> list[User]:
+def users(
+    suppliers: Sequence[str],
+    datacenters: Sequence[str],
+    planners: Sequence[str] = (),
+    *,
+    playing: bool = False,
+) -> list[User]:
     """Return the users of a deployment with these parties; raise `ValueError` for a name that no user can have.
 
-    With `playing`, the parties simulate: each also reads the streams of the other side.
+    The rights of a service hold for every party, so that a party that is added or retired changes no rights of another
+    user, and a running Redis takes the new users with ACL LOAD. Each party reads the planners' streams: its door
+    refuses a product that is not declared. With `playing`, the parties simulate: each also reads the streams of the
+    other side.
     """
-    roles: dict[Role, Sequence[str]] = {"supplier": suppliers, "datacenter": datacenters}
-    for name in (*suppliers, *datacenters):
+    roles: dict[Role, Sequence[str]] = {"supplier": suppliers, "datacenter": datacenters, "planner": planners}
+    for name in (*suppliers, *datacenters, *planners):
         if not _NAME(name):
             raise ValueError(f"{name!r} cannot be a user of Redis: letters, digits, '.', '_' and '-', 64 at the most")
-    party_streams = {role: [party_stream(role, source) for source in sources] for role, sources in roles.items()}
-    input_ = [*party_streams["supplier"], *party_streams["datacenter"]]
-    verdicts = [recorded_stream(source) for sources in roles.values() for source in sources]
-    others = {"supplier": party_streams["datacenter"], "datacenter": party_streams["supplier"]}
+    input_ = [party_stream(role, _ANY) for role in roles]
+    verdicts = recorded_stream(_ANY)
+    plans = party_stream("planner", _ANY)
+    others = {"supplier": [party_stream("datacenter", _ANY)], "datacenter": [party_stream("supplier", _ANY)]}
     return [
         User(
             "ledger",
@@ -63,7 +76,7 @@ def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool
                 # xrange: the ledger checks that the entry it read last still exists
                 Grant("R", input_, (*_READ, "xrange", "xlen")),
                 Grant("R", [POSTINGS], ("xrevrange",)),
-                Grant("W", [*verdicts, POSTINGS], ("xadd",)),
+                Grant("W", [verdicts, POSTINGS], ("xadd",)),
             ),
         ),
         User(
@@ -79,7 +92,7 @@ def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool
             User(
                 f"{role}-{source}",
                 (
-                    Grant("R", [recorded_stream(source), *(others[role] if playing else ())], _READ),
+                    Grant("R", [recorded_stream(source), plans, *(others.get(role, ()) if playing else ())], _READ),
                     Grant("W", [party_stream(role, source)], ("xadd",)),
                 ),
             )
@@ -91,12 +104,12 @@ def users(suppliers: Sequence[str], datacenters: Sequence[str], *, playing: bool
             (
                 Grant(
                     "R",
-                    [*input_, *verdicts, POSTINGS, BALANCES, ALERTS],
+                    [*input_, verdicts, POSTINGS, BALANCES, ALERTS],
                     (*_READ, "xrange", "xlen", "xinfo|stream"),
                 ),
             ),
         ),
-        User("health", ()),
+        User("health", (), ("acl|load",)),
     ]
 
 

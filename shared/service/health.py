@@ -35,6 +35,7 @@ class Monitored(Protocol):
     log: Any
     readers: list[Reader]
     facts: Callable[[], dict[str, Any]]
+    readiness: Callable[[], bool]
     failure: BaseException | None
 
     @property
@@ -64,7 +65,8 @@ class HealthMonitor:
         except (OSError, RedisError) as failure:
             return Health(False, detail | {"redis": repr(failure)})
         waiting = self._waiting(lags)
-        return Health(not waiting and service.failure is None, detail | {"streams": lags, "waiting": list(waiting)})
+        well = not waiting and service.failure is None and service.readiness()
+        return Health(well, detail | {"streams": lags, "waiting": list(waiting)})
 
     async def lags(self) -> dict[str, dict[str, Any]]:
         """Return for each stream its reader's position, its distance to the end, and the age of its last progress."""

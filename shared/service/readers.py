@@ -45,6 +45,7 @@ class Reader:
         self.long_end: LongEnd | None = None
         self.rewound = False
         self.seek: Callable[[str], None] = lambda _: None  # moves the subscriber; set by `subscribe`
+        self.begin: Callable[[], Awaitable[None]] | None = None  # starts it, in a service that runs already
 
     def start_after(self, position: str) -> None:
         """Read from behind an entry; to be called before the first read."""
@@ -112,6 +113,7 @@ def subscribe(broker: RedisBroker, reader: Reader, handler: Handler) -> None:
     )
     subscriber(handle)
     reader.seek = partial(setattr, subscriber, "last_id")
+    reader.begin = subscriber.start
 
 
 class _BoundedStream(StreamSub):

@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 
 from shared.http.access import Access, ScopedRoute
 from shared.http.peers import read_certificate
-from shared.http.request_bounds import RequestBounds
+from shared.http.request_bounds import BodyBound, RequestBounds
 from shared.process.credentials import redis_address, refused
 from shared.process.log import Tally, open_log, why
 from shared.process.settings import ServiceSettings
@@ -54,6 +54,7 @@ class Service:
         self.beside: list[Task] = []
         self.at_end: list[Callable[[], None]] = []
         self.facts: Callable[[], dict[str, Any]] = dict
+        self.readiness: Callable[[], bool] = lambda: True  # whether it does its work, beside what every service needs
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.registry = CollectorRegistry()
@@ -64,7 +65,8 @@ class Service:
         self.at_end.append(self.access.refusals.ration.flush)
         self.certificate = read_certificate(settings)
         self.routes: list[ScopedRoute] = monitoring_routes(self.health, self.access, self.registry)
-        self.middleware: list[Middleware] = [RequestBounds.middleware(settings, self.tally, self.registry)]
+        self.bodies: dict[str, BodyBound] = {}  # of the paths that take longer ones than all others
+        self.middleware: list[Middleware] = [RequestBounds.middleware(settings, self.tally, self.registry, self.bodies)]
 
     @property
     def redis(self) -> Redis:
@@ -123,7 +125,9 @@ class Service:
             for begin in self.at_start:
                 await begin()
             await self.broker.start()
-            running = [*self.beside, self.health.log_heartbeat, *([server.serve] if server else [])]
+            running = [
+                *self.beside, self.health.log_heartbeat, *([server.serve, self.access.watch] if server else []),
+            ]  # fmt: skip
             tasks = [asyncio.create_task(self._watch(task)) for task in running]
             self.log.info(
                 "service_started",

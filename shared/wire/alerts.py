@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 AlertCode = Literal[
     "source_silent",
     "behind_watermark",
+    "undeclared_product",
+    "undeclared_site",
+    "due_beyond_horizon",
     "stock_negative",
     "consumed_beyond_required",
     "stage_negative",
@@ -31,6 +34,9 @@ Cause: TypeAlias = tuple[AlertCode, tuple[str, ...]]
 SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
     "source_silent": ("source",),
     "behind_watermark": ("source",),
+    "undeclared_product": ("product",),
+    "undeclared_site": ("site",),
+    "due_beyond_horizon": ("product", "site"),
     "stock_negative": ("product", "site"),
     "consumed_beyond_required": ("product", "site"),
     "stage_negative": ("stage", "supplier", "product"),

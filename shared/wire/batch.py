@@ -15,7 +15,6 @@ from shared.wire.events import (
     Event,
     EventId,
     Name,
-    Product,
     Revision,
 )
 from shared.wire.rows import Row
@@ -55,7 +54,7 @@ class EventBatch(BaseModel):
     days: Column[Annotated[int, Field(ge=_DAY_MIN, le=_DAY_MAX)] | None] | None = None
     wafers: Column[Annotated[int, Field(ge=0, le=COUNTED_MAX)] | None] | None = None
     revisions: Column[Revision | None] | None = None
-    products: Column[Product | None] | None = None
+    products: Column[Name | None] | None = None
     sites: Column[Name | None] | None = None
     suppliers: Column[Name | None] | None = None
     rests: Column[str | None] | None = None

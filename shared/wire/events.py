@@ -26,8 +26,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shared.wire.catalog import PRODUCTS, Firmness
 from shared.wire.days import iso_time, microseconds
+from shared.wire.firmness import Firmness
 from shared.wire.streams import Role
 
 WAFERS_MAX = 1_000_000
@@ -36,6 +36,7 @@ LOT_WAFERS_MAX = 25
 DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
 SEQUENCE_MAX = 10**18 - 1
+DIE_MM2_MAX = 5_000  # a larger die would not fit on a wafer once
 NESTING_MAX = 8  # an event needs 3
 UNALLOCATED = "unallocated"  # no site yet
 UNATTRIBUTED = "unattributed"  # no supplier yet
@@ -59,12 +60,6 @@ ReasonCode = Literal[
 """Why an event was refused; stable, so that a program may act on it."""
 
 # ---------------------------------------------------------------- values
-
-
-def _check_product(product: str) -> str:
-    if product not in PRODUCTS:
-        raise PydanticCustomError("unknown_product", "is not in the catalogue: {known}", {"known": ", ".join(PRODUCTS)})
-    return product
 
 
 def _bounded_day(day: date) -> date:
@@ -117,12 +112,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0
 # one line: PostgreSQL stores no NUL in a text, and a log line or a CSV cell holds no line break
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-Product = Annotated[
-    str,
-    StringConstraints(max_length=64),
-    AfterValidator(_check_product),
-    WithJsonSchema({"type": "string", "enum": list(PRODUCTS)}),
-]
 Wafers = Annotated[int, Field(ge=1, le=WAFERS_MAX)]
 WafersOrNone = Annotated[int, Field(ge=0, le=WAFERS_MAX)]
 Revision = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -158,13 +147,23 @@ Sequence = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}),
 ]
 
+# exact fractions: a float would not add up to the same wafers on every machine
+Yield = Annotated[str, StringConstraints(pattern=r"^(1(\.0{1,9})?|0\.0{0,8}[1-9][0-9]{0,8})$")]
+Share = Annotated[str, StringConstraints(pattern=r"^(1(\.0{1,9})?|0(\.[0-9]{1,9})?)$")]
+Pue = Annotated[str, StringConstraints(pattern=r"^[1-9](\.[0-9]{1,9})?$")]
+Kilowatts = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,5}(\.[0-9]{1,9})?|0\.0{0,8}[1-9][0-9]{0,8})$")]
+MemoryGb = Annotated[dict[Name, Annotated[int, Field(ge=1, le=10_000_000)]], Field(max_length=20)]
+
 # ---------------------------------------------------------------- the data of each event
+
+
+_STRICT = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class EventData(BaseModel):
     """The data of an event, as distinct from its envelope."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = _STRICT
 
     type: ClassVar[str]
     roles: ClassVar[frozenset[Role]]
@@ -177,12 +176,13 @@ class EventData(BaseModel):
 SUPPLIER: frozenset[Role] = frozenset({"supplier"})
 DATACENTER: frozenset[Role] = frozenset({"datacenter"})
 EVERYONE = SUPPLIER | DATACENTER
+PLANNER: frozenset[Role] = frozenset({"planner"})
 
 
 class Keyed(EventData):
     """Event data about one product, at one site, of one supplier."""
 
-    product: Product
+    product: Name
     site: Name
     supplier: Name
 
@@ -427,7 +427,7 @@ class EventReversed(EventData):
     """A source reverses an event that it published in error."""
 
     type = "event.reversed"
-    roles = EVERYONE
+    roles = EVERYONE | PLANNER
     reversed: EventId
     reason: Text
 
@@ -455,6 +455,113 @@ class SourceEnded(EventData):
     successor: Name | None
 
 
+class WaferModel(BaseModel):
+    """Die, layers and planned yields of a product's wafer; a stepped die includes its scribe lane."""
+
+    model_config = _STRICT
+
+    gb_per_die: Annotated[int, Field(ge=1, le=10_000)]
+    die_mm2: Annotated[int, Field(ge=1, le=DIE_MM2_MAX)]
+    layers: Annotated[int, Field(ge=1, le=1_000)]
+    line_yield: Yield
+    probe_yield: Yield
+    layer_yield: Yield
+    final_yield: Yield
+
+
+class Rack(BaseModel):
+    """Power of one rack of a platform, and its memory in gigabytes by product."""
+
+    model_config = _STRICT
+
+    rack_kw: Annotated[int, Field(ge=1, le=100_000)]
+    accelerators: Annotated[int, Field(ge=1, le=100_000)]
+    memory_gb: MemoryGb
+
+
+class Facility(BaseModel):
+    """Division of a facility's megawatt among racks and servers, the memory of a server by product, and the spares."""
+
+    model_config = _STRICT
+
+    pue: Pue
+    accelerator_share: Share
+    server_share: Share
+    server_kw: Kilowatts
+    server_memory_gb: MemoryGb
+    spares: Share
+    basis: Text = ""
+
+
+class ProgrammeTarget(BaseModel):
+    """The wafers a month that a programme aims at, and the source of that number."""
+
+    model_config = _STRICT
+
+    wafers_per_month: Annotated[int, Field(ge=1, le=10**9)]
+    basis: Text = ""
+
+
+class ProgrammeHorizon(BaseModel):
+    """The first and the last day that have balances of their own."""
+
+    model_config = _STRICT
+
+    starts_on: Day
+    ends_on: Day
+
+    @model_validator(mode="after")
+    def _some_days(self) -> Self:
+        if self.ends_on < self.starts_on:
+            raise PydanticCustomError("out_of_bounds", "ends before it starts")
+        return self
+
+
+class Declaration(EventData):
+    """A planner declares a thing of the programme: of all that declare it the greatest (revision, time, id) holds.
+
+    It posts no wafers. One that is `withdrawn` ends the declaration, the others' fields notwithstanding.
+    """
+
+    roles = PLANNER
+    basis: Text = ""
+    revision: Revision
+    withdrawn: bool = False
+
+
+class ProductDeclared(Declaration):
+    """A planner declares a product; without a wafer model no capacity can be converted to its wafers."""
+
+    type = "product.declared"
+    product: Name
+    family: Name | None = None
+    wafer_model: WaferModel | None = None
+
+
+class PlatformDeclared(Declaration):
+    """A planner declares a platform; without a rack no megawatt can be converted to wafers."""
+
+    type = "platform.declared"
+    columns = {"line": "platform"}
+    platform: Name
+    rack: Rack | None = None
+
+
+class ProgrammeDeclared(Declaration):
+    """A planner declares the programme: its name, target and horizon, and the facility that its sites are planned with.
+
+    There is one programme: the greatest (revision, time, id) holds, of any name.
+    """
+
+    type = "programme.declared"
+    columns = {"line": "programme"}
+    programme: Name
+    title: Text = ""
+    target: ProgrammeTarget | None = None
+    horizon: ProgrammeHorizon | None = None
+    facility: Facility | None = None
+
+
 EVENTS: dict[str, type[EventData]] = {
     data.type: data
     for data in (
@@ -463,6 +570,7 @@ EVENTS: dict[str, type[EventData]] = {
         StockOpened, StockTransferred, StockCounted, EventReversed, SourceAdvanced,
         ShipmentReturned,
         SourceEnded,
+        ProductDeclared, PlatformDeclared, ProgrammeDeclared,
     )
 }  # fmt: skip
 """Every event by its name: `type` without the prefix and the version."""
@@ -669,7 +777,6 @@ def named_source(body: bytes) -> object:
 
 
 _CODES: dict[str, ReasonCode] = {
-    "unknown_product": "unknown_product",
     "date_out_of_bounds": "date_out_of_bounds",
     "out_of_bounds": "out_of_bounds",
     "greater_than_equal": "out_of_bounds",

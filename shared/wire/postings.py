@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.wire.refusal import Refusal
-from shared.wire.rows import WATERMARKS
+from shared.wire.rows import DECLARATIONS, WATERMARKS
 
 
 class Measure(IntEnum):
@@ -91,8 +91,10 @@ LINE_EVENTS: frozenset[str] = frozenset(
 SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
 """The events about sites and their phases, and those that reverse them."""
 
-PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS | WATERMARKS
-"""The events that the ledger publishes with the postings, as postings name no line, no site and no sequence."""
+PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS | WATERMARKS | DECLARATIONS
+"""The events that the ledger publishes with the postings, as postings name no line, no site and no sequence.
+
+Declarations are among them, which post nothing."""
 
 
 class PostingBatch(BaseModel):
@@ -119,7 +121,7 @@ class PostingBatch(BaseModel):
     days: list[int]
     wafers: list[int]
     watermarks: dict[str, int]  # source -> the day it has advanced through; 1,000,000 more once it has ended
-    sources: list[str]  # sources with an event in this batch
+    sources: list[str]  # sources with an event in this batch, planners left out: they say no watermark
     told: int | None = None  # when its earliest event was published: wall clock, microseconds since 1970
     restated: dict[str, int | None] = {}  # source -> its watermark after a reversal of one; None: it has none left
     said: list[str] = []  # canonical bytes of events (docs/proof.md), as text

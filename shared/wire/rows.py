@@ -13,6 +13,7 @@ from shared.wire.events import EVENTS, PREFIX, VERSION, Event, EventData, canoni
 
 COLUMNS = ("line", "day", "wafers", "revision", "product", "site", "supplier")
 WATERMARKS = frozenset({"source.advanced", "source.ended"})
+DECLARATIONS = frozenset({"product.declared", "platform.declared", "programme.declared"})
 CACHED_REST_MAX = 512  # characters: caching the rest of a row with a thousand lots would fill the memory
 
 
@@ -43,7 +44,7 @@ class Row(NamedTuple):
         cells.update((column, getattr(event.data, field)) for column, field in layout.fields.items())
         if isinstance(cells["day"], date):
             cells["day"] = day_number(cells["day"])
-        present = ((name, getattr(event.data, name)) for name in layout.rest_fields)
+        present = ((name, _plain(getattr(event.data, name))) for name in layout.rest_fields)
         rest = {name: value for name, value in present if (name, value) not in layout.defaults.items()}
         return cls(
             source=event.source,
@@ -192,6 +193,11 @@ def _lay_out(data: type[EventData]) -> Layout:
         wafers_min=bounds[0],
         wafers_max=bounds[1],
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it where it is a group of fields, its defaults left out."""
+    return value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, BaseModel) else value
 
 
 def _annotation(data: type[EventData], name: str) -> Any:

@@ -83,6 +83,7 @@ class Book:
         self.orders = self._lines("demand.required", "line")
         self.forecasts = self._lines("demand.forecast", "line")
         self.agreements = self._lines("supply.agreed", "agreement")
+        self.target = self._target()
         self.movements = self._movements()
         self.movements += self._adjustments()
         self.open_commits = self._open_commits()
@@ -102,6 +103,13 @@ class Book:
 
     def _lines(self, name: str, line: str) -> dict[tuple[str, str], CloudEvent]:
         return {each: events[-1] for each, events in self.statements(name, line).items()}
+
+    def _target(self) -> int | None:
+        """Return the target of the programme in force: there is one programme, of any name, or a withdrawn one."""
+        declared = max(self.of("programme.declared"), key=rank, default=None)
+        if declared is None or declared["data"]["withdrawn"] or declared["data"]["target"] is None:
+            return None
+        return int(declared["data"]["target"]["wafers_per_month"])
 
     # ---------------------------------------------------------------- watermarks
 

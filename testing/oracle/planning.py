@@ -17,6 +17,7 @@ Settled where the documents leave it open:
   back from today. In frozen buckets no forecast counts.
 - What is due at a site holds what is due beyond the horizon, which has no day.
 - An agreement counts in each month that it has a day in, in full.
+- A month's share is of the target that the programme in force declares; it is none without a target.
 """
 
 from calendar import monthrange
@@ -412,7 +413,7 @@ class Planner:
                 "net": started - to_start if is_known else None,
                 "cumulative_gap": ever[0] + ever[1] - ever_to_start if is_known else None,
                 "agreed": agreed,
-                "share_percent": half_up(started * 1000, 900_000) / 10 if is_known else None,
+                "share_percent": share_of(started, book.target) if is_known else None,
             },
             "receipt": {
                 "forecast": self._planned(book.forecasts.values(), keys, first, last, "due"),
@@ -422,7 +423,7 @@ class Planner:
                 "to_come": to_come,
                 "net": received + sum(to_come.values()) - due,
                 "cumulative_gap": ever[0] + ever[2] + all_to_come - ever_due,
-                "share_percent": half_up(received * 1000, 900_000) / 10,
+                "share_percent": share_of(received, book.target),
             },
         }
 
@@ -514,3 +515,8 @@ def net_forecast(gross: Sequence[int], orders: Sequence[int], early: int, late: 
 def half_up(numerator: int, denominator: int) -> int:
     """Return a ratio as the nearest whole number; of two that are as near, the greater."""
     return (2 * numerator + denominator) // (2 * denominator)
+
+
+def share_of(wafers: int, target: int | None) -> float | None:
+    """Return wafers as a percentage of the target to one decimal; None where none is declared."""
+    return None if target is None else half_up(wafers * 1000, target) / 10

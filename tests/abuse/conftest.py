@@ -19,8 +19,8 @@ from shared.http.access import digest_of
 from tests.abuse.damaged import Killed, make_killed
 
 HEALTH_S = 1.0
-BUDGETS_MB = {"ledger": 1024, "aggregator": 4096, "console": 1024, "supplier": 512, "datacenter": 512}
-"""What docker-compose.yml allows each service."""
+BUDGETS_MB = {"ledger": 1024, "aggregator": 4096, "console": 1024, "supplier": 512, "datacenter": 512, "planner": 512}
+"""What docker-compose.yml allows each service, and the file of a programme's parties each of them."""
 
 TOKENS = {
     "operator": "read,audit,metrics",

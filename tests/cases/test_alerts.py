@@ -18,7 +18,7 @@ from services.operator.contracts.alerts_page import ALERT_CODES
 from services.operator.show.programme import alerts_tables
 from shared.http.peers import ANONYMOUS
 from shared.wire.alerts import SUBJECTS, AlertCode
-from testing.cloud_events import CloudEvent, Party
+from testing.cloud_events import KEY, CloudEvent, Party
 from testing.played import Played, play, shuffled
 from tests.cases.tapes import RECORDED
 from tests.docs.pages import DOCS
@@ -41,6 +41,24 @@ def behind(texas: Party, samsung: Party) -> Iterator[CloudEvent]:
     yield samsung.advance("2026-10-31")
     yield samsung.start("2026-10-30", "L1")
     yield samsung.advance("2026-10-31", on="2026-11-01")
+
+
+def undeclared_product(texas: Party, _: Party) -> Iterator[CloudEvent]:
+    planner = Party("planner")
+    yield planner.publish("2026-10-01", "product.declared", product=OTHER["product"], revision=0)
+    yield texas.open("2026-10-01", 10)
+    yield planner.publish("2026-10-02", "product.declared", product=KEY["product"], revision=0)
+
+
+def undeclared_site(texas: Party, _: Party) -> Iterator[CloudEvent]:
+    yield texas.declare("2026-10-01", site="NO-NARVIK", country="NO")
+    yield texas.open("2026-10-01", 10)
+    yield texas.declare("2026-10-02")
+
+
+def due_beyond(_: Party, samsung: Party) -> Iterator[CloudEvent]:
+    yield samsung.commit("2026-10-01", "c", 40, "2062-11-20")
+    yield samsung.commit("2026-10-02", "c", 40, "2026-11-20", revision=1)
 
 
 def negative_stock(texas: Party, _: Party) -> Iterator[CloudEvent]:
@@ -125,6 +143,9 @@ def slipped(_: Party, samsung: Party) -> Iterator[CloudEvent]:
 CASES: dict[AlertCode, Case] = {
     "source_silent": silent,
     "behind_watermark": behind,
+    "undeclared_product": undeclared_product,
+    "undeclared_site": undeclared_site,
+    "due_beyond_horizon": due_beyond,
     "stock_negative": negative_stock,
     "consumed_beyond_required": consumed_beyond,
     "stage_negative": negative_stage,

@@ -20,13 +20,23 @@ def texas() -> Party:
     return Party("stargate-americas")
 
 
+def declare_target(wafers_per_month: int = 900_000):
+    """Return a planner's declaration of a target."""
+    target = {"wafers_per_month": wafers_per_month, "basis": "a letter"}
+    return Party("planner").publish(
+        "2026-10-01", "programme.declared", programme="a-programme", revision=0, target=target
+    )
+
+
 def played_through(*events, through="2026-10-31", **more) -> Played:
-    """Play the events of some parties, who all have completed a day."""
+    """Play the events of some parties, who all have completed a day; a planner completes none."""
     sources = {
         event["source"]: int(event["sequence"]) for event in sorted(events, key=lambda each: int(each["sequence"]))
     }
     watermarks = []
     for source, last in sources.items():
+        if source == "planner":
+            continue
         party = Party(source)
         party.sequence = last
         watermarks.append(party.advance(through))
@@ -355,7 +365,9 @@ def test_yield_counts_lots_that_have_left(samsung):
 
 
 def test_stages_that_nobody_reports_are_not_below_zero(samsung, texas):
-    played = played_through(samsung.dispatch("2026-10-01", "s", 9, "2026-10-05"), texas.receive("2026-10-05", "s", 9))
+    played = played_through(
+        declare_target(), samsung.dispatch("2026-10-01", "s", 9, "2026-10-05"), texas.receive("2026-10-05", "s", 9)
+    )
     row, made = played.row("/balances"), played.row("/suppliers")
     month = played.ask("/months", **{"from": "2026-10", "to": "2026-10"})["rows"][0]
 
@@ -486,9 +498,20 @@ def test_an_order_due_beyond_the_horizon_has_no_day(texas):
 @pytest.mark.parametrize(("started", "percent"), [(450, 0.1), (449, 0.0), (1350, 0.2), (1349, 0.1)])
 def test_a_share_of_the_target_is_rounded_half_up(samsung, started, percent):
     lots = [samsung.start("2026-10-05", f"l{n}", min(25, started - n)) for n in range(0, started, 25)]
-    (row,) = played_through(*lots).ask("/months", **{"from": "2026-10", "to": "2026-10"})["rows"]
+    (row,) = played_through(declare_target(), *lots).ask("/months", **{"from": "2026-10", "to": "2026-10"})["rows"]
 
     assert (row["start"]["started"], row["start"]["share_percent"]) == (started, percent)
+
+
+def test_no_share_is_shown_without_a_declared_target(samsung, texas):
+    log = [
+        samsung.start("2026-10-05", "l", 25), samsung.dispatch("2026-10-06", "s", 9, "2026-10-07"),
+        texas.receive("2026-10-07", "s", 9),
+    ]  # fmt: skip
+    (row,) = played_through(*log).ask("/months", **{"from": "2026-10", "to": "2026-10"})["rows"]
+
+    assert (row["start"]["started"], row["receipt"]["received"]) == (25, 9)
+    assert (row["start"]["share_percent"], row["receipt"]["share_percent"]) == (None, None)
 
 
 def test_of_two_deficits_the_earliest_is_paid_first_and_what_none_can_pay_stays(samsung, texas):

@@ -11,7 +11,6 @@ from itertools import count, islice
 import httpx
 
 from shared.play.numbering import Numbering
-from shared.wire.catalog import FIRMNESS
 from shared.wire.events import (
     DemandRequired,
     Event,
@@ -25,6 +24,7 @@ from shared.wire.events import (
     SupplyCommitted,
     WafersConsumed,
 )
+from shared.wire.firmness import FIRMNESS
 from shared.wire.streams import Role
 
 Identity = tuple[str, str]  # source, id

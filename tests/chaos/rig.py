@@ -18,7 +18,8 @@ import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
-from services.operator.stack.redis_server import free_ports, redis_command
+from services.operator.stack.machine.ports import free_ports
+from services.operator.stack.redis_server import redis_command
 from services.operator.stack.stack import Stack
 from shared.wire.events import Event
 from shared.wire.streams import DATA, Role, party_stream

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.compose.stack import ROOT, Stack, make_secrets, missing, started
+from tests.compose.stack import FILES, ROOT, Stack, make_secrets, missing, started
 
 UNTIL = date(2026, 4, 30)
 KEPT = pytest.StashKey[list[Path]]()
@@ -39,7 +39,7 @@ def start(docker: None, tmp_path_factory: pytest.TempPathFactory, pytestconfig: 
     def start(*files: str, **settings: str) -> AbstractContextManager[Stack]:
         project = f"waferline-test-{secrets.token_hex(4)}"
         kept.append(tmp_path_factory.getbasetemp() / f"{project}.log")
-        return started(Stack(project, folder, kept[-1], ("docker-compose.yml", *files), settings))
+        return started(Stack(project, folder, kept[-1], (*FILES, *files), settings))
 
     return start
 

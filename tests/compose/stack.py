@@ -23,10 +23,16 @@ OPERATOR = f"waferline/operator:{VERSION}"
 PARTIES = (
     "supplier-samsung", "supplier-skhynix",
     "datacenter-stargate-americas", "datacenter-stargate-emea", "datacenter-stargate-apac",
+    "planner-stargate-planning",
 )  # fmt: skip
 OURS = ("ledger", "aggregator", "console", *PARTIES)
 SERVICES = ("redis", "postgres", *OURS)
-PORTS = ("LEDGER", "AGGREGATOR", "CONSOLE", "SAMSUNG", "SKHYNIX", "AMERICAS", "EMEA", "APAC")
+PORTS = (
+    "LEDGER", "AGGREGATOR", "CONSOLE", "SAMSUNG", "SKHYNIX", "STARGATE_AMERICAS", "STARGATE_EMEA", "STARGATE_APAC",
+    "STARGATE_PLANNING",
+)  # fmt: skip
+FILES = ("docker-compose.yml", "deploy/programmes/stargate/compose.yml")
+TLS_FILES = ("deploy/tls.yml", "deploy/programmes/stargate/tls.yml")
 
 _DONE_WITHIN_S = 300
 _RESTARTED_WITHIN_S = 60
@@ -86,7 +92,7 @@ class Stack:
     project: str
     secrets: Path
     kept: Path  # the file of what its containers logged, also of those that are no more
-    files: Sequence[str] = ("docker-compose.yml",)
+    files: Sequence[str] = FILES
     settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.operator.stack.redis_server import free_ports
+from services.operator.stack.machine.ports import free_ports
 from tests.chaos.load import Load
 from tests.compose.conftest import Start
 from tests.compose.stack import Stack, until

@@ -10,7 +10,7 @@ import pytest
 from shared.play.numbering import Numbering
 from shared.wire.events import LotFinished, LotStarted
 from tests.compose.conftest import Start
-from tests.compose.stack import OURS, Failed, Stack, until
+from tests.compose.stack import OURS, TLS_FILES, Failed, Stack, until
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
@@ -18,7 +18,7 @@ KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
 
 @pytest.fixture(scope="module")
 def stack(start: Start) -> Iterator[Stack]:
-    with start("deploy/tls.yml") as stack:
+    with start(*TLS_FILES) as stack:
         yield stack
 
 

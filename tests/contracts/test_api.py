@@ -11,13 +11,14 @@ from services.aggregator.app import build_app as build_aggregator
 from services.aggregator.settings import AggregatorSettings
 from services.ledger.app import build_app as build_ledger
 from services.ledger.settings import LedgerSettings
-from services.operator.docs.api_examples import EXAMPLES, QUERIES, api_files
+from services.operator.docs.api_examples import EXAMPLES, api_files, example_queries
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe, plain_path
 from shared.service.service import Service
 
 ROOT = Path(__file__).parents[2]
 FILES = api_files(ROOT)
+WITHOUT_EXAMPLE = {"/health", "/metrics", "/openapi.json", "/postings", "/what-if", "/rehearsal"}
 
 
 @pytest.fixture(params=["aggregator", "ledger"])
@@ -43,7 +44,14 @@ def test_every_route_is_described_and_every_view_has_an_example(service: Service
     paths = {plain_path(route) for route in described(service)}
 
     assert len(described(service)) == len(service.routes)
-    assert paths - QUERIES[service.name].keys() <= {"/health", "/metrics", "/openapi.json", "/postings"}
+    assert paths - example_queries()[service.name].keys() <= WITHOUT_EXAMPLE
+
+
+def test_an_example_of_a_view_with_rows_shows_rows(service: Service) -> None:
+    examples = orjson.loads((ROOT / EXAMPLES[service.name]).read_bytes())
+    answers = [each for answered in examples.values() for each in answered.items()]
+
+    assert [query for query, answer in answers if isinstance(answer, dict) and answer.get("rows") == []] == []
 
 
 def test_an_example_is_as_its_schema_describes(service: Service) -> None:

@@ -28,7 +28,8 @@ def description() -> dict[str, Any]:
 
 def parameters(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, item in description["paths"].items():
-        yield from ((path, each) for each in item["get"].get("parameters", ()))
+        for operation in item.values():
+            yield from ((path, each) for each in operation.get("parameters", ()))
 
 
 def test_the_description_names_which_day_each_parameter_is(description):

@@ -57,7 +57,12 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     for number, entries in enumerate((bodies, [canonical(finished.cloud_event())]), 1):
         numbered = [(f"{number}-{n}", body) for n, body in enumerate(entries)]
         record_entries(
-            store, "wafers:{0}:supply:samsung", "samsung", "supplier", numbered, now=NOW + number * 1_000_000
+            store,
+            f"wafers:{{0}}:supply:{started.source}",
+            started.source,
+            "supplier",
+            numbered,
+            now=NOW + number * 1_000_000,
         )
     file = tmp_path_factory.mktemp("example") / "ledger.jsonl"
     export(store, "jsonl", file)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-_SERVICES = ["ledger", "aggregator", "console", "supplier", "datacenter", "operator"]
+_SERVICES = ["ledger", "aggregator", "console", "supplier", "datacenter", "planner", "operator"]
 _VERSION = re.search(r'^version = "(.+)"', (_ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
 _HEALTHCHECK = ["CMD", "python", "-m", "shared.process.healthcheck"]
 _DATA = "/var/lib/waferline"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-_SERVICES = ["ledger", "aggregator", "console", "supplier", "datacenter", "operator"]
+_SERVICES = ["ledger", "aggregator", "console", "supplier", "datacenter", "planner", "operator"]
 _PIN = re.compile(r"^(\S+)==(\S+) \\\n((?:    --hash=\S+(?: \\)?\n)+)", re.MULTILINE)
 
 

@@ -52,8 +52,10 @@ def test_every_metric_that_is_watched_is_one_of_a_service(tmp_path: Path) -> Non
 
 def test_every_service_of_the_stack_is_asked(tmp_path: Path) -> None:
     [job] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]
+    [parties] = json.loads((ROOT / "deploy" / "programmes" / "stargate" / "targets.json").read_text())
 
-    assert job["static_configs"][0]["targets"] == [f"{name}:8100" for name in Stack(tmp_path).services()]
+    asked = job["static_configs"][0]["targets"] + parties["targets"]
+    assert asked == [f"{name}:8100" for name in Stack(tmp_path).services()]
 
 
 def test_with_tls_only_the_scheme_is_another() -> None:

@@ -14,7 +14,10 @@ from services.datacenter import app as datacenter
 from services.ledger import app as ledger
 from services.ledger.checkpoint.files import make_key
 from services.ledger.settings import LedgerSettings
+from services.planner import app as planner
+from services.planner.settings import PlannerSettings
 from services.supplier import app as supplier
+from shared.party.settings import PartySettings
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -47,8 +50,9 @@ def registries(folder: Path) -> dict[str, CollectorRegistry]:
         "ledger": ledger.build_app(LedgerSettings(ledger_store=str(folder / "ledger.db"), **settings)),
         "aggregator": aggregator.build_app(aggregator.AggregatorSettings()),
         "console": console.build_app(console.ConsoleSettings()),
-        "supplier": supplier.build_app(supplier.SupplierSettings(outbox_dir=folder)),
-        "datacenter": datacenter.build_app(datacenter.DatacenterSettings(outbox_dir=folder)),
+        "supplier": supplier.build_app(PartySettings(source="s", outbox_dir=folder)),
+        "datacenter": datacenter.build_app(PartySettings(source="d", outbox_dir=folder)),
+        "planner": planner.build_app(PlannerSettings(source="p", outbox_dir=folder)),
     }
     return {name: service.registry for name, service in services.items()}
 

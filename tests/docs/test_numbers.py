@@ -20,7 +20,10 @@ from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.wip import measure_yield, report_stages
 from services.aggregator.terms import LAGS
 from shared.play.numbering import Numbering
-from shared.wire.catalog import CATALOG, digest, gb_per_wafer, gross_dies, percent_of, wafers_per_mw
+from shared.programme.declarations import NOTHING_DECLARED
+from shared.programme.programme_file import read_programme
+from shared.programme.shares import percent_of
+from shared.programme.wafer_model import gb_per_wafer, gross_dies, wafers_per_mw
 from shared.wire.days import day_number
 from shared.wire.events import (
     DemandRequired,
@@ -42,6 +45,7 @@ from testing.lines import KEY as ABILENE
 from testing.lines import Story as Programme
 from testing.lines import bodies_of, fold_lines, lines_published
 from testing.projection import project
+from testing.reference import PROGRAMME_PATH
 from testing.twins.curves import batch_of
 from tests.docs.pages import Table, blocks, sections, tables
 
@@ -129,12 +133,13 @@ def percent(numerator: int, denominator: int) -> str:
 def test_what_a_wafer_gives_and_a_megawatt_takes():
     dies, planned, gigabytes = the_table("Wafers (WSE)")["HBM4-12H"]
     needs = the_table("Wafers (WSE)", 1)
-    known = CATALOG["HBM4-12H"]
-    rates = wafers_per_mw("VR-NVL72")
+    programme = read_programme(PROGRAMME_PATH.read_text(encoding="utf-8"))
+    model = programme.wafer_models["HBM4-12H"]
+    rates = wafers_per_mw(programme.platforms["VR-NVL72"].rack, programme.facility, programme.wafer_models)
 
-    whole = known.line_yield * known.probe_yield * known.layer_yield**known.layers * known.final_yield
-    assert (gross_dies("HBM4-12H"), round(float(100 * whole), 1)) == (dies, planned)
-    assert round(float(gb_per_wafer("HBM4-12H")), 1) == gigabytes
+    whole = gb_per_wafer(model) / gross_dies(model.die_mm2) / model.gb_per_die
+    assert (gross_dies(model.die_mm2), round(float(100 * whole), 1)) == (dies, planned)
+    assert round(float(gb_per_wafer(model)), 1) == gigabytes
     assert {product: [round(float(rate), 1), round(rate * 200)] for product, rate in rates.items()} == {
         product: cells for product, cells in needs.items() if product != "product"
     }
@@ -156,7 +161,7 @@ def test_the_state_hash_is_the_one_shown_whatever_the_order():
 
     for order in permutations(said):
         folded = fold([event | {"sequence": str(n)} for n, event in enumerate(order, 1)])
-        curves = Curves(catalogue=digest())
+        curves = Curves(catalogue=NOTHING_DECLARED)
         for stored in folded.store.published_batches(0, 100):
             curves.add(stored.postings)
         assert f"\n    {curves.state_hash()}\n" in section
@@ -260,7 +265,7 @@ def test_lacking():
 
 
 def test_months_on_the_receipt_basis():
-    table = the_table("Share of 900,000, and cumulative gap", 1)
+    table = the_table("Share of the target, and cumulative gap", 1)
     curves, key = Curves(date(2026, 1, 1), 365), tuple(KEY.values())
     rows = {
         "on hand at first": (Measure.OPENED, 7), "received": (Measure.RECEIVED, 7),
@@ -281,7 +286,7 @@ def test_months_on_the_receipt_basis():
 
 
 def test_months():
-    table = the_table("Share of 900,000, and cumulative gap")
+    table = the_table("Share of the target, and cumulative gap")
     curves = Curves(date(2026, 1, 1), 365)
     rows = {"on hand at first": Measure.OPENED, "started": Measure.STARTED, "to be started": Measure.REQUIRED_START}
     key = tuple(KEY.values())
@@ -296,7 +301,7 @@ def test_months():
         )
     )
 
-    months = [row.start for row in month_table(curves, date(2026, 1, 1), date(2026, 3, 1))]
+    months = [row.start for row in month_table(curves, date(2026, 1, 1), date(2026, 3, 1), 900_000)]
     assert [row.net for row in months] == table["net"]
     assert [row.cumulative_gap for row in months] == table["cumulative gap"]
     assert [row.share_percent for row in months] == table["share, %"]

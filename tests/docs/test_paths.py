@@ -32,6 +32,13 @@ def test_each_path_on_a_page_exists(page: str) -> None:
     ] == []
 
 
+@pytest.mark.parametrize("page", [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")])
+def test_a_row_of_a_table_is_one_line(page: str) -> None:
+    prose = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+    assert re.findall(r"^\|.*[^|\n]$", prose, re.MULTILINE) == []
+
+
 def test_the_rooms_of_the_architecture_are_those_on_disk() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     table = page.split("\n## The rooms\n")[1]

@@ -96,19 +96,26 @@ def test_what_a_planner_sees_is_told_by_commands(tmp_path: Path) -> None:
     assert f'"phase": "{phase["phase"]}"' in event.stdout
 
 
-def test_a_shell_completes_commands_options_and_their_values() -> None:
-    """As bash asks it to, once `waferline --install-completion` has told bash to."""
-    for words, expected in (
+def complete(words: str) -> list[str]:
+    """Return what a command line is completed with, as bash asks once `--install-completion` has told it to."""
+    asked = {"_WAFERLINE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    start = "import sys; sys.argv = ['waferline']; from services.operator.__main__ import main; main()"
+    command = [sys.executable, "-c", start]
+    done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, timeout=60, check=True)
+    return sorted(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
         ("waferline sit", ["site", "sites"]),
         ("waferline sites --moo", ["--mooring"]),
         ("waferline sites --mooring f", ["floating"]),
-        ("waferline cover --product HBM4", ["HBM4-12H"]),
-    ):
-        asked = {"_WAFERLINE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-        start = "import sys; sys.argv = ['waferline']; from services.operator.__main__ import main; main()"
-        command = [sys.executable, "-c", start]
-        done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, timeout=60, check=True)
-        assert sorted(done.stdout.split()) == expected
+        ("waferline cover --data nowhere --product ", []),
+    ],
+)
+def test_a_shell_completes_commands_options_and_their_values(words: str, expected: list[str]) -> None:
+    assert complete(words) == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -122,10 +129,14 @@ def test_a_stack_that_is_up_stops_cleanly_when_it_is_asked_to(tmp_path: Path, nu
 
     status = json.loads(run("status", "--data", str(data), "--json").stdout)
     up.send_signal(number)
-    up.communicate(timeout=60)
+    printed, _ = up.communicate(timeout=60)
 
+    assert b"waferline up --data data/demo` shows them on the page" in printed
     assert all(health["well"] for health in status.values())
     assert set(status) == set(facts["services"])
+    assert {name for name, health in status.items() if "holds_up" in health} <= {
+        name for name in status if name.startswith(("supplier-", "datacenter-"))
+    }  # a planner completes no day
     assert '"critical"' not in (data / "logs/ledger.log").read_text(), "an empty store has no checkpoint to sign"
     for pid in facts["pids"].values():
         with pytest.raises(ProcessLookupError):

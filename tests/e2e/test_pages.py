@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS
+from tests.docs.pages import DOCS, blocks
 from tests.docs.playing import BLOCK, commands, play
 
 ROOT = Path(__file__).parents[2]
-PLAYED = ["tutorial.md", "howto/read.md", "howto/replay.md", "howto/publish.md", "howto/watch.md"]
+PLAYED = [
+    "tutorial.md", "howto/read.md", "howto/replay.md", "howto/publish.md", "howto/watch.md", "howto/sheets.md",
+]  # fmt: skip
+TUTORIALS = ["tutorial.md", "own-programme.md"]  # the second asks nothing of another page
 IN_CONTAINERS = ["howto/deploy.md"]  # played by tests/compose
 
 
@@ -38,6 +41,18 @@ def wrong_on() -> dict[str, list[str]]:
     return {}
 
 
+def test_an_own_programme_goes_from_an_empty_folder_to_its_first_finding(checkout: Path) -> None:
+    wrong = play("own-programme.md", checkout)
+
+    assert not wrong, "\n\n".join(wrong)
+
+
+def test_the_programme_that_the_page_shows_is_the_one_that_it_starts() -> None:
+    [shown] = blocks((DOCS / "own-programme.md").read_text(encoding="utf-8"), "yaml")
+
+    assert shown == (DOCS / "nordic/programme.yaml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", PLAYED)
 def test_a_page_does_what_it_shows(checkout: Path, wrong_on: dict[str, list[str]], page: str) -> None:
     for each in PLAYED[: PLAYED.index(page) + 1]:  # a page asks what those before it have left
@@ -47,9 +62,10 @@ def test_a_page_does_what_it_shows(checkout: Path, wrong_on: dict[str, list[str]
     assert not wrong_on[page], "\n\n".join(wrong_on[page])
 
 
-def test_the_figures_that_the_tutorial_speaks_of_were_shown_or_follow_from_them() -> None:
-    prose = BLOCK.sub("", (DOCS / "tutorial.md").read_text(encoding="utf-8"))
-    shown = "".join(command.shown or "" for command in commands("tutorial.md"))
+@pytest.mark.parametrize("page", TUTORIALS)
+def test_the_figures_that_a_tutorial_speaks_of_were_shown_or_follow_from_them(page: str) -> None:
+    prose = BLOCK.sub("", (DOCS / page).read_text(encoding="utf-8"))
+    shown = "".join(command.shown or "" for command in commands(page))
     figures = r"[0-9][0-9,]*[0-9]"
     known = set(re.findall(figures, shown))
     for first, sign, second, result in re.findall(rf"({figures}) ([+−]) ({figures}) = ({figures})", prose):
@@ -62,6 +78,6 @@ def test_the_figures_that_the_tutorial_speaks_of_were_shown_or_follow_from_them(
 
 
 def test_every_page_that_has_commands_is_played() -> None:
-    pages = {path.relative_to(DOCS).as_posix() for path in [DOCS / "tutorial.md", *DOCS.glob("howto/*.md")]}
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "```console" in path.read_text()}
 
-    assert pages == {*PLAYED, *IN_CONTAINERS}
+    assert pages == {*PLAYED, *TUTORIALS, *IN_CONTAINERS}

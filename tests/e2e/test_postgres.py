@@ -23,7 +23,7 @@ from shared.wire.events import Event
 from shared.wire.rows import Row
 from testing.fold import AnyEvent
 from testing.servers.postgres import Server
-from testing.simulate import simulate
+from testing.simulate import declarations, simulate
 from tests.e2e.test_mishaps import hand_in, until
 from tests.e2e.test_stack import SEED, is_played, played_days, state_of
 from tests.replay.tape import state_hash
@@ -35,7 +35,7 @@ COMMAND = [sys.executable, "-m", "services.operator"]
 @pytest.fixture(scope="module")
 def expected() -> list[AnyEvent]:
     """What the parties say without any process, stream or kill; a dict is wrong, and will be refused."""
-    return [event for _, said in simulate("loi_headline", UNTIL, SEED) for event in said]
+    return [*declarations(), *(event for _, said in simulate("loi_headline", UNTIL, SEED) for event in said)]
 
 
 def verified(url: str) -> dict[str, Any]:

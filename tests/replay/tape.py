@@ -15,6 +15,7 @@ import orjson
 
 from services.operator.record.curves import fold as fold_store
 from shared.wire.events import EVENTS, Event, EventReversed, SourceAdvanced
+from shared.wire.rows import DECLARATIONS
 from testing.fold import fold
 from testing.simulate import simulate
 
@@ -22,7 +23,8 @@ TAPE = Path(__file__).parent / "tape.ndjson.gz"
 KEPT = Path(__file__).parent / "tape.json"
 SITES = {"GB-STARGATE", "AE-ABUDHABI", "KR-POHANG", "AR-PATAGONIA", "unallocated"}
 EVENTS_MAX = 5000
-NOT_SIMULATED = {"shipment.returned", "source.ended"}  # no party of the reference programme publishes these
+# no supplier or site of the reference programme publishes these; a planner does the declarations, which post nothing
+NOT_SIMULATED = {"shipment.returned", "source.ended", *DECLARATIONS}
 
 
 def choose() -> list[Event | dict[str, Any]]:

@@ -10,6 +10,7 @@ from services.aggregator.fold.curves import Curves
 from services.ledger.store.batches import ChainHead
 from services.ledger.store.recording import Outcome, record_entries
 from services.ledger.store.sqlite import SqliteDatabase
+from services.ledger.store.working_state import WorkingState
 from services.ledger.store.writer import StoreWriter
 from shared.service.entries import Entry
 from shared.wire.postings import PostingBatch
@@ -28,7 +29,7 @@ def no_unique_index() -> Iterator[None]:
         store.database.execute("DROP INDEX events_identity")
         store.close()
 
-    with patch.object(world, "make_store", make_store), patch.object(StoreWriter, "recorded_bodies", lambda *_: {}):
+    with patch.object(world, "make_store", make_store), patch.object(WorkingState, "recorded_bodies", lambda *_: {}):
         yield
 
 

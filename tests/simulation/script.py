@@ -11,13 +11,14 @@ import orjson
 
 from shared.party.outbox import OutboxEntry
 from shared.wire.batch import EventBatch
-from shared.wire.catalog import FIRMNESS, PRODUCTS
 from shared.wire.events import EVENTS, Event, EventData, event_id
+from shared.wire.firmness import FIRMNESS
 from shared.wire.streams import Role
 from testing.fold import Horizon
 
 BEGINS = datetime(2026, 3, 25, tzinfo=UTC)  # the world's clock; what is said lies in the weeks before
 HORIZON = Horizon(date(2026, 2, 1), 60)  # some of what is said lies beyond it
+PRODUCTS = ("HBM3E-12H", "HBM4-12H")
 SUPPLIERS = ("samsung", "skhynix")
 DATACENTERS = ("abilene", "narvik")
 
@@ -39,7 +40,7 @@ _FIELDS: dict[str, Callable[[Random], Any]] = {  # few names: the lines of a wor
     **dict.fromkeys(("reason", "cause", "name", "evidence"), _one_of("", "yield", 'Größe, "\\" 晶')),
     **dict.fromkeys(("site", "to_site"), _one_of(*DATACENTERS)),
     **dict.fromkeys(("counted", "wafers_per_month"), _up_to(40)),
-    "product": _one_of(*PRODUCTS[:2]), "supplier": _one_of(*SUPPLIERS, "unattributed"), "owner": _one_of(*SUPPLIERS),
+    "product": _one_of(*PRODUCTS), "supplier": _one_of(*SUPPLIERS, "unattributed"), "owner": _one_of(*SUPPLIERS),
     "wafers": _up_to(25, least=1), "wafers_damaged": _up_to(3), "yield_variance": _up_to(5, least=-5),
     "revision": _up_to(3), "line": _one_of("C0", "C1"), "commit": _one_of("C0", "C1", None), "agreement": _one_of("A0"),
     "order": _one_of("C0", "C1", None), "successor": _one_of(*DATACENTERS, None),

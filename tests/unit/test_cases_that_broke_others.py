@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.aggregator.fold.curves import Curves, Gap
+from services.aggregator.fold.state import FoldState
 from shared.play.numbering import Numbering
 from shared.wire.days import day_number
 from shared.wire.events import (
@@ -18,6 +19,10 @@ from shared.wire.events import (
     LotScrapped,
     LotStarted,
     PhasePlanned,
+    PlatformDeclared,
+    ProductDeclared,
+    ProgrammeDeclared,
+    ProgrammeTarget,
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
@@ -385,12 +390,37 @@ def every_kind() -> list[Any]:
         texas.say((2, 25), StockCounted(counted=90, revision=1, **(KEY | {"supplier": "unattributed"}))),
         narvik.say((3, 5), SourceEnded(through=day(3, 4), successor=None), 20),
     ]
+    log += declarations()
     newest, consumed, revision = log[10], log[26], log[3]
     log += [samsung.reverse((3, 1), newest), samsung.reverse((3, 2), revision), texas.reverse((3, 1), consumed)]
     log += [texas.reverse((3, 2), consumed), texas.reverse((3, 3), log[-1]), texas.reverse((3, 4), log[22])]
     log += [samsung.dispatch((2, 10), "s9", 45, (2, 26))]
     log += [party.say((3, 5), SourceAdvanced(through=day(3, 4))) for party in (samsung, hynix, texas, narvik)]
     return log
+
+
+def declarations() -> list[Any]:
+    """Declarations of two planners: revised, withdrawn and reversed, each out of order."""
+    planner, other = map(Party, ("planning", "planning-2"))
+    target = ProgrammeTarget(wafers_per_month=1000, basis="plan")
+    log = [
+        planner.say((1, 2), ProductDeclared(product=KEY["product"], family="HBM", revision=1)),
+        planner.say((1, 1), ProductDeclared(product=KEY["product"], revision=0)),
+        planner.say((1, 3), ProductDeclared(product="OLD", revision=1, withdrawn=True)),
+        other.say((1, 1), ProductDeclared(product="OLD", revision=0)),
+        planner.say((1, 1), PlatformDeclared(platform="gb200", revision=0)),
+        planner.say((1, 1), ProgrammeDeclared(programme="mine", target=target, revision=0)),
+        other.say((1, 9), ProgrammeDeclared(programme="theirs", revision=1)),
+    ]
+    return [*log, other.reverse((1, 10), log[-1])]
+
+
+def whole_state_hash(folded: Folded) -> str:
+    """Return the state hash of the balances together with the declarations in force."""
+    state = FoldState(Curves(*Horizon()))
+    for stored in folded.store.published_batches(0, 1_000_000):
+        state.add(PostingBatch.model_validate_json(stored.postings.encode()))
+    return state.curves.state_hash()
 
 
 def test_a_hundred_shuffles_with_duplicates_come_to_one_state_hash():
@@ -403,9 +433,10 @@ def test_a_hundred_shuffles_with_duplicates_come_to_one_state_hash():
         again = [*log, *shuffle.choices(log, k=12)]
         folded = fold(shuffle.sample(again, len(again)), batches=shuffle.randint(1, 9))
         assert folded.duplicates == 12
-        hashes.add(folded.state_hash)
+        hashes.add(whole_state_hash(folded))
 
-    assert hashes == {due.state_hash}
+    assert hashes == {whole_state_hash(due)}
+    assert whole_state_hash(due) != due.state_hash  # the declarations are in it
     assert due.refusals == []
     assert {event.data.type for event in log} == EVENTS.keys()
 

@@ -10,15 +10,16 @@ from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.lines.facts import Dispatch, End
-from services.aggregator.fold.queries import planned_by_day, sum_moved, sum_planned
-from services.aggregator.fold.series import COMMITTED, SLOTS, WIP_SIGNS, Grouping
+from services.aggregator.fold.queries import first_day, planned_beyond, planned_by_day, sum_moved, sum_planned
+from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import SUBJECTS, AlertCode, Cause
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import is_ended
+from shared.wire.events import UNALLOCATED
+from shared.wire.firmness import FIRMNESS
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 
@@ -26,11 +27,15 @@ _CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
 _LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)]
+_DUE = [
+    SLOTS[each] for each in (Measure.FORECAST, Measure.REQUIRED, Measure.TRANSIT_DUE, *OPEN)
+]  # by the day on which something is due
 _FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
 _DOUBTFUL: frozenset[AlertCode] = frozenset(
     {
-        "source_silent", "behind_watermark", "stock_negative", "consumed_beyond_required", "stage_negative",
-        "received_beyond_dispatched", "dispatched_beyond_finished", "dispatch_without_commit",
+        "source_silent", "behind_watermark", "undeclared_product", "undeclared_site", "due_beyond_horizon",
+        "stock_negative", "consumed_beyond_required", "stage_negative", "received_beyond_dispatched",
+        "dispatched_beyond_finished", "dispatch_without_commit",
         "dispatch_of_other_product", "supplier_contradicts_shipment", "receipt_of_other_product",
     }
 )  # fmt: skip
@@ -93,7 +98,8 @@ def find_alerts(
     `plan` and `due_commits` are those of the state; the latter are summed if they are not given.
 
     The alerts depend on the folded events alone, not on their order or on earlier alerts. Before a day is complete the
-    only alerts are of silent sources, as no source has a watermark that an event could be behind.
+    only alerts are of silent sources, as no source has a watermark that an event could be behind, of undeclared
+    products and sites, and of days beyond the horizon.
 
     - `source_silent`: the source has completed its days up to `day`, more than `silent_days` before the latest day that
       any source has completed, and so delays the last complete day and all other alerts; or it has completed no day at
@@ -101,6 +107,9 @@ def find_alerts(
     - `behind_watermark`: the source has published an event of `day`, or of a later day, after it had completed that day
       by its watermark in force. The source's sequences decide what came after; the next watermark confirms the days
       before it anew, and clears the alert.
+    - `undeclared_product`, `undeclared_site`: wafers of the product or at the site are moved or planned, and no
+      declaration of it is in force. Where none is declared at all, there is nothing to compare with, and no such alert.
+    - `due_beyond_horizon`: wafers are due after the last day of the horizon, where no number counts them.
     - `stock_negative`: more wafers were taken from the product's stock at the site than were ever brought to it. All
       suppliers are summed: a site may not know any more from which supplier the wafers are that it consumes, so one
       supplier's stock may be below zero without an error.
@@ -129,7 +138,8 @@ def find_alerts(
       beyond the threshold. Commits of the threshold's firmness or above count, by their due days now in force. Source:
       the horizontal distance of `performance.slip`, for wafers still to be received.
     """
-    alerts = [*_silent_sources(state, thresholds), *_late_events(state)]
+    alerts = [*_silent_sources(state, thresholds), *_late_events(state), *_undeclared_products(state)]
+    alerts += [*_undeclared_sites(state), *_dues_beyond(state)]
     due_commits = due_commits or sum_due_commits(state.curves, plan, thresholds)
     if plan.today is not None:
         pairs = state.curves.group(("supplier", "product"))
@@ -175,6 +185,40 @@ def _late_events(state: FoldState) -> Iterator[Alert]:
     for source, (through, late) in state.sources.late_events().items():
         causes = tuple(f"{source}/{event.id}" for event in reversed(late))[:_CAUSES_MAX]
         yield Alert("behind_watermark", (source,), late[0].day, {"days": len(late), "watermark_day": through}, causes)
+
+
+def _undeclared_products(state: FoldState) -> Iterator[Alert]:
+    declared = state.declarations.product_names
+    if not declared:
+        return
+    products = state.curves.group(("product",))
+    for group, (product,) in enumerate(products.labels):
+        if product not in declared:
+            keys = np.flatnonzero(products.of_key == group)
+            yield Alert("undeclared_product", (product,), first_day(state.curves, keys), {"keys": int(keys.size)})
+
+
+def _undeclared_sites(state: FoldState) -> Iterator[Alert]:
+    declared = state.sites.declared_names()
+    if not declared:
+        return
+    sites = state.curves.group(("site",))
+    for group, (site,) in enumerate(sites.labels):
+        if site not in declared and site != UNALLOCATED:
+            keys = np.flatnonzero(sites.of_key == group)
+            yield Alert("undeclared_site", (site,), first_day(state.curves, keys), {"keys": int(keys.size)})
+
+
+def _dues_beyond(state: FoldState) -> Iterator[Alert]:
+    curves = state.curves
+    wafers = planned_beyond(curves, _DUE)
+    groups = curves.group(("product", "site"))
+    beyond = np.zeros(len(groups.labels), dtype=np.int64)
+    grouped = groups.of_key >= 0  # keys without wafers are of no group
+    np.add.at(beyond, groups.of_key[grouped], wafers[grouped])
+    for group in np.flatnonzero(beyond > 0).tolist():
+        day = curves.start + curves.days
+        yield Alert("due_beyond_horizon", groups.labels[group], day, {"wafers": int(beyond[group])})
 
 
 def _negative_stocks(plan: SupplyPlan) -> Iterator[Alert]:

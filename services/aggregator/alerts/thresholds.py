@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 
 class AlertThresholds(NamedTuple):

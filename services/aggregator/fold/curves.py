@@ -85,6 +85,15 @@ class Curves:
         return cls(date_of(start), days, catalogue)
 
     @property
+    def horizon(self) -> tuple[int, int]:
+        """The horizon's first day (since 1970), and its days."""
+        return self.start, self.days
+
+    def declare(self, catalogue: str) -> None:
+        """Take the digest of the declarations in force into the state hash."""
+        self.catalogue, self._hash = catalogue, None
+
+    @property
     def memory_bytes(self) -> int:
         """The bytes of all arrays, room that is not in use included."""
         arrays = (self.cumulative, self.beyond, self.plans, self.blocks, self.totals, self.ends)
@@ -303,9 +312,8 @@ class Curves:
     def state_hash(self) -> str:
         """Return the SHA-256 of all that was folded, see `hash_state`; kept until the next batch."""
         if self._hash is None:
-            horizon = (self.start, self.days)
             series = packed_series(*self.index.by_name(), self._count_cells(), self._pack_days)
-            self._hash = hash_state(self.catalogue, horizon, self.sources, self.watermarks, series)
+            self._hash = hash_state(self.catalogue, self.horizon, self.sources, self.watermarks, series)
         return self._hash
 
     def _count_cells(self) -> Index:
@@ -326,3 +334,32 @@ class Curves:
         last_row = self.last_row
         kernels.pack_moved_days(packed, place[moves], self.cumulative, self.beyond, last_row, series[moves], day)
         kernels.pack_planned_days(packed, place[plans], self.plans, series[plans] - movements, day)
+
+
+def excerpt(curves: Curves, keys: Sequence[int]) -> Curves:
+    """Return curves of their own that hold some keys as they stand: a batch added to them is not added to these.
+
+    They are for the plan: they have none of the windows that end today.
+    """
+    part, chosen = Curves.of(curves.start, curves.days, curves.catalogue), np.array(keys, dtype=np.int64)
+    names = [curves.keys[key] for key in keys]
+    number = part.index.number_names(list(dict.fromkeys(name for key in names for name in key)))
+    of_name = dict(zip(part.index.names(), number.tolist(), strict=True))
+    parts = np.array([[of_name[name] for name in key] for key in names], dtype=np.int64).reshape(-1, 3)
+    part.index.number_keys(*parts.T)
+    row, slot = np.nonzero(curves.index.numbers[chosen] >= 0)
+    part.index.number_series(row, slot)
+    part._make_room()
+    index, last_row = part.index, curves.last_row
+    moves = curves.index.numbers[chosen[index.movement_key], index.movement_slot]
+    plans = curves.index.numbers[chosen[index.plan_key], index.plan_slot]
+    part.cumulative[: last_row + 1, : moves.size] = curves.cumulative[: last_row + 1, moves]
+    part.beyond[: moves.size] = curves.beyond[moves]
+    for own, whole in (
+        (part.plans, curves.plans), (part.blocks, curves.blocks), (part.totals, curves.totals), (part.ends, curves.ends)
+    ):  # fmt: skip
+        own[: plans.size] = whole[plans]
+    part._last_row[0] = last_row
+    part.epoch, part.position, part.head, part.setback = curves.epoch, curves.position, curves.head, curves.setback
+    part.watermarks, part.sources = dict(curves.watermarks), set(curves.sources)
+    return part

@@ -11,7 +11,7 @@ from services.aggregator.fold.series import COMMITTED, ON_HAND_SIGNS, OPEN, SLOT
 from services.aggregator.kernels import curves as kernels
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import Basis
-from shared.wire.catalog import FIRMNESS, Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import MOVEMENTS, BalanceBatch, Measure
 
 _OPEN_SLOTS = [SLOTS[measure] for measure in OPEN]
@@ -229,3 +229,25 @@ def _window_columns(curves: Curves, keys: Index) -> dict[str, Any]:
 def _at(values: Wafers, series: Index) -> Wafers:
     """Return the values of some series, zero where there is none."""
     return np.where(series >= 0, values[series], 0)
+
+
+def first_day(curves: Curves, keys: Index) -> int:
+    """Return the first day (since 1970) with a cell of some keys that are not empty.
+
+    It is the day before the horizon where that is one of the days before it, the day after it likewise.
+    """
+    numbers = curves.index.numbers[keys]
+    moves, plans = numbers[:, : len(MOVEMENTS)].ravel(), numbers[:, len(MOVEMENTS) :].ravel()
+    moved = curves.cumulative[: curves.last_row + 1, moves[moves >= 0]].any(axis=1)
+    planned = curves.plans[plans[plans >= 0]].any(axis=0)
+    rows = [*np.flatnonzero(moved)[:1].tolist(), *np.flatnonzero(planned)[:1].tolist()]
+    return curves.start - 1 + min(rows, default=curves.days + 1)
+
+
+def planned_beyond(curves: Curves, slots: Sequence[int]) -> Wafers:
+    """Return the wafers of some plans that each key has after the last day of the horizon: `[key]`."""
+    index = curves.index
+    wafers = np.zeros(len(curves.keys), dtype=np.int64)
+    chosen = np.flatnonzero(np.isin(index.plan_slot, slots))
+    np.add.at(wafers, index.plan_key[chosen], curves.plans[chosen, curves.days + 1])
+    return wafers

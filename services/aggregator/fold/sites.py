@@ -96,6 +96,11 @@ class SiteBook:
                 of_site[fact.site].append(fact)
         return dict(sorted(of_site.items()))
 
+    def declared_names(self) -> set[str]:
+        """Return the sites that are declared."""
+        facts = ((name, fact) for name, fact in self._facts.items() if isinstance(fact, SiteStatement))
+        return {fact.site for name, fact in facts if name not in self._reversed}
+
     def phases(self) -> dict[str, list[list[PhaseStatement]]]:
         """Return the statements of each phase of each site, the one in force last; the phases by the day they energise.
 

@@ -16,11 +16,12 @@ from services.aggregator.fold.columns import Columns, FoldPosition, Setback
 from services.aggregator.fold.curves import WAFERS_SUM_MAX, Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
-from services.aggregator.fold.state import FoldState, SourceBook
+from services.aggregator.fold.state import FoldState, SourceBook, horizon_of
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.terms import PARTS
+from shared.programme.declarations import NOTHING_DECLARED, Declarations
 
-FORMAT = 4
+FORMAT = 5
 MAGIC = b"waferline.snap\r\n"  # as in PNG: a transfer that translates line ends breaks it
 _SECTIONS = {
     "key": "<i4",  # [key, part] number of a name
@@ -74,6 +75,7 @@ def encode(state: FoldState) -> list[bytes]:
         "lines": len(lines),
         "sites": state.sites.state(),
         "sequences": state.sources.state(),
+        "declarations": state.declarations.state(),
     }
     text = orjson.dumps(header)
     pieces = [MAGIC + len(text).to_bytes(8, "little") + text, *sections, lines]
@@ -91,6 +93,9 @@ def seal(pieces: list[bytes]) -> bytes:
 def decode(content: bytes, start: int, days: int, catalogue: str) -> FoldState:
     """Return the state that a snapshot holds; raise `Unusable` where it is not whole, or of other settings.
 
+    The horizon of the settings is due where the snapshot's programme declares none, `catalogue` where nothing is
+    declared in it.
+
     `damaged`: a byte is not as it was written, or the state hash is another than the one written; `foreign_format`,
     `foreign_horizon`, `foreign_catalogue`: written by another version, or with other settings.
     """
@@ -103,20 +108,23 @@ def decode(content: bytes, start: int, days: int, catalogue: str) -> FoldState:
         header = orjson.loads(sealed[begin:end])
         if header["format"] != FORMAT:
             raise Unusable("foreign_format", f"it is of format {header['format']}, not {FORMAT}")
-        if header["horizon"] != [start, days]:
-            raise Unusable("foreign_horizon", f"its horizon is {header['horizon']}, not {[start, days]}")
+        declarations = Declarations.read(header["declarations"])
+        horizon, digest = horizon_of(declarations) or (start, days), declarations.digest()
+        catalogue = catalogue if digest == NOTHING_DECLARED else digest
+        if header["horizon"] != [*horizon]:
+            raise Unusable("foreign_horizon", f"its horizon is {header['horizon']}, not {[*horizon]}")
         if header["catalogue"] != catalogue:
             raise Unusable("foreign_catalogue", f"its catalogue is {header['catalogue']}, not {catalogue}")
         pieces = _cut(sealed, end, [*header["sections"], header["lines"]])
         arrays = {name: np.frombuffer(next(pieces), dtype=dtype) for name, dtype in _SECTIONS.items()}
         lines = LineBook.read(orjson.loads(next(pieces)))
         sites, sources = SiteBook.read(header["sites"]), SourceBook.read(header["sequences"])
-        curves = _restore(header, arrays, Curves.of(start, days, catalogue))
+        curves = _restore(header, arrays, Curves.of(*horizon, catalogue))
     except (LookupError, TypeError, ValueError, OverflowError, StopIteration) as why:
         raise Unusable("damaged", f"its parts do not fit together: {why!r}") from why
     if curves.state_hash() != header["state"]:
         raise Unusable("damaged", f"its state is {curves.state_hash()}, and {header['state']} was written")
-    return FoldState(curves, lines, sites, sources)
+    return FoldState(curves, lines, sites, sources, declarations, (start, days))
 
 
 def _cut(content: memoryview, at: int, lengths: list[int]) -> Iterator[memoryview]:

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
 from services.aggregator.kernels.arrays import Index
-from shared.wire.days import DAY_US, day_of
+from shared.programme.declarations import Declarations
+from shared.wire.days import DAY_US, day_number, day_of
 from shared.wire.postings import PostingBatch
 from shared.wire.rows import WATERMARKS, Row, read_rows, watermark_of
 
@@ -87,6 +88,13 @@ class SourceBook:
         return book
 
 
+class MakeState(Protocol):
+    """Makes the state before the first posting, with a horizon (first day since 1970, days) or with the default."""
+
+    def __call__(self, horizon: tuple[int, int] | None = None) -> "FoldState":
+        """Return a new state."""
+
+
 class FoldState:
     """The fold of all postings up to a position: a function of the log, independent of order and batches."""
 
@@ -96,11 +104,23 @@ class FoldState:
         lines: LineBook | None = None,
         sites: SiteBook | None = None,
         sources: SourceBook | None = None,
+        declarations: Declarations | None = None,
+        default_horizon: tuple[int, int] | None = None,
     ) -> None:
         self.curves = curves
+        self.default_horizon = curves.horizon if default_horizon is None else default_horizon
         self.lines = LineBook() if lines is None else lines
         self.sites = SiteBook() if sites is None else sites
         self.sources = SourceBook() if sources is None else sources
+        self.declarations = Declarations() if declarations is None else declarations
+
+    @property
+    def declared_horizon(self) -> tuple[int, int]:
+        """The horizon that the programme in force declares, else the default: its first day (since 1970), its days.
+
+        Where it is another than that of the curves, the whole log is to be folded anew.
+        """
+        return horizon_of(self.declarations) or self.default_horizon
 
     @classmethod
     def of(cls, curves: Curves, batches: Iterable[Sequence[str]]) -> "FoldState":
@@ -123,3 +143,14 @@ class FoldState:
         self.lines.add_rows(rows)
         self.sites.add(rows)
         self.sources.add(rows)
+        if self.declarations.add(rows):
+            self.curves.declare(self.declarations.digest())
+
+
+def horizon_of(declarations: Declarations) -> tuple[int, int] | None:
+    """Return the horizon that the programme in force declares, if any: its first day (since 1970), and its days."""
+    declared = declarations.horizon
+    if declared is None:
+        return None
+    start = day_number(declared.starts_on)
+    return start, day_number(declared.ends_on) + 1 - start

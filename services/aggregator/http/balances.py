@@ -19,8 +19,8 @@ from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.wip import report_stages
 from services.aggregator.terms import PARTS
 from shared.http.problem import UNFIT, Problem
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import date_of, day_number, day_of, is_ended, iso_day, next_month
+from shared.wire.firmness import FIRMNESS
 
 
 async def balances(view: LiveView, query: AskBalances) -> Answer:
@@ -86,19 +86,25 @@ def _window(row: BalanceRow, lacking: int | None, *, is_known: bool) -> Answer:
 
 async def months(view: LiveView, query: AskMonths) -> Answer:
     """The programme month by month, on both bases."""
-    curves = view.state.curves
-    begin, end = date_of(curves.start), date_of(curves.start + curves.days)
-    first = query.from_ or (begin if begin.day == 1 else next_month(begin))
-    last = query.to or (end.replace(day=1) - timedelta(days=1))
-    only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
-    try:
-        table, position = await view.run_paused(lambda: (month_table(curves, first, last, **only), position_of(view)))
-    except ValueError as why:
-        raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
-    rows = [
-        {"month": f"{row.month:%Y-%m}", "start": row.start._asdict(), "receipt": row.receipt._asdict()} for row in table
-    ]
-    return position | {"rows": rows}
+
+    def read() -> Answer:
+        curves, target = view.state.curves, view.state.declarations.target_wafers
+        begin, end = date_of(curves.start), date_of(curves.start + curves.days)
+        first = query.from_ or (begin if begin.day == 1 else next_month(begin))
+        last = query.to or (end.replace(day=1) - timedelta(days=1))
+        only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+        has_none = first > last and query.from_ is None and query.to is None  # the horizon has no whole month
+        try:
+            table = [] if has_none else month_table(curves, first, last, target, **only)
+        except ValueError as why:
+            raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
+        rows = [
+            {"month": f"{row.month:%Y-%m}", "start": row.start._asdict(), "receipt": row.receipt._asdict()}
+            for row in table
+        ]
+        return position_of(view) | {"target_wafers": target, "rows": rows}
+
+    return await view.run_paused(read)
 
 
 def _watermark_day(watermark: int | None) -> str | None:
@@ -107,14 +113,15 @@ def _watermark_day(watermark: int | None) -> str | None:
 
 async def state(view: LiveView, _: AskAsOf) -> Answer:
     """The state from which every number follows: its hash, and the watermark of each source."""
-    curves = view.state.curves
 
     def read() -> Answer:
+        curves = view.state.curves
         return position_of(view) | {
             "epoch": curves.epoch,
             "state_hash": curves.state_hash(),
             "keys": len(curves.keys) - len(curves.empty_keys()),
             "postings": curves.postings,
+            "declared": view.state.declarations.digest(),
             "horizon": {"start": iso_or_none(curves.start), "days": curves.days},
             "watermarks": {source: _watermark_day(curves.watermarks.get(source)) for source in sorted(curves.sources)},
             "ended": sorted(source for source, watermark in curves.watermarks.items() if is_ended(watermark)),

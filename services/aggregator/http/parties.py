@@ -76,10 +76,10 @@ def _on_time(at: LagPerformance) -> Row:
 
 async def suppliers(view: LiveView, query: AskSuppliers) -> Answer:
     """Each product of each supplier: WIP and its age, yield, and performance against commits."""
-    check_last_day(view.state.curves)
-    only = select_keys(view.state.curves, product=query.product, supplier=query.supplier)
 
     def read() -> Answer:
+        check_last_day(view.state.curves)
+        only = select_keys(view.state.curves, product=query.product, supplier=query.supplier)
         labels, following = cut_labels(supplier_labels(view.state, **only), query.after, query.limit)
         rows = supplier_rows(view.state, query.lag, labels)
         return position_of(view) | {"lag_days": query.lag, "rows": rows, "next": following}
@@ -103,13 +103,14 @@ async def sites(view: LiveView, query: AskSites) -> Answer:
 
 async def timeline(view: LiveView, query: AskTimeline) -> Answer:
     """Declarations and phases of a site by day, and its demand and supply month by month."""
-    state, site = view.state, query.site
-    check_name("site", site, site_names(state))
-    if query.product is not None:
-        check_name("product", query.product, state.curves.names("product"))
+    site = query.site
 
     def read() -> Answer:
+        state = view.state
+        check_name("site", site, site_names(state))
+        if query.product is not None:
+            check_name("product", query.product, state.curves.names("product"))
         months = timeline_months(state, site, query.product)
-        return position_of(view) | {"entries": timeline_entries(state, site), "months": months}
+        return {"site": site, **position_of(view), "entries": timeline_entries(state, site), "months": months}
 
-    return {"site": site} | await view.run_paused(read)
+    return await view.run_paused(read)

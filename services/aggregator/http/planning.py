@@ -38,8 +38,8 @@ from services.aggregator.plan.shortage import ShortageExplanation, explain_short
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.wire.alerts import SUBJECTS
-from shared.wire.catalog import FIRMNESS, Firmness
 from shared.wire.events import UNALLOCATED
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.lines import LineName
 
 # the columns of a schedule that make a bucket's row

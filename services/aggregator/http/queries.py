@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from services.aggregator.terms import BASES, LAGS, NETTING_DAYS, PARTS, Basis, Part
+from services.aggregator.terms import BASES, LAGS, LINE_KINDS, NETTING_DAYS, PARTS, Basis, LineKind, Part
 from shared.http.answering import CSV_FORMATS
 from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
 from shared.wire.alerts import SUBJECTS, AlertCode
-from shared.wire.catalog import FIRMNESS, Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 
 WINDOWS = (1, 7, 30, 90, 365)
 PAGE_MAX = 200
 DETAILED_MAX = 2  # rows of a page with details that take long to compute: causes of a shortage, fill rates
+DUE_SPANS = ("overdue", "this_week", "next_week")
+LINE_STATES = ("open", "all")
 MOORINGS = ("onshore", "floating")
 BUCKETS = {"day": 1, "week": 7}
 SHORTAGE_ORDERS = ("first_short", "act_by")
@@ -178,6 +180,30 @@ class AskSuppliers(Rows):
     ] = 28
     after: After = None
     limit: Limit = PAGE_MAX
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskLines(Rows):
+    """The parameters of `/lines`."""
+
+    kind: Annotated[LineKind | None, Choice(LINE_KINDS), "Only lines of this kind; default: all."] = None
+    due: Annotated[
+        str | None,
+        Choice(DUE_SPANS),
+        "`overdue`: before today; `this_week`, `next_week`: from Monday to Sunday; default: all days.",
+    ] = None
+    state: Annotated[str, Choice(LINE_STATES), "`open`: with wafers still open; `all`."] = "open"
+    product: Product = None
+    site: Site = None
+    supplier: Supplier = None
+    source: Annotated[str | None, Text(), "Only lines of this party."] = None
+    offset: Offset = 0
+    limit: Limit = PAGE_MAX
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskWatermarks(Rows):
+    """The parameters of `/watermarks`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
-from services.aggregator.http import balances, bridge, parties, planning, queries
+from services.aggregator.http import balances, bridge, lines, parties, planning, queries
 from services.aggregator.http.models import balances as balance_models
 from services.aggregator.http.models import bridge as bridge_models
+from services.aggregator.http.models import lines as line_models
 from services.aggregator.http.models import parties as party_models
 from services.aggregator.http.models import planning as planning_models
 from services.aggregator.live.view import LiveView, ReadPast
@@ -64,6 +65,8 @@ def views() -> list[View[LiveView]]:
         View("/sites", parties.sites, queries.AskSites, party_models.Sites, (*named, UNFIT)),
         View("/sites/{site:path}/timeline", parties.timeline, queries.AskTimeline, party_models.Timeline, named),
         View("/suppliers", parties.suppliers, queries.AskSuppliers, party_models.Suppliers, (*named, UNFIT)),
+        View("/lines", lines.lines, queries.AskLines, line_models.ListedLines, (*named, UNFIT)),
+        View("/watermarks", lines.watermarks, queries.AskWatermarks, line_models.Watermarks, past),
         View("/alerts", planning.alerts, queries.AskAlerts, planning_models.Alerts, (*past, UNFIT)),
         View("/months", balances.months, queries.AskMonths, balance_models.Months, (*named, UNFIT)),
         View("/state", balances.state, queries.AskAsOf, balance_models.State, past),

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import numpy as np
 
 from services.aggregator.fold.curves import Gap
 from services.aggregator.fold.queries import balance_batch
-from services.aggregator.fold.state import FoldState
+from services.aggregator.fold.state import FoldState, MakeState
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.live.catch_up import fetch_missing
 from services.aggregator.live.meters import AggregatorMeters, elapsed_ms
@@ -17,6 +16,7 @@ from shared.http.peers import Caller
 from shared.process.settings import NEAR_LIMIT
 from shared.service.entries import Entry, entry_order, log_garbled, publish_entries
 from shared.service.service import Service
+from shared.wire.days import iso_day
 from shared.wire.postings import PostingBatch
 from shared.wire.streams import BALANCES, POSTINGS
 
@@ -30,7 +30,7 @@ class FoldLoop:
         self,
         service: Service,
         view: LiveView,
-        make_state: Callable[[], FoldState],
+        make_state: MakeState,
         ledger_url: str,
         caller: Caller,
         *,
@@ -41,6 +41,7 @@ class FoldLoop:
         self.meters = AggregatorMeters(service, view, names_max)
         self.names_max, self.names_warned_at = names_max, int(names_max * NEAR_LIMIT)
         self.published_position = 0  # the last batch with its balances on their stream
+        self.folds_anew = False  # for another horizon; the view stays as it was until then
 
     @property
     def is_published(self) -> bool:
@@ -101,7 +102,32 @@ class FoldLoop:
             self.service.log.warning("store_changed", epoch=batch.epoch, epoch_before=epoch)
             self.view.replace(self.make_state())
             changed = []
-        return changed + await self._fold_behind_gap(batch)
+        changed = changed + await self._fold_behind_gap(batch)
+        return await self._fold_anew(batch.epoch, batch.batch) if self._has_another_horizon(batch.batch) else changed
+
+    def _has_another_horizon(self, position: int) -> bool:
+        """Return whether the state of a position has another horizon than the one declared as of it."""
+        state = self.view.state
+        return state.declared_horizon != state.curves.horizon and state.curves.position == position
+
+    async def _fold_anew(self, epoch: int, position: int) -> list[Index]:
+        """Fold the ledger's batches up to a position, with the horizon that is declared as of it; return all keys."""
+        began, self.folds_anew = time.perf_counter(), True
+        try:
+            state = self.make_state(self.view.state.declared_horizon)
+            start, days = state.curves.horizon
+            self.service.log.warning(
+                "horizon_changed", from_day=iso_day(start), through_day=iso_day(start + days - 1), position=position
+            )
+            async for batch in fetch_missing(state.curves, position, self.ledger_url, self.caller):
+                if batch.epoch != epoch:
+                    return []  # a new store has begun: its batches follow, and replace the state
+                state.add(batch)
+            self.view.replace(state)
+        finally:
+            self.folds_anew = False
+        self.service.log.info("horizon_folded", position=state.curves.position, ms=elapsed_ms(began))
+        return [np.arange(len(state.curves.keys))]
 
     async def _fold_entry(self, entry: Entry, changed: list[Index]) -> tuple[PostingBatch | None, list[Index]]:
         """Fold one entry; return its batch, None where the ledger's took its place, and the keys changed so far."""
@@ -124,7 +150,8 @@ class FoldLoop:
         if state.curves.epoch not in (None, epoch):
             return []  # of another store, whose next batch replaces the state
         missing = fetch_missing(state.curves, number, self.ledger_url, self.caller)
-        return [state.add(batch) async for batch in missing if batch.epoch == epoch]
+        changed = [state.add(batch) async for batch in missing if batch.epoch == epoch]
+        return await self._fold_anew(epoch, number) if self._has_another_horizon(number) else changed
 
     async def _fold_behind_gap(self, batch: PostingBatch) -> list[Index]:
         """Fold one batch; where the stream has a gap before it, fold the missing batches of the ledger first."""

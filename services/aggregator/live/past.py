@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import httpx
 
 from services.aggregator.alerts.thresholds import AlertThresholds
-from services.aggregator.fold.state import FoldState
+from services.aggregator.fold.state import FoldState, MakeState
 from services.aggregator.live.meters import elapsed_ms
 from services.aggregator.live.view import LiveView, RecordedDay
 from shared.http.peers import Caller, expect_access
@@ -45,7 +45,7 @@ class PastStates:
     def __init__(
         self,
         service: Service,
-        make_state: Callable[[], FoldState],
+        make_state: MakeState,
         ledger_url: str,
         caller: Caller,
         thresholds: AlertThresholds,
@@ -64,6 +64,7 @@ class PastStates:
         self._views: dict[PastPosition, LiveView] = {}  # in the order of their last query
         self._folding: dict[PastPosition, asyncio.Task[LiveView]] = {}
         self._fold_turn = asyncio.Lock()
+        self._horizon: tuple[int, int] | None = None  # of the state that was folded last: likely that of the next
 
     async def read(self, as_of: str) -> LiveView:
         """Return the state after a batch, or at the end of a day.
@@ -145,8 +146,27 @@ class PastStates:
 
     def _replay(self, past: PastPosition) -> LiveView:
         """Fold the batches that the ledger sends for a position."""
-        began, state, batches = time.perf_counter(), self.make_state(), 0
-        as_of = past.day or str(past.position)
+        began = time.perf_counter()
+        state, batches = self._fold_batches(past, self.make_state(self._horizon))
+        if state.declared_horizon != state.curves.horizon:
+            state, batches = self._fold_batches(past, self.make_state(state.declared_horizon))
+        self._horizon = state.curves.horizon
+        state.curves.precompute_windows()
+        recorded_by = None if past.day is None else RecordedDay(past.day, batches)
+        view = LiveView(state, self.thresholds, recorded_by, self._threads)
+        self.service.log.info(
+            "past_folded",
+            position=state.curves.position,
+            day=past.day,
+            batches=batches,
+            keys=len(state.curves.keys),
+            ms=elapsed_ms(began),
+        )
+        return view
+
+    def _fold_batches(self, past: PastPosition, state: FoldState) -> tuple[FoldState, int]:
+        """Return the state with the batches that the ledger sends for a position folded, and their number."""
+        as_of, batches = past.day or str(past.position), 0
         try:
             with self.ledger.stream("GET", "/postings", params={"as_of": as_of}) as answer:
                 if answer.is_error:
@@ -161,18 +181,7 @@ class PastStates:
             raise self._ledger_away(failure) from failure
         if state.curves.position < past.position:
             raise self._ledger_away(f"it sent {state.curves.position} of {past.position} batches")
-        state.curves.precompute_windows()
-        recorded_by = None if past.day is None else RecordedDay(past.day, batches)
-        view = LiveView(state, self.thresholds, recorded_by, self._threads)
-        self.service.log.info(
-            "past_folded",
-            position=state.curves.position,
-            day=past.day,
-            batches=batches,
-            keys=len(state.curves.keys),
-            ms=elapsed_ms(began),
-        )
-        return view
+        return state, batches
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

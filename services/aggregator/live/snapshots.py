@@ -81,7 +81,7 @@ class SnapshotLoop:
         """Begin with the snapshot, if it is whole, has the same settings, and is of this ledger's store."""
         began, log, fresh = time.perf_counter(), self.service.log, self.view.state.curves
         try:
-            state = decode(self.file.read(), fresh.start, fresh.days, fresh.catalogue)
+            state = decode(self.file.read(), *fresh.horizon, fresh.catalogue)
             await check_against_ledger(state.curves, self.ledger_url, self.caller)
         except Unusable as why:
             if why.code != "missing":

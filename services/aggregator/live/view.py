@@ -74,7 +74,11 @@ class LiveView:
         self.moved.set()
 
     async def run_paused(self, work: Callable[[], Result]) -> Result:
-        """Return the result of a function run in a thread while the fold is paused."""
+        """Return the result of a function run in a thread while the fold is paused.
+
+        It reads the state from the view itself: one that was read before may have been replaced meanwhile, as another
+        horizon does.
+        """
         async with self.fold_lock:
             return await self.run_in_thread(work)
 

@@ -7,8 +7,9 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import planned_by_day, sum_moved
 from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, Only
 from services.aggregator.plan.wip import are_starts_known
-from shared.wire.catalog import FIRMNESS, Firmness, share_percent
+from shared.programme.shares import share_percent
 from shared.wire.days import day_number, next_month
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import Measure
 
 
@@ -23,7 +24,7 @@ class MonthOnStart(NamedTuple):
     net: int | None
     cumulative_gap: int | None
     agreed: int  # wafers of letters of intent and contracts: a headline that enters no other number
-    share_percent: float | None  # wafers started, of `PROGRAMME_WAFERS`
+    share_percent: float | None  # wafers started, of the target
 
 
 class MonthOnReceipt(NamedTuple):
@@ -39,7 +40,7 @@ class MonthOnReceipt(NamedTuple):
     to_come: dict[str, int]  # from today on: `in_transit`, and open commits by grade; overdue ones are left out
     net: int
     cumulative_gap: int
-    share_percent: float  # wafers received, of `PROGRAMME_WAFERS`
+    share_percent: float | None  # wafers received, of the target
 
 
 class ProgrammeMonth(NamedTuple):
@@ -50,8 +51,13 @@ class ProgrammeMonth(NamedTuple):
     receipt: MonthOnReceipt
 
 
-def month_table(curves: Curves, first_month: date, last_month: date, **only: Unpack[Only]) -> list[ProgrammeMonth]:
-    """Return the months from the first to the last, each on both bases; raise ValueError outside the horizon."""
+def month_table(
+    curves: Curves, first_month: date, last_month: date, target_wafers: int | None = None, **only: Unpack[Only]
+) -> list[ProgrammeMonth]:
+    """Return the months from the first to the last, each on both bases; raise ValueError outside the horizon.
+
+    The shares are of the declared target for a month, None without one.
+    """
     first, last = first_month.replace(day=1), last_month.replace(day=1)
     if first > last:
         raise ValueError(f"the first month {first:%Y-%m} is after the last {last:%Y-%m}")
@@ -98,7 +104,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
                     net=starts - (start_by[n + 1] - start_by[n]) if is_known else None,
                     cumulative_gap=opened[n + 1] + started[n + 1] - start_by[n + 1] if is_known else None,
                     agreed=agreed[n + 1] - agreed[n],
-                    share_percent=share_percent(starts) if is_known else None,
+                    share_percent=share_percent(starts, target_wafers) if is_known else None,
                 ),
                 receipt=MonthOnReceipt(
                     forecast=forecast[n + 1] - forecast[n],
@@ -108,7 +114,7 @@ def month_table(curves: Curves, first_month: date, last_month: date, **only: Unp
                     to_come={name: sums[n + 1] - sums[n] for name, sums in to_come.items()},
                     net=supplied[n + 1] - supplied[n] - (due[n + 1] - due[n]),
                     cumulative_gap=opened[n + 1] + supplied[n + 1] - due[n + 1],
-                    share_percent=share_percent(receipts),
+                    share_percent=share_percent(receipts, target_wafers),
                 ),
             )
         )

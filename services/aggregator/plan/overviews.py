@@ -17,9 +17,10 @@ from services.aggregator.plan.performance import ProductPerformance, measure_per
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield, report_stages
 from services.aggregator.terms import LAGS, Part
-from shared.wire.catalog import Firmness, percent_of
+from shared.programme.shares import percent_of
 from shared.wire.days import date_of, day_number, iso_day, next_month
 from shared.wire.events import UNALLOCATED, UNATTRIBUTED
+from shared.wire.firmness import Firmness
 from shared.wire.postings import Measure
 
 YIELD_MONTHS = 12

@@ -35,7 +35,7 @@ from services.aggregator.kernels.projection import (
     project_groups,
 )
 from services.aggregator.terms import NETTING_DAYS
-from shared.wire.catalog import FIRMNESS, Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import STAGES, Measure
 
 _PART_OF: dict[Measure, int] = {

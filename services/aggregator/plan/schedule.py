@@ -18,7 +18,7 @@ from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.netting import net_forecast
 from services.aggregator.terms import NETTING_DAYS
-from shared.wire.catalog import FIRMNESS, Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import Measure
 
 

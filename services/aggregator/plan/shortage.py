@@ -17,7 +17,7 @@ from services.aggregator.fold.queries import (
 )
 from services.aggregator.fold.series import Grouping
 from services.aggregator.plan.pegging import peg
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 

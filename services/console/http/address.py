@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from typing import Self
 from urllib.parse import urlencode
 
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
-_OF_ONE_PAGE = ("offset", "day", "since", "types", "through", "by", "after")
+_OF_ONE_PAGE = ("kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after")
 _has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch
 
 
@@ -29,6 +29,9 @@ class Filters:
     supplier: str = ""
     firmness: str = ""
     as_of: str = ""  # a day of knowledge, or a batch of the ledger; none: now
+    kind: str = ""  # of lines, with `due` and `state` as in the aggregator's query
+    due: str = ""
+    state: str = ""
     offset: str = ""
     day: str = ""  # of the bridge; none: the first short day
     since: str = ""  # position or day that the bridge begins with; none: when the last order was placed

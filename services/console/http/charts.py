@@ -13,7 +13,7 @@ import orjson
 import vl_convert
 
 from services.console.http.months import committed_of
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 Spec = dict[str, Any]
 

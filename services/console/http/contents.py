@@ -22,25 +22,35 @@ from services.console.http.months import Numbers, committed_of, month_row, month
 from services.console.http.sites import shorts_by_kind, sites_by_kind
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
-from shared.wire.catalog import FIRMNESS, share_percent
+from shared.programme.shares import share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
+from shared.wire.firmness import FIRMNESS
 
 _WEEKS_AHEAD = 26
 _BRIDGE_WITHIN_S = 1.0  # the first page does not wait until a past is folded
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
 
 
-class PageContent(NamedTuple):
-    """A template with its numbers, its charts by name, and the rows of its table.
+Rows = Sequence[Mapping[str, Any]]
 
-    `numbers["state"]` is the answer whose position, head and last complete day the page names.
+
+class PageContent(NamedTuple):
+    """A template with its numbers, its charts by name, and the rows of each of its tables by name, the main one first.
+
+    `numbers["state"]` is the answer whose position, head and last complete day the page names. In the template a table
+    has its name as `data-rows`.
     """
 
     template: str
     numbers: Numbers
     charts: Mapping[str, Spec] = {}
-    rows: Sequence[Mapping[str, Any]] = ()
+    tables: Mapping[str, Rows] = {}
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of the main table."""
+        return next(iter(self.tables.values()), ())
 
 
 class PageContents:
@@ -76,7 +86,7 @@ class PageContents:
         shorts = shorts_by_kind(sites["rows"], filters)
         numbers = {
             "state": months,
-            **_last_days(*(answer["rows"] for answer in rolling)),
+            **_last_days(*(answer["rows"] for answer in rolling), target=months["target_wafers"]),
             "rolling_day": rolling[0]["day"],
             "months": shown,
             "short": short,
@@ -95,7 +105,12 @@ class PageContents:
         charts = {"months": months_chart(shown, through)} if shown else {}
         if shown and not filters.supplier:  # orders name no supplier, so one supplier alone has no gap
             charts["gap"] = gap_chart(shown, through)
-        return PageContent("programme.html.j2", numbers, charts, [month_row(row) for row in shown])
+        tables = {
+            "months": [month_row(row) for row in shown],
+            "grades": [{"firmness": row["grade"], "count": row["answer"]["count"]} | _unnested(row["first"])
+                       for row in numbers["by_grade"]],
+        }  # fmt: skip
+        return PageContent("programme.html.j2", numbers, charts, tables | _last_plan_table(numbers["before"]))
 
     async def shortages(self, _: Request, filters: Filters) -> PageContent:
         """Return all shortages, those to act on first; with its reasons where one is chosen."""
@@ -116,7 +131,9 @@ class PageContents:
                 charts |= {"bridge": bridge_chart(bridge)} if bridge and bridge["rows"] else {}
         before = await self._last_plan(answer, query | {"limit": "50"})
         numbers = {"state": answer, "answer": answer, "why": why, "bridge": bridge, "ahead": ahead, "before": before}
-        return PageContent("shortages.html.j2", numbers, charts, answer["rows"])
+        tables = {"shortages": answer["rows"], "forecast gaps": answer["forecast_gaps"]}
+        tables |= _why_tables(why, bridge) | _last_plan_table(before)
+        return PageContent("shortages.html.j2", numbers, charts, tables)
 
     async def _bridge(
         self, query: Mapping[str, str], *, is_chosen: bool = False, within_s: float | None = None
@@ -153,7 +170,7 @@ class PageContents:
             "next": answer["next"],
             "is_all": not filters.after and answer["next"] is None,
         }
-        return PageContent("sites.html.j2", numbers, rows=answer["rows"])
+        return PageContent("sites.html.j2", numbers, tables={"sites": answer["rows"]})
 
     async def _sites(self, filters: Filters) -> Numbers:
         """Return the first answer about the sites, with the rows of all its pages."""
@@ -177,7 +194,8 @@ class PageContents:
         charts = {"months": site_chart(months, answer["complete_through"])} if months else {}
         numbers = {"state": answer, "answer": answer, "name": name, "today": described["today"]}
         site = described["rows"][0] if described["rows"] else None
-        return PageContent("site.html.j2", numbers | {"site": site}, charts, months)
+        tables = {"months": months, "time line": answer["entries"]}
+        return PageContent("site.html.j2", numbers | {"site": site}, charts, tables)
 
     async def _site(self, filters: Filters, name: str) -> Numbers:
         """Return the answer about a site; without rows while no plan, which is behind the fold, names it."""
@@ -214,17 +232,38 @@ class PageContents:
             for name, answer in zip(names, performances, strict=True)
         }
         numbers = {"state": made, "suppliers": suppliers, "lag_weeks": _LAG_DAYS // 7}
-        return PageContent("suppliers.html.j2", numbers, _supplier_charts(suppliers, months), rows)
+        tables = {
+            "suppliers": rows,
+            "stages": [each["stages"] for each in suppliers.values()],
+            "performance": [{"supplier": name} | row for name, each in suppliers.items()
+                            for row in each["performance"].values()],
+            "age by product": [{"supplier": row["supplier"], "product": row["product"]} | age
+                               for row in rows for age in row["wip_by_age"] or ()],
+        }  # fmt: skip
+        return PageContent("suppliers.html.j2", numbers, _supplier_charts(suppliers, months), tables)
+
+    async def lines(self, _: Request, filters: Filters) -> PageContent:
+        """Return commits, orders, forecasts and shipments by due day, those that are open or all."""
+        query = filters.params("kind", "due", "state", "product", "site", "supplier", "offset")
+        answer = await self.upstream.aggregator("/lines", query | {"limit": "100"})
+        return PageContent("lines.html.j2", {"state": answer, "answer": answer}, tables={"lines": answer["rows"]})
+
+    async def watermarks(self, _: Request, filters: Filters) -> PageContent:
+        """Return the day that each source has completed, and the sources that hold up the last complete day."""
+        answer = await self.upstream.aggregator("/watermarks", filters.params())
+        tables = {"watermarks": answer["rows"]}
+        return PageContent("watermarks.html.j2", {"state": answer, "answer": answer}, tables=tables)
 
     async def log(self, _: Request, filters: Filters) -> PageContent:
         """Return the open alerts, the health of each service, and the refused events."""
+        urls = dict(self.service_urls)  # a party may come while they are asked
         alerts, refusals, head, *health = await asyncio.gather(
             self.upstream.aggregator(
                 "/alerts", filters.params("product", "site", "supplier", "offset") | {"limit": "50"}
             ),
             self.upstream.ledger("/refusals"),
             self.upstream.ledger("/head"),
-            *(self.upstream.health(url) for url in self.service_urls.values()),
+            *(self.upstream.health(url) for url in urls.values()),
         )
         numbers = {
             "state": alerts,
@@ -232,9 +271,11 @@ class PageContents:
             "refusals": list(reversed(refusals))[:20],
             "refused": len(refusals),
             "head": head,
-            "health": dict(zip(self.service_urls, health, strict=True)),
+            "health": dict(zip(urls, health, strict=True)),
         }
-        return PageContent("log.html.j2", numbers, rows=alerts["rows"])
+        sources = [{"source": name} | each for name, each in head["sources"].items()]
+        tables = {"alerts": alerts["rows"], "sources": sources, "refused": refusals}
+        return PageContent("log.html.j2", numbers, tables=tables)
 
     async def movements(self, _: Request, filters: Filters) -> PageContent:
         """Return the events behind a bar of movements of a bridge."""
@@ -243,7 +284,8 @@ class PageContents:
         found, state = await asyncio.gather(
             self.upstream.ledger("/movements", query), self.upstream.aggregator("/months", filters.params())
         )
-        return PageContent("movements.html.j2", {"state": state, "next": found["next"]}, rows=found["rows"])
+        tables = {"movements": found["rows"]}
+        return PageContent("movements.html.j2", {"state": state, "next": found["next"]}, tables=tables)
 
     async def event(self, request: Request, filters: Filters) -> PageContent:
         """Return one event as its source published it, and the proof of its place in the chain."""
@@ -260,6 +302,29 @@ class PageContents:
 
 
 Page = Callable[[PageContents, Request, Filters], Awaitable[PageContent]]
+
+
+def _last_plan_table(before: Numbers | None) -> dict[str, Rows]:
+    """Return the shortages of the last plan before the last complete day went back, where it did."""
+    return {} if before is None else {"last plan": before["rows"]}
+
+
+def _why_tables(why: Numbers | None, bridge: Numbers | None) -> dict[str, Rows]:
+    """Return the tables of the reasons of a shortage, where one is chosen."""
+    tables: dict[str, Rows] = {}
+    if why is not None:
+        behind = why.get("why", {})
+        tables["grades"] = [{"firmness": grade} | short for grade, short in why["by_firmness"].items()]
+        tables |= {"overdue": behind.get("overdue", ()), "orders": behind.get("orders", ())}
+    if bridge is not None:
+        ends = [{"cause": f"projected_{when}", "wafers": bridge[f"projected_{when}"]} for when in ("then", "now")]
+        tables["bridge"] = [ends[0], *bridge["rows"], ends[1]]
+    return tables
+
+
+def _unnested(row: Numbers | None) -> Numbers:
+    """Return the fields of a row that hold no others."""
+    return {name: value for name, value in (row or {}).items() if not isinstance(value, Mapping)}
 
 
 def _largest_loss(bridge: Numbers | None) -> Numbers | None:
@@ -293,15 +358,16 @@ def _name_of(shortage: Numbers) -> tuple[str, str]:
     return shortage["product"], shortage["site"]
 
 
-def _last_days(started: Sequence[Numbers], received: Sequence[Numbers]) -> Numbers:
-    """Return the balance of the last days, and its share of the programme.
+def _last_days(started: Sequence[Numbers], received: Sequence[Numbers], *, target: int | None) -> Numbers:
+    """Return the balance of the last days, and its share of the programme's target where one is declared.
 
     It is on the start basis, unless a supplier moves wafers and reports no lots: its starts are not known, its receipts
     are.
     """
     basis, rows = ("receipt", received) if any(row["lots_not_reported_by"] for row in started) else ("start", started)
     row = rows[0] if rows else None
-    return {"basis": basis, "rolling": row, "share": None if row is None else share_percent(row["supply"])}
+    share = None if row is None else share_percent(row["supply"], target)
+    return {"basis": basis, "rolling": row, "share": share, "target": target}
 
 
 def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:

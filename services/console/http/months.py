@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 Numbers = dict[str, Any]
 _MONTHS_AHEAD = 15

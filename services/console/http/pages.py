@@ -6,22 +6,35 @@ from collections.abc import Mapping
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
-from services.console.http.contents import Page, PageContent, PageContents
+from services.console.http.contents import Page, PageContent, PageContents, Rows
+from services.console.http.importing import (
+    LOOKED_AHEAD,
+    ImportedSheet,
+    look_ahead,
+    outcome,
+    outcome_tables,
+    send_sheet,
+    targets,
+)
+from services.console.http.importing import PATH as IMPORT_PATH
 from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
 from services.console.http.rendering import render
+from services.console.http.uploads import UnreadableForm, read_form
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upstream
 from shared.http.access import AUDIT, OPEN, READ, ScopedRoute
 from shared.http.problem import BUSY, Problem, problem
-from shared.http.tabular import write_csv
-from shared.wire.catalog import FIRMNESS, PRODUCTS
+from shared.http.tabular import XLSX, CsvStyle, UnknownLocale, csv_style, flatten_rows, write_csv
+from shared.wire.firmness import FIRMNESS
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -46,6 +59,8 @@ def routes(
         "/sites/{site}": PageContents.timeline,
         "/shortages": PageContents.shortages,
         "/suppliers": PageContents.suppliers,
+        "/lines": PageContents.lines,
+        "/watermarks": PageContents.watermarks,
     }
     audited: dict[str, Page] = {  # the ledger's answers
         "/log": PageContents.log,
@@ -55,6 +70,7 @@ def routes(
     return [
         *(ScopedRoute(path, partial(pages.show, page=page), scope=READ) for path, page in by_path.items()),
         *(ScopedRoute(path, partial(pages.show, page=page), scope=AUDIT) for path, page in audited.items()),
+        ScopedRoute(IMPORT_PATH, pages.import_sheet, scope=READ, methods=("GET", "POST")),
         ScopedRoute("/live", pages.stream_moves, scope=READ),
         ScopedRoute("/login", pages.login, scope=OPEN, methods=("GET", "POST")),
         ScopedRoute("/logout", pages.logout, scope=OPEN, methods=("POST",)),
@@ -75,10 +91,13 @@ class _Pages:
         self.names = FilterNames(upstream)
 
     async def show(self, request: Request, page: Page) -> Response:
-        """Return a page, its rows as CSV, or one of its charts as PNG; the reason where a service does not answer."""
+        """Return a page, a table of it as CSV, all its tables as XLSX, or one of its charts as PNG.
+
+        `table` names the table, else it is the main one. `locale` gives the CSV of a spreadsheet of that locale. Where
+        a service does not answer, the page has the reason.
+        """
         filters, format_ = Filters.of(request.query_params), request.query_params.get("format", "")
-        token = self.sessions.visitor_token(request) if self.sessions is not None else None
-        contents = PageContents(self.upstream.as_visitor(token), self.service_urls)
+        contents = PageContents(self._upstream_of(request), self.service_urls)
         try:
             content = await page(contents, request, filters)
         except NoAnswer as reason:
@@ -86,17 +105,56 @@ class _Pages:
                 return problem(reason.status, str(reason))
             numbers = {"reason": str(reason), "retry": reason.status == HTTPStatus.SERVICE_UNAVAILABLE}
             return await self._render("error.html.j2", request, filters, numbers, status=reason.status)
-        if format_ == "csv" and content.rows:
-            return _download(write_csv(content.rows), "text/csv", request, content, "csv")
+        if format_ == "csv" and (rows := content.tables.get(request.query_params.get("table", ""), content.rows)):
+            try:
+                style = csv_style(request.query_params["locale"]) if "locale" in request.query_params else CsvStyle()
+            except UnknownLocale as why:
+                return problem(400, str(why))
+            return _download(write_csv(rows, style=style), "text/csv", request, content, "csv")
+        if format_ == "xlsx" and any(content.tables.values()):
+            state = content.numbers["state"]
+            about = {name: state[name] for name in ("complete_through", "position", "head")}
+            body = await run_in_threadpool(_workbook, content.tables, about)
+            return _download(body, XLSX, request, content, "xlsx")
         chart = request.query_params.get("chart", "")
         if format_ == "png" and chart in content.charts:
             return _download(await draw_png(content.charts[chart]), "image/png", request, content, "png", chart)
         if format_:
             charts = "".join(f", format=png&chart={name}" for name in content.charts)
-            return problem(404, f"this page has no such format; there are {'format=csv' * bool(content.rows)}{charts}")
+            tables = "format=csv, format=xlsx" * bool(content.rows)
+            return problem(404, f"this page has no such format; there are {tables}{charts}")
         drawn = await asyncio.gather(*map(draw_svg, content.charts.values()))
         numbers = content.numbers | {"charts": dict(zip(content.charts, drawn, strict=True)), "rows": content.rows}
         return await self._render(content.template, request, filters, numbers)
+
+    async def import_sheet(self, request: Request) -> Response:
+        """Return the form for a sheet, its preview, its import, or the sheet with its problems."""
+        numbers: dict[str, Any] = {"wrong": "", "look": None, "targets": targets(self.service_urls)}
+        status = 200
+        if request.method == "POST":
+            try:
+                sheet = ImportedSheet.of(read_form(request.headers.get("content-type", ""), await request.body()))
+                answer = await send_sheet(self._upstream_of(request), self.service_urls, sheet)
+                if sheet.step == "problems" and "content-disposition" in answer.headers:
+                    kept = {name: answer.headers[name] for name in ("content-type", "content-disposition")}
+                    return Response(answer.content, headers=_HEADERS | kept)
+                content = answer.json()
+                if sheet.step in LOOKED_AHEAD:
+                    upstream, url = self._upstream_of(request), self.service_urls["aggregator"]
+                    numbers["look"] = await look_ahead(upstream, url, content)
+                if sheet.step == "tables":
+                    return await _import_tables(content, numbers["look"])
+                numbers |= outcome(content, sheet)
+            except UnreadableForm as why:
+                numbers["wrong"], status = str(why), 400
+            except NoAnswer as why:
+                # a 403 would lead to the login, where the token that lacks the scope is the right one to read with
+                numbers["wrong"], status = str(why), 400 if why.status in (401, 403) else why.status
+        return await self._render("import.html.j2", request, Filters(), numbers, status)
+
+    def _upstream_of(self, request: Request) -> Upstream:
+        """Return the services as they answer the visitor of a request."""
+        return self.upstream.as_visitor(self.sessions.visitor_token(request) if self.sessions is not None else None)
 
     async def _render(
         self, template: str, request: Request, filters: Filters, numbers: Numbers, status: int = 200
@@ -105,11 +163,11 @@ class _Pages:
             template,
             filters=filters,
             path=request.scope["path"],
-            products=PRODUCTS,
             firmness=FIRMNESS,
             names=await self.names.read() if self._sees_names(request) else NO_NAMES,
             has_session=self.sessions is not None and "authorization" in request.headers,
             quiet_s=self.feed.quiet_s,
+            locale=_spreadsheet_locale(request),
             **numbers,
         )
         return HTMLResponse(html, status_code=status, headers=_HEADERS)
@@ -158,6 +216,31 @@ async def _serve_file(request: Request) -> Response:
 @cache
 def _read_file(name: str) -> bytes:
     return (Path(__file__).parent / "static" / name).read_bytes()
+
+
+async def _import_tables(answer: Numbers, look: Numbers) -> Response:
+    """Return the tables of a preview as a workbook."""
+    about = {name: answer[name] for name in ("name", "kind", "issued", "sha256")}
+    body = await run_in_threadpool(_workbook, outcome_tables(answer, look), about)
+    disposition = {"Content-Disposition": 'attachment; filename="waferline-import.xlsx"'}
+    return Response(body, media_type=XLSX, headers=_HEADERS | disposition)
+
+
+def _workbook(tables: Mapping[str, Rows], about: Mapping[str, Any]) -> bytes:
+    """Return tables as a workbook, a sheet each; one without rows has none."""
+    from shared.http.workbook import ViewSheet, write_workbook  # noqa: PLC0415 (loads the library of workbooks)
+
+    sheets = [ViewSheet(name, *flatten_rows(rows)) for name, rows in tables.items() if rows]
+    return write_workbook([*sheets, ViewSheet("About", ("of", "value"), list(about.items()))])
+
+
+def _spreadsheet_locale(request: Request) -> str:
+    """Return the language that a visitor's browser asks for, where its spreadsheets have a delimiter of their own."""
+    wanted = request.headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+    try:
+        return wanted if csv_style(wanted).delimiter != CsvStyle().delimiter else ""
+    except UnknownLocale:
+        return ""
 
 
 def _download(

@@ -17,7 +17,7 @@ _SILENT_S = 2.0  # after a service has not answered in time, a query does not wa
 
 Params = Mapping[str, str | int | None]
 
-NO_NAMES: Mapping[str, Sequence[str]] = {"site": (), "supplier": ()}
+NO_NAMES: Mapping[str, Sequence[str]] = {"product": (), "site": (), "supplier": ()}
 """For a visitor who may not see the names."""
 
 
@@ -70,6 +70,22 @@ class Upstream:
         except (httpx.HTTPError, TimeoutError, ValueError) as failure:
             return {"well": False, "why": str(failure) or type(failure).__name__}
 
+    async def post(
+        self, service: str, url: str, params: Params, content: bytes, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """Return a service's answer to a body, whatever its status; wait for it as for an answer of the past."""
+        wait_s = self._wait_s * PAST_WAITS
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._client("health", "").post(
+                    url, params=dict(params), content=content, headers={**self._visitor, **headers}
+                )
+        except (httpx.HTTPError, TimeoutError) as failure:
+            reason = str(failure) or f"not within {wait_s:g} s"
+            raise NoAnswer(
+                503, f"{service} does not answer at {url} ({reason}). Read its log, then try again."
+            ) from failure
+
     async def _get(self, service: str, path: str, params: Params | None) -> httpx.Response:
         query = {name: value for name, value in (params or {}).items() if value not in (None, "")}
         url, is_past = self._urls[service], "as_of" in query or path == "/bridge"
@@ -106,11 +122,11 @@ class Upstream:
 
 
 class FilterNames:
-    """The recorded names of sites and suppliers, offered in the filters; read again after 30 seconds."""
+    """The recorded names of products, sites and suppliers, offered in the filters; read again after 30 seconds."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._names: dict[str, list[str]] = {"site": [], "supplier": []}
+        self._names: dict[str, list[str]] = {"product": [], "site": [], "supplier": []}
         self._read_at = float("-inf")
 
     async def read(self) -> Mapping[str, Sequence[str]]:

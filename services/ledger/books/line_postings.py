@@ -5,8 +5,8 @@ from operator import itemgetter
 from typing import cast
 
 from services.ledger.books.lines import ENDS, Cell, Derive, Key, LineState
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import date_of, day_number
+from shared.wire.firmness import FIRMNESS
 from shared.wire.postings import Measure
 
 

@@ -85,6 +85,54 @@ class Movements(Described):
     """The place in the log after which the next page begins; null on the last."""
 
 
+class LineRow(Described):
+    """A line, with its terms in force."""
+
+    source: str
+    kind: Literal["agreement", "commit", "forecast", "order", "shipment"]
+    line: str
+    """Its name: unique for the source and the kind, and of a shipment for its product."""
+    product: str
+    site: str
+    supplier: str
+    day: date
+    """The day it is due; of a shipment its last ETA, of an agreement its first day."""
+    wafers: int
+    """Of a shipment, those dispatched; of an agreement, those of a month."""
+    open_wafers: int
+    """The wafers not yet dispatched on a commit, consumed for an order, or received or lost of a shipment."""
+    revision: int | None
+    """The revision in force; null for a shipment that was never revised."""
+    state: Literal["open", "closed", "withdrawn"]
+    """`withdrawn` at 0 wafers, `closed` when no wafers are open."""
+    firmness: str | None
+    """The grade of a commit."""
+    start_by: date | None
+    """Of an order."""
+    priority: int | None
+    """Of an order."""
+    id: str
+    """The id of the event in force."""
+    time: datetime
+    """The time of the event in force."""
+
+
+class Lines(Described):
+    """A page of lines."""
+
+    rows: list[LineRow]
+    next: str | None
+    """The line after which the next page begins; null on the last page."""
+
+
+class HoldingEvents(Described):
+    """A page of events that hold."""
+
+    rows: list[CloudEvent]
+    next: int | None
+    """The place in the log after which the next page begins; null on the last."""
+
+
 class AsOfPosition(Described, title="Known"):
     """The position of the log after a batch, or at the end of a day."""
 
@@ -140,3 +188,24 @@ class Refusals(RootModel[list[RefusalRow]]):
 
 class Counts(RootModel[dict[str, int]]):
     """The number of recorded events by type."""
+
+
+class RehearsalRefusal(Described):
+    """An event that would be refused."""
+
+    line: int | None
+    """Its line in the body."""
+    id: str | None
+    code: str
+    path: str
+    message: str
+
+
+class Rehearsal(Described):
+    """The batch that some events would become."""
+
+    postings: dict[str, Any]
+    """As the ledger publishes it (docs/events.md), after the batch `previous`; it has no head, and no events."""
+    duplicates: int
+    """Events that are recorded already, or come twice."""
+    refused: list[RehearsalRefusal]

@@ -1,27 +1,36 @@
 """The ledger's HTTP routes: verdicts, batches, postings after a position, the chain head, refusals."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
+import orjson
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
 from services.ledger.http.effects import find_effect
+from services.ledger.http.holding import HoldingQuery, list_holding
+from services.ledger.http.lines import LinesQuery, list_lines
 from services.ledger.http.movements import MovementsQuery, list_movements
+from services.ledger.http.rehearsal import DOC as REHEARSAL_DOC
+from services.ledger.http.rehearsal import PATH as REHEARSAL
+from services.ledger.http.rehearsal import RehearsalQuery, rehearse
 from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
 from services.ledger.store.batches import StoredRefusal
 from services.ledger.store.reader import StoreReader
-from shared.http.access import AUDIT, ScopedRoute
-from shared.http.answering import CSV_FORMATS, NDJSON, View, serve
-from shared.http.problem import BUSY, NEVER_KNOWN, UNKNOWN_BATCH, UNKNOWN_EVENT, Problem
+from shared.http.access import AUDIT, READ, ScopedRoute
+from shared.http.answering import CSV_FORMATS, JSON, NDJSON, DescribedRoute, View, serve
+from shared.http.problem import BUSY, NEVER_KNOWN, UNFIT, UNKNOWN_BATCH, UNKNOWN_EVENT, UNKNOWN_NAME, Problem
 from shared.http.query import Choice, Moment, Query, Text, Whole
 from shared.wire.days import day_of
 from shared.wire.rows import Row
+from shared.wire.streams import Role
 
 PAGE_BYTES_MAX = 4 << 20
 _PAGE_MAX = 200
@@ -44,8 +53,12 @@ def routes(
     store: StoreReader,
     open_reader: Callable[[], StoreReader],
     take_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    roles: Mapping[str, Role] = {},
 ) -> list[ScopedRoute]:
-    """Return the routes over a store. Each reads between two batches, and so sees whole batches only."""
+    """Return the routes over a store. Each reads between two batches, and so sees whole batches only.
+
+    `roles` has the role of each source that the ledger records.
+    """
     log = LedgerLog(store, open_reader, take_turn)
 
     @asynccontextmanager
@@ -55,11 +68,18 @@ def routes(
     def version_of(_: LedgerLog) -> tuple[int, int]:
         return store.epoch, store.head.batch
 
-    return [serve(view, find, version_of, scope=AUDIT) for view in views()]
+    lines = View("/lines", _lines, LinesQuery, models.Lines, (UNFIT,))
+    holding = View("/holding", _holding, HoldingQuery, models.HoldingEvents, (BUSY,))
+    return [
+        *(serve(view, find, version_of, scope=AUDIT) for view in views()),
+        serve(lines, find, version_of, scope=READ, publishers_of="source"),
+        serve(holding, find, version_of, scope=AUDIT, publishers_of="source"),
+        DescribedRoute(REHEARSAL, _rehearsal(log, roles), scope=AUDIT, doc=REHEARSAL_DOC),
+    ]
 
 
 def views() -> list[View[LedgerLog]]:
-    """Return the views of the API, each with its path, parameters and response model."""
+    """Return the views for auditors, each with its path, parameters and response model."""
     return [
         View("/events/{source}/{id}", _event, EventQuery, models.Verdict, (UNKNOWN_EVENT,)),
         View("/batches/{batch}", _batch, BatchQuery, models.SealedBatch, (UNKNOWN_BATCH,)),
@@ -71,6 +91,25 @@ def views() -> list[View[LedgerLog]]:
         View("/refusals", _refusals, RefusalsQuery, models.Refusals),
         View("/counts", _counts, Query, models.Counts),
     ]
+
+
+def _rehearsal(log: LedgerLog, roles: Mapping[str, Role]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that rehearses the CloudEvents of a body."""
+
+    async def answer(request: Request) -> Response:
+        source = RehearsalQuery.read(request.query_params.multi_items()).source
+        if source not in roles:
+            detail = f"source is {source!r}; there are {', '.join(sorted(roles))}"
+            raise Problem(UNKNOWN_NAME, detail, parameter="source")
+        body = await request.body()  # shared/http bounds it
+
+        def read() -> bytes:  # it searches the log: in a thread, recording and other requests go on
+            with log.take_turn(), closing(log.open_reader()) as store:
+                return orjson.dumps(rehearse(store, source, roles[source], body, time.time_ns() // 1000))
+
+        return Response(await run_in_threadpool(read), media_type=JSON)
+
+    return answer
 
 
 # ---------------------------------------------------------------- parameters
@@ -179,6 +218,28 @@ async def _movements(log: LedgerLog, query: MovementsQuery) -> dict[str, Any]:
     def read() -> dict[str, Any]:  # it searches the log: in a thread, recording and other requests go on
         with log.take_turn(), closing(log.open_reader()) as store:
             return list_movements(store, query)
+
+    return await run_in_threadpool(read)
+
+
+async def _lines(log: LedgerLog, query: LinesQuery) -> dict[str, Any]:
+    """The lines of a source with their terms in force: agreements, commits, forecasts, orders and shipments.
+
+    The scope is `read`; a token with `publish:<source>` may read the lines of its own source, too.
+    """
+    return list_lines(log.store, query)
+
+
+async def _holding(log: LedgerLog, query: HoldingQuery) -> dict[str, Any]:
+    """The recorded events of a source and a type that hold, in the order of the log: none reversed or superseded.
+
+    Of a site, phase or declaration all revisions are listed. A page may have few rows, or none: go on while `next` is
+    not null. A token with `publish:<source>` may read the events of its own source, too.
+    """
+
+    def read() -> dict[str, Any]:  # it searches the log: in a thread, recording and other requests go on
+        with log.take_turn(), closing(log.open_reader()) as store:
+            return list_holding(store, query)
 
     return await run_in_threadpool(read)
 

@@ -1,6 +1,5 @@
 """The ledger's metrics."""
 
-from collections.abc import Sequence
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -14,7 +13,7 @@ from shared.wire.events import ReasonCode
 class LedgerMeters:
     """The metrics of recording, by source, and the ledger's positions."""
 
-    def __init__(self, registry: CollectorRegistry, store: StoreReader, sources: Sequence[str]) -> None:
+    def __init__(self, registry: CollectorRegistry, store: StoreReader) -> None:
         self.published = 0  # the last batch published
         self.events = Counter("waferline_events_recorded", "Events recorded", ["source"], registry=registry)
         self.refused = Counter("waferline_events_refused", "Events refused", ["source", "code"], registry=registry)
@@ -32,11 +31,13 @@ class LedgerMeters:
         self.lag = Histogram(
             "waferline_recording_lag_seconds", "From stream to store", registry=registry, buckets=TIME_BUCKETS_S
         )
-        for source in sources:  # from 0: a counter that starts at 1 shows no rise
-            self.events.labels(source)
-            self.duplicates.labels(source)
-            for code in get_args(ReasonCode):
-                self.refused.labels(source, code)
+
+    def begin(self, source: str) -> None:
+        """Count the events of a source from 0: a counter that starts at 1 shows no rise."""
+        self.events.labels(source)
+        self.duplicates.labels(source)
+        for code in get_args(ReasonCode):
+            self.refused.labels(source, code)
 
     def count(self, source: str, outcome: Outcome, ms: float, lag_ms: float) -> None:
         """Count a batch of a source."""

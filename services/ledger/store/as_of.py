@@ -9,7 +9,7 @@ from typing import NamedTuple
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
 from services.ledger.store.batches import select_published
-from services.ledger.store.reader import StoreReader, published_watermarks
+from services.ledger.store.reader import StoreReader, published_sources, published_watermarks
 from shared.wire.days import DAY_US, date_of, day_number
 from shared.wire.events import DAY_MAX, DAY_MIN
 from shared.wire.postings import PostingBatch
@@ -111,6 +111,19 @@ def events_between(
         yield last, list(_placed(store, found, since, through))
 
 
+def declaration_events(store: StoreReader, as_of: AsOf) -> Iterator[list[str]]:
+    """Yield the events of the planners as of then, batch by batch: declarations, and reversals of them."""
+    query, time = store.database.query, 1 << 62 if as_of.time is None else as_of.time
+    batches = query(
+        "SELECT first_event, events FROM batches WHERE batch <= ? AND recorded <= ? AND events > 0"  # noqa: S608
+        f" AND stream IN ({store.names.plan_streams()}) ORDER BY batch",
+        (as_of.position, time),
+    )
+    for first, events in batches:
+        found = query("SELECT body FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, first + events - 1))
+        yield [body for (body,) in found]
+
+
 def _placed(store: StoreReader, found: Sequence[tuple[int, str]], since: AsOf, through: AsOf) -> Iterator[PlacedEvent]:
     batch, recorded, end = 0, 0, 0
     for seq, body in found:
@@ -150,7 +163,7 @@ def _post_again(store: StoreReader, time: int) -> Iterator[PostingBatch]:
             events=header.events,
             head="",
             **published_watermarks(header.source, decision.watermark),
-            sources=[header.source] if header.events else [],
+            sources=published_sources(header),
             said=select_published(sealed.bodies),
         )
         previous = header.batch

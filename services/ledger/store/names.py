@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from services.ledger.books.lines import Key
 from services.ledger.store.database import Database, WritableDatabase
+from shared.wire.streams import is_plan_stream
 
 
 class NameTable(dict[str | None, int]):
@@ -13,6 +14,10 @@ class NameTable(dict[str | None, int]):
         super().__init__()
         self.texts: dict[int, str] = dict(database.query("SELECT id, name FROM names"))
         self.update((name, number) for number, name in self.texts.items())
+
+    def plan_streams(self) -> str:
+        """Return the numbers of the planners' streams, as SQL lists them."""
+        return ", ".join(str(number) for number, name in self.texts.items() if is_plan_stream(name)) or "-1"
 
 
 class KeyTable(dict[Key, int]):

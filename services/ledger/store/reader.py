@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.ledger.books.chain import GENESIS, BatchHeader, seal
+from services.ledger.books.memory import Memory
 from services.ledger.books.progress import Progress
 from services.ledger.store.addresses import connect, is_url
 from services.ledger.store.batches import (
@@ -30,6 +31,7 @@ from services.ledger.store.sqlite import SqliteDatabase, write_ahead_log
 from services.ledger.store.working_state import WorkingState
 from shared.wire.postings import EventEffect, PostingBatch, Recorded
 from shared.wire.rows import WATERMARKS, Row, watermark_of
+from shared.wire.streams import is_plan_stream
 
 _PAGE_BATCHES, _PAGE_ROWS, _PAGE_POSTINGS = 256, 16_384, 65_536  # read by one query
 
@@ -50,6 +52,19 @@ def open_reader(
     except BaseException:
         database.close()
         raise
+
+
+def new_memory(store: "StoreReader") -> Memory:
+    """Return a memory of the books that loads from a store."""
+    state = store.working_state
+    return Memory(
+        load_lines=state.load_lines,
+        load_stock=state.load_stock,
+        load_event=store.load_event,
+        load_suppliers=state.load_suppliers,
+        load_watermarks=store.load_watermarks,
+        reversed=state.reversals(),
+    )
 
 
 def expect_one_store(address: Path | str) -> None:
@@ -219,13 +234,16 @@ class StoreReader:
         return {self.names.texts[stream]: entry for stream, entry in found}
 
     def watermarks(self, until: int) -> dict[str, int | None]:
-        """Return the watermark of each source that published up to a position, None where it declared none."""
-        query = self.database.query
+        """Return the watermark of each source that published up to a position, None where it said none.
+
+        Planners are left out: they say no watermark.
+        """
+        query, plans = self.database.query, self.names.plan_streams()
         greatest = "SELECT max(watermark) FROM batches WHERE source = ? AND batch > ? AND batch <= ?"
         found = dict(
             query(
-                "SELECT source, max(watermark) FROM batches WHERE batch <= ? AND (events > 0 OR watermark IS NOT NULL)"
-                " GROUP BY source",
+                "SELECT source, max(watermark) FROM batches WHERE batch <= ?"  # noqa: S608
+                f" AND (events > 0 OR watermark IS NOT NULL) AND stream NOT IN ({plans}) GROUP BY source",
                 (until,),
             )
         )
@@ -394,7 +412,7 @@ class StoreReader:
             events=header.events,
             head=batch.hash.hex(),
             **published_watermarks(header.source, batch.watermark),
-            sources=[header.source] if header.events else [],
+            sources=published_sources(header),
             told=batch.sent,
             said=bodies,
         )
@@ -408,6 +426,11 @@ class StoreReader:
             effects=self._effects(header.batch),
         )
         return PublishedBatch(postings, verdict)
+
+
+def published_sources(header: BatchHeader) -> list[str]:
+    """Return the sources that a `PostingBatch` names: that of its events, unless it is a planner."""
+    return [header.source] if header.events and not is_plan_stream(header.stream) else []
 
 
 def published_watermarks(source: str, watermark: int | None) -> dict[str, dict[str, int | None]]:

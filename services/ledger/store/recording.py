@@ -13,6 +13,7 @@ from services.ledger.books.new_events import find_fault, may_break_rules
 from services.ledger.books.posting import Decision, post_events
 from services.ledger.books.progress import Progress
 from services.ledger.store.batches import ChainHead, NewBatch
+from services.ledger.store.reader import StoreReader, new_memory
 from services.ledger.store.writer import Fenced, StoreWriter
 from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.days import DAY_US, iso_time
@@ -20,7 +21,7 @@ from shared.wire.entry_reader import read_entry
 from shared.wire.events import ReasonCode, Refused, canonical
 from shared.wire.refusal import RefusedEvent
 from shared.wire.rows import LAYOUTS, Row, canonical_bodies
-from shared.wire.streams import Role
+from shared.wire.streams import Role, party_stream
 
 TRANSACTION_BYTES_MAX = 1 << 19  # of entries: some 4,000 events
 _ID, _TIME = attrgetter("id"), attrgetter("time")
@@ -102,6 +103,18 @@ def record_entries(
         return _record(store, batch, read, thorough=True)
 
 
+def rehearse_entries(store: StoreReader, source: str, role: Role, entries: Sequence[bytes], *, now: int) -> NewBatch:
+    """Return the batch that some entries of a source would become by the same rules; nothing is written or numbered.
+
+    Several transactions that record them come to the same postings.
+    """
+    read = _read([("", body) for body in entries], source, role, now, trust_recorded=False)
+    bodies = canonical_bodies(read.rows)
+    batch = NewBatch(source, party_stream(role, source), "", now, None, read.rows, bodies, read.refused, 0, Decision())
+    batch = _drop_duplicates(store, batch, read, thorough=True)
+    return batch._replace(decision=post_events(batch.rows, new_memory(store)))
+
+
 @dataclass(slots=True)
 class _ReadEntries:
     """The rows and refusals of some entries, and their recorded times."""
@@ -160,7 +173,7 @@ def _record(store: StoreWriter, batch: NewBatch, read: _ReadEntries, *, thorough
     return Outcome(head, len(batch.rows), len(batch.decision.postings()), batch.duplicates, [*batch.refused])
 
 
-def _drop_duplicates(store: StoreWriter, batch: NewBatch, read: _ReadEntries, *, thorough: bool) -> NewBatch:
+def _drop_duplicates(store: StoreReader, batch: NewBatch, read: _ReadEntries, *, thorough: bool) -> NewBatch:
     """Return the batch with its new rows only: exact duplicates are counted, changed content is refused."""
     recorded, faults = read.recorded, read.faults
     source = batch.source
@@ -169,8 +182,8 @@ def _drop_duplicates(store: StoreWriter, batch: NewBatch, read: _ReadEntries, *,
     again += [batch.rows[n].id for n in faults]  # refused, it would not meet the index of the ids
     if not again and not batch.refused and _are_new(batch.rows, recorded):
         return batch
-    bodies_by_id = store.recorded_bodies(source, again)
-    refused_before = {_content(body) for body in store.refused_bodies(source, again)}
+    bodies_by_id = store.working_state.recorded_bodies(source, again)
+    refused_before = {_content(body) for body in store.working_state.refused_bodies(source, again)}
     rows: list[Row] = []
     bodies: list[str] = []
     refused: list[RefusedEvent] = [*batch.refused]
@@ -196,11 +209,11 @@ def _drop_duplicates(store: StoreWriter, batch: NewBatch, read: _ReadEntries, *,
     return batch._replace(rows=rows, bodies=bodies, refused=new, duplicates=duplicates)
 
 
-def _drop_refused_before(store: StoreWriter, source: str, refused: list[RefusedEvent]) -> list[RefusedEvent]:
+def _drop_refused_before(store: StoreReader, source: str, refused: list[RefusedEvent]) -> list[RefusedEvent]:
     """Return those of some refusals that are neither stored nor repeated here; without an id none is a repetition."""
     if not refused:
         return refused
-    bodies = store.refused_bodies(source, {r.id for r in refused if r.id is not None})
+    bodies = store.working_state.refused_bodies(source, {r.id for r in refused if r.id is not None})
     new = []
     for r in refused:
         if r.body not in bodies:

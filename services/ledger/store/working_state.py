@@ -8,7 +8,7 @@ import orjson
 from services.ledger.books.lines import Key, LineState
 from services.ledger.books.memory import Count, Stock
 from services.ledger.store.database import Database
-from services.ledger.store.names import KeyTable, NameTable, id_key, id_text
+from services.ledger.store.names import KeyTable, NameTable, id_key, id_keys, id_text
 from shared.wire.lines import LineName
 from shared.wire.rows import Row
 
@@ -35,6 +35,22 @@ class WorkingState:
         keys = [(self.names[source], id_key(id_)) for source, id_ in identities if source in self.names]
         found = self.database.find("events", ("source", "id"), ("body",), keys)
         return {(self.names.texts[source], id_text(id_)): Row.read(body) for source, id_, body in found}
+
+    def recorded_bodies(self, source: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return the canonical text of those of a source's events that are recorded, by id."""
+        number = self.names.get(source)
+        if number is None or not ids:
+            return {}
+        keys = [(number, key) for key in set(id_keys(ids))]
+        return {id_text(id_): body for _, id_, body in self.database.find("events", ("source", "id"), ("body",), keys)}
+
+    def refused_bodies(self, source: str, ids: Iterable[str]) -> set[bytes]:
+        """Return the bodies of those of a source's events that were refused."""
+        number = self.names.get(source)
+        if number is None:
+            return set()
+        found = self.database.find("refusals", ("source", "id"), ("body",), [(number, id_) for id_ in ids])
+        return {bytes(body) for _, _, body in found}
 
     def load_stock(self, key: Key) -> Stock:
         """Return the stock of a key, an empty one if nothing is stored of it."""
@@ -63,6 +79,23 @@ class WorkingState:
         ):
             yield from self._read_lines(found)
             last = found[-1][:3]
+
+    def lines_of(
+        self, owner: str, kind: str | None, after: tuple[str, str] = ("", ""), *, page_lines: int = PAGE_LINES
+    ) -> Iterator[tuple[LineName, LineState]]:
+        """Yield the stored lines of an owner behind a kind and a line, of one kind or of all, page by page.
+
+        The kind of a shipment has its product behind a slash; `shipment` stands for all of them.
+        """
+        number = self.names.get(owner)
+        first, last = ("", "~") if kind is None else (kind, kind + "/~")  # a name of a kind or product has no "~"
+        while found := self.database.query(
+            "SELECT owner, kind, line, state FROM lines WHERE owner = ? AND (kind, line) > (?, ?)"
+            " AND kind BETWEEN ? AND ? ORDER BY kind, line LIMIT ?",
+            (number, *after, first, last, page_lines),
+        ):
+            yield from self._read_lines(found)
+            after = found[-1][1:3]
 
     def stocks(self) -> Iterator[tuple[Key, Stock]]:
         """Yield the stock of every key that has any."""

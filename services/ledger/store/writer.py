@@ -1,7 +1,7 @@
 """The writing type of the store: one transaction a batch, fenced against a second ledger."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, repeat
 from pathlib import Path
@@ -11,7 +11,6 @@ import orjson
 
 from services.ledger.books.chain import BatchHeader, document, seal
 from services.ledger.books.lines import Cell
-from services.ledger.books.memory import Memory
 from services.ledger.books.posting import RULES, Decision
 from services.ledger.books.progress import Progress, runs_of
 from services.ledger.books.restatement import Replay, Restatement
@@ -19,8 +18,8 @@ from services.ledger.store.addresses import connect
 from services.ledger.store.batches import ChainHead, NewBatch, StoredBatch, published_bodies
 from services.ledger.store.database import WritableDatabase
 from services.ledger.store.migrating import migrate
-from services.ledger.store.names import GrowingKeyTable, GrowingNameTable, id_key, id_keys, id_text
-from services.ledger.store.reader import StoreReader, expect_one_store, expect_whole_end
+from services.ledger.store.names import GrowingKeyTable, GrowingNameTable, id_key, id_keys
+from services.ledger.store.reader import StoreReader, expect_one_store, expect_whole_end, new_memory
 from services.ledger.store.working_state import WorkingState
 from shared.wire.postings import EventEffect, Measure
 from shared.wire.refusal import RefusedEvent
@@ -94,14 +93,7 @@ class StoreWriter(StoreReader):
         self.names = GrowingNameTable(self.database)
         self.keys = GrowingKeyTable(self.database, self.names)
         self.working_state = WorkingState(self.database, self.names, self.keys)
-        self.memory = Memory(
-            load_lines=self.working_state.load_lines,
-            load_stock=self.working_state.load_stock,
-            load_event=self.load_event,
-            load_suppliers=self.working_state.load_suppliers,
-            load_watermarks=self.load_watermarks,
-            reversed=self.working_state.reversals(),
-        )
+        self.memory = new_memory(self)
 
     # ---------------------------------------------------------------- the transaction
 
@@ -134,22 +126,6 @@ class StoreWriter(StoreReader):
         batch, hash_ = self._one("SELECT batch, hash FROM head")
         if (batch, bytes(hash_)) != self.head:
             raise Fenced(f"batch {self.head.batch + 1} was taken by another ledger")
-
-    def recorded_bodies(self, source: str, ids: Sequence[str]) -> dict[str, str]:
-        """Return the canonical text of those of a source's events that are recorded, by id."""
-        number = self.names.get(source)
-        if number is None or not ids:
-            return {}
-        keys = [(number, key) for key in set(id_keys(ids))]
-        return {id_text(id_): body for _, id_, body in self.database.find("events", ("source", "id"), ("body",), keys)}
-
-    def refused_bodies(self, source: str, ids: Iterable[str]) -> set[bytes]:
-        """Return the bodies of those of a source's events that were refused."""
-        number = self.names.get(source)
-        if number is None:
-            return set()
-        found = self.database.find("refusals", ("source", "id"), ("body",), [(number, id_) for id_ in ids])
-        return {bytes(body) for _, _, body in found}
 
     def write(self, batch: NewBatch, *, commit: bool = True) -> ChainHead:
         """Write one batch and commit it, whole or not at all; raise the database's error if it cannot be written.

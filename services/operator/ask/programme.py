@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.operator.ask.client import ask, ask_all
-from shared.wire.catalog import share_percent
+from shared.programme.shares import share_percent
 
 WINDOW_DAYS = 30
 KINDS = ("sourced", "assumed", "undeclared")
@@ -38,7 +38,8 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
         "lots_not_reported_by": sorted({name for row in answer["rows"] for name in row["lots_not_reported_by"]}),
         "today": shortages["planned"]["today"],
         **total,
-        "share_percent": share_percent(total["supply"]),
+        "share_percent": share_percent(total["supply"], months["target_wafers"]),
+        "target_wafers": months["target_wafers"],
         **{
             kind: _sums(
                 [row for row in answer["rows"] if row["site"] in sites and _kind(sites[row["site"]]) == kind],

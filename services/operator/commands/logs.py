@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.operator.commands.errors import report_errors
+from services.operator.commands.options import Xlsx
 from services.operator.logs.lines import Level
 from services.operator.stack.errors import StackError
 
@@ -26,7 +27,7 @@ def logs(
         ),
     ] = None,
     data: Annotated[Path, typer.Option("--data", envvar="WAFERLINE_STACK", help="Folder of the stack.")] = Path("data"),
-    service: Annotated[str | None, typer.Option(help="Only this service: ledger, supplier, supplier-samsung.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only this service: ledger, supplier, supplier-NAME.")] = None,
     level: Annotated[Level | None, typer.Option(help="Only lines of this level and above.")] = None,
     name: Annotated[str | None, typer.Option(help="Only lines of this name: event_refused.")] = None,
     since: Annotated[
@@ -42,6 +43,7 @@ def logs(
     ] = 1,
     expect: Annotated[str, typer.Option(help="With --check: services that must have logged: ledger,aggregator.")] = "",
     json_: Annotated[bool, typer.Option("--json", help="Print the lines as logged, and the summary as JSON.")] = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print a summary of the services' logs; with --level, --name or --follow the lines themselves.
 
@@ -60,6 +62,8 @@ def logs(
         raise typer.BadParameter(f"{since!r} is neither 5m nor a time", param_hint="--since") from error
     line_filter = LineFilter(service, level or "info", name, begin)
     with report_errors():
+        if xlsx is not None and (check or follow or level is not None or name is not None):
+            raise StackError("--xlsx takes the summary: leave --check, --follow, --level and --name out")
         if file is not None:
             source: LogFolder | LogStream = LogStream(file)
         else:
@@ -70,7 +74,7 @@ def logs(
         elif follow or level is not None or name is not None:
             _print_lines(source, line_filter, follow=follow, json_=json_)
         else:
-            _summarise(source, line_filter, json_=json_)
+            _summarise(source, line_filter, json_=json_, xlsx=xlsx)
 
 
 def _print_lines(source: "LogFolder | LogStream", line_filter: "LineFilter", *, follow: bool, json_: bool) -> None:
@@ -86,17 +90,17 @@ def _print_lines(source: "LogFolder | LogStream", line_filter: "LineFilter", *, 
         raise typer.Exit from None
 
 
-def _summarise(source: "LogFolder | LogStream", line_filter: "LineFilter", *, json_: bool) -> None:
+def _summarise(source: "LogFolder | LogStream", line_filter: "LineFilter", *, json_: bool, xlsx: Path | None) -> None:
+    from services.operator.commands.output import put_out
+    from services.operator.logs.display import print_criticals, summary_tables
     from services.operator.logs.summary import Summary, summarise
 
     summaries: dict[str, Summary] = {}
-    found = summarise(source.read(line_filter, summaries), summaries)
-    if json_:
-        typer.echo(json.dumps({summary.process: summary.facts() for summary in found}, indent=1))
-        return
-    from services.operator.logs.display import print_summaries
-
-    print_summaries(source.place, found)
+    found = list(summarise(source.read(line_filter, summaries), summaries))
+    facts = {summary.process: summary.facts() for summary in found}
+    put_out(facts, [], summary_tables(source.place, found), json_=json_, csv_=False, xlsx=xlsx)
+    if not json_ and xlsx is None:
+        print_criticals(found)
 
 
 def _check(

@@ -16,8 +16,9 @@ from services.operator.commands.options import (
     Product,
     Site,
     Supplier,
+    Xlsx,
 )
-from shared.wire.catalog import PRODUCTS, Firmness
+from shared.wire.firmness import Firmness
 
 
 def _alert_codes() -> list[str]:
@@ -29,13 +30,13 @@ def _alert_codes() -> list[str]:
 Limit = Annotated[int, typer.Option(help="Number of rows, at most.", min=1, max=200)]
 
 
-def programme(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: Csv = False) -> None:
+def programme(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: Csv = False, xlsx: Xlsx = None) -> None:
     """Print an overview of the programme: supply, demand and net of 30 days, the first shortages, and the months.
 
     Example: waferline programme --as-of 2026-08-31
     """
     from services.operator.ask.programme import ask_programme
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.programme import programme_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
@@ -43,7 +44,9 @@ def programme(as_of: AsOf = None, data: Data = DATA, json_: Json = False, csv_: 
     with report_errors():
         data = find_stack(data)
         found = ask_programme(data, as_of)
-    print_answer(found, found["months"], programme_tables(found, position_line(data, found)), json_=json_, csv_=csv_)
+    put_out(
+        found, found["months"], programme_tables(found, position_line(data, found)), json_=json_, csv_=csv_, xlsx=xlsx
+    )
 
 
 def months(
@@ -56,6 +59,7 @@ def months(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the months: demand, wafers started and received, supply by firmness as bars, the cumulative gap.
 
@@ -63,8 +67,8 @@ def months(
     """
     from services.operator.ask.client import ask
     from services.operator.ask.programme import busy_months
+    from services.operator.commands.output import put_out
     from services.operator.show.months import months_bars, months_tables
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -74,7 +78,7 @@ def months(
         answer = ask(data, "aggregator", "/months", as_of=as_of, **query)
     answer["rows"] = busy_months(answer["rows"])
     shown = [*months_tables(answer), months_bars(answer)] if answer["rows"] else ["No month has a plan or a movement."]
-    print_answer(answer, answer["rows"], [*shown, position_line(data, answer)], json_=json_, csv_=csv_)
+    put_out(answer, answer["rows"], [*shown, position_line(data, answer)], json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def sites(
@@ -84,13 +88,14 @@ def sites(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print each site: onshore or floating, megawatts on and planned, wafers due, cover, the first shortage.
 
     Example: waferline sites --mooring floating
     """
     from services.operator.ask.client import ask_all
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.sites import sites_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
@@ -98,7 +103,9 @@ def sites(
     with report_errors():
         data = find_stack(data)
         answer = ask_all(data, "/sites", as_of=as_of, mooring=mooring, firmness=firmness)
-    print_answer(answer, answer["rows"], sites_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
+    put_out(
+        answer, answer["rows"], sites_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx
+    )
 
 
 def site(
@@ -108,13 +115,14 @@ def site(
     data: Data = DATA,
     json_: Json = False,
     csv_: Annotated[bool, typer.Option("--csv", help="Print the months as CSV for a spreadsheet instead.")] = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print one site: its phases and their revisions, and for each month the wafers due, received and used.
 
     Example: waferline site TX-MILAM --product HBM4-12H
     """
     from services.operator.ask.client import ask
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.sites import site_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
@@ -124,7 +132,9 @@ def site(
         data = find_stack(data)
         answer = ask(data, "aggregator", path_of("sites", name, "timeline"), as_of=as_of, product=product)
         answer["described"] = ask(data, "aggregator", "/sites", as_of=as_of, site=name)["rows"][0]
-    print_answer(answer, answer["months"], site_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
+    put_out(
+        answer, answer["months"], site_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx
+    )
 
 
 def suppliers(
@@ -135,13 +145,14 @@ def suppliers(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the suppliers side by side: commits against receipts, slip, churn, yield, and WIP by age.
 
     Example: waferline suppliers --product HBM4-12H
     """
     from services.operator.ask.client import ask_all
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.suppliers import suppliers_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
@@ -153,7 +164,7 @@ def suppliers(
         row | {f"wip_from_{each['from_days']}_days": each["wafers"] for each in row["wip_by_age"] or ()}
         for row in answer["rows"]
     ]
-    print_answer(answer, rows, suppliers_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_)
+    put_out(answer, rows, suppliers_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def balances(
@@ -177,14 +188,15 @@ def balances(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the rolling balance and the wafers in each stage.
 
     Example: waferline balances --by site,product --basis receipt --firmness firm --as-of 2026-08-31
     """
     from services.operator.ask.client import ask_all
+    from services.operator.commands.output import put_out
     from services.operator.show.balances import balances_table
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -196,7 +208,7 @@ def balances(
         data = find_stack(data)
         answer = ask_all(data, "/balances", as_of=as_of, **query)
     shown = [balances_table(answer, position_line(data, answer), as_of=as_of is not None)]
-    print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
+    put_out(answer, answer["rows"], shown, json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def shortages(
@@ -209,6 +221,7 @@ def shortages(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the shortages by site and product, those to act on first; with --why their causes.
 
@@ -219,7 +232,7 @@ def shortages(
     Example: waferline shortages --why --site TX-MILAM --product HBM4-12H
     """
     from services.operator.ask.client import ask
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.shortages import (
         forecast_gap_tables,
         last_plan_table,
@@ -258,11 +271,11 @@ def shortages(
     if rows:
         shown += why_tables(answer) if why else shortages_tables(answer, limit)
     shown += before
-    print_answer(answer, rows, [*shown, position_line(data, answer)], json_=json_, csv_=csv_)
+    put_out(answer, rows, [*shown, position_line(data, answer)], json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def bridge(
-    product: Annotated[str, typer.Option(help="The product.", autocompletion=lambda: list(PRODUCTS))],
+    product: Annotated[str, typer.Option(help="The product.")],
     site: Annotated[str, typer.Option(help="The site.")],
     day: Annotated[str | None, typer.Option(help="Day of the balance; default: the first short day, or today.")] = None,
     since: Annotated[
@@ -280,6 +293,7 @@ def bridge(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print how the balance projected for a day has changed since an earlier position, by cause.
 
@@ -290,8 +304,8 @@ def bridge(
     """
     from services.operator.ask.client import ask
     from services.operator.ask.movements import ask_movements
+    from services.operator.commands.output import put_out
     from services.operator.show.bridge import bridge_tables
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -303,7 +317,7 @@ def bridge(
             if row["movements"] is not None:
                 row["events"] = ask_movements(data, product, site, row["movements"])
     shown: list[Any] = [*bridge_tables(answer), position_line(data, answer)]
-    print_answer(answer, answer["rows"], shown, json_=json_, csv_=csv_)
+    put_out(answer, answer["rows"], shown, json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def performance(
@@ -313,13 +327,14 @@ def performance(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the delivery performance of a supplier by product: on time, in full, and against its first commits.
 
     Example: waferline performance samsung --product HBM4-12H
     """
     from services.operator.ask.client import ask
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.suppliers import performance_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
@@ -334,7 +349,7 @@ def performance(
         for row in answer["rows"]
         for at in row["lags"]
     ]
-    print_answer(answer, rows, [*performance_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_)
+    put_out(answer, rows, [*performance_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def alerts(
@@ -350,6 +365,7 @@ def alerts(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the open alerts, the most urgent first.
 
@@ -358,7 +374,7 @@ def alerts(
     Example: waferline alerts --code short_within --site TX-MILAM
     """
     from services.operator.ask.client import ask
-    from services.operator.show.printing import print_answer
+    from services.operator.commands.output import put_out
     from services.operator.show.programme import alerts_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
@@ -367,7 +383,9 @@ def alerts(
         data = find_stack(data)
         query = {"code": code, "product": product, "site": site, "supplier": supplier}
         answer = ask(data, "aggregator", "/alerts", as_of=as_of, **query, limit=limit)
-    print_answer(answer, answer["rows"], [*alerts_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_)
+    put_out(
+        answer, answer["rows"], [*alerts_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_, xlsx=xlsx
+    )
 
 
 def cover(
@@ -378,21 +396,24 @@ def cover(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the days of cover of each product at each site, the least first.
 
     Example: waferline cover --site TX-MILAM
     """
     from services.operator.ask.client import ask
+    from services.operator.commands.output import put_out
     from services.operator.show.balances import cover_table
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
     with report_errors():
         data = find_stack(data)
         answer = ask(data, "aggregator", "/cover", as_of=as_of, product=product, site=site, limit=limit)
-    print_answer(answer, answer["rows"], [cover_table(answer, position_line(data, answer))], json_=json_, csv_=csv_)
+    put_out(
+        answer, answer["rows"], [cover_table(answer, position_line(data, answer))], json_=json_, csv_=csv_, xlsx=xlsx
+    )
 
 
 def atp(
@@ -408,14 +429,15 @@ def atp(
     data: Data = DATA,
     json_: Json = False,
     csv_: Csv = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the wafers available to promise (ATP) of each product at each site, by week from today.
 
     Example: waferline atp --site TX-MILAM --product HBM4-12H
     """
     from services.operator.ask.client import ask
+    from services.operator.commands.output import put_out
     from services.operator.show.balances import atp_table
-    from services.operator.show.printing import print_answer
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -425,4 +447,4 @@ def atp(
             data, "aggregator", "/atp", as_of=as_of, product=product, site=site, bucket=bucket, buckets=buckets,
             firmness=firmness, early_days=early_days, late_days=late_days, limit=limit,
         )  # fmt: skip
-    print_answer(answer, answer["rows"], [atp_table(answer, position_line(data, answer))], json_=json_, csv_=csv_)
+    put_out(answer, answer["rows"], [atp_table(answer, position_line(data, answer))], json_=json_, csv_=csv_, xlsx=xlsx)

@@ -7,9 +7,9 @@ import httpx
 from rich.console import Console
 
 from services.operator.ask.client import ask
-from services.operator.commands.progress import progress_bar
 from services.operator.show.events import counts_table, refusals_table
 from services.operator.show.months import ahead_table, months_tables
+from services.operator.show.printing import progress_bar
 from services.operator.show.programme import alerts_tables
 from services.operator.show.shortages import shortages_tables
 from services.operator.stack.calls import call

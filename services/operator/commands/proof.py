@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Data, Json, StoreUrl
+from services.operator.commands.options import DATA, Data, Json, StoreUrl, Xlsx
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +20,7 @@ def event(
     event: Annotated[str, typer.Argument(help="source/id, as in the logs and in `waferline shortages --why`.")],
     data: Data = DATA,
     json_: Json = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print an event as published, and its proof: the sealed batch that holds it, hashed again; exit with 1 if wrong.
 
@@ -28,8 +29,8 @@ def event(
     Example: waferline event samsung/0197f0c0-5a00-7000-8000-000000000001
     """
     from services.operator.ask.event_proof import prove_event
+    from services.operator.commands.output import put_out
     from services.operator.show.events import event_tables
-    from services.operator.show.printing import print_json
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
 
@@ -37,12 +38,13 @@ def event(
     with report_errors():
         data = find_stack(data)
         found = prove_event(data, source, id_)
-    if json_:
-        print_json(found)
+    if json_ or xlsx is not None:
+        put_out(found, [], event_tables(found), json_=json_, csv_=False, xlsx=xlsx)
     else:
         console = open_console()
         for each in event_tables(found):
             console.print(each, soft_wrap=True)
+        console.print(f"from the stack in {data}", style="dim", soft_wrap=True, highlight=False)
     if not found["proved"]:
         raise typer.Exit(1)
 
@@ -59,16 +61,17 @@ def trace(
     data: Data = DATA,
     store_url: StoreUrl = None,
     json_: Json = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Print the trace of one event: batch, postings, balances before and after, and the time of each step.
 
     Example: waferline trace samsung/0197f0c0-5a00-7000-8000-000000000001
     """
     from services.operator.ask.tracing import earliest_line, logged_steps, missing_steps, trace_event
+    from services.operator.commands.output import put_out
     from services.operator.logs.lines import LineFilter
     from services.operator.logs.sources import LogStream, read_folder
     from services.operator.show.events import trace_tables
-    from services.operator.show.printing import print_json
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
 
@@ -80,12 +83,9 @@ def trace(
         lines = LogStream(logs).read(line_filter) if logs is not None else read_folder(data, line_filter)
         steps = logged_steps(found, lines)
     found |= {"steps": steps, "unsaid": missing_steps(steps)}
-    if json_:
-        print_json(found)
-        return
-    console = open_console()
-    for each in trace_tables(found):
-        console.print(each)
+    put_out(found, [], trace_tables(found), json_=json_, csv_=False, xlsx=xlsx)
+    if not json_ and xlsx is None:
+        open_console().print(f"from the stack in {data}", style="dim", soft_wrap=True, highlight=False)
 
 
 def verify(
@@ -108,12 +108,11 @@ def verify(
     from services.ledger.books.posting import RULES
     from services.ledger.store.migrating import earlier_rules
     from services.operator.ask.client import ask
-    from services.operator.commands.progress import progress_bar
     from services.operator.record.checkpoints import find_contradiction, kept_checkpoints
     from services.operator.record.proof import verify as verify_store
     from services.operator.record.proof import verify_chain
     from services.operator.record.store import open_store
-    from services.operator.show.printing import print_json
+    from services.operator.show.printing import print_json, progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack, stack_facts
 
@@ -136,6 +135,8 @@ def verify(
             if live["position"] == proof.batches and live["state_hash"] != proof.state_hash:
                 wrong = f"the running aggregator has the state hash {live['state_hash']}, the replay {proof.state_hash}"
     if not json_:
+        place = f"the stack in {data}" if store_url is None else "the store at the URL"
+        console.print(f"verified: {place}", highlight=False, soft_wrap=True)
         _print_proof(console, proof, kept, wrong, chain=chain)
     if wrong is None and unrestated:
         wrong = earlier_rules(store.rules.version)
@@ -196,9 +197,12 @@ def checkpoint(
     from services.operator.show.printing import print_json
     from services.operator.stack.folder import StackFolder
     from services.operator.stack.location import find_stack
+    from services.operator.stack.new_file import refuse_other_format
 
     with report_errors():
         data = find_stack(data)
+        if to is not None:
+            refuse_other_format(to)
         store = open_store(data, store_url)
         path = key or (Path(f"{new_key}.key") if new_key else StackFolder(data).checkpoint_key)
         signed, note = sign_store(store, path, new_key=new_key, to=to)
@@ -211,5 +215,5 @@ def checkpoint(
 def _identity(event: str) -> tuple[str, str]:
     source, _, id_ = event.rpartition("/")
     if not source:
-        raise typer.BadParameter(f"{event!r} names no source: samsung/<id>")
+        raise typer.BadParameter(f"{event!r} names no source: <source>/<id>")
     return source, id_

@@ -1,6 +1,7 @@
 """Commands on the record: tapes, replays, exports, rebuilds, rolling histories."""
 
 import time
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,8 @@ import typer
 
 from services.aggregator.terms import Basis
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, Data, Json, StoreUrl, first_day, last_day
-from services.operator.record.formats import Format
+from services.operator.commands.options import DATA, Data, Json, StoreUrl, Xlsx, first_day, last_day
+from services.operator.record.formats import AnyFormat
 from services.operator.stack.errors import StackError
 
 
@@ -24,16 +25,17 @@ def record(
 
     Example: waferline record run.ndjson.gz
     """
-    from services.operator.commands.progress import progress_bar
     from services.operator.record.store import open_store
     from services.operator.record.tapes import record_lines, write_tape
+    from services.operator.show.printing import progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
-    from services.operator.stack.new_file import expect_absent, new_file
+    from services.operator.stack.new_file import expect_absent, new_file, refuse_other_format
 
     with report_errors():
         data = find_stack(data)
         store = open_store(data)
+        refuse_other_format(tape, ".ndjson", ".jsonl", ".gz")
         expect_absent(tape)
         last = store.head.batch if until is None else min(until, store.head.batch)
         if after > last:
@@ -50,7 +52,7 @@ def record(
                 out.writelines(line + b"\n" for line in lines)
                 count += len(lines)
                 bar.advance(task)
-        console.print(f"{count:,} events in {tape}", highlight=False)
+        console.print(f"{count:,} events of the stack in {data}, in {tape}", highlight=False, soft_wrap=True)
 
 
 def replay(
@@ -69,12 +71,12 @@ def replay(
     Example: waferline replay tests/replay/tape.ndjson.gz --data /tmp/again
     """
     from services.operator.ask.client import ask
-    from services.operator.commands.progress import progress_bar
-    from services.operator.record.tapes import entries, play, read_tape, source_roles
-    from services.operator.show.printing import print_json
+    from services.operator.record.tapes import entries, fill_outboxes, play, read_tape, source_roles
+    from services.operator.show.printing import print_json, progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.folder import refuse_running, remove_unfinished
     from services.operator.stack.stack import Stack, started
+    from shared.party.completing import note_revision
 
     with report_errors():
         remove_unfinished(data)
@@ -86,15 +88,24 @@ def replay(
         console = open_console()
         console.quiet = json_
         roles, count = source_roles(read_tape(tape))
+        revisions = defaultdict[str, dict[str, int]](dict)
         stack = Stack(data, trust_recorded=True, parties=False, until_finished=True)
         stack.suppliers = sorted({*stack.suppliers, *(s for s, role in roles.items() if role == "supplier")})
         stack.datacenters = sorted({*stack.datacenters, *(s for s, role in roles.items() if role == "datacenter")})
+        stack.planners = sorted({*stack.planners, *(s for s, role in roles.items() if role == "planner")})
         with started(stack):
             with progress_bar(console, "replaying", count) as (bar, task):
-                selected = entries(read_tape(tape), first_day(from_), last_day(until))
+                selected = entries(
+                    read_tape(tape),
+                    first_day(from_),
+                    last_day(until),
+                    lambda event: note_revision(revisions[event.source], event.data),
+                )
                 play(stack, selected, speed, partial(bar.advance, task))
             state = ask(stack.folder, "aggregator", "/state")
-            stack.files.unfinished.unlink()
+            head = ask(stack.folder, "ledger", "/head")
+        fill_outboxes(stack.folder / "outbox", head, revisions)
+        stack.files.unfinished.unlink()
     if json_:
         print_json(state)
     else:
@@ -109,30 +120,55 @@ def replay(
 
 def export(
     format_: Annotated[
-        Format,
-        typer.Option("--format", help="For hledger, for sha256sum, or for Arrow and DuckDB."),
+        AnyFormat,
+        typer.Option("--format", help="For hledger, for sha256sum, for Arrow and DuckDB, or for a spreadsheet."),
     ],
     to: Annotated[str, typer.Option("--to", help="New file, for parquet a new folder; - is standard output.")],
     data: Data = DATA,
     store_url: StoreUrl = None,
 ) -> None:
-    """Write a stack's ledger for other tools: a journal, the sealed documents, or Parquet tables.
+    """Write a stack's ledger for other tools: a journal, the sealed documents, Parquet tables; or its views as sheets.
 
     Example: waferline export --format hledger --to wafers.journal && hledger -f wafers.journal check --strict
     """
-    from services.operator.commands.progress import progress_bar
     from services.operator.record.exports import export as write_export
     from services.operator.record.store import open_store
+    from services.operator.show.printing import progress_bar
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
 
     with report_errors():
-        store = open_store(find_stack(data), store_url)
+        data = find_stack(data)
+        if format_ == "xlsx":
+            _export_views(data, to, store_url)
+            return
+        store = open_store(data, store_url)
         console = open_console()
         console.quiet = to == "-"
         with progress_bar(console, "exporting", store.head.batch) as (bar, task):
             write_export(store, format_, None if to == "-" else Path(to), partial(bar.advance, task))
-        console.print(f"{store.head.batch:,} batches in {to}, chain head {store.head.hash.hex()}", highlight=False)
+        place = f"the stack in {data}" if store_url is None else "the store at the URL"
+        head = f"chain head {store.head.hash.hex()}"
+        console.print(f"{store.head.batch:,} batches of {place}, in {to}, {head}", highlight=False, soft_wrap=True)
+
+
+def _export_views(data: Path, to: str, store_url: str | None) -> None:
+    """Write each view of a stack as a sheet of a new workbook."""
+    from services.operator.ask.views import VIEWS, view_sheets
+    from services.operator.commands.output import save_workbook
+    from services.operator.show.printing import progress_bar
+    from services.operator.show.table import open_console
+    from services.operator.stack.new_file import expect_absent, expect_ending
+
+    if to == "-" or store_url is not None:
+        raise StackError("xlsx takes a new file, --to FILE.xlsx, and the views of a stack, --data")
+    expect_ending(Path(to), ".xlsx")
+    expect_absent(Path(to))
+    console = open_console()
+    with progress_bar(console, "exporting", len(VIEWS)) as (bar, task):
+        sheets = view_sheets(data, partial(bar.advance, task))
+    console.print(f"from the stack in {data}", highlight=False, soft_wrap=True)
+    save_workbook(Path(to), sheets)
 
 
 def rebuild(
@@ -175,6 +211,7 @@ def rolling(
         bool, typer.Option("--at-events", help="At each movement's instant, over one window.")
     ] = False,
     json_: Json = False,
+    xlsx: Xlsx = None,
 ) -> None:
     """Write rolling supply, demand, net and balance of every key (product, site, supplier) and day of an export.
 
@@ -182,30 +219,24 @@ def rolling(
 
     Example: waferline rolling data/export --to rolling.parquet --basis start --window 30
     """
+    from services.operator.commands.output import put_out
     from services.operator.record.histories import write_history, write_instants
-    from services.operator.show.printing import print_json
-    from services.operator.show.table import open_console, table
+    from services.operator.show.table import table
 
     with report_errors():
         found = write_instants(export, basis, window[0], to) if at_events else write_history(export, basis, window, to)
-    if json_:
-        print_json(found)
-        return
     if at_events:
-        open_console().print(
-            table(
-                f"{found['to']}: {found['rows']:,} movements of {found['keys']} keys, {basis} basis",
-                ("product", "site", "supplier", f"most in {window[0]} days", "at", "event"),
-                [tuple(row.values()) for row in found["greatest"]],
-                caption="wafers received less wafers consumed; on the start basis wafers started",
-            )
+        shown = table(
+            f"{found['to']}: {found['rows']:,} movements of {found['keys']} keys, {basis} basis",
+            ("product", "site", "supplier", f"most in {window[0]} days", "at", "event"),
+            [tuple(row.values()) for row in found["greatest"]],
+            caption="wafers received less wafers consumed; on the start basis wafers started",
         )
-        return
-    open_console().print(
-        table(
+    else:
+        shown = table(
             f"{found['to']}: {found['rows']:,} rows, {found['keys']} keys of {found['days']} days, {basis} basis",
             ("product", "site", "supplier", "first day below zero"),
             [tuple(row.values()) for row in found["first_short"]],
             caption="most demand names no supplier, all supply does: sum by product and site",
         )
-    )
+    put_out(found, [], [shown], json_=json_, csv_=False, xlsx=xlsx)

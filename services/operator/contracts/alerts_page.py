@@ -31,6 +31,39 @@ ALERT_CODES: dict[AlertCode, tuple[str, str, str]] = {
             " same day or a later one, as that confirms the days before it anew; reversing the event does not clear it."
         ),
     ),
+    "undeclared_product": (
+        (
+            "Wafers of the product are moved or planned, and no planner has declared it, or the declaration is"
+            " withdrawn. `day` is the first day with such wafers. Not raised while no product is declared at all."
+        ),
+        "`keys`: sites and suppliers together that have wafers of it",
+        (
+            "Its wafers count as published. Declare the product (`waferline declare product`), or have the events"
+            " reversed and published with the right name: the alert then clears."
+        ),
+    ),
+    "undeclared_site": (
+        (
+            "Wafers are moved or planned at the site, and no `site.declared` of it is in force. `day` is the first day"
+            " with such wafers. Not raised while no site is declared at all, nor for `unallocated`."
+        ),
+        "`keys`: products and suppliers together that have wafers there",
+        (
+            "Its wafers count as published, at a site of their own. Declare the site, or, where the name is a typo,"
+            " have the events reversed and published with the right name: the alert then clears."
+        ),
+    ),
+    "due_beyond_horizon": (
+        (
+            "A commit, an order, a forecast or a shipment of the product to the site is due after the last day of the"
+            " horizon. `day` is the first day after it."
+        ),
+        "`wafers` still due there",
+        (
+            "No number counts them. Where the year is a typo, have the line revised (`waferline lines` finds it);"
+            " otherwise declare a programme with a later end."
+        ),
+    ),
     "stock_negative": (
         (
             "At the end of the last complete day, all suppliers together, more was consumed, transferred or written off"
@@ -157,8 +190,8 @@ _INTRODUCTION = """\
 
 An alert has a code and a subject. The open alerts follow from the recorded events alone, at the end of the last day
 that every source with a watermark has completed: each fold of the same events, in any order, opens the same alerts.
-Until a source has completed a day, the aggregator looks for `source_silent` only: that no other alert is open is then
-no all-clear.
+Until a source has completed a day, the aggregator looks for `source_silent`, `undeclared_product`, `undeclared_site`
+and `due_beyond_horizon` only: that no other alert is open is then no all-clear.
 
 `waferline alerts` and `GET /alerts` at the aggregator list the open alerts, the most urgent first: alerts that put the
 other numbers in doubt, by code; then by day, then by wafers. With `product`, `site` and `supplier`, as on the page,

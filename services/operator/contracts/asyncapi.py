@@ -42,13 +42,18 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _channels() -> dict[str, Any]:
-    supplies, demands = ([name for name, data in EVENTS.items() if role in data.roles] for role in get_args(Role)[:2])
+    supplies, demands, plans = (
+        [name for name, data in EVENTS.items() if role in data.roles] for role in get_args(Role)
+    )
     return {
         "supply": _channel(
             party_stream("supplier", "{supplier}"), "The events of a supplier.", ["event_batch", *supplies]
         ),
         "demand": _channel(
             party_stream("datacenter", "{datacenter}"), "The events of a datacenter.", ["event_batch", *demands]
+        ),
+        "plan": _channel(
+            party_stream("planner", "{planner}"), "The declarations of a planner.", ["event_batch", *plans]
         ),
         "postings": _channel(POSTINGS, "The ledger's postings of the events, batch by batch.", ["posting_batch"]),
         "recorded": _channel(
@@ -65,9 +70,13 @@ _PARAMETERS = {
         "enum": [PARTITION],
         "default": PARTITION,
     },
-    "supplier": {"description": "The source that publishes: one stream each.", "examples": ["samsung", "skhynix"]},
-    "datacenter": {"description": "The source that publishes: one stream each.", "examples": ["stargate-americas"]},
-    "source": {"description": "The source whose events are confirmed.", "examples": ["samsung", "stargate-americas"]},
+    "supplier": {
+        "description": "The source that publishes: one stream each.",
+        "examples": ["memory-one", "memory-two"],
+    },
+    "datacenter": {"description": "The source that publishes: one stream each.", "examples": ["cloud-north"]},
+    "planner": {"description": "The source that publishes: one stream each.", "examples": ["planner"]},
+    "source": {"description": "The source whose events are confirmed.", "examples": ["memory-one", "cloud-north"]},
 }
 
 
@@ -88,8 +97,13 @@ _OPERATIONS = (
     ("datacenter", "send", "demand", "Publish demand events, from the outbox."),
     ("datacenter", "receive", "supply", "Read commits and shipments."),
     ("datacenter", "receive", "recorded", "Read which events need not be sent again."),
+    ("planner", "send", "plan", "Publish declarations, from the outbox."),
+    ("planner", "receive", "recorded", "Read which events need not be sent again."),
+    ("supplier", "receive", "plan", "Read which products are declared."),
+    ("datacenter", "receive", "plan", "Read which products are declared."),
     ("ledger", "receive", "supply", "Record supply events, or refuse them."),
     ("ledger", "receive", "demand", "Record demand events, or refuse them."),
+    ("ledger", "receive", "plan", "Record declarations, or refuse them."),
     ("ledger", "send", "postings", "Publish each recorded batch, in order."),
     ("ledger", "send", "recorded", "Confirm to each source its recorded and refused events."),
     ("aggregator", "receive", "postings", "Fold postings into balances."),

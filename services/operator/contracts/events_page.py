@@ -20,7 +20,11 @@ from shared.wire.events import (
     VERSION,
     Envelope,
     Event,
+    Kilowatts,
+    Pue,
     ReasonCode,
+    Share,
+    Yield,
 )
 from shared.wire.rows import LAYOUTS
 from shared.wire.streams import Role, recorded_stream
@@ -43,8 +47,11 @@ REASONS: dict[ReasonCode, tuple[str, str]] = {
         "Send the version on this page, or update the ledger before its parties.",
     ),
     "unknown_product": (
-        "The product is not in the catalogue.",
-        "Use a name of the catalogue, or have it added there: `shared/wire/catalog.py`.",
+        (
+            "No planner has declared the product. Only a door refuses it (HTTP, import, command line), never the"
+            " ledger; refusals in older stores keep this code."
+        ),
+        "Use one of the nearest names in the message, or declare the product: `waferline declare product`.",
     ),
     "fraction": (
         "A quantity is written as a fraction; 25.0 is one, too.",
@@ -77,6 +84,11 @@ REASONS: dict[ReasonCode, tuple[str, str]] = {
 }
 """The meaning of each reason code, and the action for the sender."""
 
+
+def _pattern(text: Any) -> str:
+    return str(get_args(text)[1].pattern)
+
+
 _UNITS = {
     "wafers": "WSE", "wafers_per_month": "WSE a month", "wafers_damaged": "WSE", "counted": "WSE",
     "yield_variance": "WSE", "mw": "MW", "pue_percent": "%", "land_ha": "ha", "waterplane_m2": "m²",
@@ -85,6 +97,10 @@ _UNITS = {
 _SHAPES = {
     r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$": "name",
     r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$": "UUID in small letters",
+    _pattern(Yield): "a fraction above 0, up to 1, as text",
+    _pattern(Share): "a fraction of 0 to 1 as text",
+    _pattern(Pue): "a number of 1 to below 10 as text",
+    _pattern(Kilowatts): "a positive number as text",
     r"^[A-Z]{2}$": "two capitals, ISO 3166-1",
     "^[1-9][0-9]{0,17}$": "a positive whole number as text, up to 18 digits",
 }
@@ -215,11 +231,18 @@ def _event(name: str, event: Event) -> Iterator[str]:
     yield f"### {name}"
     yield prose(str(getdoc(data)))
     yield f"{kind}Published by: {' or '.join(role for role in get_args(Role) if role in data.roles)}."
+    schema = schema_of(data)
     rows = (
         (f"`{field}`", _shape(value) + _default(value), _UNITS.get(field, ""), columns.get(field, "`rests`"))
-        for field, value in schema_of(data)["properties"].items()
+        for field, value in schema["properties"].items()
     )
     yield table(("field", "value", "unit", "column"), rows)
+    for group, fields in schema.get("$defs", {}).items():
+        yield prose(f"`{group}`: {fields['description']}")
+        yield table(
+            ("field", "value"),
+            ((f"`{name}`", _shape(value) + _default(value)) for name, value in fields["properties"].items()),
+        )
     yield json_block(event.cloud_event())
 
 
@@ -229,6 +252,8 @@ def _default(schema: dict[str, Any]) -> str:
 
 def _shape(schema: dict[str, Any]) -> str:
     """Return the values that a JSON Schema allows, in words."""
+    if "$ref" in schema:
+        return f"`{schema['$ref'].rpartition('/')[2]}`, see below"
     if "anyOf" in schema:
         return " or ".join(_shape(inner) for inner in schema["anyOf"])
     if "const" in schema:
@@ -243,4 +268,7 @@ def _shape(schema: dict[str, Any]) -> str:
         return f"up to {schema['maxItems']:,}, each: {_shape(schema['items'])}"
     if schema["type"] == "string":
         return _SHAPES.get(schema.get("pattern", ""), f"text, up to {schema.get('maxLength')} characters")
-    return {"null": "null", "object": "object"}[schema["type"]]
+    if "patternProperties" in schema:
+        [(pattern, value)] = schema["patternProperties"].items()
+        return f"up to {schema['maxProperties']} of {_SHAPES[pattern]}: {_shape(value)}"
+    return {"null": "null", "object": "object", "boolean": "`true` or `false`"}[schema["type"]]

@@ -17,10 +17,17 @@ from shared.wire.events import (
     Event,
     EventData,
     EventReversed,
+    Facility,
     LotFinished,
     LotScrapped,
     LotStarted,
     PhasePlanned,
+    PlatformDeclared,
+    ProductDeclared,
+    ProgrammeDeclared,
+    ProgrammeHorizon,
+    ProgrammeTarget,
+    Rack,
     ShipmentDispatched,
     ShipmentLost,
     ShipmentReceived,
@@ -34,6 +41,7 @@ from shared.wire.events import (
     StockTransferred,
     SupplyAgreed,
     SupplyCommitted,
+    WaferModel,
     WafersConsumed,
 )
 from shared.wire.postings import BalanceBatch, Measure, PostingBatch, Recorded
@@ -44,12 +52,12 @@ from shared.wire.streams import Role
 
 def example_events() -> dict[str, Event]:
     """Return one valid event of each type, by its name."""
-    supplier, datacenter = Numbering("samsung"), Numbering("stargate-americas")
+    supplier, datacenter = Numbering("memory-one"), Numbering("cloud-north")
     start, first = datetime(2026, 3, 2, 6, 30, tzinfo=UTC), date(2026, 3, 2)
-    key = {"product": "HBM4-12H", "site": "abilene", "supplier": supplier.source}
+    key = {"product": "HBM-12H", "site": "north", "supplier": supplier.source}
     examples: tuple[EventData, ...] = (
         SupplyAgreed(
-            product="HBM4-12H", site=UNALLOCATED, supplier=supplier.source, agreement="LOI-2025-10-01",
+            product="HBM-12H", site=UNALLOCATED, supplier=supplier.source, agreement="LOI-2025-10-01",
             instrument="LOI",
             wafers_per_month=450_000, starts_on=date(2026, 1, 1), ends_on=date(2029, 12, 31), revision=0,
         ),
@@ -67,56 +75,84 @@ def example_events() -> dict[str, Event]:
         ShipmentRevised(**key, shipment="S-000871", eta=first + timedelta(days=12), revision=1),
         ShipmentLost(**key, shipment="S-000870", owner=supplier.source, wafers=3),
         SiteDeclared(
-            site="abilene", name="Abilene", country="US", mooring="onshore", mw=1200, pue_percent=120, land_ha=445,
+            site="north", name="North campus", country="US", mooring="onshore", mw=1200, pue_percent=120, land_ha=445,
             waterplane_m2=None, kg_co2_per_mwh=380, evidence="press release of 21 January 2025", confidence="sourced",
             revision=0,
         ),
         PhasePlanned(
-            site="abilene", phase="abilene-3", mw=200, platform="GB300", energise_on=date(2026, 9, 1), status="planned",
+            site="north", phase="north-3", mw=200, platform="RACK-72", energise_on=date(2026, 9, 1), status="planned",
             revision=1,
         ),
         DemandForecast(
-            product="HBM4-12H", site="abilene", supplier=UNATTRIBUTED, line="F-abilene-3", due=date(2026, 8, 1),
+            product="HBM-12H", site="north", supplier=UNATTRIBUTED, line="F-north-3", due=date(2026, 8, 1),
             wafers=9_000, revision=0,
         ),
         DemandRequired(
-            **key, line="O-abilene-3-1", due=date(2026, 8, 1), start_by=date(2026, 3, 15), priority=3, wafers=6_000,
+            **key, line="O-north-3-1", due=date(2026, 8, 1), start_by=date(2026, 3, 15), priority=3, wafers=6_000,
             revision=0,
         ),
         ShipmentReceived(**key, shipment="S-000871", owner=supplier.source, wafers=47, wafers_damaged=1),
-        WafersConsumed(**key, phase="abilene-2", wafers=40),
+        WafersConsumed(**key, phase="north-2", wafers=40),
         StockOpened(**key, wafers=1_500),
         StockTransferred(**key, to_site="shackelford", wafers=100),
         StockCounted(**key, counted=1_406, revision=0),
         EventReversed(reversed="019cacc2-7b40-7a69-9d19-3fc4e9c1b2d7", reason="entered twice"),
         SourceAdvanced(through=first),
         ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
-        SourceEnded(through=first, successor="stargate-europe"),
+        SourceEnded(through=first, successor="cloud-europe"),
+        *_declarations(),
     )  # fmt: skip
-    numberings: dict[Role, Numbering] = {"supplier": supplier, "datacenter": datacenter}
+    numberings: dict[Role, Numbering] = {
+        "supplier": supplier, "datacenter": datacenter, "planner": Numbering("planner"),
+    }  # fmt: skip
     return {
-        data.type: numberings["supplier" if "supplier" in data.roles else "datacenter"].emit(
+        data.type: numberings[next(role for role in numberings if role in data.roles)].emit(
             start + timedelta(minutes=n), data
         )
         for n, data in enumerate(examples)
     }
 
 
+def _declarations() -> tuple[EventData, ...]:
+    return (
+        ProductDeclared(
+            product="HBM-12H", family="HBM", basis="assumed", revision=0,
+            wafer_model=WaferModel(
+                gb_per_die=3, die_mm2=130, layers=12, line_yield="0.97", probe_yield="0.74", layer_yield="0.99",
+                final_yield="0.97",
+            ),
+        ),
+        PlatformDeclared(
+            platform="RACK-72", basis="announced", revision=0,
+            rack=Rack(rack_kw=210, accelerators=72, memory_gb={"HBM-12H": 20_736, "LP-16G": 54_000}),
+        ),
+        ProgrammeDeclared(
+            programme="example", title="An example", revision=0,
+            target=ProgrammeTarget(wafers_per_month=450_000, basis="letter of intent of 1 October 2025"),
+            horizon=ProgrammeHorizon(starts_on=date(2025, 1, 1), ends_on=date(2030, 12, 31)),
+            facility=Facility(
+                pue="1.2", accelerator_share="0.9", server_share="0.05", server_kw="1",
+                server_memory_gb={"DDR-32G": 1_500}, spares="0.03",
+            ),
+        ),
+    )  # fmt: skip
+
+
 def example_payloads() -> dict[str, dict[str, Any]]:
     """Return one valid payload of each message, by its name."""
     events = example_events()
-    of_supplier = [event for event in events.values() if event.source == "samsung"][2:4]
+    of_supplier = [event for event in events.values() if event.source == "memory-one"][2:4]
     batches: tuple[EventBatch | PostingBatch | Recorded | BalanceBatch | AlertBatch, ...] = (
         EventBatch.of(of_supplier),
         PostingBatch(
-            epoch=1, batch=7, previous=6, events=3, head="9f" * 32, names=["HBM4-12H", "abilene", "samsung"],
+            epoch=1, batch=7, previous=6, events=3, head="9f" * 32, names=["HBM-12H", "north", "memory-one"],
             products=[0, 0, 0, 0], sites=[1, 1, 1, 1], suppliers=[2, 2, 2, 2],
             measures=[Measure.STARTED, Measure.SCRAPPED, Measure.DISPATCHED, Measure.TRANSIT_DUE],
-            days=[20_514, 20_514, 20_514, 20_523], wafers=[25, 1, 48, 48], watermarks={"samsung": 20_513},
-            sources=["samsung"], said=canonical_bodies([Row.of(events["shipment.dispatched"])]),
+            days=[20_514, 20_514, 20_514, 20_523], wafers=[25, 1, 48, 48], watermarks={"memory-one": 20_513},
+            sources=["memory-one"], said=canonical_bodies([Row.of(events["shipment.dispatched"])]),
         ),
         Recorded(
-            batch=7, source="samsung", through=5, recorded=3, duplicates=1,
+            batch=7, source="memory-one", through=5, recorded=3, duplicates=1,
             refusals=[
                 Refusal(
                     sequence=5, id=events["lot.finished"].id, code="fraction", path="data.wafers",
@@ -125,21 +161,21 @@ def example_payloads() -> dict[str, dict[str, Any]]:
             ],
         ),
         BalanceBatch(
-            epoch=1, position=7, day=20_513, products=["HBM4-12H"], sites=["abilene"], suppliers=["samsung"], wip=[24],
+            epoch=1, position=7, day=20_513, products=["HBM-12H"], sites=["north"], suppliers=["memory-one"], wip=[24],
             finished=[0], in_transit=[0], on_hand=[1_406], open_commit=[12_000],
         ),
         AlertBatch(
             epoch=1, number=2, position=7, complete_through=20_513,
             changes=[
                 AlertChange(
-                    id=change_id(1, 2, "cleared", "source_silent", ("skhynix",)), code="source_silent",
-                    status="cleared", subject={"source": "skhynix"}, day=None, detail={}, causes=[],
+                    id=change_id(1, 2, "cleared", "source_silent", ("memory-two",)), code="source_silent",
+                    status="cleared", subject={"source": "memory-two"}, day=None, detail={}, causes=[],
                 ),
                 AlertChange(
-                    id=change_id(1, 2, "raised", "short_within", ("HBM4-12H", "abilene")), code="short_within",
-                    status="raised", subject={"product": "HBM4-12H", "site": "abilene"}, day=20_530,
+                    id=change_id(1, 2, "raised", "short_within", ("HBM-12H", "north")), code="short_within",
+                    status="raised", subject={"product": "HBM-12H", "site": "north"}, day=20_530,
                     detail={"first_short_day": 20_530, "wafers": 120, "wafers_at_worst": 3_400},
-                    causes=[f"samsung/{events['supply.committed'].id}"],
+                    causes=[f"memory-one/{events['supply.committed'].id}"],
                 ),
             ],
         ),

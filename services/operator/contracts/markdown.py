@@ -24,9 +24,9 @@ def _paragraph(text: str, indent: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table with a header."""
+    """Return a table with a header; a line break in a cell would end its row, and becomes a blank."""
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+    return "\n".join([*lines, *("| " + " | ".join(cell.replace("\n", " ") for cell in row) + " |" for row in rows)])
 
 
 def json_block(document: Any, lines_max: int | None = None) -> str:

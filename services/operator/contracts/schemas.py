@@ -46,9 +46,10 @@ def _event_schema(data: type[EventData]) -> dict[str, Any]:
     schema |= {"title": data.__name__, "description": getdoc(data)}
     schema["properties"]["type"] = {"const": PREFIX + data.type + VERSION}
     schema["properties"]["data"] = {
-        name: value for name, value in fields.items() if name not in ("title", "description")
+        name: value for name, value in fields.items() if name not in ("title", "description", "$defs")
     }
-    return schema
+    # a reference counts from the root of the document
+    return schema | ({"$defs": fields["$defs"]} if "$defs" in fields else {})
 
 
 def _identified(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -14,14 +14,16 @@ from services.operator.docs.api_examples import api_files
 from services.operator.docs.commands_page import commands_page
 from services.operator.docs.limits_page import limits_page
 from services.operator.docs.settings_page import settings_page
+from services.operator.docs.sheets_page import sheets_page
 
 COMMANDS_PAGE, SETTINGS_PAGE = Path("docs/reference/commands.md"), Path("docs/reference/settings.md")
-LIMITS_PAGE = Path("docs/limits.md")
+LIMITS_PAGE, SHEETS_PAGE = Path("docs/limits.md"), Path("docs/reference/sheets.md")
 
 
 def reference_pages() -> dict[Path, str]:
-    """Return the text of the pages of commands, settings and limits, by their place in the project."""
-    return {COMMANDS_PAGE: commands_page(), SETTINGS_PAGE: settings_page(), LIMITS_PAGE: limits_page()}
+    """Return the text of the pages of commands, settings, limits and sheets, by their place in the project."""
+    pages = {COMMANDS_PAGE: commands_page, SETTINGS_PAGE: settings_page, LIMITS_PAGE: limits_page}
+    return {place: page() for place, page in (pages | {SHEETS_PAGE: sheets_page}).items()}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ into their images.
 import asyncio
 import gzip
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -20,6 +21,8 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.http.routes import routes as aggregator_routes
+from services.aggregator.http.what_if import what_if
+from services.aggregator.live.rehearsals import Rehearsals
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.reader import StoreReader, open_reader
@@ -31,6 +34,7 @@ from services.operator.record.curves import fold
 from services.operator.record.tapes import source_roles
 from shared.http.answering import DescribedRoute
 from shared.http.openapi import describe
+from shared.http.peers import ANONYMOUS
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import PREFIX, VERSION, Event, Refused
@@ -38,37 +42,17 @@ from shared.wire.streams import party_stream
 
 API_PAGE = Path("docs/api.md")
 EXAMPLES = {name: Path("services") / name / "http" / "examples.json" for name in ("aggregator", "ledger")}
-QUERIES = {
-    "aggregator": {
-        "/balances": "/balances?by=site,supplier&window=90&limit=2",
-        "/shortages": "/shortages?limit=1",
-        "/bridge": "/bridge?product=LP5X-16G&site=KR-POHANG&since=750",
-        "/cover": "/cover?fill_rate=true&limit=1",
-        "/atp": "/atp?buckets=2&limit=2",
-        "/suppliers/{supplier}/performance": "/suppliers/samsung/performance?product=HBM4-12H",
-        "/sites": "/sites?mooring=floating&limit=1",
-        "/sites/{site}/timeline": "/sites/GB-STARGATE/timeline?product=HBM4-12H",
-        "/suppliers": "/suppliers?limit=1",
-        "/alerts": "/alerts?limit=1",
-        "/months": "/months?from=2026-06&to=2026-07",
-        "/state": "/state",
-    },
-    "ledger": {
-        "/events/{source}/{id}": "/events/{source}/{id}",
-        "/batches/{batch}": "/batches/1",
-        "/related/{id}": "/related/{id}",
-        "/movements": "/movements?product=LP5X-16G&site=KR-POHANG&types=stock.opened,stock.counted&limit=2",
-        "/known": "/known?as_of=1",
-        "/head": "/head",
-        "/refusals": "/refusals",
-        "/counts": "/counts",
-    },
-}
-"""The example query of each path; `{source}` and `{id}` are those of the tape's first commit."""
+_QUERIES = Path("tests/replay/queries.json")  # of each path, about the tape; {source} and {id}: of its first commit
 
 _TAPE = Path("tests/replay/tape.ndjson.gz")
 _EPOCH = 7
 _RECORDED = microseconds(datetime(2028, 1, 1, tzinfo=UTC))
+
+
+def example_queries() -> dict[str, dict[str, str]]:
+    """Return the example query of each path, by service."""
+    queries: dict[str, dict[str, str]] = orjson.loads(_QUERIES.read_bytes())
+    return queries
 
 
 def api_files(root: Path) -> dict[Path, str]:
@@ -82,14 +66,17 @@ def _answered(lines: list[bytes], path: Path) -> dict[Path, str]:
     store = _record(lines, path)
     view = LiveView(FoldState.of(fold(store), store.published_events()))
     services = {
-        "aggregator": aggregator_routes(lambda: view, partial(_past, store)),
+        "aggregator": [
+            *aggregator_routes(lambda: view, partial(_past, store)),
+            what_if(lambda: view, Rehearsals("", ANONYMOUS), nullcontext),
+        ],
         "ledger": ledger_routes(store, partial(open_reader, path)),
     }
     commit = next(event for event in map(orjson.loads, lines) if event["type"] == f"{PREFIX}supply.committed{VERSION}")
     files, documents = {}, {}
     for name, routes in services.items():
         app = Starlette(routes=routes)
-        queries = {path: query.format_map(commit) for path, query in QUERIES[name].items()}
+        queries = {path: query.format_map(commit) for path, query in example_queries()[name].items()}
         examples = {path: {query: asyncio.run(_answer(app, query))} for path, query in queries.items()}
         described = [route for route in routes if isinstance(route, DescribedRoute)]
         documents[name] = describe(name, described, examples)

@@ -18,10 +18,11 @@ _INTRODUCTION = """\
 
 The aggregator answers a planner's questions, the ledger an auditor's. Each serves this description as
 `GET /openapi.json` (OpenAPI 3.1), with the same examples, which are real answers over the tape in tests/replay. All
-reading is `GET`; parties take events in (docs/events.md).
+reading is `GET`; parties take events in (docs/events.md). The two `POST` take events as well, and keep nothing of them:
+they answer what the events would do.
 
-- **Access.** Where tokens are used, send `Authorization: Bearer <token>`: scope `read` at the aggregator, `audit` at
-  the ledger (docs/deployment.md). `/health` is open.
+- **Access.** Where tokens are used, send `Authorization: Bearer <token>`: scope `read` at the aggregator and for
+  the ledger's `/lines`, `audit` for all else of the ledger (docs/deployment.md). `/health` is open.
 - **Parameters** are checked strictly: a parameter that is unknown, given twice or malformed is refused, and named.
 - **As of** is a day of knowledge. Every view of the aggregator takes `as_of=1234`, to answer from the batches up to
   that one, or `as_of=2026-12-31`, from those recorded by the end of that UTC day. The days of the numbers are others:
@@ -52,17 +53,20 @@ def api_page(documents: Mapping[str, dict[str, Any]]) -> str:
     for name, document in documents.items():
         parts.append(f"## The {name}")
         for path, methods in document["paths"].items():
-            parts += _operation(path, methods["get"], document["components"]["schemas"])
+            for method, operation in methods.items():
+                parts += _operation(method.upper(), path, operation, document["components"]["schemas"])
     problems = ((f"`{kind.type}`", str(kind.status), kind.title, kind.remedy) for kind in KINDS)
     return "\n\n".join([*parts, _PROBLEMS, table(("type", "status", "meaning", "what to do"), problems)]) + "\n"
 
 
-def _operation(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
-    yield f"### `GET {path}`"
+def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
+    yield f"### `{method} {path}`"
     yield prose(" ".join(filter(None, (operation["summary"], operation["description"]))))
     parameters = [each for each in operation["parameters"] if each["in"] != "header"]
     if parameters:
         yield table(("parameter", "allowed", "default", "meaning"), map(_parameter_row, parameters))
+    if "requestBody" in operation:
+        yield prose(f"Body: {operation['requestBody']['description']}")
     content = operation["responses"]["200"]["content"].get(JSON, {})
     fields = [(f"`{field}`", meaning) for field, meaning in _fields(content.get("schema", {}), schemas)]
     if fields:

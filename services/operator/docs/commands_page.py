@@ -1,11 +1,12 @@
 """The reference page of all commands, docs/reference/commands.md."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
 import typer
 
 from services.operator.cli import app
+from services.operator.commands.output import before_command
 from services.operator.contracts.markdown import prose, table
 from services.operator.docs.cells import default_cell, text_cell, type_cell
 
@@ -22,7 +23,8 @@ with 2 where it was called wrongly."""
 
 def commands_page() -> str:
     """Return the page, in Markdown."""
-    parts, panel = [_INTRODUCTION], None
+    before = table(("option", "value", "default", "meaning"), _options(typer.main.get_command(app), before_command))
+    parts, panel = [_INTRODUCTION, "Options before the command, `waferline --locale de_DE months --csv`:", before], None
     for name, command in all_commands().items():
         if command.rich_help_panel != panel:
             panel = command.rich_help_panel
@@ -43,8 +45,12 @@ def _command(name: str, command: Any) -> Iterator[str]:
     yield f"### {name}"
     yield from (prose(text_cell(each)) for each in paragraphs if not each.startswith(_EXAMPLE))
     yield "\n".join(["```sh", *examples, "```"])
-    types = get_type_hints(command.callback)
-    rows = [
+    yield table(("option", "value", "default", "meaning"), _options(command, command.callback))
+
+
+def _options(command: Any, function: Callable[..., None]) -> list[tuple[str, ...]]:
+    types = get_type_hints(function)
+    return [
         (
             _option(param),
             "" if types[param.name] is bool else type_cell(types[param.name]),
@@ -52,9 +58,8 @@ def _command(name: str, command: Any) -> Iterator[str]:
             text_cell(param.help or "") + (f" From `{param.envvar}`." if param.envvar else ""),
         )
         for param in command.params
-        if not param.hidden
+        if not param.hidden and param.name in types
     ]
-    yield table(("option", "value", "default", "meaning"), rows)
 
 
 def _option(param: Any) -> str:

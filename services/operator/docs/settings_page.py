@@ -1,16 +1,17 @@
 """The reference page of all settings, docs/reference/settings.md."""
 
+import typer
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
 from services.aggregator.settings import AggregatorSettings
 from services.console.settings import ConsoleSettings
-from services.datacenter.settings import DatacenterSettings
 from services.ledger.settings import LedgerSettings
+from services.operator.cli import app
 from services.operator.contracts.markdown import table
 from services.operator.docs.cells import default_cell, text_cell, type_cell
 from services.operator.docs.commands_page import all_commands
-from services.supplier.settings import SupplierSettings
+from services.planner.settings import PlannerSettings
 from shared.party.settings import PartySettings
 from shared.process.settings import ServiceSettings
 
@@ -20,9 +21,8 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "The ledger": LedgerSettings,
     "The aggregator": AggregatorSettings,
     "The console": ConsoleSettings,
-    "A party: supplier or data-centre group": PartySettings,
-    "A supplier": SupplierSettings,
-    "A data-centre group": DatacenterSettings,
+    "A party: supplier, data-centre group or planner": PartySettings,
+    "A planner": PlannerSettings,
 }
 """The settings classes by their heading; each also has the settings of the classes that it extends."""
 
@@ -67,7 +67,11 @@ def _settings(settings: type[ServiceSettings]) -> list[tuple[str, ...]]:
 
 def _variables() -> list[tuple[str, ...]]:
     """Return a row for each variable that gives an option its value, with the commands that have the option."""
-    commands_by_option: dict[tuple[str, str, str], list[str]] = {}
+    commands_by_option: dict[tuple[str, str, str], list[str]] = {
+        (param.envvar, param.opts[0], getattr(param, "help", "")): []
+        for param in typer.main.get_command(app).params
+        if isinstance(param.envvar, str)
+    }
     for name, command in all_commands().items():
         for param in command.params:
             if param.envvar:
@@ -76,7 +80,7 @@ def _variables() -> list[tuple[str, ...]]:
         (
             f"`{variable}`",
             f"`{option}`",
-            ", ".join(f"[{name}](commands.md#{name})" for name in names),
+            ", ".join(f"[{name}](commands.md#{name})" for name in names) or "all",
             text_cell(meaning),
         )
         for (variable, option, meaning), names in sorted(commands_by_option.items())

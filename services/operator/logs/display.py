@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import typer
 
 from services.operator.logs.lines import Line, printable
 from services.operator.logs.summary import Summary
-from services.operator.show.table import open_console, table
+from services.operator.show.table import FittedTable, table
 
 _COLOURS = {"warning": "yellow", "critical": "red"}
 _LEADING_FIELDS = {"timestamp", "level", "service", "log", "trace"}
@@ -38,9 +38,8 @@ def _format_value(value: Any) -> str:
     return printable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
-def print_summaries(place: Path | str, summaries: Iterable[Summary]) -> None:
-    """Print summaries as tables, then the critical lines in full."""
-    console, summaries = open_console(), list(summaries)
+def summary_tables(place: Path | str, summaries: Sequence[Summary]) -> Iterator[FittedTable]:
+    """Yield summaries as tables."""
     columns = ("service", "info", "warn", "crit", "damaged", "restarts", "killed", "first", "last")
     rows = [
         (
@@ -50,7 +49,7 @@ def print_summaries(place: Path | str, summaries: Iterable[Summary]) -> None:
         for s in summaries
     ]  # fmt: skip
     caption = "damaged: cut by a kill, not written (disk full), or of another format"
-    console.print(table(f"Logs in {place}, times of UTC", columns, rows, caption=caption))
+    yield table(f"Logs in {place}, times of UTC", columns, rows, caption=caption)
     totals = [
         (s.process, unit, total, s.rates().get(unit), s.work_ms / 10 / s.seconds if s.seconds and s.work_ms else None)
         for s in summaries
@@ -58,18 +57,22 @@ def print_summaries(place: Path | str, summaries: Iterable[Summary]) -> None:
     ]
     if totals:
         caption = "per second and busy: over the time from the first line to the last one"
-        console.print(table("Done", ("service", "count of", "count", "a second", "busy %"), totals, caption=caption))
+        yield table("Done", ("service", "count of", "count", "a second", "busy %"), totals, caption=caption)
     counts = sum((s.names for s in summaries), Counter[str]())
     names = [
         (name, count, ", ".join(f"{s.process} {s.names[name]:,}" for s in summaries if s.names[name]))
         for name, count in counts.most_common()
     ]
     caption = "docs/logs.md explains each log and the action it needs"
-    console.print(table("Logs by name", ("log", "lines", "by"), names, caption=caption))
+    yield table("Logs by name", ("log", "lines", "by"), names, caption=caption)
     refused = [(s.process, code, count) for s in summaries for code, count in s.refused.most_common()]
     if refused:
         caption = "the ledger refuses an event, its party logs it too; waferline logs --name event_refused"
-        console.print(table("Refused", ("service", "code", "events"), refused, caption=caption))
+        yield table("Refused", ("service", "code", "events"), refused, caption=caption)
+
+
+def print_criticals(summaries: Sequence[Summary]) -> None:
+    """Print the latest critical lines of some summaries in full, and the last damaged line of each."""
     _print_criticals(sorted((line for s in summaries for line in s.criticals), key=lambda line: line.order))
     for s in summaries:
         if s.damaged:

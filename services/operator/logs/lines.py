@@ -90,7 +90,7 @@ def _parse_fields(text: bytes) -> dict[str, Any] | None:
 
 
 def process_of(fields: Mapping[str, Any]) -> str:
-    """Return the process that wrote a line, named as in a stack: `ledger`, `supplier-samsung`."""
+    """Return the process that wrote a line, named as in a stack: `ledger`, `supplier-north`."""
     service = str(fields.get("service"))
     return f"{service}-{fields['source']}" if service in PARTIES and "source" in fields else service
 

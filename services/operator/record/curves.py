@@ -7,16 +7,31 @@ import numpy as np
 
 from services.aggregator.fold.columns import Columns, FoldPosition, find_setback
 from services.aggregator.fold.curves import Curves
-from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, find_as_of
+from services.aggregator.fold.state import horizon_of
+from services.aggregator.settings import AggregatorSettings
+from services.ledger.store.as_of import AsOf, UnknownAsOf, batches_as_of, declaration_events, find_as_of
 from services.ledger.store.reader import StoreReader
 from services.operator.stack.errors import StackError
-from shared.wire.catalog import digest
+from shared.programme.declarations import Declarations
+from shared.wire.rows import read_rows
+
+
+def empty_curves(store: StoreReader, as_of: AsOf | None = None) -> Curves:
+    """Return curves before the first posting, with the horizon and the digest of the declarations in force as of then.
+
+    Without `as_of` these are of the whole log.
+    """
+    declarations = Declarations()
+    for bodies in declaration_events(store, as_of or AsOf(store.head.batch)):
+        declarations.add(read_rows(bodies))
+    horizon = horizon_of(declarations) or AggregatorSettings().default_horizon()
+    return Curves.of(*horizon, declarations.digest())
 
 
 def fold(store: StoreReader, *, until: int | None = None) -> Curves:
     """Return the curves of all stored postings, or of those up to a position: the state of an aggregator there."""
-    curves = Curves(catalogue=digest())
     until = store.head.batch if until is None else until
+    curves = empty_curves(store, AsOf(until))
     if until > 0:
         watermark_of = store.watermarks(until)
         watermarks = {source: day for source, day in watermark_of.items() if day is not None}
@@ -33,7 +48,7 @@ def fold_as_of(store: StoreReader, as_of: str) -> Curves:
     point = _parse_as_of(store, as_of)
     if point.time is None:
         return fold(store, until=point.position)
-    curves = Curves(catalogue=digest())
+    curves = empty_curves(store, point)
     for batch in batches_as_of(store, point):
         curves.add(batch)
     return curves

@@ -13,7 +13,9 @@ from services.operator.record.journal import write_journal
 from services.operator.record.store import expect_sealed
 from services.operator.show.table import escape_controls
 from services.operator.stack.errors import StackError
-from services.operator.stack.new_file import new_file
+from services.operator.stack.new_file import new_file, refuse_other_format
+
+_ENDINGS: dict[Format, tuple[str, ...]] = {"hledger": (".journal",), "jsonl": (".jsonl", ".ndjson"), "parquet": ()}
 
 
 def export(
@@ -23,6 +25,8 @@ def export(
 
     `advance` is called with 1 for each batch. The target is complete, or absent. Raises `StackError` if it exists.
     """
+    if target is not None:
+        refuse_other_format(target, *_ENDINGS[format_])
     if format_ == "parquet":
         if target is None:
             raise StackError("parquet takes a folder for its two files: name it with --to")

@@ -3,3 +3,5 @@
 from typing import Literal
 
 Format = Literal["hledger", "jsonl", "parquet"]
+AnyFormat = Literal["hledger", "jsonl", "parquet", "xlsx"]
+"""A workbook holds the views of a stack, the others its record."""

@@ -10,13 +10,12 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from pyarrow import csv
 
-from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.instants import net_at_instants
 from services.aggregator.fold.windows import DEMAND, SUPPLY, WindowHistory, roll_history
 from services.aggregator.terms import PARTS, Basis
-from services.operator.record.rebuild import read_postings
+from services.operator.record.rebuild import read_horizon, read_postings
 from services.operator.stack.errors import StackError
-from services.operator.stack.new_file import expect_absent, new_file
+from services.operator.stack.new_file import expect_absent, expect_ending, new_file
 from shared.wire.days import DAY_US, date_of, iso_day
 from shared.wire.postings import Measure
 
@@ -37,6 +36,7 @@ def write_history(export: Path, basis: Basis, windows: list[int], target: Path) 
     A row is a key (product, site, supplier) and a day: supply, demand and net of each window up to that day, and the
     balance since the first posting. Raises `StackError` if the target exists, or the folder holds no export.
     """
+    expect_ending(target, ".parquet", ".csv")
     expect_absent(target)
     windows = sorted(set(windows))
     keys, history, first_day = _roll(export, basis, windows)
@@ -70,6 +70,7 @@ def write_instants(export: Path, basis: Basis, window: int, target: Path) -> dic
     `StackError` as `write_history` does.
     """
     path = export / "events.parquet"
+    expect_ending(target, ".parquet", ".csv")
     expect_absent(target)
     if not path.exists():
         raise StackError(f"{path} is not there: make it with `waferline export --format parquet`")
@@ -122,19 +123,19 @@ def _read_movements(path: Path, basis: Basis) -> Any:
 
 def _roll(export: Path, basis: Basis, windows: list[int]) -> tuple[list[tuple[str, ...]], WindowHistory, int]:
     """Return the keys, their history, and its first day; the balance opens with the postings before the horizon."""
-    horizon = Curves()
+    start, days = read_horizon(export)
     sides = np.full(64, -1)
     sides[list(_SIDES[basis])] = list(_SIDES[basis].values())
     found: dict[tuple[str, ...], int] = {}
     pages = []
     for page in read_postings(export):
-        rows = np.flatnonzero((sides[page.measures] >= 0) & (page.days < horizon.start + horizon.days))
+        rows = np.flatnonzero((sides[page.measures] >= 0) & (page.days < start + days))
         names = np.array(page.names, dtype=object)
         parts = zip(*(names[codes[rows]] for codes in (page.products, page.sites, page.suppliers)), strict=True)
         key = np.array([found.setdefault(each, len(found)) for each in parts], dtype=np.int64)
         pages.append(np.stack((page.days[rows], key, sides[page.measures[rows]], page.wafers[rows])).astype(np.int64))
     day, key, side, wafers = np.concatenate([np.empty((4, 0), dtype=np.int64), *pages], axis=1)
-    inside = day >= horizon.start
+    inside = day >= start
     if not inside.any():
         raise StackError(f"{export} holds nothing on the {basis} basis inside the horizon")
     if np.abs(wafers).max() >= 2**31:
@@ -165,7 +166,7 @@ def _each(keys: int, days: int) -> Any:
 
 def _write(table: Any, target: Path) -> None:
     with new_file(target) as part:
-        if target.suffix == ".csv":
+        if target.suffix.lower() == ".csv":
             csv.write_csv(table, part)
         else:
             pq.write_table(table, part)

@@ -31,7 +31,8 @@ def write_parquet(
     curves = fold(store)
     metadata = {
         "epoch": str(store.epoch), "position": str(store.head.batch), "head": store.head.hash.hex(),
-        "state": curves.state_hash(), "sources": _json(sorted(curves.sources)),
+        "state": curves.state_hash(), "horizon": _json([iso_day(curves.start), curves.days]),
+        "declared": curves.catalogue, "sources": _json(sorted(curves.sources)),
         "watermarks": _json({source: iso_day(day_of(day)) for source, day in curves.watermarks.items()}),
     }  # fmt: skip
     ended = sorted(source for source, day in curves.watermarks.items() if is_ended(day))

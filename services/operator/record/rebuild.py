@@ -13,8 +13,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from services.aggregator.fold.columns import Columns, FoldPosition
 from services.aggregator.fold.curves import Curves
+from services.aggregator.settings import AggregatorSettings
 from services.operator.stack.errors import StackError
-from shared.wire.catalog import digest
+from shared.programme.declarations import NOTHING_DECLARED
 from shared.wire.days import ENDED, day_number
 from shared.wire.postings import Measure
 
@@ -27,9 +28,10 @@ def rebuild_export(folder: Path) -> tuple[Curves, str]:
 
     Raises `StackError` if the folder holds no such export.
     """
-    curves = Curves(catalogue=digest())
     with _opened(folder) as file:
-        position, state_hash = _read_metadata(file.schema_arrow.metadata or {})
+        metadata = file.schema_arrow.metadata or {}
+        position, state_hash = _read_metadata(metadata)
+        curves = Curves.of(*_read_horizon(metadata), metadata.get(b"declared", NOTHING_DECLARED.encode()).decode())
         curves.load(_columns(file), position)
     return curves, state_hash
 
@@ -38,6 +40,12 @@ def read_postings(folder: Path) -> Iterator[Columns]:
     """Yield the postings of an export, a row group at a time; raise `StackError` if the folder holds no export."""
     with _opened(folder) as file:
         yield from _columns(file)
+
+
+def read_horizon(folder: Path) -> tuple[int, int]:
+    """Return the horizon of an export: its first day (since 1970), and its days; raise `StackError` as above."""
+    with _opened(folder) as file:
+        return _read_horizon(file.schema_arrow.metadata or {})
 
 
 @contextmanager
@@ -61,6 +69,14 @@ def _read_metadata(metadata: dict[bytes, bytes]) -> tuple[FoldPosition, str]:
         watermarks[source] += ENDED
     sources: list[str] = json.loads(metadata[b"sources"])
     return FoldPosition(int(texts["epoch"]), int(texts["position"]), texts["head"], watermarks, sources), texts["state"]
+
+
+def _read_horizon(metadata: dict[bytes, bytes]) -> tuple[int, int]:
+    """Return the horizon that an export states; those made before programmes could declare one have the default."""
+    if b"horizon" not in metadata:
+        return AggregatorSettings().default_horizon()
+    start, days = json.loads(metadata[b"horizon"])
+    return day_number(date.fromisoformat(start)), int(days)
 
 
 def _columns(file: Any) -> Iterator[Columns]:

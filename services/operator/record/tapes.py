@@ -4,11 +4,11 @@ import gzip
 import itertools
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import orjson
 from redis import Redis
@@ -20,6 +20,7 @@ from services.operator.record.store import expect_sealed
 from services.operator.stack.errors import StackError
 from services.operator.stack.settling import settle
 from services.operator.stack.stack import Stack
+from shared.party.outbox import Outbox
 from shared.wire.batch import BATCH_MAX, ENTRY_BYTES_MAX, EventBatch
 from shared.wire.days import microseconds
 from shared.wire.events import DAY_MAX, DAY_MIN, EVENTS, PREFIX, VERSION, Event, Refused, named_source
@@ -82,11 +83,16 @@ def record_lines(store: StoreReader, after: int = 0, until: int | None = None) -
         yield header.batch, lines
 
 
-def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX) -> Iterator[TapeEntry]:
+def entries(
+    lines: Iterable[bytes],
+    from_: date = DAY_MIN,
+    until: date = DAY_MAX,
+    note: Callable[[Event], None] = lambda _: None,
+) -> Iterator[TapeEntry]:
     """Yield the stream entries that play a tape: events recorded together in one batch, a malformed one by itself.
 
-    `from_` and `until` select by the day of an event's time; a malformed event has none and is always included.
-    Raise `StackError` at the first line that is no event of any source.
+    `from_` and `until` select by the day of an event's time; a malformed event has none and is always included. `note`
+    is called with each of the others. Raise `StackError` at the first line that is no event of any source.
     """
     run: list[Event] = []
     last = 0
@@ -95,6 +101,8 @@ def entries(lines: Iterable[bytes], from_: date = DAY_MIN, until: date = DAY_MAX
         event = _read(line, number)
         if isinstance(event, Event) and not from_ <= event.time.date() <= until:
             continue
+        if isinstance(event, Event):
+            note(event)
         if isinstance(event, Event) and event.recordedtime is not None:
             stated = event.recordedtime
         refused = isinstance(event, Event) and _was_refused(event, stated)
@@ -181,8 +189,7 @@ def source_roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
 
 def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: Callable[[int], None]) -> None:
     """Play a tape to a running stack at `speed` times its pace, None: unpaced; wait until the stack has settled."""
-    role_of: dict[str, Role] = dict.fromkeys(stack.suppliers, "supplier")
-    role_of |= dict.fromkeys(stack.datacenters, "datacenter")
+    role_of = {source: role for role, sources in stack.sources().items() for source in sources}
     began, first_recorded = time.monotonic(), None
     with _redis_errors_reported(stack), Redis.from_url(stack.redis_url) as redis:
         pipeline = redis.pipeline(transaction=False)
@@ -199,6 +206,17 @@ def play(stack: Stack, tape: Iterable[TapeEntry], speed: float | None, advance: 
                 pipeline.execute()
         pipeline.execute()
     settle(stack)
+
+
+def fill_outboxes(folder: Path, head: Mapping[str, Any], revisions: Mapping[str, Mapping[str, int]]) -> None:
+    """Have the outbox of each party begin after the events of its tape, so that the store can be brought up.
+
+    `revisions` are the greatest of each line that these revise, by source.
+    """
+    for source, facts in head["sources"].items():
+        newest = max([facts["through"], *(last for _, last in facts["ahead"])])
+        if newest:
+            Outbox(folder / f"{source}.db").begin_after(newest, revisions.get(source, {}))
 
 
 @contextmanager

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import known_at, not_reported_line, table, today_is, window_words
-from shared.wire.catalog import FIRMNESS
+from services.operator.show.table import FittedTable, known_at, not_reported_line, table, today_is, window_words
 from shared.wire.events import UNATTRIBUTED
+from shared.wire.firmness import FIRMNESS
 
 
-def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> Group:
+def balances_table(answer: Mapping[str, Any], caption: Text, *, as_of: bool) -> FittedTable:
     """Return the rolling balances, and the wafers in each stage."""
     parts, firmness = answer["by"], answer["firmness"]
     grades = FIRMNESS[FIRMNESS.index(firmness) if firmness else 0 :]
@@ -46,7 +45,7 @@ def _reported(row: Mapping[str, Any], name: str) -> int | str | None:
     return "not reported" if value is None and row.get("supplier") != UNATTRIBUTED else value
 
 
-def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
+def cover_table(answer: Mapping[str, Any], caption: Text) -> FittedTable:
     """Return the days that the stock on hand covers."""
     return table(
         f"Days of cover, {today_is(answer)}: {len(answer['rows'])} of {answer['count']} products at sites",
@@ -61,7 +60,7 @@ def cover_table(answer: Mapping[str, Any], caption: Text) -> Group:
     )  # fmt: skip
 
 
-def atp_table(answer: Mapping[str, Any], caption: Text) -> Group:
+def atp_table(answer: Mapping[str, Any], caption: Text) -> FittedTable:
     """Return available to promise (ATP), bucket by bucket."""
     return table(
         f"Available to promise, {today_is(answer)}, commits {answer['firmness']} or above",

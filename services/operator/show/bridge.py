@@ -3,19 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import known_at, table
+from services.operator.show.table import FittedTable, known_at, table
 
 _ENTRIES_MAX = 5  # of a cause; --json has fifty
 
 
-def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
+def bridge_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
     """Yield the table of the causes, that of the lines behind them, and those of the events that the answer holds."""
     since, causes = answer["since"], answer["rows"]
     if answer["today"] is None:
-        yield Group(Text("Not known: a balance is projected from the first day that is complete.\n"))
+        yield Text("Not known: a balance is projected from the first day that is complete.\n")
         return
     then = f"projected at position {since['position']}"
     yield table(
@@ -51,7 +50,7 @@ def bridge_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
             yield _events_table(row["cause"], row["events"])
 
 
-def _events_table(cause: str, events: Mapping[str, Any]) -> Group:
+def _events_table(cause: str, events: Mapping[str, Any]) -> FittedTable:
     """Return the events of a bar of movements."""
     rows = [
         (f"{each['source']}/{each['id']}", each["type"], each["time"], each["site"], each["to_site"] or "",

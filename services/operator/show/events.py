@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import escape_controls, table
+from services.operator.show.table import FittedTable, escape_controls, plain, table
 
 _POSTINGS_MAX = 20
 
@@ -32,14 +31,14 @@ def event_tables(found: Mapping[str, Any]) -> Iterator[Text]:
     )
 
 
-def trace_tables(found: Mapping[str, Any]) -> Iterator[Group]:
+def trace_tables(found: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
     """Yield one event's fields, its steps through the services, its postings, balances and related events."""
     event, batch, refused = found["event"], found["batch"], found["refused"]
     if refused is not None:
         rows = [tuple(refused.values())]
         yield table(f"{found['source']}/{found['id']}: refused", ("code", "path", "fault"), rows)
     else:
-        rows = [(name, str(value)) for name, value in event["data"].items()]
+        rows = [(name, plain(value)) for name, value in event["data"].items()]
         title = f"{found['source']}/{found['id']}: {event['type']}, sequence {found['sequence']}, of {event['time']}"
         yield table(title, ("field", "value"), rows)
     steps = [
@@ -92,7 +91,7 @@ def _of(balance: Mapping[str, int] | None, name: str) -> int | None:
     return None if balance is None else balance[name]
 
 
-def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> Group:
+def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> FittedTable:
     """Return the refused events, with the fault in each."""
     return table(
         f"Refused events: {len(refusals)} (stored, and published to their source; valid events beside them went on)",
@@ -101,7 +100,7 @@ def refusals_table(refusals: Sequence[Mapping[str, Any]]) -> Group:
     )
 
 
-def counts_table(counts: Mapping[str, int], refused: int) -> Group:
+def counts_table(counts: Mapping[str, int], refused: int) -> FittedTable:
     """Return the number of recorded events of each type."""
     return table(
         f"Events recorded: {sum(counts.values()):,} (and {refused} refused)",

@@ -7,15 +7,16 @@ from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import SHADES, sparkline, stacked_bar
-from services.operator.show.table import table
-from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
+from services.operator.show.table import FittedTable, table
+from shared.wire.firmness import FIRMNESS
 
 _BAR_WIDTH = 60
 
 
-def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+def months_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     """Return the months on the start basis and on the receipt basis, which are never mixed."""
-    rows = answer["rows"]
+    rows, target = answer["rows"], answer["target_wafers"]
+    shares = () if target is None else (f"% of {target:,}",)  # of a declared target only
     grades = list(rows[0]["receipt"]["committed"])
     starts = [row for row in rows if row["start"]["started"] is not None]
     begins = {
@@ -26,9 +27,17 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     }  # fmt: skip
     start = table(
         "Months, start basis (300 mm wafer starts at planned yield)",
-        ("month", "demand", "started", "net", "cumulative gap", f"% of {PROGRAMME_WAFERS:,}", "letter of intent"),
+        ("month", "demand", "started", "net", "cumulative gap", *shares, "letter of intent"),
         [
-            (r["month"], s["demand"], s["started"], s["net"], s["cumulative_gap"], s["share_percent"], s["agreed"])
+            (
+                r["month"],
+                s["demand"],
+                s["started"],
+                s["net"],
+                s["cumulative_gap"],
+                *(s["share_percent"] for _ in shares),
+                s["agreed"],
+            )
             for r in rows
             for s in (r["start"],)
         ],
@@ -47,7 +56,7 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
             "to come",
             "net",
             "cumulative gap",
-            f"received, % of {PROGRAMME_WAFERS:,}",
+            *(f"received, {share}" for share in shares),
         ),
         [
             (
@@ -58,7 +67,7 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
                 sum(s["to_come"].values()),
                 s["net"],
                 s["cumulative_gap"],
-                s["share_percent"],
+                *(s["share_percent"] for _ in shares),
             )
             for r in rows
             for s in (r["receipt"],)
@@ -73,7 +82,7 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
     return start, receipt
 
 
-def ahead_table(answer: Mapping[str, Any]) -> Group:
+def ahead_table(answer: Mapping[str, Any]) -> FittedTable:
     """Return orders, forecasts and commits of the months to come."""
     grades = list(answer["rows"][0]["receipt"]["committed"])
     return table(

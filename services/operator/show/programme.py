@@ -3,23 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import not_reported_line, table, today_is, window_words
-from shared.wire.catalog import FIRMNESS, PROGRAMME_WAFERS
+from services.operator.show.table import FittedTable, not_reported_line, plain, table, today_is, window_words
+from shared.wire.firmness import FIRMNESS
 
 
-def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
     """Yield the headline numbers by kind of site, the first shortages, and the months as curves."""
+    target = found["target_wafers"]
+    shares = () if target is None else (f"% of {target:,}",)  # of a declared target only
     yield table(
         f"Programme, {window_words(found)}, {found['basis']} basis",
-        ("", "supply", "demand", "net", "lacking", f"% of {PROGRAMME_WAFERS:,}", "products at sites short"),
+        ("", "supply", "demand", "net", "lacking", *shares, "products at sites short"),
         [
             (
-                name, each["supply"], each["demand"], each["net"], each["lacking"], each.get("share_percent"),
+                name, each["supply"], each["demand"], each["net"], each["lacking"],
+                *(each.get("share_percent") for _ in shares),
                 "not known" if found["today"] is None else f"{each['products_short']:,} of {each['products']:,}",
             )
             for name, each in (
@@ -47,7 +49,7 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Group 
     if before is not None:
         yield table(
             f"First shortages of the last plan before, position {before['position']}, complete through "
-            f"{before['complete_through']}",
+            f"{before['complete_through'] or 'no day'}",
             _SHORT,
             [
                 (f"{firmness} or above", short["count"], *_first(short["first"], before["today"]))
@@ -75,7 +77,7 @@ def _first(short: Mapping[str, Any] | None, today: str) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
+def _curves(months: Sequence[Mapping[str, Any]]) -> FittedTable:
     curves = [
         ("demand, required starts", [row["start"]["demand"] for row in months]),
         ("started", [row["start"]["started"] for row in months]),
@@ -89,9 +91,9 @@ def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
     ]
     return table(
         f"The months {months[0]['month']} to {months[-1]['month']}, each curve from its lowest, or 0, to its highest",
-        ("", "curve", "lowest", "highest", "total"),
+        ("", "curve, a year a group", "lowest", "highest", "total"),
         [
-            (name, sparkline(values), min(known), max(known), None if "gap" in name else sum(known))
+            (name, _by_year(sparkline(values), months), min(known), max(known), None if "gap" in name else sum(known))
             for name, values in curves
             for known in ([value for value in values if value is not None],)
             if known
@@ -100,12 +102,23 @@ def _curves(months: Sequence[Mapping[str, Any]]) -> Group:
     )
 
 
-def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+def _by_year(curve: str, months: Sequence[Mapping[str, Any]]) -> str:
+    """Return a curve with a blank before each January, where a narrow terminal folds it."""
+    return "".join(
+        f" {mark}" if n and month["month"].endswith("-01") else mark
+        for n, (mark, month) in enumerate(zip(curve, months, strict=True))
+    )
+
+
+def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     """Return the number of open alerts of each code, and the alerts of the answer."""
     counts, missing = answer["open"], ", ".join(answer["missing_sources"])
     title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open"
     if answer["today"] is None:
-        title = "Alerts: not known before a day is complete, when only silent sources are looked for"
+        title = (
+            "Alerts: not known before a day is complete, when only silent sources, undeclared names and days beyond the"
+            " horizon are looked for"
+        )
     open_ = table(
         title,
         ("alert", "open"),
@@ -131,4 +144,4 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else plain(value)

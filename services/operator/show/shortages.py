@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Group
 from rich.text import Text
 
-from services.operator.show.table import known_at, table
+from services.operator.show.table import FittedTable, counted, known_at, table
 
 _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
 
-def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Group]:
+def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[FittedTable | Text]:
     """Yield the products that run short, those first for which wafers can still be started, and the forecast gaps."""
     for startable, title in _STARTABLE.items():
         rows = [row for row in answer["rows"] if row["startable"] == startable]
@@ -33,17 +32,15 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Group
                 if is_known
                 else "",
             )  # fmt: skip
-    yield Group(
-        Text(
-            "on hand + in transit + open commits - orders not yet consumed; overdue supply does not count\n"
-            "firm only: at worst, without other commits; all: waferline shortages --limit 200\n",
-            style="dim",
-        )
+    yield Text(
+        "on hand + in transit + open commits - orders not yet consumed; overdue supply does not count\n"
+        "firm only: at worst, without other commits; all: waferline shortages --limit 200\n",
+        style="dim",
     )
     yield from forecast_gap_tables(answer, rows_max)
 
 
-def forecast_gap_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Group]:
+def forecast_gap_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[FittedTable | Text]:
     """Yield the table of forecasts without supply where orders alone do not run short."""
     gaps = answer.get("forecast_gaps") or []
     if gaps:
@@ -84,11 +81,12 @@ def until_words(day: str | None) -> str:
     return "not within the horizon" if day is None else day
 
 
-def last_plan_table(answer: Mapping[str, Any], rows_max: int) -> Group:
+def last_plan_table(answer: Mapping[str, Any], rows_max: int) -> FittedTable:
     """Return the shortages of the last plan before the day went back."""
     rows = answer["rows"][:rows_max]
     return table(
-        f"The last plan before, position {answer['position']}, complete through {answer['complete_through']}: "
+        f"The last plan before, position {answer['position']}, complete through "
+        f"{answer['complete_through'] or 'no day'}: "
         f"{len(rows)} of {answer['count']} products at sites",
         ("site", "product", "on hand", "short now", "first short day", "short by then", "at worst"),
         [
@@ -107,7 +105,7 @@ def no_shortage_line(answer: Mapping[str, Any]) -> Text:
     return Text(f"Nothing runs short by what is recorded{f'; {missing}: not known' if missing else ''}.\n")
 
 
-def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
+def why_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
     """Yield the reasons of each shortage: its orders with their pegged supply, overdue supply, and the bridge.
 
     A row that has ceased to be short since it was ranked has no reasons.
@@ -116,26 +114,25 @@ def why_tables(answer: Mapping[str, Any]) -> Iterator[Group]:
         if "why" not in row:
             continue
         since = f" since {row['short_since']}" if row["short_since"] else ""
-        yield Group(
-            Text(f"{row['product']} at {row['site']}", style="bold underline"),
-            Text(
-                f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst on "
-                f"{row['worst_day']}; today is {answer['today']}, commits {answer['firmness']} or above\n"
-                f"{row['short_now']:,} short now{since}, {row['on_hand']:,} on hand; short until: "
-                f"{until_words(row['short_until'])}; {act_on_words(row)}\n"
-            ),
-            *_behind(row["why"]),
-            *([_bridge(row["bridge"])] if row.get("bridge") else []),
+        yield Text(f"{row['product']} at {row['site']}", style="bold underline")
+        yield Text(
+            f"{row['first_shortage']:,} wafers short on {row['first_short_day']}, {row['shortage']:,} at worst on "
+            f"{row['worst_day']}; today is {answer['today']}, commits {answer['firmness']} or above\n"
+            f"{row['short_now']:,} short now{since}, {row['on_hand']:,} on hand; short until: "
+            f"{until_words(row['short_until'])}; {act_on_words(row)}\n"
         )
+        yield from _behind(row["why"])
+        if row.get("bridge"):
+            yield _bridge(row["bridge"])
     if answer["rows"]:
         hint = "an event and its proof: waferline event SOURCE/EVENT; the whole lists: --json"
-        yield Group(Text(hint, style="dim"))
+        yield Text(hint, style="dim")
     more = answer["count"] - len(answer["rows"])
     if more > 0:
-        yield Group(Text(f"{more:,} more run short: name a --site or a --product", style="dim"))
+        yield Text(f"{more:,} more run short: name a --site or a --product", style="dim")
 
 
-def _behind(why: Mapping[str, Any]) -> Iterator[Group]:
+def _behind(why: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
     orders, overdue = why["orders"][:_ROWS_MAX], why["overdue"][:_ROWS_MAX]
     rows: list[tuple[Any, ...]] = []
     for order in orders:
@@ -166,7 +163,7 @@ def _behind(why: Mapping[str, Any]) -> Iterator[Group]:
         )  # fmt: skip
 
 
-def _bridge(bridge: Mapping[str, Any]) -> Group:
+def _bridge(bridge: Mapping[str, Any]) -> FittedTable:
     """Return the causes of a shortage since its last order was placed, each with its largest event."""
     largest = [(row, row["entries"][0]) for row in bridge["rows"]]
     return table(
@@ -195,6 +192,28 @@ def act_on_words(row: Mapping[str, Any]) -> str:
 
 
 _KINDS = {"supply.committed": "commit", "demand.required": "order", "on_hand": "on hand"}
+
+
+def effect_table(effect: Mapping[str, Any]) -> FittedTable | Text:
+    """Return the product-sites whose shortage some events would alter, or the reason why that is not known."""
+    if "unknown" in effect:
+        return Text(f"the effect on the first short days is not known: {effect['unknown']}\n")
+    rows, today = effect["rows"], effect.get("today")
+    if rows and today is None:
+        return Text("the effect on the first short days is not known: no source has completed a day\n")
+    moved = [row for row in rows if row["before"] != row["after"]]
+    refused = f"; the ledger would refuse {len(effect['refused']):,} of the events" if effect["refused"] else ""
+    if not moved:
+        return Text(f"it would move no first short day, and no number of wafers short{refused}\n")
+    days = sum(row["before"]["first_short_day"] != row["after"]["first_short_day"] for row in moved)
+    cells = [
+        (row["product"], row["site"], row["before"]["first_short_day"], row["after"]["first_short_day"],
+         row["before"]["shortage"], row["after"]["shortage"], row["after"]["shortage"] - row["before"]["shortage"])
+        for row in moved
+    ]  # fmt: skip
+    caption = f"projected from {today}, at position {effect['position']}{refused}"
+    columns = ("product", "site", "first short", "would be", "wafers short", "would be", "change")
+    return table(f"it would move {counted(days, 'first short day')}", columns, cells, caption=caption)
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import escape_controls, table, today_is
+from services.operator.show.table import FittedTable, escape_controls, plain, table, today_is
 
 _PHASES_MAX = 12
 
 
-def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
     """Yield requirements, stock and shortage of each site, then its description and phases."""
     rows = answer["rows"]
     yield table(
@@ -33,6 +32,7 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | T
             )
             for row in rows
         ],
+        spared=("last due", "days of cover", "short since", "product"),
         caption="next due, last due, wafers: orders from today on; days of cover: of the product with the fewest, "
         "– where the orders end before the stock\n"
         "at worst: of the product that is short first; all that are: waferline shortages --site SITE",
@@ -49,6 +49,7 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | T
             )
             for row in rows
         ],
+        spared=("country", "phases"),
         caption="MW: declared; on, to come and stopped: of the phases, each a bar in the order of their days; CO2: at "
         "full load all year",
     )  # fmt: skip
@@ -75,7 +76,7 @@ def _kilotonnes(tonnes: int | None) -> float | None:
     return None if tonnes is None else round(tonnes / 1000, 1)
 
 
-def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
     """Yield a site's description, its phases, their changes, and its months."""
     site, months = answer["described"], answer["months"]
     yield Text(escape_controls(f"{site['site']}: {site['name'] or 'not declared'}"), style="bold underline")
@@ -123,11 +124,12 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Te
 
 def _changes(entry: Mapping[str, Any]) -> str:
     return "; ".join(
-        f"{name.replace('_', ' ')} {change['before']} → {change['now']}" for name, change in entry["changes"].items()
+        f"{name.replace('_', ' ')} {plain(change['before'])} → {plain(change['now'])}"
+        for name, change in entry["changes"].items()
     )
 
 
-def _site_months(months: Sequence[Mapping[str, Any]]) -> Group:
+def _site_months(months: Sequence[Mapping[str, Any]]) -> FittedTable:
     columns = ("mw", "due", "forecast", "committed", "received", "to_come", "consumed", "on_hand")
     curves = "\n".join(f"{name.replace('_', ' '):>10} {sparkline([row[name] for row in months])}" for name in columns)
     return table(

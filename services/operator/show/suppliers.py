@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import table
+from services.operator.show.table import FittedTable, table
 
 
-def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Group | Text]:
+def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
     """Yield commit performance, WIP by age and yield, the suppliers side by side by product."""
     rows = sorted(answer["rows"], key=lambda row: (row["product"], row["supplier"]))
     yield table(
@@ -67,7 +66,7 @@ def _age(each: Mapping[str, Any]) -> str:
     return f"{each['from_days']}–{each['before_days'] - 1}"
 
 
-def performance_tables(answer: Mapping[str, Any]) -> tuple[Group, Group]:
+def performance_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     """Return a supplier's commit performance by product, and against its commits of some days before."""
     kept = table(
         f"Commits and receipts of {answer['supplier']}, due through {answer['complete_through'] or 'no day yet'}",

@@ -16,6 +16,7 @@ def call(
     method: Literal["GET", "POST"] = "GET",
     params: Mapping[str, str] | None = None,
     content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
     within_s: float | None = None,
 ) -> httpx.Response:
     """Return the response of a service; raise `CredentialsError` if it refuses the token.
@@ -23,11 +24,11 @@ def call(
     By default it waits as long as the settings say. Raises `httpx.TransportError` where there is no answer by then.
     """
     settings = ServiceSettings()
-    headers, verify = read_caller(settings)
+    own_headers, verify = read_caller(settings)
     if within_s is None:
         is_past = "as_of" in (params or {}) or url.endswith("/bridge")
         within_s = settings.answer_wait_s * (PAST_WAITS if is_past else 1)
-    with httpx.Client(headers=headers, verify=verify, timeout=within_s) as client:
+    with httpx.Client(headers={**own_headers, **(headers or {})}, verify=verify, timeout=within_s) as client:
         response = client.request(method, url, params=params, content=content)
     place = urlsplit(url)
     expect_access(response, f"{place.scheme}://{place.netloc}")

@@ -4,15 +4,20 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.operator.stack.errors import StackError
 
+STACKS = Path("data")
+"""The folder of stacks that a command looks in where none is named."""
 _OWN_FILES = {
     "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.key", "ledger.key.pub",
     "checkpoints.txt", "aggregator.snapshot", "aggregator.snapshot.part", "redis", "outbox", "logs", "lock",
-    "stack.json", "stack.json.part", "made-by-demo", "replay.part",
+    "stack.json", "stack.json.part", "ports.json", "ports.json.part", "parties.json", "parties.json.part",
+    "made-by-demo", "replay.part", "programme.path", "programme.path.part",
 }  # fmt: skip
 
 
@@ -50,6 +55,21 @@ class StackFolder(NamedTuple):
     def facts(self) -> Path:
         """The file that names the addresses and process ids of a running stack."""
         return self.path / "stack.json"
+
+    @property
+    def ports(self) -> Path:
+        """The file that keeps the port of each service from start to start."""
+        return self.path / "ports.json"
+
+    @property
+    def programme(self) -> Path:
+        """The file that keeps the path of the programme file from start to start."""
+        return self.path / "programme.path"
+
+    @property
+    def parties(self) -> Path:
+        """The sources of which the running ledger reads the streams."""
+        return self.path / "parties.json"
 
     @property
     def lock(self) -> Path:
@@ -109,8 +129,20 @@ def explain_lock(folder: Path) -> str:
     path = StackFolder(folder).facts
     if read_facts(folder) or not path.exists():
         return f"a stack is running in {folder}: stop it, or choose another folder with --data"
-    left = " ".join(str(pid) for pid in json.loads(path.read_text())["pids"].values() if _is_alive(pid))
+    left = " ".join(map(str, _holders(StackFolder(folder).lock)))
+    if not left:
+        return f"the last processes of a stack in {folder} are ending: try again"
     return f"a stack in {folder} was killed and left processes: `kill {left}`, or choose another folder with --data"
+
+
+def _holders(lock: Path) -> Iterator[int]:
+    """Yield the processes that hold a lock file open: those of a killed stack, restarted ones too, inherit it."""
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal() or process.name == str(os.getpid()):
+            continue
+        with suppress(OSError):  # it has ended, or is another user's
+            if any(descriptor.samefile(lock) for descriptor in (process / "fd").iterdir()):
+                yield int(process.name)
 
 
 def foreign_files(folder: Path) -> list[str]:

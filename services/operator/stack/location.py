@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from services.operator.stack.errors import StackError
-from services.operator.stack.folder import StackFolder, read_facts
+from services.operator.stack.folder import STACKS, StackFolder, read_facts
+from services.operator.stack.machine.running import running_folders
 
 
 class _Description(BaseModel):
@@ -23,10 +24,13 @@ def is_described(place: Path) -> bool:
     return place.suffix == ".json" and not place.is_dir()
 
 
-def find_stack(folder: Path) -> Path:
+def find_stack(folder: Path, *, writes: bool = False) -> Path:
     """Return the folder of a stack; of a folder of stacks the running one, else the demo's, else the other.
 
-    A file that describes a stack elsewhere is returned as it is.
+    Where none was named (`data`), a stack that runs in any other folder is found, too, those inside the working folder
+    before others. For a command that `writes`, or says what it would write, more than one raises `StackError`: the
+    events would go into a ledger that nobody named. A file that describes a
+    stack elsewhere is returned as it is.
     """
     if is_described(folder):
         return folder
@@ -35,8 +39,19 @@ def find_stack(folder: Path) -> Path:
         return folder
     inside = [folder / "demo", folder / "up"]
     running = [each for each in inside if read_facts(each)]
+    if folder == STACKS:
+        named = {each.resolve() for each in running}
+        elsewhere = [_short(each) for each in running_folders() if each not in named]
+        running += sorted(elsewhere, key=lambda each: each.is_absolute())
+    if writes and len(running) > 1:
+        raise StackError(f"{len(running)} stacks are running, {' and '.join(map(str, running))}: name one with --data")
     found = running or [each for each in inside if StackFolder(each).ledger_store.exists()]
     return found[0] if found else folder
+
+
+def _short(folder: Path) -> Path:
+    """Return a folder as seen from the working folder, where it is inside that."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def stack_facts(place: Path) -> dict[str, Any] | None:
@@ -45,6 +60,14 @@ def stack_facts(place: Path) -> dict[str, Any] | None:
     Of a stack elsewhere they are those of its file, whether it runs or not.
     """
     return read_described(place) if is_described(place) else read_facts(place)
+
+
+def running_stack(place: Path) -> dict[str, Any]:
+    """Return the addresses of a stack's services; raise `StackError` if it does not run."""
+    facts = stack_facts(place)
+    if facts is None:
+        raise StackError(f"no stack is running in {place}: start one with `waferline up`")
+    return facts
 
 
 def service_url(facts: Mapping[str, Any], service: str) -> str:

@@ -9,6 +9,24 @@ from pathlib import Path
 
 from services.operator.stack.errors import StackError
 
+_FORMATS = frozenset(
+    (".csv", ".db", ".gz", ".html", ".journal", ".json", ".jsonl", ".key", ".ndjson", ".ods", ".parquet", ".pdf",
+     ".png", ".pub", ".svg", ".tsv", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip")
+)  # fmt: skip
+
+
+def expect_ending(target: Path, *endings: str) -> None:
+    """Raise `StackError` if a name does not end in one of some endings: the ending says the format."""
+    if not target.name.lower().endswith(endings):
+        raise StackError(f"{target} does not end in {' or '.join(endings)}, which is what this writes")
+
+
+def refuse_other_format(target: Path, *endings: str) -> None:
+    """Raise `StackError` if the ending of a name is that of another format than those of some endings."""
+    ending = target.suffix.lower()
+    if ending in _FORMATS and ending not in endings:
+        raise StackError(f"{target} ends in {ending}, which is another format than this writes: name another")
+
 
 def expect_absent(target: Path) -> None:
     """Raise `StackError` if there is something under a name already."""

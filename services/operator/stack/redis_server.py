@@ -1,6 +1,5 @@
-"""The Redis of an embedded stack: its command line, and free TCP ports."""
+"""The Redis of an embedded stack: its command line and its settings."""
 
-import socket
 from itertools import chain
 from pathlib import Path
 
@@ -37,14 +36,3 @@ def redis_secrets(password: str) -> bytes:
     """
     unnamed = "".join(f'rename-command {command} ""\n' for command in _UNNEEDED)
     return f"requirepass {password}\n{unnamed}".encode()
-
-
-def free_ports(count: int) -> list[int]:
-    """Return free TCP ports of this machine."""
-    sockets = [socket.socket() for _ in range(count)]
-    for free in sockets:
-        free.bind(("127.0.0.1", 0))
-    ports = [free.getsockname()[1] for free in sockets]
-    for free in sockets:
-        free.close()
-    return ports

@@ -23,10 +23,14 @@ from services.ledger.checkpoint.files import make_key
 from services.operator.stack.calls import call
 from services.operator.stack.errors import StackError
 from services.operator.stack.folder import StackFolder, explain_lock
+from services.operator.stack.machine.ports import free_ports, keep_ports
+from services.operator.stack.machine.running import forget_running, note_running
 from services.operator.stack.new_file import replace_file
-from services.operator.stack.redis_server import free_ports, redis_command, redis_secrets
+from services.operator.stack.programmes import read_programme_file
+from services.operator.stack.redis_server import redis_command, redis_secrets
 from shared.play.scenario import DEFAULT_PATH, Scenario, load_scenario
 from shared.play.variants import Variant
+from shared.wire.streams import Role
 
 _STARTED_WITHIN_S = 60.0
 _STOPPED_WITHIN_S = 20.0
@@ -54,9 +58,11 @@ class Stack:
 
     folder: Path
     play: ScenarioRun | None = None
+    programme_file: Path | None = None  # its planners declare it; None: the reference parties, which declare nothing
     trust_recorded: bool = False
     redis_url: str = ""  # of a running Redis; empty: the stack starts one
     store: str = ""  # postgresql:// URL of the ledger's store; empty: a file in the folder
+    first_port: int | None = None  # of the console, the others behind it; None: those of the last start, else free ones
     parties: bool = True  # False: a replay writes to their streams
     until_finished: bool = False  # True: its store is a part of something until `files.unfinished` is removed
     ports: dict[str, int] = field(default_factory=dict)
@@ -67,14 +73,21 @@ class Stack:
         self.folder = self.folder.resolve()
         self.files = StackFolder(self.folder)
         self.log_begins: dict[str, int] = {}  # by process: the place in its log file where its last start begins
-        self.scenario: Scenario = load_scenario(self.play.scenario if self.play else None)
-        self.suppliers = list(self.scenario.suppliers)
-        self.datacenters = list(self.scenario.datacenters)
+        if self.play is not None:
+            self.scenario: Scenario = load_scenario(self.play.scenario)
+        self.programme = self.scenario.programme if self.play is not None else read_programme_file(self.programme_file)
+        parties = self.programme.parties
+        self.suppliers, self.datacenters = list(parties.suppliers), list(parties.datacenters)
+        self.planners = list(parties.planners)
 
     def services(self) -> list[str]:
         """Return the names of the processes, in the order of their start."""
-        parties = [f"supplier-{name}" for name in self.suppliers] + [f"datacenter-{name}" for name in self.datacenters]
+        parties = [f"{role}-{name}" for role, names in self.sources().items() for name in names]
         return ["ledger", "aggregator", "console", *(parties if self.parties else ())]
+
+    def sources(self) -> dict[Role, list[str]]:
+        """Return the sources by role."""
+        return {"supplier": self.suppliers, "datacenter": self.datacenters, "planner": self.planners}
 
     def start(self) -> None:
         """Start every process; return when all services are well, raise `StackError` if one is not in time."""
@@ -88,7 +101,8 @@ class Stack:
             self.files.unfinished.touch()
         if not self.files.checkpoint_key.exists():
             make_key(self.files.checkpoint_key, "waferline-ledger")
-        self.ports = dict(zip(self.services(), free_ports(len(self.services())), strict=True))
+        self._write_parties()
+        self.ports = keep_ports(self.files.ports, self.services(), self.first_port)
         if not self.redis_url:
             self.start_redis()
         for name in self.services():
@@ -128,6 +142,7 @@ class Stack:
         self.processes.clear()
         if self.lock is not None:  # without the lock, the running stack of the folder is another one
             self.files.facts.unlink(missing_ok=True)
+            forget_running(self.folder)
             self.lock.close()
             self.lock = None
 
@@ -144,6 +159,31 @@ class Stack:
                     raise StackError(f"Redis has stopped; see {self.files.log(name)}")
                 self.start_service(name)
                 time.sleep(_RESTARTED_AFTER_S)
+
+    def follow_programme(self) -> list[str]:
+        """Start the parties that are new in the programme file, beside all that runs; return their names.
+
+        The ledger reads their streams once it sees them in its file. A party that is not in the file any more runs on,
+        until the stack starts anew. Raises `StackError` where the file has faults.
+        """
+        parties = read_programme_file(self.programme_file).parties
+        before = self.services()
+        for role, source in parties.sources():
+            sources = self.sources()[role]
+            if source not in sources:
+                sources.append(source)
+        new = [name for name in self.services() if name not in before]
+        if new:
+            self.ports |= keep_ports(self.files.ports, new, None)
+            self._write_parties()
+            for name in new:
+                self.start_service(name)
+            self._write_facts()
+        return new
+
+    def _write_parties(self) -> None:
+        sources = {f"{role}s": names for role, names in self.sources().items()}
+        replace_file(self.files.parties, json.dumps(sources, indent=1))
 
     @property
     def redis_place(self) -> str:
@@ -230,12 +270,16 @@ class Stack:
             "SERVICES_ASKED": ",".join(f"{each}={self.url(each)}" for each in self.services()),
             "SNAPSHOT": str(self.files.snapshot),
             "OUTBOX_DIR": str(self.folder / "outbox"),
+            "PARTIES_FILE": str(self.files.parties) if self.files.parties.exists() else "",
             "SUPPLIERS": ",".join(self.suppliers),
             "DATACENTERS": ",".join(self.datacenters),
+            "PLANNERS": ",".join(self.planners),
             "TRUST_RECORDED": str(int(self.trust_recorded or self.play is not None)),
         }
         if source:
             environment["SOURCE"] = source
+        if name.startswith("planner-") and self.play is None and self.programme_file is not None:
+            environment["PROGRAMME"] = str(self.programme_file.resolve())
         if self.play is not None and source:
             environment |= {
                 "SCENARIO": str(self.play.scenario),
@@ -269,6 +313,7 @@ class Stack:
             "pids": {name: process.pid for name, process in self.processes.items()},
         }
         replace_file(self.files.facts, json.dumps(facts, indent=1), mode=0o600)  # the address has the password
+        note_running(self.folder)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.writer import open_writer
-from services.operator.stack.deployment_secrets import provision
+from services.operator.deployment.deployment_secrets import provision
 from shared.process.credentials import CredentialsError
 from testing.servers.postgres import Server
 from testing.servers.redis import ROOT, free_port

@@ -18,9 +18,9 @@ from services.aggregator.settings import AggregatorSettings
 from services.ledger.app import build_app as build_ledger
 from services.ledger.settings import LedgerSettings
 from services.operator.cli import app
-from services.supplier.settings import SupplierSettings
 from shared.http.access import digest_of
 from shared.party.party import Party
+from shared.party.settings import PartySettings
 from shared.play.numbering import Numbering
 from shared.service.health import HealthMonitor
 from shared.service.service import Service
@@ -67,7 +67,7 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         return service
 
     def supplier() -> Service:
-        chosen = SupplierSettings(source="samsung", outbox_dir=tmp_path, **settings())
+        chosen = PartySettings(source="samsung", outbox_dir=tmp_path, **settings())
         service = Service("supplier", chosen)
         Party(service, chosen, "supplier", verdict_timeout_s=0.01)  # no ledger reads its events
         return service

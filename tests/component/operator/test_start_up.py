@@ -1,4 +1,7 @@
-"""The packages that a command loads: --help only typer, a query besides it an HTTP client and tables."""
+"""The packages that a command loads: --help only typer, a query besides it an HTTP client and tables.
+
+A party and the console start without the library of workbooks.
+"""
 
 import json
 import subprocess
@@ -62,3 +65,11 @@ def test_help_loads_neither_a_server_nor_a_client(arguments: list[str]) -> None:
 def test_a_query_loads_no_server(command: list[str], stack: Path) -> None:
     assert {"httpx", "rich"} <= (packages := loaded(*command, "--data", str(stack)))
     assert packages & SERVERS == set()
+
+
+@pytest.mark.parametrize("service", ["supplier", "datacenter", "planner", "console"])
+def test_a_service_starts_without_the_library_of_workbooks(service: str) -> None:
+    run = f"import sys, services.{service}.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
+
+    assert {"openpyxl", "numpy"} & set(done.stdout.split()) == set()

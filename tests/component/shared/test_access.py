@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -17,18 +18,19 @@ from services.aggregator.settings import AggregatorSettings
 from services.console.app import build_app as build_console
 from services.console.settings import ConsoleSettings
 from services.datacenter.app import build_app as build_datacenter
-from services.datacenter.settings import DatacenterSettings
 from services.ledger.app import build_app as build_ledger
 from services.ledger.settings import LedgerSettings
+from services.planner.app import build_app as build_planner
+from services.planner.settings import PlannerSettings
 from services.supplier.app import build_app as build_supplier
-from services.supplier.settings import SupplierSettings
 from shared.http.access import OPEN, ScopedRoute, digest_of, read_tokens
+from shared.party.settings import PartySettings
 from shared.process.credentials import CredentialsError
 from shared.process.settings import ServiceSettings
 from shared.service.health import HealthMonitor
 from shared.service.service import Service
 
-SERVICES = ("ledger", "aggregator", "console", "supplier", "datacenter")
+SERVICES = ("ledger", "aggregator", "console", "supplier", "datacenter", "planner")
 SCOPES = ("read", "audit", "metrics", "publish:samsung", "publish:skhynix", "publish:stargate-emea")
 ENDLESS = {"/live"}  # whoever is let in there is told for ever: tests/e2e/test_console.py
 NOBODY_THERE = "http://127.0.0.1:1"  # where a stack may run beside the tests, on the ports that are usual
@@ -49,10 +51,9 @@ def service(name: str, tokens: Path | None = None) -> Iterator[Service]:
             "console": lambda: build_console(
                 ConsoleSettings(aggregator_url=NOBODY_THERE, ledger_url=NOBODY_THERE, **common)
             ),
-            "supplier": lambda: build_supplier(SupplierSettings(source="samsung", outbox_dir=place, **common)),
-            "datacenter": lambda: build_datacenter(
-                DatacenterSettings(source="stargate-emea", outbox_dir=place, **common)
-            ),
+            "supplier": lambda: build_supplier(PartySettings(source="samsung", outbox_dir=place, **common)),
+            "planner": lambda: build_planner(PlannerSettings(source="samsung", outbox_dir=place, **common)),
+            "datacenter": lambda: build_datacenter(PartySettings(source="stargate-emea", outbox_dir=place, **common)),
         }[name]()
         yield built
         for end in built.at_end:
@@ -73,7 +74,7 @@ def registered() -> Iterator[Registered]:
         with service(name) as built:
             for route in built.web_app().routes:
                 assert isinstance(route, Route)
-                [scoped] = [each for each in built.routes if each.path == route.path]
+                [scoped] = [each for each in built.routes if (each.path, each.methods) == (route.path, route.methods)]
                 for method in sorted(route.methods or ()):
                     yield Registered(name, method, route.path, scoped.scope)
 
@@ -148,6 +149,43 @@ async def test_what_only_looks_like_the_token_is_none(route: Registered, tokens_
     assert {answer.status_code for answer in answers} == {401}
 
 
+async def test_a_publisher_may_read_the_lines_of_its_own_source_and_of_no_other(tokens_file: Path) -> None:
+    token = TOKENS["publish:samsung"]
+    with service("ledger", tokens_file) as built:
+        own = await request(built, "GET", "/lines?source=samsung&kind=commit", token)
+        others = [
+            await request(built, "GET", path, token)
+            for path in (
+                "/lines",
+                "/lines?source=skhynix",
+                "/lines?source=samsung&source=skhynix",
+                "/head?source=samsung",
+            )
+        ]
+
+    assert own.status_code == 200
+    assert [answer.status_code for answer in others] == [403] * len(others)
+
+
+async def test_the_file_is_read_again_when_it_changes_and_a_faulty_one_changes_nothing(tokens_file: Path) -> None:
+    good, heard = "\n".join(LINES) + "\n", Heard()
+    added = f"added audit {digest_of('added')}\n"
+    found = []
+    with service("ledger", tokens_file) as built:
+        built.tally.log = heard
+        assert built.access.file is not None
+        for content in (good, good + added, good[:-9], None, added):
+            await asyncio.to_thread(tokens_file.unlink if content is None else partial(tokens_file.write_text, content))
+            built.access.follow_file(built.access.file)
+            answers = [await request(built, "GET", "/head", token) for token in (TOKENS["audit"], "added")]
+            found.append(tuple(answer.status_code for answer in answers))
+
+    assert found == [(200, 401), (200, 200), (200, 200), (200, 200), (401, 200)]
+    assert [line["log"] for line in heard.lines if line["log"].startswith("tokens_")] == [
+        "tokens_taken", "tokens_taken", "tokens_refused", "tokens_refused", "tokens_taken",
+    ]  # fmt: skip
+
+
 async def test_a_refusal_says_which_scope_is_missing(tokens_file: Path) -> None:
     with service("ledger", tokens_file) as built:
         without = await request(built, "GET", "/head")
@@ -205,6 +243,9 @@ class Heard:
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
+
+    def info(self, event: str, **fields: Any) -> None:
+        self.warning(event, **fields)
 
     def warning(self, name: str, **fields: Any) -> None:
         self.lines.append({"log": name, **fields})

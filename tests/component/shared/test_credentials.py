@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisLost
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from services.operator.stack.deployment_secrets import provision
+from services.operator.deployment.deployment_secrets import provision
 from shared.process.credentials import CredentialsError, redis_address
 from shared.process.settings import ServiceSettings
 from shared.service.entries import Entry, publish_entries

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import orjson
 
-from services.supplier.settings import SupplierSettings
 from shared.party.party import Party
+from shared.party.settings import PartySettings
 from shared.play.numbering import Numbering
 from shared.service.service import Service
 from shared.wire.events import LotStarted
@@ -18,7 +18,7 @@ KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
 async def test_beyond_what_may_wait_the_door_sends_its_callers_away_and_loses_nothing(tmp_path: Path) -> None:
     numbering = Numbering("samsung")
     lot = LotStarted(**KEY, lot="L1", fab="P3", wafers=25, due_out=date(2026, 9, 1))
-    settings = SupplierSettings(source="samsung", outbox_dir=tmp_path, unrecorded_max=3)
+    settings = PartySettings(source="samsung", outbox_dir=tmp_path, unrecorded_max=3)
     service = Service("supplier", settings)
     Party(service, settings, "supplier", verdict_timeout_s=0.01)  # no ledger reads its events
     transport = httpx.ASGITransport(service.web_app())

@@ -8,8 +8,8 @@ import pytest
 
 from services.supplier.fab import Fab
 from shared.play.scenario import load_scenario
-from shared.wire.catalog import FIRMNESS
 from shared.wire.events import Event
+from shared.wire.firmness import FIRMNESS
 from testing.simulate import simulate, told
 
 UNTIL = date(2027, 10, 31)

@@ -23,7 +23,7 @@ from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, Pla
 from services.aggregator.fold.lines.replacement import Place, replaced_wafers, stated_wafers
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.terms import LAGS, TOLERANCES
-from shared.wire.catalog import PRODUCTS, Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row, read_rows
@@ -61,6 +61,7 @@ class LineBook:
     def __init__(self) -> None:
         self.plans: dict[LineName, PlanLine] = {}
         self.shipments: dict[LineName, ShipmentLine] = {}
+        self._shipped_products: set[str] = set()  # of all shipments
         self.overrun: dict[LineName, ShipmentLine] = {}  # those of which more has come to an end than was sent
         self.contradicted: dict[LineName, ShipmentLine] = {}  # those with an end that names another supplier
         self.undispatched: dict[LineName, ShipmentLine] = {}  # those with an end, but without a dispatch of the product
@@ -122,6 +123,7 @@ class LineBook:
         shipment = self.shipments.get(name)
         if shipment is None:
             shipment = self.shipments[name] = ShipmentLine(name)
+            self._shipped_products.add(name[1].removeprefix("shipment/"))
         return shipment
 
     def _alter(self, line: PlanLine | ShipmentLine, fact: Fact, sign: int) -> None:
@@ -294,7 +296,9 @@ class LineBook:
     def dispatched_products(self, shipment: LineName) -> list[str]:
         """Return the products that were dispatched under the owner and the id of a shipment, sorted."""
         owner, _, id_ = shipment
-        lines = ((product, self.shipments.get((owner, f"shipment/{product}", id_))) for product in PRODUCTS)
+        lines = (
+            (product, self.shipments.get((owner, f"shipment/{product}", id_))) for product in self._shipped_products
+        )
         return sorted(product for product, line in lines if line is not None and line.dispatches)
 
     def record(self, supplier: str) -> dict[str, CommitRecord]:

@@ -5,8 +5,8 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias, cast
 
-from shared.wire.catalog import Firmness
 from shared.wire.days import DAY_US, day_number
+from shared.wire.firmness import Firmness
 from shared.wire.lines import COMMIT, ORDER
 from shared.wire.rows import Row
 

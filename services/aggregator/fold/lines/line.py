@@ -9,7 +9,7 @@ from typing import NamedTuple
 from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
 from services.aggregator.fold.lines.replacement import StatedWafers
 from services.aggregator.terms import LAGS, TOLERANCES
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 from shared.wire.lines import LineName
 
 RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}  # immediate 1, planned 5

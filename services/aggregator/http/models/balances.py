@@ -5,7 +5,7 @@ from typing import Literal
 
 from services.aggregator.http.models.elements import AtPosition, ByFirmness, YearMonth
 from shared.http.answering import Described, optional_field
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 
 class Balance(Described):
@@ -58,7 +58,7 @@ class OnStart(Described):
     agreed: int
     """Wafers of letters of intent and contracts: a headline that enters no other number."""
     share_percent: float | None
-    """Wafers started, of 900,000."""
+    """Wafers started, of the target; null where no programme declares one."""
 
 
 class ToCome(ByFirmness):
@@ -80,8 +80,8 @@ class OnReceipt(Described):
     """Received and to come, less due."""
     cumulative_gap: int
     """Opening stock and all supply up to the month's end, less all that is due by then."""
-    share_percent: float
-    """Wafers received, of 900,000."""
+    share_percent: float | None
+    """Wafers received, of the target."""
 
 
 class MonthRow(Described):
@@ -95,6 +95,8 @@ class MonthRow(Described):
 class Months(AtPosition):
     """The programme by month."""
 
+    target_wafers: int | None
+    """Wafers a month that the programme in force aims at; null where none declares a target."""
     rows: list[MonthRow]
 
 
@@ -115,6 +117,8 @@ class State(AtPosition):
     keys: int
     """Products, sites and suppliers together that have any wafers on any day."""
     postings: int
+    declared: str
+    """The SHA-256 of the declarations in force, part of the state hash."""
     horizon: Horizon
     watermarks: dict[str, date | None]
     ended: list[str]

@@ -6,7 +6,7 @@ from typing import Literal
 from services.aggregator.http.models.elements import AtPlan
 from services.aggregator.plan.bridge.bridge import CAUSES
 from shared.http.answering import Described
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 
 class Since(AtPlan):

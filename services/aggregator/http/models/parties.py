@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.aggregator.http.models.elements import AtPlan, AtPosition, Ratio, YearMonth
 from shared.http.answering import Described
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 # ---------------------------------------------------------------- suppliers
 

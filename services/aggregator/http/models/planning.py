@@ -8,7 +8,7 @@ from pydantic import Field
 from services.aggregator.http.models.elements import AtPlan, AtPosition, LineEvent, Ratio
 from shared.http.answering import Described, optional_field
 from shared.wire.alerts import AlertCode
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 
 # ---------------------------------------------------------------- /shortages
 
@@ -269,5 +269,6 @@ class Alerts(AtPlan):
     open: dict[AlertCode, int]
     """The number of open alerts of each code that concern the product, site and supplier of the query."""
     rows: list[AlertRow]
-    """While `today` is null only silent sources are looked for: whether other alerts are open is then not known."""
+    """While `today` is null only silent sources, undeclared names and days beyond the horizon are looked for: whether
+    other alerts are open is then not known."""
     next: int | None

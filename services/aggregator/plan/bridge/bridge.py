@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.aggregator.fold.lines.facts import Group
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.bridge.ground import Ground, PlanTerm, survey
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.lines import LineName
 from shared.wire.postings import Measure
 

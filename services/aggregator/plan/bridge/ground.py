@@ -12,7 +12,7 @@ from services.aggregator.fold.queries import sum_moved
 from services.aggregator.fold.series import ON_HAND_SIGNS, SLOTS
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import project_day
-from shared.wire.catalog import Firmness
+from shared.wire.firmness import Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName, commit_line
 from shared.wire.postings import MOVEMENTS, STAGES, Measure
 

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.state import FoldState
-from services.aggregator.http.routes import routes
+from services.aggregator.http.routes import routes, views
 from services.aggregator.live.view import LiveView
 from shared.wire.postings import Measure
 from testing.servers.served import no_past
@@ -135,7 +135,9 @@ def test_alerts_are_counted_by_code_and_told_in_pages(ask):
     answer = ask("/alerts", limit="1").json()
 
     assert answer["open"] == {
-        "source_silent": 0, "behind_watermark": 0, "stock_negative": 0, "consumed_beyond_required": 0,
+        "source_silent": 0, "behind_watermark": 0, "undeclared_product": 0, "undeclared_site": 0,
+        "due_beyond_horizon": 0, "stock_negative": 0,
+        "consumed_beyond_required": 0,
         "stage_negative": 0, "received_beyond_dispatched": 0,
         "dispatched_beyond_finished": 0, "dispatch_without_commit": 0, "dispatch_of_other_product": 0,
         "supplier_contradicts_shipment": 0, "receipt_of_other_product": 0, "short_within": 1, "cover_below": 0,
@@ -168,7 +170,7 @@ def test_a_month_keeps_its_bases_apart(ask):
         "net": 98,
         "cumulative_gap": 98,
         "agreed": 0,
-        "share_percent": 0.0,
+        "share_percent": None,
     }
     assert row["receipt"]["committed"]["firm"] == 30
     assert (row["receipt"]["due"], row["receipt"]["received"], row["receipt"]["cumulative_gap"]) == (45, 0, -15)
@@ -239,3 +241,36 @@ def test_what_is_well_written_and_has_no_answer_says_why(ask, path, query, type_
     assert answer.json()["type"] == f"/problems/{type_}"
     assert answer.json().get("parameter") == parameter
     assert detail in answer.json()["detail"]
+
+
+def test_a_horizon_without_a_whole_month_has_no_months():
+    ask = asker(Curves(date(2025, 1, 2), 29))
+
+    assert ask("/months").json()["rows"] == []
+    assert ask("/months", to="2025-01").status_code == 422
+
+
+@pytest.mark.parametrize("path", sorted({view.path for view in views()}))
+def test_an_answer_that_waited_for_another_state_is_of_that_state(curves, path):
+    path = path.replace("{supplier:path}", "samsung").replace("{site:path}", "narvik")
+    query = {"product": "HBM4-12H", "site": "narvik"} if path == "/what-if" else {}
+    query |= {"why": "true"} if path == "/shortages" else {}
+    longer = Curves(date(2024, 1, 1), 900)
+    longer.add(batch_of(1, LOG, {"samsung": START + 9, "skhynix": START + 10}, ["samsung", "skhynix"]))
+
+    async def get() -> list[httpx.Response]:
+        view = LiveView(FoldState(curves))
+        transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: view, no_past)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
+            async with view.fold_lock:
+                waiting = asyncio.create_task(client.get(path, params=query))
+                await asyncio.sleep(0.05)
+                has_waited = not waiting.done()
+                view.replace(FoldState(longer))
+            found = await waiting
+            return [found, await client.get(path, params=query)] if has_waited else [found, found]
+
+    waited, fresh = asyncio.run(get())
+
+    assert waited.status_code == fresh.status_code == 200, waited.text
+    assert waited.json() == fresh.json()

@@ -34,9 +34,15 @@ def test_months_are_those_of_the_naive_twin(log, only, through):
     [(900_000, 100.0), (0, 0.0), (449, 0.0), (450, 0.1), (300_000, 33.3), (600_000, 66.7), (1_800_000, 200.0)],
 )
 def test_the_share_of_the_programme_is_rounded_half_up_from_integers(started, percent):
-    (row,) = month_table(fold(of(Measure.STARTED, started)), date(2025, 1, 1), date(2025, 1, 1))
+    (row,) = month_table(fold(of(Measure.STARTED, started)), date(2025, 1, 1), date(2025, 1, 1), 900_000)
 
     assert row.start.share_percent == percent
+
+
+def test_there_is_no_share_where_no_target_is_declared():
+    (row,) = month_table(fold(of(Measure.STARTED, 300)), date(2025, 1, 1), date(2025, 1, 1))
+
+    assert (row.start.share_percent, row.receipt.share_percent) == (None, None)
 
 
 def test_the_two_bases_are_never_mixed():

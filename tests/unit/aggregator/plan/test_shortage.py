@@ -22,8 +22,8 @@ from services.aggregator.plan.shortage import (
     ShortageExplanation,
     explain_shortage,
 )
-from shared.wire.catalog import FIRMNESS
 from shared.wire.events import StockCounted, StockOpened, StockTransferred, WafersConsumed
+from shared.wire.firmness import FIRMNESS
 from shared.wire.postings import Measure
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY, Story, lines_published

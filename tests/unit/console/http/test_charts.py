@@ -3,7 +3,7 @@
 import orjson
 
 from services.console.http.charts import PAPER, draw_png, draw_svg, gap_chart, months_chart
-from shared.wire.catalog import FIRMNESS
+from shared.wire.firmness import FIRMNESS
 
 
 def month(name: str, **receipt: int) -> dict[str, object]:

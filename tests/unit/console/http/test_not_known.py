@@ -53,7 +53,7 @@ def test_before_a_day_is_complete_nothing_is_said_to_be_covered(texas):
     assert "Not known: no source has completed a day yet." in page_at["/"]
     assert "Not known: no source has completed a day yet." in page_at["/shortages"]
     assert "<td>none</td>" not in page_at["/"] + page_at["/sites"]
-    assert "Not known: before a day is complete only silent sources are looked for." in page_at["/"]
+    assert "Not known: before a day is complete only silent sources, undeclared names and days beyond" in page_at["/"]
 
 
 def test_where_nothing_is_short_a_source_without_a_watermark_is_named(texas, samsung):

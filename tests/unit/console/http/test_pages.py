@@ -203,7 +203,9 @@ def test_a_format_that_a_page_has_not_is_refused_with_those_that_it_has(both: tu
     answer = both[0]("/", format="png", chart="pie")
 
     assert answer.status_code == 404
-    assert answer.json()["detail"].endswith("there are format=csv, format=png&chart=months, format=png&chart=gap")
+    assert answer.json()["detail"].endswith(
+        "there are format=csv, format=xlsx, format=png&chart=months, format=png&chart=gap"
+    )
 
 
 def test_of_one_supplier_alone_there_is_no_demand_and_no_gap(both: tuple[Get, Get]) -> None:

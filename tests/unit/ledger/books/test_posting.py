@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from services.ledger.books.memory import Memory
 from services.ledger.books.posting import post_events
-from shared.wire.catalog import FIRMNESS
 from shared.wire.events import (
     DemandForecast,
     DemandRequired,
@@ -36,6 +35,7 @@ from shared.wire.events import (
     WafersConsumed,
     event_id,
 )
+from shared.wire.firmness import FIRMNESS
 from shared.wire.postings import STAGES, Measure
 from shared.wire.rows import Row
 from testing.fold import Folded, Horizon, cells_of, fold

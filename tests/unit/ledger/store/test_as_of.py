@@ -9,7 +9,7 @@ from services.aggregator.fold.curves import Curves
 from services.operator.record.curves import fold, fold_as_of, line_events_as_of
 from services.operator.stack.errors import StackError
 from shared.play.numbering import Numbering
-from shared.wire.catalog import digest
+from shared.programme.declarations import NOTHING_DECLARED
 from shared.wire.days import microseconds
 from shared.wire.events import Event, EventReversed, ShipmentReceived, StockCounted, StockOpened, SupplyCommitted
 from testing.fold import Folded, fresh_store, record
@@ -148,7 +148,7 @@ def test_what_was_recorded_by_a_day_is_known_whatever_came_before_it_in_the_log(
 
 
 def test_a_store_folded_at_once_is_what_its_batches_come_to(corrected):
-    curves = Curves(catalogue=digest())
+    curves = Curves(catalogue=NOTHING_DECLARED)
     for stored in corrected.store.published_batches(0, 100):
         curves.add(stored.postings)
 

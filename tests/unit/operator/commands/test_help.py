@@ -37,6 +37,16 @@ def test_the_help_that_is_printed_has_the_example_on_lines_of_its_own(name: str)
         assert f"Example: {example}" in lines
 
 
+@pytest.mark.parametrize("name", GROUP.commands)
+def test_the_help_fits_80_columns_and_cuts_no_choice(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)  # typer reads TERMINAL_WIDTH once
+    said = CliRunner().invoke(app, [name, "--help"]).stdout
+
+    cut = [line for line in said.splitlines() if re.search(r"<[a-z_]+(\|[a-z_]*)+(?![a-z_|>])", line)]
+    assert cut == []
+    assert {len(line) for line in said.splitlines() if line.startswith("│")} == {80}
+
+
 def test_an_example_with_an_option_that_is_none_is_found() -> None:
     with pytest.raises(Exception, match="No such option"):
         GROUP.commands["cover"].make_context("cover", ["--sight", "abilene"])

@@ -124,7 +124,7 @@ def test_a_window_names_a_last_day_that_is_not_complete(no_day):
 def test_alerts_that_are_not_looked_for_are_not_counted_as_none(no_day):
     said = no_day("alerts")
 
-    assert "Alerts: not known before a day is complete, when only silent sources are looked for" in said
+    assert "Alerts: not known before a day is complete, when only silent sources, undeclared names and days" in said
     assert "0 are open" not in said
 
 

@@ -34,7 +34,7 @@ from services.operator.record.rebuild import rebuild_export
 from services.operator.record.tapes import record_lines
 from services.operator.stack.errors import StackError
 from shared.play.numbering import Numbering
-from shared.wire.catalog import digest as catalogue_digest
+from shared.programme.declarations import NOTHING_DECLARED
 from shared.wire.days import day_number, microseconds
 from shared.wire.events import (
     Event,
@@ -363,6 +363,8 @@ def test_a_table_says_what_it_was_read_from(folded: Folded, tmp_path: Path) -> N
         b"state": folded_anew(folded.store).encode(),
         b"sources": b'["americas","samsung"]',
         b"watermarks": b'{"americas":"2026-01-13"}',
+        b"horizon": b'["2025-01-01",2191]',
+        b"declared": NOTHING_DECLARED.encode(),
     }
 
     assert pq.read_schema(tmp_path / "parquet" / "postings.parquet").metadata == said
@@ -396,7 +398,7 @@ def test_the_state_hash_can_be_had_from_the_tables(simulated: Path, tmp_path: Pa
     def text(value: str) -> bytes:
         return number(len(value.encode())) + value.encode()
 
-    said = [text("waferline.state.v1"), text(catalogue_digest()), number(20089), number(2191)]
+    said = [text("waferline.state.v1"), text(NOTHING_DECLARED), number(20089), number(2191)]
     said += [number(len(sources)), *map(text, sources), number(len(watermarks))]
     said += [text(source) + number(day) for source, day in sorted(watermarks.items())]
     for name, days in sorted(cells.items()):

@@ -47,10 +47,14 @@ def test_a_history_has_what_the_curves_roll(exported, tmp_path, basis):
 
 
 def test_a_table_that_is_there_is_not_written_over(exported, tmp_path):
-    told = CliRunner().invoke(app, ["rolling", str(exported[1]), "--to", str(tmp_path)])
+    target = tmp_path / "rolling.csv"
+    target.write_text("kept")
+
+    told = CliRunner().invoke(app, ["rolling", str(exported[1]), "--to", str(target)])
 
     assert told.exit_code == 1
     assert "is there already" in told.output
+    assert target.read_text() == "kept"
 
 
 @pytest.mark.parametrize("also", [[], ["--at-events"]])

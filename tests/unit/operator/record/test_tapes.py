@@ -9,6 +9,7 @@ import pytest
 
 from services.operator.record import tapes
 from services.operator.stack.errors import StackError
+from shared.party.outbox import Outbox
 from shared.wire.days import microseconds
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import Event, named_source
@@ -108,3 +109,15 @@ def test_a_refused_entry_with_a_number_of_5000_digits_is_recorded() -> None:
 
     assert (rows, refused[0].code, named_source(refused[0].body)) == ([], "duplicate_key", "samsung")
     assert [entry.source for entry in tapes.entries([body])] == ["samsung"]
+
+
+def test_the_outbox_of_a_replayed_source_begins_after_its_tape(tmp_path):
+    sources = {
+        "a": {"through": 7, "ahead": []},
+        "b": {"through": 2, "ahead": [[4, 9]]},
+        "c": {"through": 0, "ahead": []},
+    }
+    tapes.fill_outboxes(tmp_path, {"sources": sources}, {"a": {"supply.committed c": 3}, "d": {}})
+
+    assert {path.stem: Outbox(path).last for path in sorted(tmp_path.glob("*.db"))} == {"a": 7, "b": 9}
+    assert [Outbox(tmp_path / f"{source}.db").revision("supply.committed c") for source in "ab"] == [3, -1]

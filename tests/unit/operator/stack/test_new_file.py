@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.operator.stack.errors import StackError
-from services.operator.stack.new_file import new_file, new_folder
+from services.operator.stack.new_file import expect_ending, new_file, new_folder, refuse_other_format
 
 
 def test_a_file_has_its_name_at_the_end(tmp_path: Path) -> None:
@@ -56,3 +56,20 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path, new: "type[AbstractCont
         raise OSError("disk full")
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["r.xlsx", "r", "r.parquet.gz"])
+def test_a_name_whose_ending_says_another_format_is_refused(name):
+    with pytest.raises(StackError, match=r"does not end in \.parquet or \.csv"):
+        expect_ending(Path(name), ".parquet", ".csv")
+
+
+def test_an_ending_is_known_in_capitals():
+    expect_ending(Path("R.CSV"), ".parquet", ".csv")
+
+
+def test_a_name_of_no_known_format_is_taken_and_one_of_another_format_is_not():
+    refuse_other_format(Path("store.2026-08"), ".jsonl")
+    refuse_other_format(Path("store.jsonl"), ".jsonl")
+    with pytest.raises(StackError, match=r"ends in \.xlsx, which is another format"):
+        refuse_other_format(Path("store.xlsx"), ".jsonl")

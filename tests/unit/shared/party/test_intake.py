@@ -16,7 +16,7 @@ from shared.party.outbox import Outbox, OutboxEntry
 from shared.play.numbering import Numbering
 from shared.wire.batch import ENTRY_BYTES_MAX
 from shared.wire.entry_reader import read_entry
-from shared.wire.events import StockOpened, SupplyCommitted
+from shared.wire.events import Refused, StockOpened, SupplyCommitted
 from shared.wire.postings import EventEffect
 from shared.wire.refusal import Refusal
 
@@ -242,3 +242,46 @@ def test_a_wrong_event_uses_no_name(outbox):
 )
 def test_lines_are_counted_as_they_are_split(body: bytes, count: int):
     assert count_lines(body) == count == len(body.splitlines())
+
+
+# ---------------------------------------------------------------- products that nobody has declared
+
+
+def refuse_others(product: str) -> Refused | None:
+    return None if product == "HBM4-12H" else Refused("unknown_product", "data.product", f"{product!r} is not declared")
+
+
+def test_the_door_refuses_a_product_that_is_not_declared_and_takes_the_others(outbox):
+    other = commit(partitionkey="HBM4-12", data=commit()["data"] | {"product": "HBM4-12"})
+    read = [*read_lines(lines(commit(), other), "samsung")]
+    (good, refused), _ = number_lines(read, outbox, 10, refuse_others)
+
+    assert (good.sequence, good.refused) == (1, None)
+    assert (refused.sequence, refused.refused.code, refused.refused.path) == (None, "unknown_product", "data.product")
+
+
+def test_an_event_taken_before_its_product_was_withdrawn_is_a_duplicate(outbox):
+    body = lines(commit(partitionkey="OLD", data=commit()["data"] | {"product": "OLD"}))
+    take_events(body, outbox)
+    (again,), _ = number_lines([*read_lines(body, "samsung")], outbox, 10, refuse_others)
+
+    assert (again.sequence, again.duplicate, again.refused) == (1, True, None)
+
+
+def test_no_revision_is_made_for_a_line_that_an_earlier_version_may_have_revised(tmp_path):
+    older = Outbox(tmp_path / "samsung.db")
+    take_events(lines(commit()), older)
+    older.connection.execute("DROP TABLE revisions")
+    older.connection.close()
+    outbox = Outbox(tmp_path / "samsung.db")
+    unrevised = {name: value for name, value in commit(50)["data"].items() if name != "revision"}
+
+    (refused,) = take_events(lines(commit(50, id="019b7a0e-0000-7000-8000-000000000001", data=unrevised)), outbox)
+    (stated,) = take_events(
+        lines(commit(50, id="019b7a0e-0000-7000-8000-000000000002", data=unrevised | {"revision": 7})), outbox
+    )
+    (made,) = take_events(lines(commit(60, id="019b7a0e-0000-7000-8000-000000000003", data=unrevised)), outbox)
+
+    assert (refused.sequence, refused.refused.path) == (None, "data.revision")
+    assert (stated.sequence, made.sequence) == (2, 3)
+    assert outbox.revision("supply.committed c1") == 8

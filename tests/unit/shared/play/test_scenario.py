@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from shared.play.scenario import DEFAULT_PATH, load_scenario, read_scenario
+from shared.play.scenario import DEFAULT_PATH, DEFAULT_PROGRAMME, load_programme, load_scenario, read_scenario
 
 SCENARIO = load_scenario()
 
@@ -15,9 +15,9 @@ def edited(edit) -> str:
     return yaml.safe_dump(raw)
 
 
-def test_every_basis_is_tagged_and_every_reference_known():
-    text = DEFAULT_PATH.read_text(encoding="utf-8")
-    raw = yaml.safe_load(text)
+@pytest.mark.parametrize(("path", "least"), [(DEFAULT_PATH, 100), (DEFAULT_PROGRAMME, 11)])
+def test_every_basis_is_tagged_and_every_reference_known(path, least):
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     bases = []
 
     def collect(value):
@@ -33,8 +33,8 @@ def test_every_basis_is_tagged_and_every_reference_known():
 
     words = [word.strip(",;:()") for basis in bases for word in basis.split()]
     cited = {word for word in words if word.startswith("S") and word[1:2].isdigit()}
-    assert len(bases) > 100
-    assert {word for c in cited for word in c.split(",")} <= set(SCENARIO.references)
+    assert len(bases) >= least
+    assert {word for c in cited for word in c.split(",")} <= set(raw["references"])
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,12 @@ def test_every_basis_is_tagged_and_every_reference_known():
         lambda raw: raw["pools"]["region_percent"]["value"].update({"POOL-US": 61}),
         lambda raw: raw["suppliers"]["samsung"]["share_percent"]["LP5X-16G"].update(value=[50, 55]),
         lambda raw: raw["datacenters"]["stargate-apac"]["sites"][0]["platform"].update(value="ABACUS"),
+        lambda raw: raw["suppliers"]["samsung"]["share_percent"].update({"ABACUS": {"value": [1, 1], "basis": "A"}}),
+        lambda raw: raw["events"]["scrapped_wafers"][0].update(product="ABACUS"),
+        lambda raw: raw["suppliers"].update({"nobody": raw["suppliers"].pop("samsung")}),
+        lambda raw: raw["lead_times"].update({"ABACUS": raw["lead_times"]["HBM"]}),
     ],
 )
 def test_a_scenario_is_read_strictly(edit):
     with pytest.raises(ValidationError):
-        read_scenario(edited(edit))
+        read_scenario(edited(edit), load_programme())

@@ -18,9 +18,9 @@ from services.aggregator.fold.lines.facts import FORECAST
 from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN
 from services.aggregator.terms import LAGS, TOLERANCES
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import day_number
 from shared.wire.events import EventReversed, ShipmentLost, ShipmentReceived
+from shared.wire.firmness import FIRMNESS
 from shared.wire.lines import ORDER
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold

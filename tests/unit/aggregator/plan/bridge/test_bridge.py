@@ -11,9 +11,9 @@ from services.aggregator.fold.queries import sum_moved
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.bridge.bridge import CAUSES, build_bridge
 from services.aggregator.plan.bridge.ground import survey
-from shared.wire.catalog import FIRMNESS
 from shared.wire.days import day_number
 from shared.wire.events import Event, ShipmentLost, StockCounted, StockOpened, StockTransferred
+from shared.wire.firmness import FIRMNESS
 from shared.wire.postings import STAGES, PostingBatch
 from testing.fold import EPOCH, Horizon, fold
 from testing.lines import KEY, Story, lines_published

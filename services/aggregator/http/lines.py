@@ -1,0 +1,92 @@
+"""Answers of `/lines` and `/watermarks`."""
+
+from services.aggregator.fold.lines.facts import Group
+from services.aggregator.fold.lines.listing import LineSelection, ListedLine, list_lines
+from services.aggregator.http.pages import Answer, check_today, position_of, select_keys
+from services.aggregator.http.queries import AskLines, AskWatermarks
+from services.aggregator.live.view import LiveView
+from services.aggregator.plan.overviews import iso_or_none
+from shared.wire.days import day_of, is_ended, iso_day
+
+_WEEK = 7
+
+
+async def lines(view: LiveView, query: AskLines) -> Answer:
+    """Commits, orders, forecasts and shipments as they are in force, by due day."""
+
+    def read() -> Answer:
+        curves, book, today = view.state.curves, view.state.lines, view.state.curves.today
+        check_today(curves)
+        select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+        chosen = LineSelection(
+            query.kind, query.product, query.site, query.supplier, query.source, *_due_days(query.due, today),
+            is_open=query.state == "open",
+        )  # fmt: skip
+        # before a day is complete nobody knows what is overdue, or due this week
+        found = list_lines(book, chosen, today, _backorders(view)) if today is not None or query.due is None else []
+        page = found[query.offset : query.offset + query.limit]
+        following = query.offset + len(page)
+        return position_of(view) | {
+            "today": iso_or_none(today),
+            "count": len(found),
+            "wafers": sum(line.wafers for line in found),
+            "open_wafers": sum(line.open_wafers for line in found),
+            "rows": [_row(line, today) for line in page],
+            "next": following if following < len(found) else None,
+        }
+
+    return await view.run_paused(read)
+
+
+def _backorders(view: LiveView) -> dict[Group, int]:
+    """Return the backorder of each product at each site that has one, by the plan."""
+    plan = view.plan
+    return {
+        (product, site): plan.backorder(group)
+        for group, (product, site, *_) in enumerate(plan.grouping.labels)
+        if plan.backorder(group) > 0
+    }
+
+
+def _due_days(due: str | None, today: int | None) -> tuple[int | None, int | None]:
+    """Return the first and the last due day; a week is one of ISO 8601, from Monday to Sunday."""
+    if due is None or today is None:
+        return None, None
+    monday = today - (today + 3) % _WEEK  # 1970-01-01 was a Thursday
+    spans = {"overdue": (None, today - 1), "this_week": (monday, monday + 6), "next_week": (monday + 7, monday + 13)}
+    return spans[due]
+
+
+def _row(line: ListedLine, today: int | None) -> Answer:
+    product, site, supplier = line.key
+    is_overdue = today is not None and line.open_wafers > 0 and line.due < today and line.kind != "forecast"
+    return {
+        "kind": line.kind, "source": line.source, "line": line.name, "product": product, "site": site,
+        "supplier": supplier, "due": iso_day(line.due), "wafers": line.wafers, "open_wafers": line.open_wafers,
+        "days_overdue": today - line.due if is_overdue and today is not None else None, "firmness": line.firmness,
+        "priority": line.priority, "revision": line.revision, "stated_on": iso_day(line.stated_on),
+        "reason": line.reason, "event": f"{line.source}/{line.event}",
+    }  # fmt: skip
+
+
+async def watermarks(view: LiveView, _: AskWatermarks) -> Answer:
+    """The day that each source has completed, and which sources hold up the last complete day."""
+    curves, late = view.state.curves, view.state.sources.late_events()
+    through = curves.complete_through
+    going_on = [each for each in curves.watermarks.values() if not is_ended(each)]
+    latest = max(going_on, default=None)
+    rows = []
+    for source in sorted(curves.sources):
+        watermark = curves.watermarks.get(source)
+        ended = watermark is not None and is_ended(watermark)
+        day = None if watermark is None else day_of(watermark)
+        rows.append(
+            {
+                "source": source, "completed_through": iso_or_none(day), "ended": ended,
+                "days_behind": latest - day if latest is not None and day is not None and not ended else None,
+                "holds_up": day is not None and not ended and day == through and latest is not None and day < latest,
+                "days_with_late_events": len(late[source][1]) if source in late else 0,
+            }
+        )  # fmt: skip
+    rows.sort(key=lambda row: (not row["holds_up"], str(row["completed_through"] or "")))
+    return position_of(view) | {"latest_day": iso_or_none(latest), "rows": rows}

@@ -1,0 +1,1 @@
+"""Postings that nobody has published, on top of a state that stays as it is."""

@@ -1,0 +1,1 @@
+"""This machine: the ports of a stack, and the stacks that run here."""

@@ -1,0 +1,1 @@
+"""The planner: declares the products, platforms and programme, from a programme file or over HTTP."""

@@ -1,0 +1,1 @@
+"""Files of rows, as bytes: their cells with places, and the days and numbers that planners write in them."""

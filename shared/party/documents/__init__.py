@@ -1,0 +1,1 @@
+"""Documents at a party: the door that takes them, their register, and the lines in force."""

@@ -1,0 +1,1 @@
+"""The programme that planners declare: products, platforms, facility, target and horizon. All of it is pure."""

@@ -1,0 +1,25 @@
+"""A planner keeps the fields in force that an entry does not name."""
+
+from services.planner.declarer import merge
+
+IN_FORCE = {
+    "programme": {"name": "p", "target": {"wafers_per_month": 9, "basis": "A"}, "title": "T"},
+    "products": {"X": {"family": "HBM", "basis": "A"}},
+    "platforms": {"R": {"rack_kw": 1, "memory_gb": {"X": 1}}},
+}
+
+
+def test_fields_that_are_not_named_stay():
+    assert merge(IN_FORCE, {"products": {"X": {"basis": "B"}, "Y": {}}}) == {
+        "products": {"X": {"family": "HBM", "basis": "B"}, "Y": {}}
+    }
+    assert merge(IN_FORCE, {"platforms": {"R": {"memory_gb": {"Z": 2}}}})["platforms"]["R"] == {
+        "rack_kw": 1, "memory_gb": {"X": 1, "Z": 2}
+    }  # fmt: skip
+    assert merge(IN_FORCE, {"programme": {"name": "q", "target": {"wafers_per_month": 8}}})["programme"] == {
+        "name": "q", "target": {"wafers_per_month": 8, "basis": "A"}, "title": "T"
+    }  # fmt: skip
+
+
+def test_malformed_entries_are_left_to_the_check():
+    assert merge(IN_FORCE, {"products": [], "programme": None}) == {"products": [], "programme": None}
