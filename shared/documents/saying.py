@@ -173,7 +173,7 @@ class _Comparison:
         return key_of(self.kind, line.data, line.time.date())
 
     def compare(self, facts: Sequence[Fact], scopes: Mapping[Scope, Place]) -> Iterator[SaidEvent]:
-        """Yield the events of what is new, changed and withdrawn; count them, and what is unchanged."""
+        """Yield the events of new, changed and withdrawn lines; count these, and the unchanged ones."""
         named: set[Key] = set()
         for fact in facts:
             key = key_of(self.kind, fact.data, fact.day)

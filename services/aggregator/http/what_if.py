@@ -23,7 +23,7 @@ from shared.http.query import Query, Text, Yes
 PATH = "/what-if"
 _SUMMARY = "The shortages that events would alter if they were recorded now; nothing of them is kept."
 _DESCRIPTION = """
-The ledger rehearses the events: it says what they would be posted as, by the same rules as if it recorded them. A row
+The ledger rehearses the events: it returns their postings, by the same rules as if it recorded them. A row
 for each product and site that the postings touch, whether its shortage changes or not, sorted: so the first short days
 after the events are recorded are those of `after`, as long as no others are recorded before. Watermarks, and
 declarations of the programme, alter every row, and are not answered.

@@ -29,7 +29,7 @@ class RehearsalQuery(Query):
 
 
 DOC = RouteDoc(
-    "What events would be posted as if they were recorded now; nothing is recorded.",
+    "The postings of events as if they were recorded now; nothing is recorded.",
     "The same rules drop duplicates, refuse and post. Watermarks and declarations of the programme are not answered.",
     RehearsalQuery,
     Rehearsal,

@@ -1,4 +1,4 @@
-"""First look at events that are not stated yet: their doubtful values, and what they would do to the shortages."""
+"""First look at events that are not stated yet: their doubtful values, and their effect on the shortages."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ def find_doubts(
 
 
 def read_facts(events: Iterable[bytes]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return type and data of the CloudEvents of a file, one a line; nothing of what is none: the party refuses it."""
+    """Return type and data of the CloudEvents of a file, one a line; skip other lines: the party refuses them."""
     facts: list[tuple[str, Mapping[str, Any]]] = []
     for line in events:
         try:
@@ -48,7 +48,7 @@ def read_facts(events: Iterable[bytes]) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def ask_effect(data: Path, cloud_events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what some events of one source would do to the first short days and the wafers short, not stating them.
+    """Return the effect of some events of one source on the first short days and the wafers short; state none.
 
     Where the aggregator does not answer, `unknown` has the reason.
     """

@@ -44,7 +44,7 @@ AsOf = Annotated[
 
 
 def _names(part: str) -> Callable[[typer.Context, str], list[str]]:
-    """Return what completes the name of a product, a site or a supplier: those of the stack, if it runs."""
+    """Return the completion of the name of a product, a site or a supplier: those of the stack, if it runs."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         from services.operator.ask.client import ask  # a command imports the modules that it runs when it runs

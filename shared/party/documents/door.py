@@ -69,7 +69,7 @@ class DocumentQuery(Query):
     issued: Annotated[
         datetime | None, Instant(), "When the partner issued it; default: as the file says, else now."
     ] = None
-    dry_run: Annotated[bool, Yes(), "Only say what an import would do."] = False
+    dry_run: Annotated[bool, Yes(), "Only say the effect of an import."] = False
     marked: Annotated[bool, Yes(), "Answer with the file and its problems, where it has some."] = False
     whole: Annotated[bool, Yes(), "Answer with each event whole, as `cloudevent`."] = False
 
@@ -112,7 +112,7 @@ class JudgedDocument(NamedTuple):
 class DocumentDoor:
     """Takes documents: reads one, compares it with the lines in force, and puts its events into the outbox, or none.
 
-    One document at a time: the next one sees the lines of the one before. What takes long runs in a thread.
+    One document at a time: the next one sees the lines of the one before. Long work runs in a thread.
     """
 
     def __init__(self, intake: Intake, role: Role, catalogue: Callable[[], Catalogue]) -> None:
