@@ -99,10 +99,8 @@ def confirm(doubts: Sequence[tuple[str, str]]) -> None:
     """
     if not doubts:
         return
-    times, first = (
-        Counter(reason for _, reason in doubts),
-        dict(reversed([(reason, place) for place, reason in doubts])),
-    )
+    times = Counter(reason for _, reason in doubts)
+    first = {reason: place for place, reason in reversed(doubts)}
     for reason, count in times.items():
         others = f", and {count - 1:,} more" if count > 1 else ""
         typer.secho(f"{first[reason]}{others}: {reason}", fg="yellow", err=True)

@@ -55,11 +55,12 @@ def import_(
     Example: waferline import commits.xlsx --as commits --dry-run
     """
     from services.operator.ask.sheets import add_first_look, find_party, send_sheet, write_template
-    from services.operator.commands.output import put_out
+    from services.operator.commands.output import expect_output, put_out
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
 
     with report_errors():
+        expect_output(json_=json_, csv_=csv_, xlsx=xlsx)
         data = find_stack(data, writes=template is None or source is not None)
         if template is not None:
             path = write_template(data, template, to, source)
