@@ -330,8 +330,8 @@ class Scenario(_Part):
         yield from (("platform", site.platform.value) for site in self.sites.values() if site.platform)
         yield from (("platform", name) for mix in self.pools.platform_percent.value.values() for name in mix)
         yield from (("family of a product", family) for family in self.lead_times)
-        for events in self.events:
-            yield from (("product", event.product) for event in events[1] if hasattr(event, "product"))
+        for _, events in self.events:
+            yield from (("product", event.product) for event in events if hasattr(event, "product"))
 
     @property
     def sites(self) -> dict[str, ScenarioSite]:
@@ -369,16 +369,15 @@ class Scenario(_Part):
         return wafers_per_mw(rack, facility, self.programme.wafer_models)
 
 
-def read_scenario(text: str, programme: ProgrammeFile) -> Scenario:
-    """Return the scenario of a YAML text; raise `ValidationError` for an unknown or invalid field."""
-    return Scenario.model_validate(yaml.safe_load(text) | {"programme": programme})
-
-
 def load_scenario(path: Path | None = None) -> Scenario:
-    """Return the scenario of a file, with the programme file beside it that it names; the reference play by default."""
+    """Return the scenario of a file, with the programme file beside it that it names; the reference play by default.
+
+    Raises `ValidationError` for an unknown or invalid field.
+    """
     path = path or DEFAULT_PATH
-    text = path.read_text(encoding="utf-8")
-    return read_scenario(text, load_programme(path.parent / str(yaml.safe_load(text).get("programme"))))
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    programme = load_programme(path.parent / str(raw.get("programme")))
+    return Scenario.model_validate(raw | {"programme": programme})
 
 
 def load_programme(path: Path | None = None) -> ProgrammeFile:

@@ -36,7 +36,7 @@ LOT_WAFERS_MAX = 25
 DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
 SEQUENCE_MAX = 10**18 - 1
-DIE_MM2_MAX = 5_000  # a larger die would not fit on a wafer once
+DIE_MM2_MAX = 5_000  # of which a wafer holds 4; a larger one is a typo
 NESTING_MAX = 8  # an event needs 3
 UNALLOCATED = "unallocated"  # no site yet
 UNATTRIBUTED = "unattributed"  # no supplier yet
@@ -108,7 +108,8 @@ def _parse_sequence(value: object) -> object:
     raise PydanticCustomError("malformed", "is not a positive whole number as a string of at most 18 digits")
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}"
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 # one line: PostgreSQL stores no NUL in a text, and a log line or a CSV cell holds no line break
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]

@@ -121,6 +121,8 @@ async def look_ahead(upstream: Upstream, aggregator_url: str, answer: Mapping[st
         "today": None,
         "would_refuse": [],
     }
+    if not events:
+        return look
     try:
         declared = DeclaredBounds.of(await _sites(upstream), await upstream.aggregator("/state"))
     except NoAnswer as why:
@@ -131,8 +133,6 @@ async def look_ahead(upstream: Upstream, aggregator_url: str, answer: Mapping[st
             event = answer["events"][index]
             event["warning"] = "; ".join(filter(None, (event.get("warning"), doubtful.reason)))
             look["doubts"].append({"place": event["place"], "reason": doubtful.reason})
-    if not events:
-        return look
     params = {"source": events[0]["source"]}
     body = b"\n".join(map(orjson.dumps, events))
     try:

@@ -27,6 +27,8 @@ from shared.http.answering import JSON
 from shared.http.problem import AWAY, BAD_PARAMETER, BUSY, UNFIT, Problem
 from shared.http.query import Choice, Query, Text, Yes
 from shared.http.request_bounds import BodyBound
+from shared.http.tabular import XLSX
+from shared.http.turns import RETRY_LATER
 from shared.party.documents.ledger_lines import LedgerLines
 from shared.party.documents.register import DocumentRegister, RegisteredDocument
 from shared.party.intake import Intake, IntakeLine, put_events
@@ -36,12 +38,10 @@ from shared.wire.streams import Role
 PATH = "/documents"
 PROFILE_HEADER = "Waferline-Profile"  # a profile that is sent along: the YAML text in base64
 MEDIA_TYPES = {
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xlsx": XLSX,
     ".csv": "text/csv; charset=utf-8",
 }
 _WORKBOOK_BEGINS = b"PK\x03\x04"
-_PROFILE_BYTES_MAX = 32_768
-_RETRY_LATER = {"Retry-After": "5"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -66,9 +66,7 @@ class DocumentQuery(Query):
     )
     name: Annotated[str, Text("[^\x00-\x1f\x7f]{0,200}", "one line"), "The name of the file, for messages."] = ""
     number: Annotated[str, Text("[^\x00-\x1f\x7f]{0,100}", "one line"), "The partner's number of the document."] = ""
-    issued: Annotated[
-        datetime | None, Instant(), "When the partner issued it; default: as the file says, else now."
-    ] = None
+    issued: Annotated[datetime | None, Instant(), "When the partner issued it; default: now."] = None
     dry_run: Annotated[bool, Yes(), "Only say the effect of an import."] = False
     marked: Annotated[bool, Yes(), "Answer with the file and its problems, where it has some."] = False
     whole: Annotated[bool, Yes(), "Answer with each event whole, as `cloudevent`."] = False
@@ -177,7 +175,7 @@ class DocumentDoor:
         """Hold the turn of one document; raise `Problem` where too many wait for it."""
         if self.waiting >= self.settings.documents_max:
             detail = f"{self.waiting} documents are being read (WAFERLINE_DOCUMENTS_MAX): send this one again later"
-            raise Problem(BUSY, detail, headers=_RETRY_LATER)
+            raise Problem(BUSY, detail, headers=RETRY_LATER)
         self.waiting += 1
         try:
             async with self._turn:
@@ -196,7 +194,7 @@ class DocumentDoor:
         if document is None or sheet.problems:
             found = await run_in_threadpool(find_problems, sheet, source, profile, catalogue, query.issued or now)
             return JudgedDocument(query, profile, body, sheet, None, found, query.issued or now)
-        issued = query.issued or document.issued or now
+        issued = query.issued or now
         await self._drain()
         in_force = await run_in_threadpool(self.ledger.load, kind, authorization)
         carried = None
@@ -225,7 +223,7 @@ class DocumentDoor:
             detail = (
                 f"{verdicts.unrecorded} events of {self.outbox.source} wait for the ledger: send the document again"
             )
-            raise Problem(AWAY, f"{detail} when it has judged them", headers=_RETRY_LATER)
+            raise Problem(AWAY, f"{detail} when it has judged them", headers=RETRY_LATER)
 
     async def _take(self, judged: JudgedDocument, said: Said) -> list[IntakeLine]:
         """Put the events of a document into the outbox and register it, all in one transaction."""

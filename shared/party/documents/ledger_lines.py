@@ -1,4 +1,4 @@
-"""The lines of a source that are in force, read from the ledger over HTTP; no other package than Python's is needed."""
+"""The lines of a source that are in force, read from the ledger with Python's own HTTP client."""
 
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +15,10 @@ from shared.documents.document import Kind
 from shared.documents.saying import StandingLine, line_in_force
 from shared.http.peers import read_caller
 from shared.http.problem import AWAY, LACKS_SCOPE, Problem
+from shared.http.turns import RETRY_LATER
 from shared.party.settings import PartySettings
 
 _PAGE_LINES = 500
-_RETRY_LATER = {"Retry-After": "5"}
 _LINE_KINDS: Mapping[Kind, str] = {"commits": "commit", "forecasts": "forecast", "orders": "order"}
 _EVENT_TYPES: Mapping[Kind, str] = {
     "receipts": "shipment.received",
@@ -94,4 +94,4 @@ def read_lines(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[StandingLi
 
 def _away(url: str, reason: str) -> Problem:
     detail = f"the ledger does not say which lines are in force ({url}: {reason}): send the document again"
-    return Problem(AWAY, detail, headers=_RETRY_LATER)
+    return Problem(AWAY, detail, headers=RETRY_LATER)

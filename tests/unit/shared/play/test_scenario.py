@@ -1,18 +1,23 @@
 """The reference programme, and the strictness with which a scenario is read."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from pydantic import ValidationError
 
-from shared.play.scenario import DEFAULT_PATH, DEFAULT_PROGRAMME, load_programme, load_scenario, read_scenario
+from shared.play.scenario import DEFAULT_PATH, DEFAULT_PROGRAMME, load_scenario
 
 SCENARIO = load_scenario()
 
 
-def edited(edit) -> str:
+def edited(edit, folder) -> Path:
     raw = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
+    raw["programme"] = str(DEFAULT_PROGRAMME)
     edit(raw)
-    return yaml.safe_dump(raw)
+    path = folder / "scenario.yaml"
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return path
 
 
 @pytest.mark.parametrize(("path", "least"), [(DEFAULT_PATH, 100), (DEFAULT_PROGRAMME, 11)])
@@ -52,6 +57,6 @@ def test_every_basis_is_tagged_and_every_reference_known(path, least):
         lambda raw: raw["lead_times"].update({"ABACUS": raw["lead_times"]["HBM"]}),
     ],
 )
-def test_a_scenario_is_read_strictly(edit):
+def test_a_scenario_is_read_strictly(edit, tmp_path):
     with pytest.raises(ValidationError):
-        read_scenario(edited(edit), load_programme())
+        load_scenario(edited(edit, tmp_path))
