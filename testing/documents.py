@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from shared.documents.document import Document, DocumentLine, Place, Value
 from shared.documents.profile import Profile
-from shared.documents.saying import StandingLine, say
+from shared.documents.stating import LineInForce, state_document
 from shared.wire.events import Event, WaferModel
 
 relaxed = settings(deadline=None)  # a busy machine is slow
@@ -49,15 +49,17 @@ class Source:
         self.events = {}
         self.applied = []
 
-    def say(self, document, issued=ISSUED, profile=DEFAULT, catalogue=CATALOGUE, **more):
-        said = say(document, self.standing(), self.source, profile, catalogue, issued, applied=self.applied, **more)
-        for each in said.events:
+    def state(self, document, issued=ISSUED, profile=DEFAULT, catalogue=CATALOGUE, **more):
+        stated = state_document(
+            document, self.in_force(), self.source, profile, catalogue, issued, applied=self.applied, **more
+        )
+        for each in stated.events:
             event = Event.read(each.event | {"sequence": "1"})
             assert self.events.setdefault(event.id, event).content() == event.content()
-        self.applied += said.applied
-        return said
+        self.applied += stated.applied
+        return stated
 
-    def standing(self):
+    def in_force(self):
         undone = {event.data.reversed for event in self.events.values() if event.data.type == "event.reversed"}
         held = {}
         for id_, event in sorted(self.events.items(), key=in_force_last):
@@ -66,11 +68,11 @@ class Source:
             data = event.data.model_dump(mode="json")
             movement = event.data.movement
             key = (data.get("shipment"), data["product"], data["site"], event.time) if movement else event.subject
-            held[key] = StandingLine(data, event.time, id_)
+            held[key] = LineInForce(data, event.time, id_)
         return list(held.values())
 
     def wafers(self):
-        lines = [line.data for line in self.standing()]
+        lines = [line.data for line in self.in_force()]
         return {line["line"]: (line["due"], line["wafers"]) for line in lines if line["wafers"]}
 
     def by_week(self, starts_on=date.min, ends_on=date.max):
@@ -87,6 +89,6 @@ def named(text):
     return text.replace("\nQ,", "\nDDR-16G,").encode()
 
 
-def counts(said):
-    assert said.problems == ()
-    return said.new, said.changed, said.withdrawn, said.unchanged
+def counts(stated):
+    assert stated.problems == ()
+    return stated.new, stated.changed, stated.withdrawn, stated.unchanged

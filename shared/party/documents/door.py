@@ -20,8 +20,8 @@ from shared.documents.document import KINDS, STATED_BY, Kind
 from shared.documents.facts import Catalogue
 from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile, ProfileRefused, read_profile
-from shared.documents.saying import Said, find_problems, say
 from shared.documents.sheets import Sheet, read_sheet
+from shared.documents.stating import StatedDocument, find_problems, state_document
 from shared.http.access import ScopedRoute, publish_scope
 from shared.http.answering import JSON
 from shared.http.problem import AWAY, BAD_PARAMETER, BUSY, UNFIT, Problem
@@ -79,31 +79,31 @@ class JudgedDocument(NamedTuple):
     profile: Profile
     body: bytes
     sheet: Sheet
-    said: Said | None
+    stated: StatedDocument | None
     problems: Sequence[DocumentProblem]  # of the sheet, or of its meaning
     issued: datetime
 
     def answer(self) -> dict[str, Any]:
         """Return the answer without the verdicts on the events."""
-        said = self.said
+        stated = self.stated
         return {
             "status": "refused" if self.problems else "checked",
             "dry_run": self.query.dry_run,
             "kind": self.query.as_,
             "name": self.query.name,
-            "document": None if said is None else said.document,
+            "document": None if stated is None else stated.document,
             "sha256": sha256(self.body).hexdigest(),
             "issued": self.issued.isoformat(),
-            "new": 0 if said is None else said.new,
-            "changed": 0 if said is None else said.changed,
-            "withdrawn": 0 if said is None else said.withdrawn,
-            "unchanged": 0 if said is None else said.unchanged,
+            "new": 0 if stated is None else stated.new,
+            "changed": 0 if stated is None else stated.changed,
+            "withdrawn": 0 if stated is None else stated.withdrawn,
+            "unchanged": 0 if stated is None else stated.unchanged,
             "problems": [_problem(each) for each in self.problems],
-            "superseded": [] if said is None else [_problem(each) for each in said.superseded],
+            "superseded": [] if stated is None else [_problem(each) for each in stated.superseded],
             "notes": [{"name": note.name, "text": note.text} for note in self.sheet.notes],
             "events": []
-            if said is None
-            else [_event(each.event, str(each.place), each.outcome, whole=self.query.whole) for each in said.events],
+            if stated is None
+            else [_event(each.event, str(each.place), each.outcome, whole=self.query.whole) for each in stated.events],
         }
 
 
@@ -141,8 +141,8 @@ class DocumentDoor:
         async with self._take_turn():
             judged = await self._judge(query, profile, body, request.headers.get("authorization"))
             answer, lines = judged.answer(), list[IntakeLine]()
-            if judged.said is not None and not judged.problems and not query.dry_run:
-                lines = await self._take(judged, judged.said)
+            if judged.stated is not None and not judged.problems and not query.dry_run:
+                lines = await self._take(judged, judged.stated)
                 answer["status"] = "taken"
         if judged.problems and query.marked:
             return await _marked(judged)
@@ -202,14 +202,14 @@ class DocumentDoor:
             carried = self.register.carried(kind, profile.partner, document.starts_on)
         applied = self.register.applied_plans(kind)
 
-        def compare() -> Said:
-            return say(
+        def compare() -> StatedDocument:
+            return state_document(
                 document, in_force, source, profile, catalogue, issued, number=query.number,
                 applied=applied, carried=carried,
             )  # fmt: skip
 
-        said = await run_in_threadpool(compare)
-        return JudgedDocument(query, profile, body, sheet, said, said.problems, issued)
+        stated = await run_in_threadpool(compare)
+        return JudgedDocument(query, profile, body, sheet, stated, stated.problems, issued)
 
     async def _drain(self) -> None:
         """Wait until the ledger has judged all events of the source, so that its lines are those in force."""
@@ -225,20 +225,20 @@ class DocumentDoor:
             )
             raise Problem(AWAY, f"{detail} when it has judged them", headers=RETRY_LATER)
 
-    async def _take(self, judged: JudgedDocument, said: Said) -> list[IntakeLine]:
+    async def _take(self, judged: JudgedDocument, stated: StatedDocument) -> list[IntakeLine]:
         """Put the events of a document into the outbox and register it, all in one transaction."""
         query = judged.query
 
         def add(sequences: Sequence[int]) -> None:
             document = RegisteredDocument(
-                said.document, datetime.now(UTC).isoformat(), query.as_, query.name, query.number,
+                stated.document, datetime.now(UTC).isoformat(), query.as_, query.name, query.number,
                 judged.profile.partner, sha256(judged.body).hexdigest(), len(judged.body), judged.issued.isoformat(),
-                said.new, said.changed, said.withdrawn, said.unchanged, min(sequences, default=None),
+                stated.new, stated.changed, stated.withdrawn, stated.unchanged, min(sequences, default=None),
                 max(sequences, default=None),
             )  # fmt: skip
-            self.register.add(document, said.applied, said.running)
+            self.register.add(document, stated.applied, stated.running)
 
-        contents = [each.event for each in said.events]
+        contents = [each.event for each in stated.events]
         events = await run_in_threadpool(_read_events, contents)
         async with self.intake.reading:
             self.intake.verdicts.recede()

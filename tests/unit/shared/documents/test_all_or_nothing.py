@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.documents.profile import Profile
-from shared.documents.saying import find_problems, say
 from shared.documents.sheets import read_sheet
+from shared.documents.stating import find_problems, state_document
 from testing.documents import CATALOGUE, ISSUED, named, relaxed
 
 
@@ -35,10 +35,10 @@ from testing.documents import CATALOGUE, ISSUED, named, relaxed
 )  # fmt: skip
 def test_one_problem_says_nothing_of_the_whole_document(kind, text, code, place):
     sheet = read_sheet("a sheet", named(text), Profile(), kind)
-    said = say(sheet.document, [], "north", Profile(), CATALOGUE, ISSUED)
+    stated = state_document(sheet.document, [], "north", Profile(), CATALOGUE, ISSUED)
 
-    assert [(problem.code, str(problem.place)) for problem in said.problems] == [(code, place)]
-    assert said.events == ()
+    assert [(problem.code, str(problem.place)) for problem in stated.problems] == [(code, place)]
+    assert stated.events == ()
 
 
 @relaxed
@@ -56,10 +56,10 @@ def test_the_problems_of_a_check_are_those_of_an_import(rows):
     wrong = {n for n, (product, wafers) in enumerate(rows, start=2) if (product, wafers) != ("P", "4")}
     assert {problem.place.row for problem in found} == wrong
     if sheet.document is not None:
-        assert say(sheet.document, [], "group", Profile(), CATALOGUE, ISSUED).problems == found
+        assert state_document(sheet.document, [], "group", Profile(), CATALOGUE, ISSUED).problems == found
 
 
 def test_an_unknown_product_names_the_nearest():
     sheet = read_sheet("a sheet", b"product,site,due,wafers\nHBM8,S,2026-07-06,4\n", Profile(), "forecasts")
 
-    assert "HBM9" in say(sheet.document, [], "north", Profile(), CATALOGUE, ISSUED).problems[0].reason
+    assert "HBM9" in state_document(sheet.document, [], "north", Profile(), CATALOGUE, ISSUED).problems[0].reason

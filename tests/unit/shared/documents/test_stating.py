@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 
 from shared.documents.facts import line_name
 from shared.documents.profile import Profile, read_profile
-from shared.documents.saying import StandingLine, line_in_force, say
 from shared.documents.sheets import read_sheet
+from shared.documents.stating import LineInForce, line_in_force, state_document
 from shared.wire.events import Event
 from testing.documents import CATALOGUE, ISSUED, Source, counts, named, relaxed
-
-# ---------------------------------------------------------------- layout and identity
 
 ROWS = """product,site,supplier,line,due,wafers
 HBM-12H,S,north,L-1,2026-07-06,4
@@ -36,21 +34,21 @@ Receipt date;Plant;Item;Supplier;Remark;Wafers;Line
 
 def test_the_layout_does_not_matter():
     """Neither does the order of columns and rows, nor the names of the partner."""
-    said = []
+    stated = []
     for text, profile in ((ROWS, ""), (OTHER_ROWS, PROFILE)):
         sheet = read_sheet("a sheet", text.encode(), read_profile(profile), "forecasts")
-        said.append(Source().say(sheet.document, profile=read_profile(profile)))
+        stated.append(Source().state(sheet.document, profile=read_profile(profile)))
 
-    first, second = (sorted((each.event for each in of.events), key=lambda event: event["id"]) for of in said)
+    first, second = (sorted((each.event for each in of.events), key=lambda event: event["id"]) for of in stated)
     assert first == second
     assert len(first) == 3
-    assert said[0].document == said[1].document == first[0]["correlationid"]
+    assert stated[0].document == stated[1].document == first[0]["correlationid"]
 
 
 def test_a_row_without_a_line_is_named_by_what_it_is():
     sheet = read_sheet("a sheet", ROWS.encode(), Profile(), "forecasts")
 
-    names = [each.event["data"]["line"] for each in Source().say(sheet.document).events]
+    names = [each.event["data"]["line"] for each in Source().state(sheet.document).events]
 
     assert names[:2] == ["L-1", "HBM-12H.S.north.2026-07-13"]
     assert names[2].startswith("L-2-")
@@ -79,7 +77,7 @@ def test_a_receipt_that_changes_is_reversed_and_stated_anew():
 
     def receive(*rows, after):
         sheet = read_sheet("receipts", head + "\n".join(rows).encode(), Profile(), "receipts")
-        return source.say(sheet.document, ISSUED + timedelta(days=after))
+        return source.state(sheet.document, ISSUED + timedelta(days=after))
 
     first = receive("HBM-12H,S,north,S-1,2026-06-30,40,0", after=0)
     grown = receive("HBM-12H,S,north,S-1,2026-06-30,40,0", "HBM-12H,S,north,S-2,2026-07-01,50,", after=1)
@@ -89,14 +87,16 @@ def test_a_receipt_that_changes_is_reversed_and_stated_anew():
     assert [counts(each) for each in (first, grown, corrected, taken_back)] == [
         (1, 0, 0, 0), (1, 0, 0, 1), (0, 1, 0, 0), (0, 1, 0, 0),
     ]  # fmt: skip
-    assert sorted(line.data["wafers"] for line in source.standing()) == [40, 50]
+    assert sorted(line.data["wafers"] for line in source.in_force()) == [40, 50]
     assert len(source.events) == 6
 
 
 def test_a_receipt_has_the_same_id_in_each_sheet_that_lists_it():
     text = b"product,site,supplier,shipment,received,wafers\nHBM-12H,S,north,S-1,2026-06-30,40\n"
     events = [
-        say(read_sheet("r", more, Profile(), "receipts").document, [], "group", Profile(), CATALOGUE, issued).events[0]
+        state_document(
+            read_sheet("r", more, Profile(), "receipts").document, [], "group", Profile(), CATALOGUE, issued
+        ).events[0]
         for more, issued in (
             (text, ISSUED),
             (text + b"HBM-12H,S,north,S-2,2026-07-01,1\n", ISSUED + timedelta(days=7)),
@@ -110,10 +110,12 @@ def test_a_count_that_changes_is_the_next_revision():
     source = Source("stock")
     for n, counted in enumerate((7, 7, 9)):
         text = f"product,site,day,counted\nHBM-12H,S,2026-06-30,{counted}\n"
-        said = source.say(read_sheet("stock", text.encode(), Profile(), "stock").document, ISSUED + timedelta(days=n))
+        stated = source.state(
+            read_sheet("stock", text.encode(), Profile(), "stock").document, ISSUED + timedelta(days=n)
+        )
 
-    assert counts(said) == (0, 1, 0, 0)
-    assert said.events[0].event["data"] | {"supplier": ""} == {
+    assert counts(stated) == (0, 1, 0, 0)
+    assert stated.events[0].event["data"] | {"supplier": ""} == {
         "product": "HBM-12H", "site": "S", "supplier": "", "counted": 9, "revision": 1,
     }  # fmt: skip
 
@@ -128,12 +130,12 @@ def test_a_count_that_changes_is_the_next_revision():
 )  # fmt: skip
 def test_each_kind_states_its_event(kind, text, type_):
     sheet = read_sheet(kind, named(text), Profile(), kind)
-    said = say(sheet.document, [], "north", Profile(), CATALOGUE, ISSUED)
+    stated = state_document(sheet.document, [], "north", Profile(), CATALOGUE, ISSUED)
 
-    events = [Event.read(each.event | {"sequence": "1"}) for each in said.events]
-    lines = [StandingLine(event.data.model_dump(mode="json"), event.time, event.id) for event in events]
-    assert {each.event["type"] for each in said.events} == {type_}
-    assert counts(say(sheet.document, lines, "north", Profile(), CATALOGUE, ISSUED))[:3] == (0, 0, 0)
+    events = [Event.read(each.event | {"sequence": "1"}) for each in stated.events]
+    lines = [LineInForce(event.data.model_dump(mode="json"), event.time, event.id) for event in events]
+    assert {each.event["type"] for each in stated.events} == {type_}
+    assert counts(state_document(sheet.document, lines, "north", Profile(), CATALOGUE, ISSUED))[:3] == (0, 0, 0)
 
 
 def test_a_row_of_the_ledgers_lines_is_a_line_in_force():
@@ -146,7 +148,7 @@ def test_a_row_of_the_ledgers_lines_is_a_line_in_force():
 
     def state(wafers):
         sheet = read_sheet("commits", text.format(wafers).encode(), Profile(), "commits")
-        return say(sheet.document, [line_in_force(row)], "north", Profile(), CATALOGUE, ISSUED)
+        return state_document(sheet.document, [line_in_force(row)], "north", Profile(), CATALOGUE, ISSUED)
 
     assert counts(state(4)) == (0, 0, 0, 1)
     assert state(5).events[0].event["data"]["revision"] == 3
