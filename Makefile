@@ -18,7 +18,9 @@ COMPOSE_COMMAND := $(shell docker compose version >/dev/null 2>&1 && echo docker
 # the programme that was brought up last, and the files that are written from it
 -include deploy/programme.mk
 PROGRAMME ?= scenarios/stargate.yaml
-DEPLOYMENT := deploy/programmes/$(basename $(notdir $(PROGRAMME)))
+# named for the file, or for the folder of one that `waferline init` wrote
+DEPLOYMENT := deploy/programmes/$(filter-out programme,$(basename $(notdir $(PROGRAMME))))$(if \
+	$(filter programme,$(basename $(notdir $(PROGRAMME)))),$(notdir $(patsubst %/,%,$(dir $(abspath $(PROGRAMME))))))
 FILES = --file docker-compose.yml --file $(1)/compose.yml $(if $(TLS),--file deploy/tls.yml --file $(1)/tls.yml)
 COMPOSE := $(COMPOSE_COMMAND) $(call FILES,$(DEPLOYMENT)) $(PROFILES:%=--profile %)
 ASK := $(COMPOSE) --profile tools run --rm --no-deps -T operator

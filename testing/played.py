@@ -3,7 +3,8 @@
 import asyncio
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from services.aggregator.http.routes import routes as aggregator_routes
 from services.aggregator.live.view import LiveView
 from services.ledger.http.routes import routes as ledger_routes
 from services.ledger.store.as_of import UnknownAsOf, batches_as_of, find_as_of
-from services.ledger.store.reader import StoreReader
+from services.ledger.store.reader import StoreReader, open_reader
 from services.ledger.store.recording import record_entries
 from services.ledger.store.sqlite import SqliteDatabase
 from shared.http.problem import NEVER_KNOWN, Problem
@@ -226,3 +227,13 @@ _OF_THE_ORDER = {"position", "head", "epoch", "postings", "went_back"}
 
 def _lasting(answer: Answer) -> Answer:
     return {name: value for name, value in answer.items() if name not in _OF_THE_ORDER}
+
+
+@asynccontextmanager
+async def ask_ledger(place: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the ledger's routes on a store."""
+    store = open_reader(place)
+    app = Starlette(routes=ledger_routes(store, lambda: open_reader(place)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ledger") as client:
+        yield client
+    store.close()

@@ -104,7 +104,7 @@ class Declarer:
         outbox, declared = self.party.outbox, self.declared
         async with self._declaring:
             await declared.wait_until_read()
-            declared.fold_bodies(outbox.source, (entry.body for entry in outbox.after(0, 1_000)))  # not sent yet
+            declared.fold_bodies(outbox.source, (entry.body for entry in outbox.after(0, len(outbox))))  # not sent yet
             changes = find_changes(entries, declared.declarations)
             time = played_at or datetime.now(UTC)
             numbering = Numbering(outbox.source)
@@ -186,6 +186,7 @@ class Declarer:
 
 def merge(in_force: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries of `raw`, each with the fields in force that it does not name."""
+    in_force, raw = group_fields(in_force), group_fields(raw)
     merged: dict[str, Any] = {}
     for kind in ("products", "platforms"):
         entries = raw.get(kind)

@@ -108,7 +108,7 @@ TERMS: dict[Kind, KindTerms] = {
         "stock.counted",
         (
             _supplier("unattributed, the whole shelf", "unattributed"), _PRODUCT, _SITE,
-            Column("day", "day", "the day at whose end the wafers were counted", "2026-07-15"),
+            Column("day", "day", "the day at the end of which the wafers were counted", "2026-07-15"),
             Column("counted", "quantity", "the wafers on hand", 1200), _UNIT,
         ),
         "day",

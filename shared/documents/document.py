@@ -1,7 +1,7 @@
 """The neutral document between a sheet and its events: each value with its place."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -73,7 +73,6 @@ class Document(NamedTuple):
     starts_on: date | None = None  # the horizon: first and last bucket, of a plan
     ends_on: date | None = None
     scopes: tuple[DocumentLine, ...] = ()  # of a matrix: its rows, also those without any quantity
-    issued: datetime | None = None  # the instant at which the partner issued it, where the file says so
 
 
 def column_letters(column: int) -> str:

@@ -16,7 +16,7 @@ from shared.documents.profile import Item, Profile
 from shared.documents.tables.values import shown
 from shared.documents.units import UNIT_NAMES, Unit, UnitName, carry_over, nearest_whole, wafers_per_unit
 from shared.programme.declarations import nearest_names
-from shared.wire.events import COUNTED_MAX, EVENTS, UNATTRIBUTED, Refused, WaferModel, validate_strictly
+from shared.wire.events import COUNTED_MAX, EVENTS, NAME_PATTERN, UNATTRIBUTED, Refused, WaferModel, validate_strictly
 
 Key = tuple[str, ...]
 """The identity of a line among those of its source and kind."""
@@ -24,7 +24,7 @@ Key = tuple[str, ...]
 Catalogue = Mapping[str, WaferModel | None]
 """Each declared product with its wafer model, None where it has none."""
 
-_is_name = re.compile(r"(?a)[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}").fullmatch
+_is_name = re.compile(f"(?a){NAME_PATTERN}").fullmatch
 _NAME_MAX = 64
 _HASH_LETTERS = 6
 _MODEL_FIELDS = tuple(WaferModel.model_fields)
@@ -97,7 +97,7 @@ class FactReader:
         self._exact: list[tuple[int, Fraction]] = []  # position of a fact, and its exact wafers, to be carried over
 
     def read(self, document: Document, carried: Mapping[Scope, Fraction]) -> list[Fact]:
-        """Return the facts of the lines, in their order, rounded, checked and without repetition."""
+        """Return the facts of the lines, in their order and rounded; collect the problems, repetitions among them."""
         stated: list[tuple[Fact, DocumentLine]] = []
         for line in document.lines:
             if not line.is_whole:
@@ -131,9 +131,7 @@ class FactReader:
 
     def _add_problem(self, code: ProblemCode, line: DocumentLine, field: str, reason: str) -> None:
         value = line.values.get(field)
-        problem = DocumentProblem(code, line.place if value is None else value.place, reason)
-        if problem not in self.problems[-8:]:
-            self.problems.append(problem)
+        self.problems.append(DocumentProblem(code, line.place if value is None else value.place, reason))
 
     # ---------------------------------------------------------------- one line
 

@@ -54,7 +54,7 @@ MEANINGS: dict[ProblemCode, str] = {
     "date_out_of_bounds": "The day is outside 2000-01-01 to 2100-12-31, or a movement lies after the document.",
     "schedule_sum": "A row or column of totals differs from the sum of its quantities.",
     "superseded": "A later document, or a later event, has stated the line: it is left out, and nothing is refused.",
-    "formula_without_value": "The cell holds a formula whose value was not saved. Open, recalculate and save the file.",
+    "formula_without_value": "The cell holds a formula without a saved value. Open, recalculate and save the file.",
     "cell_error": "The cell holds an error such as #REF!.",
     "repeated": "Two rows state the same line, or two columns have the same header.",
     "bad_profile": "The profile has a field that does not exist, or a value that the field does not take.",

@@ -14,7 +14,6 @@ from shared.documents.tables.values import DateOrder, shown
 from shared.documents.units import ROUNDINGS, SIZED, UNIT_NAMES, WSE, Rounding, Unit, UnitName
 
 BYTES_MAX = 256 * 1024
-NESTING_MAX = 8
 Edge = Literal["start", "end"]
 Entry = TypeVar("Entry")
 
@@ -102,12 +101,14 @@ class _ProfileLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names = [key.value for key, _ in node.value]
-        twice = (
-            next((key for key, _ in node.value if names.count(key.value) > 1), None) if len(names) < 10_000 else None
-        )
-        if twice is not None:
-            raise yaml.MarkedYAMLError(problem=f"{shown(twice.value)} is named twice", problem_mark=twice.start_mark)
+        names = set[str]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in names:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"{shown(key.value)} is named twice", problem_mark=key.start_mark
+                    )
+                names.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 

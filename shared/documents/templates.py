@@ -14,7 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from shared.documents.columns import TERMS, Column
 from shared.documents.document import Kind
-from shared.documents.saying import StandingLine
+from shared.documents.stating import LineInForce
 
 DAY_FORMAT = "yyyy-mm-dd"
 ROWS_CHECKED = 10_000
@@ -24,7 +24,7 @@ _MOVEMENT_DAY = {"receipts": "received", "stock": "day"}
 _BOLD = Font(bold=True)
 
 
-def template(kind: Kind, lines: Sequence[StandingLine] = ()) -> bytes:
+def template(kind: Kind, lines: Sequence[LineInForce] = ()) -> bytes:
     """Return an XLSX workbook with typed columns and a frozen header, that reads back to nothing new.
 
     Its second sheet describes the columns. With `lines` it holds their values, too.
@@ -61,7 +61,7 @@ def _add_header(sheet: Worksheet, titles: Sequence[str]) -> None:
     sheet.freeze_panes = "A2"
 
 
-def _value(kind: Kind, column: Column, line: StandingLine) -> Any:
+def _value(kind: Kind, column: Column, line: LineInForce) -> Any:
     """Return the value of a column as the data of an event has it; the day of a movement is that of its time."""
     if column.name == _MOVEMENT_DAY.get(kind):
         return line.time.date()

@@ -26,7 +26,7 @@ _POINT_WITH_SEMICOLON = frozenset(("de_CH", "de_LI", "it_CH"))
 
 
 class UnknownLocale(ValueError):
-    """A locale whose delimiter is not known."""
+    """A locale with no known delimiter."""
 
 
 class CsvStyle(NamedTuple):

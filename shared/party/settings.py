@@ -20,7 +20,7 @@ class PartySettings(ServiceSettings):
     parties_file: Path | None = Field(
         default=None,
         description="a JSON file of further sources by `suppliers`, `datacenters` and `planners`; it is read again when"
-        " it changes, so that a planner is heard without a restart",
+        " it changes, so that the party reads the stream of a new planner without a restart",
     )
     outbox_dir: Path = Field(default=Path("data/outbox"), description="the folder of its outbox; keep it")
     scenario: Path | None = Field(

@@ -270,16 +270,15 @@ def _parts_of(part: object) -> Iterator[ScenarioPart]:
         yield from _parts_of(each)
 
 
-def read_scenario(text: str, programme: ProgrammeFile) -> Scenario:
-    """Return the scenario of a YAML text; raise `ValidationError` for an unknown or invalid field."""
-    return Scenario.model_validate(yaml.safe_load(text) | {"programme": programme})
-
-
 def load_scenario(path: Path | None = None) -> Scenario:
-    """Return the scenario of a file, with the programme file beside it that it names; the reference play by default."""
+    """Return the scenario of a file, with the programme file beside it that it names; the reference play by default.
+
+    Raises `ValidationError` for an unknown or invalid field.
+    """
     path = path or DEFAULT_PATH
-    text = path.read_text(encoding="utf-8")
-    return read_scenario(text, load_programme(path.parent / str(yaml.safe_load(text).get("programme"))))
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    programme = load_programme(path.parent / str(raw.get("programme")))
+    return Scenario.model_validate(raw | {"programme": programme})
 
 
 def load_programme(path: Path | None = None) -> ProgrammeFile:

@@ -53,7 +53,7 @@ def _find_change(kind: Kind, name: str, declared: Declaration, declarations: Dec
 
 
 def _differing(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
-    """Yield the fields whose values differ, as a programme file names them."""
+    """Yield the fields with another value, as a programme file names them."""
     for field in type(after).model_fields:
         old, new = getattr(before, field), getattr(after, field)
         if field == "revision" or old == new:
@@ -94,7 +94,7 @@ def _not_declared(name: str, names: Iterable[str]) -> str:
 
 
 def find_unknown_products(entries: DeclaredEntries, declarations: Declarations) -> list[str]:
-    """Return a sentence for each product whose memory an entry counts, and that is declared nowhere."""
+    """Return a sentence for each product that an entry counts memory of, and that is declared nowhere."""
     declared = {name for name, each in entries.products.items() if not each.withdrawn} | declarations.products.keys()
     named = {product for each in entries.platforms.values() if each.rack is not None for product in each.rack.memory_gb}
     if entries.programme is not None and entries.programme.facility is not None:

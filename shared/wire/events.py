@@ -37,7 +37,7 @@ LOT_WAFERS_MAX = 25
 DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
 SEQUENCE_MAX = 10**18 - 1
-DIE_MM2_MAX = 5_000  # a larger die would not fit on a wafer once
+DIE_MM2_MAX = 5_000  # of which a wafer holds 4; a larger one is a typo
 NESTING_MAX = 8  # an event needs 3
 UNALLOCATED = "unallocated"  # no site yet
 UNATTRIBUTED = "unattributed"  # no supplier yet
@@ -109,9 +109,9 @@ def _parse_sequence(value: object) -> object:
     raise PydanticCustomError("malformed", "is not a positive whole number as a string of at most 18 digits")
 
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}"
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}"
 _DAY = r"(20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-Name = Annotated[str, StringConstraints(pattern=f"^{_NAME}$")]
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 # one line: PostgreSQL stores no NUL in a text, and a log line or a CSV cell holds no line break
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
@@ -163,7 +163,7 @@ def _alert_pattern() -> str:
     codes: dict[str, list[str]] = {}
     for code, names in SUBJECTS.items():
         day = "" if NAMED_BY[code] is None else f"(/{_DAY})?"
-        codes.setdefault(f"(/{_NAME}){{{len(names)}}}{day}", []).append(code)
+        codes.setdefault(f"(/{NAME_PATTERN}){{{len(names)}}}{day}", []).append(code)
     return "|".join(f"({'|'.join(of_form)}){form}" for form, of_form in codes.items())
 
 
@@ -174,7 +174,8 @@ AlertText = Annotated[str, StringConstraints(pattern=f"^({_ALERT})$", max_length
 AboutText = Annotated[
     str,
     StringConstraints(
-        pattern=f"^(line/({_LINE_KINDS})/{_NAME}/{_NAME}|(site|product)/{_NAME}|alert/({_ALERT}))$", max_length=260
+        pattern=f"^(line/({_LINE_KINDS})/{NAME_PATTERN}/{NAME_PATTERN}|(site|product)/{NAME_PATTERN}|alert/({_ALERT}))$",
+        max_length=260,
     ),
 ]
 

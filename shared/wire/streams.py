@@ -22,7 +22,7 @@ def party_stream(role: Role, source: str) -> str:
 
 
 def is_plan_stream(stream: str) -> bool:
-    """Return whether a stream is a planner's, whose source says no watermark."""
+    """Return whether a stream is a planner's: its source publishes no watermark."""
     return stream.startswith(_PLAN_STREAM_PREFIX)
 
 

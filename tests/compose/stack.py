@@ -37,6 +37,8 @@ TLS_FILES = ("deploy/tls.yml", "deploy/programmes/stargate/tls.yml")
 _DONE_WITHIN_S = 300
 _RESTARTED_WITHIN_S = 60
 _LOOKED_EVERY_S = 0.25
+_DOWN_TRIES = 10
+_DOWN_AGAIN_S = 3
 
 
 class Failed(AssertionError):
@@ -112,8 +114,30 @@ class Stack:
         run("deploy/healthy.sh", *self.command, *files, environment=self.settings)
 
     def down(self, *args: str) -> None:
+        """Take the containers away; networks too, though the engine may count an endpoint longer than its container."""
         self.keep_logs()
-        self.compose("down", "--timeout", "20", *args)
+        last: Failed | None = None
+        for _ in range(_DOWN_TRIES):
+            try:
+                self.compose("down", "--timeout", "20", *args)
+            except Failed as failure:
+                if "active endpoints" not in str(failure):
+                    raise
+                last = failure
+                self.detach()
+                time.sleep(_DOWN_AGAIN_S)
+            else:
+                return
+        with self.kept.open("a") as file:
+            file.write(f"a network stays: {last}\n")
+
+    def detach(self) -> None:
+        """Disconnect by force whatever the engine still counts at the networks of this project."""
+        networks = run("docker", "network", "ls", "--quiet", "--filter", f"name={self.project}_").split()
+        for network in networks:
+            [found] = json.loads(run("docker", "network", "inspect", network))
+            for container in found["Containers"].values():
+                run("docker", "network", "disconnect", "--force", network, container["Name"])
 
     def container(self, service: str) -> str:
         return self.compose("ps", "--quiet", service).split()[0]

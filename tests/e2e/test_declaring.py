@@ -11,6 +11,7 @@ import pytest
 
 from services.operator.stack.calls import call
 from services.operator.stack.stack import Stack, started
+from shared.play.scenario import DEFAULT_PROGRAMME as REFERENCE
 
 PROGRAMME = """
 name: nordic-cloud
@@ -157,6 +158,19 @@ def test_a_party_is_added_while_the_others_run(stack):
     assert verdict["status"] == "recorded"
     assert {name: stack.processes[name].pid for name in pids} == pids
     assert all(stack.processes[name].poll() is None for name in pids)
+
+
+def test_a_refused_start_names_no_other_programme(stack):
+    done = subprocess.run(
+        [sys.executable, "-m", "services.operator", "up", "--data", str(stack.folder), "--programme", str(REFERENCE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert not stack.files.programme.exists()
 
 
 def is_well(stack, name):

@@ -19,11 +19,12 @@ from shared.http.access import READ
 from shared.http.answering import JSON, DescribedRoute, RouteDoc
 from shared.http.problem import AWAY, BUSY, TOO_LONG, UNFIT, UNKNOWN_NAME
 from shared.http.query import Query, Text, Yes
+from shared.wire.events import NAME_PATTERN
 
 PATH = "/what-if"
 _SUMMARY = "The shortages that events would alter if they were recorded now; nothing of them is kept."
 _DESCRIPTION = """
-The ledger rehearses the events: it says what they would be posted as, by the same rules as if it recorded them. A row
+The ledger rehearses the events: it returns their postings, by the same rules as if it recorded them. A row
 for each product and site that the postings touch, whether its shortage changes or not, sorted: so the first short days
 after the events are recorded are those of `after`, as long as no others are recorded before. Watermarks, and
 declarations of the programme, alter every row, and are not answered.
@@ -35,7 +36,7 @@ _BODY = "CloudEvents of the source, one a line, as `POST /events` of its party t
 class AskWhatIf(Query):
     """The parameters of `POST /what-if`."""
 
-    source: Annotated[str, Text(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}", "a name"), "The source of the events."]
+    source: Annotated[str, Text(NAME_PATTERN, "a name"), "The source of the events."]
     firmness: Graded = "planned"
     past_due: Annotated[bool, Yes(), "Count overdue supply as received today."] = False
 

@@ -35,7 +35,7 @@ class WhatIf(NamedTuple):
 
 
 class Rehearsals:
-    """Asks the ledger what events would be posted as, and projects the product-sites that the postings touch."""
+    """Asks the ledger for the postings of events, and projects the product-sites that the postings touch."""
 
     def __init__(self, ledger_url: str, caller: Caller) -> None:
         self.ledger_url, self.caller = ledger_url, caller
@@ -82,7 +82,7 @@ class Rehearsals:
         return body
 
     def _away(self, reason: str) -> Problem:
-        detail = f"the ledger at {self.ledger_url}, which says what events are posted as, does not answer ({reason})"
+        detail = f"the ledger at {self.ledger_url}, which says how events are posted, does not answer ({reason})"
         return Problem(AWAY, f"{detail}: ask again", headers=RETRY_LATER)
 
     async def _wait_until(self, view: LiveView, batch: PostingBatch) -> None:

@@ -20,7 +20,7 @@ _EVENTS_SHOWN = 100
 _PROBLEMS_SHOWN = 500
 _ANSWERED = (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.UNPROCESSABLE_ENTITY)
 LOOKED_AHEAD = ("preview", "tables")
-"""The steps that show what an import would do."""
+"""The steps that show the effect of an import."""
 
 _STEPS = (*LOOKED_AHEAD, "import", "problems")
 
@@ -108,7 +108,7 @@ async def send_sheet(upstream: Upstream, service_urls: Mapping[str, str], sheet:
 
 
 async def look_ahead(upstream: Upstream, aggregator_url: str, answer: Mapping[str, Any]) -> Numbers:
-    """Return what a preview says beside the party's answer: the doubtful values, and the effect on the shortages.
+    """Return the doubtful values of a preview, and its effect on the shortages.
 
     The answer has each event whole; that is left out of it again.
     """
@@ -121,6 +121,8 @@ async def look_ahead(upstream: Upstream, aggregator_url: str, answer: Mapping[st
         "today": None,
         "would_refuse": [],
     }
+    if not events:
+        return look
     try:
         declared = DeclaredBounds.of(await _sites(upstream), await upstream.aggregator("/state"))
     except NoAnswer as why:
@@ -131,8 +133,6 @@ async def look_ahead(upstream: Upstream, aggregator_url: str, answer: Mapping[st
             event = answer["events"][index]
             event["warning"] = "; ".join(filter(None, (event.get("warning"), doubtful.reason)))
             look["doubts"].append({"place": event["place"], "reason": doubtful.reason})
-    if not events:
-        return look
     params = {"source": events[0]["source"]}
     body = b"\n".join(map(orjson.dumps, events))
     try:

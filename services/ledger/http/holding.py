@@ -8,7 +8,7 @@ from services.ledger.http.effects import find_effect
 from services.ledger.store.as_of import events_between, find_as_of
 from services.ledger.store.reader import StoreReader
 from shared.http.query import Choice, Query, Text, Whole
-from shared.wire.events import EVENTS
+from shared.wire.events import EVENTS, NAME_PATTERN
 
 SCANNED_PAGES_MAX = 64  # of the log, about a million events: then the answer is a page, however few its rows
 _PAGE_MAX = 500
@@ -18,7 +18,7 @@ _PAGE_MAX = 500
 class HoldingQuery(Query):
     """The parameters of `/holding`."""
 
-    source: Annotated[str, Text(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}", "a name"), "The source of the events."]
+    source: Annotated[str, Text(NAME_PATTERN, "a name"), "The source of the events."]
     type: Annotated[str, Choice(tuple(EVENTS)), "Their type, without prefix and version."]
     after: Annotated[int, Whole(0, 10**18 - 1), "Events after this place in the log: `next` of the page before."] = 0
     limit: Annotated[int, Whole(1, _PAGE_MAX), "Events of a page, at most."] = 100

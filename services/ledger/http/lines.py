@@ -10,8 +10,8 @@ from shared.http.answering import CSV_FORMATS
 from shared.http.problem import UNFIT, Problem
 from shared.http.query import Choice, Query, Text, Whole
 from shared.wire.days import iso_day, iso_time
+from shared.wire.events import NAME_PATTERN
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}"
 _PAGE_MAX = 500
 _SCANNED_MAX = 10 * _PAGE_MAX  # lines that are read for one page, however few it shows
 
@@ -20,12 +20,12 @@ _SCANNED_MAX = 10 * _PAGE_MAX  # lines that are read for one page, however few i
 class LinesQuery(Query):
     """The parameters of `/lines`."""
 
-    source: Annotated[str | None, Text(_NAME, "a name"), "Of this source; default: of all."] = None
+    source: Annotated[str | None, Text(NAME_PATTERN, "a name"), "Of this source; default: of all."] = None
     kind: Annotated[str | None, Choice(tuple(KINDS)), "Of this kind; default: of all."] = None
     state: Annotated[str | None, Choice(STATES), "In this state; default: in any."] = None
     after: Annotated[
         str,
-        Text(f"({_NAME}/[a-z.]+(/{_NAME})?/{_NAME})?", "the `next` of a page"),
+        Text(f"({NAME_PATTERN}/[a-z.]+(/{NAME_PATTERN})?/{NAME_PATTERN})?", "the `next` of a page"),
         "Lines after this one: `next` of the page before.",
     ] = ""
     limit: Annotated[int, Whole(1, _PAGE_MAX), "Lines of a page, at most."] = 100

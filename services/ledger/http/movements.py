@@ -11,6 +11,7 @@ from shared.http.answering import CSV_FORMATS
 from shared.http.problem import NEVER_KNOWN, Problem
 from shared.http.query import Choice, Day, Moment, Query, SomeOf, Text, Whole
 from shared.wire.days import DAY_US, day_number, iso_time
+from shared.wire.events import NAME_PATTERN
 from shared.wire.rows import Row
 
 TYPES = (
@@ -20,7 +21,7 @@ LATE = frozenset({"stock.opened", "stock.transferred", "wafers.consumed", "shipm
 """The events whose late ones post a count's correction anew."""
 
 SCANNED_PAGES_MAX = 64  # of the log, about a million events: then the answer is a page, however few its rows
-_NAME = Text(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}", "a name")
+_NAME = Text(NAME_PATTERN, "a name")
 _PAGE_MAX = 200
 
 

@@ -13,6 +13,7 @@ from services.ledger.store.recording import rehearse_entries
 from shared.http.answering import RouteDoc
 from shared.http.problem import BUSY, TOO_LONG, UNFIT, UNKNOWN_NAME, Problem
 from shared.http.query import Query, Text
+from shared.wire.events import NAME_PATTERN
 from shared.wire.postings import PostingBatch
 from shared.wire.rows import WATERMARKS
 from shared.wire.streams import Role
@@ -25,11 +26,11 @@ _EVERYWHERE = WATERMARKS | {"programme.declared"}
 class RehearsalQuery(Query):
     """The parameter of `POST /rehearsal`."""
 
-    source: Annotated[str, Text(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}", "a name"), "The source of the events."]
+    source: Annotated[str, Text(NAME_PATTERN, "a name"), "The source of the events."]
 
 
 DOC = RouteDoc(
-    "What events would be posted as if they were recorded now; nothing is recorded.",
+    "The postings of events as if they were recorded now; nothing is recorded.",
     "The same rules drop duplicates, refuse and post. Watermarks and declarations of the programme are not answered.",
     RehearsalQuery,
     Rehearsal,

@@ -1,4 +1,4 @@
-"""First look at events that are not stated yet: their doubtful values, and what they would do to the shortages."""
+"""First look at events that are not stated yet: their doubtful values, and their effect on the shortages."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -33,9 +33,9 @@ def find_doubts(
     return list(find_doubtful_values(events, declared)), ""
 
 
-def read_facts(events: Iterable[bytes]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return type and data of the CloudEvents of a file, one a line; nothing of what is none: the party refuses it."""
-    facts: list[tuple[str, Mapping[str, Any]]] = []
+def read_contents(events: Iterable[bytes]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return type and data of each line of CloudEvents; both are empty of any other line: the party refuses it."""
+    contents: list[tuple[str, Mapping[str, Any]]] = []
     for line in events:
         try:
             event = orjson.loads(line)
@@ -43,12 +43,12 @@ def read_facts(events: Iterable[bytes]) -> list[tuple[str, Mapping[str, Any]]]:
             event = None
         data = event.get("data") if isinstance(event, dict) else None
         name = "" if not isinstance(event, dict) else str(event.get("type")).removeprefix(PREFIX).removesuffix(VERSION)
-        facts.append((name, data if isinstance(data, dict) else {}))
-    return facts
+        contents.append((name, data if isinstance(data, dict) else {}))
+    return contents
 
 
 def ask_effect(data: Path, cloud_events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what some events of one source would do to the first short days and the wafers short, not stating them.
+    """Return the effect of some events of one source on the first short days and the wafers short; state none.
 
     Where the aggregator does not answer, `unknown` has the reason.
     """

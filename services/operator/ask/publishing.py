@@ -89,7 +89,9 @@ def advance_sources(facts: Mapping[str, Any], services: Sequence[str], through: 
         try:
             [verdict] = publish_events(service_url(facts, service), [json.dumps(event).encode()])
         except httpx.TransportError as failure:
-            raise StackError(f"{service} does not answer ({failure}); {len(rows)} before it did") from failure
+            raise StackError(
+                f"{service} does not answer ({failure}); {len(rows)} parties before it have answered"
+            ) from failure
         rows.append({"source": source, "through": through.isoformat()} | verdict)
     return rows
 

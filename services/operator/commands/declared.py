@@ -1,4 +1,4 @@
-"""Commands on the programme of a stack: its declarations."""
+"""Commands on a programme: its file, its declarations on a stack, and the files of its deployment."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -46,12 +46,13 @@ def declare(
 
     Example: waferline declare --file my-programme/programme.yaml --dry-run
     """
-    from services.operator.commands.output import put_out
+    from services.operator.commands.output import expect_output, put_out
     from services.operator.show.table import table
     from services.operator.stack.location import find_stack
     from services.operator.stack.programmes import read_programme_file
 
     with report_errors():
+        expect_output(json_=json_, csv_=csv_, xlsx=xlsx)
         if file is not None and (kind is not None or withdrawn):
             raise StackError("--file declares all of a file: name no thing, field or --withdrawn beside it")
         if file is not None:
@@ -62,7 +63,7 @@ def declare(
         else:
             _list(source, find_stack(data), json_=json_, csv_=csv_, xlsx=xlsx)
             return
-        data = find_stack(data, writes=not dry_run)
+        data = find_stack(data, writes=True)
         params = {"dry_run": "true"} if dry_run else {}
         params |= {"merge": "true"} if file is None else {}
         rows = _ask(source, data, params, body)
@@ -229,7 +230,9 @@ def deployment(
 
     with report_errors():
         checked = read_programme_file(programme)
-        written = write_deployment(checked, programme.read_text(encoding="utf-8"), to, at or f"./{to}")
+        written = write_deployment(
+            checked, programme.read_text(encoding="utf-8"), to, at or (str(to) if to.is_absolute() else f"./{to}")
+        )
     if json_:
         print_json([str(path) for path in written])
         return

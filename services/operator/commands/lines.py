@@ -101,13 +101,14 @@ def advance(
     Example: waferline advance 2026-06-30 --all
     """
     from services.operator.ask.publishing import advance_sources
-    from services.operator.commands.output import put_out
+    from services.operator.commands.output import expect_output, put_out
     from services.operator.show.table import table
     from services.operator.stack.location import find_stack, running_stack
 
     if bool(source) == all_:
         raise typer.BadParameter("name the sources, or all of them", param_hint="--source, --all")
     with report_errors():
+        expect_output(json_=json_, csv_=csv_, xlsx=xlsx)
         last = last_day(through)
         if last >= datetime.now(UTC).date() and not ahead:
             raise StackError(f"{last} has not ended yet: --ahead completes it all the same")

@@ -44,7 +44,7 @@ AsOf = Annotated[
 
 
 def _names(part: str) -> Callable[[typer.Context, str], list[str]]:
-    """Return what completes the name of a product, a site or a supplier: those of the stack, if it runs."""
+    """Return the completion of the name of a product, a site or a supplier: those of the stack, if it runs."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         from services.operator.ask.client import ask  # a command imports the modules that it runs when it runs
@@ -99,10 +99,8 @@ def confirm(doubts: Sequence[tuple[str, str]]) -> None:
     """
     if not doubts:
         return
-    times, first = (
-        Counter(reason for _, reason in doubts),
-        dict(reversed([(reason, place) for place, reason in doubts])),
-    )
+    times = Counter(reason for _, reason in doubts)
+    first = {reason: place for place, reason in reversed(doubts)}
     for reason, count in times.items():
         others = f", and {count - 1:,} more" if count > 1 else ""
         typer.secho(f"{first[reason]}{others}: {reason}", fg="yellow", err=True)

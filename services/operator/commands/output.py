@@ -75,6 +75,17 @@ def ascii_of(character: str) -> str:
     return _DRAWN.get(character) or (base if base.isascii() else "?")
 
 
+def expect_output(*, json_: bool, csv_: bool, xlsx: Path | None) -> None:
+    """Raise, before a command states anything, where its answer could not be put out."""
+    from services.operator.stack.new_file import expect_absent, expect_ending
+
+    if json_ + csv_ + (xlsx is not None) > 1:
+        raise typer.BadParameter("choose one of them", param_hint="--json, --csv, --xlsx")
+    if xlsx is not None:
+        expect_ending(xlsx, ".xlsx")
+        expect_absent(xlsx)
+
+
 def put_out(
     answer: Any,
     rows: Sequence[Mapping[str, Any]],

@@ -24,7 +24,7 @@ def import_(
     source: Annotated[
         str | None, typer.Option(help="Source that states them; default: the only one of the stack that can.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what an import would do.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the effect of an import.")] = False,
     problems: Annotated[
         Path | None, typer.Option(help="File to write if there are problems: the sheet, with place and reason added.")
     ] = None,
@@ -55,11 +55,12 @@ def import_(
     Example: waferline import commits.xlsx --as commits --dry-run
     """
     from services.operator.ask.sheets import add_first_look, find_party, send_sheet, write_template
-    from services.operator.commands.output import put_out
+    from services.operator.commands.output import expect_output, put_out
     from services.operator.show.table import open_console
     from services.operator.stack.location import find_stack
 
     with report_errors():
+        expect_output(json_=json_, csv_=csv_, xlsx=xlsx)
         data = find_stack(data, writes=template is None or source is not None)
         if template is not None:
             path = write_template(data, template, to, source)
@@ -87,7 +88,7 @@ def import_(
 
 
 def _ask_first(data: Path, checked: Mapping[str, Any]) -> str:
-    """Ask about what is doubtful in a sheet that was checked; return the time of its issue, which then holds."""
+    """Ask about the doubtful values of a sheet that was checked; return the time of its issue, which then holds."""
     from services.operator.ask.first_look import find_doubts
 
     doubts, unchecked = find_doubts(data, [(event["type"], event) for event in checked["events"]])

@@ -90,12 +90,10 @@ def demo(
 
 def _count_parties(stack: "Stack") -> str:
     """Return how many suppliers, data-centre groups and planners a stack has, in words."""
-    counts = (
-        (len(stack.suppliers), "supplier", "suppliers"),
-        (len(stack.datacenters), "data-centre group", "data-centre groups"),
-        (len(stack.planners), "planner", "planners"),
-    )
-    *first, last = (f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
+    from services.operator.show.table import counted
+
+    sources = ((stack.suppliers, "supplier"), (stack.datacenters, "data-centre group"), (stack.planners, "planner"))
+    *first, last = (counted(len(names), thing) for names, thing in sources if names)
     return f"{', '.join(first)} and {last}" if first else last
 
 
@@ -167,13 +165,14 @@ def up(
     """
     from services.operator.show.table import open_console, table
     from services.operator.stack.calls import call
-    from services.operator.stack.folder import expect_finished
+    from services.operator.stack.folder import expect_finished, refuse_running
     from services.operator.stack.programmes import programme_of
     from services.operator.stack.stack import ScenarioRun, Stack, started
     from shared.play.scenario import DEFAULT_PROGRAMME
 
     with report_errors():
         expect_finished(data)
+        refuse_running(data)  # before its programme file is named to be another
         console = open_console()
         last = _played_until(until)
         run = ScenarioRun(variant=variant_named(variant), until=last, pace_s=pace) if play else None
@@ -250,13 +249,14 @@ def publish(
     """
     import httpx
 
-    from services.operator.ask.first_look import find_doubts, read_facts
+    from services.operator.ask.first_look import find_doubts, read_contents
     from services.operator.ask.publishing import publish_events, read_events
-    from services.operator.commands.output import put_out
+    from services.operator.commands.output import expect_output, put_out
     from services.operator.show.table import counted, table
     from services.operator.stack.location import find_stack, running_stack, service_url
 
     with report_errors():
+        expect_output(json_=json_, csv_=csv_, xlsx=xlsx)
         data = find_stack(data, writes=True)
         facts = running_stack(data)
         names = [name for name in facts["services"] if name.partition("-")[2] == source]
@@ -266,7 +266,7 @@ def publish(
         events = read_events(typer.get_binary_stream("stdin").read() if str(file) == "-" else _read(file))
         unchecked = ""
         if not yes:
-            doubts, unchecked = find_doubts(data, read_facts(events))
+            doubts, unchecked = find_doubts(data, read_contents(events))
             confirm([(f"line {index + 1}", each.reason) for index, each in doubts])
         try:
             verdicts = publish_events(service_url(facts, names[0]), events)

@@ -18,7 +18,7 @@ _FORMATS = frozenset(
 def expect_ending(target: Path, *endings: str) -> None:
     """Raise `StackError` if a name does not end in one of some endings: the ending says the format."""
     if not target.name.lower().endswith(endings):
-        raise StackError(f"{target} does not end in {' or '.join(endings)}, which is what this writes")
+        raise StackError(f"{target} does not end in {' or '.join(endings)}, the format that this writes")
 
 
 def refuse_other_format(target: Path, *endings: str) -> None:

@@ -20,13 +20,15 @@ from shared.documents.document import KINDS, STATED_BY, Kind
 from shared.documents.facts import Catalogue
 from shared.documents.problems import DocumentProblem
 from shared.documents.profile import Profile, ProfileRefused, read_profile
-from shared.documents.saying import Said, find_problems, say
 from shared.documents.sheets import Sheet, read_sheet
+from shared.documents.stating import StatedDocument, find_problems, state_document
 from shared.http.access import ScopedRoute, publish_scope
 from shared.http.answering import JSON
 from shared.http.problem import AWAY, BAD_PARAMETER, BUSY, UNFIT, Problem
 from shared.http.query import Choice, Query, Text, Yes
 from shared.http.request_bounds import BodyBound
+from shared.http.tabular import XLSX
+from shared.http.turns import RETRY_LATER
 from shared.party.documents.ledger_lines import LedgerLines
 from shared.party.documents.register import DocumentRegister, RegisteredDocument
 from shared.party.intake import Intake, IntakeLine, put_events
@@ -36,12 +38,10 @@ from shared.wire.streams import Role
 PATH = "/documents"
 PROFILE_HEADER = "Waferline-Profile"  # a profile that is sent along: the YAML text in base64
 MEDIA_TYPES = {
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xlsx": XLSX,
     ".csv": "text/csv; charset=utf-8",
 }
 _WORKBOOK_BEGINS = b"PK\x03\x04"
-_PROFILE_BYTES_MAX = 32_768
-_RETRY_LATER = {"Retry-After": "5"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -66,10 +66,8 @@ class DocumentQuery(Query):
     )
     name: Annotated[str, Text("[^\x00-\x1f\x7f]{0,200}", "one line"), "The name of the file, for messages."] = ""
     number: Annotated[str, Text("[^\x00-\x1f\x7f]{0,100}", "one line"), "The partner's number of the document."] = ""
-    issued: Annotated[
-        datetime | None, Instant(), "When the partner issued it; default: as the file says, else now."
-    ] = None
-    dry_run: Annotated[bool, Yes(), "Only say what an import would do."] = False
+    issued: Annotated[datetime | None, Instant(), "When the partner issued it; default: now."] = None
+    dry_run: Annotated[bool, Yes(), "Only say the effect of an import."] = False
     marked: Annotated[bool, Yes(), "Answer with the file and its problems, where it has some."] = False
     whole: Annotated[bool, Yes(), "Answer with each event whole, as `cloudevent`."] = False
 
@@ -81,38 +79,38 @@ class JudgedDocument(NamedTuple):
     profile: Profile
     body: bytes
     sheet: Sheet
-    said: Said | None
+    stated: StatedDocument | None
     problems: Sequence[DocumentProblem]  # of the sheet, or of its meaning
     issued: datetime
 
     def answer(self) -> dict[str, Any]:
         """Return the answer without the verdicts on the events."""
-        said = self.said
+        stated = self.stated
         return {
             "status": "refused" if self.problems else "checked",
             "dry_run": self.query.dry_run,
             "kind": self.query.as_,
             "name": self.query.name,
-            "document": None if said is None else said.document,
+            "document": None if stated is None else stated.document,
             "sha256": sha256(self.body).hexdigest(),
             "issued": self.issued.isoformat(),
-            "new": 0 if said is None else said.new,
-            "changed": 0 if said is None else said.changed,
-            "withdrawn": 0 if said is None else said.withdrawn,
-            "unchanged": 0 if said is None else said.unchanged,
+            "new": 0 if stated is None else stated.new,
+            "changed": 0 if stated is None else stated.changed,
+            "withdrawn": 0 if stated is None else stated.withdrawn,
+            "unchanged": 0 if stated is None else stated.unchanged,
             "problems": [_problem(each) for each in self.problems],
-            "superseded": [] if said is None else [_problem(each) for each in said.superseded],
+            "superseded": [] if stated is None else [_problem(each) for each in stated.superseded],
             "notes": [{"name": note.name, "text": note.text} for note in self.sheet.notes],
             "events": []
-            if said is None
-            else [_event(each.event, str(each.place), each.outcome, whole=self.query.whole) for each in said.events],
+            if stated is None
+            else [_event(each.event, str(each.place), each.outcome, whole=self.query.whole) for each in stated.events],
         }
 
 
 class DocumentDoor:
     """Takes documents: reads one, compares it with the lines in force, and puts its events into the outbox, or none.
 
-    One document at a time: the next one sees the lines of the one before. What takes long runs in a thread.
+    One document at a time: the next one sees the lines of the one before. Long work runs in a thread.
     """
 
     def __init__(self, intake: Intake, role: Role, catalogue: Callable[[], Catalogue]) -> None:
@@ -143,8 +141,8 @@ class DocumentDoor:
         async with self._take_turn():
             judged = await self._judge(query, profile, body, request.headers.get("authorization"))
             answer, lines = judged.answer(), list[IntakeLine]()
-            if judged.said is not None and not judged.problems and not query.dry_run:
-                lines = await self._take(judged, judged.said)
+            if judged.stated is not None and not judged.problems and not query.dry_run:
+                lines = await self._take(judged, judged.stated)
                 answer["status"] = "taken"
         if judged.problems and query.marked:
             return await _marked(judged)
@@ -177,7 +175,7 @@ class DocumentDoor:
         """Hold the turn of one document; raise `Problem` where too many wait for it."""
         if self.waiting >= self.settings.documents_max:
             detail = f"{self.waiting} documents are being read (WAFERLINE_DOCUMENTS_MAX): send this one again later"
-            raise Problem(BUSY, detail, headers=_RETRY_LATER)
+            raise Problem(BUSY, detail, headers=RETRY_LATER)
         self.waiting += 1
         try:
             async with self._turn:
@@ -196,7 +194,7 @@ class DocumentDoor:
         if document is None or sheet.problems:
             found = await run_in_threadpool(find_problems, sheet, source, profile, catalogue, query.issued or now)
             return JudgedDocument(query, profile, body, sheet, None, found, query.issued or now)
-        issued = query.issued or document.issued or now
+        issued = query.issued or now
         await self._drain()
         in_force = await run_in_threadpool(self.ledger.load, kind, authorization)
         carried = None
@@ -204,14 +202,14 @@ class DocumentDoor:
             carried = self.register.carried(kind, profile.partner, document.starts_on)
         applied = self.register.applied_plans(kind)
 
-        def compare() -> Said:
-            return say(
+        def compare() -> StatedDocument:
+            return state_document(
                 document, in_force, source, profile, catalogue, issued, number=query.number,
                 applied=applied, carried=carried,
             )  # fmt: skip
 
-        said = await run_in_threadpool(compare)
-        return JudgedDocument(query, profile, body, sheet, said, said.problems, issued)
+        stated = await run_in_threadpool(compare)
+        return JudgedDocument(query, profile, body, sheet, stated, stated.problems, issued)
 
     async def _drain(self) -> None:
         """Wait until the ledger has judged all events of the source, so that its lines are those in force."""
@@ -225,22 +223,22 @@ class DocumentDoor:
             detail = (
                 f"{verdicts.unrecorded} events of {self.outbox.source} wait for the ledger: send the document again"
             )
-            raise Problem(AWAY, f"{detail} when it has judged them", headers=_RETRY_LATER)
+            raise Problem(AWAY, f"{detail} when it has judged them", headers=RETRY_LATER)
 
-    async def _take(self, judged: JudgedDocument, said: Said) -> list[IntakeLine]:
+    async def _take(self, judged: JudgedDocument, stated: StatedDocument) -> list[IntakeLine]:
         """Put the events of a document into the outbox and register it, all in one transaction."""
         query = judged.query
 
         def add(sequences: Sequence[int]) -> None:
             document = RegisteredDocument(
-                said.document, datetime.now(UTC).isoformat(), query.as_, query.name, query.number,
+                stated.document, datetime.now(UTC).isoformat(), query.as_, query.name, query.number,
                 judged.profile.partner, sha256(judged.body).hexdigest(), len(judged.body), judged.issued.isoformat(),
-                said.new, said.changed, said.withdrawn, said.unchanged, min(sequences, default=None),
+                stated.new, stated.changed, stated.withdrawn, stated.unchanged, min(sequences, default=None),
                 max(sequences, default=None),
             )  # fmt: skip
-            self.register.add(document, said.applied, said.running)
+            self.register.add(document, stated.applied, stated.running)
 
-        contents = [each.event for each in said.events]
+        contents = [each.event for each in stated.events]
         events = await run_in_threadpool(_read_events, contents)
         async with self.intake.reading:
             self.intake.verdicts.recede()

@@ -1,4 +1,4 @@
-"""The lines of a source that are in force, read from the ledger over HTTP; no other package than Python's is needed."""
+"""The lines of a source that are in force, read from the ledger with Python's own HTTP client."""
 
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,13 +12,13 @@ from urllib.request import BaseHandler, HTTPSHandler, ProxyHandler, Request, bui
 import orjson
 
 from shared.documents.document import Kind
-from shared.documents.saying import StandingLine, line_in_force
+from shared.documents.stating import LineInForce, line_in_force
 from shared.http.peers import read_caller
 from shared.http.problem import AWAY, LACKS_SCOPE, Problem
+from shared.http.turns import RETRY_LATER
 from shared.party.settings import PartySettings
 
 _PAGE_LINES = 500
-_RETRY_LATER = {"Retry-After": "5"}
 _LINE_KINDS: Mapping[Kind, str] = {"commits": "commit", "forecasts": "forecast", "orders": "order"}
 _EVENT_TYPES: Mapping[Kind, str] = {
     "receipts": "shipment.received",
@@ -40,7 +40,7 @@ class LedgerLines:
             handlers.append(HTTPSHandler(context=verify))
         self._opener = build_opener(*handlers)
 
-    def load(self, kind: Kind, authorization: str | None) -> list[StandingLine]:
+    def load(self, kind: Kind, authorization: str | None) -> list[LineInForce]:
         """Return the lines, receipts, counts, sites or products of the source that hold; raise `Problem` without them.
 
         It waits for the ledger: call it in a thread.
@@ -81,7 +81,7 @@ def lines_query(kind: Kind) -> tuple[str, dict[str, str]]:
     return "/holding", {"type": _EVENT_TYPES[kind]}
 
 
-def read_lines(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[StandingLine]:
+def read_lines(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[LineInForce]:
     """Return the lines of a kind from the ledger's rows."""
     if kind in _LINE_KINDS:
         return [line_in_force(row) for row in rows]
@@ -89,9 +89,9 @@ def read_lines(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[StandingLi
         name = _REVISED[kind]
         by_order = sorted(rows, key=lambda row: (row["data"].get("revision", 0), row["time"], row["id"]))
         rows = {row["data"][name]: row for row in by_order}.values()
-    return [StandingLine(row["data"], datetime.fromisoformat(row["time"]), row["id"]) for row in rows]
+    return [LineInForce(row["data"], datetime.fromisoformat(row["time"]), row["id"]) for row in rows]
 
 
 def _away(url: str, reason: str) -> Problem:
     detail = f"the ledger does not say which lines are in force ({url}: {reason}): send the document again"
-    return Problem(AWAY, detail, headers=_RETRY_LATER)
+    return Problem(AWAY, detail, headers=RETRY_LATER)

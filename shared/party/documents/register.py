@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shared.documents.document import Kind, Scope
-from shared.documents.saying import AppliedPlan
+from shared.documents.stating import AppliedPlan
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (

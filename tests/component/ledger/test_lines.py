@@ -1,13 +1,9 @@
 """The ledger lists the lines of a source on both databases, and a party may read its own."""
 
-import httpx
 import pytest
-from starlette.applications import Starlette
 
-from services.ledger.http.routes import routes
-from services.ledger.store.reader import open_reader
 from testing.cloud_events import Party
-from testing.played import play
+from testing.played import ask_ledger, play
 
 
 @pytest.fixture
@@ -21,11 +17,8 @@ async def client(place):
         log.append(samsung.dispatch("2026-02-01", f"S-{n}", 5, "2026-02-10", commit="C-1", product=product))
     log.append(samsung.commit("2026-01-09", "C-2", 15, "2026-03-09", revision=1, firmness="planned"))
     play(log, batches=2, path=place).store.close()
-    store = open_reader(place)
-    app = Starlette(routes=routes(store, lambda: open_reader(place)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ledger") as client:
+    async with ask_ledger(place) as client:
         yield client
-    store.close()
 
 
 async def rows(client, **query):
@@ -104,11 +97,8 @@ async def facts(place):
     }
     log["reversal"] = texas.reverse("2026-10-07", log["reversed"])
     play(list(log.values()), batches=2, path=place).store.close()
-    store = open_reader(place)
-    app = Starlette(routes=routes(store, lambda: open_reader(place)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ledger") as client:
+    async with ask_ledger(place) as client:
         yield client, log
-    store.close()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,11 @@
 """The ledger lists the events of stock of a product at a site, on both databases, and pages through them."""
 
-import httpx
 import pytest
-from starlette.applications import Starlette
 
 from services.ledger.http import movements
-from services.ledger.http.routes import routes
 from services.ledger.store import as_of
-from services.ledger.store.reader import open_reader
 from testing.cloud_events import Party
-from testing.played import CloudEvent, play
+from testing.played import CloudEvent, ask_ledger, play
 
 GROUP = {"product": "HBM4-12H", "site": "TX-ABILENE"}
 
@@ -37,11 +33,8 @@ def log() -> dict[str, CloudEvent]:
 @pytest.fixture
 async def client(place, log):
     play(list(log.values()), batches=2, path=place).store.close()
-    store = open_reader(place)
-    app = Starlette(routes=routes(store, lambda: open_reader(place)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ledger") as client:
+    async with ask_ledger(place) as client:
         yield client
-    store.close()
 
 
 async def rows(client, **query):

@@ -64,13 +64,14 @@ NEVER_ON_A_STREAM = (
 NEVER = (
     "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "CONFIG GET *",
     "CONFIG SET maxmemory 1", "CONFIG RESETSTAT", "CONFIG REWRITE", "ACL LIST", "ACL WHOAMI",
-    "ACL SETUSER health +@all", "ACL LOG", "ACL LOG RESET", "ACL LOAD", "EVAL return(1) 0", "EVALSHA 00 0",
+    "ACL SETUSER health +@all", "ACL LOG", "ACL LOG RESET", "EVAL return(1) 0", "EVALSHA 00 0",
     "SCRIPT LOAD return(1)", "SCRIPT FLUSH", "FUNCTION LIST", "FCALL f 0", "DEBUG JMAP", "MODULE LIST",
     "MODULE LOAD x", "MONITOR", "CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT PAUSE 1", "CLIENT SETNAME x",
     "CLIENT ID", "SHUTDOWN ABORT", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF NO ONE", "FAILOVER ABORT",
     "PSYNC ? -1", "CLUSTER INFO", "INFO", "COMMAND COUNT", "SLOWLOG GET", "LATENCY DOCTOR", "PUBLISH c x",
     "SUBSCRIBE c", "PSUBSCRIBE *", "MULTI", "SELECT 1", "WAIT 0 1", "ECHO x", "TIME", "LASTSAVE", "MEMORY DOCTOR",
     "SET k v", "GET k", "MSET {0}a x {0}b y",
+    "ACL LOAD",  # the last one: an older Redis than the deployed one then ends the connection
 )  # fmt: skip
 
 
@@ -166,9 +167,9 @@ def test_nobody_may_do_anything_else_to_a_stream(deployed: Deployment, user: str
 
 @pytest.mark.parametrize("user", USERS)
 def test_nobody_may_do_anything_to_the_server(deployed: Deployment, user: str) -> None:
+    assert deployed.may(user, "PING")
     # ACL LOAD reads the file of users, and no other: whoever asks for it gets no right by it
     assert [order for order in NEVER if deployed.may(user, order)] == ["ACL LOAD"] * (user == "health")
-    assert deployed.may(user, "PING")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ def test_fields_that_are_not_named_stay():
     assert merge(IN_FORCE, {"products": {"X": {"basis": "B"}, "Y": {}}}) == {
         "products": {"X": {"family": "HBM", "basis": "B"}, "Y": {}}
     }
-    assert merge(IN_FORCE, {"platforms": {"R": {"memory_gb": {"Z": 2}}}})["platforms"]["R"] == {
-        "rack_kw": 1, "memory_gb": {"X": 1, "Z": 2}
-    }  # fmt: skip
+    for named in ({"memory_gb": {"Z": 2}}, {"rack": {"memory_gb": {"Z": 2}}}):  # as a file has it, and as an event
+        assert merge(IN_FORCE, {"platforms": {"R": named}})["platforms"]["R"] == {
+            "rack": {"rack_kw": 1, "memory_gb": {"X": 1, "Z": 2}}
+        }
     assert merge(IN_FORCE, {"programme": {"name": "q", "target": {"wafers_per_month": 8}}})["programme"] == {
         "name": "q", "target": {"wafers_per_month": 8, "basis": "A"}, "title": "T"
     }  # fmt: skip

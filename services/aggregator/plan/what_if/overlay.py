@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from services.aggregator.fold.curves import Curves, excerpt
+from services.aggregator.fold.lines.facts import Group
 from services.aggregator.plan.projection import ShortageFigures, make_plan
 from shared.wire.firmness import Firmness
 from shared.wire.postings import PostingBatch
 
 GROUPS_AT_ONCE = 64  # product-sites whose curves are copied at a time: some MB each
 _NOT_SHORT = ShortageFigures(None, 0, 0)
-
-Group = tuple[str, str]  # product, site
 
 
 class ShortageChange(NamedTuple):

@@ -12,6 +12,7 @@ from services.aggregator.alerts.explaining import explain_alert
 from services.aggregator.alerts.finding import Alert, find_alerts, sum_due_commits
 from services.aggregator.alerts.thresholds import AlertThresholds
 from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.series import OPEN
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import make_plan
 from shared.play.numbering import Numbering
@@ -696,6 +697,12 @@ def test_the_alerts_of_products_are_those_of_the_naive_twin(log, today, short_da
             expected.add(("stage_negative", ("wip", *pair)))
         if (started or scrapped or finished or variance) and dispatched > finished:
             expected.add(("dispatched_beyond_finished", pair))
+
+    beyond: Counter[tuple[str, str]] = Counter()
+    for (product, site, _), measure, day, wafers in log:
+        if Measure(measure) in (Measure.FORECAST, Measure.REQUIRED, Measure.TRANSIT_DUE, *OPEN) and day >= START + DAYS:
+            beyond[product, site] += wafers
+    expected |= {("due_beyond_horizon", label) for label, wafers in beyond.items() if wafers > 0}
 
     alerts = found(state, short_days=short_days, cover_days=cover_days)
 

@@ -52,3 +52,26 @@ def test_a_locale_that_is_not_known_is_refused_with_those_that_are():
 
     assert done.exit_code == 1
     assert "'xx_XX'; the languages known are ar, bg" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("import", "sheet.csv", "--as", "orders"), ("publish", "events.ndjson", "--source", "samsung"),
+        ("advance", "2026-06-30", "--all"), ("declare", "product", "X", "family=DRAM"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [(("--xlsx", "there.xlsx"), "is there already"), (("--xlsx", "there.csv"), "does not end in .xlsx"),
+     (("--json", "--csv"), "choose one of them")],
+)  # fmt: skip
+def test_a_wrong_output_is_refused_before_anything_is_stated(tmp_path, monkeypatch, command, option, reason):
+    monkeypatch.chdir(tmp_path)  # where no stack runs: a command that looked for one first would say so
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "there.xlsx").touch()
+
+    outcome = CliRunner().invoke(app, [*command, *option])
+
+    assert outcome.exit_code != 0
+    assert reason in " ".join(outcome.output.split())

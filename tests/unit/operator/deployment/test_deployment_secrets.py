@@ -42,29 +42,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_secret_that_a_deployment_mounts_is_there(folder: Path) -> None:
-    users = (
-        "ledger",
-        "aggregator",
-        "console",
-        "notifier",
-        "supplier-samsung",
-        "supplier-skhynix",
-        "datacenter-emea",
-        "operator",
-        "health",
-    )
+    parties = ("supplier-samsung", "supplier-skhynix", "datacenter-emea")
+    users = ("ledger", "aggregator", "console", "notifier", *parties, "operator", "health")
     tokens = ("planner", "auditor", "operator", "metrics", "aggregator", "console", "samsung", "skhynix", "emea")
-    servers = (
-        "redis",
-        "postgres",
-        "ledger",
-        "aggregator",
-        "console",
-        "notifier",
-        "supplier-samsung",
-        "supplier-skhynix",
-        "datacenter-emea",
-    )
+    servers = ("redis", "postgres", "ledger", "aggregator", "console", "notifier", *parties)
 
     assert contents(folder).keys() == {
         *PUBLIC, "ledger.key", "postgres-admin", "postgres-ledger", "grafana-admin",

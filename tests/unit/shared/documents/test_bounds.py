@@ -169,9 +169,9 @@ def test_a_workbook_that_says_to_unpack_to_less_than_it_does_is_refused():
     packed = BytesIO()
     with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", b" " * (UNPACKED_MAX + 1))
-    said = (UNPACKED_MAX + 1).to_bytes(4, "little")
+    stated = (UNPACKED_MAX + 1).to_bytes(4, "little")
 
-    assert codes(packed.getvalue().replace(said, (99).to_bytes(4, "little"))) == ["no_such_format"]
+    assert codes(packed.getvalue().replace(stated, (99).to_bytes(4, "little"))) == ["no_such_format"]
 
 
 def test_an_old_or_locked_workbook_is_refused():

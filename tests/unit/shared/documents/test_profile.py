@@ -63,7 +63,9 @@ def test_each_field_of_a_profile_is_described():
         ("units: {BOX: {gb: 0}}", "units.BOX.gb"), ("units: {BOX: {gb: -1}}", "units.BOX.gb"),
         ("columns: {colour: Colour}", "columns.colour"), ("codes: {colour: {a: b}}", "codes.colour"),
         ("lead_days: {P: 1.5}", "lead_days.P"), ("replace: 1", "replace"), ("- a", "the whole"),
-        ("dates: DMY\ndates: MDY", "named twice"), ("a: &x [1]\nb: *x", "line 2"), ("a: [", "line 1"),
+        ("dates: DMY\ndates: MDY", "named twice"),
+        ("".join(f"a{n}: 1\n" for n in range(12_000)) + "a7: 2", "named twice"),
+        ("a: &x [1]\nb: *x", "line 2"), ("a: [", "line 1"),
         ("a: 2026-02-30", ""),
     ],
 )  # fmt: skip

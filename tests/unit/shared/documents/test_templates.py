@@ -11,8 +11,8 @@ from openpyxl import load_workbook
 from shared.documents.columns import TERMS
 from shared.documents.document import KINDS
 from shared.documents.profile import Profile
-from shared.documents.saying import StandingLine, say
 from shared.documents.sheets import read_sheet
+from shared.documents.stating import LineInForce, state_document
 from shared.documents.templates import template
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_an_empty_template_states_nothing(kind):
     sheet = read_sheet("a template", template(kind), Profile(), kind)
 
     assert sheet.problems == ()
-    assert say(sheet.document, [], "north", Profile(), CATALOGUE, NOW).events == ()
+    assert state_document(sheet.document, [], "north", Profile(), CATALOGUE, NOW).events == ()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,10 +86,10 @@ def test_a_template_with_the_lines_in_force_reads_back_to_nothing_new(data, kind
         )
     )
     time = NOW - timedelta(days=2)
-    lines = [StandingLine(each, time, "00000000-0000-7000-8000-000000000000") for each in made]
+    lines = [LineInForce(each, time, "00000000-0000-7000-8000-000000000000") for each in made]
 
     sheet = read_sheet("a template", template(kind, lines), Profile(), kind)
 
     assert sheet.problems == ()
-    said = say(sheet.document, lines, "north", Profile(), CATALOGUE, NOW)
-    assert (said.problems, said.events, said.unchanged) == ((), (), len(lines))
+    stated = state_document(sheet.document, lines, "north", Profile(), CATALOGUE, NOW)
+    assert (stated.problems, stated.events, stated.unchanged) == ((), (), len(lines))

@@ -1,20 +1,24 @@
 """The reference programme, and the strictness with which a scenario is read."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
-from shared.play.scenario import DEFAULT_PATH, DEFAULT_PROGRAMME, load_programme, read_scenario
+from shared.play.scenario import DEFAULT_PATH, DEFAULT_PROGRAMME, load_scenario
 
 RAW = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
 
 
-def edited(edit) -> str:
+def edited(edit, folder) -> Path:
     raw = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
+    raw["programme"] = str(DEFAULT_PROGRAMME)
     edit(raw)
-    return yaml.safe_dump(raw)
+    path = folder / "scenario.yaml"
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return path
 
 
 def facts_of(value):
@@ -89,6 +93,6 @@ def test_every_reference_is_cited_and_every_citation_is_listed():
         lambda raw: raw["lead_times"].update({"ABACUS": raw["lead_times"]["HBM"]}),
     ],
 )
-def test_a_scenario_is_read_strictly(edit):
+def test_a_scenario_is_read_strictly(edit, tmp_path):
     with pytest.raises(ValidationError):
-        read_scenario(edited(edit), load_programme())
+        load_scenario(edited(edit, tmp_path))

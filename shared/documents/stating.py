@@ -18,7 +18,7 @@ from shared.wire.days import iso_time, microseconds
 from shared.wire.events import PREFIX, VERSION, event_id
 
 
-class StandingLine(NamedTuple):
+class LineInForce(NamedTuple):
     """A line, receipt, count, site or product of the source as it is in force, by the data of its last event.
 
     `data` has the JSON form of a CloudEvent's `data`; a field that is left out is not compared. `time` is the time of
@@ -43,7 +43,7 @@ class AppliedPlan(NamedTuple):
 Outcome = Literal["new", "changed", "withdrawn"]
 
 
-class SaidEvent(NamedTuple):
+class StatedEvent(NamedTuple):
     """One event that the document states, as a CloudEvent without a sequence, with the place that it comes from."""
 
     event: dict[str, Any]
@@ -51,11 +51,11 @@ class SaidEvent(NamedTuple):
     outcome: Outcome
 
 
-class Said(NamedTuple):
+class StatedDocument(NamedTuple):
     """The events of a document, or its problems and no event: a document is stated whole or not at all."""
 
     document: str  # id of the document, the `correlationid` of its events; of receipts and counts they have none
-    events: tuple[SaidEvent, ...]
+    events: tuple[StatedEvent, ...]
     new: int
     changed: int
     withdrawn: int
@@ -71,10 +71,10 @@ class Said(NamedTuple):
 _ROW_FIELDS = ("product", "site", "supplier", "line", "wafers", "revision", "firmness", "start_by", "priority")
 
 
-def line_in_force(row: Mapping[str, Any]) -> StandingLine:
+def line_in_force(row: Mapping[str, Any]) -> LineInForce:
     """Return the line of a row of the ledger's `GET /lines`, of the kind commit, forecast or order."""
     data = {name: row[name] for name in _ROW_FIELDS if row.get(name) is not None}
-    return StandingLine(data | {"due": row["day"]}, datetime.fromisoformat(row["time"]), row["id"])
+    return LineInForce(data | {"due": row["day"]}, datetime.fromisoformat(row["time"]), row["id"])
 
 
 def find_problems(
@@ -93,9 +93,9 @@ def find_problems(
     return in_order(problems)[:PROBLEMS_MAX]
 
 
-def say(
+def state_document(
     document: Document,
-    standing: Sequence[StandingLine],
+    in_force: Sequence[LineInForce],
     source: str,
     profile: Profile,
     catalogue: Catalogue,
@@ -104,10 +104,10 @@ def say(
     number: str = "",
     applied: Sequence[AppliedPlan] = (),
     carried: Mapping[Scope, Fraction] | None = None,
-) -> Said:
+) -> StatedDocument:
     """Return the events that make the lines of the source those of the document.
 
-    `standing` holds all lines of the source and of the document's kind, withdrawn ones included. `catalogue` maps each
+    `in_force` holds all lines of the source and of the document's kind, withdrawn ones included. `catalogue` maps each
     declared product to its wafer model, None where it has none. `issued` is the time of the events; a receipt or a
     count has the first instant of its day. `number` is the partner's for the document; without one a digest of its
     meaning takes its place, so that another layout of it is the same document.
@@ -119,13 +119,13 @@ def say(
         number = number or sha256(orjson.dumps(list(meaning_of(document, facts)))).hexdigest()[:16]
     id_ = event_id(issued, source, f"{document.kind}|{profile.partner}|{number}")
     if reader.problems:
-        return Said(id_, (), 0, 0, 0, 0, (), in_order(reader.problems)[:PROBLEMS_MAX])
-    comparison = _Comparison(document, standing, source, issued, id_, applied)
+        return StatedDocument(id_, (), 0, 0, 0, 0, (), in_order(reader.problems)[:PROBLEMS_MAX])
+    comparison = _Comparison(document, in_force, source, issued, id_, applied)
     events = list(comparison.compare(facts, scopes))
     if comparison.problems:
-        return Said(id_, (), 0, 0, 0, 0, (), tuple(comparison.problems))
+        return StatedDocument(id_, (), 0, 0, 0, 0, (), tuple(comparison.problems))
     counts = comparison.counts
-    return Said(
+    return StatedDocument(
         id_,
         tuple(events),
         counts["new"],
@@ -145,7 +145,7 @@ class _Comparison:
     def __init__(
         self,
         document: Document,
-        standing: Sequence[StandingLine],
+        in_force: Sequence[LineInForce],
         source: str,
         issued: datetime,
         id_: str,
@@ -156,7 +156,7 @@ class _Comparison:
         self.source = source
         self.issued = issued
         self.id = id_
-        self.lines = {self._key(line): line for line in standing}
+        self.lines = {self._key(line): line for line in in_force}
         self.counts = {"new": 0, "changed": 0, "withdrawn": 0, "unchanged": 0}
         self.problems: list[DocumentProblem] = []
         self.superseded: list[DocumentProblem] = []
@@ -169,11 +169,11 @@ class _Comparison:
             elif plan.issued > issued:
                 self._later.setdefault(plan.scope, []).append(plan)
 
-    def _key(self, line: StandingLine) -> Key:
+    def _key(self, line: LineInForce) -> Key:
         return key_of(self.kind, line.data, line.time.date())
 
-    def compare(self, facts: Sequence[Fact], scopes: Mapping[Scope, Place]) -> Iterator[SaidEvent]:
-        """Yield the events of what is new, changed and withdrawn; count them, and what is unchanged."""
+    def compare(self, facts: Sequence[Fact], scopes: Mapping[Scope, Place]) -> Iterator[StatedEvent]:
+        """Yield the events of new, changed and withdrawn lines; count these, and the unchanged ones."""
         named: set[Key] = set()
         for fact in facts:
             key = key_of(self.kind, fact.data, fact.day)
@@ -219,7 +219,7 @@ class _Comparison:
 
     # ---------------------------------------------------------------- stated lines
 
-    def _move_into_replaced(self, fact: Fact, key: Key) -> Iterator[SaidEvent]:
+    def _move_into_replaced(self, fact: Fact, key: Key) -> Iterator[StatedEvent]:
         """Yield the withdrawal of a line that an older document moves into a horizon that a later one has replaced."""
         if self.kind not in PLANS:
             return
@@ -228,7 +228,7 @@ class _Comparison:
             return
         yield self._withdrawal(line, key, fact.place)
 
-    def _state(self, fact: Fact, key: Key) -> Iterator[SaidEvent]:
+    def _state(self, fact: Fact, key: Key) -> Iterator[StatedEvent]:
         line = self.lines.get(key)
         if line is None:
             if self.kind in PLANS and not fact.data["wafers"]:
@@ -262,7 +262,7 @@ class _Comparison:
     def _revision(self, revision: int) -> dict[str, int]:
         return {} if self.kind == "receipts" else {"revision": revision}
 
-    def _withdraw_absent(self, named: set[Key], scopes: Mapping[Scope, Place]) -> Iterator[SaidEvent]:
+    def _withdraw_absent(self, named: set[Key], scopes: Mapping[Scope, Place]) -> Iterator[StatedEvent]:
         """Yield a withdrawal of each line in scope and horizon that the document does not name."""
         starts_on, ends_on = self.document.starts_on, self.document.ends_on
         if starts_on is None or ends_on is None:
@@ -281,7 +281,7 @@ class _Comparison:
                 continue
             yield self._withdrawal(line, key, scopes[scope])
 
-    def _withdrawal(self, line: StandingLine, key: Key, place: Place) -> SaidEvent:
+    def _withdrawal(self, line: LineInForce, key: Key, place: Place) -> StatedEvent:
         self.counts["withdrawn"] += 1
         data = {**line.data, "wafers": 0, "revision": int(line.data.get("revision", 0)) + 1}
         return self._event(data, key, place, "withdrawn", None)
@@ -290,7 +290,7 @@ class _Comparison:
 
     def _event(
         self, data: dict[str, Any], key: Key, place: Place, outcome: Outcome, day: date | None, replaced: str = ""
-    ) -> SaidEvent:
+    ) -> StatedEvent:
         """Return an event with the id that follows from the document and the line.
 
         The id of a movement follows from what it states: a sheet that grows from week to week states it once, whichever
@@ -304,13 +304,13 @@ class _Comparison:
         event = self._envelope(TERMS[self.kind].event, event_id(time, self.source, cause), time, data)
         if day is None:
             event["correlationid"] = self.id
-        return SaidEvent(event, place, outcome)
+        return StatedEvent(event, place, outcome)
 
-    def _reversal(self, line: StandingLine, place: Place) -> SaidEvent:
+    def _reversal(self, line: LineInForce, place: Place) -> StatedEvent:
         data = {"reversed": line.event, "reason": "the receipt is stated anew by a later sheet"}
         id_ = event_id(self.issued, self.source, f"{self.id}|{line.event}")
         event = self._envelope("event.reversed", id_, self.issued, data)
-        return SaidEvent(event | {"correlationid": self.id}, place, "changed")
+        return StatedEvent(event | {"correlationid": self.id}, place, "changed")
 
     def _envelope(self, name: str, id_: str, time: datetime, data: dict[str, Any]) -> dict[str, Any]:
         return {
