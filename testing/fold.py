@@ -244,7 +244,7 @@ def roles(events: Sequence[AnyEvent]) -> dict[str, Role]:
     found: dict[str, Role] = {}
     for event in events:
         name = event.data.type if isinstance(event, Event) else _name(event.get("type"))
-        allowed = EVENTS[name].roles if name in EVENTS else frozenset[Role]()
+        allowed = EVENTS[name].published_by if name in EVENTS else frozenset[Role]()
         if len(allowed) == 1:
             found.setdefault(source_of(event), next(iter(allowed)))
     return {source_of(event): found.get(source_of(event), "datacenter") for event in events}

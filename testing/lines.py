@@ -121,7 +121,9 @@ class Story:
         self.log: list[Event] = []
 
     def say(self, day: int, data: EventData) -> Event:
-        numbering = self.supplier if "supplier" in data.roles and type(data) is not EventReversed else self.center
+        numbering = (
+            self.supplier if "supplier" in data.published_by and type(data) is not EventReversed else self.center
+        )
         self.log.append(numbering.emit(datetime(2026, 4, day, 12, tzinfo=UTC), data))
         return self.log[-1]
 

@@ -51,7 +51,7 @@ def said(
     role = role or draw(st.sampled_from(get_args(Role)))
     source = source or draw(st.sampled_from(SOURCES[role]))
     first = draw(st.integers(1, 10**18 - 2000))
-    kinds = [data for data in EVENTS.values() if role in data.roles]
+    kinds = [data for data in EVENTS.values() if role in data.published_by]
     drawn = []
     for n in range(draw(st.integers(events_min, events_max))):
         time = draw(times())

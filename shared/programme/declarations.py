@@ -10,6 +10,7 @@ import orjson
 from shared.programme.revised import Place, RevisedFacts
 from shared.wire.events import (
     Declaration,
+    PartyDeclared,
     PlatformDeclared,
     ProductDeclared,
     ProgrammeDeclared,
@@ -68,6 +69,11 @@ class Declarations(RevisedFacts):
         return {each.platform: each for each in self._in_force(PlatformDeclared)}
 
     @property
+    def parties(self) -> dict[str, PartyDeclared]:
+        """The declared parties in force by name, sorted."""
+        return {each.party: each for each in self._in_force(PartyDeclared)}
+
+    @property
     def programme(self) -> ProgrammeDeclared | None:
         """The programme in force, None where none is."""
         return next(iter(self._in_force(ProgrammeDeclared)), None)
@@ -107,7 +113,8 @@ class Declarations(RevisedFacts):
 
 def place_of_data(declared: Declaration) -> Place:
     """Return the place of a declaration that is not an event yet."""
-    return declared.type, str(getattr(declared, "product", None) or getattr(declared, "platform", None) or "")
+    name = "" if isinstance(declared, ProgrammeDeclared) else getattr(declared, declared.columns.get("line", "product"))
+    return declared.type, str(name)
 
 
 def nearest_names(name: str, names: Iterable[str] | Mapping[str, object]) -> list[str]:

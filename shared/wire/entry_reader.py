@@ -97,7 +97,7 @@ def _read_rows(batch: EventBatch, source: str, role: Role) -> list[Row] | None:
     filled = ([cell is not None for cell in c] for c in (lines, days, wafers, revisions, products, sites, suppliers))
     for name, *needs in set(zip(types, *filled, strict=True)):
         layout = LAYOUTS.get(name)
-        if layout is None or role not in layout.data.roles or tuple(needs) != layout.needs:
+        if layout is None or role not in layout.data.published_by or tuple(needs) != layout.needs:
             return None
     for name, count_ in set(zip(types, wafers, strict=True)):
         if count_ is not None and not LAYOUTS[name].wafers_min <= count_ <= LAYOUTS[name].wafers_max:
@@ -147,7 +147,7 @@ def _read_event(cloud_event: dict[str, Any], source: str, role: Role) -> Event:
     event = Event.read(cloud_event)
     if event.source != source:
         raise Refused("foreign_source", "source", f"is {event.source!r} on the stream of {source!r}")
-    if role not in event.data.roles:
+    if role not in event.data.published_by:
         raise Refused("foreign_source", "type", f"{event.data.type} is not said by a {role}")
     supplier = getattr(event.data, "supplier", source)
     if role == "supplier" and supplier != source:

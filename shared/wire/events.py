@@ -191,7 +191,7 @@ class EventData(BaseModel):
     model_config = _STRICT
 
     type: ClassVar[str]
-    roles: ClassVar[frozenset[Role]]
+    published_by: ClassVar[frozenset[Role]]
     """The parties that may publish it."""
     movement: ClassVar[bool] = False
     columns: ClassVar[dict[str, str]] = {}
@@ -225,7 +225,7 @@ class SupplyAgreed(Keyed):
     """A letter of intent or a contract states a rate: a headline, never counted as supply."""
 
     type = "supply.agreed"
-    roles = SUPPLIER
+    published_by = SUPPLIER
     columns = {"line": "agreement", "wafers": "wafers_per_month", "day": "starts_on"}
     agreement: Name
     instrument: Literal["LOI", "MOU", "LTA"]
@@ -239,7 +239,7 @@ class SupplyCommitted(Keyed):
     """A supplier commits to wafers at the dock by a day; 0 withdraws the commit."""
 
     type = "supply.committed"
-    roles = SUPPLIER
+    published_by = SUPPLIER
     columns = {"day": "due"}
     line: Name
     due: Day
@@ -253,7 +253,7 @@ class LotStarted(Movement):
     """A lot of up to 25 wafers enters the fab."""
 
     type = "lot.started"
-    roles = SUPPLIER
+    published_by = SUPPLIER
     columns = {"line": "lot", "day": "due_out"}
     lot: Name
     fab: Name
@@ -265,7 +265,7 @@ class LotScrapped(Movement):
     """Wafers of a lot are scrapped in the fab."""
 
     type = "lot.scrapped"
-    roles = SUPPLIER
+    published_by = SUPPLIER
     columns = {"line": "lot"}
     lot: Name
     cause: Text
@@ -278,7 +278,7 @@ class LotFinished(Movement):
     """
 
     type = "lot.finished"
-    roles = SUPPLIER
+    published_by = SUPPLIER
     columns = {"line": "lot"}
     lot: Name
     wafers: WafersOrNone
@@ -289,7 +289,7 @@ class ShipmentDispatched(Movement):
     """Finished wafers leave for a site, on a commit line or on none."""
 
     type = "shipment.dispatched"
-    roles = SUPPLIER
+    published_by = SUPPLIER
     columns = {"line": "shipment", "day": "eta"}
     shipment: Name
     commit: Name | None
@@ -301,7 +301,7 @@ class ShipmentRevised(Keyed):
     """A shipment gets another ETA, or another site."""
 
     type = "shipment.revised"
-    roles = SUPPLIER
+    published_by = SUPPLIER
     columns = {"line": "shipment", "day": "eta"}
     shipment: Name
     eta: Day
@@ -312,7 +312,7 @@ class ShipmentLost(Movement):
     """Wafers of a shipment are lost in transit."""
 
     type = "shipment.lost"
-    roles = EVERYONE
+    published_by = EVERYONE
     columns = {"line": "shipment"}
     shipment: Name
     owner: Name
@@ -322,7 +322,7 @@ class SiteDeclared(EventData):
     """A site exists or is planned: its country, size and evidence."""
 
     type = "site.declared"
-    roles = DATACENTER
+    published_by = DATACENTER
     columns = {"line": "site"}
     site: Name
     name: Text
@@ -339,11 +339,24 @@ class SiteDeclared(EventData):
     synthetic: bool = False  # no site: demand that is put there to make a total
 
 
+class MilestoneDelay(BaseModel):
+    """A milestone of a phase's site, and the days from it until the phase is energised."""
+
+    model_config = _STRICT
+
+    milestone: Name
+    days: Annotated[int, Field(ge=0, le=3_650)]
+
+
 class PhasePlanned(EventData):
-    """A site plans to energise MW of a platform on a day. MW is a stock, wafers are a flow."""
+    """A site plans to energise MW of a platform on a day. MW is a stock, wafers are a flow.
+
+    A phase that `follows` a milestone is energised so many days after the day that is reported of it at the site;
+    `energise_on` is the day until one is reported.
+    """
 
     type = "phase.planned"
-    roles = DATACENTER
+    published_by = DATACENTER
     columns = {"line": "phase", "day": "energise_on"}
     site: Name
     phase: Name
@@ -352,13 +365,27 @@ class PhasePlanned(EventData):
     energise_on: Day
     status: Literal["planned", "paused", "cancelled", "transferred"]
     revision: Revision
+    follows: MilestoneDelay | None = None
+
+
+class MilestoneReported(EventData):
+    """A site reports the day of a milestone, past or to come, as a yard does: of all that report it the last holds."""
+
+    type = "milestone.reported"
+    published_by = DATACENTER
+    columns = {"line": "milestone"}
+    site: Name
+    milestone: Name
+    day: Day
+    revision: Revision
+    evidence: Text = ""
 
 
 class DemandForecast(Keyed):
     """A site forecasts wafers at its dock by a day; never part of available to promise (ATP)."""
 
     type = "demand.forecast"
-    roles = DATACENTER
+    published_by = DATACENTER
     columns = {"day": "due"}
     line: Name
     due: Day
@@ -370,7 +397,7 @@ class DemandRequired(Keyed):
     """A site orders wafers: at its dock by `due`, hence started by `start_by`; 0 withdraws the order."""
 
     type = "demand.required"
-    roles = DATACENTER
+    published_by = DATACENTER
     columns = {"day": "due"}
     line: Name
     due: Day
@@ -384,7 +411,7 @@ class ShipmentReceived(Movement):
     """A shipment is received: wafers in good order, and wafers damaged."""
 
     type = "shipment.received"
-    roles = DATACENTER
+    published_by = DATACENTER
     columns = {"line": "shipment"}
     shipment: Name
     owner: Name
@@ -402,7 +429,7 @@ class WafersConsumed(Movement):
     """Wafers on hand are built into a phase, for the order of this source that `order` names, or for none."""
 
     type = "wafers.consumed"
-    roles = DATACENTER
+    published_by = DATACENTER
     columns = {"line": "phase"}
     phase: Name
     order: Name | None = None
@@ -412,14 +439,14 @@ class StockOpened(Movement):
     """Wafers on hand before the log began."""
 
     type = "stock.opened"
-    roles = DATACENTER
+    published_by = DATACENTER
 
 
 class StockTransferred(Movement):
     """Wafers on hand go to another site."""
 
     type = "stock.transferred"
-    roles = DATACENTER
+    published_by = DATACENTER
     to_site: Name
 
 
@@ -430,7 +457,7 @@ class StockCounted(Keyed):
     """
 
     type = "stock.counted"
-    roles = DATACENTER
+    published_by = DATACENTER
     movement = True
     columns = {"wafers": "counted", "revision": ""}  # the revision came later: without one an event keeps its text
     counted: Annotated[int, Field(ge=0, le=COUNTED_MAX)]
@@ -444,7 +471,7 @@ class ShipmentReturned(Movement):
     """
 
     type = "shipment.returned"
-    roles = DATACENTER
+    published_by = DATACENTER
     columns = {"line": "shipment"}
     shipment: Name
     owner: Name
@@ -455,7 +482,7 @@ class EventReversed(EventData):
     """A source reverses an event that it published in error."""
 
     type = "event.reversed"
-    roles = EVERYONE | PLANNER
+    published_by = EVERYONE | PLANNER
     reversed: EventId
     reason: Text
 
@@ -464,7 +491,7 @@ class SourceAdvanced(EventData):
     """A watermark: the source has published all its events up to and including a day."""
 
     type = "source.advanced"
-    roles = EVERYONE
+    published_by = EVERYONE
     columns = {"day": "through"}
     through: Day
 
@@ -477,7 +504,7 @@ class SourceEnded(EventData):
     """
 
     type = "source.ended"
-    roles = EVERYONE
+    published_by = EVERYONE
     columns = {"day": "through"}
     through: Day
     successor: Name | None
@@ -551,7 +578,7 @@ class Declaration(EventData):
     It posts no wafers. One that is `withdrawn` ends the declaration, the others' fields notwithstanding.
     """
 
-    roles = PLANNER
+    published_by = PLANNER
     basis: Text = ""
     revision: Revision
     withdrawn: bool = False
@@ -590,13 +617,34 @@ class ProgrammeDeclared(Declaration):
     facility: Facility | None = None
 
 
+class PartyRole(BaseModel):
+    """A role of a company at a site, or towards a supplier, and the source that states it."""
+
+    model_config = _STRICT
+
+    role: Name
+    of: Literal["site", "supplier"]
+    name: Name
+    basis: Text = ""
+
+
+class PartyDeclared(Declaration):
+    """A planner declares a company: its roles at sites and towards suppliers. It need publish nothing itself."""
+
+    type = "party.declared"
+    columns = {"line": "party"}
+    party: Name
+    name: Text = ""
+    roles: Annotated[list[PartyRole], Field(max_length=200)] = []
+
+
 class Remark(EventData):
     """A planner remarks on something: of the remarks of one name the greatest (revision, time, id) holds.
 
     It posts no wafers and changes no number. One that is `withdrawn` ends it, the others' fields notwithstanding.
     """
 
-    roles = PLANNER
+    published_by = PLANNER
     by: Text = ""
     revision: Revision
     withdrawn: bool = False
@@ -637,6 +685,7 @@ EVENTS: dict[str, type[EventData]] = {
         SourceEnded,
         ProductDeclared, PlatformDeclared, ProgrammeDeclared,
         AlertAcknowledged, NoteAdded,
+        PartyDeclared, MilestoneReported,
     )
 }  # fmt: skip
 """Every event by its name: `type` without the prefix and the version."""

@@ -88,8 +88,8 @@ LINE_EVENTS: frozenset[str] = frozenset(
 )  # fmt: skip
 """The events about commits, orders, forecasts and shipments, consumption, and those that reverse them."""
 
-SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "event.reversed"})
-"""The events about sites and their phases, and those that reverse them."""
+SITE_EVENTS: frozenset[str] = frozenset({"site.declared", "phase.planned", "milestone.reported", "event.reversed"})
+"""The events about sites, their phases and milestones, and those that reverse them."""
 
 PUBLISHED_EVENTS: frozenset[str] = LINE_EVENTS | SITE_EVENTS | WATERMARKS | DECLARATIONS | REMARKS
 """The events that the ledger publishes with the postings, as postings name no line, no site and no sequence.

@@ -13,7 +13,7 @@ from shared.wire.events import EVENTS, PREFIX, VERSION, Event, EventData, canoni
 
 COLUMNS = ("line", "day", "wafers", "revision", "product", "site", "supplier")
 WATERMARKS = frozenset({"source.advanced", "source.ended"})
-DECLARATIONS = frozenset({"product.declared", "platform.declared", "programme.declared"})
+DECLARATIONS = frozenset({"product.declared", "platform.declared", "programme.declared", "party.declared"})
 REMARKS = frozenset({"alert.acknowledged", "note.added"})
 CACHED_REST_MAX = 512  # characters: caching the rest of a row with a thousand lots would fill the memory
 
@@ -197,7 +197,9 @@ def _lay_out(data: type[EventData]) -> Layout:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it where it is a group of fields, its defaults left out."""
+    """Return a value as JSON has it where it is a group of fields, or a list of them, their defaults left out."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     return value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, BaseModel) else value
 
 

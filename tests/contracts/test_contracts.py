@@ -154,8 +154,8 @@ def test_every_event_is_on_the_stream_of_whoever_says_it() -> None:
     channels = asyncapi()["channels"]
 
     for name, data in EVENTS.items():
-        assert ("supplier" in data.roles) == (name in channels["supply"]["messages"])
-        assert ("datacenter" in data.roles) == (name in channels["demand"]["messages"])
+        assert ("supplier" in data.published_by) == (name in channels["supply"]["messages"])
+        assert ("datacenter" in data.published_by) == (name in channels["demand"]["messages"])
 
 
 # ---------------------------------------------------------------- the page

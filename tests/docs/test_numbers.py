@@ -93,7 +93,9 @@ class Story:
         self.said: dict[str, list] = {"supplier": [], "datacenter": []}
 
     def say(self, day: int, data: EventData) -> None:
-        role = "datacenter" if "datacenter" in data.roles and not isinstance(data, SourceAdvanced) else "supplier"
+        role = (
+            "datacenter" if "datacenter" in data.published_by and not isinstance(data, SourceAdvanced) else "supplier"
+        )
         time = datetime(2026, 4, 1, 12, tzinfo=UTC) + timedelta(days=day - 1)
         self.said[role].append(self.numberings[role].emit(time, data))
 

@@ -11,7 +11,7 @@ import orjson
 
 from shared.party.outbox import OutboxEntry
 from shared.wire.batch import EventBatch
-from shared.wire.events import EVENTS, Event, EventData, event_id
+from shared.wire.events import EVENTS, Event, EventData, MilestoneDelay, event_id
 from shared.wire.firmness import FIRMNESS
 from shared.wire.streams import Role
 from testing.fold import Horizon
@@ -36,7 +36,7 @@ def _up_to(most: int, least: int = 0) -> Callable[[Random], int]:
 
 
 _FIELDS: dict[str, Callable[[Random], Any]] = {  # few names: the lines of a world are to meet
-    **dict.fromkeys(("starts_on", "due", "due_out", "eta", "energise_on", "start_by", "through"), _day),
+    **dict.fromkeys(("starts_on", "due", "due_out", "eta", "energise_on", "start_by", "through", "day"), _day),
     **dict.fromkeys(("reason", "cause", "name", "evidence"), _one_of("", "yield", 'Größe, "\\" 晶')),
     **dict.fromkeys(("site", "to_site"), _one_of(*DATACENTERS)),
     **dict.fromkeys(("counted", "wafers_per_month"), _up_to(40)),
@@ -50,6 +50,7 @@ _FIELDS: dict[str, Callable[[Random], Any]] = {  # few names: the lines of a wor
     "mooring": _one_of("onshore"), "mw": _up_to(100), "pue_percent": _up_to(150, least=100),
     "land_ha": _one_of(None, 5), "waterplane_m2": _one_of(None), "kg_co2_per_mwh": _up_to(400),
     "confidence": _one_of("sourced", "assumed"), "platform": _one_of("VR-NVL72"), "status": _one_of("planned"),
+    "milestone": _one_of("M0", "M1"), "follows": _one_of(None, MilestoneDelay(milestone="M0", days=3)),
 }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def write_script(random: Random) -> list[Part]:
 
 def _write_part(random: Random, source: str, role: Role, count: int) -> Part:
     part = Part(source, role)
-    kinds = [kind for kind in EVENTS.values() if role in kind.roles]
+    kinds = [kind for kind in EVENTS.values() if role in kind.published_by]
     events = []
     for sequence in range(1, count + 1):
         time = datetime.combine(_day(random), datetime.min.time(), UTC) + timedelta(seconds=random.randrange(86_400))

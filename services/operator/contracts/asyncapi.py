@@ -43,7 +43,7 @@ def asyncapi() -> dict[str, Any]:
 
 def _channels() -> dict[str, Any]:
     supplies, demands, plans = (
-        [name for name, data in EVENTS.items() if role in data.roles] for role in get_args(Role)
+        [name for name, data in EVENTS.items() if role in data.published_by] for role in get_args(Role)
     )
     return {
         "supply": _channel(

@@ -230,7 +230,7 @@ def _event(name: str, event: Event) -> Iterator[str]:
     kind = "A movement. " if data.movement else ""
     yield f"### {name}"
     yield prose(str(getdoc(data)))
-    yield f"{kind}Published by: {' or '.join(role for role in get_args(Role) if role in data.roles)}."
+    yield f"{kind}Published by: {' or '.join(role for role in get_args(Role) if role in data.published_by)}."
     schema = schema_of(data)
     rows = (
         (f"`{field}`", _shape(value) + _default(value), _UNITS.get(field, ""), columns.get(field, "`rests`"))

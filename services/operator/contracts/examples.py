@@ -22,7 +22,11 @@ from shared.wire.events import (
     LotFinished,
     LotScrapped,
     LotStarted,
+    MilestoneDelay,
+    MilestoneReported,
     NoteAdded,
+    PartyDeclared,
+    PartyRole,
     PhasePlanned,
     PlatformDeclared,
     ProductDeclared,
@@ -83,7 +87,7 @@ def example_events() -> dict[str, Event]:
         ),
         PhasePlanned(
             site="north", phase="north-3", mw=200, platform="RACK-72", energise_on=date(2026, 9, 1), status="planned",
-            revision=1,
+            revision=1, follows=MilestoneDelay(milestone="hall-3-handed-over", days=45),
         ),
         DemandForecast(
             product="HBM-12H", site="north", supplier=UNATTRIBUTED, line="F-north-3", due=date(2026, 8, 1),
@@ -111,12 +115,23 @@ def example_events() -> dict[str, Event]:
             note="n-1", about="line/commit/memory-one/C-2026-07-A", text="the fab confirms by Friday", by="Kim",
             revision=0,
         ),
+        PartyDeclared(
+            party="cloud-one", name="Cloud One", basis="its annual report", revision=0,
+            roles=[
+                PartyRole(role="tenant", of="site", name="north", basis="lease of 12 January 2026"),
+                PartyRole(role="customer", of="supplier", name="memory-one"),
+            ],
+        ),
+        MilestoneReported(
+            site="north", milestone="hall-3-handed-over", day=date(2026, 7, 18), revision=1,
+            evidence="the builder's report of February 2026",
+        ),
     )  # fmt: skip
     numberings: dict[Role, Numbering] = {
         "supplier": supplier, "datacenter": datacenter, "planner": Numbering("planner"),
     }  # fmt: skip
     return {
-        data.type: numberings[next(role for role in numberings if role in data.roles)].emit(
+        data.type: numberings[next(role for role in numberings if role in data.published_by)].emit(
             start + timedelta(minutes=n), data
         )
         for n, data in enumerate(examples)

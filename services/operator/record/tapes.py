@@ -174,7 +174,7 @@ def source_roles(lines: Iterable[bytes]) -> tuple[dict[str, Role], int]:
     """Return the role of each source on a tape, and its number of lines; events of every role tell no role."""
     found: dict[str, Role] = {}
     count = 0
-    by_type = {PREFIX + name + VERSION: data.roles for name, data in EVENTS.items()}
+    by_type = {PREFIX + name + VERSION: data.published_by for name, data in EVENTS.items()}
     for line in lines:
         count += bool(line.strip())
         try:
