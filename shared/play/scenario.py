@@ -15,7 +15,7 @@ from shared.play.months import latest, month_number
 from shared.play.script import Mistake, ReportedAgreement, ScriptedEvents
 from shared.play.variants import Variant
 from shared.programme.programme_file import ProgrammeFile, read_programme
-from shared.programme.wafer_model import gb_per_wafer, wafers_per_mw
+from shared.programme.wafer_model import facility_at, gb_per_wafer, wafers_per_mw
 
 DEFAULT_PATH = Path(__file__).parents[2] / "scenarios" / "stargate-2026.yaml"
 DEFAULT_PROGRAMME = DEFAULT_PATH.with_name("stargate.yaml")
@@ -257,7 +257,7 @@ class Scenario(ScenarioPart):
         if rack is None or facility is None:
             raise ValueError(f"{self.programme.name} has no rack of {platform}, or no facility: its wafers are unknown")
         if pue_percent is not None:
-            facility = facility.model_copy(update={"pue": f"{pue_percent // 100}.{pue_percent % 100:02}"})
+            facility = facility_at(facility, pue_percent)
         return wafers_per_mw(rack, facility, self.programme.wafer_models)
 
 

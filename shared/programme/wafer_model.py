@@ -46,11 +46,20 @@ def gb_per_wafer(model: WaferModel) -> Fraction:
     return gross_dies(model.die_mm2) * model.gb_per_die * planned
 
 
+def facility_at(facility: Facility, pue_percent: int) -> Facility:
+    """Return a facility with the power usage effectiveness of a site, in percent."""
+    return facility.model_copy(update={"pue": f"{pue_percent // 100}.{pue_percent % 100:02}"})
+
+
+def racks_per_mw(rack: Rack, facility: Facility) -> Fraction:
+    """Return the racks that run on a megawatt of facility power."""
+    return 1000 / Fraction(facility.pue) * Fraction(facility.accelerator_share) / rack.rack_kw
+
+
 def gb_per_mw(rack: Rack, facility: Facility) -> dict[str, Fraction]:
     """Return the gigabytes of each product that a megawatt of facility power takes, spares included."""
-    it_kw = 1000 / Fraction(facility.pue)
-    racks = it_kw * Fraction(facility.accelerator_share) / rack.rack_kw
-    servers = it_kw * Fraction(facility.server_share) / Fraction(facility.server_kw)
+    racks = racks_per_mw(rack, facility)
+    servers = 1000 / Fraction(facility.pue) * Fraction(facility.server_share) / Fraction(facility.server_kw)
     gigabytes = {product: racks * gb for product, gb in rack.memory_gb.items()}
     for product, gb in facility.server_memory_gb.items():
         gigabytes[product] = gigabytes.get(product, Fraction(0)) + servers * gb

@@ -17,6 +17,7 @@ from services.aggregator.plan.months import month_table
 from services.aggregator.plan.netting import net_forecast, zone_of
 from services.aggregator.plan.overviews import collect_site_facts
 from services.aggregator.plan.performance import bias, measure_performance, slip
+from services.aggregator.plan.populated.rates import MegawattRates
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.schedule import schedule
 from services.aggregator.plan.wip import measure_yield, report_stages
@@ -437,7 +438,7 @@ def test_megawatts_waiting():
         [PhaseStatement(0, 0, name, "s", "site", name, mw, platform, DAY_1, "planned")]
         for name, mw, platform in (("p1", 100, "VR-NVL72"), ("p2", 50, "GB300-NVL72"))
     ]
-    waiting = WaitingMegawatts({"site": phases}, declarations)
+    waiting = WaitingMegawatts({"site": phases}, {}, MegawattRates(declarations))
 
     table = the_table("Megawatts waiting")
     found = {wafers: waiting.waiting("HBM4-12H", "site", wafers) for wafers in (888, 4_440, 20_000)}

@@ -1,8 +1,9 @@
 """Rows of the overviews: sites, the time line of a site, and suppliers."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -14,6 +15,9 @@ from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import MonthOnReceipt, month_table
 from services.aggregator.plan.performance import ProductPerformance, measure_performance
+from services.aggregator.plan.populated.at_hand import sum_at_hand
+from services.aggregator.plan.populated.racks import PopulatedSite, needs_of_phases, populate_phases, tenths_of
+from services.aggregator.plan.populated.rates import MegawattRates
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield, report_stages
 from services.aggregator.terms import LAGS, Part
@@ -61,11 +65,33 @@ class SiteFacts(NamedTuple):
     declared: dict[str, list[SiteStatement]]
     phases: dict[str, list[list[PhaseStatement]]]
     orders_due: dict[str, Row]
+    populated: dict[str, PopulatedSite | None]  # at the end of yesterday; of the sites with phases
 
 
 def collect_site_facts(state: FoldState, today: int | None) -> SiteFacts:
     """Return the facts of the sites now, to be kept with the plan while the state goes on."""
-    return SiteFacts(site_names(state), state.sites.declared(), state.sites.phases(), _orders_due(state.curves, today))
+    declared, phases = state.sites.declared(), state.sites.phases()
+    populated = {} if today is None else _populate_sites(state, declared, phases, today)
+    return SiteFacts(site_names(state), declared, phases, _orders_due(state.curves, today), populated)
+
+
+def _populate_sites(
+    state: FoldState,
+    declared: dict[str, list[SiteStatement]],
+    phases: dict[str, list[list[PhaseStatement]]],
+    today: int,
+) -> dict[str, PopulatedSite | None]:
+    """Return the megawatts populated of each site with phases; None where their wafers are not known."""
+    rates, at_hand = MegawattRates(state.declarations), sum_at_hand(state.curves, today - 1)
+    populated: dict[str, PopulatedSite | None] = {}
+    for site, histories in phases.items():
+        needs = needs_of_phases(histories, today - 1, rates, _pue_of(declared, site))
+        populated[site] = None if needs is None else populate_phases(needs, at_hand.get(site, {}))
+    return populated
+
+
+def _pue_of(declared: Mapping[str, Sequence[SiteStatement]], site: str) -> int | None:
+    return declared[site][-1].pue_percent if site in declared else None
 
 
 def mooring_of(facts: SiteFacts, site: str) -> str | None:
@@ -79,7 +105,7 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Seq
 
     The facts are those of the plan's position.
     """
-    _, declared, phases, orders_due = facts
+    _, declared, phases, orders_due, populated = facts
     ranked, products = plan.shortages(firmness).tolist(), Counter(site for _, site in plan.grouping.labels)
     short, covered = _first_of_site(plan, ranked), _first_of_site(plan)
     short_products, on_hand = _short_products(plan, ranked, firmness, set(names)), _on_hand(plan, set(names))
@@ -91,7 +117,8 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Seq
                 "site": site,
                 **_declaration(declarations[-1] if declarations else None),
                 **_energised(current, plan.today),
-                "phases": [_phase(phase) for phase in current],
+                **_populated(populated.get(site, _NOT_ENERGISED if plan.today is not None else None)),
+                "phases": [_phase(phase, populated.get(site)) for phase in current],
                 **orders_due.get(site, _NOT_KNOWN if plan.today is None else _NO_ORDERS_DUE),
                 "on_hand": None if plan.today is None else on_hand.get(site, 0),
                 **_short(plan, short.get(site), firmness),
@@ -125,13 +152,35 @@ def _energised(phases: list[PhaseStatement], today: int | None) -> Row:
     }
 
 
-def _phase(phase: PhaseStatement) -> Row:
+_NOT_ENERGISED = PopulatedSite(0, Fraction(0), {}, [])
+
+
+def _populated(site: PopulatedSite | None) -> Row:
+    """Return the megawatts populated, to a tenth below, those waiting, and the products that they wait for."""
+    if site is None:
+        return {"mw_populated": None, "mw_waiting": None, "waits_for": []}
+    tenths = tenths_of(site.megawatts)
+    return {
+        "mw_populated": tenths / 10,
+        "mw_waiting": (10 * site.energised - tenths) / 10,
+        "waits_for": [
+            {"product": each.product, "mw": -tenths_of(-each.megawatts) / 10, "wafers": each.wafers}
+            for each in site.waits_for
+        ],
+    }
+
+
+def _phase(phase: PhaseStatement, site: PopulatedSite | None) -> Row:
+    held = None if site is None else site.phases.get((phase.source, phase.phase))
     return {
         "phase": phase.phase,
         "mw": phase.mw,
         "platform": phase.platform,
         "energise_on": iso_or_none(phase.energise_on),
         "status": phase.status,
+        "mw_populated": None if held is None else tenths_of(held.megawatts) / 10,
+        "racks": None if held is None else held.of_racks,
+        "racks_populated": None if held is None else held.racks,
         "source": phase.source,
         "event": phase.id,
     }

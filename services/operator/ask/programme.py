@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.operator.ask.client import ask, ask_all
+from shared.programme.megawatts import sum_megawatts
 from shared.programme.shares import share_percent
 
 WINDOW_DAYS = 30
@@ -82,12 +83,13 @@ def _first_shortages(shortages: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sums(rows: Sequence[dict[str, Any]], sites: Iterable[dict[str, Any]]) -> dict[str, int]:
+def _sums(rows: Sequence[dict[str, Any]], sites: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Return sums over sites; `lacking` and `products_short` are those that a surplus elsewhere does not hide."""
     described = list(sites)
     return {name: sum(row[name] for row in rows) for name in ("supply", "demand", "net", "lacking")} | {
         "products": sum(site["products"] or 0 for site in described),
         "products_short": sum(len(site["short_products"]) for site in described),
+        **sum_megawatts(described),
     }
 
 

@@ -128,8 +128,22 @@ class PhaseRow(Described, title="Phase"):
     platform: str
     energise_on: date
     status: Literal["planned", "paused", "cancelled", "transferred"]
+    mw_populated: float | None
+    """Of an energised phase, as `mw_populated` of the site; else null."""
+    racks: int | None
+    racks_populated: int | None
     source: str
     event: str
+
+
+class WaitsFor(Described):
+    """A product that energised megawatts of a site wait for."""
+
+    product: str
+    mw: float
+    """That would wait for it were all other products there: a rack may wait for several."""
+    wafers: int
+    """Missing."""
 
 
 class ShortProduct(Described):
@@ -168,6 +182,13 @@ class SiteRow(Described, title="Site"):
     mw_energised: int | None
     """Null, as `mw_to_come`, while `today` is null: not known."""
     mw_to_come: int | None
+    mw_populated: float | None
+    """Energised megawatts whose racks have all their memory, installed or on hand. Null, as `mw_waiting`, while `today`
+    is null, and where no declaration says how many wafers a megawatt takes."""
+    mw_waiting: float | None
+    """Energised megawatts without all their memory."""
+    waits_for: list[WaitsFor]
+    """That which most megawatts wait for first."""
     mw_stopped: int
     phases: list[PhaseRow]
     next_due_day: date | Literal["beyond"] | None

@@ -5,31 +5,31 @@ from fractions import Fraction
 
 from services.aggregator.fold.sites import PhaseStatement
 from services.aggregator.fold.state import FoldState
-from shared.programme.declarations import Declarations
-from shared.programme.wafer_model import gb_per_mw, gb_per_wafer
+from services.aggregator.plan.populated.rates import MegawattRates
 
 
 class WaitingMegawatts:
     """Converts wafers into megawatts, exactly, where the declarations allow it.
 
     n(P, S) is the wafers of P that a megawatt of the site takes: the mean over its planned phases whose platform takes
-    P, weighted by their megawatts. Wafers of P that are missing at S keep min(wafers / n, the megawatts of these
-    phases) waiting.
+    P, weighted by their megawatts, at the site's own PUE. Wafers of P that are missing at S keep min(wafers / n, the
+    megawatts of these phases) waiting.
     """
 
-    def __init__(self, phases: Mapping[str, Sequence[Sequence[PhaseStatement]]], declarations: Declarations) -> None:
-        self._phases = phases
-        self._models = declarations.wafer_models
-        programme = declarations.programme
-        facility = None if programme is None else programme.facility
-        racks = {name: each.rack for name, each in declarations.platforms.items() if each.rack is not None}
-        self._gb = {} if facility is None else {name: gb_per_mw(rack, facility) for name, rack in racks.items()}
+    def __init__(
+        self,
+        phases: Mapping[str, Sequence[Sequence[PhaseStatement]]],
+        pue_percents: Mapping[str, int],
+        rates: MegawattRates,
+    ) -> None:
+        self._phases, self._pue_percents, self._rates = phases, pue_percents, rates
         self._needs: dict[tuple[str, str], tuple[Fraction, int] | None] = {}
 
     @classmethod
     def of(cls, state: FoldState) -> "WaitingMegawatts":
         """Return those of a state's sites and declarations."""
-        return cls(state.sites.phases(), state.declarations)
+        pue_percents = {site: statements[-1].pue_percent for site, statements in state.sites.declared().items()}
+        return cls(state.sites.phases(), pue_percents, MegawattRates(state.declarations))
 
     def waiting(self, product: str, site: str, wafers: int) -> Fraction | None:
         """Return the megawatts that wait for some wafers of a product at a site; None where that is not known."""
@@ -40,12 +40,13 @@ class WaitingMegawatts:
 
     def _need(self, product: str, site: str) -> tuple[Fraction, int] | None:
         """Return the wafers of a product that a megawatt of a site takes, and the megawatts that take it."""
-        if product not in self._models:
-            return None
-        now = [history[-1] for history in self._phases.get(site, ())]
-        taking = [each for each in now if each.status == "planned" and product in self._gb.get(each.platform, {})]
-        megawatts = sum(each.mw for each in taking)
-        if not megawatts:
-            return None
-        gigabytes = sum((each.mw * self._gb[each.platform][product] for each in taking), Fraction(0))
-        return gigabytes / megawatts / gb_per_wafer(self._models[product]), megawatts
+        wafers, megawatts = Fraction(0), 0
+        for phase in (history[-1] for history in self._phases.get(site, ())):
+            rate = self._rates.rate(phase.platform, self._pue_percents.get(site))
+            if phase.status != "planned" or rate is None or product not in rate.wafers:
+                continue
+            a_megawatt = rate.wafers[product]
+            if a_megawatt is None:
+                return None
+            wafers, megawatts = wafers + a_megawatt * phase.mw, megawatts + phase.mw
+        return (wafers / megawatts, megawatts) if megawatts else None

@@ -179,6 +179,7 @@ def test_sites_say_what_they_are_what_is_due_and_what_is_short_first(log):
         "land_ha": 350, "waterplane_m2": None, "kg_co2_per_mwh": 380, "evidence": "", "confidence": "sourced",
         "synthetic": False,
         "source": "americas", "event": "", "co2_tonnes_a_year": 3_994_560, "mw_energised": 200, "mw_to_come": 300,
+        "mw_populated": None, "mw_waiting": None, "waits_for": [],
         "mw_stopped": 50, "phases": [], "next_due_day": "2026-04-12", "next_due": 100, "last_due_day": "2026-04-12",
         "due": 100, "on_hand": 30, "short_since": None, "first_short_day": "2026-04-12",
         "first_short_product": "HBM4-12H", "shortage": 20, "products": 1, "short_products": [

@@ -1,0 +1,1 @@
+"""Megawatts whose racks have their memory, beside the megawatts energised; energy and CO2 of the latter."""

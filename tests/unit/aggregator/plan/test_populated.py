@@ -1,0 +1,114 @@
+"""Megawatts populated: racks run with matched sets, in the order of the phases, as the naive twin has it."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.aggregator.fold.sites import PhaseStatement
+from services.aggregator.plan.populated.racks import PhaseNeed, needs_of_phases, populate_phases, tenths_of
+from services.aggregator.plan.populated.rates import MegawattRates
+from shared.play.numbering import Numbering
+from shared.programme.changes import find_changes
+from shared.programme.declarations import Declarations
+from shared.programme.programme_file import read_programme
+from shared.programme.wafer_model import facility_at, wafers_per_mw
+from shared.wire.days import DAY_US
+from shared.wire.rows import Row
+from testing.reference import PROGRAMME_PATH
+from testing.twins.racks import naive_populated
+
+PROGRAMME = read_programme(PROGRAMME_PATH.read_text())
+PRODUCTS = ("HBM", "LP", "DDR")
+PHASES = st.lists(
+    st.tuples(st.integers(0, 300), st.integers(1, 40), st.dictionaries(st.sampled_from(PRODUCTS), st.integers(0, 500))),
+    max_size=4,
+)
+
+
+def declarations() -> Declarations:
+    found, numbering = Declarations(), Numbering("planner")
+    changes = find_changes(PROGRAMME.entries(), found)
+    found.add([Row.of(numbering.emit(datetime(2026, 1, 1, tzinfo=UTC), each.declared)) for each in changes])
+    return found
+
+
+def needs(phases) -> list[PhaseNeed]:
+    return [PhaseNeed(("s", str(n)), mw, racks, wafers) for n, (mw, racks, wafers) in enumerate(phases)]
+
+
+def statement(phase="p1", mw=100, on=20, stated=10, platform="VR-NVL72", status="planned", revision=0):
+    return PhaseStatement(revision, stated * DAY_US, "id", "s", "site", phase, mw, platform, on, status)
+
+
+@given(PHASES, st.tuples(*(st.integers(0, 1_000) for _ in PRODUCTS)))
+def test_as_many_racks_run_as_the_naive_twin_fills(phases, wafers):
+    at_hand = dict(zip(PRODUCTS, wafers, strict=True))
+    running, megawatts = naive_populated(phases, at_hand)
+
+    found = populate_phases(needs(phases), at_hand)
+
+    assert [each.racks for each in found.phases.values()] == running
+    assert (found.megawatts, found.energised) == (megawatts, sum(mw for mw, _, _ in phases))
+
+
+@given(PHASES, st.tuples(*(st.integers(0, 1_000) for _ in PRODUCTS)))
+def test_megawatts_wait_for_a_product_as_if_all_others_were_there(phases, wafers):
+    at_hand = dict(zip(PRODUCTS, wafers, strict=True))
+
+    for lacking in populate_phases(needs(phases), at_hand).waits_for:
+        plenty = dict.fromkeys(PRODUCTS, 10**6) | {lacking.product: at_hand[lacking.product]}
+        _, populated = naive_populated(phases, plenty)
+        assert lacking.megawatts == sum(mw for mw, _, _ in phases) - populated
+        assert lacking.wafers == sum(each.get(lacking.product, 0) for _, _, each in phases) - at_hand[lacking.product]
+
+
+@given(PHASES)
+def test_nothing_waits_once_what_is_missing_is_there(phases):
+    nothing = dict.fromkeys(PRODUCTS, 0)
+    missing = {each.product: each.wafers for each in populate_phases(needs(phases), nothing).waits_for}
+
+    found = populate_phases(needs(phases), nothing | missing)
+
+    assert (found.megawatts, found.waits_for) == (found.energised, [])
+
+
+def test_a_site_takes_its_own_pue_into_its_need():
+    rates, models = MegawattRates(declarations()), PROGRAMME.wafer_models
+    rack = PROGRAMME.platforms["VR-NVL72"].rack
+    floating = wafers_per_mw(rack, facility_at(PROGRAMME.facility, 112), models)
+
+    assert rates.rate("VR-NVL72", 112).wafers == floating
+    assert rates.rate("VR-NVL72", None).wafers == wafers_per_mw(rack, PROGRAMME.facility, models)
+    (need,) = needs_of_phases([[statement(mw=50)]], 20, rates, 112)
+    assert need.wafers == {product: int(each * 50) for product, each in floating.items()}
+
+
+def test_only_energised_phases_need_memory_and_old_ones_have_theirs():
+    rates = MegawattRates(declarations())
+    histories = [
+        [statement("old", on=5)],
+        [statement("moved", on=5, stated=4), statement("moved", on=15, stated=9, revision=1)],
+        [statement("paused", status="paused")],
+        [statement("later", on=21)],
+    ]
+
+    found = needs_of_phases(histories, 20, rates, 120)
+
+    assert [(need.phase[1], bool(need.wafers)) for need in found] == [("old", False), ("moved", True)]
+
+
+def test_a_need_is_not_known_without_a_declared_rack_or_wafer_model():
+    rates = MegawattRates(declarations())
+
+    assert needs_of_phases([[statement(platform="NEW")]], 20, rates, 120) is None
+    assert needs_of_phases([[statement()]], 20, MegawattRates(Declarations()), 120) is None
+    assert needs_of_phases([[statement(platform="NEW")]], 19, rates, 120) == []
+
+
+def test_what_lacks_one_wafer_is_not_shown_as_populated():
+    found = populate_phases([PhaseNeed(("s", "p"), 695, 2_482, {"HBM": 61_708})], {"HBM": 61_707})
+
+    assert tenths_of(found.megawatts) == 6_947
+    assert tenths_of(Fraction(200)) == 2_000
