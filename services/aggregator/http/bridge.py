@@ -5,7 +5,14 @@ from typing import NamedTuple
 
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.state import FoldState
-from services.aggregator.http.pages import Answer, check_horizon, check_today, position_of, select_keys
+from services.aggregator.http.pages import (
+    Answer,
+    check_horizon,
+    check_today,
+    position_of,
+    read_moment,
+    select_keys,
+)
 from services.aggregator.http.queries import AskBridge
 from services.aggregator.live.view import LiveView, ReadPast
 from services.aggregator.plan.bridge.bridge import MOVED_BY, BridgeEntry, build_bridge
@@ -74,12 +81,7 @@ async def _read_then(read_past: ReadPast, query: AskBridge, placed: int | None) 
     Where nothing had been recorded by then, it is the empty log.
     """
     if query.since is not None:
-        try:
-            return await read_past(query.since), query.since
-        except Problem as why:
-            if why.kind is NEVER_KNOWN:
-                raise Problem(NEVER_KNOWN, str(why), parameter="since") from why
-            raise
+        return await read_moment(read_past, query.since, "since"), query.since
     if placed is not None:
         since = str(iso_or_none(placed))
         try:

@@ -7,11 +7,11 @@ from typing import Any, TypeVar, cast
 from services.aggregator.fold.columns import Completion
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.series import Grouping, Only
-from services.aggregator.live.view import LiveView
+from services.aggregator.live.view import LiveView, ReadPast
 from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.terms import Part
-from shared.http.problem import UNFIT, UNKNOWN_NAME, Problem
+from shared.http.problem import NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Problem
 from shared.wire.days import date_of
 
 _NAMED_MAX = 30  # names in an error
@@ -45,6 +45,16 @@ def _position(view: LiveView, through: int | None, position: int, head: str, com
         else {"from": iso_or_none(setback.through), "position": setback.position, "sources": completion.behind},
         "missing_sources": completion.missing,
     }
+
+
+async def read_moment(read_past: ReadPast, moment: str, parameter: str) -> LiveView:
+    """Return the view as of a position or a day; raise `Problem` that names the parameter where there is none."""
+    try:
+        return await read_past(moment)
+    except Problem as why:
+        if why.kind is NEVER_KNOWN:
+            raise Problem(NEVER_KNOWN, str(why), parameter=parameter) from why
+        raise
 
 
 def check_horizon(curves: Curves, name: str, day: int | None, parameter: str | None = None) -> None:

@@ -111,6 +111,25 @@ class AskBridge(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskSince(Query):
+    """The parameters of `/since`."""
+
+    from_: Annotated[
+        str | None,
+        Moment(),
+        "The earlier day of knowledge, or batch; default: the day before the last complete one, or the empty log (0).",
+    ] = None
+    to: Annotated[str | None, Moment(), "The later day of knowledge, or batch; default: all that is recorded."] = None
+    firmness: Graded = "planned"
+    product: Product = None
+    site: Site = None
+    supplier: Annotated[str | None, Text(), "Only the effects of this supplier's lines and stock."] = None
+    offset: Offset = 0
+    limit: Limit = 50
+    format: Annotated[str | None, Choice(CSV_FORMATS), "`csv`: only the rows, as with `Accept: text/csv`."] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AskCover(Rows):
     """The parameters of `/cover`."""
 

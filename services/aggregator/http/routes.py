@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
-from services.aggregator.http import balances, bridge, lines, parties, planning, queries, remarks, worklist
+from services.aggregator.http import balances, bridge, lines, parties, planning, queries, remarks, since, worklist
 from services.aggregator.http.models import balances as balance_models
 from services.aggregator.http.models import bridge as bridge_models
 from services.aggregator.http.models import lines as line_models
 from services.aggregator.http.models import parties as party_models
 from services.aggregator.http.models import planning as planning_models
 from services.aggregator.http.models import remarks as remark_models
+from services.aggregator.http.models import since as since_models
 from services.aggregator.http.models import worklist as worklist_models
+from services.aggregator.http.pages import read_moment
 from services.aggregator.live.view import LiveView, ReadPast
 from shared.http.access import READ, ScopedRoute
 from shared.http.answering import View, serve
@@ -47,10 +49,18 @@ def routes(
             now = read() if query.as_of is None else await read_past(query.as_of)
             yield await bridge.find_bridge(now, read_past, query)
 
+    @asynccontextmanager
+    async def find_since(query: queries.AskSince) -> AsyncIterator[since.SinceViews]:
+        with take_turn():
+            now = read() if query.to is None else await read_moment(read_past, query.to, "to")
+            yield await since.find_since(now, read_past, query)
+
+    compared = View("/since", since.since, queries.AskSince, since_models.SincePage, (*_NAMED, UNFIT))
     joined = View("/bridge", bridge.bridge, queries.AskBridge, bridge_models.BridgePage, (*_NAMED, UNFIT))
     return [
         *(serve(view, find, _version_of, scope=READ) for view in views()),
         serve(joined, find_bridge, _versions_of, scope=READ),
+        serve(compared, find_since, _versions_of, scope=READ),
     ]
 
 
@@ -83,5 +93,5 @@ def _version_of(view: LiveView) -> tuple[int | None, int, int]:
     return curves.epoch, curves.position, view.plan.position
 
 
-def _versions_of(views: bridge.BridgeViews) -> tuple[object, ...]:
+def _versions_of(views: bridge.BridgeViews | since.SinceViews) -> tuple[object, ...]:
     return _version_of(views.now), _version_of(views.then)
