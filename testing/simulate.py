@@ -57,12 +57,17 @@ def simulate(
 
 
 def declarations(scenario: Scenario | None = None) -> list[Event]:
-    """Return what the planner declares at the play's start."""
+    """Return what the planner declares at the play's start, and later."""
     scenario = scenario or load_scenario()
     [planner] = scenario.programme.parties.planners
-    numbering, begin = Numbering(planner), datetime.combine(scenario.starts_on, time(), UTC)
-    changes = find_changes(scenario.programme.entries(), Declarations())
-    return [numbering.emit(begin, change.declared) for change in changes]
+    numbering, declared = Numbering(planner), Declarations()
+    events: list[Event] = []
+    for day, entries in scenario.programme.entries_by_day(scenario.starts_on):
+        at = datetime.combine(day, time(), UTC)
+        stated = [numbering.emit(at, change.declared) for change in find_changes(entries, declared)]
+        declared.add(map(Row.of, stated))
+        events += stated
+    return events
 
 
 def _rows(said: list[Event | dict[str, Any]], names: tuple[str, ...]) -> list[Row]:

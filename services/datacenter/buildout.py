@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.datacenter.records import Forecast, Order, Phase, Shipment
-from shared.play.buildings import PhaseRevision, PlannedPhase, ScenarioSite, SiteRevision
+from shared.play.buildings import MilestoneRevision, PhaseRevision, PlannedPhase, ScenarioSite, SiteRevision
 from shared.play.demand_plan import Need, derive_plan, needs_of
 from shared.play.months import add_months, first_of_month, last_of_month
 from shared.play.scenario import Scenario
@@ -52,6 +52,7 @@ class Buildout:
         pools = scenario.variants[variant].pools
         self._sites = {s.id: s for s in scenario.datacenters[source].sites if pools or not s.pool}
         self._declared: dict[str, int] = {}  # site -> revision
+        self._reported: dict[tuple[str, str], int] = {}  # site, milestone -> revision
         self._phases: dict[str, Phase] = {}
         self._energised: dict[str, list[Phase]] = {site: [] for site in self._sites}
         self._to_energise: dict[date, list[Phase]] = {}
@@ -147,6 +148,8 @@ class Buildout:
             known = site.declared_on(self._start)
             if known is not None:
                 self._declare(site, known)
+            for milestone, report in site.milestones_on(self._start):
+                self._report(site, milestone, report)
         for phase in self._phases.values():
             self._publish_phase(phase, None)
 
@@ -162,12 +165,19 @@ class Buildout:
             )
         )  # fmt: skip
 
+    def _report(self, site: ScenarioSite, milestone: str, report: MilestoneRevision) -> None:
+        """Report the day of a milestone, and move the phases that follow it."""
+        revision = self._reported[site.id, milestone] = self._reported.get((site.id, milestone), -1) + 1
+        cause = self._emit(report.reported(site.id, milestone, revision))
+        for plan in site.following(milestone, self._today):
+            self._move_phase(plan, cause)
+
     def _publish_phase(self, phase: Phase, cause: str | None) -> str:
         plan = phase.plan
         return self._emit(
             PhasePlanned(
                 site=plan.site, phase=plan.name, mw=plan.mw, platform=plan.platform, energise_on=plan.energise_on,
-                status=plan.status, revision=phase.revision,
+                status=plan.status, revision=phase.revision, follows=plan.follows,
             ),
             cause,
         )  # fmt: skip
@@ -230,14 +240,8 @@ class Buildout:
                 continue
             order.wafers, order.revision, order.gone = order.wafers - unpromised, order.revision + 1, 0
             self._publish_order(order, order.event_id)
-            self._place(self._issue_anew(order, unpromised), order.event_id)
-
-    def _issue_anew(self, order: Order, wafers: int) -> Order:
-        root = order.line.partition(":")[0]
-        first = self._orders[root]
-        first.reissued += 1
-        line = f"{root}:{first.reissued}"
-        return Order(line, order.phase, order.product, order.site, order.start_by, order.due, wafers)
+            first = self._orders[order.line.partition(":")[0]]
+            self._place(first.issue_anew(order, unpromised), order.event_id)
 
     def _follow_commit(self, row: Row) -> None:
         """Note what a supplier promises on an order."""
@@ -405,6 +409,8 @@ class Buildout:
                 for known in site.declared:
                     if known.known_from == self._today:
                         self._declare(site, known)
+                for milestone, report in site.reported_on(self._today):
+                    self._report(site, milestone, report)
                 for plan, revision in site.revised_on(self._today):
                     self._revise_phase(plan, revision)
         self._errs_next |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
@@ -413,18 +419,30 @@ class Buildout:
                 wafers = int(returned.gb / self._scenario.gb_per_wafer(returned.product))
                 self._return_wafers(returned.product, returned.supplier, wafers)
 
+    def _move_phase(self, plan: PlannedPhase, cause: str) -> None:
+        """Move a phase as the report of its milestone does: the phase is not stated anew."""
+        phase = self._phases.get(plan.name)
+        if phase is not None and phase.plan != plan:
+            delay, phase.plan = plan.energise_on - phase.plan.energise_on, plan
+            self._to_energise.setdefault(plan.energise_on, []).append(phase)
+            self._replan(phase, delay, cause)
+
     def _revise_phase(self, plan: PlannedPhase, revision: PhaseRevision) -> None:
-        """Plan a phase anew, or for the first time: its orders that are not yet started, its forecasts, its needs."""
+        """Plan a phase anew, or for the first time."""
         phase = self._phases.get(plan.name)
         if phase is None:
-            phase = self._add_phase(plan)
-            cause = self._publish_phase(phase, None)
-            before = plan.energise_on
+            phase, before = self._add_phase(plan), plan.energise_on
         else:
             before, phase.plan, phase.revision = phase.plan.energise_on, plan, phase.revision + 1
             self._to_energise.setdefault(plan.energise_on, []).append(phase)
-            cause = self._publish_phase(phase, None)
-        ordered = self._revise_orders(phase, plan.energise_on - before, cause)
+        self._replan(phase, plan.energise_on - before, self._publish_phase(phase, None))
+        if revision.divert_to:
+            self._transfer_stock(plan.site, revision.divert_to)
+
+    def _replan(self, phase: Phase, delay: timedelta, cause: str) -> None:
+        """Plan the orders of a phase anew that are not yet started, its forecasts and its needs."""
+        plan = phase.plan
+        ordered = self._revise_orders(phase, delay, cause)
         for forecast in self._forecasts.values():
             if forecast.need.phase == plan.name:
                 forecast.unordered, forecast.version = 0, forecast.version + 1
@@ -443,8 +461,6 @@ class Buildout:
         for forecast in self._forecasts.values():
             if forecast.need.phase == plan.name and forecast.wafers > forecast.unordered:
                 self._publish_forecast(forecast, forecast.unordered, cause)
-        if revision.divert_to:
-            self._transfer_stock(plan.site, revision.divert_to)
 
     def _revise_orders(self, phase: Phase, delay: timedelta, cause: str) -> dict[str, int]:
         """Withdraw the orders of a phase that are not yet started, where it is later; move the others with it.

@@ -34,6 +34,12 @@ class Order:
     promised: dict[tuple[str, str], int] = field(default_factory=dict)  # by supplier and its line
     gone: int = 0  # lost, missing or damaged on the way
 
+    def issue_anew(self, last: "Order", wafers: int) -> "Order":
+        """Return the next order for some wafers of this one, with the days of the last."""
+        self.reissued += 1
+        line = f"{self.line}:{self.reissued}"
+        return Order(line, last.phase, last.product, last.site, last.start_by, last.due, wafers)
+
 
 @dataclass(slots=True)
 class Forecast:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from shared.programme.programme_file import (
     group_fields,
     path_in_file,
 )
-from shared.wire.days import microseconds
+from shared.wire.days import DAY_US, date_of, microseconds
 from shared.wire.events import Event, Refused, parse_strictly
 from shared.wire.rows import Row
 
@@ -57,6 +57,7 @@ class Declarer:
         self._declaring = asyncio.Lock()
         in_force = Gauge("waferline_declarations", "Declarations in force", ["kind"], registry=service.registry)
         in_force.labels("product").set_function(lambda: len(self.declared.declarations.products))
+        in_force.labels("party").set_function(lambda: len(self.declared.declarations.parties))
         in_force.labels("platform").set_function(lambda: len(self.declared.declarations.platforms))
         service.routes += [
             ScopedRoute("/declarations", self._answer_declared, scope=READ),
@@ -64,10 +65,16 @@ class Declarer:
         ]
 
     def declare_at_start(self, programme: ProgrammeFile, played_at: datetime) -> None:
-        """Declare a programme once the streams are read, at a time of the play."""
+        """Declare a programme once the streams are read, at a time of the play, and what is known later on its day.
+
+        After a restart it goes on from the last day that it had declared.
+        """
 
         async def declare() -> None:
-            await self.declare(programme.entries(), played_at)
+            *earlier, last = programme.entries_by_day(played_at.date())
+            through = await self._declared_through()
+            for day, entries in (*(each for each in earlier if through is None or each[0] >= through), last):
+                await self.declare(entries, datetime.combine(day, played_at.timetz()))
 
         self.party.service.run_beside(declare)
 
@@ -103,8 +110,7 @@ class Declarer:
         """Declare the entries that differ; return each change and the event that states it."""
         outbox, declared = self.party.outbox, self.declared
         async with self._declaring:
-            await declared.wait_until_read()
-            declared.fold_bodies(outbox.source, (entry.body for entry in outbox.after(0, len(outbox))))  # not sent yet
+            await self._read_declared()
             changes = find_changes(entries, declared.declarations)
             time = played_at or datetime.now(UTC)
             numbering = Numbering(outbox.source)
@@ -123,6 +129,19 @@ class Declarer:
                 withdrawn=changed.count("withdrawn"),
             )
         return list(zip(changes, events, strict=True))
+
+    async def _read_declared(self) -> None:
+        """Read all declarations, those of this planner that are not sent yet included."""
+        outbox = self.party.outbox
+        await self.declared.wait_until_read()
+        self.declared.fold_bodies(outbox.source, (entry.body for entry in outbox.after(0, len(outbox))))
+
+    async def _declared_through(self) -> date | None:
+        """Return the day of the last declaration of this planner that holds, None where none does."""
+        await self._read_declared()
+        rows = self.declared.declarations.latest().values()
+        times = [row.time for row in rows if row.source == self.party.outbox.source]
+        return date_of(max(times) // DAY_US) if times else None
 
     async def _answer_declared(self, _: Request) -> Response:
         with suppress(TimeoutError):
@@ -188,7 +207,7 @@ def merge(in_force: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]
     """Return the entries of `raw`, each with the fields in force that it does not name."""
     in_force, raw = group_fields(in_force), group_fields(raw)
     merged: dict[str, Any] = {}
-    for kind in ("products", "platforms"):
+    for kind in ("products", "platforms", "companies"):
         entries = raw.get(kind)
         if isinstance(entries, dict):
             merged[kind] = {name: _merge(in_force[kind].get(name, {}), entry) for name, entry in entries.items()}

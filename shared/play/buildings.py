@@ -1,13 +1,14 @@
 """Sites of a scenario: what is known of each since when, and its phases; every revision is an event of its day."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from shared.play.facts import Based, Count, Evidenced, Month, ScenarioPart
 from shared.play.months import last_of_month
+from shared.wire.events import MilestoneDelay, MilestoneReported
 
 PhaseStatus = Literal["planned", "paused", "cancelled", "transferred"]
 
@@ -23,7 +24,10 @@ class SiteRevision(Evidenced):
 
 
 class PhaseRevision(Evidenced):
-    """The plan of a phase as known since a day: MW of the facility energised by the end of a month."""
+    """The plan of a phase as known since a day: MW of the facility energised by the end of a month.
+
+    Where it follows a milestone, it is energised so many days after that, and its month is that of the first plan.
+    """
 
     known_from: date
     energise: Month
@@ -33,6 +37,21 @@ class PhaseRevision(Evidenced):
     high: Count | None = None
     divert_to: str | None = None  # the site that takes what is in stock or on its way, where the phase is withdrawn
     divert_note: str = ""
+    follows: MilestoneDelay | None = None
+
+
+class MilestoneRevision(Evidenced):
+    """The day of a milestone as known since a day, such as the delivery of a vessel by its yard."""
+
+    known_from: date
+    day: date
+    evidence: str
+
+    def reported(self, site: str, milestone: str, revision: int) -> MilestoneReported:
+        """Return the event that reports it."""
+        return MilestoneReported(
+            site=site, milestone=milestone, day=self.day, evidence=self.evidence, revision=revision
+        )
 
 
 class PlannedPhase(NamedTuple):
@@ -44,10 +63,11 @@ class PlannedPhase(NamedTuple):
     platform: str
     energise_on: date
     status: PhaseStatus
+    follows: MilestoneDelay | None = None
 
 
 class ScenarioSite(ScenarioPart):
-    """A site, its revisions, and those of its phases, in the order of their days."""
+    """A site, its revisions, and those of its milestones and phases, in the order of their days."""
 
     id: str
     name: str
@@ -61,12 +81,14 @@ class ScenarioSite(ScenarioPart):
     pue_percent: Based[Annotated[int, Field(ge=100, le=300)]]
     kg_co2_per_mwh: Based[Count]
     declared: Annotated[list[SiteRevision], Field(min_length=1)]
+    milestones: dict[str, Annotated[list[MilestoneRevision], Field(min_length=1)]] = Field(default_factory=dict)
     phases: dict[int, Annotated[list[PhaseRevision], Field(min_length=1)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
         known: list[list[date]] = [
             [revision.known_from for revision in self.declared],
+            *([revision.known_from for revision in each] for each in self.milestones.values()),
             *([revision.known_from for revision in phase] for phase in self.phases.values()),
         ]
         for days in known:
@@ -74,6 +96,10 @@ class ScenarioSite(ScenarioPart):
                 raise ValueError(f"the revisions of {self.id} are not in the order of their days, or two have one day")
         if self.phases and self.platform is None:
             raise ValueError(f"{self.id} has phases but no platform")
+        for revision in (revision for phase in self.phases.values() for revision in phase):
+            followed = revision.follows
+            if followed is not None and self._milestone_day(followed.milestone, revision.known_from) is None:
+                raise ValueError(f"{self.id} has no day of {followed.milestone} on {revision.known_from}")
         return self
 
     def declared_on(self, day: date) -> SiteRevision | None:
@@ -86,20 +112,43 @@ class ScenarioSite(ScenarioPart):
         for number, revisions in self.phases.items():
             known = [revision for revision in revisions if revision.known_from <= day]
             if known:
-                yield self._planned(number, known[-1])
+                yield self._planned(number, known[-1], day)
 
     def revised_on(self, day: date) -> Iterator[tuple[PlannedPhase, PhaseRevision]]:
         """Yield the phases that have a new plan since a day."""
         for number, revisions in self.phases.items():
-            yield from ((self._planned(number, each), each) for each in revisions if each.known_from == day)
+            yield from ((self._planned(number, each, day), each) for each in revisions if each.known_from == day)
+
+    def following(self, milestone: str, day: date) -> Iterator[PlannedPhase]:
+        """Yield the phases that follow a milestone, as they are planned on a day."""
+        for phase in self.phases_on(day):
+            if phase.follows is not None and phase.follows.milestone == milestone:
+                yield phase
+
+    def reported_on(self, day: date) -> Iterator[tuple[str, MilestoneRevision]]:
+        """Yield the milestones that have another day since a day."""
+        for name, reports in self.milestones.items():
+            yield from ((name, report) for report in reports if report.known_from == day)
+
+    def milestones_on(self, day: date) -> Iterator[tuple[str, MilestoneRevision]]:
+        """Yield the milestones with the day that is known on a day."""
+        for name, reports in self.milestones.items():
+            known = [report for report in reports if report.known_from <= day]
+            if known:
+                yield name, known[-1]
+
+    def _milestone_day(self, milestone: str, on: date) -> date | None:
+        return next((report.day for name, report in self.milestones_on(on) if name == milestone), None)
 
     def diverted_to(self) -> str | None:
         """Return the site that takes what is on its way when a phase is withdrawn; None where none does."""
         revisions = [revision for each in self.phases.values() for revision in each]
         return next((revision.divert_to for revision in revisions if revision.divert_to), None)
 
-    def _planned(self, number: int, plan: PhaseRevision) -> PlannedPhase:
+    def _planned(self, number: int, plan: PhaseRevision, on: date) -> PlannedPhase:
         platform = self.platform.value if self.platform else ""
-        return PlannedPhase(
-            self.id, f"{self.id}.{number}", plan.mw, platform, last_of_month(plan.energise), plan.status
-        )
+        energise_on, follows = last_of_month(plan.energise), plan.follows
+        milestone_day = self._milestone_day(follows.milestone, on) if follows else None
+        if follows and milestone_day:
+            energise_on = milestone_day + timedelta(days=follows.days)
+        return PlannedPhase(self.id, f"{self.id}.{number}", plan.mw, platform, energise_on, plan.status, follows)

@@ -149,6 +149,7 @@ class Scenario(ScenarioPart):
             "platform": self.programme.platforms,
             "supplier": self.programme.parties.suppliers,
             "group of sites": self.programme.parties.datacenters,
+            "site": self.sites,
             "family of a product": {product.family or "" for product in self.programme.products.values()},
         }
         for kind, name in self._names():
@@ -201,6 +202,8 @@ class Scenario(ScenarioPart):
         yield from (("platform", site.platform.value) for site in self.sites.values() if site.platform)
         yield from (("platform", name) for mix in self.pools.platform_percent.value.values() for name in mix)
         yield from (("family of a product", family) for family in self.lead_times)
+        roles = (role for company in self.programme.companies.values() for role in company.roles)
+        yield from (("site", role.name) for role in roles if role.of == "site")
         for _, events in self.events:
             yield from (("product", event.product) for event in events if hasattr(event, "product"))
 

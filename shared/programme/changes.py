@@ -9,7 +9,7 @@ from shared.programme.declarations import Declarations, nearest_names, place_of_
 from shared.programme.programme_file import GROUPS, DeclaredEntries
 from shared.wire.events import Declaration
 
-Kind = Literal["product", "platform", "programme"]
+Kind = Literal["product", "platform", "programme", "party"]
 
 
 class ProgrammeChange(NamedTuple):
@@ -38,6 +38,8 @@ def _declared(entries: DeclaredEntries) -> Iterator[tuple[Kind, str, Declaration
         yield "platform", name, platform.declared(name, 0)
     if entries.programme is not None:
         yield "programme", entries.programme.name, entries.programme.declared(0)
+    for name, company in entries.companies.items():
+        yield "party", name, company.declared(name, 0)
 
 
 def _find_change(kind: Kind, name: str, declared: Declaration, declarations: Declarations) -> ProgrammeChange | None:
@@ -71,6 +73,7 @@ def entries_in_force(declarations: Declarations) -> dict[str, Any]:
         "programme": None if programme is None else {"name": programme.programme} | _fields(programme, "programme"),
         "products": {name: _fields(each, "product", "wafer_model") for name, each in declarations.products.items()},
         "platforms": {name: _fields(each, "platform", "rack") for name, each in declarations.platforms.items()},
+        "companies": {name: _fields(each, "party") for name, each in declarations.parties.items()},
     }
 
 

@@ -1,4 +1,4 @@
-"""Programme file: a programme's products, platforms, facility, target, horizon and parties, read from YAML and checked.
+"""Programme file: products, platforms, facility, target, horizon, companies and parties, read from YAML and checked.
 
 Each error names the file, the line, the path of the field and the reason.
 """
@@ -14,9 +14,13 @@ from pydantic_core import ErrorDetails
 
 from shared.programme.wafer_model import MissingWaferModel
 from shared.wire.events import (
+    ROLES_MAX,
+    Day,
     Facility,
     Kilowatts,
     Name,
+    PartyDeclared,
+    PartyRole,
     PlatformDeclared,
     ProductDeclared,
     ProgrammeDeclared,
@@ -103,6 +107,31 @@ class ProgrammeEntry(_Entry):
         return ProgrammeDeclared(programme=fields.pop("name"), revision=revision, **fields)
 
 
+class RoleEntry(PartyRole):
+    """A role of a company, and the day since which it is known: a play declares it then."""
+
+    known_from: Day | None = None
+
+
+class CompanyEntry(_Entry):
+    """A company with its roles at sites and towards suppliers; it need not publish anything itself."""
+
+    name: Text = ""
+    roles: Annotated[list[RoleEntry], Field(max_length=ROLES_MAX)] = []
+    basis: Text = ""
+    withdrawn: bool = False
+
+    def declared(self, name: str, revision: int) -> PartyDeclared:
+        """Return the declaration of this company."""
+        roles = [PartyRole(**each.model_dump(exclude={"known_from"})) for each in self.roles]
+        return PartyDeclared(party=name, revision=revision, **dict(self) | {"roles": roles})
+
+    def known_on(self, day: date) -> "CompanyEntry":
+        """Return it with the roles that are known on a day."""
+        roles = [each for each in self.roles if each.known_from is None or each.known_from <= day]
+        return self.model_copy(update={"roles": roles})
+
+
 class PartyEntry(_Entry):
     """A party that publishes on a stream of its own."""
 
@@ -140,6 +169,7 @@ class DeclaredEntries(_Entry):
     programme: ProgrammeEntry | None = None
     products: dict[Name, ProductEntry] = {}
     platforms: dict[Name, PlatformEntry] = {}
+    companies: dict[Name, CompanyEntry] = {}
 
 
 class ProgrammeFile(ProgrammeEntry):
@@ -147,6 +177,7 @@ class ProgrammeFile(ProgrammeEntry):
 
     products: dict[Name, ProductEntry] = {}
     platforms: dict[Name, PlatformEntry] = {}
+    companies: dict[Name, CompanyEntry] = {}
     parties: PartyEntries = Field(default_factory=PartyEntries)
     references: dict[str, dict[str, str]] = {}
 
@@ -154,8 +185,18 @@ class ProgrammeFile(ProgrammeEntry):
         """Return the entries that a planner declares."""
         fields = {name: value for name, value in self if name in ProgrammeEntry.model_fields}
         return DeclaredEntries(
-            programme=ProgrammeEntry(**fields), products=dict(self.products), platforms=dict(self.platforms)
+            programme=ProgrammeEntry(**fields),
+            products=dict(self.products),
+            platforms=dict(self.platforms),
+            companies=dict(self.companies),
         )
+
+    def entries_by_day(self, start: date) -> Iterator[tuple[date, DeclaredEntries]]:
+        """Yield the entries as a play declares them: all known at its start, then companies when roles become known."""
+        known_from = {role.known_from for each in self.companies.values() for role in each.roles if role.known_from}
+        for day in (start, *sorted(day for day in known_from if day > start)):
+            companies = {name: each.known_on(day) for name, each in self.companies.items()}
+            yield day, self.entries().model_copy(update={"companies": companies})
 
     @property
     def wafer_models(self) -> dict[str, WaferModel]:
@@ -220,6 +261,11 @@ def _find_faults(programme: ProgrammeFile) -> Iterator[tuple[tuple[str, ...], st
     for path, product in used:
         if product not in programme.products:
             yield path, f"is no product of this file; there are {', '.join(programme.products) or 'none'}"
+    for name, company in programme.companies.items():
+        for role in company.roles:
+            if role.of == "supplier" and role.name not in programme.parties.suppliers:
+                there = ", ".join(programme.parties.suppliers) or "none"
+                yield ("companies", name, "roles"), f"name {role.name}, no supplier of this file; there are {there}"
     horizon = programme.horizon
     if horizon is not None and (horizon.ends_on - horizon.starts_on).days >= HORIZON_DAYS_MAX:
         yield ("horizon", "ends_on"), f"is more than {HORIZON_DAYS_MAX:,} days after starts_on"

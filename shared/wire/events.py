@@ -38,6 +38,7 @@ DAY_MIN = date(2000, 1, 1)
 DAY_MAX = date(2100, 12, 31)
 SEQUENCE_MAX = 10**18 - 1
 DIE_MM2_MAX = 5_000  # of which a wafer holds 4; a larger one is a typo
+ROLES_MAX = 200  # of a company
 NESTING_MAX = 8  # an event needs 3
 UNALLOCATED = "unallocated"  # no site yet
 UNATTRIBUTED = "unattributed"  # no supplier yet
@@ -635,7 +636,7 @@ class PartyDeclared(Declaration):
     columns = {"line": "party"}
     party: Name
     name: Text = ""
-    roles: Annotated[list[PartyRole], Field(max_length=200)] = []
+    roles: Annotated[list[PartyRole], Field(max_length=ROLES_MAX)] = []
 
 
 class Remark(EventData):

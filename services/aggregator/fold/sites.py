@@ -1,7 +1,7 @@
-"""The book of sites: their declarations, the phases planned there, and the changes of both by event."""
+"""The book of sites: their declarations, phases and milestones, and the changes of these by event."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -9,7 +9,7 @@ from shared.wire.days import DAY_US
 from shared.wire.postings import SITE_EVENTS
 from shared.wire.rows import Row
 
-DECLARED, PLANNED = "site.declared", "phase.planned"
+DECLARED, PLANNED, REPORTED = "site.declared", "phase.planned", "milestone.reported"
 
 
 class SiteStatement(NamedTuple):
@@ -46,9 +46,25 @@ class PhaseStatement(NamedTuple):
     platform: str
     energise_on: int
     status: str
+    follows: str | None = None  # a milestone of its site
+    days_after: int = 0  # its day, where one is reported
 
 
-Fact: TypeAlias = SiteStatement | PhaseStatement
+class MilestoneStatement(NamedTuple):
+    """The day of a site's milestone as one event reports it."""
+
+    revision: int
+    time: int
+    id: str
+    source: str
+    site: str
+    milestone: str
+    day: int
+    evidence: str
+
+
+Fact: TypeAlias = SiteStatement | PhaseStatement | MilestoneStatement
+_KINDS: tuple[type[Fact], ...] = (SiteStatement, PhaseStatement, MilestoneStatement)
 _IDENTITY = ("revision", "time", "id", "source")  # of the event, not of the site or phase
 
 
@@ -56,19 +72,20 @@ class TimelineEntry(NamedTuple):
     """An entry of a site's time line: a statement of that day, or a phase energised then."""
 
     day: int
-    kind: str  # declared, planned, altered, or energises
-    phase: str | None  # None: the site itself
-    mw: int
+    kind: str  # declared, planned, altered, reported, or energises
+    phase: str | None  # None: the site itself, or a milestone
+    mw: int  # of a milestone: of the phases that follow it
     changes: dict[str, tuple[Any, Any]]  # field -> before, now
     source: str
     event: str
+    milestone: str | None = None
 
 
 class SiteBook:
     """The fold of the events of sites and phases: the same for any order, batching or repetition.
 
-    Of the statements of one site, or of one phase by one source, the greatest (revision, time, id) that is not reversed
-    is in force.
+    Of the statements of one site, of one milestone of a site, or of one phase by one source, the greatest (revision,
+    time, id) that is not reversed is in force.
     """
 
     def __init__(self) -> None:
@@ -109,56 +126,83 @@ class SiteBook:
     def phases(self) -> dict[str, list[list[PhaseStatement]]]:
         """Return the statements of each phase of each site, the one in force last; the phases by the day they energise.
 
-        A phase belongs to the site where it is planned now; its id is its source's.
+        A phase belongs to the site where it is planned now; its id is its source's. The one in force has the day that
+        follows from its milestone, where one is reported.
         """
+        milestones = {name: reports[-1].day for name, reports in self.milestones().items()}
+        of_phase = [_with_day(history, milestones) for history in self._phase_histories()]
+        of_site: defaultdict[str, list[list[PhaseStatement]]] = defaultdict(list)
+        for history in sorted(of_phase, key=lambda history: (history[-1].energise_on, history[-1].phase)):
+            of_site[history[-1].site].append(history)
+        return dict(of_site)
+
+    def milestones(self) -> dict[tuple[str, str], list[MilestoneStatement]]:
+        """Return the reports of each milestone by its site and name, sorted; the one in force last."""
+        reports = defaultdict(list)
+        for fact in self._in_order():
+            if isinstance(fact, MilestoneStatement):
+                reports[fact.site, fact.milestone].append(fact)
+        return dict(sorted(reports.items()))
+
+    def _phase_histories(self) -> list[list[PhaseStatement]]:
+        """Return the statements of each phase as they were stated, the one in force last."""
         of_phase = defaultdict(list)
         for fact in self._in_order():
             if isinstance(fact, PhaseStatement):
                 of_phase[fact.source, fact.phase].append(fact)
-        of_site: defaultdict[str, list[list[PhaseStatement]]] = defaultdict(list)
-        for history in sorted(of_phase.values(), key=lambda history: (history[-1].energise_on, history[-1].phase)):
-            of_site[history[-1].site].append(history)
-        return dict(of_site)
+        return [*of_phase.values()]
 
     def _in_order(self) -> list[Fact]:
         """Return all statements that are not reversed, by revision, time and id."""
         return sorted(fact for name, fact in self._facts.items() if name not in self._reversed)
 
     def timeline(self, site: str) -> list[TimelineEntry]:
-        """Return the statements that changed a site or its phases, and the days on which its phases energise."""
+        """Return the statements that changed a site, its phases or milestones, and the days its phases energise."""
         entries = []
         for fact, changes in _changes(self.declared().get(site, [])):
-            entries.append(_entry(fact, "altered" if changes else "declared", None, changes))
-        for history in self.phases().get(site, []):
-            for planned, changes in _changes(history):
-                entries.append(_entry(planned, "altered" if changes else "planned", planned.phase, changes))
-            now = history[-1]
-            if now.status == "planned":
-                entries.append(_entry(now, "energises", now.phase, {})._replace(day=now.energise_on))
+            entries.append(_entry(fact, "altered" if changes else "declared", None, fact.mw, changes))
+        for history in self._phase_histories():
+            for planned, changes in _changes(history) if history[-1].site == site else ():
+                entries.append(_entry(planned, "altered" if changes else "planned", planned.phase, planned.mw, changes))
+        now = [history[-1] for history in self.phases().get(site, []) if history[-1].status == "planned"]
+        entries += [
+            _entry(phase, "energises", phase.phase, phase.mw, {})._replace(day=phase.energise_on) for phase in now
+        ]
+        for (at, milestone), reports in self.milestones().items():
+            following = sum(phase.mw for phase in now if phase.follows == milestone)
+            for report, changes in _changes(reports) if at == site else ():
+                first = {"day": (None, report.day)}
+                entry = _entry(report, "reported", None, following, changes or first)
+                entries.append(entry._replace(milestone=milestone))
         return sorted(entries, key=lambda entry: (entry.day, entry.phase or "", entry.kind, entry.event))
 
     # ---------------------------------------------------------------- the state
 
     def state(self) -> list[Any]:
-        """Return all that was folded as JSON has it, in one order: declarations, phases, and reversed events.
+        """Return all that was folded as JSON has it, in one order: sites, phases, milestones, and reversed events.
 
         A reversal may come before its event, so all reversals are kept, those of lines included.
         """
         facts = sorted(self._facts.items())
-        kinds = [
-            [tuple(fact) for _, fact in facts if isinstance(fact, kind)] for kind in (SiteStatement, PhaseStatement)
-        ]
+        kinds = [[tuple(fact) for _, fact in facts if isinstance(fact, kind)] for kind in _KINDS]
         return [*kinds, sorted(self._reversed)]
 
     @classmethod
     def read(cls, state: list[Any]) -> "SiteBook":
         """Return the book from its state as `state` returned it."""
         sites = cls()
-        declared, planned, undone = state
-        facts: list[Fact] = [*(SiteStatement(*each) for each in declared), *(PhaseStatement(*each) for each in planned)]
+        *kinds, undone = state
+        facts = [kind(*each) for kind, stated in zip(_KINDS, kinds, strict=True) for each in stated]
         sites._facts = {(fact.source, fact.id): fact for fact in facts}
         sites._reversed = set(map(tuple, undone))
         return sites
+
+
+def _with_day(history: list[PhaseStatement], milestones: Mapping[tuple[str, str], int]) -> list[PhaseStatement]:
+    """Return the statements of a phase, the last with the day that follows from its milestone, if one is reported."""
+    now = history[-1]
+    day = None if now.follows is None else milestones.get((now.site, now.follows))
+    return history if day is None else [*history[:-1], now._replace(energise_on=day + now.days_after)]
 
 
 def _changes(history: Sequence[Fact]) -> Iterator[tuple[Any, dict[str, tuple[Any, Any]]]]:
@@ -175,8 +219,8 @@ def _changes(history: Sequence[Fact]) -> Iterator[tuple[Any, dict[str, tuple[Any
             yield now, changed
 
 
-def _entry(fact: Fact, kind: str, phase: str | None, changes: dict[str, tuple[Any, Any]]) -> TimelineEntry:
-    return TimelineEntry(fact.time // DAY_US, kind, phase, fact.mw, changes, fact.source, fact.id)
+def _entry(fact: Fact, kind: str, phase: str | None, mw: int, changes: dict[str, tuple[Any, Any]]) -> TimelineEntry:
+    return TimelineEntry(fact.time // DAY_US, kind, phase, mw, changes, fact.source, fact.id)
 
 
 # ---------------------------------------------------------------- an event as a fact
@@ -189,15 +233,19 @@ def _declared(row: Row) -> SiteStatement:
 
 
 def _planned(row: Row) -> PhaseStatement:
-    others = row.others
+    others, follows = row.others, row.others["follows"] or {"milestone": None, "days": 0}
     return PhaseStatement(
         *_identity(row), str(row.site), str(row.line), others["mw"], others["platform"], cast(int, row.day),
-        others["status"],
+        others["status"], follows["milestone"], follows["days"],
     )  # fmt: skip
+
+
+def _reported(row: Row) -> MilestoneStatement:
+    return MilestoneStatement(*_identity(row), str(row.site), str(row.line), cast(int, row.day), row.others["evidence"])
 
 
 def _identity(row: Row) -> tuple[int, int, str, str]:
     return cast(int, row.revision), row.time, row.id, row.source
 
 
-_FACTS: dict[str, Callable[[Row], Fact]] = {DECLARED: _declared, PLANNED: _planned}
+_FACTS: dict[str, Callable[[Row], Fact]] = {DECLARED: _declared, PLANNED: _planned, REPORTED: _reported}

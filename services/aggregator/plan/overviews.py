@@ -177,6 +177,8 @@ def _phase(phase: PhaseStatement, site: PopulatedSite | None) -> Row:
         "mw": phase.mw,
         "platform": phase.platform,
         "energise_on": iso_or_none(phase.energise_on),
+        "follows": phase.follows,
+        "days_after": phase.days_after if phase.follows is not None else None,
         "status": phase.status,
         "mw_populated": None if held is None else tenths_of(held.megawatts) / 10,
         "racks": None if held is None else held.of_racks,
@@ -286,6 +288,7 @@ def timeline_entries(state: FoldState, site: str) -> list[Row]:
             "day": iso_or_none(entry.day),
             "what": entry.kind,
             "phase": entry.phase,
+            "milestone": entry.milestone,
             "mw": entry.mw,
             "changes": {
                 name: {"before": _field(name, before), "now": _field(name, now)}
@@ -299,7 +302,7 @@ def timeline_entries(state: FoldState, site: str) -> list[Row]:
 
 
 def _field(name: str, value: Any) -> Any:
-    return iso_or_none(value) if name == "energise_on" else value
+    return iso_or_none(value) if name in ("energise_on", "day") else value
 
 
 def timeline_months(state: FoldState, site: str, product: str | None = None) -> list[Row]:

@@ -12,12 +12,14 @@ from services.operator.stack.errors import StackError
 _DECLARED_WITHIN_S = 30.0
 _NAMED_MAX = 10
 _WHOLE = {"gb_per_die", "die_mm2", "layers", "rack_kw", "accelerators", "wafers_per_month"}
+_GROUP_OF = {"product": "products", "platform": "platforms", "party": "companies"}  # of entries, by kind
 _GROUPS = ("memory_gb", "server_memory_gb")  # of whole numbers by product
 
 
 def declare(
     kind: Annotated[
-        Literal["product", "platform", "programme"] | None, typer.Argument(help="The kind of the thing to declare.")
+        Literal["product", "platform", "programme", "party"] | None,
+        typer.Argument(help="The kind of the thing to declare."),
     ] = None,
     name: Annotated[str | None, typer.Argument(help="Its name.")] = None,
     fields: Annotated[
@@ -27,7 +29,8 @@ def declare(
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="Declare the products, platforms and programme of this file.")
+        Path | None,
+        typer.Option("--file", help="Declare the products, platforms, programme and companies of this file."),
     ] = None,
     withdrawn: Annotated[bool, typer.Option("--withdrawn", help="End the declaration of this thing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the changes.")] = False,
@@ -37,7 +40,7 @@ def declare(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Declare a product, a platform or the programme on a running stack, or all of a programme file.
+    """Declare a product, a platform, a party or the programme on a running stack, or all of a programme file.
 
     Only differences to the declarations in force are declared: to declare the same again does nothing. Without
     arguments it lists the declarations in force. It exits with 1 if the ledger refuses one.
@@ -102,7 +105,7 @@ def _entry(kind: str, name: str | None, fields: list[str], *, withdrawn: bool) -
         if withdrawn:
             raise StackError("the programme cannot be withdrawn: declare another one")
         return {"programme": {"name": name} | entry}
-    return {f"{kind}s": {name: entry}}
+    return {_GROUP_OF[kind]: {name: entry}}
 
 
 def _list(source: str | None, data: Path, *, json_: bool, csv_: bool, xlsx: Path | None) -> None:
@@ -112,9 +115,7 @@ def _list(source: str | None, data: Path, *, json_: bool, csv_: bool, xlsx: Path
 
     in_force = _ask(source, data)
     rows = [
-        (kind[:-1], name, _summary(fields))
-        for kind in ("products", "platforms")
-        for name, fields in in_force[kind].items()
+        (kind, name, _summary(fields)) for kind, group in _GROUP_OF.items() for name, fields in in_force[group].items()
     ]
     programme = in_force["programme"]
     if programme is not None:
@@ -128,21 +129,25 @@ def _list(source: str | None, data: Path, *, json_: bool, csv_: bool, xlsx: Path
 
 
 def _missing(entries: dict[str, Any], in_force: dict[str, Any]) -> list[str]:
-    """Return the products and platforms in force that some entries do not name."""
+    """Return the things in force that some entries do not name."""
     return [
-        f"{kind[:-1]} {name}"
-        for kind in ("products", "platforms")
-        for name in in_force[kind]
-        if name not in entries.get(kind, {})
+        f"{kind} {name}"
+        for kind, group in _GROUP_OF.items()
+        for name in in_force[group]
+        if name not in entries.get(group, {})
     ]
 
 
 def _summary(fields: dict[str, Any], prefix: str = "") -> str:
     parts = [
-        _summary(value, f"{prefix}{name}.") if isinstance(value, dict) else f"{prefix}{name}={value}"
+        _summary(value, f"{prefix}{name}.") if isinstance(value, dict) else f"{prefix}{name}={_value(value)}"
         for name, value in fields.items()
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _value(value: Any) -> Any:
+    return ", ".join(f"{each['role']} of {each['name']}" for each in value) if isinstance(value, list) else value
 
 
 def _ask(source: str | None, data: Path, params: dict[str, str] | None = None, body: Any = None) -> Any:

@@ -102,9 +102,9 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTabl
     if site["phases"]:
         yield table(
             "Phases",
-            ("phase", "MW", "platform", "energised on", "status", "event"),
+            ("phase", "MW", "platform", "energised on", "follows", "status", "event"),
             [
-                (each["phase"], each["mw"], each["platform"], each["energise_on"], each["status"],
+                (each["phase"], each["mw"], each["platform"], each["energise_on"], _follows(each), each["status"],
                  f"{each['source']}/{each['event']}")
                 for each in site["phases"]
             ],
@@ -115,13 +115,22 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTabl
             "Changes since the first declaration",
             ("day", "of", "change", "event"),
             [
-                (entry["day"], entry["phase"] or "the site", _changes(entry), f"{entry['source']}/{entry['event']}")
+                (
+                    entry["day"],
+                    entry["phase"] or entry["milestone"] or "the site",
+                    _changes(entry),
+                    f"{entry['source']}/{entry['event']}",
+                )
                 for entry in changed
             ],
         )
     if months:
         yield _site_months(months)
     yield caption
+
+
+def _follows(phase: Mapping[str, Any]) -> str | None:
+    return phase["follows"] and f"{phase['follows']} + {phase['days_after']} days"
 
 
 def _changes(entry: Mapping[str, Any]) -> str:

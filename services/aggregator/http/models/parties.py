@@ -127,6 +127,10 @@ class PhaseRow(Described, title="Phase"):
     mw: int
     platform: str
     energise_on: date
+    """The day of the milestone that it follows and the days after it, once that is reported."""
+    follows: str | None
+    """A milestone of the site."""
+    days_after: int | None
     status: Literal["planned", "paused", "cancelled", "transferred"]
     mw_populated: float | None
     """Of an energised phase, as `mw_populated` of the site; else null."""
@@ -234,9 +238,11 @@ class TimelineRow(Described, title="Entry"):
     """An event on a site's time line."""
 
     day: date
-    what: Literal["declared", "planned", "altered", "energises"]
+    what: Literal["declared", "planned", "altered", "reported", "energises"]
     phase: str | None
-    """Null: the site itself."""
+    """Null: the site itself, or a milestone."""
+    milestone: str | None
+    """Reported; `mw` is of the phases that follow it."""
     mw: int
     changes: dict[str, Change]
     source: str
