@@ -5,22 +5,30 @@ from collections.abc import Collection, Iterable, Mapping
 from services.aggregator.alerts.finding import Alert
 from services.aggregator.fold.state import FoldState
 from services.aggregator.terms import PARTS, Part
+from shared.programme.party_scope import PartyScope
 from shared.wire.alerts import SUBJECTS
 
 
-def select_alerts(state: FoldState, alerts: Iterable[Alert], only: Mapping[Part, str]) -> list[Alert]:
-    """Return the alerts that concern some names: those whose subject names none other.
+def select_alerts(
+    state: FoldState, alerts: Iterable[Alert], only: Mapping[Part, str], scope: PartyScope | None = None
+) -> list[Alert]:
+    """Return the alerts that concern some names, and a declared party: those whose subject names none other.
 
     An alert that names no product, site or supplier concerns all of them: as a source that is silent. A shipment
-    concerns the sites and suppliers of its dispatches and receipts, and its owner.
+    concerns the sites and suppliers of its dispatches and receipts, and its owner. A party is concerned by those of its
+    sites and by those of its suppliers.
     """
-    if not only:
+    if not only and scope is None:
         return [*alerts]
-    return [alert for alert in alerts if _concerns(_names(state, alert), only)]
+    return [alert for alert in alerts if _concerns(_names(state, alert), only, scope)]
 
 
-def _concerns(names: Mapping[Part, Collection[str]], only: Mapping[Part, str]) -> bool:
-    return all(part not in names or name in names[part] for part, name in only.items())
+def _concerns(names: Mapping[Part, Collection[str]], only: Mapping[Part, str], scope: PartyScope | None) -> bool:
+    if not all(part not in names or name in names[part] for part, name in only.items()):
+        return False
+    if scope is None or not ("site" in names or "supplier" in names):
+        return True
+    return not (scope.sites.isdisjoint(names.get("site", ())) and scope.suppliers.isdisjoint(names.get("supplier", ())))
 
 
 def _names(state: FoldState, alert: Alert) -> Mapping[Part, Collection[str]]:

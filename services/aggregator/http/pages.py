@@ -12,6 +12,7 @@ from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.terms import Part
 from shared.http.problem import NEVER_KNOWN, UNFIT, UNKNOWN_NAME, Problem
+from shared.programme.party_scope import PartyScope
 from shared.wire.days import date_of
 
 _NAMED_MAX = 30  # names in an error
@@ -82,6 +83,17 @@ def select_keys(curves: Curves, **names: str | None) -> Only:
     for part, name in only.items():
         check_name(part, name, curves.names(cast(Part, part)))
     return cast(Only, only)
+
+
+def scope_of(view: LiveView, party: str | None) -> PartyScope | None:
+    """Return the scope of a declared party, None without one; raise `Problem` for a name that is not declared."""
+    if party is None:
+        return None
+    declared = view.state.declarations.parties
+    if party not in declared:
+        detail = f"party is {party[:80]!r}; declared are {', '.join(declared) or 'none'}"
+        raise Problem(UNKNOWN_NAME, detail, parameter="party")
+    return PartyScope.of(declared[party])
 
 
 def check_name(part: str, name: str, names: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Answers of `/suppliers`, `/suppliers/{supplier}/performance`, `/sites` and `/sites/{site}/timeline`."""
+"""Answers of `/suppliers`, `/suppliers/{supplier}/performance`, `/sites`, `/sites/{site}/timeline` and `/parties`."""
 
 from functools import partial
 
@@ -10,9 +10,10 @@ from services.aggregator.http.pages import (
     cut_labels,
     plan_position_of,
     position_of,
+    scope_of,
     select_keys,
 )
-from services.aggregator.http.queries import AskPerformance, AskSites, AskSuppliers, AskTimeline
+from services.aggregator.http.queries import AskParties, AskPerformance, AskSites, AskSuppliers, AskTimeline
 from services.aggregator.http.remarks import note_rows
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import (
@@ -26,7 +27,9 @@ from services.aggregator.plan.overviews import (
     timeline_entries,
     timeline_months,
 )
+from services.aggregator.plan.parties.overview import party_rows
 from services.aggregator.plan.performance import LagPerformance, measure_performance
+from services.aggregator.plan.projection import make_plan
 from services.aggregator.terms import TOLERANCES
 
 
@@ -95,7 +98,12 @@ async def sites(view: LiveView, query: AskSites) -> Answer:
     if query.site is not None:
         check_name("site", query.site, facts.names)
     names = [query.site] if query.site in facts.names else facts.names
-    chosen = [(name,) for name in names if query.mooring in (None, mooring_of(facts, name))]
+    scope = scope_of(view, query.party)
+    chosen = [
+        (name,)
+        for name in names
+        if query.mooring in (None, mooring_of(facts, name)) and (scope is None or name in scope.sites)
+    ]
     page, following = cut_labels(chosen, query.after, query.limit)
     make_rows = partial(site_rows, facts, plan, query.firmness, [name for (name,) in page])
     remarks = view.remarks
@@ -103,6 +111,20 @@ async def sites(view: LiveView, query: AskSites) -> Answer:
         row | {"notes": note_rows(remarks.about(f"site/{row['site']}"))} for row in await view.run_in_thread(make_rows)
     ]
     return plan_position_of(view, plan) | {"firmness": query.firmness, "rows": rows, "next": following}
+
+
+async def parties(view: LiveView, query: AskParties) -> Answer:
+    """The declared parties with their roles, and the megawatts of their sites: those with the most at risk first."""
+    check_today(view.state.curves)
+    scope_of(view, query.party)
+
+    def read() -> Answer:
+        plan = make_plan(view.state.curves, lead_days=view.state.lines.lead_days())
+        rows = party_rows(view.state, plan, query.firmness)
+        chosen = [row for row in rows if query.party in (None, row["party"])]
+        return plan_position_of(view, plan) | {"firmness": query.firmness, "rows": chosen, "next": None}
+
+    return await view.run_paused(read)
 
 
 async def timeline(view: LiveView, query: AskTimeline) -> Answer:

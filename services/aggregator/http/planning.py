@@ -16,6 +16,7 @@ from services.aggregator.http.pages import (
     first_after,
     plan_position_of,
     position_of,
+    scope_of,
     select_keys,
 )
 from services.aggregator.http.queries import (
@@ -268,12 +269,13 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
     """
     check_today(view.state.curves)
     only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
+    scope = scope_of(view, query.party)
 
     def select() -> tuple[SupplyPlan, RemarksInForce, list[Alert]]:
-        chosen = select_alerts(view.state, view.alerts.values(), cast(Mapping[Part, str], only))
+        chosen = select_alerts(view.state, view.alerts.values(), cast(Mapping[Part, str], only), scope)
         return view.plan, view.remarks, chosen
 
-    plan, said, found = await view.run_paused(select) if only else select()
+    plan, said, found = await view.run_paused(select) if only or scope else select()
     counts = Counter(alert.code for alert in found)
     synthetic = view.state.sites.synthetic_names()
     chosen = sorted(
@@ -329,10 +331,13 @@ def _plan_page(
 
 
 def _chosen_groups(view: LiveView, plan: SupplyPlan, query: AskShortages | AskCover, ranked: Index) -> list[int]:
-    """Return the ranked groups of the queried product and site, those of synthetic sites after all others."""
+    """Return the ranked groups of the queried product, site and party, those of synthetic sites after all others."""
+    scope = scope_of(view, query.party)
     only = select_keys(view.state.curves, product=query.product, site=query.site)
     wanted = [(PARTS.index(cast(Part, part)), value) for part, value in only.items()]
     labels = plan.grouping.labels
     chosen = [group for group in ranked.tolist() if all(labels[group][n] == value for n, value in wanted)]
+    if scope is not None:
+        chosen = [group for group in chosen if labels[group][1] in scope.sites]
     synthetic = view.state.sites.synthetic_names()
     return sorted(chosen, key=lambda group: labels[group][1] in synthetic) if synthetic else chosen

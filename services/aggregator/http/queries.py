@@ -25,6 +25,11 @@ Graded = Annotated[Firmness, Choice(FIRMNESS), "Supply: commits of this grade or
 Product = Annotated[str | None, Text(), "Only this product."]
 Site = Annotated[str | None, Text(), "Only this site."]
 Supplier = Annotated[str | None, Text(), "Only this supplier."]
+Party = Annotated[
+    str | None,
+    Text(),
+    "Only the sites at which this declared party has a role; of alerts and overdue lines also the suppliers.",
+]
 After = Annotated[str | None, Text(), "The rows after this one: `next` of the page before."]
 Offset = Annotated[int, Whole(0, _OFFSET_MAX), "Index of the first row: `next` of the page before."]
 Limit = Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most."]
@@ -88,6 +93,7 @@ class AskShortages(Rows):
     ] = "first_short"
     product: Product = None
     site: Site = None
+    party: Party = None
     offset: Offset = 0
     limit: Annotated[int | None, Whole(1, PAGE_MAX), "Rows of a page, at most: 200, and 2 with `why`."] = None
 
@@ -136,6 +142,7 @@ class AskCover(Rows):
     fill_rate: Annotated[bool, Yes(), "Add the fill rate of the orders; two rows a page."] = False
     product: Product = None
     site: Site = None
+    party: Party = None
     offset: Offset = 0
     limit: Annotated[int | None, Whole(1, PAGE_MAX), "Rows of a page, at most: 200, and 2 with `fill_rate`."] = None
 
@@ -175,9 +182,18 @@ class AskSites(Rows):
 
     firmness: Graded = "planned"
     site: Site = None
+    party: Party = None
     mooring: Annotated[str | None, Choice(MOORINGS), "On land, or afloat; default: both."] = None
     after: After = None
     limit: Limit = PAGE_MAX
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskParties(Rows):
+    """The parameters of `/parties`."""
+
+    firmness: Graded = "planned"
+    party: Annotated[str | None, Text(), "Only this declared party."] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +249,7 @@ class AskAlerts(Rows):
     product: Annotated[str | None, Text(), "Leave out alerts of other products; those that name none stay."] = None
     site: Annotated[str | None, Text(), "Leave out alerts of other sites; those that name none stay."] = None
     supplier: Annotated[str | None, Text(), "Leave out alerts of other suppliers; those that name none stay."] = None
+    party: Party = None
     offset: Offset = 0
     limit: Limit = PAGE_MAX
 
@@ -258,6 +275,7 @@ class AskWorklist(Rows):
     resting: Annotated[bool, Yes(), "Also items whose alert rests until a day to come."] = False
     product: Product = None
     site: Site = None
+    party: Party = None
     supplier: Annotated[str | None, Text(), "Only the overdue lines of this supplier."] = None
 
 

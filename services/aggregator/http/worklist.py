@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from services.aggregator.http.pages import Answer, check_today, plan_position_of, select_keys
+from services.aggregator.http.pages import Answer, check_today, plan_position_of, scope_of, select_keys
 from services.aggregator.http.queries import AskWorklist
 from services.aggregator.http.remarks import acknowledgement_row, note_rows
 from services.aggregator.live.view import LiveView
@@ -31,12 +31,13 @@ async def worklist(view: LiveView, query: AskWorklist) -> Answer:
     curves = view.state.curves
     check_today(curves)
     only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+    scope_of(view, query.party)  # refuses an unknown one before the fold is paused
 
     def read() -> Answer:
         plan = make_plan(curves, lead_days=view.state.lines.lead_days())
         remarks = view.state.remarks.in_force()
         said: dict[WorkItem, _Said] = {}
-        for item in find_work(view.state, plan, query.firmness, only):
+        for item in find_work(view.state, plan, query.firmness, only, scope_of(view, query.party)):
             alert = _alert_of(view, item)
             things = [f"product/{item.product}", *([] if item.site is None else [f"site/{item.site}"])]
             found = None if alert is None else view.alerts.get(alert.cause)

@@ -63,6 +63,12 @@ def _names(part: str) -> Callable[[typer.Context, str], list[str]]:
 Product = Annotated[str | None, typer.Option(help="Only this product.", autocompletion=_names("product"))]
 Site = Annotated[str | None, typer.Option(help="Only this site.", autocompletion=_names("site"))]
 Supplier = Annotated[str | None, typer.Option(help="Only this supplier.", autocompletion=_names("supplier"))]
+Party = Annotated[
+    str | None,
+    typer.Option(
+        help="Only sites at which this declared party has a role; of alerts and overdue lines also suppliers."
+    ),
+]
 AtLeast = Annotated[Firmness, typer.Option(help="Count commits of this grade or above.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, whatever is doubtful.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]

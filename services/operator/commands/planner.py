@@ -13,6 +13,7 @@ from services.operator.commands.options import (
     Csv,
     Data,
     Json,
+    Party,
     Product,
     Site,
     Supplier,
@@ -83,6 +84,7 @@ def months(
 
 def sites(
     mooring: Annotated[Literal["onshore", "floating"] | None, typer.Option(help="Only sites of this mooring.")] = None,
+    party: Party = None,
     firmness: AtLeast = "planned",
     as_of: AsOf = None,
     data: Data = DATA,
@@ -102,7 +104,7 @@ def sites(
 
     with report_errors():
         data = find_stack(data)
-        answer = ask_all(data, "/sites", as_of=as_of, mooring=mooring, firmness=firmness)
+        answer = ask_all(data, "/sites", as_of=as_of, mooring=mooring, party=party, firmness=firmness)
     put_out(
         answer, answer["rows"], sites_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx
     )
@@ -216,6 +218,7 @@ def shortages(
     why: Annotated[bool, typer.Option("--why", help="Also print the cause of each: orders, supply, events.")] = False,
     product: Product = None,
     site: Site = None,
+    party: Party = None,
     limit: Limit = 20,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -243,7 +246,9 @@ def shortages(
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
-    query: dict[str, Any] = {"firmness": firmness, "product": product, "site": site, "as_of": as_of, "order": "act_by"}
+    query: dict[str, Any] = {
+        "firmness": firmness, "product": product, "site": site, "party": party, "as_of": as_of, "order": "act_by",
+    }  # fmt: skip
     page = limit
     if why:
         from services.aggregator.http.queries import DETAILED_MAX
@@ -360,6 +365,7 @@ def alerts(
     product: Product = None,
     site: Site = None,
     supplier: Supplier = None,
+    party: Party = None,
     limit: Limit = 20,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -381,7 +387,7 @@ def alerts(
 
     with report_errors():
         data = find_stack(data)
-        query = {"code": code, "product": product, "site": site, "supplier": supplier}
+        query = {"code": code, "product": product, "site": site, "supplier": supplier, "party": party}
         answer = ask(data, "aggregator", "/alerts", as_of=as_of, **query, limit=limit)
     put_out(
         answer, answer["rows"], [*alerts_tables(answer), position_line(data, answer)], json_=json_, csv_=csv_, xlsx=xlsx
@@ -391,6 +397,7 @@ def alerts(
 def cover(
     product: Product = None,
     site: Site = None,
+    party: Party = None,
     limit: Limit = 20,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -410,7 +417,7 @@ def cover(
 
     with report_errors():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/cover", as_of=as_of, product=product, site=site, limit=limit)
+        answer = ask(data, "aggregator", "/cover", as_of=as_of, product=product, site=site, party=party, limit=limit)
     put_out(
         answer, answer["rows"], [cover_table(answer, position_line(data, answer))], json_=json_, csv_=csv_, xlsx=xlsx
     )

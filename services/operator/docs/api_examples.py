@@ -39,7 +39,7 @@ from shared.http.peers import ANONYMOUS
 from shared.play.numbering import Numbering
 from shared.wire.batch import BATCH_MAX, EventBatch
 from shared.wire.days import microseconds
-from shared.wire.events import PREFIX, VERSION, Event, Refused
+from shared.wire.events import PREFIX, VERSION, Event, PartyDeclared, PartyRole, Refused
 from shared.wire.streams import party_stream
 
 API_PAGE = Path("docs/api.md")
@@ -59,17 +59,25 @@ def example_queries() -> dict[str, dict[str, str]]:
 
 def api_files(root: Path) -> dict[Path, str]:
     """Return the examples of each service and the page of the API, by their place in the project at `root`."""
-    lines = [*gzip.decompress((root / _TAPE).read_bytes()).splitlines(), *_remarks()]
+    tape = gzip.decompress((root / _TAPE).read_bytes()).splitlines()
+    lines = [*tape, *_planner_events(tape)]
     with TemporaryDirectory() as folder:
         return _answered(lines, Path(folder) / "ledger.db")
 
 
-def _remarks() -> Iterator[bytes]:
-    """Yield remarks of a planner, of which the tape has none."""
+def _planner_events(tape: list[bytes]) -> Iterator[bytes]:
+    """Yield remarks and a declared party of a planner, of which the tape has none."""
     planner = Numbering("planner")
     events = example_events()
     for name in ("alert.acknowledged", "note.added"):
         yield orjson.dumps(planner.emit(events[name].time, events[name].data).cloud_event())
+    commit = next(event["data"] for event in map(orjson.loads, tape) if "commit" in event["type"])
+    roles = [
+        PartyRole(role="tenant", of="site", name=commit["site"], basis="a lease"),
+        PartyRole(role="customer", of="supplier", name=commit["supplier"]),
+    ]
+    declared = PartyDeclared(party="cloud-one", name="Cloud One", roles=roles, revision=0)
+    yield orjson.dumps(planner.emit(events["party.declared"].time, declared).cloud_event())
 
 
 def _answered(lines: list[bytes], path: Path) -> dict[Path, str]:

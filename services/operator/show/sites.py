@@ -1,4 +1,4 @@
-"""Tables of sites: requirements, stock, shortages, phases, and the history of one site."""
+"""Tables of sites and declared parties: requirements, stock, shortages, phases, roles, and the history of a site."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -56,6 +56,40 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
         "full load all year",
     )  # fmt: skip
     yield caption
+
+
+def parties_tables(answer: Mapping[str, Any], *, with_roles: bool) -> Iterator[FittedTable | Text]:
+    """Yield the megawatts by party, and the roles of each where they are wanted."""
+    rows = answer["rows"]
+    if not rows:
+        yield Text("No party is declared.")
+        return
+    figures = ("mw", "mw_energised", "mw_to_come", "mw_waiting", "mw_at_risk")
+    yield table(
+        f"MW at risk by party, {today_is(answer)}, commits {answer['firmness']} or above",
+        ("party", "name", "sites", "MW", "on", "to come", "waiting", "at risk", "first short day"),
+        [
+            (row["party"], row["name"], row["sites"], *(row[name] for name in figures), row["first_short_day"])
+            for row in rows
+        ],
+        spared=("name",),
+        caption="MW: declared, of the sites at which it has a role; waiting: on, without all their memory; at risk: "
+        "wait for the wafers that are short at worst",
+    )
+    for row in rows if with_roles else ():
+        yield table(
+            f"Roles of {row['name'] or row['party']}",
+            ("role", "of", "name", "MW", "on", "at risk", "first short day", "basis"),
+            [
+                (
+                    each["role"], each["of"], each["name"] if each["is_named"] else f"{each['name']} (not known)",
+                    *(each[name] for name in ("mw", "mw_energised", "mw_at_risk", "first_short_day", "basis")),
+                )
+                for each in row["roles"]
+            ],
+            spared=("of",),
+            caption=row["basis"],
+        )  # fmt: skip
 
 
 def _phases(row: Mapping[str, Any]) -> str:

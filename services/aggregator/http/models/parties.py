@@ -1,4 +1,4 @@
-"""Response models of `/suppliers`, `/suppliers/{supplier}/performance`, `/sites` and `/sites/{site}/timeline`."""
+"""Response models of `/suppliers`, `/sites` and what is below them, and of `/parties`."""
 
 from datetime import date
 from typing import Literal
@@ -224,6 +224,58 @@ class Sites(AtPlan):
 
     firmness: Firmness
     rows: list[SiteRow]
+    next: str | None
+
+
+class RoleRow(Described, title="Role"):
+    """A role of a declared party, with figures of its site; these are null of a supplier."""
+
+    role: str
+    of: Literal["site", "supplier"]
+    name: str
+    basis: str
+    is_named: bool
+    """Whether any event but this declaration names the site or the supplier: if not, its name may be a typo."""
+    mw: int | None
+    mw_energised: int | None
+    mw_waiting: float | None
+    mw_at_risk: float | None
+    first_short_day: date | None
+
+
+class PartyRow(Described, title="Party"):
+    """A declared party, and sums over the sites at which it has a role: each counts once."""
+
+    party: str
+    name: str
+    basis: str
+    roles: list[RoleRow]
+    sites: int
+    mw: int
+    """Declared."""
+    mw_energised: int | None
+    """Null, as all other megawatts but those declared and stopped, while `today` is null: not known."""
+    mw_to_come: int | None
+    mw_stopped: int
+    mw_populated: float | None
+    """Null, as `mw_waiting` and `mw_at_risk`, where they are not known of a site."""
+    mw_waiting: float | None
+    """Energised without all their memory."""
+    mw_at_risk: float | None
+    """Energised or to come, that wait for the wafers which run short at worst: of each site for the product for which
+    most of them wait."""
+    short_products: int
+    """Products that run short at a site, of all sites."""
+    first_short_day: date | None
+    source: str
+    event: str
+
+
+class Parties(AtPlan):
+    """The declared parties."""
+
+    firmness: Firmness
+    rows: list[PartyRow]
     next: str | None
 
 

@@ -15,6 +15,7 @@ from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.kernels.projection import GRADES
 from services.aggregator.plan.projection import SupplyPlan, empty_tables, project_into, unordered_forecasts
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
+from shared.programme.party_scope import PartyScope
 from shared.wire.events import UNALLOCATED
 from shared.wire.firmness import FIRMNESS, Firmness
 
@@ -49,8 +50,16 @@ class _Short(NamedTuple):
     start_by: int  # last day to start wafers for the first day on which more are short than before; since 1970
 
 
-def find_work(state: FoldState, plan: SupplyPlan, firmness: Firmness, only: Only = Only()) -> list[WorkItem]:  # noqa: B008
-    """Return the items of the worklist as of a plan of the state, only of some names; none before there is a today.
+def find_work(
+    state: FoldState,
+    plan: SupplyPlan,
+    firmness: Firmness,
+    only: Only = Only(),  # noqa: B008
+    scope: PartyScope | None = None,
+) -> list[WorkItem]:
+    """Return the items of the worklist as of a plan of the state, only of some names, or of a declared party.
+
+    There are none before there is a today. Of a party are the items of its sites, and the lines of its suppliers.
 
     today is T, L the lead time of the product; commits of the firmness or above count, overdue supply does not.
 
@@ -82,14 +91,19 @@ def find_work(state: FoldState, plan: SupplyPlan, firmness: Firmness, only: Only
     overdue = LineSelection(
         product=only.get("product"), site=only.get("site"), supplier=only.get("supplier"), to_day=today - 1
     )
-    lines = [line for line in list_lines(state.lines, overdue, today, {}) if line.kind in ("commit", "shipment")]
+    lines = [
+        line
+        for line in list_lines(state.lines, overdue, today, {})
+        if line.kind in ("commit", "shipment") and (scope is None or scope.has(line.key[1], line.key[2]))
+    ]
     left = {(item.product, item.site): item.wafers for item in moved}
     surplus = [
         WorkItem("surplus", product, site, None, wafers - left.get((product, site), 0), None, None, None)
         for (product, site), wafers in sorted(excess.items())
         if wafers > left.get((product, site), 0)
     ]
-    stock = [item for item in (*expedited, *later, *moved, *surplus) if _is_of(item, only)]
+    found = [item for item in (*expedited, *later, *moved, *surplus) if _is_of(item, only)]
+    stock = [item for item in found if scope is None or item.site in scope.sites]
     return [*stock, *_chases(lines, waiting, today)]
 
 

@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from services.operator.commands.errors import report_errors
-from services.operator.commands.options import DATA, AsOf, AtLeast, Csv, Data, Json, Product, Site, Supplier, Xlsx
+from services.operator.commands.options import (
+    DATA,
+    AsOf,
+    AtLeast,
+    Csv,
+    Data,
+    Json,
+    Party,
+    Product,
+    Site,
+    Supplier,
+    Xlsx,
+)
 
 
 def worklist(
@@ -19,6 +31,7 @@ def worklist(
     product: Product = None,
     site: Site = None,
     supplier: Supplier = None,
+    party: Party = None,
     as_of: AsOf = None,
     data: Data = DATA,
     json_: Json = False,
@@ -42,7 +55,7 @@ def worklist(
         data = find_stack(data)
         answer = ask(
             data, "aggregator", "/worklist", firmness=firmness, resting="true" if resting else None, product=product,
-            site=site, supplier=supplier, as_of=as_of,
+            site=site, supplier=supplier, party=party, as_of=as_of,
         )  # fmt: skip
     flat = [
         {"line": n, "kind": line["kind"]} | {name: item[name] for name in item if name not in ("acknowledged", "notes")}
