@@ -1,9 +1,8 @@
 """Rows of the overviews: sites, the time line of a site, and suppliers."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
-from fractions import Fraction
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -15,9 +14,14 @@ from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import MonthOnReceipt, month_table
 from services.aggregator.plan.performance import ProductPerformance, measure_performance
-from services.aggregator.plan.populated.at_hand import sum_at_hand
-from services.aggregator.plan.populated.racks import PopulatedSite, needs_of_phases, populate_phases, tenths_of
-from services.aggregator.plan.populated.rates import MegawattRates
+from services.aggregator.plan.populated.racks import PopulatedSite
+from services.aggregator.plan.populated.sites import (
+    NOT_ENERGISED,
+    SiteMegawatts,
+    populate_sites,
+    populated_phase_row,
+    populated_row,
+)
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield, report_stages
 from services.aggregator.terms import LAGS, Part
@@ -71,27 +75,8 @@ class SiteFacts(NamedTuple):
 def collect_site_facts(state: FoldState, today: int | None) -> SiteFacts:
     """Return the facts of the sites now, to be kept with the plan while the state goes on."""
     declared, phases = state.sites.declared(), state.sites.phases()
-    populated = {} if today is None else _populate_sites(state, declared, phases, today)
+    populated = {} if today is None else populate_sites(state, declared, phases, today - 1)
     return SiteFacts(site_names(state), declared, phases, _orders_due(state.curves, today), populated)
-
-
-def _populate_sites(
-    state: FoldState,
-    declared: dict[str, list[SiteStatement]],
-    phases: dict[str, list[list[PhaseStatement]]],
-    today: int,
-) -> dict[str, PopulatedSite | None]:
-    """Return the megawatts populated of each site with phases; None where their wafers are not known."""
-    rates, at_hand = MegawattRates(state.declarations), sum_at_hand(state.curves, today - 1)
-    populated: dict[str, PopulatedSite | None] = {}
-    for site, histories in phases.items():
-        needs = needs_of_phases(histories, today - 1, rates, _pue_of(declared, site))
-        populated[site] = None if needs is None else populate_phases(needs, at_hand.get(site, {}))
-    return populated
-
-
-def _pue_of(declared: Mapping[str, Sequence[SiteStatement]], site: str) -> int | None:
-    return declared[site][-1].pue_percent if site in declared else None
 
 
 def mooring_of(facts: SiteFacts, site: str) -> str | None:
@@ -117,7 +102,7 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Seq
                 "site": site,
                 **_declaration(declarations[-1] if declarations else None),
                 **_energised(current, plan.today),
-                **_populated(populated.get(site, _NOT_ENERGISED if plan.today is not None else None)),
+                **populated_row(None if plan.today is None else populated.get(site, NOT_ENERGISED)),
                 "phases": [_phase(phase, populated.get(site)) for phase in current],
                 **orders_due.get(site, _NOT_KNOWN if plan.today is None else _NO_ORDERS_DUE),
                 "on_hand": None if plan.today is None else on_hand.get(site, 0),
@@ -152,26 +137,7 @@ def _energised(phases: list[PhaseStatement], today: int | None) -> Row:
     }
 
 
-_NOT_ENERGISED = PopulatedSite(0, Fraction(0), {}, [])
-
-
-def _populated(site: PopulatedSite | None) -> Row:
-    """Return the megawatts populated, to a tenth below, those waiting, and the products that they wait for."""
-    if site is None:
-        return {"mw_populated": None, "mw_waiting": None, "waits_for": []}
-    tenths = tenths_of(site.megawatts)
-    return {
-        "mw_populated": tenths / 10,
-        "mw_waiting": (10 * site.energised - tenths) / 10,
-        "waits_for": [
-            {"product": each.product, "mw": -tenths_of(-each.megawatts) / 10, "wafers": each.wafers}
-            for each in site.waits_for
-        ],
-    }
-
-
 def _phase(phase: PhaseStatement, site: PopulatedSite | None) -> Row:
-    held = None if site is None else site.phases.get((phase.source, phase.phase))
     return {
         "phase": phase.phase,
         "mw": phase.mw,
@@ -180,9 +146,7 @@ def _phase(phase: PhaseStatement, site: PopulatedSite | None) -> Row:
         "follows": phase.follows,
         "days_after": phase.days_after if phase.follows is not None else None,
         "status": phase.status,
-        "mw_populated": None if held is None else tenths_of(held.megawatts) / 10,
-        "racks": None if held is None else held.of_racks,
-        "racks_populated": None if held is None else held.racks,
+        **populated_phase_row(None if site is None else site.phases.get((phase.source, phase.phase))),
         "source": phase.source,
         "event": phase.id,
     }
@@ -309,6 +273,7 @@ def timeline_months(state: FoldState, site: str, product: str | None = None) -> 
     """Return the months of a site from the first to the last with any power, demand, movement or stock.
 
     Receipt basis. On hand is at the month's end, or at the end of its last complete day; None in a future month.
+    Megawatts are at the month's end, of the phases as planned now, with the supply that is to come by then.
     """
     curves = state.curves
     only: Only = {"site": site} if product is None else {"site": site, "product": product}
@@ -316,6 +281,7 @@ def timeline_months(state: FoldState, site: str, product: str | None = None) -> 
     if first > last:
         return []
     planned = [history[-1] for history in state.sites.phases().get(site, []) if history[-1].status == "planned"]
+    megawatts = SiteMegawatts(state, site, product)
     rows, busy = list[Row](), list[int]()
     for month, _, receipt in month_table(curves, first, last, **only):
         begin, end = day_number(month), day_number(next_month(month)) - 1
@@ -323,7 +289,9 @@ def timeline_months(state: FoldState, site: str, product: str | None = None) -> 
         mw = sum(phase.mw for phase in planned if phase.energise_on <= end)
         if any(row.values()) or any(begin <= phase.energise_on <= end for phase in planned):
             busy.append(len(rows))
-        rows.append({"month": f"{month:%Y-%m}", "mw": mw, **row})
+        populated = populated_row(megawatts.populate(end))
+        waits_for = next((each["product"] for each in populated.pop("waits_for")), None)
+        rows.append({"month": f"{month:%Y-%m}", "mw": mw, **populated, "waits_for": waits_for, **row})
     return rows[busy[0] : busy[-1] + 1] if busy else []
 
 

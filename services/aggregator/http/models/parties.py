@@ -306,6 +306,13 @@ class SiteMonth(Described):
 
     month: YearMonth
     mw: int
+    """Energised by the end of the month, by the phases as planned now."""
+    mw_populated: float | None
+    """Of these, as of a site; at the end of the month, from today on with the supply due until then. With `product` as
+    if all others were there."""
+    mw_waiting: float | None
+    waits_for: str | None
+    """The product that most of them wait for."""
     due: int
     forecast: int
     committed: int

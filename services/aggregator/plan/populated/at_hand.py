@@ -34,5 +34,5 @@ def sum_to_come(curves: Curves, today: int, **only: Unpack[Only]) -> dict[str, W
     """
     grouping = curves.group(("product",), **only)
     daily = planned_by_day(curves, grouping, (Measure.TRANSIT_DUE, *OPEN))
-    daily[:, : curves.row_of(today)] = 0
+    daily[:, : max(1, curves.row_of(today))] = 0  # the first row has all days before the horizon
     return {product: each for (product,), each in zip(grouping.labels, daily.cumsum(axis=1), strict=True)}

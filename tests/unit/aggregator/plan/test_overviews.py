@@ -236,12 +236,13 @@ def test_a_time_line_tells_what_was_said_and_the_months(log):
         ("2026-04-01", "declared", None), ("2026-04-01", "planned", "a1"), ("2026-04-01", "planned", "a2"),
         ("2026-04-01", "planned", "a3"), ("2026-04-03", "energises", "a1"), ("2026-06-30", "energises", "a2"),
     ]  # fmt: skip
+    not_known = {"mw_populated": None, "mw_waiting": None, "waits_for": None}
     assert answer["months"] == [
-        {"month": "2026-04", "mw": 200, "due": 100, "forecast": 0, "committed": 50, "received": 0, "to_come": 50,
+        {"month": "2026-04", "mw": 200, **not_known, "due": 100, "forecast": 0, "committed": 50, "received": 0, "to_come": 50,
          "consumed": 0, "on_hand": 30},
-        {"month": "2026-05", "mw": 200, "due": 0, "forecast": 0, "committed": 0, "received": 0, "to_come": 0,
+        {"month": "2026-05", "mw": 200, **not_known, "due": 0, "forecast": 0, "committed": 0, "received": 0, "to_come": 0,
          "consumed": 0, "on_hand": None},
-        {"month": "2026-06", "mw": 500, "due": 0, "forecast": 0, "committed": 0, "received": 0, "to_come": 0,
+        {"month": "2026-06", "mw": 500, **not_known, "due": 0, "forecast": 0, "committed": 0, "received": 0, "to_come": 0,
          "consumed": 0, "on_hand": None},
     ]  # fmt: skip
 
