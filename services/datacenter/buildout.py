@@ -162,6 +162,7 @@ class Buildout:
                 waterplane_m2=site.waterplane_m2.value if site.waterplane_m2 else None,
                 kg_co2_per_mwh=site.kg_co2_per_mwh.value, evidence=known.evidence,
                 confidence="sourced" if known.sources else "assumed", revision=revision, synthetic=site.pool,
+                power_source=site.power_source.value if site.power_source else "",
             )
         )  # fmt: skip
 

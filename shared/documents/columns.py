@@ -128,6 +128,7 @@ TERMS: dict[Kind, KindTerms] = {
             Column("kg_co2_per_mwh", "whole", "the carbon intensity of its power", 350),
             Column("evidence", "text", "the source of these values", "press release of 2025-09-23"),
             _choice("confidence", "the confidence", _literals("confidence")),
+            Column("power_source", "text", "the source of its power", "grid", False),
         ),
     ),
     "products": KindTerms(

@@ -266,6 +266,7 @@ class FactReader:
                 return self._movement_day(data, "day")
             case "sites":
                 data |= {name: data.get(name) for name in ("land_ha", "waterplane_m2")}
+                data.setdefault("power_source", "")
             case "products":
                 self._finish_product(data)
         if self.kind in PLANS:

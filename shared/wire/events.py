@@ -338,6 +338,7 @@ class SiteDeclared(EventData):
     confidence: Literal["sourced", "assumed"]
     revision: Revision
     synthetic: bool = False  # no site: demand that is put there to make a total
+    power_source: Text = ""  # as grid or gas; empty: not stated
 
 
 class MilestoneDelay(BaseModel):

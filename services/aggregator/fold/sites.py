@@ -31,6 +31,7 @@ class SiteStatement(NamedTuple):
     evidence: str
     confidence: str
     synthetic: bool = False
+    power_source: str = ""
 
 
 class PhaseStatement(NamedTuple):

@@ -1,4 +1,4 @@
-"""Answers of `/suppliers`, `/suppliers/{supplier}/performance`, `/sites`, `/sites/{site}/timeline` and `/parties`."""
+"""Answers of `/suppliers` and a supplier's performance, `/sites` and a site's time line, `/parties`, `/footprint`."""
 
 from functools import partial
 
@@ -13,11 +13,19 @@ from services.aggregator.http.pages import (
     scope_of,
     select_keys,
 )
-from services.aggregator.http.queries import AskParties, AskPerformance, AskSites, AskSuppliers, AskTimeline
+from services.aggregator.http.queries import (
+    AskFootprint,
+    AskParties,
+    AskPerformance,
+    AskSites,
+    AskSuppliers,
+    AskTimeline,
+)
 from services.aggregator.http.remarks import note_rows
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import (
     Row,
+    footprint_of,
     mooring_of,
     ratio,
     site_names,
@@ -125,6 +133,14 @@ async def parties(view: LiveView, query: AskParties) -> Answer:
         return plan_position_of(view, plan) | {"firmness": query.firmness, "rows": chosen, "next": None}
 
     return await view.run_paused(read)
+
+
+async def footprint(view: LiveView, query: AskFootprint) -> Answer:
+    """Megawatts, energy, CO2, land and water of the sites, onshore and floating side by side."""
+    check_today(view.state.curves)
+    plan, facts = await view.read_sites()
+    rows = await view.run_in_thread(partial(footprint_of, facts, plan, query.by))
+    return plan_position_of(view, plan) | {"by": query.by, "rows": rows, "next": None}
 
 
 async def timeline(view: LiveView, query: AskTimeline) -> Answer:

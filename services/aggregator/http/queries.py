@@ -16,6 +16,7 @@ DETAILED_MAX = 2  # rows of a page with details that take long to compute: cause
 DUE_SPANS = ("overdue", "this_week", "next_week")
 LINE_STATES = ("open", "all")
 MOORINGS = ("onshore", "floating")
+FOOTPRINT_PARTS = ("mooring", "power_source", "country", "site")
 BUCKETS = {"day": 1, "week": 7}
 SHORTAGE_ORDERS = ("first_short", "act_by")
 _BUCKETS_MAX = 60
@@ -194,6 +195,15 @@ class AskParties(Rows):
 
     firmness: Graded = "planned"
     party: Annotated[str | None, Text(), "Only this declared party."] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskFootprint(Rows):
+    """The parameters of `/footprint`."""
+
+    by: Annotated[
+        tuple[str, ...], SomeOf(FOOTPRINT_PARTS), "A row for each combination of these; empty: one of all sites."
+    ] = ("mooring",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,6 +77,7 @@ def views() -> list[View[LiveView]]:
         View("/sites", parties.sites, queries.AskSites, party_models.Sites, (*named, UNFIT)),
         View("/sites/{site:path}/timeline", parties.timeline, queries.AskTimeline, party_models.Timeline, named),
         View("/parties", parties.parties, queries.AskParties, party_models.Parties, (*named, UNFIT)),
+        View("/footprint", parties.footprint, queries.AskFootprint, party_models.Footprint, (*past, UNFIT)),
         View("/suppliers", parties.suppliers, queries.AskSuppliers, party_models.Suppliers, (*named, UNFIT)),
         View("/lines", lines.lines, queries.AskLines, line_models.ListedLines, (*named, UNFIT)),
         View("/watermarks", lines.watermarks, queries.AskWatermarks, line_models.Watermarks, past),

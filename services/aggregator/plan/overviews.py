@@ -14,6 +14,8 @@ from services.aggregator.fold.sites import PhaseStatement, SiteStatement
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.months import MonthOnReceipt, month_table
 from services.aggregator.plan.performance import ProductPerformance, measure_performance
+from services.aggregator.plan.populated.energy import HOURS_A_YEAR, energy_mwh
+from services.aggregator.plan.populated.footprint import footprint_rows
 from services.aggregator.plan.populated.racks import PopulatedSite
 from services.aggregator.plan.populated.sites import (
     NOT_ENERGISED,
@@ -33,10 +35,9 @@ from shared.wire.postings import Measure
 
 YIELD_MONTHS = 12
 BEYOND = "beyond"  # the day of an order due after the horizon: the curves keep no days there
-_HOURS_A_YEAR = 8_760
 _SITE_FIELDS = (
     "name", "country", "mooring", "mw", "pue_percent", "land_ha", "waterplane_m2",
-    "kg_co2_per_mwh", "evidence", "confidence", "synthetic", "source",
+    "power_source", "kg_co2_per_mwh", "evidence", "confidence", "synthetic", "source",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -101,6 +102,7 @@ def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Seq
             {
                 "site": site,
                 **_declaration(declarations[-1] if declarations else None),
+                **_energy(declarations[-1] if declarations else None, current, plan.today),
                 **_energised(current, plan.today),
                 **populated_row(None if plan.today is None else populated.get(site, NOT_ENERGISED)),
                 "phases": [_phase(phase, populated.get(site)) for phase in current],
@@ -119,11 +121,18 @@ def _declaration(site: SiteStatement | None) -> Row:
     """Return the fields of a site's declaration; all None of a site without one."""
     if site is None:
         return dict.fromkeys((*_SITE_FIELDS, "event", "co2_tonnes_a_year"))
-    co2_kg = site.mw * site.kg_co2_per_mwh * _HOURS_A_YEAR
+    co2_kg = site.mw * site.kg_co2_per_mwh * HOURS_A_YEAR
     return {name: getattr(site, name) for name in _SITE_FIELDS} | {
         "event": site.id,
         "co2_tonnes_a_year": co2_kg // 1000,  # at full load all year: mw is of the facility, cooling included
     }
+
+
+def _energy(site: SiteStatement | None, phases: list[PhaseStatement], today: int | None) -> Row:
+    """Return the energy of the energised megawatts up to today, and its CO2; None where that is not known."""
+    energy = None if today is None else energy_mwh(phases, today)
+    co2 = None if site is None or energy is None else energy * site.kg_co2_per_mwh // 1000
+    return {"energy_mwh": energy, "co2_tonnes": co2}
 
 
 def _energised(phases: list[PhaseStatement], today: int | None) -> Row:
@@ -135,6 +144,12 @@ def _energised(phases: list[PhaseStatement], today: int | None) -> Row:
         "mw_to_come": None if on is None else sum(phase.mw for phase in planned) - on,
         "mw_stopped": sum(phase.mw for phase in phases if phase.status != "planned"),
     }
+
+
+def footprint_of(facts: SiteFacts, plan: SupplyPlan, by: Sequence[str]) -> list[Row]:
+    """Return the footprint of the declared sites that are not synthetic, by some fields of their rows."""
+    names = [site for site, statements in facts.declared.items() if not statements[-1].synthetic]
+    return footprint_rows(site_rows(facts, plan, "planned", names), by)
 
 
 def _phase(phase: PhaseStatement, site: PopulatedSite | None) -> Row:

@@ -92,7 +92,7 @@ def sites(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print each site: onshore or floating, megawatts on and planned, wafers due, cover, the first shortage.
+    """Print each site: onshore or floating, megawatts on, populated and planned, wafers due, the first shortage.
 
     Example: waferline sites --mooring floating
     """
@@ -119,7 +119,7 @@ def site(
     csv_: Annotated[bool, typer.Option("--csv", help="Print the months as CSV for a spreadsheet instead.")] = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print one site: its phases and their revisions, and for each month the wafers due, received and used.
+    """Print one site: its phases, and for each month the megawatts on and populated, wafers due, received and used.
 
     Example: waferline site TX-MILAM --product HBM4-12H
     """

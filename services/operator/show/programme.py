@@ -12,9 +12,33 @@ from services.operator.show.table import FittedTable, not_reported_line, plain, 
 from shared.wire.firmness import FIRMNESS
 
 
+def _megawatts_table(kinds: Sequence[tuple[str, Mapping[str, Any]]]) -> FittedTable:
+    return table(
+        "Megawatts on, and those whose racks have all their memory",
+        ("", "MW on", "populated", "waiting for memory", "waits for"),
+        [
+            (
+                name,
+                *("not known" if each[figure] is None else each[figure]
+                  for figure in ("mw_energised", "mw_populated", "mw_waiting")),
+                "; ".join(f"{wait['product']}: {wait['wafers']:,} wafers for {wait['mw']:,} MW"
+                          for wait in each["waits_for"]) or None,
+            )
+            for name, each in kinds
+        ],
+        caption="populated: by the wafers installed and on hand; a rack runs with all its products only\n"
+        "waits for: the megawatts that would wait for a product were all others there, so they do not add up",
+    )  # fmt: skip
+
+
 def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
     """Yield the headline numbers by kind of site, the first shortages, and the months as curves."""
     target = found["target_wafers"]
+    kinds = (
+        ("total", found), ("announced sites", found["sourced"]), ("assumed sites", found["assumed"]),
+        *((("synthetic demand, in no sum", found["synthetic"]),) if found["synthetic"]["products"] else ()),
+        *((("sites not declared", found["undeclared"]),) if found["undeclared"]["products"] else ()),
+    )  # fmt: skip
     shares = () if target is None else (f"% of {target:,}",)  # of a declared target only
     yield table(
         f"Programme, {window_words(found)}, {found['basis']} basis",
@@ -25,15 +49,12 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Fitted
                 *(each.get("share_percent") for _ in shares),
                 "not known" if found["today"] is None else f"{each['products_short']:,} of {each['products']:,}",
             )
-            for name, each in (
-                ("total", found), ("announced sites", found["sourced"]), ("assumed sites", found["assumed"]),
-                *((("synthetic demand, in no sum", found["synthetic"]),) if found["synthetic"]["products"] else ()),
-                *((("sites not declared", found["undeclared"]),) if found["undeclared"]["products"] else ()),
-            )
+            for name, each in kinds
         ],
         caption="lacking: of each product at each site, summed; a surplus elsewhere does not cover it\n"
         + not_reported_line(found["lots_not_reported_by"]),
     )  # fmt: skip
+    yield _megawatts_table(kinds[:3])
     yield table(
         "First shortages",
         _SHORT,

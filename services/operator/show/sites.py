@@ -41,19 +41,21 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
     )  # fmt: skip
     yield table(
         "Sites and phases",
-        ("site", "mooring", "country", "MW", "on", "to come", "stopped", "phases", "next on", "land or water",
-         "kt CO2 a year"),
+        ("site", "mooring", "country", "MW", "on", "populated", "waiting", "waits for", "to come", "stopped", "phases",
+         "next on", "land or water", "MWh", "kt CO2"),
         [
             (
-                row["site"], row["mooring"], row["country"], row["mw"], row["mw_energised"], row["mw_to_come"],
-                row["mw_stopped"], _phases(row), _next_on(row, answer["today"]), _area(row),
-                _kilotonnes(row["co2_tonnes_a_year"]),
+                row["site"], row["mooring"], row["country"], row["mw"], row["mw_energised"], row["mw_populated"],
+                row["mw_waiting"], waits_for_words(row["waits_for"]), row["mw_to_come"], row["mw_stopped"],
+                _phases(row), _next_on(row, answer["today"]), _area(row), row["energy_mwh"],
+                _kilotonnes(row["co2_tonnes"]),
             )
             for row in rows
         ],
-        spared=("country", "phases"),
-        caption="MW: declared; on, to come and stopped: of the phases, each a bar in the order of their days; CO2: at "
-        "full load all year",
+        spared=("country", "phases", "land or water", "next on"),
+        caption="MW: declared; on, to come and stopped: of the phases, each a bar in the order of their days\n"
+        "populated: of those on, the racks with all their memory; waiting: the others\n"
+        "MWh, CO2: of those on since the day of each phase, at full load; onshore beside floating: waferline footprint",
     )  # fmt: skip
     yield caption
 
@@ -108,6 +110,40 @@ def _area(row: Mapping[str, Any]) -> str | None:
     return None if row["land_ha"] is None else f"{row['land_ha']:,} ha"
 
 
+def waits_for_words(products: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the product that most megawatts wait for, and the number of others."""
+    if not products:
+        return None
+    others = f" and {len(products) - 1} more" if len(products) > 1 else ""
+    return f"{products[0]['product']}{others}"
+
+
+def footprint_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
+    """Yield megawatts, energy, CO2, land and water of the sites side by side."""
+    by, is_afloat = answer["by"], any(row["waterplane_m2"] for row in answer["rows"])
+    yield table(
+        f"Footprint of {sum(row['sites'] for row in answer['rows'])} sites, {today_is(answer)}",
+        (*(name.replace("_", " ") for name in by), *_FOOTPRINT),
+        [(*(row[name] or "not stated" for name in by), *(row[name] for name in _FOOTPRINT.values()))
+         for row in answer["rows"]],
+        spared=("sites", "MW waiting", "kg CO2 a MWh"),
+        caption="MWh and t CO2: of the megawatts on since the day of each phase, at full load; a year: 8,760 hours, "
+        "once all planned phases are on\n"
+        "m² a MW: land and water of the sites that state them, a declared MW"
+        + ("; a waterplane is of the hulls alone" if is_afloat else "")
+        + "\nsynthetic sites are left out",
+    )  # fmt: skip
+    yield caption
+
+
+_FOOTPRINT = {
+    "sites": "sites", "MW": "mw", "MW on": "mw_energised", "MW populated": "mw_populated", "MW waiting": "mw_waiting",
+    "MWh": "energy_mwh", "t CO2": "co2_tonnes", "MWh a year": "year_mwh", "t CO2 a year": "year_co2_tonnes",
+    "kg CO2 a MWh": "year_kg_co2_per_mwh", "ha of land": "land_ha", "m² of waterplane": "waterplane_m2",
+    "m² a MW": "m2_per_mw",
+}  # fmt: skip
+
+
 def _kilotonnes(tonnes: int | None) -> float | None:
     return None if tonnes is None else round(tonnes / 1000, 1)
 
@@ -120,10 +156,11 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTabl
         yield Text(
             escape_controls(
                 f"{site['mooring']}, {site['country']}, {site['mw']:,} MW at a PUE of {site['pue_percent'] / 100:.2f}, "
-                f"{_area(site) or 'area not declared'}, {site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: "
-                f"{site['evidence'] or '–'}\n"
+                f"{_area(site) or 'area not declared'}, {site['power_source'] or 'source of power not stated'} at "
+                f"{site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: {site['evidence'] or '–'}\n"
             )
         )
+    yield Text(escape_controls(f"{_megawatts_line(site)}\n"))
     if site["short_products"]:
         yield table(
             f"Short: {len(site['short_products'])} of {site['products']} products",
@@ -136,10 +173,10 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTabl
     if site["phases"]:
         yield table(
             "Phases",
-            ("phase", "MW", "platform", "energised on", "follows", "status", "event"),
+            ("phase", "MW", "populated", "racks", "platform", "energised on", "follows", "status", "event"),
             [
-                (each["phase"], each["mw"], each["platform"], each["energise_on"], _follows(each), each["status"],
-                 f"{each['source']}/{each['event']}")
+                (each["phase"], each["mw"], each["mw_populated"], _racks(each), each["platform"], each["energise_on"],
+                 _follows(each), each["status"], f"{each['source']}/{each['event']}")
                 for each in site["phases"]
             ],
         )  # fmt: skip
@@ -167,6 +204,10 @@ def _follows(phase: Mapping[str, Any]) -> str | None:
     return phase["follows"] and f"{phase['follows']} + {phase['days_after']} days"
 
 
+def _racks(phase: Mapping[str, Any]) -> str | None:
+    return None if phase["racks"] is None else f"{phase['racks_populated']:,} of {phase['racks']:,}"
+
+
 def _changes(entry: Mapping[str, Any]) -> str:
     return "; ".join(
         f"{name.replace('_', ' ')} {plain(change['before'])} → {plain(change['now'])}"
@@ -174,12 +215,41 @@ def _changes(entry: Mapping[str, Any]) -> str:
     )
 
 
+def _megawatts_line(site: Mapping[str, Any]) -> str:
+    """Return in words the megawatts on, populated and waiting, and their energy and CO2."""
+    if site["mw_energised"] is None:
+        return "MW on: not known before a day is complete"
+    populated = "populated: not known" if site["mw_populated"] is None else f"{site['mw_populated']:,} populated"
+    waits = "; ".join(
+        f"{each['product']}: {each['wafers']:,} wafers for {each['mw']:,} MW" for each in site["waits_for"]
+    )
+    waiting = f", {site['mw_waiting']:,} wait for memory ({waits})" if waits else ""
+    co2 = "" if site["co2_tonnes"] is None else f", {site['co2_tonnes']:,} t CO2"
+    return f"{site['mw_energised']:,} MW on, {populated}{waiting}; {site['energy_mwh']:,} MWh{co2} since they are on"
+
+
 def _site_months(months: Sequence[Mapping[str, Any]]) -> FittedTable:
-    columns = ("mw", "due", "forecast", "committed", "received", "to_come", "consumed", "on_hand")
-    curves = "\n".join(f"{name.replace('_', ' '):>10} {sparkline([row[name] for row in months])}" for name in columns)
+    columns = ("mw", "mw_populated", "due", "forecast", "committed", "received", "to_come", "consumed", "on_hand")
+    curves = "\n".join(f"{name.replace('_', ' '):>12} {sparkline([row[name] for row in months])}" for name in columns)
     return table(
         "Months, receipt basis",
-        ("month", "MW on", "due", "forecast", "committed", "received", "to come", "consumed", "on hand at the end"),
-        [(row["month"], *(row[name] for name in columns)) for row in months],
+        (
+            "month",
+            "MW on",
+            "MW populated",
+            "waits for",
+            "due",
+            "forecast",
+            "committed",
+            "received",
+            "to come",
+            "consumed",
+            "on hand at the end",
+        ),
+        [
+            (row["month"], row["mw"], row["mw_populated"], row["waits_for"], *(row[name] for name in columns[2:]))
+            for row in months
+        ],
+        spared=("waits for",),
         caption=curves,
     )

@@ -174,6 +174,8 @@ class SiteRow(Described, title="Site"):
     pue_percent: int | None
     land_ha: int | None
     waterplane_m2: int | None
+    power_source: str | None
+    """Empty: not stated."""
     kg_co2_per_mwh: int | None
     evidence: str | None
     confidence: Literal["sourced", "assumed"] | None
@@ -182,7 +184,12 @@ class SiteRow(Described, title="Site"):
     source: str | None
     event: str | None
     co2_tonnes_a_year: int | None
-    """At full load all year."""
+    """Of the declared megawatts at full load all year; `co2_tonnes` is of those energised."""
+    energy_mwh: int | None
+    """Of the energised megawatts, by the hours since each phase's day up to today, at full load; null while `today` is
+    null."""
+    co2_tonnes: int | None
+    """Of that energy."""
     mw_energised: int | None
     """Null, as `mw_to_come`, while `today` is null: not known."""
     mw_to_come: int | None
@@ -277,6 +284,45 @@ class Parties(AtPlan):
     firmness: Firmness
     rows: list[PartyRow]
     next: str | None
+
+
+class FootprintRow(Described):
+    """Sites of one mooring, source of power or country; a field that is not in `by` is absent."""
+
+    mooring: Literal["onshore", "floating"] | None = None
+    power_source: str | None = None
+    country: str | None = None
+    site: str | None = None
+    sites: int
+    mw: int
+    """Declared."""
+    mw_planned: int
+    """Of the phases energised and to come."""
+    mw_energised: int | None
+    """Null, as `mw_populated`, `mw_waiting`, `energy_mwh` and `co2_tonnes`, while `today` is null."""
+    mw_populated: float | None
+    mw_waiting: float | None
+    energy_mwh: int | None
+    """Of the energised megawatts up to today, as of a site."""
+    co2_tonnes: int | None
+    year_mwh: int
+    """Of a year at full load once all planned phases are energised."""
+    year_co2_tonnes: int
+    year_kg_co2_per_mwh: int | None
+    """Null where no phase is planned."""
+    land_ha: int | None
+    """Null where no site states it."""
+    waterplane_m2: int | None
+    m2_per_mw: int | None
+    """Square metres of land and water a declared megawatt, of the sites that state an area."""
+
+
+class Footprint(AtPlan):
+    """Megawatts, energy, CO2, land and water of the declared sites; synthetic ones are left out."""
+
+    by: list[str]
+    rows: list[FootprintRow]
+    next: None
 
 
 class Change(Described):
