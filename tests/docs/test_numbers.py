@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from itertools import accumulate, permutations
 
 from services.aggregator.fold.curves import Curves
@@ -17,6 +18,9 @@ from services.aggregator.plan.months import month_table
 from services.aggregator.plan.netting import net_forecast, zone_of
 from services.aggregator.plan.overviews import collect_site_facts
 from services.aggregator.plan.performance import bias, measure_performance, slip
+from services.aggregator.plan.populated.energy import energy_mwh
+from services.aggregator.plan.populated.footprint import footprint_rows
+from services.aggregator.plan.populated.racks import needs_of_phases, populate_phases, tenths_of
 from services.aggregator.plan.populated.rates import MegawattRates
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.schedule import schedule
@@ -429,16 +433,20 @@ def test_act_by():
     }  # fmt: skip
 
 
-def test_megawatts_waiting():
+def declared_reference() -> Declarations:
     programme, declarations = read_programme(PROGRAMME_PATH.read_text()), Declarations()
     numbering = Numbering("planner")
     changes = find_changes(programme.entries(), declarations)
     declarations.add([Row.of(numbering.emit(datetime(2026, 1, 1, tzinfo=UTC), each.declared)) for each in changes])
+    return declarations
+
+
+def test_megawatts_waiting():
     phases = [
         [PhaseStatement(0, 0, name, "s", "site", name, mw, platform, DAY_1, "planned")]
         for name, mw, platform in (("p1", 100, "VR-NVL72"), ("p2", 50, "GB300-NVL72"))
     ]
-    waiting = WaitingMegawatts({"site": phases}, {}, MegawattRates(declarations))
+    waiting = WaitingMegawatts({"site": phases}, {}, MegawattRates(declared_reference()))
 
     table = the_table("Megawatts waiting")
     found = {wafers: waiting.waiting("HBM4-12H", "site", wafers) for wafers in (888, 4_440, 20_000)}
@@ -447,6 +455,65 @@ def test_megawatts_waiting():
         wafers: round(float(megawatts), 1) for wafers, megawatts in found.items()
     }
     assert waiting.waiting("HBM4-12H", "elsewhere", 1) is waiting.waiting("NEW-1", "site", 1) is None
+
+
+def test_megawatts_populated():
+    needed, phases, afloat = tables(NUMBERS["Megawatts populated"])
+    rates = MegawattRates(declared_reference())
+    histories = [
+        [PhaseStatement(0, 0, name, "s", "site", name, mw, platform, DAY_1, "planned")]
+        for name, mw, platform in zip("12", phases["MW energised"][:2], phases["platform"], strict=True)
+    ]
+    needs = needs_of_phases(histories, DAY_1, rates, 120)
+    rows = {name: cells for name, cells in needed.items() if name != "product"}
+    found = populate_phases(needs, {name: cells[2] for name, cells in rows.items()})
+    lacking = {each.product: each for each in found.waits_for}
+
+    for name, cells in rows.items():
+        assert cells[:2] == [need.wafers.get(name, 0) for need in needs]
+        assert cells[3:] == ([lacking[name].wafers, tenths_up(lacking[name].megawatts)] if name in lacking else [0])
+    assert [need.racks for need in needs] == phases["racks"][:2]
+    assert [each.racks for each in found.phases.values()] == phases["racks that run"][:2]
+    populated = [tenths_of(each.megawatts) / 10 for each in found.phases.values()]
+    assert [*populated, tenths_of(found.megawatts) / 10] == phases["MW populated"]
+    assert phases["MW waiting"] == [
+        round(mw - full, 1) for mw, full in zip(phases["MW energised"], phases["MW populated"], strict=True)
+    ]
+    assert afloat["HBM4-12H for 100 MW"] == [
+        needs_of_phases(histories, DAY_1, rates, round(100 * pue))[0].wafers["HBM4-12H"] for pue in afloat["PUE"]
+    ]
+
+
+def tenths_up(megawatts: Fraction) -> float:
+    return -tenths_of(-megawatts) / 10
+
+
+def test_energy_and_co2():
+    table = the_table("Energy and CO2")
+    phases = [
+        PhaseStatement(0, 0, "", "s", "site", "p", mw, "X", DAY_1 - 1 + day, "planned")
+        for mw, day in zip(table["MW"], table["energised on day"], strict=True)
+    ]
+    single = [energy_mwh([phase], DAY_1 + 30) for phase in phases]
+
+    assert [*single, energy_mwh(phases, DAY_1 + 30)] == table["MWh"]
+    assert [table["MWh"][-1] * 380 // 1000] == table["t CO2"]
+
+
+def test_footprint():
+    table = the_table("Footprint")
+    sites = [
+        {"mooring": mooring, "mw": mw, "kg_co2_per_mwh": kg, "land_ha": ha, "waterplane_m2": water, "energy_mwh": 0,
+         "phases": [{"mw": mw, "status": "planned"}], "mw_energised": 0, "mw_populated": 0, "mw_waiting": 0,
+         "waits_for": []}
+        for mooring, mw, kg, ha, water in zip(
+            table["mooring"], table["declared MW, all planned"], table["kg CO2 a MWh"], [*table["ha of land"], None],
+            [None, *table["m² of waterplane"]], strict=True)
+    ]  # fmt: skip
+    rows = {row["mooring"]: row for row in footprint_rows(sites, ["mooring"])}
+
+    for name, field in (("MWh a year", "year_mwh"), ("t CO2 a year", "year_co2_tonnes"), ("m² a MW", "m2_per_mw")):
+        assert [rows[mooring][field] for mooring in table["mooring"]] == table[name]
 
 
 def test_worklist():

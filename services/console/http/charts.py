@@ -28,6 +28,7 @@ PAPER = {
 SUPPLY = ("received", "in transit", *reversed(FIRMNESS))
 _DEMAND = ("required", "with forecasts", "letter of intent, no supply")
 _RECEIPTS = ("received", "to come")
+_POPULATED = {"populated": "populated", "waiting": "waiting for memory"}
 _WIDTH, _HALF_WIDTH, _HEIGHT = 1_130, 520, 280
 
 
@@ -145,6 +146,30 @@ def site_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None
         "encoding": {"x": _month_axis(), "y": {"field": "wafers", "type": "quantitative"}},
     }
     return _chart([bars, line], _today_rule(months, complete_through), height=180)
+
+
+def megawatts_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None) -> Spec:
+    """Return the megawatts on of a site, those populated and those waiting for memory, at the end of each month."""
+    parts = [
+        {"month": row["month"], "mw": row[f"mw_{part}"], "part": title, "order": order}
+        for row in months
+        if row["mw_populated"] is not None
+        for order, (part, title) in enumerate(_POPULATED.items())
+    ]
+    bars = {
+        "data": {"values": parts},
+        "mark": {"type": "bar", "width": {"band": 0.86}},
+        "encoding": {
+            "x": _month_axis(),
+            "y": {"field": "mw", "type": "quantitative", "title": "MW on, at the month's end"},
+            "color": {
+                "field": "part", "type": "nominal", "title": "MW on",
+                "scale": {"domain": [*_POPULATED.values()], "range": ["@firm", "@gap"]},
+            },
+            "order": {"field": "order", "type": "quantitative"},
+        },
+    }  # fmt: skip
+    return _chart([bars], _today_rule(months, complete_through), height=140)
 
 
 def performance_chart(months: Sequence[Mapping[str, Any]], complete_through: str | None, highest: int) -> Spec:

@@ -13,6 +13,7 @@ from services.console.http.charts import (
     age_chart,
     bridge_chart,
     gap_chart,
+    megawatts_chart,
     months_chart,
     performance_chart,
     projected_chart,
@@ -23,6 +24,7 @@ from services.console.http.remarking import planners
 from services.console.http.sites import SYNTHETIC, shorts_by_kind, sites_by_kind
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
+from shared.programme.megawatts import sum_megawatts
 from shared.programme.shares import share_percent
 from shared.wire.event_proof import check_event, proof_paths
 from shared.wire.events import UNATTRIBUTED
@@ -167,14 +169,20 @@ class PageContents:
     async def sites(self, _: Request, filters: Filters) -> PageContent:
         """Return a page of the sites with their phases, needs and cover; announced sites apart from assumed ones."""
         query = filters.params("site", "after") | {"firmness": filters.grade}
-        answer = await self.upstream.aggregator("/sites", query)
+        answer, footprint = await asyncio.gather(
+            self.upstream.aggregator("/sites", query), self.upstream.aggregator("/footprint", filters.params())
+        )
+        parts = sites_by_kind(answer["rows"])
         numbers = {
             "state": answer,
-            "parts": sites_by_kind(answer["rows"]),
+            "parts": parts,
+            "megawatts": {part: sum_megawatts(held) for part, held in parts.items()},
+            "footprint": footprint["rows"],
             "next": answer["next"],
             "is_all": not filters.after and answer["next"] is None,
         }
-        return PageContent("sites.html.j2", numbers, tables={"sites": answer["rows"]})
+        tables = {"sites": answer["rows"], "footprint": footprint["rows"]}
+        return PageContent("sites.html.j2", numbers, tables=tables)
 
     async def _sites(self, filters: Filters) -> Numbers:
         """Return the first answer about the sites, with the rows of all its pages."""
@@ -195,7 +203,10 @@ class PageContents:
             self._site(filters, name),
         )
         months = answer["months"]
-        charts = {"months": site_chart(months, answer["complete_through"])} if months else {}
+        through = answer["complete_through"]
+        charts = {"months": site_chart(months, through)} if months else {}
+        if any(row["mw_populated"] is not None and row["mw"] for row in months):
+            charts["megawatts"] = megawatts_chart(months, through)
         numbers = {"state": answer, "answer": answer, "name": name, "today": described["today"]}
         site = described["rows"][0] if described["rows"] else None
         tables = {"months": months, "time line": answer["entries"]}

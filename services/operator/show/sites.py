@@ -171,12 +171,14 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTabl
             ],
         )
     if site["phases"]:
+        is_on = any(each["mw_populated"] is not None for each in site["phases"])
         yield table(
             "Phases",
-            ("phase", "MW", "populated", "racks", "platform", "energised on", "follows", "status", "event"),
+            ("phase", "MW", *(("populated", "racks") if is_on else ()), "platform", "energised on", "follows", "status",
+             "event"),
             [
-                (each["phase"], each["mw"], each["mw_populated"], _racks(each), each["platform"], each["energise_on"],
-                 _follows(each), each["status"], f"{each['source']}/{each['event']}")
+                (each["phase"], each["mw"], *((each["mw_populated"], _racks(each)) if is_on else ()), each["platform"],
+                 each["energise_on"], _follows(each), each["status"], f"{each['source']}/{each['event']}")
                 for each in site["phases"]
             ],
         )  # fmt: skip
@@ -225,7 +227,7 @@ def _megawatts_line(site: Mapping[str, Any]) -> str:
     )
     waiting = f", {site['mw_waiting']:,} wait for memory ({waits})" if waits else ""
     co2 = "" if site["co2_tonnes"] is None else f", {site['co2_tonnes']:,} t CO2"
-    return f"{site['mw_energised']:,} MW on, {populated}{waiting}; {site['energy_mwh']:,} MWh{co2} since they are on"
+    return f"{site['mw_energised']:,} MW on, {populated}{waiting}; {site['energy_mwh']:,} MWh{co2} since energised"
 
 
 def _site_months(months: Sequence[Mapping[str, Any]]) -> FittedTable:
