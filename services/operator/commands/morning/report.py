@@ -33,7 +33,7 @@ def report(
         try:
             from services.operator.commands.morning.status_page import status_html, status_pdf
         except ModuleNotFoundError as missing:
-            raise StackError(f"{missing.name} is not installed here: charts need it (waferline[embedded])") from missing
+            raise StackError(f"{missing.name} is not installed here: charts need it (waferline[operator])") from missing
         data = find_stack(data)
         files = {each: to.with_name(to.name + each) for each in (".html", ".pdf")}
         for file in files.values():

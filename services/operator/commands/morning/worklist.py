@@ -46,6 +46,7 @@ def worklist(
     Example: waferline worklist --site TX-MILAM
     """
     from services.operator.ask.client import ask
+    from services.operator.ask.views import work_rows
     from services.operator.commands.output import put_out
     from services.operator.show.shortages import worklist_tables
     from services.operator.show.table import position_line
@@ -57,10 +58,5 @@ def worklist(
             data, "aggregator", "/worklist", firmness=firmness, resting="true" if resting else None, product=product,
             site=site, supplier=supplier, party=party, as_of=as_of,
         )  # fmt: skip
-    flat = [
-        {"line": n, "kind": line["kind"]} | {name: item[name] for name in item if name not in ("acknowledged", "notes")}
-        for n, line in enumerate(answer["rows"], 1)
-        for item in line["items"]
-    ]
     shown = [*worklist_tables(answer, items=items), position_line(data, answer)]
-    put_out(answer, flat, shown, json_=json_, csv_=csv_, xlsx=xlsx)
+    put_out(answer, work_rows(answer), shown, json_=json_, csv_=csv_, xlsx=xlsx)

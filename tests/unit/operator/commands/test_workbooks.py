@@ -10,6 +10,8 @@ from typer.main import get_command
 from services.operator import commands
 from services.operator.ask.views import VIEWS
 from services.operator.cli import app
+from shared.play.numbering import Numbering
+from shared.wire.events import AlertAcknowledged, NoteAdded
 from tests.unit.operator.commands.test_planner import ask, story
 
 __all__ = ["story"]
@@ -97,3 +99,21 @@ def test_an_export_has_a_sheet_for_each_view(tmp_path, story):
     assert {workbook["About"].cell(row, 3).value for row in range(2, len(VIEWS) + 2)} != {None}
     commits = [[cell.value for cell in row] for row in workbook["Commits"].iter_rows(min_row=2)]
     assert {row[2] for row in commits} == {"c", "n"}
+
+
+def test_an_export_has_the_items_of_the_worklist_with_their_remarks_and_the_remarks(tmp_path, story):
+    planner = Numbering("planning")
+    alert = AlertAcknowledged(alert="short_within/HBM4-12H/abilene/2026-04-12", revision=0, assignee="Kim")
+    note = NoteAdded(note="n1", about="site/abilene", text="the hall is late", revision=0)
+    story.log += [planner.emit(story.log[-1].time, each) for each in (alert, note)]
+    target = tmp_path / "all.xlsx"
+    assert ask(tmp_path, story, "export", "--format", "xlsx", "--to", str(target)).exit_code == 0
+
+    workbook = load_workbook(target)
+    columns, *rows = workbook["Worklist"].iter_rows(values_only=True)
+    items = [dict(zip(columns, row, strict=True)) for row in rows]
+    here = [item for item in items if item["site"] == "abilene" and item["alert"]]
+    assert {item["site"] for item in items} >= {"abilene", "narvik"}
+    assert sum(item["wafers"] for item in here) == 20
+    assert {(item["acknowledged.assignee"], item["notes"]) for item in here} == {("Kim", "the hall is late")}
+    assert [len(list(workbook[name].iter_rows(min_row=2))) for name in ("Acknowledged alerts", "Notes")] == [1, 1]
