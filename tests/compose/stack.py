@@ -21,15 +21,15 @@ VERSION = os.environ.get("WAFERLINE_VERSION", _OURS_IS)  # of the images: `make`
 OPERATOR = f"waferline/operator:{VERSION}"
 
 PARTIES = (
-    "supplier-samsung", "supplier-skhynix",
+    "supplier-samsung", "supplier-skhynix", "supplier-micron",
     "datacenter-stargate-americas", "datacenter-stargate-emea", "datacenter-stargate-apac",
     "planner-stargate-planning",
 )  # fmt: skip
 OURS = ("ledger", "aggregator", "console", *PARTIES)
 SERVICES = ("redis", "postgres", *OURS)
 PORTS = (
-    "LEDGER", "AGGREGATOR", "CONSOLE", "SAMSUNG", "SKHYNIX", "STARGATE_AMERICAS", "STARGATE_EMEA", "STARGATE_APAC",
-    "STARGATE_PLANNING",
+    "LEDGER", "AGGREGATOR", "CONSOLE", "NOTIFIER", "SAMSUNG", "SKHYNIX", "MICRON", "STARGATE_AMERICAS", "STARGATE_EMEA",
+    "STARGATE_APAC", "STARGATE_PLANNING",
 )  # fmt: skip
 FILES = ("docker-compose.yml", "deploy/programmes/stargate/compose.yml")
 TLS_FILES = ("deploy/tls.yml", "deploy/programmes/stargate/tls.yml")
@@ -64,7 +64,7 @@ def missing() -> str | None:
         run("docker", "info")
     except (Failed, subprocess.TimeoutExpired):
         return "no Docker daemon answers: start it, or let this user ask it"
-    services = {name.partition("-")[0] for name in OURS} | {"operator"}
+    services = {name.partition("-")[0] for name in OURS} | {"notifier", "operator"}
     absent = [name for name in sorted(services) if not run("docker", "images", "-q", f"waferline/{name}:{VERSION}")]
     return f"no image waferline/{absent[0]}:{VERSION}: make images" if absent else None
 

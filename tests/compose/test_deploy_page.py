@@ -12,7 +12,7 @@ from tests.compose.stack import ROOT
 from tests.docs.playing import play
 
 PROJECT = "waferline-page"
-PORTS = (8101, 8102, 8103, 8111, 8112, 8113, 8121, 8122, 8123)
+PORTS = (8101, 8102, 8103, 8111, 8112, 8113, 8114, 8121, 8122, 8123)
 WHEELS = Path("deploy/airgap/wheels")
 
 

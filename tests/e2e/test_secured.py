@@ -24,7 +24,8 @@ from tests.replay.tape import state_hash
 
 UNTIL, SEED = date(2026, 1, 31), 7
 PLAYED_WITHIN_S = 90
-SUPPLIERS, DATACENTERS = ("samsung", "skhynix"), ("stargate-americas", "stargate-emea", "stargate-apac")
+SUPPLIERS = ("samsung", "skhynix", "micron")
+DATACENTERS = ("stargate-americas", "stargate-emea", "stargate-apac")
 
 _SEEN = token_hex()
 
