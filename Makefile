@@ -15,7 +15,7 @@ COMPILED := $(patsubst %,tests/unit/aggregator/%,kernels fold plan alerts) tests
 BOUNDS := NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.venv/boundscheck
 
 COMPOSE_COMMAND := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
-# the programme that was brought up last, and the files that are written from it
+# the programme and the profiles that were brought up last, and the files that are written from them
 -include deploy/programme.mk
 PROGRAMME ?= scenarios/stargate.yaml
 # named for the file, or for the folder of one that `waferline init` wrote
@@ -29,7 +29,8 @@ OPERATE := docker run --rm --network none --user "$$(id -u):$$(id -g)" \
 SECRETS := mkdir -p deploy/secrets && $(OPERATE) --volume "$(CURDIR)/deploy/secrets:/secrets" \
 	waferline/operator:$(VERSION) secrets --to /secrets --programme /etc/waferline/programme.yaml
 DEPLOY := mkdir -p $(DEPLOYMENT) && $(OPERATE) --volume "$(CURDIR)/$(DEPLOYMENT):/deployment" \
-	waferline/operator:$(VERSION) deployment /etc/waferline/programme.yaml --to /deployment --at ./$(DEPLOYMENT)
+	waferline/operator:$(VERSION) deployment /etc/waferline/programme.yaml --to /deployment --at ./$(DEPLOYMENT) \
+	$(if $(filter notify,$(PROFILES)),--notifier)
 
 # made by `make pin`: the images by digest
 -include deploy/images.mk
@@ -39,7 +40,7 @@ export COMPOSE_PROJECT_NAME ?= waferline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-compose up parties down status logs ask secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse fuzz sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
+.PHONY: help demo demo-compose up parties down status logs ask report secrets backup restore check test test-compose test-containers test-browser screenshots docs simulate oracle chaos abuse fuzz sheet-table format contracts tape bench-path bench-ledger bench-api bench-restart bench-kernels bench-scale bench-sheets lock base-images wheels images $(IMAGES) pin audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -52,9 +53,11 @@ up: images  ## Start a programme in containers and wait until all are well; PROG
 	@$(MAKE) --no-print-directory parties
 
 parties:  ## Start the parties that the programme file names now, and remove all others, while the rest runs on.
+	@$(if $(filter notify,$(PROFILES)),test -f deploy/secrets/notify/rules.yaml \
+		|| { echo "write deploy/secrets/notify/rules.yaml first: docs/howto/notify.md"; exit 1; })
 	@$(DEPLOY)
 	@$(SECRETS)
-	@echo "PROGRAMME ?= $(PROGRAMME)" > deploy/programme.mk
+	@printf 'PROGRAMME ?= %s\nPROFILES ?= %s\n' "$(PROGRAMME)" "$(PROFILES)" > deploy/programme.mk
 	@deploy/load-users.sh $(COMPOSE)
 	@$(COMPOSE) up --detach --remove-orphans
 	@deploy/healthy.sh $(COMPOSE)
@@ -74,6 +77,12 @@ ask:  ## Query the running containers: ARGS="shortages --why".
 
 demo-compose: images  ## Play the reference programme in containers and print its balances: those of `make demo`.
 	@deploy/demo.sh $(COMPOSE_COMMAND) $(call FILES,deploy/programmes/stargate)
+
+report: TO ?= waferline-report
+report:  ## Write the one-page status of the running containers as HTML and PDF: TO=waferline-report, ARGS="--as-of 2026-08-31".
+	@mkdir -p "$(dir $(TO))"
+	@$(COMPOSE) --profile tools run --rm --no-deps -T --user "$$(id -u):$$(id -g)" --volume "$(abspath $(dir $(TO))):/reports" \
+		--workdir /reports operator report --to "$(notdir $(TO))" $(ARGS)
 
 secrets: image-operator  ## Make the missing secrets of a deployment in deploy/secrets; ARGS="--renew NAME" replaces one.
 	@$(SECRETS) $(ARGS)

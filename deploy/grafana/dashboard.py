@@ -75,6 +75,11 @@ PANELS = [
     Panel("Outboxes: events not yet judged", 6, "none", {"{{service}}": "waferline_outbox_events"}),
     Panel("Sequences missing", 6, "none", {"{{source}}": "waferline_sequences_missing"}),
     Panel("Planning alerts open", 8, "none", {"{{code}}": "sum by (code) (waferline_alerts_open)"}),
+    Panel("Messages about alerts, a minute", 8, "none", {
+        "to {{target}}": "60 * sum by (target) (rate(waferline_messages_sent_total[$__rate_interval])) > 0",
+        "failed, to {{target}}": "60 * sum by (target) (rate(waferline_messages_failed_total[$__rate_interval])) > 0",
+        "waiting": "sum(waferline_messages_waiting) > 0",
+    }),
     Panel("Rules that fire", 8, "none", {
         "{{alertname}} {{service}}": 'sum by (alertname, service) (ALERTS{alertstate="firing"})',
     }),

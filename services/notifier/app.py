@@ -2,7 +2,7 @@
 
 from services.notifier.notifying import Notifying
 from services.notifier.outgoing import Outgoing
-from services.notifier.rules import NO_RULES, read_rules
+from services.notifier.rules import NO_RULES, read_rules_file
 from services.notifier.sending import AppriseSender, Pace
 from services.notifier.settings import NotifierSettings
 from shared.http.access import AUDIT, ScopedRoute
@@ -14,10 +14,10 @@ from shared.wire.streams import ALERTS
 def build_app(settings: NotifierSettings) -> Service:
     """Return the notifier. A start without a file begins behind the last entry: old alerts are no news."""
     service = Service("notifier", settings)
-    rules = NO_RULES if settings.rules is None else read_rules(settings.rules.read_text("utf-8"), str(settings.rules))
+    rules = NO_RULES if settings.rules is None else read_rules_file(settings.rules)
     outgoing = Outgoing(settings.outgoing, settings.page_url)
     sender, pace = AppriseSender(rules, settings.send_timeout_s), Pace(settings.retry_s, settings.retry_max_s)
-    notifying = Notifying(service, rules, outgoing, sender.send, pace)
+    notifying = Notifying(service, settings.rules, rules, outgoing, sender, pace)
     service.facts = lambda: {"position": entry_order(notifying.entry)[1]}
     service.reads(ALERTS, after="0-0")(notifying.take_alerts)
     service.at_start.append(notifying.begin)

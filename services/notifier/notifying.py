@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from prometheus_client import Counter, Gauge
@@ -12,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.notifier.outgoing import Message, Outgoing
-from services.notifier.rules import Rules
-from services.notifier.sending import Pace, Send, send_due
+from services.notifier.rules import Rules, read_rules_file
+from services.notifier.sending import AppriseSender, Pace, send_due
+from shared.process.log import why
+from shared.process.watched_file import WatchedFile
 from shared.service.entries import Entry, entry_order, log_garbled
 from shared.service.service import Service
 from shared.wire.alerts import AlertBatch
@@ -28,8 +31,12 @@ Result = TypeVar("Result")
 class Notifying:
     """Reads and writes the outgoing messages in one thread: while it sends, new entries wait on their stream."""
 
-    def __init__(self, service: Service, rules: Rules, outgoing: Outgoing, send: Send, pace: Pace) -> None:
-        self.service, self.rules, self.outgoing, self._send, self.pace = service, rules, outgoing, send, pace
+    def __init__(
+        self, service: Service, file: Path | None, rules: Rules, outgoing: Outgoing, sender: AppriseSender, pace: Pace
+    ) -> None:
+        self.service, self.rules, self.outgoing, self.sender, self.pace = service, rules, outgoing, sender, pace
+        self._file = None if file is None else WatchedFile(file)
+        self._has_changed()  # the rules are those of the file as it is now
         self.entry = outgoing.entry or _BEGINNING  # taken last
         self._thread = ThreadPoolExecutor(1, "sending")
         registry = service.registry
@@ -58,8 +65,10 @@ class Notifying:
     async def send(self) -> None:
         """Make the digests and send the messages that are due, for ever."""
         while True:
+            if self._has_changed():
+                await self._read_rules()
             await self._run(partial(self.outgoing.digest, self.rules, time.time()))
-            await self._run(partial(send_due, self.outgoing, self._send, self.pace, self._report))
+            await self._run(partial(send_due, self.outgoing, self.sender.send, self.pace, self._report))
             waiting, _, _ = await self._run(self.outgoing.counts)
             self._waiting.set(waiting)
             await asyncio.sleep(_POLL_S)
@@ -75,6 +84,21 @@ class Notifying:
         """Wait for the try that goes on, and close the file."""
         self._thread.shutdown(wait=True)
         self.outgoing.connection.close()
+
+    def _has_changed(self) -> bool:
+        return self._file is not None and self._file.has_changed()
+
+    async def _read_rules(self) -> None:
+        """Take the rules of the changed file; a file with a fault changes nothing."""
+        assert self._file is not None
+        try:
+            rules = read_rules_file(self._file.path)
+            await self._run(partial(self.sender.use, rules))
+        except ValueError as failure:
+            self.service.log.warning("rules_refused", path=str(self._file.path), reason=why(failure))
+            return
+        self.rules = rules
+        self.service.log.info("rules_taken", rules=len(rules.rules), targets=len(rules.targets))
 
     def _read(self, entry: str, body: bytes) -> AlertBatch | None:
         try:

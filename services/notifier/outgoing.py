@@ -79,7 +79,7 @@ class Outgoing:
             for entry, batch in entries:
                 for rule in rules.rules if batch is not None else ():
                     assert batch is not None
-                    changes = [change for change in batch.changes if self._is_told(rule, change)]
+                    changes = [change for change in batch.changes if self._concerns(rule, change)]
                     if changes and rule.digest_at is not None:
                         rows = [(rule.name, change.model_dump_json()) for change in changes]
                         self.connection.executemany("INSERT INTO digested (rule, change) VALUES (?, ?)", rows)
@@ -93,7 +93,7 @@ class Outgoing:
         assert self.connection.total_changes > before or not made
         return made
 
-    def _is_told(self, rule: Rule, change: AlertChange) -> bool:
+    def _concerns(self, rule: Rule, change: AlertChange) -> bool:
         """Return whether a rule tells of a change; of an alert that is cleared, only where it took the raised one."""
         name = (rule.name, change.alert.text)
         if change.status == "raised":
@@ -113,9 +113,12 @@ class Outgoing:
 
     def digest(self, rules: Rules, now: float) -> int:
         """Store the digests that are due, each of the changes since the last one; return the number of messages."""
-        time, made = datetime.fromtimestamp(now, UTC), 0
+        made = 0
         for rule in rules.rules:
-            if rule.digest_at is None or time.time() < rule.digest_at.replace(tzinfo=None):
+            if rule.digest_at is None:
+                continue
+            time = datetime.fromtimestamp(now, rule.digest_at.tzinfo or UTC)
+            if time.time() < rule.digest_at.replace(tzinfo=None):
                 continue
             last = self.connection.execute("SELECT day FROM digests WHERE rule = ?", (rule.name,)).fetchone()
             if last is None or last[0] < time.date().isoformat():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from shared.wire.alerts import AlertChange, AlertCode, Status
 
@@ -50,7 +50,15 @@ class Rule(BaseModel):
     suppliers: list[str] = []
     least_wafers: int = 0  # alerts of fewer wafers are left out; those that count none stay
     status: list[Literal["raised", "cleared"]] = ["raised", "cleared"]
-    digest_at: time | None = None  # UTC; none: at once
+    # at once where there is none; with an offset ("06:00+09:00") it is of that zone, else UTC
+    digest_at: time | None = None
+
+    @field_validator("digest_at", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if isinstance(value, int):
+            raise ValueError('write the hour as a text, "10:00": YAML reads 10:00 as the number 600')  # noqa: TRY004
+        return value
 
     def takes(self, change: AlertChange) -> bool:
         """Return whether a raised alert is one of those that the rule takes."""
@@ -90,6 +98,19 @@ class Rules(BaseModel):
 NO_RULES = Rules(targets={}, rules=[])
 
 
+def read_rules_file(path: Path) -> Rules:
+    """Return the rules of a file; the files of its addresses are named from its folder. Raises `RulesError`."""
+    try:
+        rules = read_rules(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as why:
+        raise RulesError(f"{path} cannot be read ({getattr(why, 'strerror', None) or why})") from why
+    targets = {
+        name: each if each.url_file is None else each.model_copy(update={"url_file": path.parent / each.url_file})
+        for name, each in rules.targets.items()
+    }
+    return rules.model_copy(update={"targets": targets})
+
+
 def read_rules(text: str, name: str) -> Rules:
     """Return the rules of a YAML text; raise `RulesError` with the place and reason of each fault."""
     try:
@@ -98,7 +119,9 @@ def read_rules(text: str, name: str) -> Rules:
             raise RulesError(f"{name}: it begins with `targets:` and `rules:`")
         return Rules.model_validate(raw)
     except yaml.YAMLError as why:
-        raise RulesError(f"{name}: is no YAML: {why}") from why
+        mark = getattr(why, "problem_mark", None)  # not the error's text, which quotes the line: it may have a password
+        line = "" if mark is None else f", line {mark.line + 1}"
+        raise RulesError(f"{name}{line}: is no YAML: {getattr(why, 'problem', None) or 'it cannot be read'}") from None
     except ValidationError as why:
         faults = [
             f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"

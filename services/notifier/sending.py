@@ -1,17 +1,21 @@
 """Sending of messages through Apprise, with the key as Message-ID or Idempotency-Key, and the tries of those due."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from email.utils import make_msgid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apprise
 from apprise.plugins.email import base as email_plugin
 
 from services.notifier.outgoing import Message, Outgoing
-from services.notifier.rules import Rules
+from services.notifier.rules import Rules, RulesError
+
+_PART = re.compile(r"[/:@?&=]+")  # between the parts of an address
+_SECRET_MIN = 4  # characters
 
 _message_id: ContextVar[str | None] = ContextVar("message_id", default=None)
 
@@ -42,9 +46,23 @@ class AppriseSender:
     """Sends messages to the targets of some rules."""
 
     def __init__(self, rules: Rules, timeout_s: float) -> None:
-        self.rules, self.timeout_s = rules, timeout_s
+        self.timeout_s = timeout_s
         # no image, no telemetry, and no second try of its own: a try is noted before it begins
         self.asset = apprise.AppriseAsset(app_id="Waferline", app_desc="Waferline", image_url_mask="", async_mode=False)
+        # its warnings are the reason of a message that was not sent, and may name an address: they are no lines of ours
+        logging.getLogger("apprise").propagate = False
+        self.use(rules)
+
+    def use(self, rules: Rules) -> None:
+        """Send by these rules from now on; raise `RulesError` where an address with a secret is not in a file."""
+        for name, target in rules.targets.items():
+            plugin: Any = apprise.Apprise.instantiate(target.url, asset=self.asset) if target.url else None
+            if plugin is not None and _shown(plugin) != plugin.url(privacy=False):
+                raise RulesError(
+                    f"targets.{name}: its address has a password or a token: write it into a file beside the rules, "
+                    "readable by nobody else, and name that with url_file"
+                )
+        self.rules = rules
 
     def send(self, message: Message) -> str | None:
         """Send a message to its target; return why it could not be sent, None where the target has taken it."""
@@ -53,8 +71,8 @@ class AppriseSender:
             return f"{message.target} is no target any more"
         try:
             address = target.address()
-        except OSError as why:
-            return f"its address cannot be read: {why}"
+        except (OSError, UnicodeDecodeError) as why:
+            return f"its address cannot be read: {getattr(why, 'strerror', None) or 'no text'}: {target.url_file}"
         separator = "&" if "?" in address else "?"
         plugin = apprise.Apprise.instantiate(
             f"{address}{separator}cto={self.timeout_s}&rto={self.timeout_s}", asset=self.asset
@@ -65,12 +83,27 @@ class AppriseSender:
             plugin.headers["Idempotency-Key"] = message.key
         token = _message_id.set(f"<{message.key}@waferline>")
         try:
-            with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+            with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as captured:  # type: ignore[no-untyped-call]
                 is_taken = plugin.notify(body=message.body, title=message.title, body_format=apprise.NotifyFormat.TEXT)
-                reason = said.getvalue().strip().replace("\n", "; ")
+                reason = captured.getvalue().strip().replace("\n", "; ")
         finally:
             _message_id.reset(token)
-        return None if is_taken else reason or "the target did not take it"
+        if is_taken:
+            return None
+        return without_secrets(reason, address, _shown(plugin)) or "the target did not take it"
+
+
+def _shown(plugin: Any) -> str:
+    """Return the address of a target as Apprise shows it: without passwords and tokens."""
+    return str(plugin.url(privacy=True))
+
+
+def without_secrets(text: str, address: str, shown: str) -> str:
+    """Return a text without the parts of an address that Apprise does not show."""
+    parts = set(_PART.split(address)) - set(_PART.split(shown))
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "****") if len(part) >= _SECRET_MIN else text
+    return text
 
 
 def send_due(outgoing: Outgoing, send: Send, pace: Pace, report: Callable[[Message, str | None, float], None]) -> int:

@@ -10,7 +10,10 @@ from shared.process.settings import ServiceSettings
 class NotifierSettings(ServiceSettings):
     """Settings that the notifier reads once, when it starts."""
 
-    rules: Path | None = Field(default=None, description="the YAML file of targets and rules; unset: it sends nothing")
+    rules: Path | None = Field(
+        default=None,
+        description="the YAML file of targets and rules, read again when it changes; unset: it sends nothing",
+    )
     outgoing: Path = Field(
         default=Path("data/notifier.db"), description="the file with the offset and the messages that are to be sent"
     )

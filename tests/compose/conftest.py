@@ -31,15 +31,20 @@ def docker() -> None:
 
 
 @pytest.fixture(scope="session")
-def start(docker: None, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Start:
+def secrets_folder(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The secrets of every stack."""
+    return make_secrets(tmp_path_factory.mktemp("secrets"))
+
+
+@pytest.fixture(scope="session")
+def start(secrets_folder: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Start:
     """Starts a stack of its own, with what compose is to be told beyond the defaults."""
-    folder = make_secrets(tmp_path_factory.mktemp("secrets"))
     kept = pytestconfig.stash.setdefault(KEPT, [])
 
     def start(*files: str, **settings: str) -> AbstractContextManager[Stack]:
         project = f"waferline-test-{secrets.token_hex(4)}"
         kept.append(tmp_path_factory.getbasetemp() / f"{project}.log")
-        return started(Stack(project, folder, kept[-1], (*FILES, *files), settings))
+        return started(Stack(project, secrets_folder, kept[-1], (*FILES, *files), settings))
 
     return start
 

@@ -14,6 +14,8 @@ from services.datacenter import app as datacenter
 from services.ledger import app as ledger
 from services.ledger.checkpoint.files import make_key
 from services.ledger.settings import LedgerSettings
+from services.notifier import app as notifier
+from services.notifier.settings import NotifierSettings
 from services.planner import app as planner
 from services.planner.settings import PlannerSettings
 from services.supplier import app as supplier
@@ -52,6 +54,7 @@ def registries(folder: Path) -> dict[str, CollectorRegistry]:
         "console": console.build_app(console.ConsoleSettings()),
         "supplier": supplier.build_app(PartySettings(source="s", outbox_dir=folder)),
         "datacenter": datacenter.build_app(PartySettings(source="d", outbox_dir=folder)),
+        "notifier": notifier.build_app(NotifierSettings(outgoing=folder / "notifier.db")),
         "planner": planner.build_app(PlannerSettings(source="p", outbox_dir=folder)),
     }
     return {name: service.registry for name, service in services.items()}

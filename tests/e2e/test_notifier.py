@@ -48,6 +48,11 @@ def test_alerts_are_sent_by_the_rules_and_a_killed_notifier_goes_on(tmp_path, re
         until(lambda: len(receiver.mails) > 1)
         until(lambda: call(stack.url("notifier") + "/messages").json()["waiting"] == 0)
 
+        log = stack.folder / "logs/notifier.log"
+        rules.write_text("targets: {}\nrules: [{name: all, to: [mail]}]\n")
+        until(lambda: "rules_refused" in log.read_text())
+        rules.write_text("targets: {}\nrules: []\n")
+        until(lambda: "rules_taken" in log.read_text())
         said = call(stack.url("notifier") + "/messages").json()
         link = f"{stack.url('console')}/remarks?about=alert%2Fshort_within%2FPLAIN%2Foulu-1%2F2026-03-20"
     assert set(receiver.mails.values()) == set(receiver.posts.values()) == {1}

@@ -220,6 +220,9 @@ def deployment(
     at: Annotated[
         str | None, typer.Option(help="That folder as docker-compose.yml sees it; default: the folder itself.")
     ] = None,
+    notifier: Annotated[
+        bool, typer.Option("--notifier", help="A notifier runs, too: ask it for its health and metrics.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Write the files of a deployment that follow from its programme: containers, addresses and scrape targets.
@@ -235,9 +238,8 @@ def deployment(
 
     with report_errors():
         checked = read_programme_file(programme)
-        written = write_deployment(
-            checked, programme.read_text(encoding="utf-8"), to, at or (str(to) if to.is_absolute() else f"./{to}")
-        )
+        place = at or (str(to) if to.is_absolute() else f"./{to}")
+        written = write_deployment(checked, programme.read_text(encoding="utf-8"), to, place, notifier=notifier)
     if json_:
         print_json([str(path) for path in written])
         return

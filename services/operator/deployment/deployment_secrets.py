@@ -97,6 +97,7 @@ def provision(
     _expect_renewable(renew, [*keys, *(f"tls/{name}" for name in ("ca", *servers))])
 
     files = SecretsFolder(folder)
+    files.open_folder("notify")  # the rules of the notifier, and the addresses that they name
     for name in keys:
         files.make(name, lambda: secrets.token_urlsafe(_ENTROPY_BYTES).encode(), renew=name in renew)
     _make_checkpoint_key(files)

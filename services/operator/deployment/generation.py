@@ -39,25 +39,28 @@ class DeployedParty(NamedTuple):
         return f"WAFERLINE_{re.sub('[^A-Z0-9]', '_', self.source.upper())}_PORT"
 
 
-def write_deployment(programme: ProgrammeFile, text: str, folder: Path, place: str) -> list[Path]:
+def write_deployment(
+    programme: ProgrammeFile, text: str, folder: Path, place: str, *, notifier: bool = False
+) -> list[Path]:
     """Write the files of a programme into a folder; return the ones that are new or changed.
 
     `place` is the folder as docker-compose.yml sees it. A party keeps the port that it had when the files were written
-    before.
+    before. With `notifier` one runs, too: it is asked for its health and its metrics.
     """
     ports = folder / "ports.json"
     kept: dict[str, int] = json.loads(ports.read_text()) if ports.exists() else {}
     parties = place_parties(programme, kept)
     kept |= {party.name: party.port for party in parties}
+    names = [*(["notifier"] if notifier else []), *(party.name for party in parties)]
     files = {
         "programme.yaml": text,
         "ports.json": json.dumps(kept, indent=1) + "\n",
         "compose.yml": compose_file(parties, place),
         "tls.yml": tls_file(parties),
         "parties.json": parties_file(parties),
-        "stack.json": stack_file(parties, "http", "redis"),
-        "stack-tls.json": stack_file(parties, "https", "rediss"),
-        "targets.json": targets_file(parties),
+        "stack.json": stack_file(names, "http", "redis"),
+        "stack-tls.json": stack_file(names, "https", "rediss"),
+        "targets.json": targets_file(names),
     }
     (folder / "profiles").mkdir(parents=True, exist_ok=True)  # of partners, for their sheets
     changed = [folder / name for name, content in files.items() if not _holds(folder / name, content)]
@@ -128,16 +131,15 @@ def parties_file(parties: list[DeployedParty]) -> str:
     return json.dumps(sources, indent=1) + "\n"
 
 
-def stack_file(parties: list[DeployedParty], scheme: str, redis_scheme: str) -> str:
+def stack_file(names: list[str], scheme: str, redis_scheme: str) -> str:
     """Return the description of the stack for the command line inside the deployment, and for the console."""
-    names = (*SERVICES, *(party.name for party in parties))
-    services = {name: f"{scheme}://{name}:{_HTTP_PORT}" for name in names}
+    services = {name: f"{scheme}://{name}:{_HTTP_PORT}" for name in (*SERVICES, *names)}
     return json.dumps({"redis_url": f"{redis_scheme}://redis:6379/0", "services": services}, indent=2) + "\n"
 
 
-def targets_file(parties: list[DeployedParty]) -> str:
-    """Return the parties as scrape targets; Prometheus reads this file again when it changes."""
-    return json.dumps([{"targets": [f"{party.name}:{_HTTP_PORT}" for party in parties]}], indent=2) + "\n"
+def targets_file(names: list[str]) -> str:
+    """Return the parties, and the notifier, as scrape targets; Prometheus reads this file again when it changes."""
+    return json.dumps([{"targets": [f"{name}:{_HTTP_PORT}" for name in names]}], indent=2) + "\n"
 
 
 _SHARED = """\

@@ -24,6 +24,18 @@ class SecretsFolder:
             except OSError as error:
                 raise StackError(f"{each}: {error.strerror}; choose another folder with --to") from error
 
+    def open_folder(self, name: str) -> None:
+        """Make a folder whose files are the operator's own, and have the user of a container read them."""
+        folder = self.path / name
+        try:
+            folder.mkdir(exist_ok=True)
+            for each in (folder, *folder.iterdir()):
+                each.chmod(0o755 if each.is_dir() else 0o644)
+        except OSError as error:
+            raise StackError(
+                f"{error.filename}: {error.strerror}; it must belong to the user of this command"
+            ) from error
+
     def make(self, name: str, content: Callable[[], bytes], *, renew: bool = False, mode: int = READABLE) -> None:
         """Make a file that is missing, or is to be renewed."""
         path = self.path / name

@@ -14,7 +14,8 @@ _UNREADABLE = {"damaged", "unreadable", "ledger_missed"}  # not: a snapshot of o
 _OUR_LIBRARIES = {"uvicorn.error", "asyncio"}  # an error of redis only means that Redis is away
 _TOO_MANY_REQUESTS = 429
 _REPEATS_MIN = 3  # of a sign that means nothing once, and of the reports of a position that should advance
-_REPEATED_SIGNS = {"resent", "redis_missed"}
+_REPEATED_SIGNS = {"resent", "redis_missed", "not_sent"}
+_SIGNS_BY_REASON = {"ledger_fenced": "fenced", "redis_missed": "redis_missed"}
 _OPENED = {"sequences_missed": "gap", "gap_found": "batches_missing"}
 _CLOSED = {"sequences_filled": "gap", "gap_closed": "batches_missing"}
 _AHEAD_MAX_S = 60.0  # of the clock of another machine
@@ -147,8 +148,8 @@ def _signs_in(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         yield "lines_lost", f"{fields['lines_lost']} lines could not be written: the disk was full"
     if name == "service_stopped" and fields["level"] == "critical":
         yield "stopped", reason
-    elif name == "ledger_fenced":
-        yield "fenced", reason
+    elif name in _SIGNS_BY_REASON:
+        yield _SIGNS_BY_REASON[name], reason
     elif name == "stream_receded":
         yield "receded", f"{fields['stream']} was read to {fields['position']}, and now ends with {fields['end']}"
     elif name == "ledger_receded":
@@ -169,8 +170,8 @@ def _signs_in(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         yield "door_closed", reason
     elif name == "events_resent":
         yield "resent", f"{fields['events']:,} events behind {fields['position']:,}: the ledger was silent"
-    elif name == "redis_missed":
-        yield "redis_missed", reason
+    elif name == "message_not_sent":
+        yield "not_sent", f"to {fields['target']}: {reason}"
 
 
 def _before(now: datetime, seconds: float) -> str:

@@ -3,9 +3,11 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from services.notifier.outgoing import Outgoing
-from services.notifier.rules import Rules, read_rules
-from services.notifier.sending import AppriseSender, Pace, send_due
+from services.notifier.rules import Rules, RulesError, read_rules
+from services.notifier.sending import AppriseSender, Pace, send_due, without_secrets
 from tests.component.notifier.killed import entry
 from tests.component.notifier.receivers import receivers
 
@@ -66,3 +68,21 @@ def test_nobody_at_the_address_is_a_reason(tmp_path: Path) -> None:
     reasons = {message.target: message.failure for message in outgoing.failing()}
     assert "Connection error" in str(reasons["gone"])
     assert reasons["never"] == "the address of never is none that Apprise knows"
+
+
+@pytest.mark.parametrize(
+    "url", ["mailto://user:sesame@example.com", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"]
+)
+def test_an_address_with_a_secret_belongs_in_a_file(url: str) -> None:
+    with pytest.raises(RulesError, match=r"targets\.hook: its address has a password") as why:
+        AppriseSender(rules_of(hook=url), 5)
+
+    assert not any(part in str(why.value) for part in ("sesame", "TIiajkdnlazkcOXrIdevi7FQ"))
+
+
+def test_the_reason_of_a_message_that_was_not_sent_has_no_secret(tmp_path: Path) -> None:
+    shown, hidden = "json://user:****@example.com/?format=text", "json://user:sesame@example.com/?format=text"
+
+    said = without_secrets(f"example.com refuses user with sesame at {hidden}", hidden, shown)
+
+    assert said == f"example.com refuses user with **** at {shown}"

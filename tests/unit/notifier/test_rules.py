@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.notifier.outgoing import Outgoing, message_key
-from services.notifier.rules import Rules, RulesError, read_rules
+from services.notifier.rules import Rules, RulesError, read_rules, read_rules_file
 from shared.wire.alerts import SUBJECTS, AlertBatch, AlertChange, AlertName
 
 MAIL = "targets: {mail: {url: 'mailto://x'}}\n"
@@ -88,6 +88,14 @@ def test_a_digest_is_one_message_a_day_of_all_since_the_last_one(tmp_path: Path)
     assert [outgoing.digest(read, MORNING + hours * 3600) for hours in (26, 49)] == [0, 1]
 
 
+def test_the_hour_of_a_digest_is_of_its_zone(tmp_path: Path):
+    outgoing, read = Outgoing(tmp_path / "out.db"), rules("digest_at: '06:00+09:00'")
+    outgoing.take([batch(1, change(SHORT))], read, MORNING)
+
+    made = [outgoing.digest(read, MORNING + hours * 3600) for hours in (13.9, 14, 15)]  # from 20:54 UTC on
+    assert made == [0, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -99,6 +107,7 @@ def test_a_digest_is_one_message_a_day_of_all_since_the_last_one(tmp_path: Path)
         ("targets: {mail: {}}\nrules: []", "one of url and url_file"),
         (MAIL + "rules: [{name: a, to: [mail]}, {name: a, to: [mail]}]", "two rules are named a"),
         (MAIL + "rules: [{name: a, to: [mail], digest_at: noon}]", "digest_at"),
+        (MAIL + "rules: [{name: a, to: [mail], digest_at: 10:00}]", "write the hour as a text"),
     ],
 )  # fmt: skip
 def test_a_fault_in_the_file_is_named(text, reason):
@@ -111,3 +120,16 @@ def test_a_fault_shows_no_address(tmp_path: Path):
         read_rules("targets: {mail: {url: 'mailto://user:secret@x', url_file: y}}\nrules: []", "f")
 
     assert "secret" not in str(why.value)
+    with pytest.raises(RulesError, match="f, line 2: is no YAML: ") as why:
+        read_rules("targets: {mail: {url: 'mailto://user:secret@x'}\nrules: []", "f")
+
+    assert "secret" not in str(why.value)
+
+
+def test_the_file_of_an_address_lies_beside_the_rules(tmp_path: Path):
+    (tmp_path / "rules.yaml").write_text("targets: {chat: {url_file: slack}}\nrules: [{name: a, to: [chat]}]")
+    (tmp_path / "slack").write_text("slack://x\n")
+
+    assert read_rules_file(tmp_path / "rules.yaml").targets["chat"].address() == "slack://x"
+    with pytest.raises(RulesError, match=r"gone\.yaml cannot be read"):
+        read_rules_file(tmp_path / "gone.yaml")

@@ -55,6 +55,15 @@ def test_every_secret_that_a_deployment_mounts_is_there(folder: Path) -> None:
     }  # fmt: skip
 
 
+def test_the_user_of_a_container_reads_the_rules_and_addresses_of_the_notifier_and_nobody_else(folder: Path) -> None:
+    (folder / "notify/slack").write_text("https://hooks.slack.com/services/T/B/x")
+    (folder / "notify/slack").chmod(0o600)
+    make(folder)
+
+    modes = {each: stat.S_IMODE((folder / each).stat().st_mode) for each in (".", "notify", "notify/slack")}
+    assert modes == {".": 0o700, "notify": 0o755, "notify/slack": 0o644}
+
+
 def test_a_second_run_changes_nothing(folder: Path) -> None:
     before = contents(folder)
 
@@ -178,6 +187,7 @@ def test_nobody_else_comes_into_the_folder(folder: Path) -> None:
 
     assert modes.pop(folder) == modes.pop(folder / "tls") == 0o700
     assert modes.pop(folder / "tls/ca.key") == 0o400
+    assert modes.pop(folder / "notify") == 0o755  # mounted as a folder
     assert set(modes.values()) == {0o444}
 
 

@@ -63,6 +63,15 @@ def test_its_containers_are_its_parties(folder: Path) -> None:
     assert [*compose["secrets"]] == [f"redis-{name}" for name in PARTIES]
 
 
+def test_a_notifier_is_asked_for_its_health_and_metrics_where_one_runs(tmp_path: Path) -> None:
+    write_deployment(read_programme(TEXT), TEXT, tmp_path, "./nordic", notifier=True)
+
+    for file, scheme in (("stack.json", "http"), ("stack-tls.json", "https")):
+        assert json.loads((tmp_path / file).read_text())["services"]["notifier"] == f"{scheme}://notifier:8100"
+    [targets] = json.loads((tmp_path / "targets.json").read_text())
+    assert targets["targets"] == [f"{name}:8100" for name in ("notifier", *PARTIES)]
+
+
 def test_its_addresses_and_targets_are_its_parties(folder: Path) -> None:
     for file, scheme in (("stack.json", "http"), ("stack-tls.json", "https")):
         services = json.loads((folder / file).read_text())["services"]

@@ -65,6 +65,10 @@ TROUBLED = [
     ("door_closed", "supplier-samsung", [warned(1, "request_refused", status=429, reason="too many", **SAMSUNG)]),
     ("lines_lost", "ledger", [said(1, "batch_recorded", source="samsung", lines_lost=3)]),
     ("resent", "supplier-samsung", RESENT),
+    (
+        "not_sent", "notifier",
+        [warned(n, "message_not_sent", reason="away", target="mail", service="notifier") for n in (10, 20, 30)],
+    ),
     ("redis_missed", "ledger", [warned(n, "redis_missed", reason="away") for n in (10, 20, 30)]),
     ("heads_differ", "aggregator", [runs(1, 5, 5), runs(2, 5, 5, OTHER_HEAD, "aggregator")]),
     ("stuck", "ledger", [runs(n, 9 + n, 5) for n in (10, 20, 30)]),
