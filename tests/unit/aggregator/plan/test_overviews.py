@@ -1,26 +1,20 @@
 """Overviews of sites and suppliers: against a naive twin of the fabs, and against the routes with the same numbers."""
 
-import asyncio
 from collections import Counter, defaultdict, deque
 from datetime import date
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.applications import Starlette
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.fold.state import FoldState
-from services.aggregator.http.routes import routes
-from services.aggregator.live.view import LiveView
 from services.aggregator.plan.wip import AGES, age_wip, measure_yield
 from shared.wire.events import Event, LotFinished, LotScrapped, LotStarted, PhasePlanned, SiteDeclared, StockOpened
 from shared.wire.postings import Measure
-from testing.fold import EPOCH, Horizon, fold
+from testing.asked import Asked
+from testing.fold import Horizon, fold
 from testing.lines import KEY, Story
-from testing.servers.served import no_past
 from testing.simulate import told
 from testing.twins.curves import batch_of
 from testing.twins.ledger import number
@@ -113,30 +107,6 @@ def test_the_ages_of_the_programmes_lots_are_never_less_than_told():
 
 
 # ---------------------------------------------------------------- the routes
-
-
-class Asked:
-    """The routes over some events, with all days before today complete."""
-
-    def __init__(self, log: list[Event], today: date | None) -> None:
-        folded = fold(sorted(log, key=lambda event: event.source), horizon=Horizon(date(2026, 4, 1), 183))
-        self.state = FoldState(Curves(*Horizon(date(2026, 4, 1), 183)))
-        for batch in folded.store.published_batches(0, 1_000_000):
-            self.state.add(batch.postings)
-        if today is not None:
-            marks = dict.fromkeys(self.state.curves.sources, number(today) - 1)
-            self.state.add(batch_of(self.state.curves.position + 1, [], marks, epoch=EPOCH))
-
-    def response(self, path: str) -> httpx.Response:
-        async def get() -> httpx.Response:
-            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: LiveView(self.state), no_past)))
-            async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
-                return await client.get(path)
-
-        return asyncio.run(get())
-
-    def __call__(self, path: str) -> Any:
-        return self.response(path).json()
 
 
 @pytest.fixture

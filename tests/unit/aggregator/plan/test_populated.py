@@ -1,8 +1,9 @@
 """Megawatts populated: racks run with matched sets, in the order of the phases, as the naive twin has it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,10 +13,14 @@ from services.aggregator.plan.populated.rates import MegawattRates
 from shared.play.numbering import Numbering
 from shared.programme.changes import find_changes
 from shared.programme.declarations import Declarations
+from shared.programme.megawatts import sum_megawatts
 from shared.programme.programme_file import read_programme
 from shared.programme.wafer_model import facility_at, wafers_per_mw
 from shared.wire.days import DAY_US
+from shared.wire.events import PhasePlanned, SiteDeclared, StockOpened, SupplyCommitted, WafersConsumed
 from shared.wire.rows import Row
+from testing.asked import Asked
+from testing.lines import KEY, Story
 from testing.reference import PROGRAMME_PATH
 from testing.twins.racks import naive_populated
 
@@ -112,3 +117,78 @@ def test_what_lacks_one_wafer_is_not_shown_as_populated():
 
     assert tenths_of(found.megawatts) == 6_947
     assert tenths_of(Fraction(200)) == 2_000
+
+
+# ---------------------------------------------------------------- the routes
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """Abilene at a PUE of 1.20: 100 MW on since 10 April, 50 MW to come in May; 9,000 of HBM4, and half of the rest."""
+    story, planner = Story(), Numbering("planner")
+    changes = find_changes(PROGRAMME.entries(), Declarations())
+    said = [planner.emit(datetime(2026, 4, 1, tzinfo=UTC), each.declared) for each in changes]
+    phase = PhasePlanned(
+        site="abilene", phase="a1", mw=100, platform="VR-NVL72", energise_on=date(2026, 4, 10), status="planned",
+        revision=0,
+    )  # fmt: skip
+    story.say(1, SITE)
+    story.say(1, phase)
+    story.say(1, phase.model_copy(update={"phase": "a2", "mw": 50, "energise_on": date(2026, 5, 20)}))
+    for product, wafers in (("HBM4-12H", 9_000), ("LP5X-16G", 1_673), ("DDR5-32G", 4_000)):
+        story.say(2, StockOpened(**KEY | {"product": product}, wafers=wafers))
+    story.say(11, WafersConsumed(**KEY | {"product": "LP5X-16G"}, wafers=1_000, phase="a1"))
+    commit = KEY | {"product": "LP5X-16G", "line": "c", "firmness": "firm", "revision": 0}
+    story.say(3, SupplyCommitted(**commit, wafers=4_000, due=date(2026, 5, 10)))
+    return Asked([*story.log, *said], date(2026, 4, 16))
+
+
+SITE = SiteDeclared(
+    site="abilene", name="Abilene", country="US", mooring="onshore", mw=150, pue_percent=120, land_ha=100,
+    waterplane_m2=None, kg_co2_per_mwh=400, evidence="", confidence="sourced", revision=0, power_source="grid",
+)  # fmt: skip
+
+
+def test_what_is_installed_and_on_hand_populates_a_site(asked):
+    (row,) = asked("/sites")["rows"]
+
+    assert (row["mw_energised"], row["mw_populated"], row["mw_waiting"]) == (100, 49.8, 50.2)
+    assert row["waits_for"] == [{"product": "LP5X-16G", "mw": 50.2, "wafers": 3_345 - 1_673}]
+    columns = ("phase", "mw_populated", "racks_populated", "racks")
+    phases = [tuple(each[name] for name in columns) for each in row["phases"]]
+    assert phases == [("a1", 49.8, 178, 357), ("a2", None, None, None)]
+
+
+def test_the_months_to_come_have_the_supply_that_is_due(asked):
+    months = asked("/sites/abilene/timeline")["months"]
+
+    assert [(each["month"], each["mw"], each["mw_populated"], each["waits_for"]) for each in months] == [
+        ("2026-04", 100, 49.8, "LP5X-16G"), ("2026-05", 150, 101.1, "HBM4-12H"),
+    ]  # fmt: skip
+    alone = asked("/sites/abilene/timeline?product=LP5X-16G")["months"]
+    assert [each["mw_populated"] for each in alone] == [49.8, 150]
+
+
+def test_sums_over_sites_are_not_known_if_one_is_not(asked):
+    row = asked("/sites")["rows"][0]
+    unknown = row | {"mw_populated": None, "mw_waiting": None, "waits_for": []}
+
+    assert sum_megawatts([row, row]) == {
+        "mw_energised": 200, "mw_populated": 99.6, "mw_waiting": 100.4,
+        "waits_for": [{"product": "LP5X-16G", "mw": 100.4, "wafers": 3_344}],
+    }  # fmt: skip
+    assert (sum_megawatts([row, unknown])["mw_energised"], sum_megawatts([row, unknown])["mw_populated"]) == (200, None)
+
+
+def test_the_footprint_is_of_energised_megawatts_and_their_hours(asked):
+    answer = asked("/footprint?by=mooring,power_source")
+
+    assert (answer["today"], answer["by"]) == ("2026-04-16", ["mooring", "power_source"])
+    assert answer["rows"] == [
+        {
+            "mooring": "onshore", "power_source": "grid", "sites": 1, "mw": 150, "mw_planned": 150,
+            "mw_energised": 100, "mw_populated": 49.8, "mw_waiting": 50.2, "energy_mwh": 100 * 24 * 6,
+            "co2_tonnes": 5_760, "year_mwh": 1_314_000, "year_co2_tonnes": 525_600, "year_kg_co2_per_mwh": 400,
+            "land_ha": 100, "waterplane_m2": None, "m2_per_mw": 6_667,
+        }
+    ]  # fmt: skip
