@@ -45,10 +45,10 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
          "next on", "land or water", "MWh", "kt CO2"),
         [
             (
-                row["site"], row["mooring"], row["country"], row["mw"], row["mw_energised"], row["mw_populated"],
-                row["mw_waiting"], waits_for_words(row["waits_for"]), row["mw_to_come"], row["mw_stopped"],
-                _phases(row), _next_on(row, answer["today"]), _area(row), row["energy_mwh"],
-                _kilotonnes(row["co2_tonnes"]),
+                row["site"], row["mooring"], row["country"], row["mw"], row["mw_energised"],
+                *("not known" if row[name] is None else row[name] for name in ("mw_populated", "mw_waiting")),
+                waits_for_words(row["waits_for"]), row["mw_to_come"], row["mw_stopped"], _phases(row),
+                _next_on(row, answer["today"]), _area(row), row["energy_mwh"], _kilotonnes(row["co2_tonnes"]),
             )
             for row in rows
         ],
@@ -153,11 +153,12 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTabl
     site, months = answer["described"], answer["months"]
     yield Text(escape_controls(f"{site['site']}: {site['name'] or 'not declared'}"), style="bold underline")
     if site["name"] is not None:
+        power = f"{site['power_source']} at " if site["power_source"] else ""
         yield Text(
             escape_controls(
                 f"{site['mooring']}, {site['country']}, {site['mw']:,} MW at a PUE of {site['pue_percent'] / 100:.2f}, "
-                f"{_area(site) or 'area not declared'}, {site['power_source'] or 'source of power not stated'} at "
-                f"{site['kg_co2_per_mwh']} kg CO2 a MWh; {site['confidence']}: {site['evidence'] or '–'}\n"
+                f"{_area(site) or 'area not declared'}, {power}{site['kg_co2_per_mwh']} kg CO2 a MWh; "
+                f"{site['confidence']}: {site['evidence'] or '–'}\n"
             )
         )
     yield Text(escape_controls(f"{_megawatts_line(site)}\n"))

@@ -158,7 +158,8 @@ def test_sites_are_told_with_what_they_need_and_what_they_are(tmp_path, built):
         "abilene", "2026-04-12", "2026-04-12", "100", "30", "6.3", "1", "of", "1", "–", "2026-04-12", "HBM4-12H", "20",
     ]  # fmt: skip
     assert what == [
-        "abilene", "onshore", "US", "1,200", "200", "300", "0", "▆█", "2026-06-01", "350", "ha", "3,994.6",
+        "abilene", "onshore", "US", "1,200", "200", "not", "known", "not", "known", "–", "300", "0", "▆█", "2026-06-01",
+        "350", "ha", "14,400", "5.5",
     ]  # fmt: skip
     assert row_of(said, "narvik")[1][:3] == ["narvik", "–", "–"]
 
@@ -168,9 +169,19 @@ def test_a_site_is_told_with_what_was_altered_and_its_months(tmp_path, built):
 
     assert "onshore, US, 1,200 MW at a PUE of 1.20, 350 ha, 380 kg CO2 a MWh" in said
     assert f"2026-04-02   a2   energise on 2026-04-03 → 2026-06-01   americas/{built.log[-3].id}" in said
-    assert row_of(said, "2026-04") == [["2026-04", "200", "100", "0", "50", "0", "50", "0", "30"]]
+    assert row_of(said, "2026-04") == [["2026-04", "200", "–", "–", "100", "0", "50", "0", "50", "0", "30"]]
+    assert "200 MW on, populated: not known; 14,400 MWh, 5,472 t CO2 since energised" in said
     assert "Short: 1 of 1 products" in said
     assert row_of(said, "due") == [["due", "█▁▁"]]
+
+
+def test_the_footprint_is_told_by_mooring(tmp_path, built):
+    said = ask(tmp_path, built, "footprint", "--by", "mooring,country").stdout
+
+    assert row_of(said, "onshore") == [
+        ["onshore", "US", "1", "1,200", "200", "–", "–", "14,400", "5,472", "4,380,000", "1,664,400", "380", "350", "–",
+         "2,917"],
+    ]  # fmt: skip
 
 
 def test_suppliers_are_told_with_their_word_and_what_they_make(tmp_path, built):
@@ -204,7 +215,7 @@ def test_the_programme_is_told_at_a_glance(tmp_path, built):
     assert "To act on first: HBM4-12H at " in said
 
 
-@pytest.mark.parametrize("command", ["programme", "months", "sites", "suppliers", "alerts", "cover"])
+@pytest.mark.parametrize("command", ["programme", "months", "sites", "footprint", "suppliers", "alerts", "cover"])
 def test_what_was_known_then_can_be_asked_of_all(tmp_path, built, command):
     """After the first batch, which was of the sites alone, and now."""
     now = json.loads(ask(tmp_path, built, command, "--json").stdout)

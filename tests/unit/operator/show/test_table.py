@@ -44,10 +44,10 @@ def test_an_event_and_a_site_are_printed_without_a_control():
     site = dict.fromkeys(("waterplane_m2", "land_ha")) | {
         "site": "s", "name": STEERING, "mooring": "onshore", "country": "US", "mw": 1, "pue_percent": 120,
         "kg_co2_per_mwh": 1, "confidence": "sourced", "synthetic": False, "evidence": STEERING, "phases": [],
-        "short_products": [],
+        "short_products": [], "power_source": STEERING, "mw_energised": None,
     }  # fmt: skip
     answer = {"described": site, "months": [], "entries": []}
     printed = shown(*event_tables(event), *site_tables(answer, Text("")))
 
-    assert printed.count("\\u009b31m") == 3
+    assert printed.count("\\u009b31m") == 4
     assert all(each.isprintable() for each in printed.split("\n"))
