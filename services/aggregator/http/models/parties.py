@@ -303,7 +303,7 @@ class FootprintRow(Described):
     mw_populated: float | None
     mw_waiting: float | None
     energy_mwh: int | None
-    """Of the energised megawatts up to today, as of a site."""
+    """Of the energised megawatts up to today."""
     co2_tonnes: int | None
     year_mwh: int
     """Of a year at full load once all planned phases are energised."""
@@ -354,8 +354,8 @@ class SiteMonth(Described):
     mw: int
     """Energised by the end of the month, by the phases as planned now."""
     mw_populated: float | None
-    """Of these, as of a site; at the end of the month, from today on with the supply due until then. With `product` as
-    if all others were there."""
+    """Of these, at the end of the month; from today on with the supply due until then. With `product`: as if all others
+    were there."""
     mw_waiting: float | None
     waits_for: str | None
     """The product that most of them wait for."""
