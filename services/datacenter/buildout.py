@@ -160,9 +160,8 @@ class Buildout:
                 site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=known.mw,
                 pue_percent=site.pue_percent.value, land_ha=site.land_ha.value if site.land_ha else None,
                 waterplane_m2=site.waterplane_m2.value if site.waterplane_m2 else None,
-                kg_co2_per_mwh=site.kg_co2_per_mwh.value, evidence=known.evidence,
+                kg_co2_per_mwh=site.kg_co2_per_mwh.value, power_source=site.power_source.value, evidence=known.evidence,
                 confidence="sourced" if known.sources else "assumed", revision=revision, synthetic=site.pool,
-                power_source=site.power_source.value if site.power_source else "",
             )
         )  # fmt: skip
 

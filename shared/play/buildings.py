@@ -79,7 +79,7 @@ class ScenarioSite(ScenarioPart):
     land_ha: Based[Count | None] | None = None
     waterplane_m2: Based[Count] | None = None
     pue_percent: Based[Annotated[int, Field(ge=100, le=300)]]
-    power_source: Based[str] | None = None
+    power_source: Based[str] = Based(value="", note="not stated")
     kg_co2_per_mwh: Based[Count]
     declared: Annotated[list[SiteRevision], Field(min_length=1)]
     milestones: dict[str, Annotated[list[MilestoneRevision], Field(min_length=1)]] = Field(default_factory=dict)
