@@ -39,7 +39,7 @@ from tests.e2e.test_stack import wait_until
 
 WHY = "/shortages?product=LP5X-16G&site=POOL-US"
 VIEWS = ["/", "/worklist", "/lines", "/sites", "/sites/TX-ABILENE", "/suppliers", "/shortages", WHY, "/log"]
-VIEWS.append("/remarks?about=site/TX-ABILENE")
+VIEWS += ["/remarks?about=site/TX-ABILENE", "/search?q=abilene"]
 DESK, PHONE = 1280, 390
 PAST = "2026-05-31"
 
@@ -61,6 +61,11 @@ def told(count: int) -> str:
     return f"{count:,}".replace("-", "−")
 
 
+def title_of(stack: Stack, site: str) -> str:
+    [row] = ask(stack.folder, "aggregator", "/sites", site=site)["rows"]
+    return str(row["name"])
+
+
 def query_of(page: Page) -> str:
     return urlsplit(page.url).query
 
@@ -73,7 +78,7 @@ def test_the_first_short_day_is_that_of_the_api(page: Page, played: Stack) -> No
     page.goto("/")
 
     expect(page.locator("#first-short")).to_have_attribute("data-day", first["first_short_day"])
-    expect(page.locator("#first-short")).to_have_text(f"{first['product']} at {first['site']}")
+    expect(page.locator("#first-short")).to_have_text(f"{first['product']} at {title_of(played, first['site'])}")
 
 
 def test_the_first_shortage_to_act_on_is_that_of_the_api_and_leads_to_its_page(page: Page, played: Stack) -> None:
@@ -82,7 +87,9 @@ def test_the_first_shortage_to_act_on_is_that_of_the_api_and_leads_to_its_page(p
 
     expect(page.locator("#act")).to_contain_text(f"start {told(first['act_wafers'])} wafers of")
     page.locator("#act a").first.click()
-    expect(page.locator("#why")).to_contain_text(f"Why {first['product']} at {first['site']} is short")
+    expect(page.locator("#why")).to_contain_text(
+        f"Why {first['product']} at {title_of(played, first['site'])} is short"
+    )
 
 
 def test_from_what_is_short_to_its_cause_and_to_the_event_is_a_click_each(page: Page, played: Stack) -> None:
@@ -94,11 +101,31 @@ def test_from_what_is_short_to_its_cause_and_to_the_event_is_a_click_each(page: 
 
     page.locator("#first-short").click()
     expect(page.locator("#why")).to_contain_text(
-        f"{row['product']} at {row['site']} is short by {told(row['first_shortage'])}"
+        f"{row['product']} at {title_of(played, row['site'])} is short by {told(row['first_shortage'])}"
     )
     page.locator("#causes a.cause").first.click()
     expect(page.locator("pre")).to_contain_text(event)
     expect(page.locator("main")).to_contain_text("Recorded in batch")
+
+
+def test_the_first_screen_has_the_megawatts_the_work_the_changes_and_the_weeks_of_cover(
+    page: Page, played: Stack
+) -> None:
+    sites = [row for row in ask(played.folder, "aggregator", "/sites")["rows"] if not row["synthetic"]]
+    cover = ask(played.folder, "aggregator", "/cover/weeks")["rows"]
+    work = ask(played.folder, "aggregator", "/worklist")["rows"]
+    page.goto("/")
+
+    expect(page.locator("#populated")).to_contain_text(f"of {sum(row['mw_energised'] for row in sites):,} MW energised")
+    expect(page.locator("#work tbody tr")).to_have_count(min(5, len(work)))
+    expect(page.locator("#cover td.heat")).to_have_count(len(cover))
+    texts = [text.split()[0] for text in page.locator("#cover td.heat").all_inner_texts()]
+    assert texts == [
+        "0" if row["short"] else "all" if row["cover_weeks"] is None else str(row["cover_weeks"]) for row in cover
+    ]
+    last = page.locator("#cover tbody").last
+    expect(last.locator("tr.part")).to_have_text("Synthetic demand, at no site")
+    expect(last.locator("tr").nth(1)).to_contain_text("Synthetic demand")
 
 
 def test_the_whole_page_travels_to_a_day_of_the_past_and_back(page: Page, played: Stack) -> None:
@@ -276,12 +303,26 @@ def test_all_is_reached_with_keys(page: Page) -> None:
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.keyboard.press("d")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
-    page.keyboard.press("/")
+    page.keyboard.press("f")
     assert page.evaluate("document.activeElement.name") == "product"
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("g")
     page.keyboard.press("s")
     page.wait_for_url("**/suppliers**")
+
+
+def test_a_search_goes_by_keys_from_any_page_to_the_thing(page: Page) -> None:
+    page.goto("/lines")
+    page.keyboard.press("/")
+    page.keyboard.type("milam")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=milam")
+    expect(page.locator("#found tbody tr").first).to_contain_text("TX-MILAM")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sites/TX-MILAM")
+    expect(page.locator("h1")).to_contain_text("Milam County")
 
 
 @pytest.mark.parametrize(("link", "ending", "begin"), [("CSV of", "csv", b"month,"), ("PNG", "png", b"\x89PNG")])

@@ -23,7 +23,7 @@ from services.aggregator.plan.populated.footprint import footprint_rows
 from services.aggregator.plan.populated.racks import needs_of_phases, populate_phases, tenths_of
 from services.aggregator.plan.populated.rates import MegawattRates
 from services.aggregator.plan.projection import make_plan
-from services.aggregator.plan.schedule import schedule
+from services.aggregator.plan.schedule import schedule, weeks_of_cover
 from services.aggregator.plan.wip import measure_yield, report_stages
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
 from services.aggregator.terms import LAGS
@@ -585,6 +585,17 @@ def test_cover():
     assert [stock - sum(table["required"][: n + 1]) for n in range(cover.days)] == table["left"]
     assert f"{cover.days} days and {cover.left} of the {cover.next} of the next" in section
     assert f"shown as {cover.days + cover.left / cover.next:.1f}; day {cover.days + 1} is the first" in section
+
+
+def test_weeks_of_cover():
+    table = the_table("Weeks of cover")
+    ordered = [wafers for week in table["ordered"] for wafers in (week, *[0] * 6)]
+    curves = posted_with_stock(table, required=ordered)
+    grouping = curves.group(("product", "site"))
+
+    cover = weeks_of_cover(curves, grouping, DAY_1, 4)
+    assert (cover.tenths[0] / 10).tolist() == table["weeks of cover"]
+    assert schedule(curves, grouping, DAY_1, 7, 4).projected[0].tolist() == table["projected"]
 
 
 def test_available_to_promise():

@@ -1,12 +1,12 @@
-"""Answers of `/lines` and `/watermarks`."""
+"""Answers of `/lines`, `/names` and `/watermarks`."""
 
 from services.aggregator.fold.lines.facts import Group
 from services.aggregator.fold.lines.listing import LineSelection, ListedLine, list_lines
-from services.aggregator.http.pages import Answer, check_today, position_of, select_keys
-from services.aggregator.http.queries import AskLines, AskWatermarks
+from services.aggregator.http.pages import Answer, check_today, cut_labels, position_of, select_keys
+from services.aggregator.http.queries import AskLines, AskNames, AskWatermarks
 from services.aggregator.http.remarks import note_rows
 from services.aggregator.live.view import LiveView
-from services.aggregator.plan.overviews import iso_or_none
+from services.aggregator.plan.overviews import iso_or_none, names_by_id
 from shared.programme.remarks import RemarksInForce, line_about
 from shared.wire.days import day_of, is_ended, iso_day
 
@@ -20,12 +20,15 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
         curves, book, today = view.state.curves, view.state.lines, view.state.curves.today
         check_today(curves)
         select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+        like = (query.like or "").casefold()
         chosen = LineSelection(
             query.kind, query.product, query.site, query.supplier, query.source, *_due_days(query.due, today),
-            is_open=query.state == "open",
+            is_open=query.state == "open", like=like,
         )  # fmt: skip
         # before a day is complete nobody knows what is overdue, or due this week
         found = list_lines(book, chosen, today, _backorders(view)) if today is not None or query.due is None else []
+        if like:
+            found.sort(key=lambda line: line.name.casefold() != like)
         remarks = view.state.remarks.in_force()
         page = found[query.offset : query.offset + query.limit]
         following = query.offset + len(page)
@@ -74,6 +77,22 @@ def _row(line: ListedLine, today: int | None) -> Answer:
         "priority": line.priority, "revision": line.revision, "stated_on": iso_day(line.stated_on),
         "reason": line.reason, "event": f"{line.source}/{line.event}",
     }  # fmt: skip
+
+
+async def names(view: LiveView, query: AskNames) -> Answer:
+    """Products, sites, suppliers and sources, and the name that is declared of each."""
+    words = (query.like or "").casefold().split()
+
+    def read() -> Answer:
+        names = names_by_id(view.state)
+        found = [
+            label for label, name in names.items() if all(word in f"{label[1]} {name}".casefold() for word in words)
+        ]
+        page, following = cut_labels(found, query.after, query.limit)
+        rows = [{"kind": kind, "id": id_, "name": names[kind, id_]} for kind, id_ in page]
+        return position_of(view) | {"rows": rows, "count": len(found), "next": following}
+
+    return await view.run_paused(read)
 
 
 async def watermarks(view: LiveView, _: AskWatermarks) -> Answer:

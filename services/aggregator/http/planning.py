@@ -1,7 +1,7 @@
 """Answers of `/shortages`, `/cover`, `/atp` and `/alerts`."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from services.aggregator.alerts.filtering import select_alerts
 from services.aggregator.alerts.finding import Alert
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.series import Only
 from services.aggregator.http.pages import (
     Answer,
     check_today,
@@ -27,6 +29,7 @@ from services.aggregator.http.queries import (
     AskCover,
     AskPromise,
     AskShortages,
+    AskWeeks,
 )
 from services.aggregator.http.remarks import alert_remarks, note_rows
 from services.aggregator.kernels.arrays import Index
@@ -35,7 +38,7 @@ from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import iso_or_none, ratio
 from services.aggregator.plan.projection import Course, ShortageFigures, SupplyPlan, make_plan
-from services.aggregator.plan.schedule import schedule
+from services.aggregator.plan.schedule import schedule, weeks_of_cover
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
@@ -222,6 +225,66 @@ async def cover(view: LiveView, query: AskCover) -> Answer:
             row["fill_rate"] = ratio(int(fill.numerator[group]), int(fill.denominator[group]))
         rows.append(row)
     return plan_position_of(view, plan) | {"rows": rows, **turn}
+
+
+async def cover_weeks(view: LiveView, query: AskWeeks) -> Answer:
+    """Weeks of cover of each site in each week from today, of its least covered product.
+
+    The balance projected for a week's end pays for the orders of so many later weeks, without further receipts; a week
+    with a day that is short has none. The sites that run short first come first, synthetic sites last. A product's
+    surplus covers no other's need.
+    """
+
+    def read() -> Answer:
+        curves, today = view.state.curves, view.state.curves.today
+        check_today(curves)
+        only = select_keys(curves, product=query.product)
+        select_keys(curves, site=query.site)
+        scope = scope_of(view, query.party)
+        synthetic = view.state.sites.synthetic_names()
+        ranked = [site for site in _ranked_sites(view.plan, query.firmness) if query.site in (None, site)]
+        if scope is not None:
+            ranked = [site for site in ranked if site in scope.sites]
+        ranked.sort(key=lambda site: site in synthetic)
+        page = ranked[query.offset : query.offset + query.limit]
+        end = query.offset + len(page)
+        return position_of(view) | {
+            "today": iso_or_none(today),
+            "firmness": query.firmness,
+            "rows": [
+                {"site": site, "synthetic": site in synthetic} | week
+                for site in page
+                for week in (() if today is None else _weeks_of_site(curves, only | {"site": site}, today, query))
+            ],
+            "count": len(ranked),
+            "next": end if end < len(ranked) else None,
+        }
+
+    return await view.run_paused(read)
+
+
+def _ranked_sites(plan: SupplyPlan, firmness: Firmness) -> list[str]:
+    """Return the sites of a plan, those that run short first, by day; the others follow, the least covered first."""
+    ranked = [*plan.shortages(firmness).tolist(), *plan.least_covered().tolist()]
+    return [site for site in dict.fromkeys(plan.grouping.labels[group][1] for group in ranked) if site != UNALLOCATED]
+
+
+def _weeks_of_site(curves: Curves, only: Only, today: int, query: AskWeeks) -> Iterator[Answer]:
+    """Yield the weeks of a site, each with the product that is covered least."""
+    grouping = curves.group(("product", "site"), **only)
+    if not grouping.labels:
+        return
+    cover = weeks_of_cover(curves, grouping, today, query.weeks, query.firmness)
+    pays_for_all = np.iinfo(np.int64).max
+    for week, (short, tenths) in enumerate(zip(cover.short.T, cover.tenths.T, strict=True)):
+        least = int(np.lexsort((np.where(tenths < 0, pays_for_all, tenths), -short))[0])
+        yield {
+            "from": iso_or_none(today + week * BUCKETS["week"]),
+            "cover_weeks": None if tenths[least] < 0 else int(tenths[least]) / 10,
+            "product": grouping.labels[least][0],
+            "short": int(short.sum()),
+            "products_short": int((short > 0).sum()),
+        }
 
 
 async def atp(view: LiveView, query: AskPromise) -> Answer:

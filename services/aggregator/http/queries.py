@@ -20,6 +20,7 @@ FOOTPRINT_PARTS = ("mooring", "power_source", "country", "site")
 BUCKETS = {"day": 1, "week": 7}
 SHORTAGE_ORDERS = ("first_short", "act_by")
 _BUCKETS_MAX = 60
+WEEKS_MAX = 26
 _OFFSET_MAX = 10**9
 
 Graded = Annotated[Firmness, Choice(FIRMNESS), "Supply: commits of this grade or above."]
@@ -149,6 +150,19 @@ class AskCover(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskWeeks(Rows):
+    """The parameters of `/cover/weeks`."""
+
+    firmness: Graded = "planned"
+    weeks: Annotated[int, Whole(1, WEEKS_MAX), "Rows of each site."] = 13
+    product: Product = None
+    site: Site = None
+    party: Party = None
+    offset: Annotated[int, Whole(0, _OFFSET_MAX), "Index of the first site: `next` of the page before."] = 0
+    limit: Annotated[int, Whole(1, PAGE_MAX), "Sites of a page, at most."] = 50
+
+
+@dataclass(frozen=True, kw_only=True)
 class AskPromise(Rows):
     """The parameters of `/atp`."""
 
@@ -242,6 +256,9 @@ class AskLines(Rows):
     site: Site = None
     supplier: Supplier = None
     source: Annotated[str | None, Text(), "Only lines of this party."] = None
+    like: Annotated[
+        str | None, Text(), "Only lines with this text in their id, in any case; one that is this text comes first."
+    ] = None
     offset: Offset = 0
     limit: Limit = PAGE_MAX
 
@@ -261,6 +278,15 @@ class AskAlerts(Rows):
     supplier: Annotated[str | None, Text(), "Leave out alerts of other suppliers; those that name none stay."] = None
     party: Party = None
     offset: Offset = 0
+    limit: Limit = PAGE_MAX
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskNames(Rows):
+    """The parameters of `/names`."""
+
+    like: Annotated[str | None, Text(), "Only names with each of these words in their id or name, in any case."] = None
+    after: After = None
     limit: Limit = PAGE_MAX
 
 

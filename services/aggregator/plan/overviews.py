@@ -63,6 +63,19 @@ def site_names(state: FoldState) -> list[str]:
     return sorted(named - {UNALLOCATED})
 
 
+def names_by_id(state: FoldState) -> dict[tuple[str, str], str | None]:
+    """Return the name that is declared of each product, site, supplier and source, by kind and id, sorted."""
+    curves, declared = state.curves, state.sites.declared()
+    sites = {site: declared[site][-1].name if site in declared else None for site in site_names(state)}
+    others = {
+        "product": curves.names("product"),
+        "source": curves.sources,
+        "supplier": curves.names("supplier") - {UNATTRIBUTED},
+    }
+    names = {(kind, id_): None for kind, ids in others.items() for id_ in ids}
+    return dict(sorted((names | {("site", site): name for site, name in sites.items()}).items()))
+
+
 class SiteFacts(NamedTuple):
     """Facts of the sites at the position of a plan, beside the plan itself; immutable."""
 

@@ -1,4 +1,7 @@
-"""Master schedule: orders, forecast, receipts, projected balance and ATP of each product at each site by bucket."""
+"""Master schedule: orders, forecast, receipts, projected balance and ATP of each product at each site by bucket.
+
+And weeks of cover: the later weeks whose orders the balance projected for a week's end pays for.
+"""
 
 from typing import NamedTuple
 
@@ -21,6 +24,8 @@ from services.aggregator.terms import NETTING_DAYS
 from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import Measure
 
+_WEEK = 7
+
 
 class Schedule(NamedTuple):
     """The schedule of some groups from today; arrays are wafers, all `[group, bucket]` but the first."""
@@ -33,6 +38,21 @@ class Schedule(NamedTuple):
     projected: Wafers  # available balance at the bucket's end, net of orders only
     atp: Wafers  # of the bucket's own receipts
     atp_cumulative: Wafers
+
+
+class Buckets(NamedTuple):
+    """Orders and receipts of some groups from today to the horizon's end; arrays are wafers."""
+
+    available: Wafers  # [group] on hand at the end of yesterday, less the backorder
+    orders: Wafers  # [group, bucket]
+    receipts: Wafers  # [group, bucket] as in `Schedule`
+
+
+class WeeksOfCover(NamedTuple):
+    """Cover of some groups in each week from today: `[group, week]`."""
+
+    short: Wafers  # wafers short on its worst day, 0 where none are
+    tenths: Wafers  # tenths of a week that the balance projected for its end pays for; -1: all later orders
 
 
 def schedule(
@@ -53,14 +73,8 @@ def schedule(
     it, whether its day has passed or not; in the first `frozen` buckets only orders count. ATP looks ahead to the
     horizon's end, beyond the buckets. Raises ValueError where today is outside the horizon.
     """
-    first = today - curves.start + 1
-    if not 1 <= first <= curves.days:
-        raise ValueError(f"today ({today}) is outside the horizon ({curves.start} to {curves.start + curves.days - 1})")
-    end = curves.days + 1
-
-    def bucketed(daily: Wafers) -> Wafers:
-        return np.add.reduceat(daily[:, first:end], np.arange(0, end - first, bucket_days), axis=1)
-
+    available, orders, receipts = sum_buckets(curves, grouping, today, bucket_days, firmness)
+    first, end = today - curves.start + 1, curves.days + 1
     ordered = planned_by_day(curves, grouping, (Measure.REQUIRED,))
     forecast = planned_by_day(curves, grouping, (Measure.FORECAST,))
     kept_days = first - 1 + frozen * bucket_days  # past days and those of the frozen buckets
@@ -68,23 +82,66 @@ def schedule(
     net[:, 1:end] = net_forecast(
         np.maximum(forecast[:, 1:end], 0), np.maximum(ordered[:, 1:end], 0), early_days, late_days, kept_days
     )
-    required = required_by_day(curves, grouping)
-    orders = bucketed(required)
-    expected = planned_by_day(curves, grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
-    # receipts of today or later are no longer in transit
-    received = np.diff(supplied_by_day(curves, grouping, today - 1), axis=1, prepend=0)
-    receipts = bucketed(expected + received)
-    consumed = sum_moved(curves, grouping, today - 1, measures=(Measure.CONSUMED,))[0]
-    beyond = consumed_beyond_by_day(curves, grouping, required)[:, first - 1]
-    backorder = required[:, :first].sum(axis=1) - consumed + beyond
-    available = sum_stages(curves, grouping, today - 1).on_hand - backorder
     columns = (
         orders,
-        bucketed(forecast),
-        bucketed(net),
+        _bucketed(forecast, first, end, bucket_days),
+        _bucketed(net, first, end, bucket_days),
         receipts,
         available[:, None] + (receipts - orders).cumsum(axis=1),
         atp_discrete(available, receipts, orders),
         atp_cumulative(available, receipts, orders),
     )
     return Schedule(available, *(column[:, :buckets] for column in columns))
+
+
+def weeks_of_cover(
+    curves: Curves, grouping: Grouping, today: int, weeks: int, firmness: Firmness = "planned"
+) -> WeeksOfCover:
+    """Return the cover of some groups in each of the next `weeks`, those within the horizon.
+
+    The balance projected for a week's end pays for the orders of the following weeks, without further receipts: for
+    all of some weeks, and for a part of the next one, in tenths, rounded down. A week with a day that is short has 0.
+    """
+    available, daily, received = sum_buckets(curves, grouping, today, 1, firmness)
+    balance = available[:, None] + (received - daily).cumsum(axis=1)
+    begins = np.arange(0, daily.shape[1], _WEEK)
+    ends = np.append(begins[1:], daily.shape[1]) - 1
+    orders = np.add.reduceat(daily, begins, axis=1)
+    ordered, last = orders.cumsum(axis=1), orders.shape[1] - 1
+    short = np.maximum(-np.minimum.reduceat(balance, begins, axis=1), 0)[:, :weeks]
+    tenths = np.zeros_like(short)
+    for group, week in np.argwhere(short == 0).tolist():
+        paid = ordered[group, week] + balance[group, ends[week]]
+        end = int(ordered[group].searchsorted(paid, side="right")) - 1  # the last week whose orders are all paid
+        if end >= last:
+            tenths[group, week] = -1
+        else:
+            left = paid - ordered[group, end]
+            tenths[group, week] = (end - week) * 10 + left * 10 // max(1, orders[group, end + 1])
+    return WeeksOfCover(short, tenths)
+
+
+def sum_buckets(curves: Curves, grouping: Grouping, today: int, bucket_days: int, firmness: Firmness) -> Buckets:
+    """Return the orders and receipts of some groups from today to the horizon's end, in buckets of some days.
+
+    The last bucket may be shorter. Raises ValueError where today is outside the horizon.
+    """
+    first = today - curves.start + 1
+    if not 1 <= first <= curves.days:
+        raise ValueError(f"today ({today}) is outside the horizon ({curves.start} to {curves.start + curves.days - 1})")
+    end = curves.days + 1
+    required = required_by_day(curves, grouping)
+    orders = _bucketed(required, first, end, bucket_days)
+    expected = planned_by_day(curves, grouping, (Measure.TRANSIT_DUE, *OPEN[FIRMNESS.index(firmness) :]))
+    # receipts of today or later are no longer in transit
+    received = np.diff(supplied_by_day(curves, grouping, today - 1), axis=1, prepend=0)
+    receipts = _bucketed(expected + received, first, end, bucket_days)
+    consumed = sum_moved(curves, grouping, today - 1, measures=(Measure.CONSUMED,))[0]
+    beyond = consumed_beyond_by_day(curves, grouping, required)[:, first - 1]
+    backorder = required[:, :first].sum(axis=1) - consumed + beyond
+    available = sum_stages(curves, grouping, today - 1).on_hand - backorder
+    return Buckets(available, orders, receipts)
+
+
+def _bucketed(daily: Wafers, first: int, end: int, bucket_days: int) -> Wafers:
+    return np.add.reduceat(daily[:, first:end], np.arange(0, end - first, bucket_days), axis=1)

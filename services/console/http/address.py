@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from shared.wire.firmness import FIRMNESS
 
-_OF_ONE_PAGE = ("kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after", "about")
+_OF_ONE_PAGE = ("kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after", "about", "q")
 _has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Return whether a text is a day of the calendar, YYYY-MM-DD."""
     try:
         return bool(_has_days_form(text) and date.fromisoformat(text))
     except ValueError:
@@ -40,6 +41,7 @@ class Filters:
     by: str = ""
     after: str = ""
     about: str = ""  # of remarks, as in the aggregator's query
+    q: str = ""  # words of the search
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
@@ -58,7 +60,7 @@ class Filters:
 
     def day_beside(self, complete_through: str, days: int) -> str:
         """Return the day some days before or after that of the address, else after the last complete day."""
-        shown = self.as_of if _is_day(self.as_of) else complete_through
+        shown = self.as_of if is_day(self.as_of) else complete_through
         return (date.fromisoformat(shown) + timedelta(days=days)).isoformat()
 
     def download(self, path: str, **format_: str) -> str:

@@ -19,9 +19,12 @@ from services.console.http.charts import (
     projected_chart,
     site_chart,
 )
+from services.console.http.deciding.heat_map import heat_map
+from services.console.http.deciding.sites import SYNTHETIC, shorts_by_kind, sites_by_kind
+from services.console.http.deciding.verdict import FIRST_CHANGES, FIRST_LINES, find_verdict, real_sites
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
 from services.console.http.remarking import planners
-from services.console.http.sites import SYNTHETIC, shorts_by_kind, sites_by_kind
+from services.console.http.searching import search
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
 from shared.programme.megawatts import sum_megawatts
@@ -31,6 +34,7 @@ from shared.wire.events import UNATTRIBUTED
 from shared.wire.firmness import FIRMNESS
 
 _WEEKS_AHEAD = 26
+_WEEKS_OF_COVER = 13
 _BRIDGE_WITHIN_S = 1.0  # the first page does not wait until a past is folded
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
 
@@ -67,7 +71,7 @@ class PageContents:
         """Return whether the programme is covered and until when, by firmness, and the first shortage."""
         ask, by_key = self.upstream.aggregator, filters.params("product", "site", "supplier")
         by_group = filters.params("product", "site")
-        months, *rolling, sites, alerts, worst, to_act_on, work = await asyncio.gather(
+        months, *rolling, sites, alerts, worst, to_act_on, work, cover, since = await asyncio.gather(
             ask("/months", by_key),
             ask("/balances", by_key | {"window": "30", "basis": "start"}),
             ask("/balances", by_key | {"window": "30", "basis": "receipt"}),
@@ -76,6 +80,8 @@ class PageContents:
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade}),
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade, "order": "act_by"}),
             self._work(filters),
+            ask("/cover/weeks", by_group | {"firmness": filters.grade, "weeks": _WEEKS_OF_COVER}),
+            self._since(filters),
         )
         grades = await asyncio.gather(
             *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS)
@@ -88,8 +94,13 @@ class PageContents:
         through = months["complete_through"]
         shown = months_shown(months["rows"], through, filters.grade)
         shorts = shorts_by_kind(sites["rows"], filters)
+        at_sites = [each for kind, held in shorts.items() if kind != SYNTHETIC for each in held]
         numbers = {
             "state": months,
+            "verdict": find_verdict(short, at_sites, worst["today"]),
+            "megawatts": sum_megawatts(real_sites(sites["rows"], filters)),
+            "heat": heat_map(cover),
+            "since": since,
             **_last_days(*(answer["rows"] for answer in rolling), target=months["target_wafers"]),
             "rolling_day": rolling[0]["day"],
             "months": shown,
@@ -99,12 +110,13 @@ class PageContents:
             "cause": _largest_loss(bridge),
             "short_count": worst["count"],
             "shorts": shorts,
-            "all_shorts": [each for kind, held in shorts.items() if kind != SYNTHETIC for each in held],
+            "all_shorts": at_sites,
             "today": worst["today"],
             "by_grade": _grade_rows(grades),
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
-            "work": work,
+            "work": work | {"rows": work["rows"][:FIRST_LINES]},
+            "work_lines": len(work["rows"]),
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
         }
         charts = {"months": months_chart(shown, through)} if shown else {}
@@ -115,6 +127,7 @@ class PageContents:
             "grades": [{"firmness": row["grade"], "count": row["answer"]["count"]} | _unnested(row["first"])
                        for row in numbers["by_grade"]],
             "worklist": _items_of(work),
+            "weeks of cover": cover["rows"],
         }  # fmt: skip
         return PageContent("programme.html.j2", numbers, charts, tables | _last_plan_table(numbers["before"]))
 
@@ -157,6 +170,17 @@ class PageContents:
                 raise
             return None
         return bridge
+
+    async def _since(self, filters: Filters) -> Numbers | None:
+        """Return the first changes since the day before; None while their past is not folded, or not in time."""
+        query = filters.params("product", "site", "supplier") | {"firmness": filters.grade, "limit": FIRST_CHANGES}
+        query["to"] = query.pop("as_of", "")
+        try:
+            async with asyncio.timeout(_BRIDGE_WITHIN_S):
+                since: Numbers = await self.upstream.aggregator("/since", query)
+        except (NoAnswer, TimeoutError):
+            return None
+        return since
 
     async def _last_plan(self, answer: Numbers, query: Mapping[str, str]) -> Numbers | None:
         """Return the shortages of the last plan before the day of an answer went back; None if it did not."""
@@ -285,6 +309,12 @@ class PageContents:
         }
         tables = {"notes": answer["rows"], "acknowledged": answer["acknowledged"]}
         return PageContent("remarks.html.j2", numbers, tables=tables)
+
+    async def search(self, _: Request, filters: Filters) -> PageContent:
+        """Return the products, sites, suppliers, sources, lines, events and days that some words name."""
+        state, hits, more = await search(self.upstream, filters)
+        numbers = {"state": state, "hits": hits, "more": more}
+        return PageContent("search.html.j2", numbers, tables={"found": [hit.row() for hit in hits]})
 
     async def watermarks(self, _: Request, filters: Filters) -> PageContent:
         """Return the day that each source has completed, and the sources that hold up the last complete day."""

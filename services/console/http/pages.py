@@ -64,6 +64,7 @@ def routes(
         "/lines": PageContents.lines,
         "/watermarks": PageContents.watermarks,
         "/worklist": PageContents.worklist,
+        "/search": PageContents.search,
         REMARKS_PATH: PageContents.remarks,
     }
     audited: dict[str, Page] = {  # the ledger's answers
@@ -180,12 +181,14 @@ class _Pages:
     async def _render(
         self, template: str, request: Request, filters: Filters, numbers: Numbers, status: int = 200
     ) -> Response:
+        sees_names = self._sees_names(request)
         html = render(
             template,
             filters=filters,
             path=request.scope["path"],
             firmness=FIRMNESS,
-            names=await self.names.read() if self._sees_names(request) else NO_NAMES,
+            names=await self.names.read() if sees_names else NO_NAMES,
+            titles=self.names.titles if sees_names else {},
             has_session=self.sessions is not None and "authorization" in request.headers,
             quiet_s=self.feed.quiet_s,
             locale=_spreadsheet_locale(request),

@@ -1,10 +1,12 @@
 """Pages as HTML: the templates, and numbers, days and durations as people read them."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
 
 
 def render(template: str, **values: Any) -> str:
@@ -17,9 +19,9 @@ def _signed(number: float) -> str:
     return str(number).replace("-", "−")
 
 
-def _wafers(count: int | None) -> str:
-    """Return a number with its thousands apart, a dash for none."""
-    return "–" if count is None else f"{count:,}".replace("-", "−")
+def _wafers(count: float | None) -> str:
+    """Return a number with its thousands apart, without a decimal that is zero, a dash for none."""
+    return "–" if count is None else f"{count:,}".removesuffix(".0").replace("-", "−")
 
 
 def _reported(count: int | None) -> str:
@@ -50,6 +52,18 @@ def _cause(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _short_day(day: str) -> str:
+    """Return a day without its year, in the form 27 May."""
+    return f"{date.fromisoformat(day):%-d %b}"
+
+
+@pass_context
+def _titled(context: Context, id_: str, kind: str = "site") -> str:
+    """Return the name that is declared of a site, or of a product, source or supplier; its id where none is."""
+    titles: Mapping[tuple[str, str], str] = context.get("titles", {})
+    return titles.get((kind, id_), id_)
+
+
 def _day_before(day: str) -> str:
     """Return the day before a day."""
     return _day((date.fromisoformat(day) - timedelta(days=1)).isoformat())
@@ -73,6 +87,8 @@ _environment.filters |= {
     "wafers": _wafers,
     "day": _day,
     "day_before": _day_before,
+    "short_day": _short_day,
+    "titled": _titled,
     "until": _until,
     "cause": _cause,
     "signed": _signed,

@@ -122,11 +122,13 @@ class Upstream:
 
 
 class FilterNames:
-    """The recorded names of products, sites and suppliers, offered in the filters; read again after 30 seconds."""
+    """Names for every page, read again after 30 seconds: those that the filters offer, and those that are declared."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self._names: dict[str, list[str]] = {"product": [], "site": [], "supplier": []}
+        self.titles: dict[tuple[str, str], str] = {}
+        """The declared names by kind (product, site, source or supplier) and id."""
         self._read_at = float("-inf")
 
     async def read(self) -> Mapping[str, Sequence[str]]:
@@ -137,7 +139,16 @@ class FilterNames:
                 for part in self._names:
                     rows = (await self._upstream.aggregator("/balances", {"by": part, "window": 1}))["rows"]
                     self._names[part] = [row[part] for row in rows if row[part] not in (UNALLOCATED, UNATTRIBUTED)]
+                self.titles = await self._read_titles()
         return self._names
+
+    async def _read_titles(self) -> dict[tuple[str, str], str]:
+        answer = await self._upstream.aggregator("/names")
+        rows = answer["rows"]
+        while answer["next"] is not None:
+            answer = await self._upstream.aggregator("/names", {"after": answer["next"]})
+            rows += answer["rows"]
+        return {(row["kind"], row["id"]): row["name"] for row in rows if row["name"]}
 
 
 def _refusal(service: str, answer: httpx.Response, *, is_visitor: bool) -> NoAnswer:

@@ -398,6 +398,9 @@ def cover(
     product: Product = None,
     site: Site = None,
     party: Party = None,
+    weeks: Annotated[
+        int | None, typer.Option(help="Instead, weeks of cover of each site in so many weeks from today.")
+    ] = None,
     limit: Limit = 20,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -405,22 +408,24 @@ def cover(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print the days of cover of each product at each site, the least first.
+    """Print the days of cover of each product at each site, the least first; or of each site its weeks of cover.
 
     Example: waferline cover --site TX-MILAM
+
+    Example: waferline cover --weeks 8
     """
     from services.operator.ask.client import ask
     from services.operator.commands.output import put_out
-    from services.operator.show.balances import cover_table
+    from services.operator.show.balances import cover_table, weeks_table
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
     with report_errors():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/cover", as_of=as_of, product=product, site=site, party=party, limit=limit)
-    put_out(
-        answer, answer["rows"], [cover_table(answer, position_line(data, answer))], json_=json_, csv_=csv_, xlsx=xlsx
-    )
+        path, table = ("/cover", cover_table) if weeks is None else ("/cover/weeks", weeks_table)
+        query = {"product": product, "site": site, "party": party, "weeks": weeks}
+        answer = ask(data, "aggregator", path, as_of=as_of, **query, limit=limit)
+    put_out(answer, answer["rows"], [table(answer, position_line(data, answer))], json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def atp(

@@ -60,6 +60,25 @@ def cover_table(answer: Mapping[str, Any], caption: Text) -> FittedTable:
     )  # fmt: skip
 
 
+def weeks_table(answer: Mapping[str, Any], caption: Text) -> FittedTable:
+    """Return the weeks of cover of each site, week by week."""
+    rows = answer["rows"]
+    sites = {row["site"]: [week for week in rows if week["site"] == row["site"]] for row in rows}
+    return table(
+        f"Weeks of cover, {today_is(answer)}: {len(sites)} of {answer['count']} sites",
+        ("site", *dict.fromkeys(row["from"] for row in rows)),
+        [(site, *map(_week, weeks)) for site, weeks in sites.items()],
+        caption="of the least covered product: the later weeks whose orders the balance at the week's end pays for\n"
+        f"−n: n wafers short on a day of the week; all: all later orders\n{caption.plain}",
+    )
+
+
+def _week(week: Mapping[str, Any]) -> str:
+    if week["short"]:
+        return f"−{week['short']:,}"
+    return "all" if week["cover_weeks"] is None else str(week["cover_weeks"])
+
+
 def atp_table(answer: Mapping[str, Any], caption: Text) -> FittedTable:
     """Return available to promise (ATP), bucket by bucket."""
     return table(

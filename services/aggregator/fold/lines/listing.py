@@ -24,6 +24,11 @@ class LineSelection(NamedTuple):
     from_day: int | None = None  # of the due day, since 1970
     to_day: int | None = None
     is_open: bool = True  # only lines with wafers still open
+    like: str = ""  # a text in the id, folded to lower case
+
+    def takes_id(self, line_id: str) -> bool:
+        """Return whether a line with this id may be one of those to list."""
+        return self.like in line_id.casefold()
 
     def takes(self, line: "ListedLine") -> bool:
         """Return whether a line is one of those to list."""
@@ -91,7 +96,12 @@ def _plan(
 ) -> Iterator[ListedLine]:
     source, name, line_id = plan.name
     kind = _KIND_OF.get(name)
-    if kind is None or chosen.kind not in (None, kind) or chosen.source not in (None, source):
+    if (
+        kind is None
+        or chosen.kind not in (None, kind)
+        or chosen.source not in (None, source)
+        or not chosen.takes_id(line_id)
+    ):
         return
     for now in plan.statements[-1:]:
         due = plan.due(today)
@@ -108,7 +118,7 @@ def _plan(
 
 def _shipment(shipment: ShipmentLine, chosen: LineSelection) -> Iterator[ListedLine]:
     owner, _, line_id = shipment.name
-    if chosen.source not in (None, owner):
+    if chosen.source not in (None, owner) or not chosen.takes_id(line_id):
         return
     open_of = {dispatch.id: wafers for dispatch, wafers in shipment.parts_under_way()}
     for dispatch in shipment.dispatches:

@@ -1,6 +1,7 @@
-"""Response models of `/lines` and `/watermarks`."""
+"""Response models of `/lines`, `/names` and `/watermarks`."""
 
 from datetime import date
+from typing import Literal
 
 from services.aggregator.http.models.elements import AtPlan, AtPosition
 from services.aggregator.http.models.remarks import NoteRow
@@ -55,6 +56,25 @@ class ListedLines(AtPlan):
     rows: list[ListedLineRow]
     next: int | None
     """`offset` of the next page; null: this is the last one."""
+
+
+class NamedThing(Described):
+    """A product, site, supplier or source."""
+
+    kind: Literal["product", "site", "source", "supplier"]
+    id: str
+    name: str | None
+    """As it is declared; null where no name is."""
+
+
+class Names(AtPosition):
+    """The products, sites, suppliers and sources that events name, by kind and id."""
+
+    rows: list[NamedThing]
+    count: int
+    """Rows of all pages."""
+    next: str | None
+    """`after` of the next page; null on the last."""
 
 
 class WatermarkRow(Described):

@@ -232,6 +232,35 @@ class CoverPage(AtPlan):
     next: int | None
 
 
+class WeekOfCover(Described):
+    """Cover of a site in a week."""
+
+    site: str
+    synthetic: bool
+    """Whether the site is declared as synthetic: such rows come last."""
+    from_: date = Field(alias="from")
+    """The first day of the week, which may end with the horizon."""
+    cover_weeks: float | None
+    """Later weeks whose orders the balance at the week's end pays for, to a tenth, rounded down; null: all of them."""
+    product: str
+    """The product with the least cover: of those short, the one with the most wafers short."""
+    short: int
+    """Wafers short in the week, of all products, each on its worst day."""
+    products_short: int
+
+
+class CoverWeeks(AtPlan):
+    """Weeks of cover of the sites, the first to run short first."""
+
+    firmness: Firmness
+    rows: list[WeekOfCover]
+    """Empty while `today` is null: this is then not known, and not nothing."""
+    count: int
+    """Sites of all pages."""
+    next: int | None
+    """The `offset` of the next page; null on the last."""
+
+
 # ---------------------------------------------------------------- /atp
 
 

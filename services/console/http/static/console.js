@@ -157,10 +157,12 @@ const KEYS = {
   "[": () => document.getElementById("earlier")?.click(),
   "]": () => document.getElementById("later")?.click(),
   n: () => document.getElementById("now")?.click(),
-  "/": () => document.querySelector(".filters select, .filters input")?.focus(),
+  "/": () => document.getElementById("search")?.focus(),
+  f: () => document.querySelector(".filters select, .filters input")?.focus(),
 };
 let going = false;
 addEventListener("keydown", event => {
+  if (event.key === "Escape") document.activeElement.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|SELECT|TEXTAREA/.test(event.target.nodeName)) return;
   if (going && PAGES[event.key]) document.querySelector(`nav a[data-page="${PAGES[event.key]}"]`)?.click();
   else if (KEYS[event.key]) { event.preventDefault(); KEYS[event.key](); }

@@ -137,6 +137,20 @@ def test_past_due_supply_counts_where_it_is_asked_for(ask):
     assert [row["site"] for row in ask("/shortages?why=true&past_due=true").json()["rows"]] == ["abilene"]
 
 
+def test_the_first_week_without_cover_has_the_first_short_day(ask):
+    answer, [narvik, abilene] = ask("/cover/weeks?weeks=3").json(), ask("/shortages").json()["rows"]
+
+    assert (narvik["first_short_day"], abilene["first_short_day"]) == ("2026-04-06", "2026-04-12")
+    assert (answer["today"], answer["count"], answer["next"]) == ("2026-04-06", 2, None)
+    assert [(row["site"], row["from"], row["cover_weeks"], row["short"]) for row in answer["rows"]] == [
+        ("narvik", "2026-04-06", 0.0, 7), ("narvik", "2026-04-13", 0.0, 7), ("narvik", "2026-04-20", 0.0, 7),
+        ("abilene", "2026-04-06", 0.0, 20), ("abilene", "2026-04-13", 0.0, 20), ("abilene", "2026-04-20", 0.0, 20),
+    ]  # fmt: skip
+    assert ask("/cover/weeks?weeks=3&limit=1&offset=1").json()["rows"] == answer["rows"][3:]
+    assert ask("/cover/weeks?weeks=3&site=abilene").json()["rows"] == answer["rows"][3:]
+    assert {row["product"] for row in answer["rows"]} == {KEY["product"]}
+
+
 def test_cover_says_what_it_is_made_of(ask):
     narvik, abilene = ask("/cover?fill_rate=true").json()["rows"]
 
@@ -287,7 +301,7 @@ def thirty_products(watermark: int | None) -> FoldState:
         (
             "/cover?supplier=samsung",
             400,
-            "'supplier' is no parameter here; there are fill_rate, product, site, offset, limit",
+            "'supplier' is no parameter here; there are fill_rate, product, site, party, offset",
         ),
         ("/cover?offset=-1", 400, "offset is '-1', not 0 to 1000000000"),
         ("/cover?limit=201", 400, "limit is '201', not 1 to 200"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.fold.curves import Curves
-from services.aggregator.plan.schedule import schedule
+from services.aggregator.plan.schedule import schedule, weeks_of_cover
 from shared.wire.postings import Measure
 from testing.projection import project
 from testing.twins.curves import GRADES, batch_of
@@ -101,3 +101,52 @@ def test_no_group_makes_no_row():
 
     assert schedule(curves, curves.group(BY), START, 7, 4).atp.shape == (0, 4)
     assert np.shape(schedule(curves, curves.group(BY), START + DAYS - 1, 7, 4).atp) == (0, 1)
+
+
+# ---------------------------------------------------------------- weeks of cover
+
+stocked = st.lists(
+    st.tuples(keys, st.sampled_from(Measure), st.integers(START - 4, START + DAYS + 3), st.integers(0, 50)), max_size=40
+)
+
+
+def count_weeks(balance, orders, week):
+    """Return the wafers short in a week, and the tenths of the later weeks that its last balance pays for."""
+    short = max(0, -min(balance[7 * week : 7 * week + 7]))
+    if short:
+        return short, 0
+    left, tenths = balance[7 * week : 7 * week + 7][-1], 0
+    for first in range(7 * week + 7, len(balance), 7):
+        needed = sum(orders[first : first + 7])
+        if needed > left:
+            return 0, tenths + 10 * left // needed
+        left, tenths = left - needed, tenths + 10
+    return 0, -1
+
+
+@given(stocked, st.integers(START, START + DAYS - 1), st.sampled_from(GRADES), st.integers(1, 20))
+@settings(max_examples=60, deadline=None)
+def test_the_weeks_of_cover_are_those_counted_week_by_week(log, today, firmness, weeks):
+    curves = fold(log)
+    cover = weeks_of_cover(curves, curves.group(BY), today, weeks, firmness)
+    orders = schedule(curves, curves.group(BY), today, 1, DAYS, firmness).orders
+
+    for group, projection in enumerate(project(curves, firmness, today)):
+        balance, days = projection.balance.tolist(), orders[group].tolist()
+        counted = [count_weeks(balance, days, week) for week in range(min(weeks, -(-len(balance) // 7)))]
+        assert [*zip(cover.short[group].tolist(), cover.tenths[group].tolist(), strict=True)] == counted
+        weeks_short = [week for week, (short, _) in enumerate(counted) if short]
+        first = projection.first_short_day
+        if first is not None and first < today + 7 * weeks:
+            assert weeks_short[0] == (first - today) // 7
+
+
+def test_the_golden_weeks_come_out_of_postings():
+    """100 on hand; 30, 50, 0 and 40 are ordered: 70 pay for the 50, for the week without an order, and for 20 of 40."""
+    log = of(Measure.OPENED, 100, first=START)
+    log += [(KEY, Measure.REQUIRED, START + 10 + 7 * week, wafers) for week, wafers in enumerate((30, 50, 0, 40))]
+    curves = fold(log)
+
+    cover = weeks_of_cover(curves, curves.group(BY), START + 10, 5)
+    assert cover.tenths.tolist() == [[25, 15, 5, 0, 0]]
+    assert cover.short.tolist() == [[0, 0, 0, 20, 20]]

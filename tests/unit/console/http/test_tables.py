@@ -85,6 +85,7 @@ def asked(path: str) -> tuple[str, dict[str, str]]:
     queries = {
         "/shortages": {"product": KEY["product"], "site": KEY["site"]},
         "/lines": {"state": "all"},
+        "/search": {"q": "abilene"},
         "/movements": {"product": KEY["product"], "site": KEY["site"], "types": "stock.opened", "since": "0"},
     }
     return path.replace("{site}", KEY["site"]), queries.get(path, {})
