@@ -30,9 +30,15 @@ class Asked:
             marks = dict.fromkeys(self.state.curves.sources, number(today) - 1)
             self.state.add(batch_of(self.state.curves.position + 1, [], marks, epoch=EPOCH))
 
+    @property
+    def app(self) -> Starlette:
+        """The routes, over one view."""
+        view = LiveView(self.state)
+        return Starlette(routes=routes(lambda: view, no_past))
+
     def response(self, path: str) -> httpx.Response:
         async def get() -> httpx.Response:
-            transport = httpx.ASGITransport(app=Starlette(routes=routes(lambda: LiveView(self.state), no_past)))
+            transport = httpx.ASGITransport(app=self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://aggregator") as client:
                 return await client.get(path)
 

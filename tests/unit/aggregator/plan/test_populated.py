@@ -1,6 +1,6 @@
 """Megawatts populated: racks run with matched sets, in the order of the phases, as the naive twin has it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
@@ -17,10 +17,9 @@ from shared.programme.megawatts import sum_megawatts
 from shared.programme.programme_file import read_programme
 from shared.programme.wafer_model import facility_at, wafers_per_mw
 from shared.wire.days import DAY_US
-from shared.wire.events import PhasePlanned, SiteDeclared, StockOpened, SupplyCommitted, WafersConsumed
 from shared.wire.rows import Row
 from testing.asked import Asked
-from testing.lines import KEY, Story
+from testing.megawatts import half_populated
 from testing.reference import PROGRAMME_PATH
 from testing.twins.racks import naive_populated
 
@@ -124,29 +123,7 @@ def test_what_lacks_one_wafer_is_not_shown_as_populated():
 
 @pytest.fixture
 def asked() -> Asked:
-    """Abilene at a PUE of 1.20: 100 MW on since 10 April, 50 MW to come in May; 9,000 of HBM4, and half of the rest."""
-    story, planner = Story(), Numbering("planner")
-    changes = find_changes(PROGRAMME.entries(), Declarations())
-    said = [planner.emit(datetime(2026, 4, 1, tzinfo=UTC), each.declared) for each in changes]
-    phase = PhasePlanned(
-        site="abilene", phase="a1", mw=100, platform="VR-NVL72", energise_on=date(2026, 4, 10), status="planned",
-        revision=0,
-    )  # fmt: skip
-    story.say(1, SITE)
-    story.say(1, phase)
-    story.say(1, phase.model_copy(update={"phase": "a2", "mw": 50, "energise_on": date(2026, 5, 20)}))
-    for product, wafers in (("HBM4-12H", 9_000), ("LP5X-16G", 1_673), ("DDR5-32G", 4_000)):
-        story.say(2, StockOpened(**KEY | {"product": product}, wafers=wafers))
-    story.say(11, WafersConsumed(**KEY | {"product": "LP5X-16G"}, wafers=1_000, phase="a1"))
-    commit = KEY | {"product": "LP5X-16G", "line": "c", "firmness": "firm", "revision": 0}
-    story.say(3, SupplyCommitted(**commit, wafers=4_000, due=date(2026, 5, 10)))
-    return Asked([*story.log, *said], date(2026, 4, 16))
-
-
-SITE = SiteDeclared(
-    site="abilene", name="Abilene", country="US", mooring="onshore", mw=150, pue_percent=120, land_ha=100,
-    waterplane_m2=None, kg_co2_per_mwh=400, evidence="", confidence="sourced", revision=0, power_source="grid",
-)  # fmt: skip
+    return half_populated()
 
 
 def test_what_is_installed_and_on_hand_populates_a_site(asked):
