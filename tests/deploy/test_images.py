@@ -118,7 +118,6 @@ def test_an_image_that_serves_nobody_is_not_well(service: str) -> None:
 
 
 _SPOILED = [
-    ("USER 0", "runs as 0"),
     ("HEALTHCHECK NONE", "tells nobody whether it is well"),
     ("LABEL org.opencontainers.image.version=0", "does not say its version"),
     ("ENV REDIS_PASSWORD=x", "environment: REDIS_PASSWORD=x"),
@@ -128,15 +127,21 @@ _SPOILED = [
     ("RUN cp /bin/true /usr/local/bin/gcc-14", "/usr/local/bin/gcc-14 compiles"),
     ("RUN touch /opt/waferline/ledger.key", "/opt/waferline/ledger.key does not belong here"),
     ("RUN mkdir -p /root/.cache && touch /root/.cache/pip", "/root/.cache/pip does not belong here"),
-    ("RUN rm -r $SITE/pydantic", "does not start: ModuleNotFoundError: No module named 'pydantic'"),
+    ("USER 0", "runs as 0"),
 ]  # fmt: skip
 _SITE = "/opt/waferline/python/lib/python3.13/site-packages"
 
 
-def test_what_is_wrong_is_found() -> None:
-    service = _built("supplier")
-    for line, fault in _SPOILED:
-        assert _faults_of_spoiled(service, line) == {fault.format(SITE=_SITE)}, line
+def test_each_fault_of_an_image_is_found() -> None:
+    lines, found = zip(*_SPOILED, strict=True)
+
+    assert _faults_of_spoiled(_built("supplier"), *lines) == {fault.format(SITE=_SITE) for fault in found}
+
+
+def test_an_image_without_a_package_that_it_needs_does_not_start() -> None:
+    [fault] = _faults_of_spoiled(_built("supplier"), "RUN rm -r $SITE/pydantic")
+
+    assert fault == "does not start: ModuleNotFoundError: No module named 'pydantic'"
 
 
 def test_a_kernel_that_was_compiled_for_another_processor_is_found() -> None:
@@ -145,17 +150,17 @@ def test_a_kernel_that_was_compiled_for_another_processor_is_found() -> None:
     assert fault.startswith("does not start: OSError: [Errno 30] Read-only file system: '/opt/waferline/kernels/")
 
 
-def _faults_of_spoiled(service: str, line: str) -> set[str]:
+def _faults_of_spoiled(service: str, *lines: str) -> set[str]:
     spoiled = f"waferline/spoiled-{service}:{_VERSION}"
     try:
-        done = _docker("build", "--quiet", "--tag", spoiled, "-", text=_spoiled(service, line))
+        done = _docker("build", "--quiet", "--tag", spoiled, "-", text=_spoiled(service, *lines))
         assert done.returncode == 0, done.stderr
         return faults(service, spoiled)
     finally:
         _docker("image", "rm", "--force", spoiled)
 
 
-def _spoiled(service: str, line: str) -> str:
-    line = line.replace("$SITE", _SITE)
-    as_root = f"USER 0\n{line}\nUSER 10001:10001" if line.startswith("RUN") else line
-    return f"FROM {_image(service)}\n{as_root}\n"
+def _spoiled(service: str, *lines: str) -> str:
+    as_given = "\n".join(lines).replace("$SITE", _SITE)
+    ends_as = "" if any(line.startswith("USER") for line in lines) else "USER 10001:10001\n"
+    return f"FROM {_image(service)}\nUSER 0\n{as_given}\n{ends_as}"
