@@ -33,7 +33,7 @@ def build_app(settings: AggregatorSettings) -> Service:
     plan_loop = PlanLoop(service, view)
     past = PastStates(
         service, make_state, settings.ledger_url, caller, thresholds, settings.past_states, settings.past_mb << 20,
-        settings.past_wait_s,
+        settings.past_wait_s, lambda: view.state.curves.horizon,
     )  # fmt: skip
     turns = PastTurns(settings.past_queries_max, "WAFERLINE_PAST_QUERIES_MAX")
     turns.export(service.registry)

