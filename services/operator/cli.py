@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from services.operator.commands import declared, lines, logs, planner, proof, record, sheets, stack
-from services.operator.commands.morning import footprint, parties, remarks, report, worklist
+from services.operator.commands.morning import footprint, parties, remarks, report, since, worklist
 from services.operator.commands.output import before_command
 
 _TYPE_WIDTH = 22  # of a column of types beside which the texts of 80 columns have room
@@ -41,7 +41,7 @@ app = typer.Typer(
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Planning": [
-        planner.programme, worklist.worklist, report.report, planner.months, planner.sites, planner.site,
+        planner.programme, since.since, worklist.worklist, report.report, planner.months, planner.sites, planner.site,
         parties.parties, footprint.footprint, planner.suppliers, planner.shortages,
         planner.bridge, lines.lines, planner.alerts, remarks.acknowledge, remarks.note, remarks.remarks,
         lines.watermarks, planner.balances, planner.cover, planner.atp,

@@ -146,5 +146,6 @@ def _entry(entry: BridgeEntry, lines: LineBook) -> Answer:
         "source": entry.party,
         "line": None if entry.line is None else entry.line[2],
         "event": entry.event,
+        "event_source": None if entry.event is None else entry.event_source or entry.party,
         "reason": None if entry.line is None else lines.reason_of(entry.line),
     }

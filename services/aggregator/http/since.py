@@ -148,6 +148,7 @@ def _row(shortage: MovedShortage, effect: ShortageEffect, views: SinceViews, is_
                 "line": None if change.entries[0].line is None else change.entries[0].line[2],
                 "kind": change.entries[0].kind,
                 "event": change.entries[0].event,
+                "event_source": change.entries[0].event and (change.entries[0].event_source or change.entries[0].party),
                 "due_then": _due(then, change.entries[0].line),
                 "due_now": _due(now, change.entries[0].line),
                 "reason": None if change.entries[0].line is None else now.reason_of(change.entries[0].line),

@@ -25,6 +25,7 @@ from services.console.http.deciding.verdict import FIRST_CHANGES, FIRST_LINES, f
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
 from services.console.http.remarking import planners
 from services.console.http.searching import search
+from services.console.http.since import since_rows
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
 from shared.programme.megawatts import sum_megawatts
@@ -35,7 +36,8 @@ from shared.wire.firmness import FIRMNESS
 
 _WEEKS_AHEAD = 26
 _WEEKS_OF_COVER = 13
-_BRIDGE_WITHIN_S = 1.0  # the first page does not wait until a past is folded
+_PAST_WITHIN_S = 1.0  # a page does not wait longer until a past is folded
+_SINCE_ROWS = "50"
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
 
 
@@ -63,9 +65,10 @@ class PageContent(NamedTuple):
 class PageContents:
     """The content of every page for one visitor, from the answers of the aggregator and the ledger."""
 
-    def __init__(self, upstream: Upstream, service_urls: Mapping[str, str]) -> None:
+    def __init__(self, upstream: Upstream, service_urls: Mapping[str, str], *, days_pass: bool = False) -> None:
         self.upstream = upstream
         self.service_urls = service_urls
+        self.days_pass = days_pass
 
     async def programme(self, _: Request, filters: Filters) -> PageContent:
         """Return whether the programme is covered and until when, by firmness, and the first shortage."""
@@ -81,7 +84,7 @@ class PageContents:
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade, "order": "act_by"}),
             self._work(filters),
             ask("/cover/weeks", by_group | {"firmness": filters.grade, "weeks": _WEEKS_OF_COVER}),
-            self._since(filters),
+            self._first_changes(filters),
         )
         grades = await asyncio.gather(
             *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS)
@@ -90,7 +93,7 @@ class PageContents:
         bridge = None
         if short is not None:
             chosen = filters.params() | {"product": short["product"], "site": short["site"], "firmness": filters.grade}
-            bridge = await self._bridge(chosen | {"day": short["first_short_day"]}, within_s=_BRIDGE_WITHIN_S)
+            bridge = await self._bridge(chosen | {"day": short["first_short_day"]}, within_s=_PAST_WITHIN_S)
         through = months["complete_through"]
         shown = months_shown(months["rows"], through, filters.grade)
         shorts = shorts_by_kind(sites["rows"], filters)
@@ -171,16 +174,26 @@ class PageContents:
             return None
         return bridge
 
-    async def _since(self, filters: Filters) -> Numbers | None:
-        """Return the first changes since the day before; None while their past is not folded, or not in time."""
-        query = filters.params("product", "site", "supplier") | {"firmness": filters.grade, "limit": FIRST_CHANGES}
-        query["to"] = query.pop("as_of", "")
-        try:
-            async with asyncio.timeout(_BRIDGE_WITHIN_S):
-                since: Numbers = await self.upstream.aggregator("/since", query)
-        except (NoAnswer, TimeoutError):
+    async def _first_changes(self, filters: Filters) -> Numbers | None:
+        """Return the first changes since the day before; None while it is not folded, or days pass too quickly."""
+        if self.days_pass and not filters.as_of:
             return None
-        return since
+        try:
+            return await self._since(filters, FIRST_CHANGES)
+        except NoAnswer:
+            return None
+
+    async def _since(self, filters: Filters, limit: str, *, within_s: float | None = _PAST_WITHIN_S) -> Numbers | None:
+        """Return the first changes since an earlier moment, None if its state is not folded in time: that goes on."""
+        query = filters.params("product", "site", "supplier", "offset")
+        query.pop("as_of", None)
+        query |= {"from": filters.since, "to": filters.as_of, "firmness": filters.grade, "limit": limit}
+        try:
+            async with asyncio.timeout(within_s):
+                answer: Numbers = await self.upstream.aggregator("/since", query)
+        except TimeoutError:
+            return None
+        return answer
 
     async def _last_plan(self, answer: Numbers, query: Mapping[str, str]) -> Numbers | None:
         """Return the shortages of the last plan before the day of an answer went back; None if it did not."""
@@ -296,6 +309,19 @@ class PageContents:
         query = filters.params("product", "site", "supplier") | {"firmness": filters.grade}
         work: Numbers = await self.upstream.aggregator("/worklist", query)
         return work
+
+    async def since(self, request: Request, filters: Filters) -> PageContent:
+        """Return the changes since an earlier moment; while that is being folded, a page that says so."""
+        wants_rows = "format" in request.query_params
+        state = await self.upstream.aggregator("/watermarks", filters.params())
+        answer = await self._since(filters, _SINCE_ROWS, within_s=None if wants_rows else _PAST_WITHIN_S)
+        if answer is None:
+            return PageContent("since.html.j2", {"state": state, "answer": None})
+        tables = {"since": since_rows(answer)} | {
+            name.replace("_", " "): answer[name]
+            for name in ("alerts_raised", "alerts_cleared", "phases", "acknowledged", "notes")
+        }
+        return PageContent("since.html.j2", {"state": answer, "answer": answer}, tables=tables)
 
     async def remarks(self, _: Request, filters: Filters) -> PageContent:
         """Return the remarks on one subject, or all, with the form for one more remark."""

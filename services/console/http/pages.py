@@ -65,6 +65,7 @@ def routes(
         "/watermarks": PageContents.watermarks,
         "/worklist": PageContents.worklist,
         "/search": PageContents.search,
+        "/since": PageContents.since,
         REMARKS_PATH: PageContents.remarks,
     }
     audited: dict[str, Page] = {  # the ledger's answers
@@ -103,7 +104,7 @@ class _Pages:
         a service does not answer, the page has the reason.
         """
         filters, format_ = Filters.of(request.query_params), request.query_params.get("format", "")
-        contents = PageContents(self._upstream_of(request), self.service_urls)
+        contents = PageContents(self._upstream_of(request), self.service_urls, days_pass=self.feed.days_pass)
         try:
             content = await page(contents, request, filters)
         except NoAnswer as reason:

@@ -10,6 +10,7 @@ from shared.service.entries import Entry
 
 _PAUSE_S = 0.25  # faster than this nobody reads
 _KEEP_ALIVE_S = 15.0
+_DAYS_PASS_S = 5.0
 
 
 class MoveFeed:
@@ -20,6 +21,8 @@ class MoveFeed:
         self.position = 0
         self.watching = 0
         self._last_move = time.monotonic()
+        self._day: int | None = None  # the last complete one
+        self._day_passed = float("-inf")
         self._moves = 0
         self._moved = asyncio.Event()
 
@@ -28,6 +31,11 @@ class MoveFeed:
         """Seconds since the last move; before the first move, since the start."""
         return int(time.monotonic() - self._last_move)
 
+    @property
+    def days_pass(self) -> bool:
+        """Whether a day was completed a moment ago, as in a play: a past state would be old once it is folded."""
+        return time.monotonic() - self._day_passed < _DAYS_PASS_S
+
     def start_at(self, body: bytes, quiet_s: float) -> None:
         """Start at the position of an entry that was published `quiet_s` before."""
         self.position = int(orjson.loads(body)["position"])
@@ -35,8 +43,12 @@ class MoveFeed:
 
     def publish(self, entries: Sequence[Entry]) -> None:
         """Move to the position of the last entry, and wake the open pages."""
-        self.position = int(orjson.loads(entries[-1][1])["position"])
-        self._last_move = time.monotonic()
+        body = orjson.loads(entries[-1][1])
+        self.position, self._last_move = int(body["position"]), time.monotonic()
+        day = body.get("day", body.get("complete_through"))  # of balances, of alerts
+        if self._day is not None and day != self._day:
+            self._day_passed = time.monotonic()
+        self._day = day
         self._moves += 1
         self._moved.set()
         self._moved = asyncio.Event()

@@ -14,6 +14,7 @@ from shared.wire.events import UNALLOCATED, UNATTRIBUTED
 
 _NAMES_FRESH_S = 30.0
 _SILENT_S = 2.0  # after a service has not answered in time, a query does not wait for it again
+_OF_TWO_STATES = ("/bridge", "/since")
 
 Params = Mapping[str, str | int | None]
 
@@ -88,7 +89,7 @@ class Upstream:
 
     async def _get(self, service: str, path: str, params: Params | None) -> httpx.Response:
         query = {name: value for name, value in (params or {}).items() if value not in (None, "")}
-        url, is_past = self._urls[service], "as_of" in query or path == "/bridge"
+        url, is_past = self._urls[service], "as_of" in query or path in _OF_TWO_STATES
         wait_s = self._wait_s * (PAST_WAITS if is_past else 1)
         try:
             if time.monotonic() < self._silent_until.get(service, 0.0):

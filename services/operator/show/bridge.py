@@ -37,7 +37,7 @@ def bridge_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
                 cause.replace("_", " "),
                 entry["wafers"],
                 entry["kind"],
-                entry["source"],
+                entry["event_source"] or entry["source"],
                 entry["line"],
                 entry["event"],
             )

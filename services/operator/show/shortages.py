@@ -190,8 +190,9 @@ def _bridge(bridge: Mapping[str, Any]) -> FittedTable:
         [
             ("projected then", bridge["projected_then"], None, "", "", ""),
             *(
-                (row["cause"].replace("_", " "), row["wafers"], entry["wafers"], entry["source"],
-                 entry["line"] or entry["kind"].replace("_", " "), entry["event"] or "")
+                (row["cause"].replace("_", " "), row["wafers"], entry["wafers"],
+                 entry["event_source"] or entry["source"], entry["line"] or entry["kind"].replace("_", " "),
+                 entry["event"] or "")
                 for row, entry in largest
             ),
             ("projected now", bridge["projected_now"], None, "", "", ""),

@@ -27,7 +27,9 @@ class BridgeEntryRow(Described, title="BridgeEntry"):
     """The source of the line, or the supplier of the movements."""
     line: str | None
     event: str | None
-    """The ledger serves it at `/events/{source}/{event}`; null for `movements`, and where it was reversed."""
+    """The ledger serves it at `/events/{event_source}/{event}`; null for `movements`, and where it was reversed."""
+    event_source: str | None
+    """The party that states it: a site states what was received, damaged or lost of a supplier's shipment."""
     reason: str | None
     """The reason that the supplier gives with a commit, in its words; null if it gives none."""
 

@@ -25,7 +25,8 @@ class SinceChange(Described):
     """The line with the most wafers; null for movements of stock."""
     kind: str
     event: str | None
-    """The event that states it now, of the row's source; null for movements, and where it was reversed."""
+    """The event that states it now: `/events/{event_source}/{event}`; null for movements, and where it was reversed."""
+    event_source: str | None
     due_then: date | None
     due_now: date | None
     """The day on which that line is due; null where it was or is none."""

@@ -44,6 +44,7 @@ class BridgeEntry(NamedTuple):
     line: LineName | None  # None: of movements, which belong to no line
     party: str  # source of the line, or supplier of the movements
     event: str | None  # of the line, since which it is so; None where no event is published, or it was reversed
+    event_source: str | None = None  # where it is not the line's: a site states receipts and losses
 
 
 class BridgeBar(NamedTuple):
@@ -95,10 +96,10 @@ def _all_entries(before: Ground, after: Ground) -> Iterator[tuple[str, BridgeEnt
         for key in sorted(terms.keys() | were.keys()):
             cause, line = key
             wafers = (terms[key].wafers if key in terms else 0) - (were[key].wafers if key in were else 0)
-            event = terms[key].event if key in terms else None
+            event, source = terms[key][1:] if key in terms else (None, None)
             if cause == "slipped" and wafers > 0:
                 cause = "pulled_in"
-            yield cause, BridgeEntry(wafers, line[1].partition("/")[0], line, line[0], event)
+            yield cause, BridgeEntry(wafers, line[1].partition("/")[0], line, line[0], event, source)
     for measure, supplier in sorted(before.stock.keys() | after.stock.keys()):
         wafers = after.stock.get((measure, supplier), 0) - before.stock.get((measure, supplier), 0)
         name = measure.name.lower()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.lines.facts import Group
+from services.aggregator.fold.lines.facts import End, Group
 from services.aggregator.fold.lines.line import RANKS, LineDue, PlanLine, ShipmentLine
 from services.aggregator.fold.queries import sum_moved
 from services.aggregator.fold.series import ON_HAND_SIGNS, SLOTS
@@ -42,6 +42,7 @@ class ShipmentTerm(NamedTuple):
 
     wafers: int  # signed
     event: str | None
+    source: str | None = None  # of the event, where it is not the line's: a site states receipts and losses
 
 
 class Ground(NamedTuple):
@@ -155,22 +156,24 @@ def _shipment_terms(
     less = expected - arriving
     ends = shipment.ends
     elsewhere = sum(end.received for end in ends if end not in here) + max(0, shipment.under_way() - coming)
-    last = (shipment.revisions or shipment.dispatches or ends)[-1].id if shipment.dispatches or ends else None
+    stated = shipment.revisions or shipment.dispatches
+    last = (stated[-1].id, None) if stated else _last(ends)
     for cause, wafers, event in (
-        ("lost", sum(end.lost for end in ends), _last(end.id for end in ends if end.lost)),
-        ("damaged", sum(end.damaged for end in ends), _last(end.id for end in ends if end.damaged)),
+        ("lost", sum(end.lost for end in ends), _last(end for end in ends if end.lost)),
+        ("damaged", sum(end.damaged for end in ends), _last(end for end in ends if end.damaged)),
         ("diverted", elsewhere, last),
     ):
         taken = max(0, min(less, wafers))
         less -= taken
-        yield cause, ShipmentTerm(-taken, event)
+        yield cause, ShipmentTerm(-taken, *event)
     over = max(0, min(-less, shipment.ended() - shipment.sent()))
-    yield "over_received", ShipmentTerm(over, _last(end.id for end in here))
-    yield "slipped", ShipmentTerm(-(less + over), last)
+    yield "over_received", ShipmentTerm(over, *_last(here))
+    yield "slipped", ShipmentTerm(-(less + over), *last)
 
 
-def _last(ids: Iterable[str]) -> str | None:
-    return max(ids, default=None)
+def _last(ends: Iterable[End]) -> tuple[str | None, str | None]:
+    """Return the last event of some ends, and its source."""
+    return max(((end.id, end.source) for end in ends), default=(None, None))
 
 
 def _overdue_terms(

@@ -88,7 +88,12 @@ async function fetchAnew() {
   again = false;
   // a busy aggregator gets fewer queries
   setTimeout(() => { fetching = false; if (wanted || again) { again = false; fetchAnew(); } }, wanted ? Math.max(100, 2 * (performance.now() - began)) : 0);
+  awaitLate();
 }
+
+// A part that is still computed is asked for until it is there.
+function awaitLate() { if (document.querySelector("[data-late]") && !document.hidden) setTimeout(() => Date.now() - lastEvent > 3_000 ? fetchAnew() : awaitLate(), 1_000); }
+awaitLate();
 
 // ---------------------------------------------------------------- the feed of moves
 

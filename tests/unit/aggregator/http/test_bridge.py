@@ -37,10 +37,18 @@ def test_the_rows_sum_and_lead_to_their_events(story):
     ]  # fmt: skip
     assert answer["rows"][0]["entries"] == [
         {"wafers": -40, "kind": "supply.committed", "source": "samsung", "line": "c", "event": story.log[3].id,
-         "reason": "a tool is down"}
+         "event_source": "samsung", "reason": "a tool is down"}
     ]  # fmt: skip
     assert answer["rows"][2]["entries"] == [
-        {"wafers": -25, "kind": "adjusted", "source": "samsung", "line": None, "event": None, "reason": None}
+        {
+            "wafers": -25,
+            "kind": "adjusted",
+            "source": "samsung",
+            "line": None,
+            "event": None,
+            "event_source": None,
+            "reason": None,
+        }
     ]
 
 

@@ -39,3 +39,13 @@ async def test_a_move_in_the_pause_after_another_is_sent_next() -> None:
     feed.publish([("2-0", b'{"position": 2}')])
 
     assert (await listening)[-1] == b"event: moved\ndata: 2\n\n"
+
+
+def test_days_pass_while_one_is_completed_after_another() -> None:
+    feed = MoveFeed()
+    found = []
+    for number, body in enumerate((b'"day": 1', b'"day": 1', b'"day": 2', b'"complete_through": 2')):
+        feed.publish([("1-0", b'{"position": %d, %b}' % (number, body))])
+        found.append(feed.days_pass)
+
+    assert found == [False, False, True, True]

@@ -164,6 +164,25 @@ def test_each_bar_leads_to_the_event_in_force():
     [bar] = build_bridge(then, now, ABILENE, number(date(2026, 4, 10))).bars
     [entry] = bar.entries
     assert (entry.party, entry.kind, entry.event, entry.wafers) == ("samsung", "supply.committed", event.id, -60)
+    assert entry.event_source is None
+
+
+def test_the_event_of_damage_and_loss_is_of_the_site_that_states_it():
+    story = Story()
+    story.commit(1, 100, 10)
+    story.send(2, 100, 10, "c")
+    event = story.receive(4, 60, 5)
+    lost = story.say(5, ShipmentLost(shipment="s", owner="samsung", wafers=35, **KEY))
+    log = sorted(story.log, key=lambda event: event.source)
+    then, now = (state_at(each, number(date(2026, 4, 6)), APRIL) for each in (story.log[:2], log))
+
+    entries = [
+        entry for bar in build_bridge(then, now, ABILENE, number(date(2026, 4, 12))).bars for entry in bar.entries
+    ]
+
+    found = {entry.event: (entry.party, entry.event_source) for entry in entries if entry.event_source}
+    assert found == {event.id: ("samsung", event.source), lost.id: ("samsung", lost.source)}
+    assert event.source != "samsung"
 
 
 def test_before_the_first_event_the_balance_is_zero():
