@@ -24,6 +24,7 @@ from services.aggregator.plan.populated.racks import needs_of_phases, populate_p
 from services.aggregator.plan.populated.rates import MegawattRates
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.schedule import schedule, weeks_of_cover
+from services.aggregator.plan.since.effects import share_effects
 from services.aggregator.plan.wip import measure_yield, report_stages
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
 from services.aggregator.terms import LAGS
@@ -546,6 +547,16 @@ def test_worklist():
             number = (date.fromisoformat(item["day"]) - today).days + 1
             found[f"{line['kind']} {item['site'] or item['supplier']}"] = [item["wafers"], number, item["days_left"]]
     assert found == {name: cells for name, cells in expected.items() if name != "item"}
+
+
+def test_effect_on_shortages():
+    table = the_table("Effect on shortages")
+    parts = {name: wafers for name, (wafers, _) in table.items() if name not in ("part", "all")}
+
+    shares = share_effects(0, 400 - 320, parts)
+
+    assert {name: [parts[name], more] for name, more in shares.items()} == {name: table[name] for name in parts}
+    assert table["all"] == [sum(parts.values()), sum(shares.values())]
 
 
 def test_bridge():

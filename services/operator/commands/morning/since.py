@@ -36,9 +36,10 @@ def since(
 
     Example: waferline since 2026-07-31 --to 2026-08-31 --site TX-MILAM
     """
+    from services.console.http.since import since_rows
     from services.operator.ask.client import ask
     from services.operator.commands.output import put_out
-    from services.operator.show.since import since_rows, since_tables
+    from services.operator.show.bridge import since_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
