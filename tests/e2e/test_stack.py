@@ -30,7 +30,7 @@ from tests.replay.tape import KEPT, TAPE, state_hash
 
 UNTIL = date(2026, 2, 28)
 SEED = 7
-PARTIES = 5
+PARTIES = 6
 LAST_DAY = 59
 
 
