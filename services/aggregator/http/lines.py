@@ -80,7 +80,7 @@ def _row(line: ListedLine, today: int | None) -> Answer:
 
 
 async def names(view: LiveView, query: AskNames) -> Answer:
-    """Products, sites, suppliers and sources, and the name that is declared of each."""
+    """Products, sites, suppliers, sources and parties, and the name that is declared of each."""
     words = (query.like or "").casefold().split()
 
     def read() -> Answer:

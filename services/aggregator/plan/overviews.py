@@ -64,16 +64,22 @@ def site_names(state: FoldState) -> list[str]:
 
 
 def names_by_id(state: FoldState) -> dict[tuple[str, str], str | None]:
-    """Return the name that is declared of each product, site, supplier and source, by kind and id, sorted."""
+    """Return the name that is declared of each product, site, supplier, source and party, by kind and id, sorted.
+
+    A supplier or source has the name of the party that is declared with its id.
+    """
     curves, declared = state.curves, state.sites.declared()
-    sites = {site: declared[site][-1].name if site in declared else None for site in site_names(state)}
-    others = {
+    parties = {id_: party.name or None for id_, party in state.declarations.parties.items()}
+    sites = {site: declared[site][-1].name for site in site_names(state) if site in declared}
+    ids = {
+        "party": parties.keys(),
         "product": curves.names("product"),
+        "site": site_names(state),
         "source": curves.sources,
         "supplier": curves.names("supplier") - {UNATTRIBUTED},
     }
-    names = {(kind, id_): None for kind, ids in others.items() for id_ in ids}
-    return dict(sorted((names | {("site", site): name for site, name in sites.items()}).items()))
+    name_of = {"site": sites, "product": dict[str, str]()}
+    return {(kind, id_): name_of.get(kind, parties).get(id_) for kind in ids for id_ in sorted(ids[kind])}
 
 
 class SiteFacts(NamedTuple):

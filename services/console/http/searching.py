@@ -66,8 +66,9 @@ def _moments(words: str, filters: Filters) -> list[Hit]:
 
 
 def _names(names: Numbers, filters: Filters) -> list[Hit]:
-    """Return the products, sites, suppliers and sources of an answer of `/names`."""
+    """Return the parties, products, sites, suppliers and sources of an answer of `/names`."""
     links: dict[str, Callable[[str], str]] = {
+        "party": lambda id_: filters.link("/sites", party=id_),
         "product": lambda id_: filters.link("/", product=id_),
         "site": lambda id_: filters.link(f"/sites/{quote(id_, safe='')}"),
         "source": lambda _: filters.link("/watermarks"),

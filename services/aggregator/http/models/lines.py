@@ -59,16 +59,16 @@ class ListedLines(AtPlan):
 
 
 class NamedThing(Described):
-    """A product, site, supplier or source."""
+    """A product, site, supplier, source or party."""
 
-    kind: Literal["product", "site", "source", "supplier"]
+    kind: Literal["party", "product", "site", "source", "supplier"]
     id: str
     name: str | None
-    """As it is declared; null where no name is."""
+    """As it is declared, of a supplier or source by the party of its id; null where no name is."""
 
 
 class Names(AtPosition):
-    """The products, sites, suppliers and sources that events name, by kind and id."""
+    """The products, sites, suppliers, sources and parties that events name, by kind and id."""
 
     rows: list[NamedThing]
     count: int

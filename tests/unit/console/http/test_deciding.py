@@ -134,6 +134,17 @@ def test_a_site_has_its_name_and_keeps_its_id_in_the_address(texas):
     assert 'href="/shortages?product=HBM4-12H&amp;site=TX-ABILENE"' in console.get("/")
 
 
+def test_a_supplier_has_the_name_of_the_party_of_its_id(texas):
+    planner, samsung = Party("planner"), Party("samsung")
+    named = planner.publish("2026-10-01", "party.declared", party="samsung", name="Samsung Electronics", revision=0)
+    console = Console([*log_of(texas), named, samsung.commit("2026-10-02", "c", 3, "2026-12-01")])
+
+    assert ">Samsung Electronics</a></h2>" in console.get("/suppliers")
+    assert [each[:2] for each in found(console, "electronics")] == [
+        ("party", "samsung"), ("source", "samsung"), ("supplier", "samsung")
+    ]  # fmt: skip
+
+
 # ---------------------------------------------------------------- search
 
 
