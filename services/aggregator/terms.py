@@ -21,3 +21,8 @@ REPLACED_DAYS = 31
 
 LineKind = Literal["commit", "order", "forecast", "shipment"]
 LINE_KINDS: tuple[LineKind, ...] = ("commit", "order", "forecast", "shipment")
+
+LINE_COLUMNS = (
+    "due", "kind", "site", "product", "wafers", "open_wafers", "days_overdue", "firmness", "supplier", "line"
+)  # fmt: skip
+"""Columns that lines can be sorted by."""

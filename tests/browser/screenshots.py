@@ -31,8 +31,17 @@ VIEWS: list[tuple[str, str, int, Any]] = [
     ("why", "/shortages?product=HBM4-12H&site=TX-MILAM", DESK, "light"),
     ("lines", "/lines", DESK, "light"),
     ("lines-phone", "/lines", PHONE, "light"),
+    (
+        "columns",
+        "/lines?columns=lines:due,kind,site,product,wafers,open_wafers,supplier&sort=lines:-open_wafers",
+        DESK,
+        "light",
+    ),
+    ("calendar", "/calendar?on=2026-05-29&month=2026-05", DESK, "light"),
+    ("calendar-phone", "/calendar?on=2026-05-29&month=2026-05", PHONE, "light"),
     ("log", "/log", DESK, "light"),
 ]
+IMPORTS = [("import", DESK), ("import-phone", PHONE)]
 TO, NORDIC = Path("docs/pictures"), Path("docs/nordic")
 SHEETS = [
     ("sites.csv", "sites", "datacenter-nordic-sites"),
@@ -59,7 +68,7 @@ def main() -> int:
                     _save(page, name, width)
         with started(Stack(Path(folder) / "nordic", programme_file=NORDIC / "programme.yaml")) as stack:
             _import_sheets(stack)
-            for name, width in (("import", DESK), ("import-phone", PHONE)):
+            for name, width in IMPORTS:
                 with _opened(browser, stack, "/import", width, "light") as page:
                     page.get_by_label("States").select_option(label="commits of fjord")
                     page.get_by_label("Sheet", exact=True).set_input_files(NORDIC / "fjord-later.csv")

@@ -1,7 +1,7 @@
 """Answers of `/lines`, `/names` and `/watermarks`."""
 
 from services.aggregator.fold.lines.facts import Group
-from services.aggregator.fold.lines.listing import LineSelection, ListedLine, list_lines
+from services.aggregator.fold.lines.listing import LineSelection, ListedLine, days_overdue, list_lines, sort_lines
 from services.aggregator.http.pages import Answer, check_today, cut_labels, position_of, select_keys
 from services.aggregator.http.queries import AskLines, AskNames, AskWatermarks
 from services.aggregator.http.remarks import note_rows
@@ -30,7 +30,7 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
         if like:
             found.sort(key=lambda line: line.name.casefold() != like)
         remarks = view.state.remarks.in_force()
-        page = found[query.offset : query.offset + query.limit]
+        page = sort_lines(found, query.sort, today)[query.offset : query.offset + query.limit]
         following = query.offset + len(page)
         return position_of(view) | {
             "today": iso_or_none(today),
@@ -69,11 +69,10 @@ def _notes(remarks: RemarksInForce, line: ListedLine) -> list[Answer]:
 
 def _row(line: ListedLine, today: int | None) -> Answer:
     product, site, supplier = line.key
-    is_overdue = today is not None and line.open_wafers > 0 and line.due < today and line.kind != "forecast"
     return {
         "kind": line.kind, "source": line.source, "line": line.name, "product": product, "site": site,
         "supplier": supplier, "due": iso_day(line.due), "wafers": line.wafers, "open_wafers": line.open_wafers,
-        "days_overdue": today - line.due if is_overdue and today is not None else None, "firmness": line.firmness,
+        "days_overdue": days_overdue(line, today), "firmness": line.firmness,
         "priority": line.priority, "revision": line.revision, "stated_on": iso_day(line.stated_on),
         "reason": line.reason, "event": f"{line.source}/{line.event}",
     }  # fmt: skip

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from services.aggregator.terms import BASES, LAGS, LINE_KINDS, NETTING_DAYS, PARTS, Basis, LineKind, Part
+from services.aggregator.terms import BASES, LAGS, LINE_COLUMNS, LINE_KINDS, NETTING_DAYS, PARTS, Basis, LineKind, Part
 from shared.http.answering import CSV_FORMATS
 from shared.http.query import Choice, Day, Moment, Month, Query, SomeOf, Text, Whole, Yes
 from shared.wire.alerts import SUBJECTS, AlertCode
@@ -259,6 +259,11 @@ class AskLines(Rows):
     like: Annotated[
         str | None, Text(), "Only lines with this text in their id, in any case; one that is this text comes first."
     ] = None
+    sort: Annotated[
+        str,
+        Choice((*LINE_COLUMNS, *(f"-{name}" for name in LINE_COLUMNS))),
+        "By this column, after `-` the greatest first; lines without a value come last, equal ones by due day.",
+    ] = "due"
     offset: Offset = 0
     limit: Limit = PAGE_MAX
 

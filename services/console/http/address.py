@@ -9,7 +9,15 @@ from urllib.parse import urlencode
 
 from shared.wire.firmness import FIRMNESS
 
-_OF_ONE_PAGE = ("kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after", "about", "q")
+LEGIBLE = ":,;/"
+"""Characters of a query that an address shows as they are (RFC 3986 allows them there)."""
+
+_OF_ONE_PAGE = (
+    "kind", "due", "state", "offset", "day", "since", "types", "through", "by", "after", "about", "columns", "sort",
+    "page", "month", "on", "q",
+)  # fmt: skip
+_PLACES = ("offset", "after")  # of a row, from which a page shows the next ones
+_KEPT_BY_FORM = ("kind", "due", "state", "about", "columns", "sort")
 _has_days_form = re.compile(r"[12]\d{3}-\d\d-\d\d").fullmatch
 
 
@@ -42,6 +50,11 @@ class Filters:
     after: str = ""
     about: str = ""  # of remarks, as in the aggregator's query
     q: str = ""  # words of the search
+    columns: str = ""  # of each table, with `sort` as in http/tables/choice.py
+    sort: str = ""
+    page: str = ""  # that the calendar chooses a day for, with the month that it shows, and the day of the positions
+    month: str = ""
+    on: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
@@ -55,7 +68,7 @@ class Filters:
     def link(self, path: str, **changes: str) -> str:
         """Return the address of a page with these filters, some of them changed; those of one page start anew."""
         kept = asdict(self) | dict.fromkeys(_OF_ONE_PAGE, "") | changes
-        query = urlencode({name: value for name, value in kept.items() if value})
+        query = urlencode({name: value for name, value in kept.items() if value}, safe=LEGIBLE)
         return f"{path}?{query}" if query else path
 
     def day_beside(self, complete_through: str, days: int) -> str:
@@ -65,7 +78,25 @@ class Filters:
 
     def download(self, path: str, **format_: str) -> str:
         """Return the address of the same page in another format, or turned to its next rows."""
-        return self.link(path, **{name: getattr(self, name) for name in _OF_ONE_PAGE} | format_)
+        return self.link(path, **self.of_this_page | format_)
+
+    def anew(self, path: str, **changes: str) -> str:
+        """Return the address of the same page from its first row on, some filters changed."""
+        return self.download(path, **dict.fromkeys(_PLACES, "") | changes)
+
+    @property
+    def of_this_page(self) -> dict[str, str]:
+        """The filters that a link to another page leaves out."""
+        return {name: getattr(self, name) for name in _OF_ONE_PAGE}
+
+    @property
+    def kept_by_form(self) -> dict[str, str]:
+        """The filters of this page that stay while the form of the others is sent."""
+        return {name: getattr(self, name) for name in _KEPT_BY_FORM if getattr(self, name)}
+
+    def order_of(self, table: str) -> str:
+        """Return the column that orders a table of the page; empty where none is chosen."""
+        return next((part.partition(":")[2] for part in self.sort.split(";") if part.partition(":")[0] == table), "")
 
     @property
     def grade(self) -> str:

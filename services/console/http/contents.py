@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from starlette.requests import Request
 
@@ -26,6 +26,9 @@ from services.console.http.months import Numbers, committed_of, month_row, month
 from services.console.http.remarking import planners
 from services.console.http.searching import search
 from services.console.http.since import since_rows
+from services.console.http.tables.choice import Rows, sort_rows
+from services.console.http.tables.paging import ask_in_order
+from services.console.http.tables.rows import items_of, last_plan_table, why_tables, without_nested
 from services.console.live.upstream import NoAnswer, Upstream
 from shared.http.peers import path_of
 from shared.programme.megawatts import sum_megawatts
@@ -41,14 +44,12 @@ _SINCE_ROWS = "50"
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
 
 
-Rows = Sequence[Mapping[str, Any]]
-
-
 class PageContent(NamedTuple):
     """A template with its numbers, its charts by name, and the rows of each of its tables by name, the main one first.
 
     `numbers["state"]` is the answer whose position, head and last complete day the page names. In the template a table
-    has its name as `data-rows`.
+    has its name as `data-rows`. The rows of a table are the list that its template goes through: it is sorted in place
+    where the address chooses an order.
     """
 
     template: str
@@ -96,6 +97,7 @@ class PageContents:
             bridge = await self._bridge(chosen | {"day": short["first_short_day"]}, within_s=_PAST_WITHIN_S)
         through = months["complete_through"]
         shown = months_shown(months["rows"], through, filters.grade)
+        month_rows = [month_row(row) for row in shown]
         shorts = shorts_by_kind(sites["rows"], filters)
         at_sites = [each for kind, held in shorts.items() if kind != SYNTHETIC for each in held]
         numbers = {
@@ -107,6 +109,7 @@ class PageContents:
             **_last_days(*(answer["rows"] for answer in rolling), target=months["target_wafers"]),
             "rolling_day": rolling[0]["day"],
             "months": shown,
+            "month_rows": month_rows,
             "short": short,
             "soonest": soonest if soonest is not None and soonest["act_by"] else None,
             "bridge": bridge,
@@ -126,18 +129,19 @@ class PageContents:
         if shown and not filters.supplier:  # orders name no supplier, so one supplier alone has no gap
             charts["gap"] = gap_chart(shown, through)
         tables = {
-            "months": [month_row(row) for row in shown],
-            "grades": [{"firmness": row["grade"], "count": row["answer"]["count"]} | _unnested(row["first"])
+            "months": month_rows,
+            "grades": [{"firmness": row["grade"], "count": row["answer"]["count"]} | without_nested(row["first"])
                        for row in numbers["by_grade"]],
-            "worklist": _items_of(work),
+            "worklist": items_of(work),
             "weeks of cover": cover["rows"],
         }  # fmt: skip
-        return PageContent("programme.html.j2", numbers, charts, tables | _last_plan_table(numbers["before"]))
+        return PageContent("programme.html.j2", numbers, charts, tables | last_plan_table(numbers["before"]))
 
     async def shortages(self, _: Request, filters: Filters) -> PageContent:
         """Return all shortages, those to act on first; with its reasons where one is chosen."""
         query = filters.params("product", "site", "offset") | {"firmness": filters.grade, "order": "act_by"}
-        answer = await self.upstream.aggregator("/shortages", query | {"limit": "50"})
+        ask, order = self.upstream.aggregator, filters.order_of("shortages")
+        answer = await ask_in_order(ask, "/shortages", query | {"limit": "50"}, order)
         why, bridge, ahead, charts = None, None, [], dict[str, Spec]()
         if filters.product and filters.site:
             group = filters.params("product", "site") | {"firmness": filters.grade}
@@ -154,7 +158,7 @@ class PageContents:
         before = await self._last_plan(answer, query | {"limit": "50"})
         numbers = {"state": answer, "answer": answer, "why": why, "bridge": bridge, "ahead": ahead, "before": before}
         tables = {"shortages": answer["rows"], "forecast gaps": answer["forecast_gaps"]}
-        tables |= _why_tables(why, bridge) | _last_plan_table(before)
+        tables |= why_tables(why, bridge) | last_plan_table(before)
         return PageContent("shortages.html.j2", numbers, charts, tables)
 
     async def _bridge(
@@ -205,9 +209,10 @@ class PageContents:
 
     async def sites(self, _: Request, filters: Filters) -> PageContent:
         """Return a page of the sites with their phases, needs and cover; announced sites apart from assumed ones."""
-        query = filters.params("site", "after") | {"firmness": filters.grade}
+        query, order = filters.params("site", "after") | {"firmness": filters.grade}, filters.order_of("sites")
         answer, footprint = await asyncio.gather(
-            self.upstream.aggregator("/sites", query), self.upstream.aggregator("/footprint", filters.params())
+            ask_in_order(self.upstream.aggregator, "/sites", query, order, turned="after"),
+            self.upstream.aggregator("/footprint", filters.params()),
         )
         parts = sites_by_kind(answer["rows"])
         numbers = {
@@ -297,17 +302,21 @@ class PageContents:
     async def lines(self, _: Request, filters: Filters) -> PageContent:
         """Return commits, orders, forecasts and shipments by due day, those that are open or all."""
         query = filters.params("kind", "due", "state", "product", "site", "supplier", "offset")
+        query["sort"] = filters.order_of("lines")
         answer = await self.upstream.aggregator("/lines", query | {"limit": "100"})
         return PageContent("lines.html.j2", {"state": answer, "answer": answer}, tables={"lines": answer["rows"]})
 
     async def worklist(self, _: Request, filters: Filters) -> PageContent:
         """Return the worklist, with the items of each line."""
         work = await self._work(filters)
-        return PageContent("worklist.html.j2", {"state": work, "work": work}, tables={"worklist": _items_of(work)})
+        return PageContent("worklist.html.j2", {"state": work, "work": work}, tables={"worklist": items_of(work)})
 
     async def _work(self, filters: Filters) -> Numbers:
         query = filters.params("product", "site", "supplier") | {"firmness": filters.grade}
         work: Numbers = await self.upstream.aggregator("/worklist", query)
+        if order := filters.order_of("worklist"):
+            rows = [line | {"items": sort_rows(line["items"], order)} for line in work["rows"]]
+            work["rows"] = sort_rows(rows, order)
         return work
 
     async def since(self, request: Request, filters: Filters) -> PageContent:
@@ -325,7 +334,8 @@ class PageContents:
 
     async def remarks(self, _: Request, filters: Filters) -> PageContent:
         """Return the remarks on one subject, or all, with the form for one more remark."""
-        answer = await self.upstream.aggregator("/remarks", filters.params("about", "offset"))
+        query = filters.params("about", "offset")
+        answer = await ask_in_order(self.upstream.aggregator, "/remarks", query, filters.order_of("notes"))
         numbers = {
             "state": answer,
             "answer": answer,
@@ -359,15 +369,16 @@ class PageContents:
             self.upstream.ledger("/head"),
             *(self.upstream.health(url) for url in urls.values()),
         )
+        sources = [{"source": name} | each for name, each in head["sources"].items()]
+        refusals.reverse()  # the latest first
         numbers = {
             "state": alerts,
             "alerts": alerts,
-            "refusals": list(reversed(refusals))[:20],
-            "refused": len(refusals),
+            "refusals": refusals,
+            "sources": sources,
             "head": head,
             "health": dict(zip(urls, health, strict=True)),
         }
-        sources = [{"source": name} | each for name, each in head["sources"].items()]
         tables = {"alerts": alerts["rows"], "sources": sources, "refused": refusals}
         return PageContent("log.html.j2", numbers, tables=tables)
 
@@ -395,40 +406,7 @@ class PageContents:
         return PageContent("event.html.j2", {"state": state} | numbers)
 
 
-def _items_of(work: Numbers) -> Rows:
-    """Return the items of a worklist, without their remarks."""
-    left_out = ("alert", "acknowledged", "notes")
-    return [
-        {"kind": line["kind"]} | {name: value for name, value in item.items() if name not in left_out}
-        for line in work["rows"]
-        for item in line["items"]
-    ]
-
-
 Page = Callable[[PageContents, Request, Filters], Awaitable[PageContent]]
-
-
-def _last_plan_table(before: Numbers | None) -> dict[str, Rows]:
-    """Return the shortages of the last plan before the last complete day went back, where it did."""
-    return {} if before is None else {"last plan": before["rows"]}
-
-
-def _why_tables(why: Numbers | None, bridge: Numbers | None) -> dict[str, Rows]:
-    """Return the tables of the reasons of a shortage, where one is chosen."""
-    tables: dict[str, Rows] = {}
-    if why is not None:
-        behind = why.get("why", {})
-        tables["grades"] = [{"firmness": grade} | short for grade, short in why["by_firmness"].items()]
-        tables |= {name: behind.get(name, ()) for name in ("reasons", "overdue", "orders")}
-    if bridge is not None:
-        ends = [{"cause": f"projected_{when}", "wafers": bridge[f"projected_{when}"]} for when in ("then", "now")]
-        tables["bridge"] = [ends[0], *bridge["rows"], ends[1]]
-    return tables
-
-
-def _unnested(row: Numbers | None) -> Numbers:
-    """Return the fields of a row that hold no others."""
-    return {name: value for name, value in (row or {}).items() if not isinstance(value, Mapping)}
 
 
 def _largest_loss(bridge: Numbers | None) -> Numbers | None:

@@ -14,7 +14,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from services.console.http.address import Filters
 from services.console.http.charts import draw_png, draw_svg
-from services.console.http.contents import Page, PageContent, PageContents, Rows
+from services.console.http.contents import Page, PageContent, PageContents
+from services.console.http.days.calendar import PATH as CALENDAR_PATH
+from services.console.http.days.calendar import calendar
 from services.console.http.importing import (
     LOOKED_AHEAD,
     ImportedSheet,
@@ -30,6 +32,8 @@ from services.console.http.months import Numbers
 from services.console.http.remarking import PATH as REMARKS_PATH
 from services.console.http.remarking import RemarkForm, say_remark
 from services.console.http.rendering import render
+from services.console.http.tables.choice import Rows, address_of_form, choose_columns, read_choices, sort_tables
+from services.console.http.tables.layout import arrange_tables
 from services.console.http.uploads import UnreadableForm, read_form
 from services.console.live.feed import MoveFeed
 from services.console.live.upstream import NO_NAMES, FilterNames, NoAnswer, Upstream
@@ -38,7 +42,13 @@ from shared.http.problem import BUSY, Problem, problem
 from shared.http.tabular import XLSX, CsvStyle, UnknownLocale, csv_style, flatten_rows, write_csv
 from shared.wire.firmness import FIRMNESS
 
-_STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_STATIC = {
+    "console.css": "text/css",
+    "tables.css": "text/css",
+    "console.js": "text/javascript",
+    "calendar.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _HEADERS = {
     # nothing of another host, and no script inside a page
@@ -67,6 +77,7 @@ def routes(
         "/search": PageContents.search,
         "/since": PageContents.since,
         REMARKS_PATH: PageContents.remarks,
+        CALENDAR_PATH: calendar,
     }
     audited: dict[str, Page] = {  # the ledger's answers
         "/log": PageContents.log,
@@ -100,9 +111,13 @@ class _Pages:
     async def show(self, request: Request, page: Page) -> Response:
         """Return a page, a table of it as CSV, all its tables as XLSX, or one of its charts as PNG.
 
-        `table` names the table, else it is the main one. `locale` gives the CSV of a spreadsheet of that locale. Where
-        a service does not answer, the page has the reason.
+        `table` names the table, else it is the main one. `locale` gives the CSV of a spreadsheet of that locale. Page
+        and files have the rows and columns that the address chooses. Where a service does not answer, the page has the
+        reason.
         """
+        moved = address_of_form(request.scope["path"], request.query_params.multi_items())
+        if moved is not None:
+            return RedirectResponse(moved, status_code=303)
         filters, format_ = Filters.of(request.query_params), request.query_params.get("format", "")
         contents = PageContents(self._upstream_of(request), self.service_urls, days_pass=self.feed.days_pass)
         try:
@@ -112,27 +127,36 @@ class _Pages:
                 return problem(reason.status, str(reason))
             numbers = {"reason": str(reason), "retry": reason.status == HTTPStatus.SERVICE_UNAVAILABLE}
             return await self._render("error.html.j2", request, filters, numbers, status=reason.status)
-        if format_ == "csv" and (rows := content.tables.get(request.query_params.get("table", ""), content.rows)):
-            try:
-                style = csv_style(request.query_params["locale"]) if "locale" in request.query_params else CsvStyle()
-            except UnknownLocale as why:
-                return problem(400, str(why))
-            return _download(write_csv(rows, style=style), "text/csv", request, content, "csv")
-        if format_ == "xlsx" and any(content.tables.values()):
-            state = content.numbers["state"]
-            about = {name: state[name] for name in ("complete_through", "position", "head")}
-            body = await run_in_threadpool(_workbook, content.tables, about)
-            return _download(body, XLSX, request, content, "xlsx")
-        chart = request.query_params.get("chart", "")
-        if format_ == "png" and chart in content.charts:
-            return _download(await draw_png(content.charts[chart]), "image/png", request, content, "png", chart)
+        choices = read_choices(filters.columns, filters.sort)
+        sort_tables(content.tables, choices)
         if format_:
-            charts = "".join(f", format=png&chart={name}" for name in content.charts)
-            tables = "format=csv, format=xlsx" * bool(content.rows)
-            return problem(404, f"this page has no such format; there are {tables}{charts}")
+            return await self._file(request, format_, content, choose_columns(content.tables, choices))
         drawn = await asyncio.gather(*map(draw_svg, content.charts.values()))
         numbers = content.numbers | {"charts": dict(zip(content.charts, drawn, strict=True)), "rows": content.rows}
         return await self._render(content.template, request, filters, numbers)
+
+    async def _file(self, request: Request, format_: str, content: PageContent, tables: Mapping[str, Rows]) -> Response:
+        """Return a table of a page, all its tables, or one of its charts, as a file."""
+        query = request.query_params
+        table = query.get("table", "")
+        if format_ == "csv" and (rows := tables.get(table, next(iter(tables.values()), ()))):
+            try:
+                style = csv_style(query["locale"]) if "locale" in query else CsvStyle()
+            except UnknownLocale as why:
+                return problem(400, str(why))
+            part = table if table in tables else ""
+            return _download(write_csv(rows, style=style), "text/csv", request, content, "csv", part)
+        if format_ == "xlsx" and any(tables.values()):
+            state = content.numbers["state"]
+            about = {name: state[name] for name in ("complete_through", "position", "head")}
+            body = await run_in_threadpool(_workbook, tables, about)
+            return _download(body, XLSX, request, content, "xlsx")
+        chart = query.get("chart", "")
+        if format_ == "png" and chart in content.charts:
+            return _download(await draw_png(content.charts[chart]), "image/png", request, content, "png", chart)
+        charts = "".join(f", format=png&chart={name}" for name in content.charts)
+        files = "format=csv, format=xlsx" * bool(content.rows)
+        return problem(404, f"this page has no such format; there are {files}{charts}")
 
     async def import_sheet(self, request: Request) -> Response:
         """Return the form for a sheet, its preview, its import, or the sheet with its problems."""
@@ -195,6 +219,7 @@ class _Pages:
             locale=_spreadsheet_locale(request),
             **numbers,
         )
+        html = arrange_tables(html, request.scope["path"], filters)
         return HTMLResponse(html, status_code=status, headers=_HEADERS)
 
     def _sees_names(self, request: Request) -> bool:

@@ -44,7 +44,7 @@ def sentence(row: Mapping[str, Any]) -> str:
 
 
 def changes_of(row: Mapping[str, Any]) -> str:
-    """Return who did what to a product at a site: its two greatest changes, and the number of the others."""
+    """Return the changes of a party to a product at a site: the two greatest, and the number of the others."""
     mover = row["source"] or _stock_of(row["supplier"])
     phrases, of = list[str](), f" of {row['product']} for {row['site']}"
     for change in row["changes"][:_CHANGES_MAX]:

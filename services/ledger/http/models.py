@@ -133,6 +133,45 @@ class HoldingEvents(Described):
     """The place in the log after which the next page begins; null on the last."""
 
 
+class DayRow(Described, title="Day"):
+    """A UTC day on which something was recorded."""
+
+    day: date
+    batches: int
+    first: int
+    """The first batch of the day."""
+    last: int
+    """The last batch of the day."""
+    events: int
+    refusals: int
+
+
+class DaysOfLog(Described):
+    """All days of the log."""
+
+    position: int
+    """The last batch."""
+    rows: list[DayRow]
+
+
+class BatchRow(Described):
+    """A batch of a day."""
+
+    batch: int
+    source: str
+    recorded: datetime
+    events: int
+    refusals: int
+
+
+class BatchesOfDay(Described):
+    """A page of the batches of a day."""
+
+    rows: list[BatchRow]
+    next: int | None
+    """The batch after which the next page begins; null on the last."""
+
+
 class AsOfPosition(Described, title="Known"):
     """The position of the log after a batch, or at the end of a day."""
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from services.ledger.http import models
+from services.ledger.http.days import DayQuery, DaysQuery, list_day, list_days
 from services.ledger.http.effects import find_effect
 from services.ledger.http.holding import HoldingQuery, list_holding
 from services.ledger.http.lines import LinesQuery, list_lines
@@ -69,10 +70,14 @@ def routes(
         return store.epoch, store.head.batch
 
     lines = View("/lines", _lines, LinesQuery, models.Lines, (UNFIT,))
+    days = View("/days", _days, DaysQuery, models.DaysOfLog, (BUSY,))
+    day = View("/days/{day}", _day, DayQuery, models.BatchesOfDay, (BUSY,))
     holding = View("/holding", _holding, HoldingQuery, models.HoldingEvents, (BUSY,))
     return [
         *(serve(view, find, version_of, scope=AUDIT) for view in views()),
         serve(lines, find, version_of, scope=READ, publishers_of="source"),
+        serve(days, find, version_of, scope=READ),
+        serve(day, find, version_of, scope=READ),
         serve(holding, find, version_of, scope=AUDIT, publishers_of="source"),
         DescribedRoute(REHEARSAL, _rehearsal(log, roles), scope=AUDIT, doc=REHEARSAL_DOC),
     ]
@@ -214,12 +219,7 @@ async def _movements(log: LedgerLog, query: MovementsQuery) -> dict[str, Any]:
     They are in the order of the log. A page may have few rows, or none, where many other events lie between: go on
     while `next` is not null.
     """
-
-    def read() -> dict[str, Any]:  # it searches the log: in a thread, recording and other requests go on
-        with log.take_turn(), closing(log.open_reader()) as store:
-            return list_movements(store, query)
-
-    return await run_in_threadpool(read)
+    return await _in_reader(log, lambda store: list_movements(store, query))
 
 
 async def _lines(log: LedgerLog, query: LinesQuery) -> dict[str, Any]:
@@ -230,18 +230,36 @@ async def _lines(log: LedgerLog, query: LinesQuery) -> dict[str, Any]:
     return list_lines(log.store, query)
 
 
+async def _days(log: LedgerLog, _: DaysQuery) -> dict[str, Any]:
+    """The UTC days on which batches were recorded, with the number of their events: the positions that `as_of` takes.
+
+    In a simulation the days overlap in the log: between the first and the last batch of one lie batches of others.
+    """
+    return await _in_reader(log, list_days)
+
+
+async def _day(log: LedgerLog, query: DayQuery) -> dict[str, Any]:
+    """The batches that were recorded on a UTC day, each with its source and the number of its events."""
+    return await _in_reader(log, lambda store: list_day(store, query))
+
+
+async def _in_reader(log: LedgerLog, read: Callable[[StoreReader], dict[str, Any]]) -> dict[str, Any]:
+    """Return an answer that a thread reads from the store, while recording and other requests go on."""
+
+    def answer() -> dict[str, Any]:
+        with log.take_turn(), closing(log.open_reader()) as store:
+            return read(store)
+
+    return await run_in_threadpool(answer)
+
+
 async def _holding(log: LedgerLog, query: HoldingQuery) -> dict[str, Any]:
     """The recorded events of a source and a type that hold, in the order of the log: none reversed or superseded.
 
     Of a site, phase or declaration all revisions are listed. A page may have few rows, or none: go on while `next` is
     not null. A token with `publish:<source>` may read the events of its own source, too.
     """
-
-    def read() -> dict[str, Any]:  # it searches the log: in a thread, recording and other requests go on
-        with log.take_turn(), closing(log.open_reader()) as store:
-            return list_holding(store, query)
-
-    return await run_in_threadpool(read)
+    return await _in_reader(log, lambda store: list_holding(store, query))
 
 
 async def _postings(log: LedgerLog, query: PostingsQuery) -> Response:

@@ -37,6 +37,27 @@ class AsOf(NamedTuple):
         return batch <= self.position and (self.time is None or recorded <= self.time)
 
 
+class DayOfLog(NamedTuple):
+    """The batches that were recorded on a day, UTC: their number, the first and the last of them, and their events."""
+
+    day: int  # since 1970
+    batches: int
+    first: int
+    last: int
+    events: int
+    refusals: int
+
+
+class BatchOfDay(NamedTuple):
+    """A batch among those of a day."""
+
+    batch: int
+    source: str
+    recorded: int  # microseconds since 1970
+    events: int
+    refusals: int
+
+
 class PlacedEvent(NamedTuple):
     """A recorded event, its place in the log, and its batch."""
 
@@ -68,6 +89,28 @@ def find_as_of(store: StoreReader, text: str) -> AsOf:
     [(later,)] = query("SELECT min(batch) FROM batches WHERE recorded > ?", (time,))
     before_later = store.head.batch if later is None else later - 1
     return AsOf(position, None if before_later == position else time)
+
+
+def recorded_days(store: StoreReader) -> Iterator[DayOfLog]:
+    """Yield each day on which something was recorded, in order."""
+    found = store.database.query(
+        "SELECT recorded / ? AS day, count(*), min(batch), max(batch), sum(events), sum(refusals) FROM batches"
+        " WHERE batch <= ? GROUP BY day ORDER BY day",
+        (DAY_US, store.head.batch),
+    )
+    for numbers in found:
+        yield DayOfLog(*map(int, numbers))  # PostgreSQL adds up to decimals
+
+
+def batches_of_day(store: StoreReader, day: int, after: int, limit: int) -> Iterator[BatchOfDay]:
+    """Yield up to `limit` batches after a position that were recorded on a day, in order."""
+    found = store.database.query(
+        "SELECT batch, source, recorded, events, refusals FROM batches"
+        " WHERE recorded BETWEEN ? AND ? AND batch > ? AND batch <= ? ORDER BY batch LIMIT ?",
+        (day * DAY_US, (day + 1) * DAY_US - 1, after, store.head.batch, limit),
+    )
+    for batch, source, recorded, events, refusals in found:
+        yield BatchOfDay(batch, store.names.texts[source], recorded, events, refusals)
 
 
 def batches_as_of(store: StoreReader, as_of: AsOf) -> Iterator[PostingBatch]:

@@ -1,13 +1,14 @@
 """Lists of lines: commits, orders, forecasts and shipments by due day, those that are open or overdue among them."""
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.lines.facts import FORECAST, Group, Key
 from services.aggregator.fold.lines.line import PlanLine, ShipmentLine
 from services.aggregator.terms import LineKind
-from shared.wire.firmness import Firmness
+from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName
 
 _KIND_OF: dict[str, LineKind] = {COMMIT: "commit", ORDER: "order", FORECAST: "forecast"}
@@ -77,6 +78,34 @@ def list_lines(
     if chosen.kind in (None, "shipment"):
         found += (line for each in book.shipments.values() for line in _shipment(each, chosen))
     return sorted(found, key=lambda line: line[:6])
+
+
+def sort_lines(found: Sequence[ListedLine], by: str, today: int | None) -> list[ListedLine]:
+    """Return lines by a column of `LINE_COLUMNS`, after `-` the greatest first; those without a value come last."""
+    value_of = _COLUMNS[by.removeprefix("-")]
+    valued = [(value_of(line, today), line) for line in found]
+    known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=by.startswith("-"))
+    return [line for _, line in known] + [line for value, line in valued if value is None]
+
+
+def days_overdue(line: ListedLine, today: int | None) -> int | None:
+    """Return the days that open wafers of a line are overdue by; None where they are not, and for a forecast."""
+    is_overdue = today is not None and line.open_wafers > 0 and line.due < today and line.kind != "forecast"
+    return today - line.due if is_overdue and today is not None else None
+
+
+_COLUMNS: dict[str, Callable[[ListedLine, int | None], Any]] = {
+    "due": lambda line, _: line.due,
+    "kind": lambda line, _: line.kind,
+    "product": lambda line, _: line.key[0],
+    "site": lambda line, _: line.key[1],
+    "supplier": lambda line, _: line.key[2],
+    "line": lambda line, _: line.name,
+    "wafers": lambda line, _: line.wafers,
+    "open_wafers": lambda line, _: line.open_wafers,
+    "days_overdue": days_overdue,
+    "firmness": lambda line, _: None if line.firmness is None else FIRMNESS.index(line.firmness),
+}
 
 
 def _left_open(book: LineBook, today: int | None, backorders: Mapping[Group, int]) -> dict[LineName, int]:

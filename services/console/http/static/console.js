@@ -134,7 +134,7 @@ let waiting = 0;
 addEventListener("submit", () => leave());
 addEventListener("click", event => {
   const to = event.target.closest?.("a[href]");
-  if (to && !to.hasAttribute("download") && !event.ctrlKey && !event.metaKey && !event.shiftKey && new URL(to.href).pathname + new URL(to.href).search !== location.pathname + location.search) leave();
+  if (to && !event.defaultPrevented && !to.hasAttribute("download") && !event.ctrlKey && !event.metaKey && !event.shiftKey && new URL(to.href).pathname + new URL(to.href).search !== location.pathname + location.search) leave();
 });
 function leave() { waiting = setTimeout(() => { root.dataset.loading = ""; document.getElementById("main").setAttribute("aria-busy", "true"); }, 200); }
 addEventListener("pageshow", () => { clearTimeout(waiting); delete root.dataset.loading; document.getElementById("main")?.removeAttribute("aria-busy"); });
@@ -164,6 +164,7 @@ const KEYS = {
   n: () => document.getElementById("now")?.click(),
   "/": () => document.getElementById("search")?.focus(),
   f: () => document.querySelector(".filters select, .filters input")?.focus(),
+  c: () => document.getElementById("calendar")?.click(),
 };
 let going = false;
 addEventListener("keydown", event => {

@@ -1,0 +1,1 @@
+"""The calendar: days and positions of the log by their events, from which a visitor chooses how much a page knows."""
