@@ -56,17 +56,16 @@ def simulate(
         day += timedelta(days=1)
 
 
-def declarations(scenario: Scenario | None = None) -> list[Event]:
-    """Return what the planner declares at the play's start, and later."""
+def declarations(until: date, scenario: Scenario | None = None) -> list[Event]:
+    """Return what the planner declares on the days of the play, up to the last one."""
     scenario = scenario or load_scenario()
     [planner] = scenario.programme.parties.planners
-    numbering, declared = Numbering(planner), Declarations()
-    events: list[Event] = []
-    for day, entries in scenario.programme.entries_by_day(scenario.starts_on):
-        at = datetime.combine(day, time(), UTC)
-        stated = [numbering.emit(at, change.declared) for change in find_changes(entries, declared)]
-        declared.add(map(Row.of, stated))
-        events += stated
+    numbering, declared, events = Numbering(planner), Declarations(), list[Event]()
+    for day in scenario.declared_days(until):
+        changes = find_changes(scenario.declared_on(day), declared)
+        said = [numbering.emit(datetime.combine(day, time(), UTC), change.declared) for change in changes]
+        declared.add([Row.of(event) for event in said])
+        events += said
     return events
 
 

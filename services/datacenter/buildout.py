@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from services.datacenter.records import Forecast, Order, Phase, Shipment
+from services.datacenter.records import Forecast, Order, Phase, Shipment, lower_orders, split_need, take_wafers
 from shared.play.buildings import MilestoneRevision, PhaseRevision, PlannedPhase, ScenarioSite, SiteRevision
 from shared.play.demand_plan import Need, derive_plan, needs_of
 from shared.play.months import add_months, first_of_month, last_of_month
@@ -116,8 +116,6 @@ class Buildout:
     def _plan_need(self, need: Need) -> None:
         """Fix the days on which a need is forecast, reviewed and ordered, or fix them anew."""
         play, lead = self._scenario.play, self._scenario.lead(need.product)
-        if need.month > self._scenario.ends_on:
-            return
         line = f"{need.phase}.{need.product}.{need.month:%y%m}"
         forecast = None
         if need.month >= self._start:
@@ -133,20 +131,14 @@ class Buildout:
             }
             for day, error_percent in errors.items():
                 self._to_forecast.setdefault(day, []).append((forecast, error_percent, forecast.version))
-        parts = max(1, min(play.order_parts, need.wafers // play.order_wafers_min))
-        for n in range(parts):
-            start_by = need.month + timedelta(days=7 * (n + 1 + play.order_parts - parts) - 1)
-            wafers = need.wafers * (n + 1) // parts - need.wafers * n // parts
-            number = n + 1 if forecast is None else forecast.parts + n + 1
-            order = Order(f"{line}.{number}", need.phase, need.product, need.site, start_by, start_by + lead, wafers)
-            day = max(start_by - timedelta(weeks=play.order_weeks), self._today)
+        for order in split_need(need, line, play, lead, forecast.parts if forecast else 0):
+            day = max(order.start_by - timedelta(weeks=play.order_weeks), self._today)
             self._to_order.setdefault(day, []).append((order, forecast, forecast.version if forecast else 0))
 
     def _declare_sites(self) -> None:
         """Publish the sites and phases known on the first day."""
         for site in self._sites.values():
-            known = site.declared_on(self._start)
-            if known is not None:
+            if (known := site.declared_on(self._start)) is not None:
                 self._declare(site, known)
             for milestone, report in site.milestones_on(self._start):
                 self._report(site, milestone, report)
@@ -358,27 +350,20 @@ class Buildout:
                 for product, lacking in phase.lacking.items():
                     stock = self._on_hand.get((site, product))
                     if lacking and stock:
-                        taken = self._consume(phase, product, lacking, stock)
-                        phase.lacking[product] -= taken
-                        phase.consumed[product] = phase.consumed.get(product, 0) + taken
+                        self._consume(phase, product, take_wafers(stock, lacking))
             if phases:
                 self._energised[site] = [phase for phase in phases if any(phase.lacking.values())]
 
-    def _consume(self, phase: Phase, product: str, lacking: int, stock: dict[str, int]) -> int:
-        """Consume up to `lacking` wafers of a stock, supplier by supplier; return how many."""
-        taken = 0
-        for supplier in sorted(stock):
-            wafers = min(stock[supplier], lacking - taken)
-            if wafers:
-                self._emit(
-                    WafersConsumed(
-                        product=product, site=phase.plan.site, supplier=supplier, wafers=wafers,
-                        phase=phase.plan.name,
-                    )
-                )  # fmt: skip
-                stock[supplier] -= wafers
-                taken += wafers
-        return taken
+    def _consume(self, phase: Phase, product: str, taken: dict[str, int]) -> None:
+        """Consume wafers that were taken out of stock, by supplier."""
+        for supplier, wafers in taken.items():
+            self._emit(
+                WafersConsumed(
+                    product=product, site=phase.plan.site, supplier=supplier, wafers=wafers, phase=phase.plan.name
+                )
+            )
+            phase.lacking[product] -= wafers
+            phase.consumed[product] = phase.consumed.get(product, 0) + wafers
 
     def _count_stock(self) -> None:
         """Count the stock at the end of the month; where a count differs, it becomes the stock."""
@@ -413,6 +398,7 @@ class Buildout:
                     self._report(site, milestone, report)
                 for plan, revision in site.revised_on(self._today):
                     self._revise_phase(plan, revision)
+            self._revise_racks(self._scenario.platforms_revised_on(self._today))
         self._errs_next |= any((e.day, e.datacenter) == (self._today, self._source) for e in events.receipts_in_error)
         for returned in events.returned_wafers:
             if (returned.day, returned.datacenter) == (self._today, self._source):
@@ -441,13 +427,27 @@ class Buildout:
 
     def _replan(self, phase: Phase, delay: timedelta, cause: str) -> None:
         """Plan the orders of a phase anew that are not yet started, its forecasts and its needs."""
+        self._plan_anew(phase, self._revise_orders(phase, delay, cause), cause)
+
+    def _revise_racks(self, platforms: Sequence[str]) -> None:
+        """Plan the phases to be energised anew whose racks take other wafers: less is ordered no more, more is."""
+        for phase in self._phases.values():
+            plan = phase.plan
+            if plan.platform not in platforms or plan.status != "planned" or plan.energise_on <= self._today:
+                continue
+            ordered, lowered = lower_orders(self._orders_of[plan.name], needs_of(self._scenario, plan, self._today))
+            for order in lowered:
+                self._publish_order(order, order.event_id)
+            self._plan_anew(phase, ordered, None)
+
+    def _plan_anew(self, phase: Phase, ordered: dict[str, int], cause: str | None) -> None:
+        """Forecast what a phase needs beyond the wafers that are ordered for it, in the months in which it needs it."""
         plan = phase.plan
-        ordered = self._revise_orders(phase, delay, cause)
         for forecast in self._forecasts.values():
             if forecast.need.phase == plan.name:
                 forecast.unordered, forecast.version = 0, forecast.version + 1
         phase.lacking, left = {}, dict[tuple[str, date], int]()
-        for need in needs_of(self._scenario, plan):
+        for need in needs_of(self._scenario, plan, self._today):
             lacking = phase.lacking.get(need.product, -phase.consumed.get(need.product, 0))
             phase.lacking[need.product] = lacking + need.wafers
             kept = min(need.wafers, ordered.get(need.product, 0))

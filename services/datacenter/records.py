@@ -1,10 +1,12 @@
 """Records of a group of sites: its phases, orders, forecasts and the shipments under way to it."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from shared.play.buildings import PlannedPhase
 from shared.play.demand_plan import Need
+from shared.play.scenario import Behaviour
 
 
 @dataclass(slots=True)
@@ -69,3 +71,39 @@ class Shipment:
     arrives_on: date
     event_id: str
     order: Order | None
+
+
+def split_need(need: Need, line: str, play: Behaviour, lead: timedelta, ordered: int) -> Iterator[Order]:
+    """Yield the orders of a need, a week apart at the end of its month; `ordered` of the line were placed before."""
+    parts = max(1, min(play.order_parts, need.wafers // play.order_wafers_min))
+    for n in range(parts):
+        start_by = need.month + timedelta(days=7 * (n + 1 + play.order_parts - parts) - 1)
+        wafers = need.wafers * (n + 1) // parts - need.wafers * n // parts
+        name = f"{line}.{ordered + n + 1}"
+        yield Order(name, need.phase, need.product, need.site, start_by, start_by + lead, wafers)
+
+
+def lower_orders(orders: Iterable[Order], needs: Iterable[Need]) -> tuple[dict[str, int], list[Order]]:
+    """Lower the orders beyond some needs, the last to be started first; return what stays ordered, and the lowered."""
+    required: dict[str, int] = {}
+    for need in needs:
+        required[need.product] = required.get(need.product, 0) + need.wafers
+    ordered, lowered = dict.fromkeys(required, 0), []
+    for order in sorted(orders, key=lambda order: (order.start_by, order.line)):
+        wafers = min(order.wafers, required[order.product] - ordered[order.product])
+        ordered[order.product] += wafers
+        if wafers < order.wafers:
+            order.wafers, order.revision = wafers, order.revision + 1
+            lowered.append(order)
+    return ordered, lowered
+
+
+def take_wafers(stock: dict[str, int], wafers: int) -> dict[str, int]:
+    """Take up to so many wafers out of a stock, supplier by supplier; return those taken."""
+    taken: dict[str, int] = {}
+    for supplier in sorted(stock):
+        part = min(stock[supplier], wafers - sum(taken.values()))
+        if part:
+            stock[supplier] -= part
+            taken[supplier] = part
+    return taken

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,11 @@ from shared.programme.changes import (
 )
 from shared.programme.programme_file import (
     DeclaredEntries,
-    ProgrammeFile,
     explain_fault,
     group_fields,
     path_in_file,
 )
-from shared.wire.days import DAY_US, date_of, microseconds
+from shared.wire.days import microseconds
 from shared.wire.events import Event, Refused, parse_strictly
 from shared.wire.rows import Row
 
@@ -63,20 +62,6 @@ class Declarer:
             ScopedRoute("/declarations", self._answer_declared, scope=READ),
             ScopedRoute("/declarations", self._answer, scope=publish_scope(outbox.source), methods=["POST"]),
         ]
-
-    def declare_at_start(self, programme: ProgrammeFile, played_at: datetime) -> None:
-        """Declare a programme once the streams are read, at a time of the play, and what is known later on its day.
-
-        After a restart it goes on from the last day that it had declared.
-        """
-
-        async def declare() -> None:
-            *earlier, last = programme.entries_by_day(played_at.date())
-            through = await self._declared_through()
-            for day, entries in (*(each for each in earlier if through is None or each[0] >= through), last):
-                await self.declare(entries, datetime.combine(day, played_at.timetz()))
-
-        self.party.service.run_beside(declare)
 
     def follow_file(self, path: Path) -> None:
         """Declare the programme of a file at the start, and whenever its entries change; log a file with faults.
@@ -107,11 +92,17 @@ class Declarer:
     async def declare(
         self, entries: DeclaredEntries, played_at: datetime | None = None, *, dry_run: bool = False
     ) -> list[Declared]:
-        """Declare the entries that differ; return each change and the event that states it."""
+        """Declare the entries that differ; return each change and the event that states it.
+
+        At a time of the play nothing is declared twice: an earlier programme would else follow a later one when the
+        play starts again.
+        """
         outbox, declared = self.party.outbox, self.declared
         async with self._declaring:
             await self._read_declared()
             changes = find_changes(entries, declared.declarations)
+            if played_at is not None and declared.declarations.has_any(outbox.source, microseconds(played_at)):
+                changes = []
             time = played_at or datetime.now(UTC)
             numbering = Numbering(outbox.source)
             numbering.sequence = outbox.last
@@ -135,13 +126,6 @@ class Declarer:
         outbox = self.party.outbox
         await self.declared.wait_until_read()
         self.declared.fold_bodies(outbox.source, (entry.body for entry in outbox.after(0, len(outbox))))
-
-    async def _declared_through(self) -> date | None:
-        """Return the day of the last declaration of this planner that holds, None where none does."""
-        await self._read_declared()
-        rows = self.declared.declarations.latest().values()
-        times = [row.time for row in rows if row.source == self.party.outbox.source]
-        return date_of(max(times) // DAY_US) if times else None
 
     async def _answer_declared(self, _: Request) -> Response:
         with suppress(TimeoutError):

@@ -86,8 +86,9 @@ class Promising:
     def starts_for(self, product: str, wafers: int, finish: date) -> int:
         """Return the starts that give so many wafers at planned yield, by the yield expected when they finish."""
         planned, expected = planned_percent(self._scenario, product), self.expected_percent(product, finish)
-        margin = 100 + self._scenario.play.start_margin_percent
-        return -(-wafers * planned * margin // (expected * 100))
+        play = self._scenario.play
+        starts = -(-wafers * planned * (100 + play.start_margin_percent) // (expected * 100))
+        return starts + play.start_margin_wafers
 
     def expected_percent(self, product: str, day: date) -> int:
         """Return the probe yield that the supplier expects: the scenario's, or else the planned one."""

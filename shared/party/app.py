@@ -1,6 +1,6 @@
 """The wiring of a party: outbox and intake, and, given a scenario, the simulation of its domain."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Protocol
 
 from shared.party.party import Party
@@ -9,6 +9,7 @@ from shared.party.simulation import SimulatedParty, Simulation
 from shared.play.scenario import Scenario, load_scenario
 from shared.play.variants import Variant, variant_named
 from shared.service.service import Service
+from shared.wire.days import microseconds
 from shared.wire.streams import Role
 
 
@@ -33,6 +34,14 @@ def build_party(role: Role, settings: PartySettings, domain: Domain) -> Service:
             if role == "supplier"
             else dict.fromkeys(scenario.suppliers, "supplier")
         )
+        planner, *_ = scenario.programme.parties.planners
+        revised = set(scenario.declared_days(settings.until)[1:] if planner in settings.planners.split(",") else ())
+
+        async def wait_until_declared(day: date) -> None:
+            if day in revised:
+                declared_at = microseconds(datetime.combine(day, time(), UTC))
+                await party.declared.wait_until_declared(scenario.declared_on(day), planner, declared_at)
+
         Simulation(
             party,
             domain(scenario, settings.source, settings.seed, start, settings.until, variant_named(settings.variant)),
@@ -41,5 +50,6 @@ def build_party(role: Role, settings: PartySettings, domain: Domain) -> Service:
             until=settings.until,
             lag_days=scenario.play.lag_days,
             pace_s=settings.pace_s,
+            wait_until_declared=wait_until_declared,
         )
     return service

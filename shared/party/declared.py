@@ -10,7 +10,9 @@ import orjson
 from redis.exceptions import RedisError
 
 from shared.documents.facts import Catalogue
+from shared.programme.changes import find_changes
 from shared.programme.declarations import Declarations, nearest_names
+from shared.programme.programme_file import DeclaredEntries
 from shared.service.entries import Entry
 from shared.service.readers import Reader
 from shared.service.service import Service
@@ -34,6 +36,7 @@ class DeclaredProducts:
         self.service = service
         self.path = path
         self.declarations = Declarations()
+        self._folded = asyncio.Event()
         with suppress(FileNotFoundError):
             self.declarations = Declarations.read(orjson.loads(path.read_bytes()))
         for planner in planners:
@@ -56,6 +59,7 @@ class DeclaredProducts:
         """Fold some declarations and reversals, and keep them on disk."""
         if rows:
             self.declarations.add(rows)
+            self._folded.set()
             part = self.path.with_name(self.path.name + ".part")
             part.write_bytes(orjson.dumps(self.declarations.state()))
             part.replace(self.path)
@@ -68,6 +72,12 @@ class DeclaredProducts:
                 if not any(lag["behind"] for stream, lag in lags.items() if is_plan_stream(stream)):
                     return
             await asyncio.sleep(_POLL_S)
+
+    async def wait_until_declared(self, entries: DeclaredEntries, planner: str, time: int) -> None:
+        """Wait until some entries are in force, or were declared by a planner at a time."""
+        while find_changes(entries, self.declarations) and not self.declarations.has_any(planner, time):
+            self._folded.clear()
+            await self._folded.wait()
 
     def catalogue(self) -> Catalogue:
         """Return each declared product with its wafer model, if any; every product where none is declared at all."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -40,6 +40,7 @@ class Simulation:
         until: date,
         lag_days: int,
         pace_s: float,
+        wait_until_declared: Callable[[date], Awaitable[None]],
     ) -> None:
         self.party = party
         self.simulated = simulated
@@ -47,11 +48,10 @@ class Simulation:
         self.until = until
         self.lag = timedelta(days=lag_days)
         self.pace_s = pace_s
+        self.wait_until_declared = wait_until_declared
         self.observed = ObservedEvents(others)
+        self.observed.read_by(party)
         party.intake.simulated = True
-        for source, role in others.items():
-            read = self.observed.handler(source, role)
-            party.service.reads(party_stream(role, source), after="0-0", batch_max=50)(read)
         party.service.run_beside(self._run)
 
     async def _run(self) -> None:
@@ -62,6 +62,7 @@ class Simulation:
             known_day = day - self.lag
             if known_day >= self.start:
                 await self.observed.wait_through(known_day)
+                await self.wait_until_declared(known_day)
             last = outbox.last
             events = self.simulated.act(day, self.observed.take_through(known_day))
             party.publish(events, microseconds(datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)))
@@ -85,10 +86,16 @@ class ObservedEvents:
     """The other parties' events that the simulation has read from their streams and not yet used."""
 
     def __init__(self, others: Mapping[str, Role]) -> None:
+        self.others = others
         self.rows: dict[str, list[Row]] = {source: [] for source in others}
         self.last_sequence = dict.fromkeys(others, 0)
         self.watermark = dict.fromkeys(others, -1)  # source -> its greatest watermark
         self.changed = asyncio.Condition()
+
+    def read_by(self, party: Party) -> None:
+        """Have a party's service read the streams of the others."""
+        for source, role in self.others.items():
+            party.service.reads(party_stream(role, source), after="0-0", batch_max=50)(self.handler(source, role))
 
     def handler(self, source: str, role: Role) -> Handler:
         """Return the handler of one source's stream."""

@@ -47,7 +47,7 @@ def derive_plan(scenario: Scenario, variant: Variant, known_on: date = date.max)
     for site in scenario.sites.values():
         for phase in site.phases_on(known_on):
             plan.phases.append(phase)
-            plan.needs.extend(needs_of(scenario, phase))
+            plan.needs.extend(needs_of(scenario, phase, known_on))
     if scenario.variants[variant].pools:
         named = (plan if known_on == date.max else derive_plan(scenario, "announced")).monthly()
         month, last = first_of_month(scenario.starts_on), first_of_month(scenario.ends_on)
@@ -60,12 +60,12 @@ def derive_plan(scenario: Scenario, variant: Variant, known_on: date = date.max)
     return plan
 
 
-def needs_of(scenario: Scenario, phase: PlannedPhase) -> Iterator[Need]:
-    """Yield the needs of a phase; none of one that is withdrawn, or was energised before the play."""
+def needs_of(scenario: Scenario, phase: PlannedPhase, known_on: date = date.max) -> Iterator[Need]:
+    """Yield the needs of a phase as known on a day; none of one that is withdrawn, or was energised before the play."""
     if phase.status != "planned" or phase.energise_on < scenario.starts_on:
         return
     pue_percent = scenario.sites[phase.site].pue_percent.value
-    for product, rate in scenario.wafers_per_mw(phase.platform, pue_percent).items():
+    for product, rate in scenario.wafers_per_mw(phase.platform, pue_percent, known_on).items():
         wafers = int(rate * phase.mw + Fraction(1, 2))
         for month, part in _spread(scenario, product, first_of_month(phase.energise_on), wafers):
             yield Need(phase.site, phase.name, product, month, part)

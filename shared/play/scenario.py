@@ -10,11 +10,11 @@ import yaml
 from pydantic import Field, model_validator
 
 from shared.play.buildings import ScenarioSite
-from shared.play.facts import Based, Count, Month, Percent, Permille, ScenarioPart
+from shared.play.facts import Based, Count, Evidenced, Month, Percent, Permille, ScenarioPart
 from shared.play.months import latest, month_number
 from shared.play.script import Mistake, ReportedAgreement, ScriptedEvents
 from shared.play.variants import Variant
-from shared.programme.programme_file import ProgrammeFile, read_programme
+from shared.programme.programme_file import DeclaredEntries, PlatformEntry, ProgrammeFile, read_programme
 from shared.programme.wafer_model import facility_at, gb_per_wafer, wafers_per_mw
 
 DEFAULT_PATH = Path(__file__).parents[2] / "scenarios" / "stargate-2026.yaml"
@@ -66,6 +66,13 @@ class Supplier(ScenarioPart):
     probe_percent: dict[str, Based[dict[Month, Percent]]] = Field(default_factory=dict)
 
 
+class EarlierRack(Evidenced):
+    """The memory of a platform's rack as known since a day, before that of the programme file was known."""
+
+    known_from: date
+    memory_gb: dict[str, Annotated[int, Field(ge=1)]]
+
+
 class Datacenter(ScenarioPart):
     """A group of sites that publishes as one source."""
 
@@ -102,6 +109,7 @@ class Behaviour(ScenarioPart):
     pull_weeks: Count
     late_weeks: Count
     start_margin_percent: Percent
+    start_margin_wafers: Count
     review_days: Annotated[int, Field(ge=1)]
     review_again_days: Annotated[int, Field(ge=1)]
     reissue_wafers_min: Annotated[int, Field(ge=1)]
@@ -133,6 +141,7 @@ class Scenario(ScenarioPart):
     safety_days: Based[Count]
     spread_months: Based[Count]
     demand_target_wafers_per_month: Based[dict[Month, Count]]
+    earlier_racks: dict[str, list[EarlierRack]]
     sourcing_percent: dict[str, dict[str, Based[dict[Month, dict[str, Percent]]]]]
     pools: Pools
     headline: Headline
@@ -181,6 +190,17 @@ class Scenario(ScenarioPart):
             raise ValueError(f"{name} is {'cited and not listed' if name in cited else 'listed and not cited'}")
         return self
 
+    @model_validator(mode="after")
+    def _has_its_racks_in_order(self) -> Self:
+        for platform, earlier in self.earlier_racks.items():
+            now = self.programme.platforms[platform].known_from or date.min
+            days = [rack.known_from for rack in earlier]
+            if days != sorted(set(days)) or not days or not days[0] <= self.starts_on or now <= days[-1]:
+                raise ValueError(
+                    f"the racks of {platform} are not in the order of their days, or none is known at the start"
+                )
+        return self
+
     def _needed(self) -> Iterator[tuple[str, str]]:
         """Yield the platforms of sites and pools, each with the products that it takes."""
         used = {site.platform.value for site in self.sites.values() if site.platform}
@@ -194,6 +214,9 @@ class Scenario(ScenarioPart):
             yield "supplier", source
             yield from (("product", name) for name in (*supplier.qualified_on, *supplier.probe_percent))
             yield from (("product", name) for fab in supplier.fabs for name in fab.makes.value)
+        for platform, earlier in self.earlier_racks.items():
+            yield "platform", platform
+            yield from (("product", name) for rack in earlier for name in rack.memory_gb)
         for platform, of in self.sourcing_percent.items():
             yield "platform", platform
             yield from (("product", name) for name in of)
@@ -254,9 +277,48 @@ class Scenario(ScenarioPart):
         """Return the good gigabytes that one wafer start of a product is planned to give."""
         return gb_per_wafer(self.programme.wafer_model(product))
 
-    def wafers_per_mw(self, platform: str, pue_percent: int | None = None) -> dict[str, Fraction]:
+    def platform_on(self, platform: str, day: date) -> PlatformEntry:
+        """Return a platform as known on a day."""
+        now = self.programme.platforms[platform]
+        earlier = [rack for rack in self.earlier_racks.get(platform, ()) if rack.known_from <= day]
+        if not earlier or now.rack is None or (now.known_from is not None and now.known_from <= day):
+            return now
+        was = earlier[-1]
+        return PlatformEntry(
+            rack=now.rack.model_copy(update={"memory_gb": was.memory_gb}), basis=was.note, sources=was.sources,
+            known_from=was.known_from, confidence=was.confidence,
+        )  # fmt: skip
+
+    def platforms_revised_on(self, day: date) -> list[str]:
+        """Return the platforms of which another rack is known from a day on."""
+        return [name for name in self.earlier_racks if self.platform_on(name, day).known_from == day]
+
+    def declared_on(self, day: date) -> DeclaredEntries:
+        """Return the entries that the planner declares on a day of the play: at its start all, then those revised."""
+        entries, is_first = self.programme.entries(), day == self.starts_on
+        platforms = list(entries.platforms) if is_first else self.platforms_revised_on(day)
+        companies = {
+            name: each.known_on(day)
+            for name, each in entries.companies.items()
+            if is_first or day in {role.known_from for role in each.roles}
+        }
+        revised = {"platforms": {name: self.platform_on(name, day) for name in platforms}, "companies": companies}
+        return entries.model_copy(update=revised) if is_first else DeclaredEntries().model_copy(update=revised)
+
+    def declared_days(self, until: date) -> list[date]:
+        """Return the days up to the last one on which the planner declares something."""
+        days = {rack.known_from for earlier in self.earlier_racks.values() for rack in earlier}
+        days |= {
+            role.known_from for each in self.programme.companies.values() for role in each.roles if role.known_from
+        }
+        days |= {self.programme.platforms[name].known_from or self.starts_on for name in self.earlier_racks}
+        return [self.starts_on, *sorted(day for day in days if self.starts_on < day <= until)]
+
+    def wafers_per_mw(
+        self, platform: str, pue_percent: int | None = None, known_on: date = date.max
+    ) -> dict[str, Fraction]:
         """Return the wafer starts of each product that a megawatt of a platform takes, at a site of some PUE."""
-        rack, facility = self.programme.platforms[platform].rack, self.programme.facility
+        rack, facility = self.platform_on(platform, known_on).rack, self.programme.facility
         if rack is None or facility is None:
             raise ValueError(f"{self.programme.name} has no rack of {platform}, or no facility: its wafers are unknown")
         if pue_percent is not None:

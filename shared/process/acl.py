@@ -60,7 +60,7 @@ def users(
     The rights of a service hold for every party, so that a party that is added or retired changes no rights of another
     user, and a running Redis takes the new users with ACL LOAD. Each party reads the planners' streams: its door
     refuses a product that is not declared. With `playing`, the parties simulate: each also reads the streams of the
-    other side.
+    other side, and a planner those of the sites.
     """
     roles: dict[Role, Sequence[str]] = {"supplier": suppliers, "datacenter": datacenters, "planner": planners}
     wrong = [name for name in (*suppliers, *datacenters, *planners) if not _NAME(name)]
@@ -69,7 +69,8 @@ def users(
     input_ = [party_stream(role, _ANY) for role in roles]
     verdicts = recorded_stream(_ANY)
     plans = party_stream("planner", _ANY)
-    others = {"supplier": [party_stream("datacenter", _ANY)], "datacenter": [party_stream("supplier", _ANY)]}
+    sites, supply = [party_stream("datacenter", _ANY)], [party_stream("supplier", _ANY)]
+    others = {"supplier": sites, "datacenter": supply, "planner": sites}
     return [
         User(
             "ledger",

@@ -16,6 +16,7 @@ from shared.programme.wafer_model import MissingWaferModel
 from shared.wire.events import (
     ROLES_MAX,
     Day,
+    Evidence,
     Facility,
     Kilowatts,
     Name,
@@ -40,7 +41,10 @@ Source = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0
 RESERVED_SOURCES = frozenset({"planner", "auditor", "operator", "metrics", "aggregator", "console", "ledger"})
 HORIZON_DAYS_MAX = 40_000
 
-_HEADS = {"products": ("family", "basis", "withdrawn"), "platforms": ("basis", "withdrawn")}
+_HEADS = {
+    "products": ("family", *Evidence.model_fields, "withdrawn"),
+    "platforms": (*Evidence.model_fields, "withdrawn"),
+}
 _GROUP_OF = {"products": "wafer_model", "platforms": "rack"}
 GROUPS = frozenset(_GROUP_OF.values())  # of fields that stand in a file beside the others
 _MERGE_TAG, _TEXT_TAG = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
@@ -67,12 +71,11 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class ProductEntry(_Entry):
+class ProductEntry(_Entry, Evidence):
     """A product; without a wafer model no capacity can be converted to its wafers."""
 
     family: Name | None = None
     wafer_model: WaferModel | None = None
-    basis: Text = ""
     withdrawn: bool = False
 
     def declared(self, name: str, revision: int) -> ProductDeclared:
@@ -80,11 +83,10 @@ class ProductEntry(_Entry):
         return ProductDeclared(product=name, revision=revision, **dict(self))
 
 
-class PlatformEntry(_Entry):
+class PlatformEntry(_Entry, Evidence):
     """A platform; without a rack no megawatt can be converted to wafers."""
 
     rack: Rack | None = None
-    basis: Text = ""
     withdrawn: bool = False
 
     def declared(self, name: str, revision: int) -> PlatformDeclared:
@@ -190,13 +192,6 @@ class ProgrammeFile(ProgrammeEntry):
             platforms=dict(self.platforms),
             companies=dict(self.companies),
         )
-
-    def entries_by_day(self, start: date) -> Iterator[tuple[date, DeclaredEntries]]:
-        """Yield the entries as a play declares them: all known at its start, then companies when roles become known."""
-        known_from = {role.known_from for each in self.companies.values() for role in each.roles if role.known_from}
-        for day in (start, *sorted(day for day in known_from if day > start)):
-            companies = {name: each.known_on(day) for name, each in self.companies.items()}
-            yield day, self.entries().model_copy(update={"companies": companies})
 
     @property
     def wafer_models(self) -> dict[str, WaferModel]:

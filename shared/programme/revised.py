@@ -54,6 +54,10 @@ class RevisedFacts:
             self._latest = {self.place_of(row): row for row in sorted(held, key=_order)}
         return self._latest
 
+    def has_any(self, source: str, time: int) -> bool:
+        """Return whether it has an event of a source and a time."""
+        return any((row.source, row.time) == (source, time) for row in self._rows.values())
+
     # ---------------------------------------------------------------- the state
 
     def state(self) -> list[Any]:

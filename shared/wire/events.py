@@ -512,6 +512,17 @@ class SourceEnded(EventData):
     successor: Name | None
 
 
+class Evidence(BaseModel):
+    """Evidence of a number: its sources, the day since which it is known, its confidence, and the basis in words."""
+
+    model_config = _STRICT
+
+    basis: Text = ""
+    sources: Annotated[list[Name], Field(max_length=20)] = []
+    known_from: Day | None = None
+    confidence: Literal["high", "medium", "low", "assumed"] | None = None
+
+
 class WaferModel(BaseModel):
     """Die, layers and planned yields of a product's wafer; a stepped die includes its scribe lane."""
 
@@ -536,10 +547,8 @@ class Rack(BaseModel):
     memory_gb: MemoryGb
 
 
-class Facility(BaseModel):
+class Facility(Evidence):
     """Division of a facility's megawatt among racks and servers, the memory of a server by product, and the spares."""
-
-    model_config = _STRICT
 
     pue: Pue
     accelerator_share: Share
@@ -547,16 +556,12 @@ class Facility(BaseModel):
     server_kw: Kilowatts
     server_memory_gb: MemoryGb
     spares: Share
-    basis: Text = ""
 
 
-class ProgrammeTarget(BaseModel):
+class ProgrammeTarget(Evidence):
     """The wafers a month that a programme aims at, and the source of that number."""
 
-    model_config = _STRICT
-
     wafers_per_month: Annotated[int, Field(ge=1, le=10**9)]
-    basis: Text = ""
 
 
 class ProgrammeHorizon(BaseModel):
@@ -574,14 +579,13 @@ class ProgrammeHorizon(BaseModel):
         return self
 
 
-class Declaration(EventData):
+class Declaration(EventData, Evidence):
     """A planner declares a thing of the programme: of all that declare it the greatest (revision, time, id) holds.
 
     It posts no wafers. One that is `withdrawn` ends the declaration, the others' fields notwithstanding.
     """
 
     published_by = PLANNER
-    basis: Text = ""
     revision: Revision
     withdrawn: bool = False
 

@@ -35,7 +35,7 @@ COMMAND = [sys.executable, "-m", "services.operator"]
 @pytest.fixture(scope="module")
 def expected() -> list[AnyEvent]:
     """What the parties say without any process, stream or kill; a dict is wrong, and will be refused."""
-    return [*declarations(), *(event for _, said in simulate("announced", UNTIL, SEED) for event in said)]
+    return [*declarations(UNTIL), *(event for _, said in simulate("announced", UNTIL, SEED) for event in said)]
 
 
 def verified(url: str) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from services.aggregator.http.pages import (
 )
 from services.aggregator.http.queries import AskBridge
 from services.aggregator.live.view import LiveView, ReadPast
+from services.aggregator.plan.bridge.beginning import StatedOrder, find_reached
 from services.aggregator.plan.bridge.bridge import MOVED_BY, BridgeEntry, build_bridge
 from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.projection import make_plan
 from shared.http.problem import NEVER_KNOWN, UNFIT, Problem
 from shared.wire.days import day_number
+from shared.wire.lines import ORDER
 
 ENTRIES_MAX = 50
 EMPTY_LOG = "0"  # the position before the first batch
@@ -45,7 +47,7 @@ async def find_bridge(now: LiveView, read_past: ReadPast, query: AskBridge) -> B
 
 
 def _find_day(now: LiveView, query: AskBridge) -> tuple[int, int | None]:
-    """Return the day of the balance, and the day on which the last of the orders due by then was placed."""
+    """Return the day of the balance, and the day since which the orders due by then are as many as now."""
     curves, lines, group = now.state.curves, now.state.lines, (query.product, query.site)
     select_keys(curves, product=query.product, site=query.site)
     check_today(curves)
@@ -55,12 +57,12 @@ def _find_day(now: LiveView, query: AskBridge) -> tuple[int, int | None]:
     check_horizon(curves, "day", day, "day")
     if query.since is not None:
         return day, None
-    placed = (
-        min(each.stated_on for each in lines.plans[order.name].statements)
-        for order in lines.orders_of(*group)
-        if order.day <= day
-    )
-    return day, max(placed, default=None)
+    orders = [lines.plans[name].statements for name in lines.names_of.get(group, ()) if name[1] == ORDER]
+    required = [
+        [StatedOrder(each.stated_on, each.wafers if each.key[:2] == group and each.due <= day else 0) for each in order]
+        for order in orders
+    ]
+    return day, find_reached(required)
 
 
 def _check_day(views: BridgeViews) -> None:
@@ -76,7 +78,7 @@ def _today(state: FoldState) -> int:
 
 
 async def _read_then(read_past: ReadPast, query: AskBridge, placed: int | None) -> tuple[LiveView, str]:
-    """Return the earlier view: that queried, or that of the day on which the last order by the day was placed.
+    """Return the earlier view: that queried, or that of the day since which as much is ordered by the day as now.
 
     Where nothing had been recorded by then, it is the empty log.
     """

@@ -112,8 +112,8 @@ class AskBridge(Rows):
     since: Annotated[
         str | None,
         Moment(),
-        "The earlier day of knowledge, or batch, as in `as_of`; default: when the last order due by the day was "
-        "placed, or the empty log (0).",
+        "The earlier day of knowledge, or batch, as in `as_of`; default: since when as much is ordered by the day as "
+        "now, or the empty log (0).",
     ] = None
     firmness: Graded = "planned"
 

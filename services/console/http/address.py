@@ -43,7 +43,7 @@ class Filters:
     state: str = ""
     offset: str = ""
     day: str = ""  # of the bridge; none: the first short day
-    since: str = ""  # position or day that the bridge begins with; none: when the last order was placed
+    since: str = ""  # position or day that the bridge begins with; none: when the orders were placed
     types: str = ""  # of movements, with `through`, `by` and `after` as in the ledger's query
     through: str = ""
     by: str = ""

@@ -229,7 +229,7 @@ def shortages(
     """Print the shortages by site and product, those to act on first; with --why their causes.
 
     First come those for which wafers can still be started, the soonest first. The causes are the short or late orders,
-    the supply pegged to them, overdue supply, and the bridge since the last order was placed; `waferline event` prints
+    the supply pegged to them, overdue supply, and the bridge since the orders were placed; `waferline event` prints
     an event as published.
 
     Example: waferline shortages --why --site TX-MILAM --product HBM4-12H

@@ -182,7 +182,7 @@ def _behind(why: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
 
 
 def _bridge(bridge: Mapping[str, Any]) -> FittedTable:
-    """Return the causes of a shortage since its last order was placed, each with its largest event."""
+    """Return the causes of a shortage since its orders were placed, each with its largest event."""
     largest = [(row, row["entries"][0]) for row in bridge["rows"]]
     return table(
         f"From the balance projected then to that projected now, for {bridge['day']}",

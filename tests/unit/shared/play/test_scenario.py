@@ -1,6 +1,6 @@
 """The reference programme, and the strictness with which a scenario is read."""
 
-import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -66,9 +66,6 @@ def test_every_reference_is_cited_and_every_citation_is_listed():
     cited = {name for fact in facts_of(RAW) for kind in ("sources", "anchors") for name in fact.get(kind, [])}
 
     assert cited == RAW["references"].keys()
-    programme = yaml.safe_load(DEFAULT_PROGRAMME.read_text(encoding="utf-8"))
-    named = set(re.findall(r"\bS\d+b?\b", DEFAULT_PROGRAMME.read_text(encoding="utf-8").split("references:")[0]))
-    assert named == programme["references"].keys()
 
 
 @pytest.mark.parametrize(
@@ -91,8 +88,43 @@ def test_every_reference_is_cited_and_every_citation_is_listed():
         lambda raw: raw["events"]["scrapped_wafers"][0].update(product="ABACUS"),
         lambda raw: raw["suppliers"].update({"nobody": raw["suppliers"].pop("samsung")}),
         lambda raw: raw["lead_times"].update({"ABACUS": raw["lead_times"]["HBM"]}),
+        lambda raw: raw["earlier_racks"].update({"ABACUS": raw["earlier_racks"]["VR-NVL72"]}),
+        lambda raw: raw["earlier_racks"]["VR-NVL72"][0]["memory_gb"].update({"ABACUS": 1}),
+        lambda raw: raw["earlier_racks"]["VR-NVL72"][0].update(known_from=date(2026, 6, 15)),
+        lambda raw: raw["earlier_racks"].update({"TITAN-ASIC": []}),
     ],
 )
 def test_a_scenario_is_read_strictly(edit, tmp_path):
     with pytest.raises(ValidationError):
         load_scenario(edited(edit, tmp_path))
+
+
+def test_a_rack_is_that_which_was_known_on_the_day():
+    scenario = load_scenario()
+
+    def modules(day):
+        return scenario.platform_on("VR-NVL72", day).rack.memory_gb["LP5X-16G"]
+
+    assert [modules(date(2026, 6, 14)), modules(date(2026, 6, 15)), modules(date.max)] == [54_000, 27_000, 27_000]
+    before, now = (scenario.wafers_per_mw("VR-NVL72", None, day) for day in (date(2026, 6, 14), date.max))
+    assert now["LP5X-16G"] * 2 == before["LP5X-16G"]
+    assert {product for product in now if now[product] != before[product]} == {"LP5X-16G"}
+
+
+def test_the_planner_declares_all_at_the_start_and_each_revision_on_its_day():
+    scenario = load_scenario()
+    start, *later = scenario.declared_days(date.max)
+
+    assert start == scenario.starts_on
+    assert scenario.declared_on(start).products.keys() == scenario.programme.products.keys()
+    assert scenario.declared_days(date(2026, 6, 15)) == [start, *(day for day in later if day <= date(2026, 6, 15))]
+    revised = {day: list(scenario.declared_on(day).platforms) for day in later}
+    assert {day: names for day, names in revised.items() if names} == {
+        date(2026, 6, 15): ["VR-NVL72"], date(2026, 10, 7): ["TITAN-ASIC"]
+    }  # fmt: skip
+    platforms, companies = dict(scenario.declared_on(start).platforms), dict(scenario.declared_on(start).companies)
+    for day in later:
+        platforms |= scenario.declared_on(day).platforms
+        companies |= scenario.declared_on(day).companies
+    assert platforms == scenario.programme.platforms
+    assert companies == scenario.programme.companies

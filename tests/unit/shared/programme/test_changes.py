@@ -31,7 +31,7 @@ def test_everything_is_new_at_first_and_nothing_the_second_time():
     declare(declarations, first, Numbering("p"))
 
     assert {change.change for change in first} == {"new"}
-    assert len(first) == len(ENTRIES.products) + len(ENTRIES.platforms) + 1
+    assert len(first) == len(ENTRIES.products) + len(ENTRIES.platforms) + len(ENTRIES.companies) + 1
     assert find_changes(ENTRIES, declarations) == []
     assert declarations.products.keys() == ENTRIES.products.keys()
 
