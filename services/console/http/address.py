@@ -36,6 +36,7 @@ class Filters:
     product: str = ""
     site: str = ""
     supplier: str = ""
+    party: str = ""  # a declared one, of whose sites and suppliers a page is
     firmness: str = ""
     as_of: str = ""  # a day of knowledge, or a batch of the ledger; none: now
     kind: str = ""  # of lines, with `due` and `state` as in the aggregator's query
@@ -105,5 +106,5 @@ class Filters:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether a product, site or supplier is set."""
-        return bool(self.product or self.site or self.supplier)
+        """Whether a product, site, supplier or party is set."""
+        return bool(self.product or self.site or self.supplier or self.party)

@@ -74,13 +74,13 @@ class PageContents:
     async def programme(self, _: Request, filters: Filters) -> PageContent:
         """Return whether the programme is covered and until when, by firmness, and the first shortage."""
         ask, by_key = self.upstream.aggregator, filters.params("product", "site", "supplier")
-        by_group = filters.params("product", "site")
+        by_group = filters.params("product", "site", "party")
         months, *rolling, sites, alerts, worst, to_act_on, work, cover, since = await asyncio.gather(
             ask("/months", by_key),
             ask("/balances", by_key | {"window": "30", "basis": "start"}),
             ask("/balances", by_key | {"window": "30", "basis": "receipt"}),
             self._sites(filters),
-            ask("/alerts", {"limit": "8"} | by_key),
+            ask("/alerts", {"limit": "8"} | by_key | filters.params("party")),
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade}),
             ask("/shortages", by_group | {"limit": "1", "firmness": filters.grade, "order": "act_by"}),
             self._work(filters),
@@ -139,7 +139,7 @@ class PageContents:
 
     async def shortages(self, _: Request, filters: Filters) -> PageContent:
         """Return all shortages, those to act on first; with its reasons where one is chosen."""
-        query = filters.params("product", "site", "offset") | {"firmness": filters.grade, "order": "act_by"}
+        query = filters.params("product", "site", "party", "offset") | {"firmness": filters.grade, "order": "act_by"}
         ask, order = self.upstream.aggregator, filters.order_of("shortages")
         answer = await ask_in_order(ask, "/shortages", query | {"limit": "50"}, order)
         why, bridge, ahead, charts = None, None, [], dict[str, Spec]()
@@ -209,10 +209,11 @@ class PageContents:
 
     async def sites(self, _: Request, filters: Filters) -> PageContent:
         """Return a page of the sites with their phases, needs and cover; announced sites apart from assumed ones."""
-        query, order = filters.params("site", "after") | {"firmness": filters.grade}, filters.order_of("sites")
-        answer, footprint = await asyncio.gather(
+        query, order = filters.params("site", "party", "after") | {"firmness": filters.grade}, filters.order_of("sites")
+        answer, footprint, parties = await asyncio.gather(
             ask_in_order(self.upstream.aggregator, "/sites", query, order, turned="after"),
             self.upstream.aggregator("/footprint", filters.params()),
+            self.upstream.aggregator("/parties", filters.params("party") | {"firmness": filters.grade}),
         )
         parts = sites_by_kind(answer["rows"])
         numbers = {
@@ -220,15 +221,16 @@ class PageContents:
             "parts": parts,
             "megawatts": {part: sum_megawatts(held) for part, held in parts.items()},
             "footprint": footprint["rows"],
+            "parties": parties["rows"],
             "next": answer["next"],
             "is_all": not filters.after and answer["next"] is None,
         }
-        tables = {"sites": answer["rows"], "footprint": footprint["rows"]}
+        tables = {"sites": answer["rows"], "footprint": footprint["rows"], "parties": parties["rows"]}
         return PageContent("sites.html.j2", numbers, tables=tables)
 
     async def _sites(self, filters: Filters) -> Numbers:
         """Return the first answer about the sites, with the rows of all its pages."""
-        query = filters.params() | {"firmness": filters.grade}
+        query = filters.params("party") | {"firmness": filters.grade}
         answer: Numbers = await self.upstream.aggregator("/sites", query)
         after = answer["next"]
         while after is not None:
@@ -312,7 +314,7 @@ class PageContents:
         return PageContent("worklist.html.j2", {"state": work, "work": work}, tables={"worklist": items_of(work)})
 
     async def _work(self, filters: Filters) -> Numbers:
-        query = filters.params("product", "site", "supplier") | {"firmness": filters.grade}
+        query = filters.params("product", "site", "supplier", "party") | {"firmness": filters.grade}
         work: Numbers = await self.upstream.aggregator("/worklist", query)
         if order := filters.order_of("worklist"):
             rows = [line | {"items": sort_rows(line["items"], order)} for line in work["rows"]]

@@ -18,7 +18,7 @@ _OF_TWO_STATES = ("/bridge", "/since")
 
 Params = Mapping[str, str | int | None]
 
-NO_NAMES: Mapping[str, Sequence[str]] = {"product": (), "site": (), "supplier": ()}
+NO_NAMES: Mapping[str, Sequence[str]] = {"product": (), "site": (), "supplier": (), "party": ()}
 """For a visitor who may not see the names."""
 
 
@@ -127,9 +127,9 @@ class FilterNames:
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._names: dict[str, list[str]] = {"product": [], "site": [], "supplier": []}
+        self._names: dict[str, list[str]] = {"product": [], "site": [], "supplier": [], "party": []}
         self.titles: dict[tuple[str, str], str] = {}
-        """The declared names by kind (product, site, source or supplier) and id."""
+        """The declared names by kind (product, site, source, supplier or party) and id."""
         self._read_at = float("-inf")
 
     async def read(self) -> Mapping[str, Sequence[str]]:
@@ -137,10 +137,11 @@ class FilterNames:
         if time.monotonic() - self._read_at > _NAMES_FRESH_S:
             self._read_at = time.monotonic()
             with suppress(NoAnswer):  # of the first query: the next one would wait as long
-                for part in self._names:
+                for part in ("product", "site", "supplier"):
                     rows = (await self._upstream.aggregator("/balances", {"by": part, "window": 1}))["rows"]
                     self._names[part] = [row[part] for row in rows if row[part] not in (UNALLOCATED, UNATTRIBUTED)]
                 self.titles = await self._read_titles()
+                self._names["party"] = sorted(id_ for kind, id_ in self.titles if kind == "party")
         return self._names
 
     async def _read_titles(self) -> dict[tuple[str, str], str]:
@@ -149,7 +150,7 @@ class FilterNames:
         while answer["next"] is not None:
             answer = await self._upstream.aggregator("/names", {"after": answer["next"]})
             rows += answer["rows"]
-        return {(row["kind"], row["id"]): row["name"] for row in rows if row["name"]}
+        return {(row["kind"], row["id"]): row["name"] or row["id"] for row in rows if row["name"] or row["kind"] == "party"}
 
 
 def _refusal(service: str, answer: httpx.Response, *, is_visitor: bool) -> NoAnswer:

@@ -107,14 +107,7 @@ def example_events() -> dict[str, Event]:
         ShipmentReturned(**key, shipment="S-000871", owner=supplier.source, wafers=7, reason="warped"),
         SourceEnded(through=first, successor="cloud-europe"),
         *_declarations(),
-        AlertAcknowledged(
-            alert="short_within/HBM-12H/north/2026-03-18", assignee="Kim", note="asked memory-one to pull in",
-            snoozed_until=date(2026, 3, 9), by="Park", revision=0,
-        ),
-        NoteAdded(
-            note="n-1", about="line/commit/memory-one/C-2026-07-A", text="the fab confirms by Friday", by="Kim",
-            revision=0,
-        ),
+        *_remarks(),
         PartyDeclared(
             party="cloud-one", name="Cloud One", basis="its annual report", revision=0,
             roles=[
@@ -136,6 +129,19 @@ def example_events() -> dict[str, Event]:
         )
         for n, data in enumerate(examples)
     }
+
+
+def _remarks() -> tuple[EventData, ...]:
+    return (
+        AlertAcknowledged(
+            alert="short_within/HBM-12H/north/2026-03-18", assignee="Kim", note="asked memory-one to pull in",
+            snoozed_until=date(2026, 3, 9), by="Park", revision=0,
+        ),
+        NoteAdded(
+            note="n-1", about="line/commit/memory-one/C-2026-07-A", text="the fab confirms by Friday", by="Kim",
+            revision=0,
+        ),
+    )  # fmt: skip
 
 
 def _declarations() -> tuple[EventData, ...]:

@@ -234,6 +234,24 @@ def test_a_phase_planned_later_takes_its_orders_with_it_and_withdraws_those_not_
     assert withdrawn
 
 
+def test_a_milestone_that_is_late_takes_the_orders_of_its_phase_with_it_and_states_no_phase_anew(run):
+    first, late = (e for e in of(run, "milestone.reported") if e.data.milestone == "vessel-1-delivered")
+    moved = [e for e in of(run, "demand.required") if e.causationid == late.id]
+    phase = [e for e in of(run, "phase.planned") if e.data.phase == "KR-FDC-FLEET.1"]
+    due = [
+        e.data.due
+        for e in of(run, "demand.required")
+        if e.data.line.startswith("KR-FDC-FLEET.1.HBM4") and e.data.wafers
+    ]
+
+    assert (first.data.day, late.data.day) == (date(2028, 4, 1), date(2028, 7, 2))
+    assert moved
+    assert {e.data.wafers for e in moved} == {0}
+    assert {e.data.line.rpartition(".KR")[0] or e.data.site for e in moved} == {"KR-FDC-FLEET"}
+    assert [e.data.follows.milestone for e in phase] == ["vessel-1-delivered"]
+    assert min(due) > max(e.data.due for e in moved)
+
+
 def test_a_phase_planned_anew_is_forecast_in_its_new_months(run):
     before, after = set(), set()
     for event in of(run, "demand.forecast"):

@@ -14,7 +14,14 @@ from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import PhaseStatement, SiteBook
 from shared.play.numbering import Numbering
 from shared.play.scenario import load_scenario
-from shared.wire.events import Event, EventReversed, PhasePlanned, SiteDeclared
+from shared.wire.events import (
+    Event,
+    EventReversed,
+    MilestoneDelay,
+    MilestoneReported,
+    PhasePlanned,
+    SiteDeclared,
+)
 from shared.wire.rows import Row, canonical_bodies
 from testing.simulate import told
 from testing.twins.ledger import number
@@ -31,18 +38,25 @@ declarations = st.builds(
     st.sampled_from(["abilene", "narvik"]), st.integers(0, 3), revisions,
 )  # fmt: skip
 phases = st.builds(
-    lambda site, phase, mw, day, status, revision: PhasePlanned(
+    lambda site, phase, mw, day, status, revision, follows: PhasePlanned(
         site=site, phase=phase, mw=mw, platform="VR-NVL72", energise_on=date(2026, 4, 1) + timedelta(days=day),
-        status=status, revision=revision,
+        status=status, revision=revision, follows=follows,
     ),
     st.sampled_from(["abilene", "narvik"]), st.sampled_from(["1", "2"]), st.integers(0, 2), days,
     st.sampled_from(["planned", "paused"]), revisions,
+    st.none() | st.builds(MilestoneDelay, milestone=st.sampled_from("mn"), days=st.integers(0, 9)),
+)  # fmt: skip
+milestones = st.builds(
+    lambda site, milestone, day, revision: MilestoneReported(
+        site=site, milestone=milestone, day=date(2026, 4, 1) + timedelta(days=day), revision=revision
+    ),
+    st.sampled_from(["abilene", "narvik"]), st.sampled_from("mn"), days, revisions,
 )  # fmt: skip
 
 
 @st.composite
 def logs(draw):
-    """What two sources say of sites and phases, some of it taken back."""
+    """What two sources say of sites, phases and milestones, some of it taken back."""
     numberings, log = [Numbering("americas"), Numbering("emea")], []
     for _ in range(draw(st.integers(0, 12))):
         time = FIRST + timedelta(days=draw(days))
@@ -51,7 +65,7 @@ def logs(draw):
         if own and draw(st.integers(0, 4)) == 0:
             data = EventReversed(reversed=draw(st.sampled_from(own)).id, reason="")
         else:
-            data = draw(declarations | phases)
+            data = draw(declarations | phases | milestones)
         log.append(numbering.emit(time, data))
     return log
 
@@ -94,13 +108,19 @@ def test_what_holds_is_what_was_revised_last_and_not_taken_back(log):
     undone = {(event.source, event.data.reversed) for event in log if isinstance(event.data, EventReversed)}
     held: dict[Any, list[Event]] = defaultdict(list)
     for event in log:
-        if isinstance(event.data, SiteDeclared | PhasePlanned) and (event.source, event.id) not in undone:
-            declared = isinstance(event.data, SiteDeclared)
-            held[event.data.site if declared else (event.source, event.data.phase)].append(event)
+        if (event.source, event.id) not in undone:
+            match event.data:
+                case SiteDeclared(site=site):
+                    held[site].append(event)
+                case MilestoneReported(site=site, milestone=milestone):
+                    held["milestone", site, milestone].append(event)
+                case PhasePlanned(phase=phase):
+                    held[event.source, phase].append(event)
     now = {name: max(facts, key=lambda event: (event.data.revision, event.id)) for name, facts in held.items()}
 
     sites = sites_of(log)
     found: dict[Any, str] = {site: facts[-1].id for site, facts in sites.declared().items()}
+    found |= {("milestone", *name): reports[-1].id for name, reports in sites.milestones().items()}
     for site, histories in sites.phases().items():
         assert all(history[-1].site == site for history in histories)
         found |= {(history[-1].source, history[-1].phase): history[-1].id for history in histories}
@@ -108,10 +128,16 @@ def test_what_holds_is_what_was_revised_last_and_not_taken_back(log):
     for site in ("abilene", "narvik"):
         on = [(entry.day, entry.event) for entry in sites.timeline(site) if entry.kind == "energises"]
         assert sorted(on) == sorted(
-            (number(event.data.energise_on), event.id)
+            (energise_day(event.data, now), event.id)
             for event in now.values()
             if isinstance(event.data, PhasePlanned) and (event.data.site, event.data.status) == (site, "planned")
         )
+
+
+def energise_day(phase: PhasePlanned, now: dict[Any, Event]) -> int:
+    """Return the day of a phase: that of its milestone at its site and the days after it, once that is reported."""
+    report = phase.follows and now.get(("milestone", phase.site, phase.follows.milestone))
+    return number(report.data.day) + phase.follows.days if report else number(phase.energise_on)
 
 
 # ---------------------------------------------------------------- worked by hand
@@ -152,6 +178,34 @@ def test_a_time_line_tells_each_change_on_its_day_and_what_is_still_to_happen(st
         (3, "altered", "a1", 200, {"energise_on": (june, july)}),
         (4, "altered", "a2", 300, {"status": ("planned", "paused")}),
         (91, "energises", "a1", 200, {}),
+    ]
+
+
+def test_a_milestone_moves_the_phase_that_follows_it_and_a_reversal_moves_it_back():
+    numbering, at = Numbering("americas"), (FIRST + timedelta(days=day) for day in itertools.count())
+    delivery = MilestoneReported(site="barge", milestone="delivery", day=date(2026, 8, 1), revision=0)
+    phase = PhasePlanned(
+        site="barge", phase="b1", mw=50, platform="VR-NVL72", energise_on=date(2026, 6, 1), status="planned",
+        revision=0, follows=MilestoneDelay(milestone="delivery", days=30),
+    )  # fmt: skip
+    slipped = delivery.model_copy(update={"day": date(2026, 9, 1), "revision": 1})
+    elsewhere = delivery.model_copy(update={"site": "abilene", "day": date(2027, 1, 1)})
+    planned, reported, later, other = (numbering.emit(next(at), each) for each in (phase, delivery, slipped, elsewhere))
+    undone = numbering.emit(next(at), EventReversed(reversed=later.id, reason="another vessel"))
+
+    def energised(*log: Event) -> list[int]:
+        return [history[-1].energise_on for history in sites_of([*log]).phases()["barge"]]
+
+    assert energised(planned, other) == [number(date(2026, 6, 1))]
+    assert energised(planned, reported, other) == [number(date(2026, 8, 31))]
+    assert energised(later, planned, reported) == [number(date(2026, 10, 1))]
+    assert energised(later, planned, reported, undone) == [number(date(2026, 8, 31))]
+    entries = sites_of([planned, reported, later]).timeline("barge")
+    assert [(entry.kind, entry.phase, entry.milestone, entry.mw, entry.changes) for entry in entries] == [
+        ("planned", "b1", None, 50, {}),
+        ("reported", None, "delivery", 50, {"day": (None, number(date(2026, 8, 1)))}),
+        ("reported", None, "delivery", 50, {"day": (number(date(2026, 8, 1)), number(date(2026, 9, 1)))}),
+        ("energises", "b1", None, 50, {}),
     ]
 
 

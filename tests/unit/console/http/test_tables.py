@@ -18,7 +18,16 @@ from services.console.live.feed import MoveFeed
 from services.console.live.upstream import Upstream
 from shared.http.peers import ANONYMOUS
 from shared.play.numbering import Numbering
-from shared.wire.events import AlertAcknowledged, DemandForecast, NoteAdded, SiteDeclared, StockCounted, StockOpened
+from shared.wire.events import (
+    AlertAcknowledged,
+    DemandForecast,
+    NoteAdded,
+    PartyDeclared,
+    PartyRole,
+    SiteDeclared,
+    StockCounted,
+    StockOpened,
+)
 from testing.lines import KEY, Story
 from testing.played import Played, advanced, numbered, play
 
@@ -61,7 +70,9 @@ def played() -> Played:
     planner, day = Numbering("planner"), datetime(2026, 4, 3, tzinfo=UTC)
     seen = AlertAcknowledged(alert="source_silent/samsung", assignee="Kim", revision=0)
     note = NoteAdded(note="n", about=f"product/{KEY['product']}", text="a lot is late", revision=0)
-    story.log += [planner.emit(day, seen), planner.emit(day, note)]
+    role = PartyRole(role="tenant", of="site", name=KEY["site"], basis="a lease")
+    party = PartyDeclared(party="cloud", name="Cloud", roles=[role], revision=0)
+    story.log += [planner.emit(day, data) for data in (seen, note, party)]
     events = [event.cloud_event() for event in story.log]
     refused = {**events[1], "id": f"{events[1]['id'][:-4]}eeee", "data": {**events[1]["data"], "wafers": -1}}
     marks = [advanced(source, date(2026, 4, 4)) for source in ("samsung", "americas")]

@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.programme.declarations import NOTHING_DECLARED, Declarations, nearest_names
+from shared.programme.party_scope import PartyScope
 from shared.wire.events import (
     Event,
     EventData,
     EventReversed,
+    PartyDeclared,
+    PartyRole,
     PlatformDeclared,
     ProductDeclared,
     ProgrammeDeclared,
@@ -121,6 +124,20 @@ def test_a_withdrawn_product_is_not_in_force():
     assert list(fold(declared).products) == ["HBM4E-16H"]
     assert fold(declared, withdrawn).products == {}
     assert fold(declared, withdrawn).digest() == fold().digest() == NOTHING_DECLARED
+
+
+def test_a_party_is_in_force_with_its_roles_until_it_is_withdrawn():
+    roles = [PartyRole(role="tenant", of="site", name="north"), PartyRole(role="customer", of="supplier", name="s")]
+    first = row(PartyDeclared(party="cloud", name="Cloud", roles=roles[:1], revision=0), 1)
+    second = row(PartyDeclared(party="cloud", name="Cloud", roles=roles, revision=1), 2)
+    withdrawn = row(PartyDeclared(party="cloud", revision=2, withdrawn=True), 3)
+
+    assert fold(second, first).parties["cloud"].roles == roles
+    assert len({fold().digest(), fold(first).digest(), fold(first, second).digest()}) == 3
+    assert fold(withdrawn, first, second).parties == {}
+    assert fold(withdrawn, first, second).digest() == NOTHING_DECLARED
+    assert fold(first, second).revision(PartyDeclared(party="cloud", revision=0)) == 2
+    assert PartyScope.of(fold(second).parties["cloud"]) == ({"north"}, {"s"})
 
 
 def test_a_reversal_brings_back_the_declaration_before_it():

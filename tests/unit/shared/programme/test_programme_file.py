@@ -40,6 +40,11 @@ def test_an_empty_entry_is_a_product_without_a_wafer_model():
         ("    samsung:", "    planner:", "'planner' names a service or a token"),
         ("    skhynix:", "    Stargate-EMEA:", "'stargate-emea' names two parties"),
         ("HBM4-12H: 31104", "HBM5: 31104", "platforms.HELIOS-MI455X.memory_gb.HBM5 is no product of this file"),
+        (
+            "supplier, name: micron",
+            "supplier, name: micorn",
+            "companies.nvidia.roles name micorn, no supplier of this file",
+        ),
         ("{DDR5-32G: 1500}", "{DDR6: 1500}", "facility.server_memory_gb.DDR6 is no product of this file"),
         ("title: SK hynix", "titel: SK hynix", "parties.suppliers.skhynix.titel is no field of it"),
         ("2030-12-31", "2024-12-31", "horizon ends before it starts"),
