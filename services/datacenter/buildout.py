@@ -143,7 +143,7 @@ class Buildout:
             for milestone, report in site.milestones_on(self._start):
                 self._report(site, milestone, report)
         for phase in self._phases.values():
-            self._publish_phase(phase, None)
+            self._publish_phase(phase)
 
     def _declare(self, site: ScenarioSite, known: SiteRevision) -> None:
         revision = self._declared[site.id] = self._declared.get(site.id, -1) + 1
@@ -164,14 +164,13 @@ class Buildout:
         for plan in site.following(milestone, self._today):
             self._move_phase(plan, cause)
 
-    def _publish_phase(self, phase: Phase, cause: str | None) -> str:
+    def _publish_phase(self, phase: Phase) -> str:
         plan = phase.plan
         return self._emit(
             PhasePlanned(
                 site=plan.site, phase=plan.name, mw=plan.mw, platform=plan.platform, energise_on=plan.energise_on,
                 status=plan.status, revision=phase.revision, follows=plan.follows,
-            ),
-            cause,
+            )
         )  # fmt: skip
 
     def _forecast_needs(self) -> None:
@@ -421,7 +420,7 @@ class Buildout:
         else:
             before, phase.plan, phase.revision = phase.plan.energise_on, plan, phase.revision + 1
             self._to_energise.setdefault(plan.energise_on, []).append(phase)
-        self._replan(phase, plan.energise_on - before, self._publish_phase(phase, None))
+        self._replan(phase, plan.energise_on - before, self._publish_phase(phase))
         if revision.divert_to:
             self._transfer_stock(plan.site, revision.divert_to)
 

@@ -108,13 +108,6 @@ def example_events() -> dict[str, Event]:
         SourceEnded(through=first, successor="cloud-europe"),
         *_declarations(),
         *_remarks(),
-        PartyDeclared(
-            party="cloud-one", name="Cloud One", basis="its annual report", revision=0,
-            roles=[
-                PartyRole(role="tenant", of="site", name="north", basis="lease of 12 January 2026"),
-                PartyRole(role="customer", of="supplier", name="memory-one"),
-            ],
-        ),
         MilestoneReported(
             site="north", milestone="hall-3-handed-over", day=date(2026, 7, 18), revision=1,
             evidence="the builder's report of February 2026",
@@ -165,6 +158,13 @@ def _declarations() -> tuple[EventData, ...]:
                 pue="1.2", accelerator_share="0.9", server_share="0.05", server_kw="1",
                 server_memory_gb={"DDR-32G": 1_500}, spares="0.03",
             ),
+        ),
+        PartyDeclared(
+            party="cloud-one", name="Cloud One", basis="its annual report", revision=0,
+            roles=[
+                PartyRole(role="tenant", of="site", name="north", basis="lease of 12 January 2026"),
+                PartyRole(role="customer", of="supplier", name="memory-one"),
+            ],
         ),
     )  # fmt: skip
 

@@ -238,18 +238,18 @@ def test_a_milestone_that_is_late_takes_the_orders_of_its_phase_with_it_and_stat
     first, late = (e for e in of(run, "milestone.reported") if e.data.milestone == "vessel-1-delivered")
     moved = [e for e in of(run, "demand.required") if e.causationid == late.id]
     phase = [e for e in of(run, "phase.planned") if e.data.phase == "KR-FDC-FLEET.1"]
-    due = [
+    anew = [
         e.data.due
         for e in of(run, "demand.required")
-        if e.data.line.startswith("KR-FDC-FLEET.1.HBM4") and e.data.wafers
+        if e.data.line.startswith("KR-FDC-FLEET.1.HBM4") and e.data.wafers and e.time > late.time
     ]
 
     assert (first.data.day, late.data.day) == (date(2028, 4, 1), date(2028, 7, 2))
     assert moved
     assert {e.data.wafers for e in moved} == {0}
-    assert {e.data.line.rpartition(".KR")[0] or e.data.site for e in moved} == {"KR-FDC-FLEET"}
+    assert {e.data.line.partition(".HBM4")[0] for e in moved} == {"KR-FDC-FLEET.1"}
     assert [e.data.follows.milestone for e in phase] == ["vessel-1-delivered"]
-    assert min(due) > max(e.data.due for e in moved)
+    assert min(anew) > max(e.data.due for e in moved)
 
 
 def test_a_phase_planned_anew_is_forecast_in_its_new_months(run):
