@@ -150,7 +150,9 @@ class FilterNames:
         while answer["next"] is not None:
             answer = await self._upstream.aggregator("/names", {"after": answer["next"]})
             rows += answer["rows"]
-        return {(row["kind"], row["id"]): row["name"] or row["id"] for row in rows if row["name"] or row["kind"] == "party"}
+        return {
+            (row["kind"], row["id"]): row["name"] or row["id"] for row in rows if row["name"] or row["kind"] == "party"
+        }
 
 
 def _refusal(service: str, answer: httpx.Response, *, is_visitor: bool) -> NoAnswer:
