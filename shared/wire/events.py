@@ -689,9 +689,9 @@ EVENTS: dict[str, type[EventData]] = {
         StockOpened, StockTransferred, StockCounted, EventReversed, SourceAdvanced,
         ShipmentReturned,
         SourceEnded,
-        ProductDeclared, PlatformDeclared, ProgrammeDeclared,
+        ProductDeclared, PlatformDeclared, ProgrammeDeclared, PartyDeclared,
         AlertAcknowledged, NoteAdded,
-        PartyDeclared, MilestoneReported,
+        MilestoneReported,
     )
 }  # fmt: skip
 """Every event by its name: `type` without the prefix and the version."""
