@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from services.operator.record.curves import fold as fold_store
-from shared.wire.events import EVENTS, Event, EventReversed, SourceAdvanced
+from shared.wire.events import EVENTS, Event, EventReversed, MilestoneReported, SourceAdvanced
 from shared.wire.rows import DECLARATIONS, REMARKS
 from testing.fold import fold
 from testing.simulate import simulate
@@ -36,6 +36,7 @@ def choose() -> list[Event | dict[str, Any]]:
     for event in said:
         if isinstance(event, Event) and not (
             getattr(event.data, "site", "") in SITES
+            or isinstance(event.data, MilestoneReported)
             or isinstance(event.data, EventReversed)
             or event.id in reversed_ids
             or (isinstance(event.data, SourceAdvanced) and event.data.through.day == 1)
