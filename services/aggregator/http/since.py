@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from services.aggregator.alerts.finding import Alert, find_alerts
+from services.aggregator.fold.lines.altered import altered_lines
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.series import Only
 from services.aggregator.fold.state import FoldState
@@ -16,7 +17,7 @@ from services.aggregator.http.remarks import acknowledgement_row, note_rows
 from services.aggregator.live.view import LiveView, ReadPast
 from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.projection import make_plan
-from services.aggregator.plan.since.changes import altered_lines, changed_phases
+from services.aggregator.plan.since.changes import changed_phases
 from services.aggregator.plan.since.effects import MovedShortage, ShortageEffect, find_moved_shortages
 from shared.http.problem import NEVER_KNOWN, UNFIT, Problem
 from shared.wire.alerts import SUBJECTS, AlertName
@@ -68,7 +69,8 @@ def _make_answer(views: SinceViews, query: AskSince) -> Answer:
     then, now = views.then.state, views.now.state
     check_today(now.curves)
     only = select_keys(now.curves, product=query.product, site=query.site)
-    moved = [*find_moved_shortages(then, now, query.firmness, only)]
+    later = now.curves.epoch, now.curves.position, views.now.recorded_by, query.firmness, query.product, query.site
+    moved = views.then.compared(later, lambda: [*find_moved_shortages(then, now, query.firmness, only)])
     synthetic = now.sites.synthetic_names()
     effects = [
         (shortage, effect)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class LiveView:
         self.replace(state)
         self.fold_lock = asyncio.Lock()  # the state does not change while a task holds it
         self.moved = asyncio.Event()  # set when the fold has changed keys since the last plan
+        self._compared: tuple[object, object] | None = None
 
     def replace(self, state: FoldState) -> None:
         """Begin with another state."""
@@ -74,6 +75,12 @@ class LiveView:
         """Remember keys that the fold has changed, for the next plan."""
         self._changed.append(keys)
         self.moved.set()
+
+    def compared(self, with_: object, compare: Callable[[], Result]) -> Result:
+        """Return the comparison of this past state with another one, the last of which is kept for the next query."""
+        if self._compared is None or self._compared[0] != with_:
+            self._compared = with_, compare()
+        return cast(Result, self._compared[1])
 
     async def run_paused(self, work: Callable[[], Result]) -> Result:
         """Return the result of a function run in a thread while the fold is paused.

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from services.aggregator.fold.lines.altered import touched_lines
 from services.aggregator.fold.lines.facts import Group
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.bridge.ground import Ground, PlanTerm, survey
@@ -70,7 +71,8 @@ def build_bridge(then: FoldState, now: FoldState, group: Group, day: int, firmne
     by which the backorder's floor keeps the balance below the sum of all others: it depends on orders and consumption
     alone, so on no cause that comes after it.
     """
-    before, after = survey(then, group, day, firmness), survey(now, group, day, firmness)
+    touched = touched_lines(then.lines, now.lines, group)
+    before, after = (survey(state, group, day, firmness, touched) for state in (then, now))
     entries = defaultdict[str, list[BridgeEntry]](list)
     for cause, entry in _all_entries(before, after):
         if entry.wafers:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.lines.altered import lines_near
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.lines.facts import End, Group
 from services.aggregator.fold.lines.line import RANKS, LineDue, PlanLine, ShipmentLine
@@ -65,9 +66,12 @@ class Ground(NamedTuple):
         return supplied + shipped + sum(self.stock.values()) - required - self.balance
 
 
-def survey(state: FoldState, group: Group, day: int, firmness: Firmness) -> Ground:
+def survey(
+    state: FoldState, group: Group, day: int, firmness: Firmness, only: Iterable[LineName] | None = None
+) -> Ground:
     """Return the ground of the projected balance of a product-site on a day, today or later, inside the horizon.
 
+    With `only` it has no other lines, so that the terms sum to the balance less those of the others.
     A state without a today is projected from the horizon's start: nothing has become overdue.
     """
     curves, lines = state.curves, state.lines
@@ -79,8 +83,7 @@ def survey(state: FoldState, group: Group, day: int, firmness: Firmness) -> Grou
         coming[supply.name] += supply.wafers
         if supply.day <= day:
             due[supply.name] += supply.wafers
-    names = dict.fromkeys((*lines.names_of.get(group, ()), *coming))
-    names |= dict.fromkeys(shipment for name in names if name in lines.plans for shipment in lines.plans[name].sent)
+    names = lines_near(lines, group) if only is None else [n for n in only if n in lines.plans or n in lines.shipments]
     commits, orders = dict[LineName, PlanTerm](), dict[LineName, PlanTerm]()
     shipments = dict[tuple[str, LineName], ShipmentTerm]()
     for name in names:

@@ -1,13 +1,8 @@
-"""Lines that were altered between two states, and phases that were planned otherwise."""
+"""Phases that are planned anew, or otherwise than in an earlier state."""
 
-from collections.abc import Collection
 from typing import NamedTuple
 
-from services.aggregator.fold.lines.book import LineBook
-from services.aggregator.fold.lines.facts import Group
-from services.aggregator.fold.lines.line import PlanLine, ShipmentLine
 from services.aggregator.fold.sites import PhaseStatement, SiteBook
-from shared.wire.lines import LineName
 
 
 class PhaseChange(NamedTuple):
@@ -15,28 +10,6 @@ class PhaseChange(NamedTuple):
 
     before: PhaseStatement | None  # None: it is new
     now: PhaseStatement
-
-
-def altered_lines(then: LineBook, now: LineBook, groups: Collection[Group], source: str | None) -> set[LineName]:
-    """Return the lines of some product-sites of which something is stated now that was not, or no longer; of a source.
-
-    These are statements, consumption, dispatches, revisions, receipts and losses.
-    """
-    names = {
-        name
-        for group in groups
-        for book in (then, now)
-        for name in book.names_of.get(group, ())
-        if source in (None, name[0])
-    }
-    return {name for name in names if _facts(then, name) != _facts(now, name)}
-
-
-def _facts(lines: LineBook, name: LineName) -> tuple[object, ...]:
-    line: PlanLine | ShipmentLine | None = lines.plans.get(name) or lines.shipments.get(name)
-    if isinstance(line, PlanLine):
-        return *line.statements, *line.consumed
-    return () if line is None else (*line.dispatches, *line.revisions, *line.ends)
 
 
 def changed_phases(then: SiteBook, now: SiteBook, site: str | None) -> list[PhaseChange]:

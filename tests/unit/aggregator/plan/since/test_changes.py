@@ -1,36 +1,12 @@
-"""Lines altered and phases planned otherwise between two states."""
+"""Phases planned otherwise between two states."""
 
 from datetime import UTC, date, datetime
 
 from services.aggregator.fold.sites import SiteBook
-from services.aggregator.plan.since.changes import altered_lines, changed_phases
+from services.aggregator.plan.since.changes import changed_phases
 from shared.play.numbering import Numbering
 from shared.wire.events import PhasePlanned
 from shared.wire.rows import Row
-from testing.lines import Story, lines_of
-
-ABILENE = ("HBM4-12H", "abilene")
-
-
-def test_a_line_is_altered_by_each_of_its_events_and_counted_once():
-    story = Story()
-    story.order(1, 100, 12)
-    story.commit(1, 100, 10)
-    story.commit(1, 50, 10, line="d")
-    then = lines_of(story.log)
-    story.commit(2, 90, 10, 1)
-    story.send(3, 90, 10, "c")
-    story.receive(4, 90)
-
-    now = lines_of(story.log)
-
-    shipment = ("samsung", "shipment/HBM4-12H", "s")
-    commit = ("samsung", "supply.committed", "c")
-    assert altered_lines(then, now, [ABILENE], None) == {commit, shipment}
-    assert altered_lines(then, now, [ABILENE], "americas") == set()
-    assert altered_lines(then, now, [("HBM4-12H", "elsewhere")], None) == set()
-    assert altered_lines(lines_of([]), then, [ABILENE], "americas") == {("americas", "demand.required", "o")}
-    assert altered_lines(now, now, [ABILENE], None) == set()
 
 
 def test_a_phase_is_changed_where_its_last_statement_says_something_else():
