@@ -217,7 +217,7 @@ class Buildout:
     def _review_orders(self) -> None:
         """Order anew, with the same days, what no supplier promises of an order, and what was lost of it.
 
-        Less than a lot is ordered anew when it is overdue.
+        Less than a lot is ordered anew when it would else be started late.
         """
         play = self._scenario.play
         for order in self._to_review.pop(self._today, []):
@@ -226,8 +226,8 @@ class Buildout:
             again = self._today + timedelta(days=play.review_again_days)
             self._to_review.setdefault(again, []).append(order)
             unpromised = min(order.wafers, order.wafers - sum(order.promised.values()) + order.gone)
-            is_overdue = self._today > order.due + timedelta(days=play.review_days)
-            if unpromised < (1 if is_overdue else play.reissue_wafers_min):
+            starts_late = again > order.due - self._scenario.lead(order.product)
+            if unpromised < (1 if starts_late else play.reissue_wafers_min):
                 continue
             order.wafers, order.revision, order.gone = order.wafers - unpromised, order.revision + 1, 0
             self._publish_order(order, order.event_id)
