@@ -70,10 +70,10 @@ PAGES = (
     "/cover",
     "/cover?product=DDR5-32G&offset=100",
     "/cover?site=site-042",
-    "/atp",
-    "/atp?bucket=day&buckets=60&firmness=firm",
+    "/atp?at=sites",
+    "/atp?at=sites&bucket=day&buckets=60&firmness=firm",
     "/atp?site=site-042",
-    "/atp?product=LP5X-16G&after=LP5X-16G/site-300",
+    "/atp?at=sites&product=LP5X-16G&after=LP5X-16G/site-300",
     "/suppliers/supplier-1/performance",
 )
 

@@ -207,7 +207,7 @@ def questions(*, day: date, suppliers: Iterable[str]) -> list[tuple[str, dict[st
         ("/cover", {}),
         ("/cover", {"fill_rate": "true"}),
         ("/atp", {}),
-        ("/atp", {"bucket": "day", "buckets": "20", "firmness": "firm"}),
+        ("/atp", {"at": "sites", "bucket": "day", "buckets": "20", "firmness": "firm"}),
         ("/sites", {}),
         ("/suppliers", {"lag": 0}),
         ("/alerts", {}),

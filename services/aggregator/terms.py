@@ -1,6 +1,6 @@
 """The planning terms that queries, commands and the fold share; importing them loads no compiled code."""
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Part = Literal["product", "site", "supplier"]
 Basis = Literal["start", "receipt"]
@@ -13,8 +13,18 @@ NETTING_DAYS = 7
 LAGS = (0, 28, 56, 91, 182)
 """Days before the due day at which a commit is compared with its receipts: 0, 4, 8, 13 and 26 weeks."""
 
-TOLERANCES = ((0, 0), (7, 5))
-"""Days after the due day, and percent of the wafers: a commit kept in full and on time, and one nearly kept."""
+
+class Tolerance(NamedTuple):
+    """How far receipts may deviate from a commit that counts as received on time and in full."""
+
+    days_early: int | None  # before the due day; None: however early
+    days_late: int
+    percent_short: int
+
+
+STRICT = Tolerance(None, 0, 0)
+TOLERANT = Tolerance(None, 7, 5)
+"""The second tolerance, unless the programme declares one."""
 
 REPLACED_DAYS = 31
 """Days before and after its due day for which new commits take the place of a commit: a month's by its weeks'."""

@@ -16,6 +16,7 @@ from shared.programme.wafer_model import MissingWaferModel
 from shared.wire.events import (
     ROLES_MAX,
     Day,
+    DeliveryTolerance,
     Evidence,
     Facility,
     Kilowatts,
@@ -95,12 +96,13 @@ class PlatformEntry(_Entry, Evidence):
 
 
 class ProgrammeEntry(_Entry):
-    """The programme itself: its target and horizon, and the facility that its sites are planned with."""
+    """The programme itself: its target and horizon, tolerance of deliveries, and the facility of its sites."""
 
     name: Name
     title: Text = ""
     target: ProgrammeTarget | None = None
     horizon: ProgrammeHorizon | None = None
+    on_time: DeliveryTolerance | None = None
     facility: Facility | None = None
 
     def declared(self, revision: int) -> ProgrammeDeclared:

@@ -579,6 +579,20 @@ class ProgrammeHorizon(BaseModel):
         return self
 
 
+class DeliveryTolerance(BaseModel):
+    """Tolerance of deliveries on time and in full: days before and after the due day, and percent that may be short.
+
+    Without `days_early` wafers count however early they are received.
+    """
+
+    model_config = _STRICT
+
+    days_early: Annotated[int, Field(ge=0, le=366)] | None = None
+    days_late: Annotated[int, Field(ge=0, le=366)] = 7
+    percent_short: Annotated[int, Field(ge=0, le=100)] = 5
+    basis: Text = ""
+
+
 class Declaration(EventData, Evidence):
     """A planner declares a thing of the programme: of all that declare it the greatest (revision, time, id) holds.
 
@@ -609,7 +623,7 @@ class PlatformDeclared(Declaration):
 
 
 class ProgrammeDeclared(Declaration):
-    """A planner declares the programme: its name, target and horizon, and the facility that its sites are planned with.
+    """A planner declares the programme: its name, target, horizon, tolerance of deliveries, and facility.
 
     There is one programme: the greatest (revision, time, id) holds, of any name.
     """
@@ -620,6 +634,7 @@ class ProgrammeDeclared(Declaration):
     title: Text = ""
     target: ProgrammeTarget | None = None
     horizon: ProgrammeHorizon | None = None
+    on_time: DeliveryTolerance | None = None
     facility: Facility | None = None
 
 

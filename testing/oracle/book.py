@@ -111,6 +111,15 @@ class Book:
             return None
         return int(declared["data"]["target"]["wafers_per_month"])
 
+    @property
+    def tolerance(self) -> tuple[int | None, int, int]:
+        """Days early and late, and percent short, that the programme in force tolerates, or 7 days late and 5 %."""
+        declared = max(self.of("programme.declared"), key=rank, default=None)
+        given = None if declared is None or declared["data"]["withdrawn"] else declared["data"].get("on_time")
+        if given is None:
+            return None, 7, 5
+        return given.get("days_early"), given.get("days_late", 7), given.get("percent_short", 5)
+
     # ---------------------------------------------------------------- watermarks
 
     def watermarks(self) -> dict[str, int]:

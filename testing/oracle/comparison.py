@@ -98,6 +98,7 @@ class Comparison:
             ("week", 7, 60, "planned", 0), ("week", 7, 60, "material", 28), ("day", 1, 60, "firm", 20),
         ):  # fmt: skip
             query = {
+                "at": "sites",
                 "bucket": bucket,
                 "buckets": buckets,
                 "firmness": firmness,
@@ -152,7 +153,8 @@ class Comparison:
                 at = next(each for each in kept["lags"] if each["lag_days"] == lag)
                 nothing = at["committed"] == 0 == kept["wafers_due"] and row["wafers_received"] is None
                 known = {"wafers_due": at["committed"], "wafers_received": kept["wafers_received"]}
-                known["otif"] = {part: at["otif"]["strict"][part] for part in ("numerator", "denominator", "percent")}
+                for name, grace in (("otif", "strict"), ("otif_tolerant", "tolerant")):
+                    known[name] = {part: at["otif"][grace][part] for part in ("numerator", "denominator", "percent")}
                 known |= {"churn": kept["churn"], "bias": at["bias"], "slip_days": at["slip"]["mean_days"]}
                 known |= {"slip_greatest": at["slip"]["greatest_days"], "open_wafers": at["slip"]["open_wafers"]}
                 if nothing and kept["wafers_received"] == 0:

@@ -10,7 +10,8 @@ Settled where the documents leave it open:
 - What was received of a shipment goes to its parts in their order, what is damaged or lost takes its place, on one day
   after what came in good order; a part's wafers are its commit's. What was received beyond all that was sent goes to
   the last part.
-- A commit is judged once its grace is over: strictly from its day on, with grace 7 days later.
+- A commit is judged once its grace is over: strictly from its day on, with grace so many days later as the programme
+  tolerates. Days early that it does not tolerate count for nothing; strictly, however early is in time.
 - Received is all that ever came to hand under the supplier by complete_through.
 - A commit is altered by the difference of its wafers, and by the greater of both where its day differs. That is
   counted of the lines whose day in force is over, over the wafers in force of these. What is only replaced is found
@@ -28,7 +29,6 @@ Row = dict[str, Any]
 
 LAGS = (0, 28, 56, 91, 182)
 REPLACED_WITHIN = 31  # days
-GRACES = {"strict": (0, 0), "tolerant": (7, 5)}  # days, percent
 
 
 class Judge:
@@ -38,6 +38,7 @@ class Judge:
         self.book, self.through = book, through
         self.commits = book.statements("supply.committed", "line")
         self.replaced = self._replaced()
+        self.graces = {"strict": (None, 0, 0), "tolerant": book.tolerance}  # days early and late, percent
 
     def promise(self, statements: Sequence[CloudEvent], lag: int) -> CloudEvent | None:
         """Return the statement about a line that was first in force so many days before the day that it names."""
@@ -70,8 +71,10 @@ class Judge:
             and each.day <= self.through
         ]
 
-    def received_for(self, line: tuple[str, str], until: int) -> int:
-        """Return what came by a day of the wafers that were sent on a commit."""
+    def received_for(self, line: tuple[str, str], until: int, since: int | None = None) -> int:
+        """Return what came by a day, and not before another, of the wafers that were sent on a commit."""
+        if since is not None:
+            return self.received_for(line, until) - self.received_for(line, since - 1)
         found = 0
         for shipment, parts in self.book.parts.items():
             rests = [part.wafers for part in parts]
@@ -109,7 +112,7 @@ class Judge:
             "churn": ratio(
                 sum(self.churn(line) for line in in_force), sum(each["data"]["wafers"] for each in in_force.values())
             ),
-            "otif": {grace: self._on_time(due, *GRACES[grace]) for grace in GRACES},
+            "otif": {grace: self._on_time(due, *each) for grace, each in self.graces.items()},
             "lags": [self._lag(supplier, product, lag) for lag in LAGS],
         }
 
@@ -140,7 +143,7 @@ class Judge:
             found[line] += len(near)
         return found
 
-    def _on_time(self, due: dict[tuple[str, str], CloudEvent], days: int, percent: int) -> Row:
+    def _on_time(self, due: dict[tuple[str, str], CloudEvent], early: int | None, days: int, percent: int) -> Row:
         kept = judged = 0
         for line, event in due.items():
             if event["data"]["wafers"] == 0:
@@ -148,9 +151,9 @@ class Judge:
             last = day(event["data"]["due"]) + days
             if last <= self.through:
                 judged += 1
-                came = self.received_for(line, last)
+                came = self.received_for(line, last, None if early is None else day(event["data"]["due"]) - early)
                 kept += came * 100 >= event["data"]["wafers"] * (100 - percent)
-        return {"days_of_grace": days, "percent_of_grace": percent} | ratio(kept, judged)
+        return {"days_early": early, "days_of_grace": days, "percent_of_grace": percent} | ratio(kept, judged)
 
     def _lag(self, supplier: str, product: str, lag: int) -> Row:
         promised_then = self.promises(supplier, product, lag)
@@ -169,7 +172,7 @@ class Judge:
         return {
             "lag_days": lag,
             "committed": committed,
-            "otif": {grace: self._on_time(promised_then, *GRACES[grace]) for grace in GRACES},
+            "otif": {grace: self._on_time(promised_then, *each) for grace, each in self.graces.items()},
             "bias": ratio(received - committed, committed),
             "slip": {
                 "wafer_days": wafer_days,

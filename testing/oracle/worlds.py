@@ -19,6 +19,8 @@ SUPPLIERS = ("samsung", "skhynix")
 DATACENTERS = ("stargate-americas", "stargate-emea")
 PLANNER = "planner"
 GRADES = ("planned", "material", "manufacturing", "firm", "immediate")
+ON_TIME = (None, {"days_early": 3, "days_late": 4, "percent_short": 20}, {"days_late": 2}, {"days_early": 0})
+"""What programmes tolerate, by their target."""
 
 
 class World:
@@ -315,11 +317,12 @@ class World:
         self.publish(PLANNER, Party.publish, START, "platform.declared", platform="GB300", revision=0)
         for revision in range(self.dice.choice((1, 2, 3))):
             target = {"wafers_per_month": self.dice.randint(100, 5000), "basis": "made up"}
+            on_time = ON_TIME[target["wafers_per_month"] % len(ON_TIME)]
             for _ in range(2 if self.mishap() else 1):
                 declared = self.publish(
                     PLANNER, Party.publish, self.day(0, 160), "programme.declared",
                     programme=f"programme-{self.dice.randint(1, 2)}", revision=revision,
-                    target=None if self.mishap() else target, withdrawn=revision > 0 and self.mishap(),
+                    target=None if self.mishap() else target, withdrawn=revision > 0 and self.mishap(), on_time=on_time,
                 )  # fmt: skip
                 if self.mishap():
                     self.publish(PLANNER, Party.reverse, self.day(100, 170), declared)

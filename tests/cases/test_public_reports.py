@@ -52,7 +52,7 @@ def shortage(name: str, **query: str) -> dict[str, Any]:
 
 def promised(name: str) -> list[int]:
     """Return what can be promised of a tape's only product and site, bucket by bucket, discrete and in all."""
-    rows = played(name).rows("/atp", buckets="26")
+    rows = played(name).rows("/atp", at="sites", buckets="26")
     return [row[atp] for row in rows for atp in ("atp", "atp_cumulative")]
 
 
@@ -86,7 +86,7 @@ def test_the_how_tos_own_events_promise_no_more_than_is_on_hand():
     howto = play(numbered(completed([json.loads(line) for line in lines], THROUGH)), on=RECORDED)
 
     assert howto.row("/balances")["on_hand"] == 1456
-    assert {row["atp_cumulative"] for row in howto.rows("/atp")} == {1456}
+    assert {row["atp_cumulative"] for row in howto.rows("/atp", at="sites")} == {1456}
 
 
 # ---------------------------------------------------------------- watermarks
@@ -137,7 +137,7 @@ def test_design_facts_that_are_never_refused_raise_an_alert():
 def test_open_msupply_10991_an_over_receipt_does_not_hide_what_is_out_on_another_shipment():
     a04 = played("A04")
 
-    assert sum(row["receipts"] for row in a04.rows("/atp")) == 2
+    assert sum(row["receipts"] for row in a04.rows("/atp", at="sites")) == 2
     assert a04.row("/balances")["in_transit"] == 2
 
 
@@ -225,7 +225,7 @@ def test_headsnet_16_of_two_corrections_the_later_one_holds():
     a16 = played("A16")
 
     assert a16.row("/balances")["on_hand"] == 440
-    assert sum(row["orders"] for row in a16.rows("/atp")) == 60
+    assert sum(row["orders"] for row in a16.rows("/atp", at="sites")) == 60
 
 
 def test_a13_what_is_transferred_in_a_circle_is_where_it_was():
@@ -271,14 +271,14 @@ def test_a10_a_forecast_is_no_shortage():
 
 @pytest.mark.parametrize("through", [date(2026, 10, 28), date(2026, 10, 29), date(2026, 10, 30), date(2026, 10, 31)])
 def test_al_1745_a_forecast_consumed_by_an_order_stays_consumed_when_the_order_falls_into_the_past(through):
-    rows = played("A10b", through).rows("/atp", **ORDERS_ALONE)
+    rows = played("A10b", through).rows("/atp", at="sites", **ORDERS_ALONE)
 
     assert sum(row["forecast"] for row in rows) == 350
     assert sum(row["net_forecast"] for row in rows) == 0
 
 
 def test_qad_oracle_weekly_orders_consume_the_forecast_of_their_month():
-    f02 = played("F02").get("/atp", buckets="26", early_days="14", late_days="14", **ORDERS_ALONE)
+    f02 = played("F02").get("/atp", at="sites", buckets="26", early_days="14", late_days="14", **ORDERS_ALONE)
 
     assert f02.status_code == 200, f02.text
     assert [row["net_forecast"] for row in f02.json()["rows"] if row["net_forecast"]] == []

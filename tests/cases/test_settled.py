@@ -55,7 +55,7 @@ def stock(played: Played, **query: str) -> dict[tuple[str, str], int]:
 def owed(played: Played) -> tuple[int, int, list[int]]:
     """Return the backorder and what is on hand, and the orders of the next weeks."""
     row = played.row("/cover")
-    return row["backorder"], row["on_hand"], [row["orders"] for row in played.rows("/atp", buckets="4")]
+    return row["backorder"], row["on_hand"], [row["orders"] for row in played.rows("/atp", at="sites", buckets="4")]
 
 
 def test_what_is_consumed_for_an_order_before_it_is_due_is_not_required_again(texas):
@@ -108,7 +108,7 @@ def test_each_part_of_a_shipment_comes_on_its_own_eta(samsung):
         samsung.dispatch("2026-10-01", "s", 60, "2026-11-03"), samsung.dispatch("2026-10-02", "s", 40, "2026-11-20")
     )
 
-    rows = parts.rows("/atp", bucket="day", buckets="25")
+    rows = parts.rows("/atp", at="sites", bucket="day", buckets="25")
     assert {row["from"]: row["receipts"] for row in rows if row["receipts"]} == {"2026-11-03": 60, "2026-11-20": 40}
 
 
@@ -464,7 +464,7 @@ def test_what_takes_stock_away_is_a_cause(texas, cause, take):
 
 def test_cumulative_atp_looks_beyond_the_buckets_asked_for(texas):
     short = played_through(texas.open("2026-10-01", 10), texas.order("2026-10-02", "o", 30, "2026-12-20"))
-    few, many = (short.rows("/atp", buckets=buckets) for buckets in ("2", "13"))
+    few, many = (short.rows("/atp", at="sites", buckets=buckets) for buckets in ("2", "13"))
 
     assert [row["atp_cumulative"] for row in few] == [row["atp_cumulative"] for row in many[:2]] == [-20, -20]
 
@@ -481,7 +481,7 @@ def test_the_fill_rate_counts_all_that_came_to_hand(texas):
 
 def test_the_tradeoff_zone_counts_from_today_as_the_frozen_zone_does(texas):
     rows = played_through(texas.open("2026-10-01", 5)).rows(
-        "/atp", bucket="day", buckets="60", frozen_days="10", tradeoff_days="40"
+        "/atp", at="sites", bucket="day", buckets="60", frozen_days="10", tradeoff_days="40"
     )
     zones = [row["zone"] for row in rows]
 
@@ -523,4 +523,4 @@ def test_of_two_deficits_the_earliest_is_paid_first_and_what_none_can_pay_stays(
         ),
     ]  # fmt: skip
 
-    assert [row["atp"] for row in played_through(*log).rows("/atp", buckets="4")] == [0, 0, -12, 0]
+    assert [row["atp"] for row in played_through(*log).rows("/atp", at="sites", buckets="4")] == [0, 0, -12, 0]

@@ -23,11 +23,11 @@ from services.aggregator.plan.populated.footprint import footprint_rows
 from services.aggregator.plan.populated.racks import needs_of_phases, populate_phases, tenths_of
 from services.aggregator.plan.populated.rates import MegawattRates
 from services.aggregator.plan.projection import make_plan
-from services.aggregator.plan.schedule import schedule, weeks_of_cover
+from services.aggregator.plan.schedule import promise_supply, schedule, weeks_of_cover
 from services.aggregator.plan.since.effects import share_effects
 from services.aggregator.plan.wip import measure_yield, report_stages
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
-from services.aggregator.terms import LAGS
+from services.aggregator.terms import LAGS, TOLERANT, Tolerance
 from shared.play.numbering import Numbering
 from shared.programme.changes import find_changes
 from shared.programme.declarations import NOTHING_DECLARED, Declarations
@@ -134,8 +134,10 @@ class Story:
     def lines(self) -> LineBook:
         return fold_lines(stored.postings.said for stored in self.fold().store.published_batches(0, 100))
 
-    def perform(self):
-        return measure_performance(self.fold().curves, self.lines(), "samsung")["HBM4-12H"]
+    def perform(self, tolerant: Tolerance = TOLERANT):
+        lines = self.lines()
+        lines.tolerate(tolerant)
+        return measure_performance(self.fold().curves, lines, "samsung")["HBM4-12H"]
 
 
 def percent(numerator: int, denominator: int) -> str:
@@ -625,6 +627,47 @@ def test_available_to_promise():
     assert u == total["u"]
 
 
+def test_available_to_promise_of_a_supplier():
+    section = "Available to promise, of a supplier"
+    made, table = the_table(section), the_table(section, 1)
+    text = NUMBERS[section]
+    lead, today = map(int, re.search(r"L of (\d+) days, today being day (\d+)", text).groups())
+    due = re.findall(r"(\d+)(?: wafers due)? (?:on|since) day (\d+)", text[text.index("today being") :])
+    key, days = tuple(KEY.values()), table["day"]
+    postings = [
+        (key, Measure[name.upper()], DAY_1 + day - 1, wafers)
+        for name in ("started", "finished")
+        for day, wafers in zip(made["day"], made[name], strict=True)
+    ] + [(key, Measure.OPEN_FIRM, DAY_1 + int(day) - 1, int(wafers)) for wafers, day in due]
+    curves = Curves(FIRST - timedelta(days=1), 60)
+    curves.add(batch_of(1, postings))
+
+    found = promise_supply(curves, curves.group(("supplier", "product")), DAY_1 + today - 1, lead, 1)
+    names = ("supply", "promised", "ATP", "cumulative ATP")
+    assert [each.tolist() for each in found] == [table[name] for name in names]
+    assert days == list(range(today, today + lead))
+    assert (
+        f"{table['cumulative ATP'][-1]} wafers can still be promised for day {days[-1]}, and {-table['ATP'][0]} of"
+        in text
+    )
+
+
+def test_synthetic_sites():
+    table = the_table("Synthetic sites")
+    sites = Source("stargate-americas")
+    log = [sites.declare("2026-03-01", site="pool", synthetic=True)]
+    for name in ("A", "B", "pool"):
+        on_hand, required = table[name]
+        log += [
+            sites.open("2026-03-01", on_hand, site=name),
+            sites.order("2026-03-01", f"o-{name}", required, "2026-03-20", site=name),
+        ]
+    rows = play(numbered([*log, sites.advance("2026-03-31")])).rows("/balances", basis="receipt")
+
+    assert [[row["on_hand"], row["demand"]] for row in rows] == [table["total"], table["synthetic"]]
+    assert [row["synthetic"] for row in rows] == [False, True]
+
+
 def test_forecast_netting():
     table = the_table("Forecast netting, and zones")
 
@@ -698,6 +741,26 @@ def test_otif():
     assert [list(row) for row in zip(*kept, strict=True)] == [table["strict"], table["tolerant"]]
     strict, tolerant = sum(table["strict"]), sum(table["tolerant"])
     assert f"{strict} of 4: {percent(strict, 4)} strict; {tolerant} of 4: {percent(tolerant, 4)} tolerant" in section
+
+
+def test_otif_within_a_declared_tolerance():
+    section, table = NUMBERS["OTIF"], the_table("OTIF", 2)
+    early, late, short = map(
+        int, re.search(r"days_early: (\d+), days_late: (\d+), percent_short: (\d+)", section).groups()
+    )
+    received = {12: "received 8 days before", 14: "received 6 days before", 27: "received 7 days after"}
+    kept = []
+    for n in range(4):
+        story = Story()
+        story.commit(1, table["committed"][n], due=20)
+        story.send(2, sum(table[name][n] for name in received.values()))
+        for day, name in received.items():
+            if table[name][n]:
+                story.receive(day, table[name][n])
+        story.advance(29)
+        kept.append(story.perform(Tolerance(early, late, short)).lags[0].kept)
+
+    assert [list(row) for row in zip(*kept, strict=True)] == [table["strict"], table["tolerant"]]
 
 
 def test_what_is_received_counts_for_the_commit_of_the_part_that_it_ends():

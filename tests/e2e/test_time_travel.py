@@ -20,7 +20,7 @@ VIEWS: list[tuple[str, dict[str, str]]] = [
     ("/shortages", {"why": "true", "limit": "2"}),
     ("/shortages", {"firmness": "material"}),
     ("/cover", {"fill_rate": "true", "limit": "2"}),
-    ("/atp", {"bucket": "day", "limit": "20"}),
+    ("/atp", {"at": "sites", "bucket": "day", "limit": "20"}),
     ("/suppliers/samsung/performance", {}),
     ("/sites", {"mooring": "onshore"}),
     ("/sites/TX-ABILENE/timeline", {}),

@@ -37,8 +37,9 @@ PLANNED = [
     "/shortages?past_due=true",
     "/shortages?firmness=firm",
     "/cover",
-    "/atp?buckets=8",
-    "/atp?bucket=day&buckets=9",
+    "/atp?at=sites&buckets=8",
+    "/atp?at=sites&bucket=day&buckets=9",
+    "/atp?at=supply&bucket=day&buckets=9",
 ]
 ASKED = [
     "/balances?by=product,site,supplier&basis=receipt&window=90", "/balances?by=site&window=365",

@@ -1,6 +1,6 @@
 """Names, keys and series by number: the places that postings take in the arrays of the curves."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypedDict, Unpack, cast
 
 import numpy as np
@@ -52,6 +52,20 @@ class Grouping(NamedTuple):
         place = np.full(len(self.labels) + 1, -1, dtype=np.int64)  # keys without a group, -1, read the last one
         place[groups] = np.arange(groups.size)
         return Grouping([self.labels[group] for group in groups.tolist()], place[self.of_key])
+
+    def split(self, sites: "Grouping", apart: Collection[str]) -> tuple["Grouping", int]:
+        """Return the groups with the keys of some sites in groups of their own, last; and the number of the others.
+
+        `sites` groups the same keys by site. A group without keys of either kind is not there.
+        """
+        if not apart:
+            return self, len(self.labels)
+        is_apart = np.array([*(site in apart for (site,) in sites.labels), False])[sites.of_key]
+        groups = len(self.labels)
+        code = np.where(self.of_key < 0, -1, self.of_key + groups * is_apart)
+        used = np.unique(code[code >= 0])
+        of_key = np.where(code < 0, -1, used.searchsorted(code))
+        return Grouping([self.labels[each % groups] for each in used.tolist()], of_key), int((used < groups).sum())
 
 
 class SeriesIndex:

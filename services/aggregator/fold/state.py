@@ -8,6 +8,7 @@ from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.fold.sites import SiteBook
 from services.aggregator.kernels.arrays import Index
+from services.aggregator.terms import TOLERANT, Tolerance
 from shared.programme.declarations import Declarations
 from shared.programme.remarks import Remarks
 from shared.wire.days import DAY_US, day_number, day_of
@@ -118,6 +119,15 @@ class FoldState:
         self.sources = SourceBook() if sources is None else sources
         self.declarations = Declarations() if declarations is None else declarations
         self.remarks = Remarks() if remarks is None else remarks
+        self.lines.tolerate(self.tolerance)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """The tolerance of deliveries that the programme in force declares, else the default."""
+        programme = self.declarations.programme
+        if programme is None or programme.on_time is None:
+            return TOLERANT
+        return Tolerance(*(getattr(programme.on_time, name) for name in Tolerance._fields))
 
     @property
     def declared_horizon(self) -> tuple[int, int]:
@@ -167,6 +177,7 @@ class FoldState:
         self.remarks.add(revised)
         if self.declarations.add(revised):
             self.curves.declare(self.declarations.digest())
+            self.lines.tolerate(self.tolerance)
 
 
 def horizon_of(declarations: Declarations) -> tuple[int, int] | None:

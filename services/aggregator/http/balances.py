@@ -1,8 +1,13 @@
 """Answers of `/balances`, `/months` and `/state`."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import timedelta
 
+import numpy as np
+
 from services.aggregator.fold.queries import BalanceRow, sum_lacking, sum_stages, window_balance
+from services.aggregator.fold.series import Grouping
 from services.aggregator.http.pages import (
     Answer,
     check_horizon,
@@ -17,16 +22,19 @@ from services.aggregator.live.view import LiveView
 from services.aggregator.plan.months import month_table
 from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.wip import report_stages
-from services.aggregator.terms import PARTS
+from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.wire.days import date_of, day_number, day_of, is_ended, iso_day, next_month
 from shared.wire.firmness import FIRMNESS
+
+_APART = "synthetic"  # the first name of `after` among the groups of synthetic sites
 
 
 async def balances(view: LiveView, query: AskBalances) -> Answer:
     """Supply, demand and net in a window of days, and the wafers in each stage at its end.
 
-    A row for each combination of the parts in `by`, sorted; one total row without `by`.
+    A row for each combination of the parts in `by`, sorted; one total row without `by`. The wafers of synthetic sites
+    are in rows of their own, after all others.
     """
     curves = view.state.curves
     by, basis, firmness = query.by, query.basis, query.firmness
@@ -43,9 +51,9 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
         day = curves.last_day
 
     only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
-    whole = curves.group(by, **only)
-    first = first_after(whole.labels, query.after)
-    page = cut_groups(whole, first, first + query.limit)
+    whole, others = curves.group(by, **only).split(curves.group(("site",)), view.state.sites.synthetic_names())
+    first = _first_balance(whole.labels, others, by, query.after)
+    page = cut_groups(whole, first, first + query.limit if by else len(whole.labels))
     sums = window_balance(curves, page, day, query.window, basis, firmness)
     fixed = tuple(part for part in PARTS if part in by or part in only)
     lacking = (
@@ -56,6 +64,7 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
     rows = [
         {
             **dict(zip(by, each.group, strict=True)),
+            "synthetic": first + n >= others,
             **_window(each, lacking[n], is_known=basis == "receipt" or not reported.is_silent(n)),
             "wip": reported.wip[n],
             "finished": reported.finished[n],
@@ -73,8 +82,18 @@ async def balances(view: LiveView, query: AskBalances) -> Answer:
         "firmness": firmness,
         "by": by,
         "rows": rows,
-        "next": "/".join(page.labels[-1]) if 0 < first + len(rows) < len(whole.labels) else None,
+        "next": "/".join((_APART,) * (first + len(rows) > others) + page.labels[-1])
+        if 0 < first + len(rows) < len(whole.labels)
+        else None,
     }
+
+
+def _first_balance(labels: Sequence[tuple[str, ...]], others: int, by: Sequence[Part], after: str | None) -> int:
+    """Return the index of the first row after `after`; of the groups of synthetic sites it has one name more."""
+    named = () if after is None else tuple(after.split("/"))
+    if named[:1] == (_APART,) and len(named) == len(by) + 1:
+        return others + bisect_right(labels[others:], named[1:])
+    return first_after(labels[:others], after)
 
 
 def _window(row: BalanceRow, lacking: int | None, *, is_known: bool) -> Answer:
@@ -85,7 +104,7 @@ def _window(row: BalanceRow, lacking: int | None, *, is_known: bool) -> Answer:
 
 
 async def months(view: LiveView, query: AskMonths) -> Answer:
-    """The programme month by month, on both bases."""
+    """The programme month by month, on both bases; synthetic sites apart, unless one is asked for."""
 
     def read() -> Answer:
         curves, target = view.state.curves, view.state.declarations.target_wafers
@@ -94,15 +113,27 @@ async def months(view: LiveView, query: AskMonths) -> Answer:
         last = query.to or (end.replace(day=1) - timedelta(days=1))
         only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
         has_none = first > last and query.from_ is None and query.to is None  # the horizon has no whole month
-        try:
-            table = [] if has_none else month_table(curves, first, last, target, **only)
-        except ValueError as why:
-            raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
-        rows = [
-            {"month": f"{row.month:%Y-%m}", "start": row.start._asdict(), "receipt": row.receipt._asdict()}
-            for row in table
-        ]
-        return position_of(view) | {"target_wafers": target, "rows": rows}
+        apart = view.state.sites.synthetic_names() if query.site is None else ()
+        whole, others = curves.group(**only).split(curves.group(("site",)), apart)
+        groups = np.arange(len(whole.labels))
+
+        def table(among: Grouping) -> list[Answer]:
+            if has_none:
+                return []
+            try:
+                found = month_table(curves, first, last, target, among, **only)
+            except ValueError as why:
+                raise Problem(UNFIT, f"from and to: {why}, which is {begin} to {end - timedelta(days=1)}") from why
+            return [
+                {"month": f"{row.month:%Y-%m}", "start": row.start._asdict(), "receipt": row.receipt._asdict()}
+                for row in found
+            ]
+
+        return position_of(view) | {
+            "target_wafers": target,
+            "rows": table(whole.pick(groups[:others])),
+            "synthetic": table(whole.pick(groups[others:])) if others < groups.size else [],
+        }
 
     return await view.run_paused(read)
 

@@ -14,7 +14,7 @@ _WEEK = 7
 
 
 async def lines(view: LiveView, query: AskLines) -> Answer:
-    """Commits, orders, forecasts and shipments as they are in force, by due day."""
+    """Commits, orders, forecasts and shipments as they are in force, by due day, those of synthetic sites last."""
 
     def read() -> Answer:
         curves, book, today = view.state.curves, view.state.lines, view.state.curves.today
@@ -29,15 +29,24 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
         found = list_lines(book, chosen, today, _backorders(view)) if today is not None or query.due is None else []
         if like:
             found.sort(key=lambda line: line.name.casefold() != like)
-        remarks = view.state.remarks.in_force()
-        page = sort_lines(found, query.sort, today)[query.offset : query.offset + query.limit]
+        remarks, synthetic = view.state.remarks.in_force(), view.state.sites.synthetic_names()
+        others, apart = ([line for line in found if (line.key[1] in synthetic) is kind] for kind in (False, True))
+        ranked = [*sort_lines(others, query.sort, today), *sort_lines(apart, query.sort, today)]
+        page = ranked[query.offset : query.offset + query.limit]
         following = query.offset + len(page)
         return position_of(view) | {
             "today": iso_or_none(today),
             "count": len(found),
-            "wafers": sum(line.wafers for line in found),
-            "open_wafers": sum(line.open_wafers for line in found),
-            "rows": [_row(line, today) | {"notes": _notes(remarks, line)} for line in page],
+            "synthetic_count": len(apart),
+            **{
+                f"{kind}{name}": sum(getattr(line, name) for line in lines)
+                for kind, lines in (("", others), ("synthetic_", apart))
+                for name in ("wafers", "open_wafers")
+            },
+            "rows": [
+                _row(line, today) | {"synthetic": line.key[1] in synthetic, "notes": _notes(remarks, line)}
+                for line in page
+            ],
             "next": following if following < len(found) else None,
         }
 

@@ -103,9 +103,13 @@ def check_name(part: str, name: str, names: Collection[str]) -> None:
         raise Problem(UNKNOWN_NAME, detail, parameter=part)
 
 
-def first_after(labels: Sequence[tuple[str, ...]], after: str | None) -> int:
-    """Return the index of the first of some sorted labels on the page after `after`."""
-    return 0 if after is None else bisect_right(labels, tuple(after.split("/")))
+def first_after(labels: Sequence[tuple[str, ...]], after: str | None, apart: Collection[str] = ()) -> int:
+    """Return the index of the first of some sorted labels on the page after `after`; sites `apart` come last."""
+
+    def rank(label: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+        return label[-1:] != () and label[-1] in apart, label
+
+    return 0 if after is None else bisect_right(labels, rank(tuple(after.split("/"))), key=rank)
 
 
 def cut_groups(whole: Grouping, first: int, end: int) -> Grouping:
@@ -115,11 +119,13 @@ def cut_groups(whole: Grouping, first: int, end: int) -> Grouping:
     return Grouping(whole.labels[first:end], of_key)
 
 
-def cut_labels(labels: Sequence[Label], after: str | None, limit: int) -> tuple[Sequence[Label], str | None]:
-    """Return the page of some sorted labels after `after`, and the `after` of the next page.
+def cut_labels(
+    labels: Sequence[Label], after: str | None, limit: int, apart: Collection[str] = ()
+) -> tuple[Sequence[Label], str | None]:
+    """Return the page of some sorted labels after `after`, sites `apart` last, and the `after` of the next page.
 
     The rows are made of the labels of a page alone: those of all would take as long as there are names.
     """
-    first = first_after(labels, after)
+    first = first_after(labels, after, apart)
     page = labels[first : first + limit]
     return page, "/".join(page[-1]) if first + limit < len(labels) else None

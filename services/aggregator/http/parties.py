@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from services.aggregator.fold.lines.book import LineBook
 from services.aggregator.http.pages import (
     Answer,
     check_last_day,
@@ -32,13 +33,13 @@ from services.aggregator.plan.overviews import (
     site_rows,
     supplier_labels,
     supplier_rows,
+    synthetic_sites,
     timeline_entries,
     timeline_months,
 )
 from services.aggregator.plan.parties.overview import party_rows
 from services.aggregator.plan.performance import LagPerformance, measure_performance
 from services.aggregator.plan.projection import make_plan
-from services.aggregator.terms import TOLERANCES
 
 
 async def performance(view: LiveView, query: AskPerformance) -> Answer:
@@ -56,12 +57,12 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
             "wafers_due": each.lags[0].committed,
             "wafers_received": each.received,
             "churn": ratio(each.churned, each.in_force),
-            "otif": _on_time(each.lags[0]),
+            "otif": _on_time(each.lags[0], lines),
             "lags": [
                 {
                     "lag_days": at.lag,
                     "committed": at.committed,
-                    "otif": _on_time(at),
+                    "otif": _on_time(at, lines),
                     "bias": ratio(at.missing, at.committed),
                     "slip": {
                         "wafer_days": at.slip_wafer_days,
@@ -78,11 +79,16 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
     return position_of(view) | {"supplier": supplier, "rows": rows}
 
 
-def _on_time(at: LagPerformance) -> Row:
+def _on_time(at: LagPerformance, lines: LineBook) -> Row:
     """Return the commits kept at each tolerance, of those that were promised so many days before."""
     return {
-        grace: {"days_of_grace": days, "percent_of_grace": percent, **ratio(kept, due)}
-        for grace, (days, percent), kept, due in zip(("strict", "tolerant"), TOLERANCES, at.kept, at.lines, strict=True)
+        grace: {
+            "days_early": tolerance.days_early,
+            "days_of_grace": tolerance.days_late,
+            "percent_of_grace": tolerance.percent_short,
+            **ratio(kept, due),
+        }
+        for grace, tolerance, kept, due in zip(("strict", "tolerant"), lines.tolerances, at.kept, at.lines, strict=True)
     }
 
 
@@ -94,25 +100,28 @@ async def suppliers(view: LiveView, query: AskSuppliers) -> Answer:
         only = select_keys(view.state.curves, product=query.product, supplier=query.supplier)
         labels, following = cut_labels(supplier_labels(view.state, **only), query.after, query.limit)
         rows = supplier_rows(view.state, query.lag, labels)
-        return position_of(view) | {"lag_days": query.lag, "rows": rows, "next": following}
+        synthetic = sorted(view.state.sites.synthetic_names() & view.state.curves.names("site"))
+        answer: Answer = {"lag_days": query.lag, "synthetic_sites": synthetic, "rows": rows, "next": following}
+        return position_of(view) | answer
 
     return await view.run_paused(read)
 
 
 async def sites(view: LiveView, query: AskSites) -> Answer:
-    """Each site: its declaration, phases, orders due, cover, and first shortage."""
+    """Each site: its declaration, phases, orders due, cover, and first shortage; synthetic ones last."""
     check_today(view.state.curves)
     plan, facts = await view.read_sites()
     if query.site is not None:
         check_name("site", query.site, facts.names)
-    names = [query.site] if query.site in facts.names else facts.names
+    names, apart = [query.site] if query.site in facts.names else facts.names, synthetic_sites(facts)
     scope = scope_of(view, query.party)
     chosen = [
         (name,)
         for name in names
         if query.mooring in (None, mooring_of(facts, name)) and (scope is None or name in scope.sites)
     ]
-    page, following = cut_labels(chosen, query.after, query.limit)
+    chosen.sort(key=lambda label: label[0] in apart)
+    page, following = cut_labels(chosen, query.after, query.limit, apart)
     make_rows = partial(site_rows, facts, plan, query.firmness, [name for (name,) in page])
     remarks = view.remarks
     rows = [  # facts and plan are immutable: no lock

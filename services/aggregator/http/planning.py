@@ -10,6 +10,7 @@ import numpy as np
 from services.aggregator.alerts.filtering import select_alerts
 from services.aggregator.alerts.finding import Alert
 from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.queries import sum_stages
 from services.aggregator.fold.series import Only
 from services.aggregator.http.pages import (
     Answer,
@@ -38,8 +39,9 @@ from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import iso_or_none, ratio
 from services.aggregator.plan.projection import Course, ShortageFigures, SupplyPlan, make_plan
-from services.aggregator.plan.schedule import schedule, weeks_of_cover
+from services.aggregator.plan.schedule import Promisable, promise_stock, promise_supply, schedule, weeks_of_cover
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
+from services.aggregator.plan.wip import report_stages
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
 from shared.programme.remarks import RemarksInForce
@@ -49,6 +51,7 @@ from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.lines import LineName
 
 # the columns of a schedule that make a bucket's row
+_OPEN = ("open", "open_synthetic")
 _BUCKET_COLUMNS = ("orders", "forecast", "net_forecast", "receipts", "projected", "atp", "atp_cumulative")
 
 
@@ -288,13 +291,37 @@ def _weeks_of_site(curves: Curves, only: Only, today: int, query: AskWeeks) -> I
 
 
 async def atp(view: LiveView, query: AskPromise) -> Answer:
-    """Available to promise of each product at each site, by day or by week."""
-    curves, today = view.state.curves, view.state.curves.today
+    """Available to promise where supply can be promised: at suppliers and in synthetic pools, by day or by week.
+
+    At a site it is the master schedule: its orders, and the wafers promised to it.
+    """
+    curves = view.state.curves
     check_today(curves)
+    at = query.at or ("supply" if query.site is None else "sites")
+    if at == "sites" and query.supplier is not None:
+        raise Problem(
+            UNFIT, "supplier is given, and orders at sites name none: ask with at=supply", parameter="supplier"
+        )
+    rows, following = (_site_promises if at == "sites" else _supply_promises)(view, query)
+    return position_of(view) | {
+        "today": iso_or_none(curves.today),
+        "firmness": query.firmness,
+        "bucket": query.bucket,
+        "at": at,
+        "rows": rows,
+        "next": following,
+    }
+
+
+def _site_promises(view: LiveView, query: AskPromise) -> tuple[list[Answer], str | None]:
+    """Return the rows of a page of the master schedule, synthetic sites last, and the next page."""
+    curves, today, apart = view.state.curves, view.state.curves.today, view.state.sites.synthetic_names()
     bucket_days, buckets = BUCKETS[query.bucket], query.buckets
     rows: list[Answer] = []
-    whole = curves.group(("product", "site"), **select_keys(curves, product=query.product, site=query.site))
-    first = first_after(whole.labels, query.after)
+    whole, _ = curves.group(("product", "site"), **select_keys(curves, product=query.product, site=query.site)).split(
+        curves.group(("site",)), apart
+    )
+    first = first_after(whole.labels, query.after, apart)
     page = cut_groups(whole, first, first + max(1, query.limit // buckets))
     if today is not None:
         frozen = -(-query.frozen_days // bucket_days)
@@ -310,25 +337,58 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
                     {
                         "product": product,
                         "site": site,
+                        "synthetic": site in apart,
                         "from": iso_or_none(day),
                         "zone": zone_of(day, today, query.frozen_days, query.tradeoff_days),
                         **dict(zip(_BUCKET_COLUMNS, cells, strict=True)),
                     }
                 )
-    return position_of(view) | {
-        "today": iso_or_none(today),
-        "firmness": query.firmness,
-        "bucket": query.bucket,
-        "rows": rows,
-        "next": "/".join(page.labels[-1]) if rows and first + len(page.labels) < len(whole.labels) else None,
-    }
+    return rows, "/".join(page.labels[-1]) if rows and first + len(page.labels) < len(whole.labels) else None
+
+
+def _supply_promises(view: LiveView, query: AskPromise) -> tuple[list[Answer], str | None]:
+    """Return the rows of a page of the promises that suppliers, and then synthetic pools, can make; and the next page.
+
+    A product of which a supplier reports no lots, or no order states the lead time, has no rows: it is not known.
+    """
+    curves, today, apart = view.state.curves, view.state.curves.today, view.state.sites.synthetic_names()
+    if today is None:
+        return [], None
+    only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+    leads = view.state.lines.lead_days()
+    made, others = curves.group(("supplier", "product"), **only).split(curves.group(("site",)), apart)
+    reported = report_stages(curves, made, today - 1, sum_stages(curves, made, today - 1), ("product", "supplier"))
+    known = [n for n, (_, product) in enumerate(made.labels) if reported.wip[n] is not None and leads.get(product)]
+    held, sites = curves.group(("site", "product"), **only), () if query.supplier else apart
+    pools = [n for n, (site, _) in enumerate(held.labels) if site in sites]
+    places = [*((n >= others, "supplier", made, n) for n in known), *((True, "site", held, n) for n in pools)]
+    names = ["/".join((part, *grouping.labels[n])) + "/synthetic" * is_apart for is_apart, part, grouping, n in places]
+    first = names.index(query.after) + 1 if query.after in names else 0
+    end = first + max(1, query.limit // query.buckets)
+    rows: list[Answer] = []
+    for is_apart, part, grouping, n in places[first:end]:
+        name, product = grouping.labels[n]
+        one, bucket_days = grouping.pick(np.array([n])), BUCKETS[query.bucket]
+        if part == "supplier":
+            columns = promise_supply(curves, one, today, leads[product], bucket_days, query.firmness)
+        else:
+            columns = promise_stock(schedule(curves, one, today, bucket_days, query.buckets, query.firmness))
+        rows += (
+            {
+                "product": product, "supplier": None, "site": None, part: name, "synthetic": is_apart,
+                "from": iso_or_none(today + bucket * bucket_days), **dict(zip(Promisable._fields, cells, strict=True)),
+            }
+            for bucket, cells in enumerate(zip(*(column[: query.buckets].tolist() for column in columns), strict=True))
+        )  # fmt: skip
+    return rows, names[end - 1] if end < len(places) else None
 
 
 async def alerts(view: LiveView, query: AskAlerts) -> Answer:
     """Open alerts, the most urgent first (docs/alerts.md), those of synthetic sites last.
 
-    `open` counts those of each code, whatever `code` is. An alert that names no product, site or supplier concerns all
-    of them: as a silent source does. A shipment concerns its sites, suppliers and owner.
+    `open` counts those of each code, whatever `code` is, and `open_synthetic` those of synthetic sites. An alert that
+    names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns its sites,
+    suppliers and owner.
     """
     check_today(view.state.curves)
     only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
@@ -339,17 +399,15 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
         return view.plan, view.remarks, chosen
 
     plan, said, found = await view.run_paused(select) if only or scope else select()
-    counts = Counter(alert.code for alert in found)
     synthetic = view.state.sites.synthetic_names()
-    chosen = sorted(
-        (alert for alert in found if query.code in (None, alert.code)),
-        key=lambda alert: not synthetic.isdisjoint(alert.subject),
-    )
+    ranked = sorted((not synthetic.isdisjoint(alert.subject), n) for n, alert in enumerate(found))
+    counts = [Counter(found[n].code for is_apart, n in ranked if is_apart is kind) for kind in (False, True)]
+    chosen = [found[n] for _, n in ranked if query.code in (None, found[n].code)]
     page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
     end = query.offset + len(page)
     return plan_position_of(view, plan) | {
         "limits": view.thresholds._asdict(),
-        "open": {code: counts[code] for code in SUBJECTS},
+        **{name: {code: each[code] for code in SUBJECTS} for name, each in zip(_OPEN, counts, strict=True)},
         "rows": [_alert(alert) | alert_remarks(said, alert.name, plan.today) for alert in page],
         "next": end if end < len(chosen) else None,
     }
@@ -383,14 +441,24 @@ def _plan_page(
         detail = f"limit is {limit}, not 1 to {most}: the details of a row take long to compute"
         raise Problem(UNFIT, detail, parameter="limit")
     page: Sequence[int] = groups[offset : offset + limit]
+    turn = _turn(view, plan, groups, offset + limit)
     if detailed:
         labels, lead_days = [plan.grouping.labels[group] for group in page], view.state.lines.lead_days()
         plan = make_plan(view.state.curves, labels=labels, lead_days=lead_days)
         page = range(len(plan.grouping.labels))
         if plan.today is None:  # since the plan, the only watermark was reversed
-            groups = []
-    turn = {"count": len(groups), "next": offset + limit if offset + limit < len(groups) else None}
+            turn = {"count": 0, "synthetic_count": 0, "next": None}
     return plan, page, turn
+
+
+def _turn(view: LiveView, plan: SupplyPlan, groups: Sequence[int], end: int) -> Answer:
+    """Return the count of some groups, of these the ones at synthetic sites, and the next page."""
+    synthetic = view.state.sites.synthetic_names()
+    return {
+        "count": len(groups),
+        "synthetic_count": sum(plan.grouping.labels[group][1] in synthetic for group in groups) if synthetic else 0,
+        "next": end if end < len(groups) else None,
+    }
 
 
 def _chosen_groups(view: LiveView, plan: SupplyPlan, query: AskShortages | AskCover, ranked: Index) -> list[int]:

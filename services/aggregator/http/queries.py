@@ -17,6 +17,7 @@ DUE_SPANS = ("overdue", "this_week", "next_week")
 LINE_STATES = ("open", "all")
 MOORINGS = ("onshore", "floating")
 FOOTPRINT_PARTS = ("mooring", "power_source", "country", "site")
+PROMISED_AT = ("supply", "sites")
 BUCKETS = {"day": 1, "week": 7}
 SHORTAGE_ORDERS = ("first_short", "act_by")
 _BUCKETS_MAX = 60
@@ -166,19 +167,28 @@ class AskWeeks(Rows):
 class AskPromise(Rows):
     """The parameters of `/atp`."""
 
+    at: Annotated[
+        str | None,
+        Choice(PROMISED_AT),
+        "`supply`: wafers that suppliers and synthetic pools can still promise; `sites`: the orders of each site, and "
+        "the wafers promised to it; default: `sites` where a site is named, else `supply`.",
+    ] = None
     firmness: Graded = "planned"
     bucket: Annotated[str, Choice(tuple(BUCKETS)), "The bucket of a row."] = "week"
-    buckets: Annotated[int, Whole(1, _BUCKETS_MAX), "Rows of each product at each site."] = 13
-    frozen_days: Annotated[int, Whole(0, 400), "Days from today in which only orders count."] = 28
-    tradeoff_days: Annotated[int, Whole(0, 800), "Days from today after which the free zone begins."] = 119
-    early_days: Annotated[int, Whole(0, 400), "Days before its due day whose forecast an order consumes."] = (
+    buckets: Annotated[int, Whole(1, _BUCKETS_MAX), "Rows of each product at each supplier or site, at most."] = 13
+    frozen_days: Annotated[int, Whole(0, 400), "At sites: days from today in which only orders count."] = 28
+    tradeoff_days: Annotated[int, Whole(0, 800), "At sites: days from today after which the free zone begins."] = 119
+    early_days: Annotated[int, Whole(0, 400), "At sites: days before its due day whose forecast an order consumes."] = (
         NETTING_DAYS
     )
-    late_days: Annotated[int, Whole(0, 400), "Days after its due day whose forecast an order consumes."] = NETTING_DAYS
+    late_days: Annotated[int, Whole(0, 400), "At sites: days after its due day whose forecast an order consumes."] = (
+        NETTING_DAYS
+    )
     product: Product = None
     site: Site = None
+    supplier: Annotated[str | None, Text(), "Only this supplier; with `at=supply` alone."] = None
     after: After = None
-    limit: Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most, but at least one product at one site."] = (
+    limit: Annotated[int, Whole(1, PAGE_MAX), "Rows of a page, at most, but at least one product at one place."] = (
         PAGE_MAX
     )
 

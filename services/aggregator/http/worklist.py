@@ -26,7 +26,8 @@ class _Said(NamedTuple):
 async def worklist(view: LiveView, query: AskWorklist) -> Answer:
     """Work that can still be done about shortages, idle stock and overdue lines, ranked; kinds that flood are grouped.
 
-    Items whose alert rests until a day to come are left out, and counted. docs/numbers.md has the formulas.
+    Items whose alert rests until a day to come are left out, and counted. Those of synthetic sites are in lines of
+    their own, the last. docs/numbers.md has the formulas.
     """
     curves = view.state.curves
     check_today(curves)
@@ -52,6 +53,7 @@ async def worklist(view: LiveView, query: AskWorklist) -> Answer:
             "firmness": query.firmness,
             "rows": [_line(line, said, plan.today) for line in rank_work(shown)],
             "count": len(shown),
+            "synthetic_count": sum(item.is_synthetic for item in shown),
             "resting": 0 if query.resting else len(rests),
             "next": None,
         }
@@ -73,6 +75,7 @@ def _line(line: WorkLine, said: Mapping[WorkItem, _Said], today: int | None) -> 
     common = {name: {getattr(item, name) for item in line.items} for name in ("product", "site", "supplier")}
     return {
         "kind": line.kind,
+        "synthetic": line.items[0].is_synthetic,
         **{name: next(iter(values)) if len(values) == 1 else None for name, values in common.items()},
         **_figures(line),
         "count": len(line.items),

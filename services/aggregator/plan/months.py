@@ -5,7 +5,7 @@ from typing import NamedTuple, Unpack
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import planned_by_day, sum_moved
-from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, Only
+from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, Grouping, Only
 from services.aggregator.plan.wip import are_starts_known
 from shared.programme.shares import share_percent
 from shared.wire.days import day_number, next_month
@@ -52,19 +52,20 @@ class ProgrammeMonth(NamedTuple):
 
 
 def month_table(
-    curves: Curves, first_month: date, last_month: date, target_wafers: int | None = None, **only: Unpack[Only]
+    curves: Curves,
+    first_month: date,
+    last_month: date,
+    target_wafers: int | None = None,
+    among: Grouping | None = None,
+    **only: Unpack[Only],
 ) -> list[ProgrammeMonth]:
     """Return the months from the first to the last, each on both bases; raise ValueError outside the horizon.
 
-    The shares are of the declared target for a month, None without one.
+    They are of the keys of `only`, or of those in the groups of `among`. The shares are of the declared target for a
+    month, None without one.
     """
     first, last = first_month.replace(day=1), last_month.replace(day=1)
-    if first > last:
-        raise ValueError(f"the first month {first:%Y-%m} is after the last {last:%Y-%m}")
-    edge = curves.start + curves.days
-    if not curves.start <= day_number(first) or not day_number(next_month(last)) <= edge:
-        raise ValueError(f"the months {first:%Y-%m} to {last:%Y-%m} are not whole inside the horizon")
-    grouping = curves.group(**only)
+    grouping = curves.group(**only) if among is None else among
 
     def cumulative(measure: Measure, since: int | None = None) -> list[int]:
         """Return the wafers before each month's first day, then those up to the last month's end."""
@@ -76,9 +77,7 @@ def month_table(
             sums = [daily[: day - curves.start + 1].sum() for day in days]
         return [int(wafers) for wafers in sums]
 
-    months = [first]
-    while months[-1] <= last:
-        months.append(next_month(months[-1]))
+    months = _months_and_next(curves, first, last)
     days = [day_number(month) for month in months]
     opened, started, received = cumulative(Measure.OPENED), cumulative(Measure.STARTED), cumulative(Measure.RECEIVED)
     start_by, due = cumulative(Measure.REQUIRED_START), cumulative(Measure.REQUIRED)
@@ -90,7 +89,7 @@ def month_table(
         for name, measure in zip(("in_transit", *FIRMNESS), (Measure.TRANSIT_DUE, *OPEN), strict=True)
     }
     supplied = [sum(each) for each in zip(received, *to_come.values(), strict=True)]
-    are_known = are_starts_known(curves, **only)
+    are_known = are_starts_known(curves, grouping, **only)
     table = []
     for n, month in enumerate(months[:-1]):
         starts, receipts = started[n + 1] - started[n], received[n + 1] - received[n]
@@ -119,3 +118,16 @@ def month_table(
             )
         )
     return table
+
+
+def _months_and_next(curves: Curves, first: date, last: date) -> list[date]:
+    """Return the first day of each month, and that of the one after the last; raise ValueError outside the horizon."""
+    if first > last:
+        raise ValueError(f"the first month {first:%Y-%m} is after the last {last:%Y-%m}")
+    edge = curves.start + curves.days
+    if not curves.start <= day_number(first) or not day_number(next_month(last)) <= edge:
+        raise ValueError(f"the months {first:%Y-%m} to {last:%Y-%m} are not whole inside the horizon")
+    months = [first]
+    while months[-1] <= last:
+        months.append(next_month(months[-1]))
+    return months

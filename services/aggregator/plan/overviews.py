@@ -105,6 +105,11 @@ def mooring_of(facts: SiteFacts, site: str) -> str | None:
     return declarations[-1].mooring if declarations else None
 
 
+def synthetic_sites(facts: SiteFacts) -> set[str]:
+    """Return the sites whose last declaration says that they are synthetic."""
+    return {name for name, declarations in facts.declared.items() if declarations[-1].synthetic}
+
+
 def site_rows(facts: SiteFacts, plan: SupplyPlan, firmness: Firmness, names: Sequence[str]) -> list[Row]:
     """Return a row for each of some sites: its declaration, phases, orders due, cover and first shortage.
 
@@ -401,7 +406,17 @@ _NO_WIP: Row = dict.fromkeys(("started", "finished", "wip", "wip_by_age", "scrap
 
 
 _NO_PERFORMANCE: Row = dict.fromkeys(
-    ("wafers_due", "wafers_received", "otif", "churn", "bias", "slip_days", "slip_greatest", "open_wafers")
+    (
+        "wafers_due",
+        "wafers_received",
+        "otif",
+        "otif_tolerant",
+        "churn",
+        "bias",
+        "slip_days",
+        "slip_greatest",
+        "open_wafers",
+    )
 )
 
 
@@ -455,6 +470,7 @@ def _performance(each: ProductPerformance | None, lag: int) -> Row:
         "wafers_due": at.committed,
         "wafers_received": each.received,
         "otif": ratio(at.kept[0], at.lines[0]),
+        "otif_tolerant": ratio(at.kept[1], at.lines[1]),
         "churn": ratio(each.churned, each.in_force),
         "bias": ratio(at.missing, at.committed),
         "slip_days": round(at.slip_wafer_days / at.committed, 1) if at.committed else None,

@@ -11,7 +11,7 @@ from services.aggregator.fold.queries import received_by_day
 from services.aggregator.kernels import planning as planning_kernels
 from services.aggregator.kernels.arrays import Index, Wafers
 from services.aggregator.plan.checks import RatioColumns, whole_wafers
-from services.aggregator.terms import LAGS, TOLERANCES
+from services.aggregator.terms import LAGS
 
 
 class Slips(NamedTuple):
@@ -73,7 +73,7 @@ def measure_performance(
         each_lag = np.tile(of_product, (len(LAGS), 1))
         slips = slip(committed.cumsum(axis=1), each_lag, days - 1)
         biases = bias(np.diff(each_lag, axis=1, prepend=0), committed)
-        judged = [record.due + grace <= through for grace, _ in TOLERANCES]
+        judged = [record.due + tolerance.days_late <= through for tolerance in lines.tolerances]
         performances[name] = ProductPerformance(
             int(record.in_force[is_due].sum()),
             int(record.churned[is_due].sum()),

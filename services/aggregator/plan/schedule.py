@@ -1,6 +1,6 @@
-"""Master schedule: orders, forecast, receipts, projected balance and ATP of each product at each site by bucket.
+"""Master schedule of each product at each site by bucket, weeks of cover, and the wafers that can still be promised.
 
-And weeks of cover: the later weeks whose orders the balance projected for a week's end pays for.
+Weeks of cover: the later weeks whose orders the balance projected for a week's end pays for.
 """
 
 from typing import NamedTuple
@@ -10,13 +10,14 @@ import numpy as np
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import (
     consumed_beyond_by_day,
+    moved_by_day,
     planned_by_day,
     required_by_day,
     sum_moved,
     sum_stages,
     supplied_by_day,
 )
-from services.aggregator.fold.series import OPEN, Grouping
+from services.aggregator.fold.series import OPEN, SLOTS, Grouping
 from services.aggregator.kernels.arrays import Wafers
 from services.aggregator.plan.atp import atp_cumulative, atp_discrete
 from services.aggregator.plan.netting import net_forecast
@@ -25,6 +26,7 @@ from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.postings import Measure
 
 _WEEK = 7
+_STARTED_SIGNS = np.where(np.arange(len(SLOTS)) == SLOTS[Measure.STARTED], 1, 0)
 
 
 class Schedule(NamedTuple):
@@ -145,3 +147,54 @@ def sum_buckets(curves: Curves, grouping: Grouping, today: int, bucket_days: int
 
 def _bucketed(daily: Wafers, first: int, end: int, bucket_days: int) -> Wafers:
     return np.add.reduceat(daily[:, first:end], np.arange(0, end - first, bucket_days), axis=1)
+
+
+class Promisable(NamedTuple):
+    """Wafers that can still be promised where they are made or held, by bucket from today, `[bucket]`."""
+
+    supply: Wafers  # that comes in the bucket, in the first one also those finished or on hand
+    promised: Wafers  # due in the bucket, in the first one also those overdue
+    atp: Wafers  # of the bucket's own supply
+    atp_cumulative: Wafers
+
+
+def promise_supply(
+    curves: Curves, made: Grouping, today: int, lead_days: int, bucket_days: int, firmness: Firmness = "planned"
+) -> Promisable:
+    """Return the wafers of one supplier's product that can still be promised, in buckets of `bucket_days` from today.
+
+    `made` has the one group of its keys. L is the lead time of the product: wafers due before today + L can come only
+    of wafers that exist, so the buckets end there. Wafers due later can still be started, as far as the supplier has
+    room, which no event states. Of the wafers in process W at the end of yesterday those started last are left: by day
+    t come the finished wafers, and max(0, W − the wafers started after t − L). Promised are the open commits of the
+    firmness or above, by due day. Today is in the horizon.
+    """
+    first = curves.row_of(today)
+    rows = np.arange(first, min(first + lead_days, curves.days + 1))
+    started = moved_by_day(curves, made, _STARTED_SIGNS)[0]
+    stages = sum_stages(curves, made, today - 1)
+    # wafers dispatched today or later are no longer an open commit
+    sent = sum_moved(curves, made, max(curves.last_day, today - 1), today - 1, (Measure.DISPATCHED,))[0, 0]
+    finished, wip = int(stages.finished[0] - sent), max(0, int(stages.wip[0]))
+    younger = started[first - 1] - started[np.maximum(rows - lead_days, 0)]
+    open_wafers = planned_by_day(curves, made, OPEN[FIRMNESS.index(firmness) :])[0]
+    due = open_wafers[rows]
+    due[:1] += open_wafers[:first].sum()
+    begins = np.arange(0, rows.size, bucket_days)
+    coming = np.add.reduceat(np.diff(np.maximum(0, wip - younger), prepend=0), begins)
+    return _promisable(finished, coming, np.add.reduceat(due, begins))
+
+
+def promise_stock(table: Schedule) -> Promisable:
+    """Return the wafers of the stock and the receipts of a schedule's one group that can still be promised."""
+    supply = table.receipts[0].copy()
+    supply[:1] += table.available[0]
+    return Promisable(supply, table.orders[0], table.atp[0], table.atp_cumulative[0])
+
+
+def _promisable(on_hand: int, coming: Wafers, promised: Wafers) -> Promisable:
+    supply = coming.copy()
+    supply[:1] += on_hand
+    return Promisable(
+        supply, promised, atp_discrete(on_hand, coming, promised), atp_cumulative(on_hand, coming, promised)
+    )

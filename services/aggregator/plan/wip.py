@@ -69,9 +69,9 @@ def report_stages(
     return ReportedStages(known(stages.wip), known(finished), [sorted(suppliers) for suppliers in names])
 
 
-def are_starts_known(curves: Curves, **only: Unpack[Only]) -> bool:
+def are_starts_known(curves: Curves, grouping: Grouping, **only: Unpack[Only]) -> bool:
     """Return whether some supplier of the keys ever reported lots, or none of them ever moved wafers."""
-    grouping, day = curves.group(**only), curves.last_day
+    day = curves.last_day
     found = report_stages(curves, grouping, day, sum_stages(curves, grouping, day), [cast(Part, part) for part in only])
     return not any(map(found.is_silent, range(len(grouping.labels))))
 

@@ -19,7 +19,9 @@ from services.console.http.charts import (
     projected_chart,
     site_chart,
 )
+from services.console.http.deciding.grades import first_real, grade_rows, real_rows
 from services.console.http.deciding.heat_map import heat_map
+from services.console.http.deciding.promised import promised_rows, rows_by_product
 from services.console.http.deciding.sites import SYNTHETIC, shorts_by_kind, sites_by_kind
 from services.console.http.deciding.verdict import FIRST_CHANGES, FIRST_LINES, find_verdict, real_sites
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
@@ -39,6 +41,7 @@ from shared.wire.firmness import FIRMNESS
 
 _WEEKS_AHEAD = 26
 _WEEKS_OF_COVER = 13
+_WEEKS_PROMISED = 13
 _PAST_WITHIN_S = 1.0  # a page does not wait longer until a past is folded
 _SINCE_ROWS = "50"
 _LAG_DAYS = 56  # slip is against the commits of eight weeks before the due day: time enough to order elsewhere
@@ -90,7 +93,7 @@ class PageContents:
         grades = await asyncio.gather(
             *(ask("/shortages", by_group | {"limit": "1", "firmness": grade}) for grade in FIRMNESS)
         )
-        short, soonest = (each["rows"][0] if each["rows"] else None for each in (worst, to_act_on))
+        short, soonest = next(iter(worst["rows"]), None), first_real(to_act_on["rows"], filters)
         bridge = None
         if short is not None:
             chosen = filters.params() | {"product": short["product"], "site": short["site"], "firmness": filters.grade}
@@ -106,19 +109,20 @@ class PageContents:
             "megawatts": sum_megawatts(real_sites(sites["rows"], filters)),
             "heat": heat_map(cover),
             "since": since,
-            **_last_days(*(answer["rows"] for answer in rolling), target=months["target_wafers"]),
+            **_last_days(*(real_rows(answer["rows"], filters) for answer in rolling), target=months["target_wafers"]),
             "rolling_day": rolling[0]["day"],
             "months": shown,
             "month_rows": month_rows,
+            "synthetic_months": [month_row(row) for row in months_shown(months["synthetic"], through, filters.grade)],
             "short": short,
             "soonest": soonest if soonest is not None and soonest["act_by"] else None,
             "bridge": bridge,
             "cause": _largest_loss(bridge),
-            "short_count": worst["count"],
+            "short_count": worst["count"] - worst["synthetic_count"],
             "shorts": shorts,
             "all_shorts": at_sites,
             "today": worst["today"],
-            "by_grade": _grade_rows(grades),
+            "by_grade": grade_rows(grades, filters),
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
             "work": work | {"rows": work["rows"][:FIRST_LINES]},
@@ -130,7 +134,8 @@ class PageContents:
             charts["gap"] = gap_chart(shown, through)
         tables = {
             "months": month_rows,
-            "grades": [{"firmness": row["grade"], "count": row["answer"]["count"]} | without_nested(row["first"])
+            "synthetic months": numbers["synthetic_months"],
+            "grades": [{"firmness": row["grade"], "count": row["count"]} | without_nested(row["first"])
                        for row in numbers["by_grade"]],
             "worklist": items_of(work),
             "weeks of cover": cover["rows"],
@@ -147,7 +152,7 @@ class PageContents:
             group = filters.params("product", "site") | {"firmness": filters.grade}
             explained, promised = await asyncio.gather(
                 self.upstream.aggregator("/shortages", group | {"why": "true", "limit": 1}),
-                self.upstream.aggregator("/atp", group | {"bucket": "week", "buckets": _WEEKS_AHEAD}),
+                self.upstream.aggregator("/atp", group | {"at": "sites", "bucket": "week", "buckets": _WEEKS_AHEAD}),
             )
             why, ahead = (explained["rows"] or [None])[0], promised["rows"]
             charts = {"ahead": projected_chart(ahead)} if ahead else {}
@@ -230,11 +235,14 @@ class PageContents:
 
     async def _sites(self, filters: Filters) -> Numbers:
         """Return the first answer about the sites, with the rows of all its pages."""
-        query = filters.params("party") | {"firmness": filters.grade}
-        answer: Numbers = await self.upstream.aggregator("/sites", query)
+        return await self._all("/sites", filters.params("party") | {"firmness": filters.grade})
+
+    async def _all(self, path: str, query: Mapping[str, str]) -> Numbers:
+        """Return the first answer of a view, with the rows of all its pages."""
+        answer: Numbers = await self.upstream.aggregator(path, query)
         after = answer["next"]
         while after is not None:
-            page = await self.upstream.aggregator("/sites", query | {"after": after})
+            page = await self.upstream.aggregator(path, dict(query) | {"after": after})
             answer["rows"] += page["rows"]
             after = page["next"]
         return answer
@@ -242,9 +250,10 @@ class PageContents:
     async def timeline(self, request: Request, filters: Filters) -> PageContent:
         """Return a site's declarations, and its requirements and receipts by month."""
         name = request.path_params["site"]
-        answer, described = await asyncio.gather(
+        answer, described, promised = await asyncio.gather(
             self.upstream.aggregator(path_of("sites", name, "timeline"), filters.params("product")),
             self._site(filters, name),
+            self._promised(filters, name),
         )
         months = answer["months"]
         through = answer["complete_through"]
@@ -253,8 +262,20 @@ class PageContents:
             charts["megawatts"] = megawatts_chart(months, through)
         numbers = {"state": answer, "answer": answer, "name": name, "today": described["today"]}
         site = described["rows"][0] if described["rows"] else None
-        tables = {"months": months, "time line": answer["entries"]}
-        return PageContent("site.html.j2", numbers | {"site": site}, charts, tables)
+        tables = {"months": months, "promised": promised, "time line": answer["entries"]}
+        numbers |= {"site": site, "promised": promised, "weeks_promised": _WEEKS_PROMISED}
+        return PageContent("site.html.j2", numbers, charts, tables)
+
+    async def _promised(self, filters: Filters, site: str) -> list[Numbers]:
+        """Return the orders of a site for each product in the next weeks, and the wafers promised to it."""
+        query = filters.params("product") | {"at": "sites", "site": site, "buckets": str(_WEEKS_PROMISED)}
+        try:
+            weeks = rows_by_product((await self._all("/atp", query | {"firmness": filters.grade}))["rows"])
+        except NoAnswer as why:
+            if why.status != HTTPStatus.NOT_FOUND:
+                raise
+            return []  # no wafers are recorded of the site
+        return promised_rows(weeks)
 
     async def _site(self, filters: Filters, name: str) -> Numbers:
         """Return the answer about a site; without rows while no plan, which is behind the fold, names it."""
@@ -271,11 +292,12 @@ class PageContents:
         """Return the suppliers side by side: commits against receipts, and WIP by age."""
         ask, by_product = self.upstream.aggregator, filters.params("product")
         by_key = filters.params("product", "site")
-        stages, made = await asyncio.gather(
+        stages, made, promises = await asyncio.gather(
             ask("/balances", {"by": "supplier", "basis": "receipt"} | by_key),
             ask("/suppliers", by_product | {"lag": _LAG_DAYS}),
+            self._all("/atp", by_product | {"at": "supply", "buckets": str(_WEEKS_PROMISED)}),
         )
-        names = [row["supplier"] for row in stages["rows"] if row["supplier"] != UNATTRIBUTED]
+        names = list(dict.fromkeys(row["supplier"] for row in stages["rows"] if row["supplier"] != UNATTRIBUTED))
         names = [name for name in names if filters.supplier in ("", name)]
         found = await asyncio.gather(*(ask(path_of("suppliers", name, "performance"), by_product) for name in names),
                                      *(ask("/months", by_key | {"supplier": name}) for name in names))  # fmt: skip
@@ -284,13 +306,23 @@ class PageContents:
         suppliers = {
             name: {
                 "stages": next(row for row in stages["rows"] if row["supplier"] == name),
+                "apart": [row for row in stages["rows"] if row["supplier"] == name and row["synthetic"]],
                 "made": {row["product"]: row for row in rows if row["supplier"] == name},
                 "performance": {row["product"]: row for row in answer["rows"]},
+                "promisable": rows_by_product(
+                    [row for row in promises["rows"] if row["supplier"] == name and not row["synthetic"]]
+                ),
                 "wip_by_age": wip_by_age(row for row in rows if row["supplier"] == name),
             }
             for name, answer in zip(names, performances, strict=True)
         }
-        numbers = {"state": made, "suppliers": suppliers, "lag_weeks": _LAG_DAYS // 7}
+        numbers = {
+            "state": made,
+            "suppliers": suppliers,
+            "lag_weeks": _LAG_DAYS // 7,
+            "weeks_promised": _WEEKS_PROMISED,
+            "synthetic_sites": made["synthetic_sites"],
+        }
         tables = {
             "suppliers": rows,
             "stages": [each["stages"] for each in suppliers.values()],
@@ -298,6 +330,7 @@ class PageContents:
                             for row in each["performance"].values()],
             "age by product": [{"supplier": row["supplier"], "product": row["product"]} | age
                                for row in rows for age in row["wip_by_age"] or ()],
+            "available to promise": promises["rows"],
         }  # fmt: skip
         return PageContent("suppliers.html.j2", numbers, _supplier_charts(suppliers, months), tables)
 
@@ -415,31 +448,6 @@ def _largest_loss(bridge: Numbers | None) -> Numbers | None:
     """Return the bar of a bridge that takes the most wafers; None where none takes any."""
     losses = [row for row in bridge["rows"] if row["wafers"] < 0] if bridge is not None else []
     return min(losses, key=lambda row: row["wafers"], default=None)
-
-
-def _grade_rows(answers: Sequence[Numbers]) -> list[Numbers]:
-    """Return the first shortage at each grade of firmness, a row a grade.
-
-    Product and site, the wafers short now and since when are the same at every grade: where the next rows have the
-    same, they are shown once. `span` is the number of rows that they are for, 0 for a row that shows none.
-    """
-    rows: list[Numbers] = []
-    begin: Numbers | None = None  # the row that shows what is the same
-    for grade, answer in zip(FIRMNESS, answers, strict=True):
-        first = answer["rows"][0] if answer["rows"] else None
-        is_short = first is not None and first["short_since"] and first["first_short_day"] == answer["today"]
-        row = {"grade": grade, "answer": answer, "first": first, "is_short": is_short, "span": 1}
-        if first and is_short and begin and _name_of(begin["first"]) == _name_of(first):
-            begin["span"] += 1
-            row["span"] = 0
-        else:
-            begin = row if is_short else None
-        rows.append(row)
-    return rows
-
-
-def _name_of(shortage: Numbers) -> tuple[str, str]:
-    return shortage["product"], shortage["site"]
 
 
 def _last_days(started: Sequence[Numbers], received: Sequence[Numbers], *, target: int | None) -> Numbers:

@@ -54,13 +54,15 @@ def ask_programme(folder: Path, as_of: str | None = None) -> dict[str, Any]:
             for kind in KINDS
         },
         "short": _first_shortages(shortages),
-        "to_act_on": (to_act_on["rows"] or [None])[0],
+        "to_act_on": next((row for row in to_act_on["rows"] if not row["synthetic"]), None),
         "last_plan": None
         if before is None
         else {name: before["planned"][name] for name in ("complete_through", "position", "today")}
         | {"short": _first_shortages(before)},
         "alerts": alerts["open"],
+        "alerts_synthetic": alerts["open_synthetic"],
         "months": busy_months(months["rows"]),
+        "months_synthetic": busy_months(months["synthetic"]),
     }
 
 
@@ -76,9 +78,12 @@ def _ask_shortages(folder: Path, as_of: str | None) -> dict[str, Any]:
 
 
 def _first_shortages(shortages: dict[str, Any]) -> dict[str, Any]:
-    """Return by firmness how many run short, None where that is not known, and the first of them."""
+    """Return by firmness how many run short but at synthetic sites, None where that is not known, and the first."""
     return {
-        firmness: {"count": None if found["today"] is None else found["count"], "first": (found["rows"] or [None])[0]}
+        firmness: {
+            "count": None if found["today"] is None else found["count"] - found["synthetic_count"],
+            "first": next((row for row in found["rows"] if not row["synthetic"]), None),
+        }
         for firmness, found in shortages.items()
     }
 

@@ -16,9 +16,12 @@ def ask_status(data: Path, as_of: str | None = None) -> dict[str, Any]:
     """
     shortages = ask(data, "aggregator", "/shortages", as_of=as_of, limit=1)
     work = ask(data, "aggregator", "/worklist", as_of=as_of)
-    first = next((item for line in work["rows"] for item in line["items"] if item["site"]), None)
-    if first is None and shortages["rows"]:
-        first = shortages["rows"][0]
+    first = next(
+        (item for line in work["rows"] if not line["synthetic"] for item in line["items"] if item["site"]), None
+    )
+    short = [row for row in shortages["rows"] if not row["synthetic"]]
+    if first is None and short:
+        first = short[0]
     bridge = ahead = None
     if first is not None:
         chosen = {"product": first["product"], "site": first["site"], "as_of": as_of}
@@ -29,12 +32,13 @@ def ask_status(data: Path, as_of: str | None = None) -> dict[str, Any]:
         **{name: work[name] for name in ("complete_through", "position", "head", "today", "recorded_by")},
         "as_of": as_of,
         "verdict": verdict_words(shortages),
-        "shortages": shortages["count"],
+        "shortages": shortages["count"] - shortages["synthetic_count"],
         "worklist": work,
         "first": None if first is None else {name: first[name] for name in ("product", "site")},
         "bridge": bridge,
         "ahead": ahead,
         "months": programme["rows"],
+        "months_synthetic": programme["synthetic"],
     }
 
 
@@ -44,9 +48,10 @@ def verdict_words(shortages: dict[str, Any]) -> str:
     if today is None:
         return "Not known: no source has completed a day yet."
     missing = ", ".join(shortages["missing_sources"])
-    if not shortages["rows"]:
+    count = shortages["count"] - shortages["synthetic_count"]
+    if not count:
         return f"Nothing runs short by what is recorded{f'; {missing}: not known' if missing else ''}."
-    first, count = shortages["rows"][0], shortages["count"]
+    first = shortages["rows"][0]
     begin = f"Covered until {date.fromisoformat(first['first_short_day']) - timedelta(days=1)}"
     if first["first_short_day"] == today:
         begin = f"Not covered: short since {first['short_since'] or today}"

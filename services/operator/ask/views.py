@@ -15,7 +15,13 @@ _Rows = Callable[[Mapping[str, Any]], list[dict[str, Any]]]
 def work_rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return each item of a worklist as a row, with the number of its line; a row has its notes as one text."""
     return [
-        {"line": n, "kind": line["kind"], **item, "notes": "; ".join(note["text"] for note in item["notes"])}
+        {
+            "line": n,
+            "kind": line["kind"],
+            "synthetic": line["synthetic"],
+            **item,
+            "notes": "; ".join(note["text"] for note in item["notes"]),
+        }
         for n, line in enumerate(answer["rows"], 1)
         for item in line["items"]
     ]
@@ -23,15 +29,18 @@ def work_rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 _rows: _Rows = itemgetter("rows")
 _acknowledged: _Rows = itemgetter("acknowledged")
+_synthetic: _Rows = itemgetter("synthetic")
 
 VIEWS: dict[str, tuple[str, dict[str, str], _Rows]] = {
     "Worklist": ("/worklist", {"resting": "true"}, work_rows),
     "Months": ("/months", {}, _rows),
+    "Synthetic months": ("/months", {}, _synthetic),
     "Shortages": ("/shortages", {"order": "act_by"}, _rows),
     "Balances": ("/balances", {"by": "product,site,supplier"}, _rows),
     "Balances, receipt basis": ("/balances", {"by": "product,site,supplier", "basis": "receipt"}, _rows),
     "Cover": ("/cover", {}, _rows),
     "ATP": ("/atp", {}, _rows),
+    "Promised to sites": ("/atp", {"at": "sites"}, _rows),
     "Sites": ("/sites", {}, _rows),
     "Suppliers": ("/suppliers", {}, _rows),
     "Commits": ("/lines", {"kind": "commit", "state": "all"}, _rows),

@@ -11,7 +11,10 @@ from services.operator.stack.errors import StackError
 
 _DECLARED_WITHIN_S = 30.0
 _NAMED_MAX = 10
-_WHOLE = {"gb_per_die", "die_mm2", "layers", "rack_kw", "accelerators", "wafers_per_month"}
+_WHOLE = {
+    "gb_per_die", "die_mm2", "layers", "rack_kw", "accelerators", "wafers_per_month", "days_early", "days_late",
+    "percent_short",
+}  # fmt: skip
 _GROUP_OF = {"product": "products", "platform": "platforms", "party": "companies"}  # of entries, by kind
 _GROUPS = ("memory_gb", "server_memory_gb")  # of whole numbers by product
 

@@ -64,6 +64,8 @@ def months(
 ) -> None:
     """Print the months: demand, wafers started and received, supply by firmness as bars, the cumulative gap.
 
+    Synthetic sites have tables of their own, and are in no other number.
+
     Example: waferline months --from 2026-01 --to 2027-12 --product HBM4-12H
     """
     from services.operator.ask.client import ask
@@ -77,9 +79,11 @@ def months(
         data = find_stack(data)
         query: dict[str, Any] = {"from_": from_, "to": to, "product": product, "site": site, "supplier": supplier}
         answer = ask(data, "aggregator", "/months", as_of=as_of, **query)
-    answer["rows"] = busy_months(answer["rows"])
-    shown = [*months_tables(answer), months_bars(answer)] if answer["rows"] else ["No month has a plan or a movement."]
-    put_out(answer, answer["rows"], [*shown, position_line(data, answer)], json_=json_, csv_=csv_, xlsx=xlsx)
+    answer |= {kind: busy_months(answer[kind]) for kind in ("rows", "synthetic")}
+    shown: list[Any] = [*months_tables(answer), *([months_bars(answer)] if answer["rows"] else [])]
+    rows = [{"synthetic": kind == "synthetic"} | row for kind in ("rows", "synthetic") for row in answer[kind]]
+    shown = [*(shown or ["No month has a plan or a movement."]), position_line(data, answer)]
+    put_out(answer, rows, shown, json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def sites(
@@ -192,13 +196,13 @@ def balances(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print the rolling balance and the wafers in each stage.
+    """Print the rolling balance and the wafers in each stage; synthetic sites apart, and in no other row.
 
     Example: waferline balances --by site,product --basis receipt --firmness firm --as-of 2026-08-31
     """
     from services.operator.ask.client import ask_all
     from services.operator.commands.output import put_out
-    from services.operator.show.balances import balances_table
+    from services.operator.show.balances import balances_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
@@ -209,7 +213,7 @@ def balances(
     with report_errors():
         data = find_stack(data)
         answer = ask_all(data, "/balances", as_of=as_of, **query)
-    shown = [balances_table(answer, position_line(data, answer), as_of=as_of is not None)]
+    shown = balances_tables(answer, position_line(data, answer), as_of=as_of is not None)
     put_out(answer, answer["rows"], shown, json_=json_, csv_=csv_, xlsx=xlsx)
 
 
@@ -416,26 +420,31 @@ def cover(
     """
     from services.operator.ask.client import ask
     from services.operator.commands.output import put_out
-    from services.operator.show.balances import cover_table, weeks_table
+    from services.operator.show.balances import cover_tables, weeks_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
     with report_errors():
         data = find_stack(data)
-        path, table = ("/cover", cover_table) if weeks is None else ("/cover/weeks", weeks_table)
+        path, tables = ("/cover", cover_tables) if weeks is None else ("/cover/weeks", weeks_tables)
         query = {"product": product, "site": site, "party": party, "weeks": weeks}
         answer = ask(data, "aggregator", path, as_of=as_of, **query, limit=limit)
-    put_out(answer, answer["rows"], [table(answer, position_line(data, answer))], json_=json_, csv_=csv_, xlsx=xlsx)
+    put_out(answer, answer["rows"], tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx)
 
 
 def atp(
     product: Product = None,
     site: Site = None,
+    supplier: Supplier = None,
     bucket: Annotated[str, typer.Option(help="Length of a bucket: day or week.")] = "week",
     buckets: Annotated[int, typer.Option(help="Number of buckets.")] = 13,
     firmness: AtLeast = "planned",
-    early_days: Annotated[int, typer.Option(help="Days before its due day whose forecast an order consumes.")] = 7,
-    late_days: Annotated[int, typer.Option(help="Days after its due day whose forecast an order consumes.")] = 7,
+    early_days: Annotated[
+        int, typer.Option(help="With --site: days before its due day whose forecast an order consumes.")
+    ] = 7,
+    late_days: Annotated[
+        int, typer.Option(help="With --site: days after its due day whose forecast an order consumes.")
+    ] = 7,
     limit: Limit = 26,
     as_of: AsOf = None,
     data: Data = DATA,
@@ -443,20 +452,26 @@ def atp(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print the wafers available to promise (ATP) of each product at each site, by week from today.
+    """Print the wafers available to promise (ATP): of each supplier's products, and of synthetic pools, week by week.
+
+    At a supplier they are the wafers finished and in process, less the open commits due within the lead time. With
+    --site it prints the orders of that site, and the wafers promised to it.
+
+    Example: waferline atp --supplier skhynix --product HBM4-12H
 
     Example: waferline atp --site TX-MILAM --product HBM4-12H
     """
     from services.operator.ask.client import ask
     from services.operator.commands.output import put_out
-    from services.operator.show.balances import atp_table
+    from services.operator.show.balances import atp_tables
     from services.operator.show.table import position_line
     from services.operator.stack.location import find_stack
 
     with report_errors():
         data = find_stack(data)
         answer = ask(
-            data, "aggregator", "/atp", as_of=as_of, product=product, site=site, bucket=bucket, buckets=buckets,
-            firmness=firmness, early_days=early_days, late_days=late_days, limit=limit,
+            data, "aggregator", "/atp", as_of=as_of, product=product, site=site, supplier=supplier, bucket=bucket,
+            buckets=buckets, firmness=firmness, early_days=early_days, late_days=late_days, limit=limit,
         )  # fmt: skip
-    put_out(answer, answer["rows"], [atp_table(answer, position_line(data, answer))], json_=json_, csv_=csv_, xlsx=xlsx)
+    shown = atp_tables(answer, position_line(data, answer))
+    put_out(answer, answer["rows"], shown, json_=json_, csv_=csv_, xlsx=xlsx)

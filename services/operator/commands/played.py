@@ -8,7 +8,7 @@ from rich.console import Console
 
 from services.operator.ask.client import ask
 from services.operator.show.events import counts_table, refusals_table
-from services.operator.show.months import ahead_table, months_tables
+from services.operator.show.months import ahead_tables, months_tables
 from services.operator.show.printing import progress_bar
 from services.operator.show.programme import alerts_tables
 from services.operator.show.shortages import shortages_tables
@@ -93,9 +93,8 @@ def read_results(stack: Stack | RemoteStack, scenario: Scenario, play: ScenarioR
 def print_results(results: dict[str, Any], console: Console) -> None:
     """Print the results as tables."""
     console.print(counts_table(results["events_by_type"], len(results["refusals"])))
-    for months in months_tables(results["months"]):
+    for months in (*months_tables(results["months"]), *ahead_tables(results["ahead"])):
         console.print(months)
-    console.print(ahead_table(results["ahead"]))
     for short in shortages_tables(results["shortages"], _SHORTAGES_SHOWN):
         console.print(short)
     for alerts in alerts_tables(results["alerts"]):

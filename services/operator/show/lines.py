@@ -14,8 +14,10 @@ def lines_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
     if not rows:
         yield Text(f"No such line{today}.\n")
     else:
+        apart = answer["synthetic_count"], answer["synthetic_open_wafers"]
+        beside = f"; {apart[0]:,} of synthetic sites, last, {apart[1]:,} open" * bool(apart[0])
         yield table(
-            f"Lines{today}: {len(rows):,} of {answer['count']:,}, {answer['open_wafers']:,} wafers open",
+            f"Lines{today}: {len(rows):,} of {answer['count']:,}, {answer['open_wafers']:,} wafers open{beside}",
             ("due", "kind", "site", "product", "wafers", "open", "days overdue", "firmness", "supplier", "source",
              "line", *remark_column(rows), "revision", "event"),
             [

@@ -1,21 +1,28 @@
 """Tables and bars of supply against demand, month by month."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
 from rich.text import Text
 
 from services.operator.show.sparklines import SHADES, sparkline, stacked_bar
-from services.operator.show.table import FittedTable, table
+from services.operator.show.table import SYNTHETIC, FittedTable, table
 from shared.wire.firmness import FIRMNESS
 
 _BAR_WIDTH = 60
 
 
-def months_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
-    """Return the months on the start basis and on the receipt basis, which are never mixed."""
-    rows, target = answer["rows"], answer["target_wafers"]
+def months_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable]:
+    """Yield the months on the start basis and on the receipt basis, which are never mixed; synthetic sites apart."""
+    target = answer["target_wafers"]
+    if answer["rows"]:
+        yield from _months(answer["rows"], target, "Months")
+    if answer["synthetic"]:
+        yield from _months(answer["synthetic"], target, f"{SYNTHETIC}Months")
+
+
+def _months(rows: Sequence[Mapping[str, Any]], target: int | None, title: str) -> tuple[FittedTable, FittedTable]:
     shares = () if target is None else (f"% of {target:,}",)  # of a declared target only
     grades = list(rows[0]["receipt"]["committed"])
     starts = [row for row in rows if row["start"]["started"] is not None]
@@ -26,7 +33,7 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
         )
     }  # fmt: skip
     start = table(
-        "Months, start basis (300 mm wafer starts at planned yield)",
+        f"{title}, start basis (300 mm wafer starts at planned yield)",
         ("month", "demand", "started", "net", "cumulative gap", *shares, "letter of intent"),
         [
             (
@@ -47,7 +54,7 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
         "It nets all sites and products: a surplus of one does not cover another.",
     )
     receipt = table(
-        "Months, receipt basis (at the dock): the same wafers months later, never mixed with the above",
+        f"{title}, receipt basis (at the dock): the same wafers months later, never mixed with the above",
         (
             "month",
             "due",
@@ -82,11 +89,17 @@ def months_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     return start, receipt
 
 
-def ahead_table(answer: Mapping[str, Any]) -> FittedTable:
-    """Return orders, forecasts and commits of the months to come."""
-    grades = list(answer["rows"][0]["receipt"]["committed"])
+def ahead_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable]:
+    """Yield orders, forecasts and commits of the months to come; those of synthetic sites apart."""
+    for title, rows in (("Ahead", answer["rows"]), (f"{SYNTHETIC}Ahead", answer["synthetic"])):
+        if rows:
+            yield _ahead_table(title, rows)
+
+
+def _ahead_table(title: str, rows: Sequence[Mapping[str, Any]]) -> FittedTable:
+    grades = list(rows[0]["receipt"]["committed"])
     return table(
-        "Ahead, receipt basis: orders and forecasts, and commits by firmness",
+        f"{title}, receipt basis: orders and forecasts, and commits by firmness",
         ("month", "due on order", "forecast", *grades, "commits less both"),
         [
             (
@@ -96,7 +109,7 @@ def ahead_table(answer: Mapping[str, Any]) -> FittedTable:
                 *r["committed"].values(),
                 sum(r["committed"].values()) - r["due"] - r["forecast"],
             )
-            for row in answer["rows"]
+            for row in rows
             for r in (row["receipt"],)
         ],
         caption="an order replaces its forecast; planned and material commits are not yet started",

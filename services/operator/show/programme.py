@@ -8,7 +8,15 @@ from rich.text import Text
 from services.operator.show.lines import remark_cells, remark_column
 from services.operator.show.shortages import act_on_words, first_short_words, until_words
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import FittedTable, not_reported_line, plain, table, today_is, window_words
+from services.operator.show.table import (
+    SYNTHETIC,
+    FittedTable,
+    not_reported_line,
+    plain,
+    table,
+    today_is,
+    window_words,
+)
 from shared.wire.firmness import FIRMNESS
 
 
@@ -62,8 +70,11 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Fitted
             (f"{firmness} or above", short["count"], *_first(short["first"], found["today"]))
             for firmness, short in found["short"].items()
         ],
-        caption=", ".join(f"{count} {code.replace('_', ' ')}" for code, count in found["alerts"].items() if count)
-        or ("not known before a day is complete" if found["today"] is None else "no open alerts"),
+        caption=(
+            ", ".join(f"{count} {code.replace('_', ' ')}" for code, count in found["alerts"].items() if count)
+            or ("not known before a day is complete" if found["today"] is None else "no open alerts")
+        )
+        + _of_synthetic(found["alerts_synthetic"]),
     )
     first = found["to_act_on"]
     if first is not None:
@@ -79,10 +90,15 @@ def programme_tables(found: Mapping[str, Any], caption: Text) -> Iterator[Fitted
                 for firmness, short in before["short"].items()
             ],
         )
-    months = found["months"]
-    if months:
-        yield _curves(months)
+    for title, months in (("The months", found["months"]), (f"{SYNTHETIC}The months", found["months_synthetic"])):
+        if months:
+            yield _curves(title, months)
     yield caption
+
+
+def _of_synthetic(counts: Mapping[str, int]) -> str:
+    """Return the number of open alerts of synthetic sites in words; nothing for none."""
+    return f"; of synthetic sites {sum(counts.values())} more" * any(counts.values())
 
 
 _SHORT = (
@@ -100,7 +116,7 @@ def _first(short: Mapping[str, Any] | None, today: str) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _curves(months: Sequence[Mapping[str, Any]]) -> FittedTable:
+def _curves(title: str, months: Sequence[Mapping[str, Any]]) -> FittedTable:
     curves = [
         ("demand, required starts", [row["start"]["demand"] for row in months]),
         ("started", [row["start"]["started"] for row in months]),
@@ -113,7 +129,7 @@ def _curves(months: Sequence[Mapping[str, Any]]) -> FittedTable:
         ("to come", [sum(row["receipt"]["to_come"].values()) for row in months]),
     ]
     return table(
-        f"The months {months[0]['month']} to {months[-1]['month']}, each curve from its lowest, or 0, to its highest",
+        f"{title} {months[0]['month']} to {months[-1]['month']}, each curve from its lowest, or 0, to its highest",
         ("", "curve, a year a group", "lowest", "highest", "total"),
         [
             (name, _by_year(sparkline(values), months), min(known), max(known), None if "gap" in name else sum(known))
@@ -136,7 +152,7 @@ def _by_year(curve: str, months: Sequence[Mapping[str, Any]]) -> str:
 def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
     """Return the number of open alerts of each code, and the alerts of the answer."""
     counts, missing = answer["open"], ", ".join(answer["missing_sources"])
-    title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open"
+    title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open{_of_synthetic(answer['open_synthetic'])}"
     if answer["today"] is None:
         title = (
             "Alerts: not known before a day is complete, when only silent sources, undeclared names and days beyond the"

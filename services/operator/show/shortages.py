@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from services.operator.show.lines import remark_cells, remark_column
-from services.operator.show.table import FittedTable, counted, known_at, table
+from services.operator.show.table import SYNTHETIC, FittedTable, counted, known_at, table
 
 _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
@@ -14,18 +14,17 @@ _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[FittedTable | Text]:
     """Yield the products that run short, those first for which wafers can still be started, and the forecast gaps."""
     parts = [
-        *((each, title, [row for row in answer["rows"] if not row["synthetic"]]) for each, title in _STARTABLE.items()),
-        *(
-            (each, _SYNTHETIC + title, [row for row in answer["rows"] if row["synthetic"]])
-            for each, title in _STARTABLE.items()
-        ),
+        (is_apart, each, SYNTHETIC * is_apart + title, [row for row in answer["rows"] if row["synthetic"] is is_apart])
+        for is_apart in (False, True)
+        for each, title in _STARTABLE.items()
     ]
-    for startable, title, held in parts:
+    of_all = answer["count"] - answer["synthetic_count"], answer["synthetic_count"]
+    for is_apart, startable, title, held in parts:
         rows = [row for row in held if row["startable"] == startable]
         if rows:
             is_known = startable in ("in_full", "in_part")
             yield table(
-                f"{title}, today is {answer['today']}: {len(rows[:rows_max])} of {answer['count']} products at sites",
+                f"{title}, today is {answer['today']}: {len(rows[:rows_max])} of {of_all[is_apart]} products at sites",
                 ("site", "product", *(("start by", "wafers to start") if is_known else ()), *_COURSE,
                  *remark_column(rows)),
                 [
@@ -52,16 +51,17 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Fitte
 
 def forecast_gap_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[FittedTable | Text]:
     """Yield the table of forecasts without supply where orders alone do not run short."""
-    gaps = answer.get("forecast_gaps") or []
-    if gaps:
-        yield table(
-            f"Forecast without supply, where orders alone do not run short: {len(gaps[:rows_max])} of {len(gaps)}",
-            ("site", "product", "first day", "wafers at worst"),
-            [(row["site"], row["product"], row["first_day"], row["wafers"]) for row in gaps[:rows_max]],
-        )
+    for is_apart in (False, True):
+        gaps = [row for row in answer.get("forecast_gaps") or [] if row["synthetic"] is is_apart]
+        if gaps:
+            yield table(
+                f"{SYNTHETIC * is_apart}Forecast without supply, where orders alone do not run short: "
+                f"{len(gaps[:rows_max])} of {len(gaps)}",
+                ("site", "product", "first day", "wafers at worst"),
+                [(row["site"], row["product"], row["first_day"], row["wafers"]) for row in gaps[:rows_max]],
+            )
 
 
-_SYNTHETIC = "Synthetic demand, at no site. "
 _STARTABLE = {
     "in_full": "Wafers can still be started for all of it, the soonest first",
     "in_part": "Wafers started today meet what is short after their lead time; before it, move or expedite",
@@ -264,7 +264,8 @@ def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[Fitte
         return
     kinds = sorted({row["kind"] for row in rows}, key=[*WORK].index)
     yield table(
-        f"Worklist, today is {answer['today']}: {len(rows)} lines for {answer['count']} items{rest}",
+        f"Worklist, today is {answer['today']}: {len(rows)} lines for {answer['count']} items{rest}"
+        + f", {answer['synthetic_count']} of synthetic demand, last" * bool(answer["synthetic_count"]),
         ("kind", "what", "wafers", "MW waiting", "day", "days left", *remark_column(_remarked(rows))),
         [
             (row["kind"].replace("_", " "), work_words(row), *_work_figures(row), *remark_cells(_remarked(rows), each))
@@ -283,6 +284,8 @@ def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[Fitte
 
 def work_words(row: Mapping[str, Any]) -> str:
     """Return the product and the place of a line or an item of the worklist."""
+    if row.get("synthetic"):
+        return f"synthetic demand, {counted(row['count'], 'item')}"
     if row.get("count", 1) > 1:
         sites, products = ({item[part] for item in row["items"] if item[part]} for part in ("site", "product"))
         of = row["product"] or row["supplier"] or f"{len(products)} products"

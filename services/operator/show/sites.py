@@ -7,16 +7,23 @@ from rich.text import Text
 
 from services.operator.show.lines import remark_cells, remark_column
 from services.operator.show.sparklines import sparkline
-from services.operator.show.table import FittedTable, escape_controls, plain, table, today_is
+from services.operator.show.table import SYNTHETIC, FittedTable, escape_controls, plain, table, today_is
 
 _PHASES_MAX = 12
 
 
 def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:
-    """Yield requirements, stock and shortage of each site, then its description and phases."""
-    rows = answer["rows"]
+    """Yield requirements, stock and shortage of each site, then its description and phases; synthetic sites apart."""
+    for prefix, is_apart in (("", False), (SYNTHETIC, True)):
+        rows = [row for row in answer["rows"] if bool(row["synthetic"]) is is_apart]
+        if rows or not (is_apart or answer["rows"]):
+            yield from _sites_tables(answer, rows, prefix)
+    yield caption
+
+
+def _sites_tables(answer: Mapping[str, Any], rows: list[dict[str, Any]], prefix: str) -> Iterator[FittedTable]:
     yield table(
-        f"Requirements of {len(rows)} sites, {today_is(answer)}, commits {answer['firmness']} or above",
+        f"{prefix}Requirements of {len(rows)} sites, {today_is(answer)}, commits {answer['firmness']} or above",
         ("site", "next due", "last due", "wafers", "on hand", "days of cover", "products short", "short since",
          "first short day", "product", "at worst", *remark_column(rows)),
         [
@@ -37,10 +44,11 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
         spared=("last due", "days of cover", "short since", "product"),
         caption="next due, last due, wafers: orders from today on; days of cover: of the product with the fewest, "
         "– where the orders end before the stock\n"
-        "at worst: of the product that is short first; all that are: waferline shortages --site SITE",
+        "at worst: of the product that is short first; all that are: waferline shortages --site SITE"
+        + _sums(rows, due="wafers due", on_hand="on hand"),
     )  # fmt: skip
     yield table(
-        "Sites and phases",
+        f"{prefix}Sites and phases",
         ("site", "mooring", "country", "MW", "on", "populated", "waiting", "waits for", "to come", "stopped", "phases",
          "next on", "land or water", "MWh", "kt CO2"),
         [
@@ -55,9 +63,16 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
         spared=("country", "phases", "land or water", "next on"),
         caption="MW: declared; on, to come and stopped: of the phases, each a bar in the order of their days\n"
         "populated: of those on, the racks with all their memory; waiting: the others\n"
-        "MWh, CO2: of those on since the day of each phase, at full load; onshore beside floating: waferline footprint",
+        "MWh, CO2: of those on since the day of each phase, at full load; onshore beside floating: waferline footprint"
+        + _sums(rows, mw="MW", mw_energised="on", mw_populated="populated", mw_to_come="to come"),
     )  # fmt: skip
-    yield caption
+
+
+def _sums(rows: Sequence[Mapping[str, Any]], **words: str) -> str:
+    """Return the sums of some numbers of several sites in words, as far as they are known."""
+    known = {name: [row[name] for row in rows if row[name] is not None] for name in words}
+    parts = [f"{sum(known[name]):,} {each}" for name, each in words.items() if known[name]]
+    return f"\nin all: {', '.join(parts)}" * (bool(parts) and len(rows) > 1)
 
 
 def parties_tables(answer: Mapping[str, Any], *, with_roles: bool) -> Iterator[FittedTable | Text]:

@@ -15,17 +15,20 @@ def suppliers_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[Fitte
     yield table(
         f"Commits due through {answer['complete_through'] or 'no day yet'} against receipts, each commit as it stood "
         f"{answer['lag_days']} days before its due day",
-        ("product", "supplier", "due", "received", "in full, on time %", "churn %", "bias %", "slip days", "at most",
-         "still open"),
+        ("product", "supplier", "due", "received", "in full, on time %", "to the day %", "churn %", "bias %",
+         "slip days", "at most", "still open"),
         [
             (
-                row["product"], row["supplier"], row["wafers_due"], row["wafers_received"], _percent(row["otif"]),
-                _percent(row["churn"]), _percent(row["bias"]), row["slip_days"], row["slip_greatest"],
-                row["open_wafers"],
+                row["product"], row["supplier"], row["wafers_due"], row["wafers_received"],
+                _percent(row["otif_tolerant"]), _percent(row["otif"]), _percent(row["churn"]),
+                _percent(row["bias"]), row["slip_days"], row["slip_greatest"], row["open_wafers"],
             )
             for row in rows
         ],
-        caption="– : no commits, or none so early; more on each: waferline performance SUPPLIER",
+        caption="in full, on time: within the tolerance of the programme; to the day: whole by the due day\n"
+        "– : no commits, or none so early; more on each: waferline performance SUPPLIER"
+        + f"\nmade and promised for synthetic sites, too: {', '.join(answer['synthetic_sites'])}"
+        * bool(answer["synthetic_sites"]),
     )  # fmt: skip
     ages = next(([_age(each) for each in row["wip_by_age"]] for row in rows if row["wip_by_age"] is not None), [])
     yield table(
@@ -70,7 +73,8 @@ def performance_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTa
     """Return a supplier's commit performance by product, and against its commits of some days before."""
     kept = table(
         f"Commits and receipts of {answer['supplier']}, due through {answer['complete_through'] or 'no day yet'}",
-        ("product", "due", "received", "churn %", "commits due", "in full, on time", "%", "nearly: due", "kept", "%"),
+        ("product", "due", "received", "churn %", "commits due", "in full to the day", "%",
+         "due", "within the tolerance", "%"),
         [
             (
                 row["product"], row["wafers_due"], row["wafers_received"], row["churn"]["percent"],
@@ -85,11 +89,12 @@ def performance_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTa
     )  # fmt: skip
     lags = table(
         "Against the commits of some days before the due day",
-        ("product", "days before", "committed", "in full, on time %", "received less committed", "bias %",
-         "days behind", "at most", "still open"),
+        ("product", "days before", "committed", "in full, on time %", "to the day %", "received less committed",
+         "bias %", "days behind", "at most", "still open"),
         [
             (
-                row["product"], at["lag_days"], at["committed"], at["otif"]["strict"]["percent"],
+                row["product"], at["lag_days"], at["committed"], at["otif"]["tolerant"]["percent"],
+                at["otif"]["strict"]["percent"],
                 at["bias"]["numerator"], at["bias"]["percent"],
                 at["slip"]["mean_days"], at["slip"]["greatest_days"], at["slip"]["open_wafers"],
             )
@@ -106,4 +111,6 @@ def _grace(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "no commits"
     grace = rows[0]["otif"]["tolerant"]
-    return f"nearly so: within {grace['days_of_grace']} days, at least {100 - grace['percent_of_grace']} %"
+    early = "" if grace["days_early"] is None else f"at most {grace['days_early']} days early, "
+    short = f"at least {100 - grace['percent_of_grace']} %"
+    return f"within the tolerance of the programme: {early}at most {grace['days_of_grace']} days late, {short}"

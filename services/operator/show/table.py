@@ -165,6 +165,10 @@ def plain(value: Any) -> str:
     return ", ".join(map(plain, value)) if isinstance(value, list) else str(value)
 
 
+SYNTHETIC = "Synthetic demand, at no site. "
+"""The words before the title of a table of synthetic sites."""
+
+
 def _cell(value: Any) -> Text:
     if value is None:
         return Text("–", style="dim")

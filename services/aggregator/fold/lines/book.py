@@ -22,7 +22,7 @@ from services.aggregator.fold.lines.facts import (
 from services.aggregator.fold.lines.line import LAG_COLUMNS, RANKS, LineDue, PlanLine, ShipmentLine
 from services.aggregator.fold.lines.replacement import Place, replaced_wafers, stated_wafers
 from services.aggregator.kernels.arrays import Index, Wafers
-from services.aggregator.terms import LAGS, TOLERANCES
+from services.aggregator.terms import LAGS, STRICT, TOLERANT, Tolerance
 from shared.wire.firmness import Firmness
 from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
@@ -41,16 +41,13 @@ class CommitRecord(NamedTuple):
     due: Index  # [day] since 1970, in order
     committed: Wafers  # [lag, day] as promised `LAGS` days before
     lines: Index  # [lag, day] the commits that were promised so
-    kept: Index  # [tolerance, lag, day] of them, those of which enough came in time: see `TOLERANCES`
+    kept: Index  # [tolerance, lag, day] of them, those of which enough came in time: see `LineBook.tolerances`
     in_force: Wafers  # [day] as in force now
     churned: Wafers  # [day] by which the commits that are due then now were altered, less those only replaced
 
 
 NO_COMMITS = CommitRecord(
-    *(
-        np.zeros((*shape, 0), dtype=np.int64)
-        for shape in ((), (len(LAGS),), (len(LAGS),), (len(TOLERANCES), len(LAGS)), (), ())
-    )
+    *(np.zeros((*shape, 0), dtype=np.int64) for shape in ((), (len(LAGS),), (len(LAGS),), (2, len(LAGS)), (), ()))
 )
 """The record of a product that was never committed."""
 
@@ -59,6 +56,7 @@ class LineBook:
     """The fold of the events of lines: the same for any order, batching or repetition."""
 
     def __init__(self) -> None:
+        self.tolerances = (STRICT, TOLERANT)  # that the records judge by
         self.plans: dict[LineName, PlanLine] = {}
         self.shipments: dict[LineName, ShipmentLine] = {}
         self._shipped_products: set[str] = set()  # of all shipments
@@ -82,6 +80,15 @@ class LineBook:
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
         self._stated_plans: dict[LineName, PlanLine] = {}  # of them, commits that were stated anew
         self._altered_shipments: dict[LineName, ShipmentLine] = {}
+
+    def tolerate(self, tolerant: Tolerance) -> None:
+        """Judge the commits by another second tolerance; those judged by the one before are judged anew."""
+        if tolerant == self.tolerances[1]:
+            return
+        self.tolerances = (STRICT, tolerant)
+        for plan in self.plans.values():
+            if plan.name[1] == COMMIT:
+                self._record(plan)
 
     # ---------------------------------------------------------------- events in
 
@@ -226,7 +233,7 @@ class LineBook:
 
     def _record(self, plan: PlanLine) -> None:
         """Update the entries of a commit in the records; a day of which all is 0 is not kept."""
-        before, plan.recorded = plan.recorded, tuple(plan.record_entries())
+        before, plan.recorded = plan.recorded, tuple(plan.record_entries(self.tolerances))
         if plan.recorded == before:
             return
         for entries, sign in ((plan.recorded, +1), (before, -1)):
@@ -309,10 +316,10 @@ class LineBook:
         """Return the commit records of a supplier, by product.
 
         At each lag a commit is one promise, see `PlanLine.promises`, on the due day that it then had. It is kept within
-        a tolerance of days and percent if the wafers received good of it by that day + days are at least
-        (100 − percent) % of those promised. Churn compares each statement with the one before it, in the order of
-        (revision, time, id): the wafers by which they differ, all of the greater one where the due day is another. It
-        leaves out those that new commits replace, see `replaced_wafers`.
+        a tolerance if the wafers received good of it from `days_early` before that day to `days_late` after it are at
+        least (100 − `percent_short`) % of those promised. Churn compares each statement with the one before it, in the
+        order of (revision, time, id): the wafers by which they differ, all of the greater one where the due day is
+        another. It leaves out those that new commits replace, see `replaced_wafers`.
         """
         found = {}
         for (committed_by, product), record in sorted(self._records.items()):

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from services.aggregator.fold.lines.facts import Consumption, Dispatch, End, Group, Origin, Revision, Statement
 from services.aggregator.fold.lines.replacement import StatedWafers
-from services.aggregator.terms import LAGS, TOLERANCES
+from services.aggregator.terms import LAGS, Tolerance
 from shared.wire.firmness import FIRMNESS
 from shared.wire.lines import LineName
 
 RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}  # immediate 1, planned 5
-LAG_COLUMNS = 2 + len(TOLERANCES)  # of a commit record at each lag, see `LineBook.record`
+LAG_COLUMNS = 2 + 2  # of a commit record at each lag, see `LineBook.record`
 _NEVER = 1 << 62
 
 RecordCell = tuple[str, str, int]  # supplier, product and due day
@@ -56,13 +56,13 @@ class PlanLine:
                 return first.key[0], max(0, first.due - first.start_by)
         return None
 
-    def record_entries(self) -> Iterator[RecordEntry]:
+    def record_entries(self, tolerances: Sequence[Tolerance]) -> Iterator[RecordEntry]:
         """Yield the entries that a commit adds to the records: the promise of each lag, and what is in force."""
         outcomes: dict[str, tuple[int, ...]] = {}
         for lag, promise in enumerate(self.promises()):
             if promise is not None:
                 if promise.id not in outcomes:
-                    outcomes[promise.id] = self._outcome(promise)
+                    outcomes[promise.id] = self._outcome(promise, tolerances)
                 yield _cell(promise), lag * LAG_COLUMNS, outcomes[promise.id]
         for now in self.statements[-1:]:
             altered = (now.wafers, _churn(self.statements) - self.replaced)
@@ -88,12 +88,12 @@ class PlanLine:
             beaten_on = min(beaten_on, statement.stated_on)
         return promises
 
-    def _outcome(self, promise: Statement) -> tuple[int, ...]:
+    def _outcome(self, promise: Statement, tolerances: Sequence[Tolerance]) -> tuple[int, ...]:
         """Return the columns of a lag: the wafers promised, one line, and whether it was kept at each tolerance."""
         kept = (
-            100 * sum(wafers for day, wafers in self.receipts.items() if day <= promise.due + days)
-            >= (100 - percent) * promise.wafers
-            for days, percent in TOLERANCES
+            100 * sum(wafers for day, wafers in self.receipts.items() if _is_in_time(day - promise.due, tolerance))
+            >= (100 - tolerance.percent_short) * promise.wafers
+            for tolerance in tolerances
         )
         return (promise.wafers, 1, *map(int, kept))
 
@@ -239,6 +239,10 @@ class ShipmentLine:
                 rest, room = rest - taken, room - taken
                 if rest:
                     n, room = n + 1, self.dispatches[n + 1].wafers
+
+
+def _is_in_time(days_late: int, tolerance: Tolerance) -> bool:
+    return days_late <= tolerance.days_late and (tolerance.days_early is None or -days_late <= tolerance.days_early)
 
 
 def _cell(statement: Statement) -> RecordCell:

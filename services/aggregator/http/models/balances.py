@@ -14,6 +14,8 @@ class Balance(Described):
     product: str = optional_field()
     site: str = optional_field()
     supplier: str = optional_field()
+    synthetic: bool
+    """Whether it is of synthetic sites: such rows come last, and no other row counts their wafers."""
     supply: int | None
     """Null on the start basis where suppliers have moved wafers and none of them reports lots."""
     demand: int
@@ -98,6 +100,9 @@ class Months(AtPosition):
     target_wafers: int | None
     """Wafers a month that the programme in force aims at; null where none declares a target."""
     rows: list[MonthRow]
+    """Of the site that is asked for; else of all sites but synthetic ones."""
+    synthetic: list[MonthRow]
+    """Of the synthetic sites together, the same months; empty where there are none, or a site is asked for."""
 
 
 class Horizon(Described):

@@ -20,6 +20,8 @@ class ListedLineRow(Described):
     product: str
     site: str
     supplier: str
+    synthetic: bool
+    """Whether the site is declared as synthetic: such rows come last."""
     due: date
     """The due day; a shipment's ETA."""
     wafers: int
@@ -49,10 +51,14 @@ class ListedLines(AtPlan):
 
     count: int
     """Lines of all pages."""
+    synthetic_count: int
+    """Of these, lines of synthetic sites, which are in no other sum."""
     wafers: int
     """Of all pages."""
     open_wafers: int
     """Of all pages."""
+    synthetic_wafers: int
+    synthetic_open_wafers: int
     rows: list[ListedLineRow]
     next: int | None
     """`offset` of the next page; null: this is the last one."""

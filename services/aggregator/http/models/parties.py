@@ -16,15 +16,20 @@ from shared.wire.firmness import Firmness
 class OnTime(Ratio):
     """Commits received on time and in full, of those that were due."""
 
+    days_early: int | None
+    """Wafers received more days before the due day do not count; null: however early they are."""
     days_of_grace: int
+    """Wafers received so many days after the due day still count."""
     percent_of_grace: int
+    """So many percent may be short."""
 
 
 class OnTimeInFull(Described):
-    """On time and in full (OTIF): to the day and wafer, and with some grace."""
+    """On time and in full (OTIF): to the day and wafer, and within the tolerance of the programme."""
 
     strict: OnTime
     tolerant: OnTime
+    """By `on_time` of the programme in force, else 7 days late and 5 % short."""
 
 
 class Slip(Described):
@@ -102,6 +107,9 @@ class SupplierRow(Described):
     """Each commit by the day that stood `lag_days` before it."""
     wafers_received: int | None
     otif: Ratio | None
+    """In full by the due day."""
+    otif_tolerant: Ratio | None
+    """Within the tolerance of the programme."""
     churn: Ratio | None
     bias: Ratio | None
     slip_days: float | None
@@ -113,6 +121,8 @@ class Suppliers(AtPosition):
     """WIP, yield and performance of each supplier."""
 
     lag_days: int
+    synthetic_sites: list[str]
+    """Sites that are declared as synthetic: wafers made and promised for them count in the rows of a supplier, too."""
     rows: list[SupplierRow]
     next: str | None
 

@@ -140,6 +140,8 @@ class ForecastGapRow(ForecastGap):
 
     product: str
     site: str
+    synthetic: bool
+    """Whether the site is declared as synthetic: such rows come last."""
 
 
 class Remarked(Described):
@@ -184,6 +186,8 @@ class Shortages(AtPlan):
     """The forecast gaps of products that do not run short, the earliest first; left out with `why`."""
     count: int
     """Rows of all pages."""
+    synthetic_count: int
+    """Of these, rows of synthetic sites."""
     next: int | None
     """The `offset` of the next page; null on the last."""
 
@@ -229,6 +233,8 @@ class CoverPage(AtPlan):
     rows: list[CoverRow]
     """Empty while `today` is null: this is then not known, and not nothing."""
     count: int
+    synthetic_count: int
+    """Of these, rows of synthetic sites."""
     next: int | None
 
 
@@ -265,10 +271,34 @@ class CoverWeeks(AtPlan):
 
 
 class Promise(Described):
+    """A bucket, a day or a week, of the wafers of a product that a supplier, or a synthetic pool, can still promise."""
+
+    product: str
+    supplier: str | None
+    """Null of a pool."""
+    site: str | None
+    """A pool; null of a supplier."""
+    synthetic: bool
+    """Whether it is of a synthetic pool, or made for one: such rows come last, and no other row counts their wafers."""
+    from_: date = Field(alias="from")
+    """The buckets of a supplier end with the lead time of the product: for later days wafers can still be started."""
+    supply: int
+    """Wafers that come in the bucket; in the first also those finished, or on hand less the backorder."""
+    promised: int
+    """Open commits by due day, overdue ones in the first bucket; of a pool its orders."""
+    atp: int
+    """Available to promise from the bucket's own supply."""
+    atp_cumulative: int
+    """Up to the bucket's end in all, without taking from later promises."""
+
+
+class SitePromise(Described, title="SitePromise"):
     """A bucket of the master schedule of a product at a site: a day or a week."""
 
     product: str
     site: str
+    synthetic: bool
+    """Whether the site is declared as synthetic: such rows come last."""
     from_: date = Field(alias="from")
     zone: Literal["frozen", "tradeoff", "free"]
     orders: int
@@ -276,10 +306,11 @@ class Promise(Described):
     net_forecast: int
     """Forecast that no order has consumed."""
     receipts: int
+    """Wafers promised to the site: in transit by eta, and open commits by due day."""
     projected: int
     """The projected balance at the end of the bucket."""
     atp: int
-    """Available to promise from the bucket's own receipts."""
+    """Wafers of the bucket's own receipts that no order of the site takes: it can give them to others."""
     atp_cumulative: int
 
 
@@ -289,8 +320,11 @@ class Promises(AtPosition):
     today: date | None
     firmness: Firmness
     bucket: Literal["day", "week"]
-    rows: list[Promise]
-    """Empty while `today` is null: this is then not known, and not nothing."""
+    at: Literal["supply", "sites"]
+    """Whether the rows are of suppliers and pools, or of sites."""
+    rows: list[Promise | SitePromise]
+    """Empty while `today` is null: this is then not known, and not nothing. A supplier's product of which no lots are
+    reported, or no order states the lead time, has no rows."""
     next: str | None
 
 
@@ -326,7 +360,10 @@ class Alerts(AtPlan):
 
     limits: Thresholds
     open: dict[AlertCode, int]
-    """The number of open alerts of each code that concern the product, site and supplier of the query."""
+    """The number of open alerts of each code that concern the product, site and supplier of the query, without those of
+    synthetic sites."""
+    open_synthetic: dict[AlertCode, int]
+    """The same of synthetic sites."""
     rows: list[AlertRow]
     """While `today` is null only silent sources, undeclared names and days beyond the horizon are looked for: whether
     other alerts are open is then not known."""

@@ -41,6 +41,8 @@ class WorkLineRow(Work, title="WorkLine"):
     """A line of the worklist: an item, or several of one kind."""
 
     kind: Literal["expedite", "promise", "pull_in", "move", "chase", "surplus"]
+    synthetic: bool
+    """Whether its items are of sites that are declared as synthetic: such lines come last, one of a kind."""
     count: int
     """Its items."""
     items: list[WorkItemRow]
@@ -55,6 +57,8 @@ class Worklist(AtPlan):
     """At most five of a kind: where there are more items, they are grouped, and none is left out."""
     count: int
     """Items of all lines."""
+    synthetic_count: int
+    """Of these, items of synthetic sites."""
     resting: int
     """Items left out, as their alert rests until a day to come."""
     next: None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.aggregator.plan.worklist.items import WORK_KINDS, WorkItem, WorkKind
 
-LINES_OF_KIND_MAX = 5  # more items of a kind are grouped
+LINES_OF_KIND_MAX = 5  # more items of a kind are grouped; all of a kind at synthetic sites are one line
 _WEEK = 7
 
 _Level = Callable[[WorkItem], Hashable]
@@ -49,7 +49,8 @@ def rank_work(items: Iterable[WorkItem]) -> list[WorkLine]:
     """Return the lines of all items, at most `LINES_OF_KIND_MAX` of a kind, the first to act on first.
 
     A line whose day lies in an earlier week from today comes first, one whose day has passed counts as of the first
-    week, one without a day comes last. In a week most megawatts waiting come first, then most wafers.
+    week, one without a day comes last. In a week most megawatts waiting come first, then most wafers. Lines of
+    synthetic sites come after all others.
     """
     found = [*items]
     lines = [line for kind in WORK_KINDS for line in _lines(kind, [item for item in found if item.kind == kind])]
@@ -57,14 +58,16 @@ def rank_work(items: Iterable[WorkItem]) -> list[WorkLine]:
 
 
 def _lines(kind: WorkKind, items: Sequence[WorkItem]) -> list[WorkLine]:
+    ranked = sorted(items, key=_rank_of_item)
+    apart, others = ([item for item in ranked if item.is_synthetic is is_apart] for is_apart in (True, False))
     grouped: dict[Hashable, list[WorkItem]] = {}
     for level in _LEVELS:
         grouped = {}
-        for item in sorted(items, key=_rank_of_item):
+        for item in others:
             grouped.setdefault(level(item), []).append(item)
-        if len(grouped) <= LINES_OF_KIND_MAX:
+        if len(grouped) <= LINES_OF_KIND_MAX - bool(apart):
             break
-    return [WorkLine(kind, group) for group in grouped.values()]
+    return [WorkLine(kind, group) for group in (*grouped.values(), *([apart] if apart else []))]
 
 
 def _rank_of_item(item: WorkItem) -> tuple[object, ...]:
@@ -74,7 +77,14 @@ def _rank_of_item(item: WorkItem) -> tuple[object, ...]:
 def _rank_of_line(line: WorkLine) -> tuple[object, ...]:
     first = line.items[0]
     rank = _rank(line.days_left, line.megawatts, line.wafers)
-    return (*rank, WORK_KINDS.index(line.kind), first.product, first.site or "", first.supplier or "")
+    return (
+        first.is_synthetic,
+        *rank,
+        WORK_KINDS.index(line.kind),
+        first.product,
+        first.site or "",
+        first.supplier or "",
+    )
 
 
 def _rank(days_left: int | None, megawatts: Fraction | None, wafers: int) -> tuple[int, int, Fraction, int]:

@@ -1,6 +1,6 @@
 """Items of the worklist: a product at a site that runs short, has too much, or a supplier's lines that are overdue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
@@ -36,6 +36,7 @@ class WorkItem(NamedTuple):
     day: int | None  # by which to act, since 1970; None: no day presses
     days_left: int | None  # from today to that day: below 0 where it has passed
     named_day: int | None = None  # of the alert `short_within` of the product at the site
+    is_synthetic: bool = False  # of synthetic sites: no other item counts their wafers
 
 
 class _Short(NamedTuple):
@@ -75,10 +76,12 @@ def find_work(
     - `chase`: commits and shipments of a supplier's product that were due before T and are still open. Day: the
       earliest due day.
     - `surplus`: stock that neither an order nor a forecast of any later day takes, and that is not to be moved.
+
+    Overdue lines for synthetic sites are items of their own, and stock is moved to them last.
     """
     if plan.today is None:
         return []
-    waiting, today = WaitingMegawatts.of(state), plan.today
+    waiting, today, apart = WaitingMegawatts.of(state), plan.today, state.sites.synthetic_names()
     short = _shortages(state.curves, plan, firmness)
     expedited = [_item(plan, waiting, "expedite", each, firmness) for each in short if each.soon]
     later = [
@@ -87,7 +90,7 @@ def find_work(
         if each.later
     ]
     spare, excess = _idle_stock(state.curves, plan, firmness)
-    moved = list(_moves(spare, expedited, today))
+    moved = list(_moves(spare, expedited, today, apart))
     overdue = LineSelection(
         product=only.get("product"), site=only.get("site"), supplier=only.get("supplier"), to_day=today - 1
     )
@@ -103,8 +106,10 @@ def find_work(
         if wafers > left.get((product, site), 0)
     ]
     found = [item for item in (*expedited, *later, *moved, *surplus) if _is_of(item, only)]
-    stock = [item for item in found if scope is None or item.site in scope.sites]
-    return [*stock, *_chases(lines, waiting, today)]
+    stock = [
+        item._replace(is_synthetic=item.site in apart) for item in found if scope is None or item.site in scope.sites
+    ]
+    return [*stock, *_chases(lines, waiting, today, apart)]
 
 
 def _is_of(item: WorkItem, only: Only) -> bool:
@@ -192,10 +197,12 @@ def _forecasts(curves: Curves, grouping: Grouping, today: int) -> Wafers:
     return wafers
 
 
-def _moves(spare: dict[tuple[str, str], int], expedited: Sequence[WorkItem], today: int) -> Iterator[WorkItem]:
+def _moves(
+    spare: dict[tuple[str, str], int], expedited: Sequence[WorkItem], today: int, apart: Collection[str]
+) -> Iterator[WorkItem]:
     """Yield the stock to move, the greatest first, up to the wafers to expedite of each product."""
     takers: dict[str, list[WorkItem]] = {}
-    for item in sorted(expedited, key=lambda item: (item.day, item.site)):
+    for item in sorted(expedited, key=lambda item: (item.site in apart, item.day, item.site)):
         takers.setdefault(item.product, []).append(item)
     for (product, site), wafers in sorted(spare.items(), key=lambda each: (-each[1], each[0])):
         left = wafers
@@ -223,13 +230,15 @@ def _moves(spare: dict[tuple[str, str], int], expedited: Sequence[WorkItem], tod
 # ---------------------------------------------------------------- lines
 
 
-def _chases(lines: Sequence[ListedLine], waiting: WaitingMegawatts, today: int) -> Iterator[WorkItem]:
-    """Yield the overdue commits and shipments by supplier and product."""
-    of_pair: dict[tuple[str, str], list[ListedLine]] = {}
+def _chases(
+    lines: Sequence[ListedLine], waiting: WaitingMegawatts, today: int, apart: Collection[str]
+) -> Iterator[WorkItem]:
+    """Yield the overdue commits and shipments by supplier and product, and those for sites `apart` again so."""
+    of_pair: dict[tuple[bool, str, str], list[ListedLine]] = {}
     for line in lines:
-        product, _, supplier = line.key
-        of_pair.setdefault((supplier, product), []).append(line)
-    for (supplier, product), overdue in sorted(of_pair.items()):
+        product, site, supplier = line.key
+        of_pair.setdefault((site in apart, supplier, product), []).append(line)
+    for (is_apart, supplier, product), overdue in sorted(of_pair.items()):
         at_site: dict[str, int] = {}
         for line in overdue:
             at_site[line.key[1]] = at_site.get(line.key[1], 0) + line.open_wafers
@@ -237,5 +246,5 @@ def _chases(lines: Sequence[ListedLine], waiting: WaitingMegawatts, today: int) 
         known = [each for each in megawatts if each is not None]
         yield WorkItem(
             "chase", product, None, supplier, sum(at_site.values()), sum(known, Fraction(0)) if known else None,
-            overdue[0].due, overdue[0].due - today,
+            overdue[0].due, overdue[0].due - today, is_synthetic=is_apart,
         )  # fmt: skip

@@ -82,7 +82,9 @@ def _footer(status: Mapping[str, Any]) -> str:
     through = status["complete_through"] or "no day"
     head = f", head {status['head'][:16]}" if status["head"] else ""
     known = f", known by {status['as_of']}" if status["as_of"] else ""
-    return f"complete through {through}, position {status['position']}{head}{known}; wafers are WSE; waferline report"
+    apart = "; synthetic demand is in no chart" * bool(status["months_synthetic"])
+    place = f"complete through {through}, position {status['position']}{head}{known}"
+    return f"{place}; wafers are WSE{apart}; waferline report"
 
 
 # ---------------------------------------------------------------- HTML

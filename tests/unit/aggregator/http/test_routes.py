@@ -73,7 +73,7 @@ def test_balances_without_by_are_the_total(ask):
     assert (answer["day"], answer["window_days"], answer["basis"], answer["by"]) == ("2025-01-10", 30, "start", [])
     assert answer["rows"] == [
         {
-            "supply": 107, "demand": 9, "net": 98, "lacking": 2, "wip": 47, "finished": 60,
+            "synthetic": False, "supply": 107, "demand": 9, "net": 98, "lacking": 2, "wip": 47, "finished": 60,
             "in_transit": 0, "on_hand": 0,
             "open_commit": {"planned": 0, "material": 0, "manufacturing": 0, "firm": 30, "immediate": 0},
             "lots_not_reported_by": [],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.aggregator.plan.checks import WAFERS_SUM_MAX
 from services.aggregator.plan.performance import LagPerformance, ProductPerformance, bias, measure_performance, slip
-from services.aggregator.terms import LAGS, TOLERANCES
+from services.aggregator.terms import LAGS, Tolerance
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, lines_published
@@ -23,6 +23,7 @@ from tests.unit.ledger.books.test_posting import HORIZON, START, thorough
 
 GROUPS, DAYS = 2, 8
 quick = settings(max_examples=150, deadline=None)
+tolerances = st.builds(Tolerance, st.none() | st.integers(0, 9), st.integers(0, 9), st.integers(0, 40))
 
 
 def pairs(ratio):
@@ -164,10 +165,10 @@ def perform_naively(log, lines, supplier, through):
                 continue
             products.add(promise.product)
             committed[promise.product, lag, max(number(promise.due), start - 1)] += promise.wafers
-            for n, (days, percent) in enumerate(TOLERANCES):
-                limit = number(promise.due) + days
+            for n, (early, days, percent) in enumerate(lines.tolerances):
+                limit, first = number(promise.due) + days, -(10**9) if early is None else number(promise.due) - early
                 if limit <= through:
-                    got = sum(wafers for day, wafers in receipts.items() if day <= limit)
+                    got = sum(wafers for day, wafers in receipts.items() if first <= day <= limit)
                     total[promise.product, lag, "lines", n] += 1
                     total[promise.product, lag, "kept", n] += 100 * got >= (100 - percent) * promise.wafers
     found = {}
@@ -177,19 +178,20 @@ def perform_naively(log, lines, supplier, through):
         for lag in LAGS:
             curve = list(accumulate(committed[product, lag, day] for day in span))
             wafer_days, wafers, greatest, left = naive_slip(curve, received, len(span) - 1)
-            due, kept = ([total[product, lag, what, n] for n in range(len(TOLERANCES))] for what in ("lines", "kept"))
+            due, kept = ([total[product, lag, what, n] for n in range(2)] for what in ("lines", "kept"))
             lags.append(LagPerformance(lag, wafers, due, kept, received[-1] - wafers, wafer_days, greatest, left))
         found[product] = ProductPerformance(total[product, "in_force"], total[product, "churned"], received[-1], lags)
     return found
 
 
 @thorough
-@given(about_lines, st.integers(0, 60), st.integers(-8, 80))
-def test_performance_is_that_of_the_naive_twin(log, later, day):
+@given(about_lines, st.integers(0, 60), st.integers(-8, 80), tolerances)
+def test_performance_is_that_of_the_naive_twin(log, later, day, tolerant):
     """Commits are due up to two months later, some beyond the horizon, so that lags meet them."""
     log = [postponed(event, later) for event in log]
     today = number(START) + day
     curves, lines = stand_at(fold(log, horizon=HORIZON), today)
+    lines.tolerate(tolerant)
     expected = perform_naively(log, lines, "samsung", today - 1)
 
     assert measure_performance(curves, lines, "samsung") == expected

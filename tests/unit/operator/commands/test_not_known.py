@@ -112,7 +112,7 @@ def test_a_site_before_a_day_is_complete_has_no_zeros(no_day):
     (row,) = json.loads(no_day("sites", "--json"))["rows"]
 
     assert {row[name] for name in ("next_due", "due", "on_hand", "cover_days", "shortage")} == {None}
-    assert no_day("sites").count("not known") == 12  # ten cells, the title, and what is to come
+    assert no_day("sites").count("not known") == 14  # twelve cells, the title, and what is to come
 
 
 def test_a_window_names_a_last_day_that_is_not_complete(no_day):

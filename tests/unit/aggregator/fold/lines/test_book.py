@@ -17,7 +17,7 @@ from services.aggregator.fold.lines.causes import find_causes
 from services.aggregator.fold.lines.facts import FORECAST
 from services.aggregator.fold.queries import planned_by_day
 from services.aggregator.fold.series import OPEN
-from services.aggregator.terms import LAGS, TOLERANCES
+from services.aggregator.terms import LAGS
 from shared.wire.days import day_number
 from shared.wire.events import EventReversed, ShipmentLost, ShipmentReceived
 from shared.wire.firmness import FIRMNESS
@@ -209,7 +209,7 @@ def test_what_comes_to_an_end_ends_the_dispatches_of_a_shipment_wafer_by_wafer(l
     kept = [Counter[Any](), Counter[Any]()]
     for (source, line), of_line in statements(log).items():
         now = promise_at(of_line, 0)
-        for place, (days, percent) in enumerate(TOLERANCES if now else ()):
+        for place, (_, days, percent) in enumerate(lines.tolerances if now else ()):
             in_time = range(-(10**6), day_number(now.due) + days + 1)
             got = sum(n for (*commit, day), n in expected.items() if commit == [source, line] and day in in_time)
             kept[place][(now.supplier, now.product), day_number(now.due)] += got >= now.wafers * (100 - percent) / 100
