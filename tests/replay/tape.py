@@ -36,8 +36,7 @@ def choose() -> list[Event | dict[str, Any]]:
     for event in said:
         if isinstance(event, Event) and not (
             getattr(event.data, "site", "") in SITES
-            or isinstance(event.data, MilestoneReported)
-            or isinstance(event.data, EventReversed)
+            or isinstance(event.data, MilestoneReported | EventReversed)
             or event.id in reversed_ids
             or (isinstance(event.data, SourceAdvanced) and event.data.through.day == 1)
         ):
