@@ -46,6 +46,10 @@ facility:
   spares: "0.03"
   basis: assumed
 
+# Companies with roles at sites and towards suppliers, each with the source that states it: MW at risk by party.
+# companies:
+#   my-cloud: {name: My Cloud, roles: [{role: tenant, of: site, name: NORTH-1, basis: a lease}]}
+
 # Each party publishes on a stream of its own: letters, digits, '.', '_' and '-'.
 parties:
   suppliers:

@@ -1,4 +1,4 @@
-"""Response models of `/suppliers`, `/sites` and what is below them, and of `/parties`."""
+"""Response models of `/suppliers`, `/sites`, the paths below them, and `/parties`."""
 
 from datetime import date
 from typing import Literal
