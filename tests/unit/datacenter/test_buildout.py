@@ -7,6 +7,7 @@ from itertools import pairwise
 import orjson
 import pytest
 
+from shared.play.demand_plan import derive_plan
 from shared.play.scenario import load_scenario
 from shared.wire.entry_reader import read_entry
 from shared.wire.events import EVENTS, UNATTRIBUTED, Event
@@ -274,6 +275,29 @@ def test_each_revision_is_an_event_of_the_day_since_which_it_is_known(run):
     assert first["OH-PORTS-PIKE"] == date(2026, 8, 17)
     assert first["GA-CAMELLIA"] == date(2026, 7, 22)
     assert first["TX-ABILENE"] == scenario.starts_on
+
+
+def test_racks_that_take_less_lower_the_orders_to_the_need_of_the_day(run):
+    """The modules of VR-NVL72 are halved on 15 June 2026: the orders of LP5X, those to be started last first."""
+    scenario, day = load_scenario(), date(2026, 6, 15)
+    before, after = {}, {}
+    for event in of(run, "demand.required"):
+        if event.time.date() <= day:
+            after[event.data.line] = event.data
+            if event.time.date() < day:
+                before[event.data.line] = event.data
+    lowered = [order for line, order in after.items() if line in before and order.wafers < before[line].wafers]
+    need = Counter()
+    for each in derive_plan(scenario, "announced", day).needs:
+        need[each.phase, each.product] += each.wafers
+    ordered = Counter()
+    for order in after.values():
+        ordered[order.line.partition(f".{order.product}.")[0], order.product] += order.wafers
+
+    assert sum(before[order.line].wafers - order.wafers for order in lowered) > 5_000
+    assert {order.product for order in lowered if order.site == "NM-DONAANA"} == {"LP5X-16G"}
+    phases = {order.line.partition(f".{order.product}.")[0] for order in lowered if order.product == "LP5X-16G"}
+    assert [phase for phase in phases if ordered[phase, "LP5X-16G"] > need[phase, "LP5X-16G"]] == []
 
 
 def test_a_receipt_said_in_error_is_reversed_and_said_right(run):
