@@ -579,18 +579,15 @@ class ProgrammeHorizon(BaseModel):
         return self
 
 
-class DeliveryTolerance(BaseModel):
+class DeliveryTolerance(Evidence):
     """Tolerance of deliveries on time and in full: days before and after the due day, and percent that may be short.
 
     Without `days_early` wafers count however early they are received.
     """
 
-    model_config = _STRICT
-
     days_early: Annotated[int, Field(ge=0, le=366)] | None = None
     days_late: Annotated[int, Field(ge=0, le=366)] = 7
     percent_short: Annotated[int, Field(ge=0, le=100)] = 5
-    basis: Text = ""
 
 
 class Declaration(EventData, Evidence):

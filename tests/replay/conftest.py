@@ -57,7 +57,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 def _days() -> Iterator[tuple[date, list[AnyEvent]]]:
     """Yield the days of the play, each with all that is said on it, the planner first."""
-    declared = {day: [*events] for day, events in groupby(declarations(), key=lambda event: event.time.date())}
+    declared = {day: [*events] for day, events in groupby(declarations(UNTIL), key=lambda event: event.time.date())}
     day, said = load_scenario().starts_on, list[AnyEvent]()
     parties = len(load_scenario().suppliers) + len(load_scenario().datacenters)
     for n, (_, events) in enumerate(simulate("announced", UNTIL, SEED), 1):

@@ -15,7 +15,7 @@ horizon: {starts_on: 2026-01-01, ends_on: 2031-12-31}
 
 # What counts as received on time and in full: days before and after the due day, and percent that may be short.
 # Without days_early wafers count however early they come. Without it all: 7 days late, 5 percent short.
-# on_time: {days_early: 7, days_late: 2, percent_short: 5, basis: weekly shipping}
+# on_time: {days_early: 14, days_late: 2, percent_short: 5, basis: weekly shipping, planned a week ahead}
 
 # Each product, by the name that events, sheets and pages use. One with {} has no wafer model: its wafers are counted,
 # and only a conversion from gigabytes or megawatts is refused. The die includes its scribe lane, yields are as planned.
