@@ -1,4 +1,4 @@
-"""Sites of a scenario: what is known of each since when, and its phases; every revision is an event of its day."""
+"""Sites of a scenario: their revisions, milestones and phases, each as known since a day; each is an event of it."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -35,7 +35,7 @@ class PhaseRevision(Evidenced):
     status: PhaseStatus = "planned"
     low: Count | None = None  # MW
     high: Count | None = None
-    divert_to: str | None = None  # the site that takes what is in stock or on its way, where the phase is withdrawn
+    divert_to: str | None = None  # the site that takes stock and shipments, where the phase is withdrawn
     divert_note: str = ""
     follows: MilestoneDelay | None = None
 
@@ -142,7 +142,7 @@ class ScenarioSite(ScenarioPart):
         return next((report.day for name, report in self.milestones_on(on) if name == milestone), None)
 
     def diverted_to(self) -> str | None:
-        """Return the site that takes what is on its way when a phase is withdrawn; None where none does."""
+        """Return the site that takes the shipments when a phase is withdrawn; None where none does."""
         revisions = [revision for each in self.phases.values() for revision in each]
         return next((revision.divert_to for revision in revisions if revision.divert_to), None)
 

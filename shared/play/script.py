@@ -1,4 +1,4 @@
-"""Script of a play: what happens on given days whatever the seed, and what a source misspeaks."""
+"""Script of a play: events on given days, the same for every seed, and the mistakes of a source."""
 
 from datetime import date
 from typing import Any, Literal
