@@ -1,5 +1,6 @@
 """Plays a random log, and compares every number that is answered over HTTP with the oracle's."""
 
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -8,11 +9,13 @@ from testing.fold import Horizon
 from testing.oracle.book import NOWHERE, Book, iso
 from testing.oracle.performance import LAGS, Judge
 from testing.oracle.planning import Planner
+from testing.oracle.populated import Megawatts
 from testing.oracle.worlds import DAYS, START, World
 from testing.played import CloudEvent, numbered, play, shuffled
 
 Row = dict[str, Any]
 ABSENT = "–"
+NOT_NUMBERS = frozenset({"synthetic", "acknowledged", "acknowledged_before", "notes"})
 
 
 class Differs(AssertionError):
@@ -39,6 +42,7 @@ class Comparison:
             self.promises()
             self.months()
             self.sites()
+            self.megawatts = Megawatts(self.book, self.planner.today)
             self.timelines()
             self.performance()
             self.suppliers()
@@ -132,8 +136,20 @@ class Comparison:
             rows = self.played.ask(f"/sites/{site}/timeline")["months"]
             for row in rows:
                 del row["mw"]
-            mine = [self.planner.site_month(site, date.fromisoformat(f"{row['month']}-01")) for row in rows]
+            months = [date.fromisoformat(f"{row['month']}-01") for row in rows]
+            mine = [
+                self.planner.site_month(site, month) | self.megawatts.cells(site, last_of_month(month))
+                for month in months
+            ]
             self.rows("/sites/timeline", {"site": site}, ("month",), mine, rows)
+            product = self.planner.keys[0][0]
+            answered = self.played.ask(f"/sites/{site}/timeline", product=product)["months"]
+            for row in answered:
+                mine_alone = self.megawatts.cells(
+                    site, last_of_month(date.fromisoformat(f"{row['month']}-01")), product
+                )
+                theirs = {name: row[name] for name in mine_alone}
+                self.same("/sites/timeline", f"{site} {product} {row['month']}", mine_alone, theirs)
 
     def performance(self) -> None:
         judge = Judge(self.book, self.planner.today - 1)
@@ -185,7 +201,7 @@ class Comparison:
     def same(self, path: str, place: str, mine: Any, answered: Any, field: str = "") -> None:
         """Compare two answers, field by field."""
         if isinstance(mine, dict) and isinstance(answered, dict):
-            for name in {*mine, *answered}:
+            for name in {*mine, *answered} - NOT_NUMBERS:
                 below = f"{field}.{name}" if field else name
                 self.same(path, place, mine.get(name, ABSENT), answered.get(name, ABSENT), below)
         elif isinstance(mine, list) and isinstance(answered, list) and len(mine) == len(answered):
@@ -195,6 +211,10 @@ class Comparison:
             self.numbers += 1
             if mine != answered:
                 self.differences.append(f"{path} {place} {field}: the oracle {mine}, answered {answered}")
+
+
+def last_of_month(month: date) -> int:
+    return month.toordinal() + monthrange(month.year, month.month)[1] - 1
 
 
 def _says_something(row: Row | None, by: Sequence[str]) -> bool:

@@ -18,6 +18,14 @@ SITES = ("TX-ABILENE", "TX-MILAM", "NARVIK")
 SUPPLIERS = ("samsung", "skhynix")
 DATACENTERS = ("stargate-americas", "stargate-emea")
 PLANNER = "planner"
+WAFER_MODELS = {
+    "HBM4-12H": {"gb_per_die": 3, "die_mm2": 130, "layers": 12, "line_yield": "0.97", "probe_yield": "0.74",
+                 "layer_yield": "0.99", "final_yield": "0.97"},
+    "DDR5-32G": {"gb_per_die": 4, "die_mm2": 78, "layers": 1, "line_yield": "0.98", "probe_yield": "0.88",
+                 "layer_yield": "1", "final_yield": "0.985"},
+}  # fmt: skip
+FACILITY = {"pue": "1.2", "accelerator_share": "0.9", "server_share": "0", "server_kw": "1", "server_memory_gb": {},
+            "spares": "0.03"}  # fmt: skip
 GRADES = ("planned", "material", "manufacturing", "firm", "immediate")
 ON_TIME = (None, {"days_early": 3, "days_late": 4, "percent_short": 20}, {"days_late": 2}, {"days_early": 0})
 """What programmes tolerate, by their target."""
@@ -50,7 +58,10 @@ class World:
             self.replace(supplier, self.dice.choice(self.products))
         self.dice = Random(f"declarations of {self.seed}")  # noqa: S311
         self.declare()
-        self.dice = dice  # all else is as it was before worlds had replacements and declarations
+        self.dice = Random(f"megawatts of {self.seed}")  # noqa: S311
+        self.power()
+        self.remark()
+        self.dice = dice  # all else is as it was before worlds had replacements, declarations and megawatts
         self.advance()
         return self.events
 
@@ -312,9 +323,10 @@ class World:
                 withdrawn = revision > 0 and self.mishap()
                 self.publish(
                     PLANNER, Party.publish, self.day(0, 100), "product.declared",
-                    product=product, revision=revision, withdrawn=withdrawn,
+                    product=product, revision=revision, withdrawn=withdrawn, wafer_model=WAFER_MODELS[product],
                 )  # fmt: skip
-        self.publish(PLANNER, Party.publish, START, "platform.declared", platform="GB300", revision=0)
+        rack = {"rack_kw": 900, "accelerators": 72, "memory_gb": dict.fromkeys(self.products, 3_000)}
+        self.publish(PLANNER, Party.publish, START, "platform.declared", platform="GB300", rack=rack, revision=0)
         for revision in range(self.dice.choice((1, 2, 3))):
             target = {"wafers_per_month": self.dice.randint(100, 5000), "basis": "made up"}
             on_time = ON_TIME[target["wafers_per_month"] % len(ON_TIME)]
@@ -323,9 +335,40 @@ class World:
                     PLANNER, Party.publish, self.day(0, 160), "programme.declared",
                     programme=f"programme-{self.dice.randint(1, 2)}", revision=revision,
                     target=None if self.mishap() else target, withdrawn=revision > 0 and self.mishap(), on_time=on_time,
+                    facility=FACILITY,
                 )  # fmt: skip
                 if self.mishap():
                     self.publish(PLANNER, Party.reverse, self.day(100, 170), declared)
+
+    def power(self) -> None:
+        """Plan phases of two platforms, some on before they are stated, put off, paused, or of no known rack."""
+        rack = {"rack_kw": 700, "accelerators": 72, "memory_gb": {self.products[-1]: 2_000}}
+        self.publish(PLANNER, Party.publish, START, "platform.declared", platform="VR", rack=rack, revision=0)
+        for n in range(self.dice.randint(0, 4)):
+            platform, mw = self.dice.choice(("GB300", "VR", "VR", "NEW" if self.mishap() else "GB300")), self.wafers(90)
+            site = self.dice.choice(SITES[:2])
+            for revision in range(self.dice.choice((1, 1, 2))):
+                self.publish(
+                    DATACENTERS[0], Party.publish, self.day(0, 60), "phase.planned",
+                    site=site, phase=f"q{n}", mw=mw, platform=platform, energise_on=f"{self.day(-30, 250)}",
+                    status="paused" if self.mishap() else "planned", revision=revision,
+                    follows={"milestone": "hull", "days": self.dice.randint(0, 60)} if self.chance(0.4) else None,
+                )  # fmt: skip
+        for revision in range(self.dice.choice((1, 1, 2))):
+            self.publish(
+                DATACENTERS[0], Party.publish, self.day(0, 100), "milestone.reported",
+                site=SITES[0], milestone="hull", day=f"{self.day(20, 200)}", revision=revision,
+            )  # fmt: skip
+
+    def remark(self) -> None:
+        """Declare a company, and remark on an alert and a site: they change no number."""
+        role = {"role": "owner", "of": "site", "name": SITES[0]}
+        self.publish(PLANNER, Party.publish, START, "party.declared", party="owner", roles=[role], revision=0)
+        alert = f"short_within/{self.products[0]}/{SITES[0]}/{THROUGH}"
+        self.publish(PLANNER, Party.publish, self.day(), "alert.acknowledged", alert=alert, revision=0)
+        self.publish(
+            PLANNER, Party.publish, self.day(), "note.added", note="n1", about=f"site/{SITES[0]}", text="a", revision=0
+        )
 
     def reverse(self) -> None:
         """Reverse some events, some of them twice, and some of the reversals."""

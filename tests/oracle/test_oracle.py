@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.wire.events import EVENTS
-from testing.oracle import book, performance, planning, worlds
+from testing.oracle import book, performance, planning, populated, worlds
 from testing.oracle.book import name_of
 from testing.oracle.comparison import compared
 
@@ -22,7 +22,7 @@ def test_the_worlds_have_every_type_of_event():
     assert {name_of(event) for seed in range(SEEDS) for event in worlds.World(seed).generate()} == EVENTS.keys()
 
 
-@pytest.mark.parametrize("module", [book, performance, planning, worlds])
+@pytest.mark.parametrize("module", [book, performance, planning, populated, worlds])
 def test_the_oracle_imports_nothing_of_what_it_checks(module):
     tree = ast.parse(Path(module.__file__).read_text())
     imported = [
