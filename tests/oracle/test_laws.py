@@ -160,7 +160,7 @@ def test_the_logs_of_two_products_together_are_their_sum(all_report_lots, seed):
 
 def views(log: Sequence[CloudEvent], asked: Sequence[str] = ASKED) -> Views:
     played = play(numbered(log), horizon=HORIZON)
-    return {question: sorted(_rows(played, question), key=repr) for question in asked}
+    return _sorted({question: _rows(played, question) for question in asked})
 
 
 def _rows(played: Played, question: str) -> list[Any]:
@@ -178,7 +178,14 @@ def _without_months(found: Views) -> Views:
 
 
 def _sorted(found: Views) -> Views:
-    return {question: sorted(rows, key=repr) for question, rows in found.items()}
+    """Return rows in an order of their own, and what a site waits for, of which equal megawatts stand by name."""
+    rows_of = {
+        question: [
+            row | {"waits_for": sorted(row["waits_for"], key=repr)} if "waits_for" in row else row for row in rows
+        ]
+        for question, rows in found.items()
+    }
+    return {question: sorted(rows, key=repr) for question, rows in rows_of.items()}
 
 
 def _summed(rows: Iterable[Any]) -> list[Any]:
@@ -231,10 +238,10 @@ def _times(value: Any, times: int, name: str = "") -> Any:
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {each: _renamed(below, names) for each, below in value.items()}
+        return {names.get(each, each): _renamed(below, names) for each, below in value.items()}
     if isinstance(value, list):
         return [_renamed(below, names) for below in value]
-    return names.get(value, value) if isinstance(value, str) else value
+    return "/".join(names.get(part, part) for part in value.split("/")) if isinstance(value, str) else value
 
 
 def _shifted(value: Any, weeks: int) -> Any:
