@@ -1,1 +1,1 @@
-"""Megawatts whose racks have their memory, beside the megawatts energised; energy and CO2 of the latter."""
+"""Megawatts populated with memory beside the megawatts energised; energy and CO2 of the latter."""

@@ -1,4 +1,4 @@
-"""Megawatts populated: those of a site's energised phases whose racks have all their memory, and what the others lack.
+"""Megawatts populated: racks of a site's energised phases that have all their memory, and the products they wait for.
 
 The memory of a site goes to its energised phases in the order of their days. A rack runs with matched sets only, so in
 each phase the product with the least of its wafers decides.
@@ -31,7 +31,7 @@ class LackingProduct(NamedTuple):
 
 
 class PopulatedPhase(NamedTuple):
-    """The part of an energised phase whose racks have all their memory."""
+    """The part of an energised phase with all its memory."""
 
     megawatts: Fraction
     racks: int
@@ -39,7 +39,7 @@ class PopulatedPhase(NamedTuple):
 
 
 class PopulatedSite(NamedTuple):
-    """The part of a site's energised megawatts whose racks have all their memory, and what the others wait for."""
+    """The part of a site's energised megawatts with all its memory, and the products that the rest waits for."""
 
     energised: int
     megawatts: Fraction
@@ -112,5 +112,5 @@ def _sum_megawatts(phases: Iterable[PopulatedPhase]) -> Fraction:
 
 
 def tenths_of(megawatts: Fraction) -> int:
-    """Return whole tenths of a megawatt, rounded down: what lacks one wafer is not shown as populated."""
+    """Return whole tenths of a megawatt, rounded down: a site that lacks one wafer is not shown as populated."""
     return int(megawatts * 10 // 1)
