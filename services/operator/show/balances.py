@@ -131,12 +131,12 @@ def _week(week: Mapping[str, Any]) -> str:
 def _site_table(answer: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], prefix: str) -> FittedTable:
     return table(
         f"{prefix}Orders, and what is promised for them, {today_is(answer)}, commits {answer['firmness']} or above",
-        ("site", "product", "from", "zone", "orders", "forecast", "net forecast", "promised", "projected"),
+        ("site", "product", "from", "zone", "orders", "forecast", "net forecast", "promised", "projected", "to spare"),
         [
             (row["site"], row["product"], row["from"], row["zone"], row["orders"], row["forecast"],
-             row["net_forecast"], row["receipts"], row["projected"])
+             row["net_forecast"], row["receipts"], row["projected"], max(0, row["atp_cumulative"]))
             for row in rows
         ],
         caption="net forecast: not consumed by orders; promised: in transit to it by eta, open commits by due day\n"
-        "what can still be promised is at the suppliers: waferline atp",
+        "to spare: no order of the site needs them, by then or later; promises to be made: waferline atp",
     )  # fmt: skip

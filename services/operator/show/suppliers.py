@@ -74,7 +74,7 @@ def performance_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTa
     kept = table(
         f"Commits and receipts of {answer['supplier']}, due through {answer['complete_through'] or 'no day yet'}",
         ("product", "due", "received", "churn %", "commits due", "in full to the day", "%",
-         "due", "within the tolerance", "%"),
+         "judged", "within the tolerance", "%"),
         [
             (
                 row["product"], row["wafers_due"], row["wafers_received"], row["churn"]["percent"],
