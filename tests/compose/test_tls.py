@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from shared.play.numbering import Numbering
-from shared.wire.events import LotFinished, LotStarted
+from shared.wire.events import LotFinished, LotStarted, SupplyCommitted
 from tests.compose.conftest import Start
 from tests.compose.stack import OPERATOR, OURS, TLS_FILES, Failed, Stack, run, until
 
@@ -20,7 +20,7 @@ KEY = {"product": "HBM4-12H", "site": "TX-ABILENE", "supplier": "samsung"}
 SESAME = "sesame-of-the-hook"
 RULES = """
 targets: {hook: {url_file: hook}, away: {url_file: away}}
-rules: [{name: names, to: [hook, away], codes: [undeclared_product]}]
+rules: [{name: typos, to: [hook, away], codes: [due_beyond_horizon]}]
 """
 SINK = """
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -97,15 +97,14 @@ def sink(stack: Stack) -> Iterator[str]:
 
 
 def test_an_alert_reaches_a_web_hook_and_no_secret_of_an_address_is_printed(stack: Stack, sink: str) -> None:
-    key = KEY | {"product": "HBM5-TYPO"}
-    lot = LotStarted(**key, lot="L2", fab="P3", wafers=25, due_out=date(2026, 9, 1))
-    numbering = Numbering("samsung")
-    numbering.sequence = stack.ask("ledger", "/head")["sources"]["samsung"]["sequence"]
-    with stack.http("token-samsung") as samsung:
-        body = json.dumps(numbering.emit(NOON, lot).cloud_event())
-        assert samsung.post(stack.url("supplier-samsung") + "/events", content=body).json()[0]["status"] == "recorded"
+    key = KEY | {"supplier": "skhynix"}
+    commit = SupplyCommitted(**key, line="C1", due=date(2045, 9, 1), firmness="firm", wafers=25, revision=0)
+    with stack.http("token-skhynix") as skhynix:
+        body = json.dumps(Numbering("skhynix").emit(NOON, commit).cloud_event())
+        assert skhynix.post(stack.url("supplier-skhynix") + "/events", content=body).json()[0]["status"] == "recorded"
 
-    until(lambda: "HBM5-TYPO" in run("docker", "logs", sink), "the hook has got the alert", 60)
+    title = "due beyond horizon HBM4-12H TX-ABILENE"
+    until(lambda: title in run("docker", "logs", sink), "the hook has got the alert", 60)
     until(lambda: stack.ask("notifier", "/messages")["failing"] == 1, "the other address is tried", 60)
     said = stack.ask("notifier", "/messages")
     assert (said["sent"], said["waiting"], [row["target"] for row in said["rows"]]) == (1, 1, ["away"])
