@@ -8,6 +8,7 @@ from typing import TypeVar
 import orjson
 
 from shared.programme.revised import Place, RevisedFacts
+from shared.wire.days import DAY_US
 from shared.wire.events import (
     Declaration,
     PartyDeclared,
@@ -72,6 +73,16 @@ class Declarations(RevisedFacts):
     def parties(self) -> dict[str, PartyDeclared]:
         """The declared parties in force by name, sorted."""
         return {each.party: each for each in self._in_force(PartyDeclared)}
+
+    def platform_on(self, platform: str, day: int) -> PlatformDeclared | None:
+        """Return a platform in force as it was declared by the end of a day, or else first; None where none is."""
+        history = self.history((PlatformDeclared.type, platform))
+        if not history or history[-1].others["withdrawn"]:
+            return None
+        stated = [row for row in history if not row.others["withdrawn"]]
+        row = next((row for row in reversed(stated) if row.time // DAY_US <= day), stated[0])
+        declared = row.event().data
+        return declared if isinstance(declared, PlatformDeclared) else None
 
     @property
     def programme(self) -> ProgrammeDeclared | None:

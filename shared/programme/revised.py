@@ -58,6 +58,11 @@ class RevisedFacts:
         """Return whether it has an event of a source and a time."""
         return any((row.source, row.time) == (source, time) for row in self._rows.values())
 
+    def history(self, place: Place) -> list[Row]:
+        """Return all events of one thing that are not reversed, the one that holds last."""
+        held = (row for name, row in self._rows.items() if name not in self._reversed and row.name == place[0])
+        return sorted((row for row in held if self.place_of(row) == place), key=_order)
+
     # ---------------------------------------------------------------- the state
 
     def state(self) -> list[Any]:

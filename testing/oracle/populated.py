@@ -64,7 +64,7 @@ class Megawatts:
             day_on = self._energises(data)
             if data["site"] != site or data["status"] != "planned" or day_on > on:
                 continue
-            rack = self.racks.get(data["platform"])
+            rack = self._rack(data["platform"], day_on)
             if rack is None or self.facility is None:
                 return None
             mw = data["mw"]
@@ -80,6 +80,15 @@ class Megawatts:
                     wafers[product] = floor(mw * racks * gigabytes * spared / _good_gigabytes(model))
             found.append((day_on, name, (mw, max(1, floor(mw * racks)), wafers)))
         return [phase for _, _, phase in sorted(found, key=lambda each: each[:2])]
+
+    def _rack(self, platform: str, day_on: int) -> Any:
+        """Return the rack of a platform in force, as declared by a day, or else first."""
+        if platform not in self.racks:
+            return None
+        stated = [event for event in self.book.of("platform.declared") if event["data"]["platform"] == platform]
+        stated = sorted((event for event in stated if not event["data"].get("withdrawn")), key=rank)
+        by_then = [event for event in stated if day_of(event) <= day_on]
+        return (by_then[-1] if by_then else stated[0])["data"].get("rack")
 
     def _energises(self, phase: dict[str, Any]) -> int:
         """Return the day on which a phase is on: as it is stated, or so many days after its milestone."""

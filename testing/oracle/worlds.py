@@ -344,6 +344,10 @@ class World:
         """Plan phases of two platforms, some on before they are stated, put off, paused, or of no known rack."""
         rack = {"rack_kw": 700, "accelerators": 72, "memory_gb": {self.products[-1]: 2_000}}
         self.publish(PLANNER, Party.publish, START, "platform.declared", platform="VR", rack=rack, revision=0)
+        rack = rack | {"memory_gb": {self.products[-1]: 3_000}}
+        self.publish(
+            PLANNER, Party.publish, self.day(30, 150), "platform.declared", platform="VR", rack=rack, revision=1
+        )
         for n in range(self.dice.randint(0, 4)):
             platform, mw = self.dice.choice(("GB300", "VR", "VR", "NEW" if self.mishap() else "GB300")), self.wafers(90)
             site = self.dice.choice(SITES[:2])

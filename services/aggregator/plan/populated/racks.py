@@ -60,7 +60,7 @@ def needs_of_phases(
         now = history[-1]
         if now.status != "planned" or now.energise_on > through:
             continue
-        rate = rates.rate(now.platform, pue_percent)
+        rate = rates.rate(now.platform, pue_percent, now.energise_on)
         if rate is None:
             return None
         wafers = {}

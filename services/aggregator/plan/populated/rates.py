@@ -21,20 +21,22 @@ class MegawattRates:
     def __init__(self, declarations: Declarations) -> None:
         programme = declarations.programme
         self._facility = None if programme is None else programme.facility
-        self._platforms, self._models = declarations.platforms, declarations.wafer_models
-        self._found: dict[tuple[str, int | None], MegawattRate | None] = {}
+        self._declarations, self._models = declarations, declarations.wafer_models
+        self._found: dict[tuple[str, int | None, int], MegawattRate | None] = {}
 
-    def rate(self, platform: str, pue_percent: int | None) -> MegawattRate | None:
+    def rate(self, platform: str, pue_percent: int | None, energise_on: int) -> MegawattRate | None:
         """Return the rate of a platform at a site of some PUE, that of the facility where the site declares none.
 
-        None where the programme declares no facility, or nobody declares the platform with a rack.
+        The rack is that of the platform as declared by the day on which a phase is energised: a later revision changes
+        no rack that runs. None where the programme declares no facility, or nobody declares the platform with a rack.
         """
-        if (platform, pue_percent) not in self._found:
-            self._found[platform, pue_percent] = self._compute(platform, pue_percent)
-        return self._found[platform, pue_percent]
+        asked = platform, pue_percent, energise_on
+        if asked not in self._found:
+            self._found[asked] = self._compute(*asked)
+        return self._found[asked]
 
-    def _compute(self, platform: str, pue_percent: int | None) -> MegawattRate | None:
-        declared, facility = self._platforms.get(platform), self._facility
+    def _compute(self, platform: str, pue_percent: int | None, energise_on: int) -> MegawattRate | None:
+        declared, facility = self._declarations.platform_on(platform, energise_on), self._facility
         if facility is None or declared is None or declared.rack is None:
             return None
         if pue_percent is not None:

@@ -42,7 +42,7 @@ class WaitingMegawatts:
         """Return the wafers of a product that a megawatt of a site takes, and the megawatts that take it."""
         wafers, megawatts = Fraction(0), 0
         for phase in (history[-1] for history in self._phases.get(site, ())):
-            rate = self._rates.rate(phase.platform, self._pue_percents.get(site))
+            rate = self._rates.rate(phase.platform, self._pue_percents.get(site), phase.energise_on)
             if phase.status != "planned" or rate is None or product not in rate.wafers:
                 continue
             a_megawatt = rate.wafers[product]

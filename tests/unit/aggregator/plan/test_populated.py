@@ -16,7 +16,7 @@ from shared.programme.declarations import Declarations
 from shared.programme.megawatts import sum_megawatts
 from shared.programme.programme_file import read_programme
 from shared.programme.wafer_model import facility_at, wafers_per_mw
-from shared.wire.days import DAY_US
+from shared.wire.days import DAY_US, day_number
 from shared.wire.rows import Row
 from testing.asked import Asked
 from testing.megawatts import half_populated
@@ -83,10 +83,22 @@ def test_a_site_takes_its_own_pue_into_its_need():
     rack = PROGRAMME.platforms["VR-NVL72"].rack
     floating = wafers_per_mw(rack, facility_at(PROGRAMME.facility, 112), models)
 
-    assert rates.rate("VR-NVL72", 112).wafers == floating
-    assert rates.rate("VR-NVL72", None).wafers == wafers_per_mw(rack, PROGRAMME.facility, models)
+    assert rates.rate("VR-NVL72", 112, 20).wafers == floating
+    assert rates.rate("VR-NVL72", None, 20).wafers == wafers_per_mw(rack, PROGRAMME.facility, models)
     (need,) = needs_of_phases([[statement(mw=50)]], 20, rates, 112)
     assert need.wafers == {product: int(each * 50) for product, each in floating.items()}
+
+
+def test_a_later_revision_of_a_platform_changes_no_rack_that_runs():
+    found = declarations()
+    now = found.platforms["VR-NVL72"]
+    revised = now.model_copy(update={"rack": now.rack.model_copy(update={"memory_gb": {"HBM4-12H": 1}}), "revision": 1})
+    on = datetime(2026, 6, 5, tzinfo=UTC)
+    found.add([Row.of(Numbering("other").emit(on, revised))])
+    rates, day = MegawattRates(found), day_number(on.date())
+
+    assert sorted(rates.rate("VR-NVL72", 120, day - 1).wafers) == ["DDR5-32G", "HBM4-12H", "LP5X-16G"]
+    assert sorted(rates.rate("VR-NVL72", 120, day).wafers) == ["DDR5-32G", "HBM4-12H"]
 
 
 def test_only_energised_phases_need_memory_and_old_ones_have_theirs():
