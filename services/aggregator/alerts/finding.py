@@ -39,7 +39,7 @@ _DUE = [
     SLOTS[each] for each in (Measure.FORECAST, Measure.REQUIRED, Measure.TRANSIT_DUE, *OPEN)
 ]  # by the day on which something is due
 _FINISHED, _DISPATCHED = SLOTS[Measure.FINISHED], SLOTS[Measure.DISPATCHED]
-_DOUBTFUL: frozenset[AlertCode] = frozenset(
+DOUBTFUL: frozenset[AlertCode] = frozenset(
     {
         "source_silent", "behind_watermark", "undeclared_product", "undeclared_site", "due_beyond_horizon",
         "stock_negative", "consumed_beyond_required", "stage_negative", "received_beyond_dispatched",
@@ -178,7 +178,7 @@ def find_alerts(
 
 def _urgency(alert: Alert) -> tuple[int, ...]:
     """Return the sort key: first the alerts that make others doubtful, by code; then by day, then most wafers first."""
-    rank = _RANKS[alert.code] if alert.code in _DOUBTFUL else len(_RANKS)
+    rank = _RANKS[alert.code] if alert.code in DOUBTFUL else len(_RANKS)
     return rank, alert.day, -alert.detail.get("wafers", 0)
 
 

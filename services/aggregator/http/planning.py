@@ -1,14 +1,11 @@
-"""Answers of `/shortages`, `/cover`, `/atp` and `/alerts`."""
+"""Answers of `/shortages`, `/cover` and `/atp`."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import cast
 
 import numpy as np
 
-from services.aggregator.alerts.filtering import select_alerts
-from services.aggregator.alerts.finding import Alert
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.queries import sum_stages
 from services.aggregator.fold.series import Only
@@ -26,7 +23,6 @@ from services.aggregator.http.queries import (
     BUCKETS,
     DETAILED_MAX,
     PAGE_MAX,
-    AskAlerts,
     AskCover,
     AskPromise,
     AskShortages,
@@ -44,14 +40,11 @@ from services.aggregator.plan.shortage import ShortageExplanation, explain_short
 from services.aggregator.plan.wip import report_stages
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
-from shared.programme.remarks import RemarksInForce
-from shared.wire.alerts import SUBJECTS
 from shared.wire.events import UNALLOCATED
 from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.lines import LineName
 
 # the columns of a schedule that make a bucket's row
-_OPEN = ("open", "open_synthetic")
 _BUCKET_COLUMNS = ("orders", "forecast", "net_forecast", "receipts", "projected", "atp", "atp_cumulative")
 
 
@@ -381,48 +374,6 @@ def _supply_promises(view: LiveView, query: AskPromise) -> tuple[list[Answer], s
             for bucket, cells in enumerate(zip(*(column[: query.buckets].tolist() for column in columns), strict=True))
         )  # fmt: skip
     return rows, names[end - 1] if end < len(places) else None
-
-
-async def alerts(view: LiveView, query: AskAlerts) -> Answer:
-    """Open alerts, the most urgent first (docs/alerts.md), those of synthetic sites last.
-
-    `open` counts those of each code, whatever `code` is, and `open_synthetic` those of synthetic sites. An alert that
-    names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns its sites,
-    suppliers and owner.
-    """
-    check_today(view.state.curves)
-    only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
-    scope = scope_of(view, query.party)
-
-    def select() -> tuple[SupplyPlan, RemarksInForce, list[Alert]]:
-        chosen = select_alerts(view.state, view.alerts.values(), cast(Mapping[Part, str], only), scope)
-        return view.plan, view.remarks, chosen
-
-    plan, said, found = await view.run_paused(select) if only or scope else select()
-    synthetic = view.state.sites.synthetic_names()
-    ranked = sorted((not synthetic.isdisjoint(alert.subject), n) for n, alert in enumerate(found))
-    counts = [Counter(found[n].code for is_apart, n in ranked if is_apart is kind) for kind in (False, True)]
-    chosen = [found[n] for _, n in ranked if query.code in (None, found[n].code)]
-    page = await view.explain_alerts(chosen[query.offset : query.offset + query.limit])
-    end = query.offset + len(page)
-    return plan_position_of(view, plan) | {
-        "limits": view.thresholds._asdict(),
-        **{name: {code: each[code] for code in SUBJECTS} for name, each in zip(_OPEN, counts, strict=True)},
-        "rows": [_alert(alert) | alert_remarks(said, alert.name, plan.today) for alert in page],
-        "next": end if end < len(chosen) else None,
-    }
-
-
-def _alert(alert: Alert) -> Answer:
-    detail = {name: iso_or_none(value) if name.endswith("_day") else value for name, value in alert.detail.items()}
-    return {
-        "name": alert.name.text,
-        "code": alert.code,
-        "subject": dict(zip(SUBJECTS[alert.code], alert.subject, strict=True)),
-        "day": iso_or_none(alert.day),
-        "detail": detail,
-        "causes": alert.causes,
-    }
 
 
 def _plan_page(

@@ -83,7 +83,7 @@ def views() -> list[View[LiveView]]:
         View("/lines", lines.lines, queries.AskLines, line_models.ListedLines, (*named, UNFIT)),
         View("/names", lines.names, queries.AskNames, line_models.Names, (*past, UNFIT)),
         View("/watermarks", lines.watermarks, queries.AskWatermarks, line_models.Watermarks, past),
-        View("/alerts", planning.alerts, queries.AskAlerts, planning_models.Alerts, (*named, UNFIT)),
+        View("/alerts", worklist.alerts, queries.AskAlerts, planning_models.Alerts, (*named, UNFIT)),
         View("/worklist", worklist.worklist, queries.AskWorklist, worklist_models.Worklist, (*named, UNFIT)),
         View("/remarks", remarks.remarks, queries.AskRemarks, remark_models.RemarksPage, (*past, UNFIT)),
         View("/months", balances.months, queries.AskMonths, balance_models.Months, (*named, UNFIT)),

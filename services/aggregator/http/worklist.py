@@ -1,18 +1,26 @@
-"""Answer of `/worklist`."""
+"""Answers of `/worklist` and `/alerts`: what to act on, ranked."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
+from services.aggregator.alerts.filtering import select_alerts
+from services.aggregator.alerts.finding import Alert
+from services.aggregator.alerts.ranking import AlertGroup, RankedAlert, group_alerts, rank_alerts
 from services.aggregator.http.pages import Answer, check_today, plan_position_of, scope_of, select_keys
-from services.aggregator.http.queries import AskWorklist
-from services.aggregator.http.remarks import acknowledgement_row, note_rows
+from services.aggregator.http.queries import AskAlerts, AskWorklist
+from services.aggregator.http.remarks import acknowledgement_row, alert_remarks, note_rows
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import iso_or_none
-from services.aggregator.plan.projection import make_plan
+from services.aggregator.plan.projection import SupplyPlan, make_plan
 from services.aggregator.plan.worklist.grouping import WorkLine, rank_work
 from services.aggregator.plan.worklist.items import WorkItem, find_work
-from shared.programme.remarks import Acknowledgement
-from shared.wire.alerts import AlertName
+from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
+from services.aggregator.terms import Part
+from shared.programme.remarks import Acknowledgement, RemarksInForce
+from shared.wire.alerts import SUBJECTS, AlertName
+
+_OPEN = ("open", "open_synthetic")
 
 
 class _Said(NamedTuple):
@@ -100,4 +108,73 @@ def _figures(each: WorkItem | WorkLine) -> dict[str, Any]:
         "mw_waiting": None if each.megawatts is None else round(float(each.megawatts), 1),
         "day": iso_or_none(each.day),
         "days_left": each.days_left,
+    }
+
+
+async def alerts(view: LiveView, query: AskAlerts) -> Answer:
+    """Open alerts, those to act on first (docs/alerts.md), those of synthetic sites last; kinds that flood in groups.
+
+    `open` counts those of each code, whatever `code` is, and `open_synthetic` those of synthetic sites. An alert that
+    names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns its sites,
+    suppliers and owner.
+    """
+    check_today(view.state.curves)
+    only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
+    scope = scope_of(view, query.party)
+
+    def select() -> tuple[SupplyPlan, RemarksInForce, list[RankedAlert]]:
+        chosen = select_alerts(view.state, view.alerts.values(), cast(Mapping[Part, str], only), scope)
+        waiting, synthetic = WaitingMegawatts.of(view.state), view.state.sites.synthetic_names()
+        return view.plan, view.remarks, rank_alerts(chosen, waiting, view.plan.today, synthetic)
+
+    plan, said, found = await view.run_paused(select)
+    counts = [Counter(each.alert.code for each in found if each.synthetic is kind) for kind in (False, True)]
+    chosen = [each for each in found if query.code in (None, each.alert.code)]
+    page = chosen[query.offset : query.offset + query.limit]
+    explained = await view.explain_alerts(each.alert for each in page)
+    end = query.offset + len(page)
+    return plan_position_of(view, plan) | {
+        "limits": view.thresholds._asdict(),
+        **{name: {code: each[code] for code in SUBJECTS} for name, each in zip(_OPEN, counts, strict=True)},
+        "groups": [_group(group) for group in group_alerts(chosen)],
+        "rows": [
+            _alert(alert) | _alert_figures([each]) | alert_remarks(said, alert.name, plan.today)
+            for alert, each in zip(explained, page, strict=True)
+        ],
+        "next": end if end < len(chosen) else None,
+    }
+
+
+def _alert(alert: Alert) -> Answer:
+    detail = {name: iso_or_none(value) if name.endswith("_day") else value for name, value in alert.detail.items()}
+    return {
+        "name": alert.name.text,
+        "code": alert.code,
+        "subject": dict(zip(SUBJECTS[alert.code], alert.subject, strict=True)),
+        "day": iso_or_none(alert.day),
+        "detail": detail,
+        "causes": alert.causes,
+    }
+
+
+def _group(group: AlertGroup) -> Answer:
+    first = group.alerts[0].alert
+    return {
+        "code": group.code,
+        "subject": group.subject,
+        "synthetic": group.alerts[0].synthetic,
+        "count": len(group.alerts),
+        "first": first.name.text,
+    } | (_alert_figures(group.alerts))
+
+
+def _alert_figures(alerts: Sequence[RankedAlert]) -> Answer:
+    """Return the figures that rank some alerts: their sums, and the least days left."""
+    wafers, megawatts, days = (
+        [value for value in values if value is not None] for values in list(zip(*alerts, strict=True))[1:4]
+    )
+    return {
+        "wafers": sum(wafers) if wafers else None,
+        "mw_waiting": round(float(sum(megawatts)), 1) if megawatts else None,
+        "days_left": min(days, default=None),
     }

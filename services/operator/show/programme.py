@@ -149,8 +149,8 @@ def _by_year(curve: str, months: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
-    """Return the number of open alerts of each code, and the alerts of the answer."""
+def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, ...]:
+    """Return the number of open alerts of each code, their groups where a kind floods, and the alerts of the answer."""
     counts, missing = answer["open"], ", ".join(answer["missing_sources"])
     title = f"Alerts, {today_is(answer)}: {sum(counts.values())} are open{_of_synthetic(answer['open_synthetic'])}"
     if answer["today"] is None:
@@ -164,8 +164,17 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
         [(code, count) for code, count in counts.items() if count],
         caption=f"by what is recorded; {missing}: not known" if missing else "",
     )
+    groups = table(
+        "By what to act on first",
+        ("alert", "open", "about", "wafers", "MW waiting", "days left"),
+        [
+            (each["code"], each["count"], " ".join(each["subject"].values()) or "several", each["wafers"],
+             each["mw_waiting"], each["days_left"])
+            for each in answer["groups"]
+        ],
+    )  # fmt: skip
     rows = table(
-        f"The most urgent {len(answer['rows'])}",
+        f"The first {len(answer['rows'])}",
         ("alert", "subject", "day", "detail", *remark_column(answer["rows"]), "first cause"),
         [
             (
@@ -180,7 +189,7 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTable]:
         ],
         caption="meaning of each, and what to do: docs/alerts.md",
     )
-    return open_, rows
+    return (open_, groups, rows) if any(each["count"] > 1 for each in answer["groups"]) else (open_, rows)
 
 
 def _figure(value: Any) -> str:

@@ -342,7 +342,30 @@ class Thresholds(Described, title="Limits"):
     sources: list[str]
 
 
-class AlertRow(Remarked):
+class AlertFigures(Described):
+    """The figures that rank an alert, or several: sums, and the least days left."""
+
+    wafers: int | None
+    """At worst for `short_within`; null where the alert is not about wafers."""
+    mw_waiting: float | None
+    """Megawatts that wait for these wafers at the sites named, to one decimal; null where that is not known."""
+    days_left: int | None
+    """From today to the day of the alert; below 0 where it has passed."""
+
+
+class AlertGroupRow(AlertFigures, title="AlertGroup"):
+    """Alerts of one code: at most five groups of each, and five of synthetic sites; no alert is left out."""
+
+    code: AlertCode
+    subject: dict[str, str]
+    """The names that all of them have in common."""
+    synthetic: bool
+    count: int
+    first: str
+    """The name of the first one."""
+
+
+class AlertRow(Remarked, AlertFigures):
     """A condition that needs a planner's attention."""
 
     name: str
@@ -356,7 +379,7 @@ class AlertRow(Remarked):
 
 
 class Alerts(AtPlan):
-    """Open alerts, the most urgent first."""
+    """Open alerts, those to act on first."""
 
     limits: Thresholds
     open: dict[AlertCode, int]
@@ -364,6 +387,8 @@ class Alerts(AtPlan):
     synthetic sites."""
     open_synthetic: dict[AlertCode, int]
     """The same of synthetic sites."""
+    groups: list[AlertGroupRow]
+    """All alerts of the query, on every page."""
     rows: list[AlertRow]
     """While `today` is null only silent sources, undeclared names and days beyond the horizon are looked for: whether
     other alerts are open is then not known."""

@@ -71,12 +71,17 @@ def _lines(kind: WorkKind, items: Sequence[WorkItem]) -> list[WorkLine]:
 
 
 def _rank_of_item(item: WorkItem) -> tuple[object, ...]:
-    return (*_rank(item.days_left, item.megawatts, item.wafers), item.product, item.site or "", item.supplier or "")
+    return (
+        *rank_by_week(item.days_left, item.megawatts, item.wafers),
+        item.product,
+        item.site or "",
+        item.supplier or "",
+    )
 
 
 def _rank_of_line(line: WorkLine) -> tuple[object, ...]:
     first = line.items[0]
-    rank = _rank(line.days_left, line.megawatts, line.wafers)
+    rank = rank_by_week(line.days_left, line.megawatts, line.wafers)
     return (
         first.is_synthetic,
         *rank,
@@ -87,7 +92,8 @@ def _rank_of_line(line: WorkLine) -> tuple[object, ...]:
     )
 
 
-def _rank(days_left: int | None, megawatts: Fraction | None, wafers: int) -> tuple[int, int, Fraction, int]:
+def rank_by_week(days_left: int | None, megawatts: Fraction | None, wafers: int) -> tuple[int, int, Fraction, int]:
+    """Return a sort key: the earlier week from today first, in it most megawatts waiting, then most wafers."""
     no_day, week = (1, 0) if days_left is None else (0, max(0, days_left) // _WEEK)
     return no_day, week, -(megawatts or Fraction(0)), -wafers
 

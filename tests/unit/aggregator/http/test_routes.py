@@ -148,6 +148,7 @@ def test_alerts_are_counted_by_code_and_told_in_pages(ask):
             "name": "short_within/HBM4-12H/narvik/2025-01-21",
             "code": "short_within", "subject": {"product": "HBM4-12H", "site": "narvik"}, "day": "2025-01-21",
             "detail": {"first_short_day": "2025-01-21", "wafers": 15, "wafers_at_worst": 15}, "causes": [],
+            "wafers": 15, "mw_waiting": None, "days_left": 10,
             "acknowledged": None, "acknowledged_before": None, "notes": [],
         }
     ]  # fmt: skip
