@@ -31,7 +31,7 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
             found.sort(key=lambda line: line.name.casefold() != like)
         remarks, synthetic = view.state.remarks.in_force(), view.state.sites.synthetic_names()
         others, apart = ([line for line in found if (line.key[1] in synthetic) is kind] for kind in (False, True))
-        ranked = [*sort_lines(others, query.sort, today), *sort_lines(apart, query.sort, today)]
+        ranked = [line for kind in (others, apart) for line in sort_lines(kind, query.sort, today)]
         page = ranked[query.offset : query.offset + query.limit]
         following = query.offset + len(page)
         return position_of(view) | {

@@ -270,10 +270,11 @@ class AskLines(Rows):
         str | None, Text(), "Only lines with this text in their id, in any case; one that is this text comes first."
     ] = None
     sort: Annotated[
-        str,
+        str | None,
         Choice((*LINE_COLUMNS, *(f"-{name}" for name in LINE_COLUMNS))),
-        "By this column, after `-` the greatest first; lines without a value come last, equal ones by due day.",
-    ] = "due"
+        "By this column, after `-` the greatest first; lines without a value come last, equal ones by due day. "
+        "Default: by due day.",
+    ] = None
     offset: Offset = 0
     limit: Limit = PAGE_MAX
 

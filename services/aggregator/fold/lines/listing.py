@@ -80,8 +80,13 @@ def list_lines(
     return sorted(found, key=lambda line: line[:6])
 
 
-def sort_lines(found: Sequence[ListedLine], by: str, today: int | None) -> list[ListedLine]:
-    """Return lines by a column of `LINE_COLUMNS`, after `-` the greatest first; those without a value come last."""
+def sort_lines(found: Sequence[ListedLine], by: str | None, today: int | None) -> list[ListedLine]:
+    """Return lines by a column of `LINE_COLUMNS`, after `-` the greatest first; those without a value come last.
+
+    None leaves them as they are.
+    """
+    if by is None:
+        return list(found)
     value_of = _COLUMNS[by.removeprefix("-")]
     valued = [(value_of(line, today), line) for line in found]
     known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=by.startswith("-"))

@@ -59,17 +59,15 @@ def degree_of(events: int, busiest: int) -> int:
 
 
 def months_of(rows: Sequence[Row]) -> list[MonthTotal]:
-    """Return each month from the first to the last of the log, those without events too."""
-    if not rows:
-        return []
+    """Return each month of the log that has events."""
     totals = dict[str, int]()
     for row in rows:
         totals[row["day"][:7]] = totals.get(row["day"][:7], 0) + row["events"]
-    month, found = date.fromisoformat(rows[0]["day"]).replace(day=1), list[MonthTotal]()
-    while (name := month.isoformat()[:7]) <= rows[-1]["day"][:7]:
-        found.append(MonthTotal(name, f"{month_abbr[month.month]} {month.year}", totals.get(name, 0)))
-        month = date.fromisoformat(beside(name, 1) + "-01")
-    return found
+    return [
+        MonthTotal(month, f"{month_abbr[int(month[5:])]} {month[:4]}", events)
+        for month, events in totals.items()
+        if events
+    ]
 
 
 def beside(month: str, by: int) -> str:
@@ -80,9 +78,9 @@ def beside(month: str, by: int) -> str:
 
 
 def day_shown(rows: Sequence[Row], day: str, as_of: str) -> str:
-    """Return the day whose positions are listed: the chosen one, else that of `as_of`, else the last of the log."""
+    """Return the day whose positions are listed: the chosen one, else that of `as_of`, else the last with events."""
     if not rows or day:
         return day
     if as_of.isdigit():  # the days of a simulation overlap in the log: the first one that may have it
         as_of = next((row["day"] for row in rows if row["first"] <= int(as_of) <= row["last"]), "")
-    return as_of or str(rows[-1]["day"])
+    return as_of or str(next((row for row in reversed(rows) if row["events"]), rows[-1])["day"])

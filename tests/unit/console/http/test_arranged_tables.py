@@ -65,7 +65,7 @@ def assert_sorted(records: list[dict[str, str]], name: str, *, is_down: bool) ->
         return  # a list, or an empty table
 
     def value(cell: str) -> object:
-        return int(cell) if re.fullmatch(r"-?\d+", cell) else cell or None
+        return float(cell) if re.fullmatch(r"-?\d+(\.\d+)?", cell) else cell or None
 
     typed = [{name: value(row[name]), "synthetic": row.get("synthetic") == "true"} for row in records]
     assert sort_rows(typed, f"-{name}" if is_down else name) == typed

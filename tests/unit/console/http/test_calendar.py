@@ -42,14 +42,19 @@ def test_a_month_has_each_of_its_days_once_with_its_events(rows, day):
 
 
 @given(days_of_a_log)
-def test_the_months_follow_one_another_and_hold_all_events(rows):
+def test_the_months_with_events_are_in_order_and_hold_all_of_them(rows):
     months = months_of(rows)
 
-    names = [each.month for each in months]
-    assert (names[0], names[-1]) == (rows[0]["day"][:7], rows[-1]["day"][:7])
-    assert [beside(name, 1) for name in names[:-1]] == names[1:]
-    assert [beside(name, -1) for name in names[1:]] == names[:-1]
+    assert [each.month for each in months] == sorted({row["day"][:7] for row in rows if row["events"]})
     assert sum(each.events for each in months) == sum(row["events"] for row in rows)
+
+
+@given(st.dates(date(1971, 1, 1), date(2100, 1, 1)))
+def test_the_month_before_a_month_is_followed_by_it(day):
+    month = day.isoformat()[:7]
+
+    assert beside(beside(month, -1), 1) == month == beside(beside(month, 1), -1)
+    assert beside(month, -1) < month < beside(month, 1)
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
@@ -64,12 +69,12 @@ def test_a_degree_less_is_at_most_half_as_many_events(one, other):
 
 
 def test_positions_are_those_of_the_day_chosen_else_of_the_state_shown_else_of_the_last_day():
-    rows = [{"day": f"2026-01-0{n}", "first": n, "last": n + 1} for n in (1, 2, 3)]
+    rows = [{"day": f"2026-01-0{n}", "first": n, "last": n + 1, "events": 3 - n} for n in (1, 2, 3)]
 
     assert day_shown(rows, "2026-01-02", "2026-01-01") == "2026-01-02"
     assert day_shown(rows, "", "2026-01-01") == "2026-01-01"
     assert day_shown(rows, "", "3") == "2026-01-02"
-    assert day_shown(rows, "", "9") == day_shown(rows, "", "") == "2026-01-03"
+    assert day_shown(rows, "", "9") == day_shown(rows, "", "") == "2026-01-02"  # the last one with events
     assert day_shown([], "", "") == ""
 
 
