@@ -149,7 +149,7 @@ def test_the_whole_page_travels_to_a_day_of_the_past_and_back(page: Page, played
 
 def test_what_is_chosen_stands_in_the_address_and_is_the_same_for_a_colleague(browser: Browser, page: Page) -> None:
     page.goto("/")
-    page.get_by_label("Product").select_option("HBM4-12H")
+    page.locator("select[name=product]").select_option("HBM4-12H")
     page.get_by_label("Counting on").select_option("firm")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**product=HBM4-12H**")

@@ -28,7 +28,7 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
         # before a day is complete nobody knows what is overdue, or due this week
         found = list_lines(book, chosen, today, _backorders(view)) if today is not None or query.due is None else []
         if like:
-            found.sort(key=lambda line: line.name.casefold() != like)
+            found.sort(key=lambda line: (line.name.casefold() != like, line.open_wafers == 0))
         remarks, synthetic = view.state.remarks.in_force(), view.state.sites.synthetic_names()
         others, apart = ([line for line in found if (line.key[1] in synthetic) is kind] for kind in (False, True))
         ranked = [line for kind in (others, apart) for line in sort_lines(kind, query.sort, today)]

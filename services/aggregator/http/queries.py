@@ -267,7 +267,9 @@ class AskLines(Rows):
     supplier: Supplier = None
     source: Annotated[str | None, Text(), "Only lines of this party."] = None
     like: Annotated[
-        str | None, Text(), "Only lines with this text in their id, in any case; one that is this text comes first."
+        str | None,
+        Text(),
+        "Only lines with this text in their id, in any case; one that is this text comes first, then open ones.",
     ] = None
     sort: Annotated[
         str | None,

@@ -24,6 +24,7 @@ class Hit(NamedTuple):
     name: str
     about: str
     link: str
+    line: Numbers | None = None  # the line that it is
 
     def row(self) -> dict[str, str]:
         """Return it as a row of a table."""
@@ -86,6 +87,7 @@ def _lines(lines: Numbers, filters: Filters) -> list[Hit]:
             "",
             f"{row['wafers']:,} wafers of {row['product']} at {row['site']}, due {row['due']}, of {row['source']}",
             filters.link(f"/events/{row['event']}"),
+            row,
         )
         for row in lines["rows"]
     ]

@@ -91,8 +91,13 @@ async function fetchAnew() {
   awaitLate();
 }
 
-// A part that is still computed is asked for until it is there.
-function awaitLate() { if (document.querySelector("[data-late]") && !document.hidden) setTimeout(() => Date.now() - lastEvent > 3_000 ? fetchAnew() : awaitLate(), 1_000); }
+// A part that is still computed is asked for until it is there, ever more seldom: a busy aggregator gets fewer queries.
+let late = 1_000;
+function awaitLate() {
+  if (!document.querySelector("[data-late]") || document.hidden) { late = 1_000; return; }
+  setTimeout(() => Date.now() - lastEvent > 3_000 ? fetchAnew() : awaitLate(), late);
+  late = Math.min(30_000, 2 * late);
+}
 awaitLate();
 
 // ---------------------------------------------------------------- the feed of moves
