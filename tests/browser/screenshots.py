@@ -65,6 +65,7 @@ def main() -> int:
             for name, path, width, scheme in VIEWS:
                 with _opened(browser, stack, path, width, scheme) as page:
                     page.locator("#live.on").wait_for()
+                    page.locator("[data-late]").first.wait_for(state="detached", timeout=60_000)
                     _save(page, name, width)
         with started(Stack(Path(folder) / "nordic", programme_file=NORDIC / "programme.yaml")) as stack:
             _import_sheets(stack)

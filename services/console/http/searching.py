@@ -1,4 +1,4 @@
-"""Search: the things whose id or name has some words, each with its kind and the address of its page."""
+"""Search: the things with some words in their id or name, each with its kind and the address of its page."""
 
 import asyncio
 import re

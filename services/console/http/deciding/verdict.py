@@ -1,4 +1,4 @@
-"""The verdict on the shortages at sites, and the sites whose megawatts count."""
+"""The verdict on the shortages at sites, and the sites that are not synthetic."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
