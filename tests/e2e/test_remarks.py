@@ -80,6 +80,7 @@ def test_an_alert_is_acknowledged_and_rests_until_a_day_of_the_state(stack):
 
 
 def test_a_note_stands_beside_a_line_a_site_and_a_product(stack):
+    before = ask(stack, "/state")["position"]
     for about, text in ((LINE, "of the line"), ("site/lulea-1", "of the site"), ("product/PLAIN", "of the product")):
         waferline(stack, "note", about, text, "--by", "Park")
     until(lambda: len(ask(stack, "/remarks")["rows"]) == 3)
@@ -89,10 +90,12 @@ def test_a_note_stands_beside_a_line_a_site_and_a_product(stack):
     assert [note["text"] for note in line["notes"]] == ["of the line"]
     assert [note["text"] for note in site["notes"]] == ["of the site"]
     assert {note["text"] for note in ask(stack, "/alerts")["rows"][0]["notes"]} == {"of the site", "of the product"}
-    for command in ("lines", "sites", "shortages"):
-        assert "Park" in waferline(stack, command), command
-    for path in ("/lines", "/sites", "/sites/lulea-1", "/log"):
+    for command in ("lines", "sites", "shortages", "shortages --why", "site lulea-1", "since 1"):
+        assert "Park" in waferline(stack, *command.split()), command
+    for path in ("/lines", "/sites", "/sites/lulea-1", "/log", "/shortages"):
         assert "(Park)" in page(stack, path), path
+        assert "(Park)" not in page(stack, path, as_of=str(before)), path
+    until(lambda: "(Park)" in page(stack, "/since", since=str(before)))
     assert "of the line" in waferline(stack, "remarks", "--about", LINE)
 
 
@@ -130,7 +133,7 @@ def test_the_page_takes_a_remark_and_takes_it_back(stack):
     [note] = [row for row in ask(stack, "/remarks")["rows"] if row["text"] == "by page"]
     undone = form | {"name": note["note"], "revision": str(note["revision"]), "withdrawn": "1", "text": ""}
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/remarks?about=product%2FPLAIN")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/remarks?about=product/PLAIN")
     assert httpx.post(f"{console}/remarks", data=undone, timeout=30).status_code == 303
     until(lambda: "by page" not in page(stack, "/remarks"))
     assert "the note is empty" in httpx.post(f"{console}/remarks", data=form | {"text": ""}, timeout=30).text

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.text import Text
 
-from services.operator.show.lines import remark_cells, remark_column
-from services.operator.show.table import SYNTHETIC, FittedTable, counted, known_at, table
+from services.operator.show.lines import remark_cells, remark_column, remark_words
+from services.operator.show.table import SYNTHETIC, FittedTable, counted, escape_controls, known_at, table
 
 _ROWS_MAX = 5  # orders and overdue supplies of a shortage; --json has all
 
@@ -132,6 +132,8 @@ def why_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
             f"{row['short_now']:,} short now{since}, {row['on_hand']:,} on hand; short until: "
             f"{until_words(row['short_until'])}; {act_on_words(row)}\n"
         )
+        if words := remark_words(row):
+            yield Text(escape_controls(f"remarks: {words}\n"))
         yield from _behind(row["why"])
         if row.get("bridge"):
             yield _bridge(row["bridge"])

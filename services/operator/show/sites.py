@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from services.operator.show.lines import remark_cells, remark_column
+from services.operator.show.lines import remark_cells, remark_column, remark_words
 from services.operator.show.sparklines import sparkline
 from services.operator.show.table import SYNTHETIC, FittedTable, escape_controls, plain, table, today_is
 
@@ -177,6 +177,8 @@ def site_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTabl
             )
         )
     yield Text(escape_controls(f"{_megawatts_line(site)}\n"))
+    if words := remark_words(site):
+        yield Text(escape_controls(f"remarks: {words}\n"))
     if site["short_products"]:
         yield table(
             f"Short: {len(site['short_products'])} of {site['products']} products",
