@@ -22,5 +22,14 @@ def test_fields_that_are_not_named_stay():
     }  # fmt: skip
 
 
+def test_the_roles_of_a_company_stay_where_they_are_not_named():
+    roles = [{"role": "tenant", "of": "site", "name": "north"}]
+    in_force = IN_FORCE | {"companies": {"cloud": {"name": "Cloud", "roles": roles}}}
+
+    merged = merge(in_force, {"companies": {"cloud": {"name": "Cloud One"}, "yard": {}}})
+
+    assert merged == {"companies": {"cloud": {"name": "Cloud One", "roles": roles}, "yard": {}}}
+
+
 def test_malformed_entries_are_left_to_the_check():
     assert merge(IN_FORCE, {"products": [], "programme": None}) == {"products": [], "programme": None}
