@@ -58,7 +58,9 @@ def test_no_wafer_is_lost_or_made(demo: Demo, recounted: Recount) -> None:
 def test_the_months_are_those_of_the_recount(demo: Demo, recounted: Recount) -> None:
     answered = demo.played.ask("/months", **{"from": "2026-01", "to": "2028-12"})["rows"]
 
-    assert [_month(row) for row in answered] == recounted.months(date(2026, 1, 1), date(2028, 12, 1))
+    months = recounted.months(date(2026, 1, 1), date(2028, 12, 1))
+    months = [row if row["month"] <= f"{UNTIL:%Y-%m}" else row | {"gap of starts": "not known"} for row in months]
+    assert [_month(row) for row in answered] == months
     assert sum(row["receipt"]["received"] for row in answered) > 0
 
 
@@ -69,11 +71,11 @@ def _month(row: dict[str, Any]) -> dict[str, Any]:
         "month": row["month"],
         "demand": start["demand"],
         "started": start["started"] or 0,
-        "gap of starts": start["cumulative_gap"],
+        "gap of starts": start["cumulative_gap"] if is_over else "not known",
         "agreed": start["agreed"],
         **{name: receipt[name] for name in ("due", "forecast", "committed", "received", "to_come")},
         "gap": receipt["cumulative_gap"],
-    } | ({} if is_over else {"gap of starts": None})
+    }
 
 
 @pytest.mark.parametrize("firmness", ["planned", "material", "manufacturing", "firm", "immediate"])
@@ -103,7 +105,7 @@ def test_the_worklist_has_at_most_30_lines_at_each_months_end_and_leaves_nothing
 def test_each_alert_belongs_to_a_line_of_the_worklist(demo: Demo) -> None:
     for month in demo.months:
         places = set(_places(month.worklist))
-        stray = [alert["name"] for alert in month.alerts if _place(alert) not in places]
+        stray = [alert["name"] for alert in month.alerts if places.isdisjoint(_places_of(alert))]
         assert stray == [], month.end
 
 
@@ -114,7 +116,9 @@ def _places(work: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield kind, item["product"], item["site"] or item["supplier"]
 
 
-def _place(alert: dict[str, Any]) -> tuple[str, str, str]:
-    kind = {"short_within": "short", "slip_beyond": "chase"}.get(alert["code"], alert["code"])
+def _places_of(alert: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """Return the items that an alert may belong to: thin stock that also runs short within the lead time is short."""
+    kinds = {"short_within": ["short"], "slip_beyond": ["chase"], "cover_below": ["secure", "short"]}
     subject = alert["subject"]
-    return kind, subject.get("product", ""), subject.get("site") or subject.get("supplier", "")
+    place = subject.get("product", ""), subject.get("site") or subject.get("supplier", "")
+    return {(kind, *place) for kind in kinds.get(alert["code"], [])}

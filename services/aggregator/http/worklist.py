@@ -18,7 +18,7 @@ from services.aggregator.plan.worklist.items import WorkItem, find_work
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
 from services.aggregator.terms import Part
 from shared.programme.remarks import Acknowledgement, RemarksInForce
-from shared.wire.alerts import SUBJECTS, AlertName
+from shared.wire.alerts import SUBJECTS, AlertName, Cause
 
 _OPEN = ("open", "open_synthetic")
 
@@ -46,7 +46,9 @@ async def worklist(view: LiveView, query: AskWorklist) -> Answer:
         plan = make_plan(curves, lead_days=view.state.lines.lead_days())
         remarks = view.state.remarks.in_force()
         said: dict[WorkItem, _Said] = {}
-        for item in find_work(view.state, plan, query.firmness, only, scope_of(view, query.party)):
+        for item in find_work(
+            view.state, plan, query.firmness, only, scope_of(view, query.party), cover_days=view.thresholds.cover_days
+        ):
             alert = _alert_of(view, item)
             things = [f"product/{item.product}", *([] if item.site is None else [f"site/{item.site}"])]
             found = None if alert is None else view.alerts.get(alert.cause)
@@ -71,8 +73,10 @@ async def worklist(view: LiveView, query: AskWorklist) -> Answer:
 
 def _alert_of(view: LiveView, item: WorkItem) -> AlertName | None:
     """Return the alert that stands for an item, None where there is none."""
-    if item.supplier is not None:
-        found = view.alerts.get(("slip_beyond", (item.supplier, item.product)))
+    if item.supplier is not None or (item.kind == "secure" and item.site is not None):
+        cover: Cause = ("cover_below", (item.product, item.site or ""))
+        slip: Cause = ("slip_beyond", (item.supplier or "", item.product))
+        found = view.alerts.get(cover if item.supplier is None else slip)
         return None if found is None else found.name
     if item.named_day is None or item.site is None:
         return None

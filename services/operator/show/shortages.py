@@ -249,6 +249,7 @@ WORK = {
     "expedite": "expedite or move: short before newly started wafers can come",
     "promise": "ask for a commit: nobody has promised these wafers; day: last one to start them",
     "pull_in": "pull in: promised, but late; day: last one to start other wafers",
+    "secure": "see that the supply comes: the stock covers few days without it; day: the first not covered",
     "move": "move: idle here, and short elsewhere; day: the first one short there",
     "chase": "chase: due before today, and not here; day: the first due",
     "surplus": "no known need: use it elsewhere, or stop its supply",

@@ -30,7 +30,8 @@ class WorkItemRow(Work, title="WorkItem"):
     """A product at a site, or the overdue lines of a supplier's product."""
 
     alert: str | None
-    """The name of its open alert: `short_within` of a shortage, `slip_beyond` of overdue lines; null: none is open."""
+    """The name of its open alert: `short_within` of a shortage, `cover_below` of stock to secure, `slip_beyond` of
+    overdue lines; null: none is open."""
     acknowledged: AcknowledgementRow | None
     """Of that alert."""
     notes: list[NoteRow]
@@ -40,7 +41,7 @@ class WorkItemRow(Work, title="WorkItem"):
 class WorkLineRow(Work, title="WorkLine"):
     """A line of the worklist: an item, or several of one kind."""
 
-    kind: Literal["expedite", "promise", "pull_in", "move", "chase", "surplus"]
+    kind: Literal["expedite", "promise", "pull_in", "secure", "move", "chase", "surplus"]
     synthetic: bool
     """Whether its items are of sites that are declared as synthetic: such lines come last, one of a kind."""
     count: int
@@ -54,7 +55,7 @@ class Worklist(AtPlan):
 
     firmness: Firmness
     rows: list[WorkLineRow]
-    """At most five of a kind: where there are more items, they are grouped, and none is left out."""
+    """At most four of a kind: where there are more items, they are grouped, and none is left out."""
     count: int
     """Items of all lines."""
     synthetic_count: int

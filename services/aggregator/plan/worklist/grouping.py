@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.aggregator.plan.worklist.items import WORK_KINDS, WorkItem, WorkKind
 
-LINES_OF_KIND_MAX = 5  # more items of a kind are grouped; all of a kind at synthetic sites are one line
+LINES_OF_KIND_MAX = 4  # more items of a kind are grouped; all of a kind at synthetic sites are one line
 _WEEK = 7
 
 _Level = Callable[[WorkItem], Hashable]

@@ -19,8 +19,8 @@ from shared.programme.party_scope import PartyScope
 from shared.wire.events import UNALLOCATED
 from shared.wire.firmness import FIRMNESS, Firmness
 
-WorkKind = Literal["expedite", "promise", "pull_in", "move", "chase", "surplus"]
-WORK_KINDS: tuple[WorkKind, ...] = ("expedite", "promise", "pull_in", "move", "chase", "surplus")
+WorkKind = Literal["expedite", "promise", "pull_in", "secure", "move", "chase", "surplus"]
+WORK_KINDS: tuple[WorkKind, ...] = ("expedite", "promise", "pull_in", "secure", "move", "chase", "surplus")
 _AT_ONCE = 64  # groups of which all days are in memory
 
 
@@ -57,6 +57,8 @@ def find_work(
     firmness: Firmness,
     only: Only = Only(),  # noqa: B008
     scope: PartyScope | None = None,
+    *,
+    cover_days: int = 0,
 ) -> list[WorkItem]:
     """Return the items of the worklist as of a plan of the state, only of some names, or of a declared party.
 
@@ -71,6 +73,8 @@ def find_work(
       first day on which more are short than before.
     - `pull_in`: as before, but at the end of the horizon none of them is short: all is promised, some of it late.
       Wafers: short at worst from T + L on, less those to expedite.
+    - `secure`: not short before T + L, and the stock covers less than `cover_days` of orders if nothing comes. Wafers:
+      missing on the first day that it does not cover. Day: that one.
     - `move`: at a site that does not run short before T + L, stock that its orders before T + L do not take, beside a
       site that has the product to expedite; no more than is to be expedited. Day: the first of those.
     - `chase`: commits and shipments of a supplier's product that were due before T and are still open. Day: the
@@ -89,6 +93,7 @@ def find_work(
         for each in short
         if each.later
     ]
+    thin = _thin_covers(plan, waiting, cover_days, {(item.product, item.site) for item in expedited})
     spare, excess = _idle_stock(state.curves, plan, firmness)
     moved = list(_moves(spare, expedited, today, apart))
     overdue = LineSelection(
@@ -105,7 +110,7 @@ def find_work(
         for (product, site), wafers in sorted(excess.items())
         if wafers > left.get((product, site), 0)
     ]
-    found = [item for item in (*expedited, *later, *moved, *surplus) if _is_of(item, only)]
+    found = [item for item in (*expedited, *later, *thin, *moved, *surplus) if _is_of(item, only)]
     stock = [
         item._replace(is_synthetic=item.site in apart) for item in found if scope is None or item.site in scope.sites
     ]
@@ -156,6 +161,20 @@ def _item(plan: SupplyPlan, waiting: WaitingMegawatts, kind: WorkKind, short: _S
 
 
 # ---------------------------------------------------------------- stock
+
+
+def _thin_covers(
+    plan: SupplyPlan, waiting: WaitingMegawatts, cover_days: int, expedited: Collection[tuple[str, str | None]]
+) -> Iterator[WorkItem]:
+    """Yield the stock that covers few days of orders, of products at sites that have nothing to expedite."""
+    assert plan.today is not None
+    for group, (product, site) in enumerate(plan.grouping.labels):
+        cover = plan.cover(group)
+        if cover.days is None or cover.days >= cover_days or site == UNALLOCATED or (product, site) in expedited:
+            continue
+        wafers = max(0, plan.backorder(group) - plan.on_hand(group)) + cover.next - cover.left
+        megawatts = waiting.waiting(product, site, wafers)
+        yield WorkItem("secure", product, site, None, wafers, megawatts, plan.today + cover.days, cover.days)
 
 
 def _idle_stock(

@@ -1,4 +1,4 @@
-"""The worklist: each item on one line, at most five lines of a kind; its wafers are those that the balance lacks."""
+"""The worklist: each item on one line, at most four lines of a kind; its wafers are those that the balance lacks."""
 
 from fractions import Fraction
 
@@ -56,7 +56,7 @@ def test_the_earlier_week_comes_first_then_the_megawatts_then_the_wafers_and_las
         item("b", -2, 8, 1),
         item("c", 0, None, 5),
         item("d", 0, None, 4),
-        item("e", 7, 99, 9),
+        item("e", 7, 99, 9)._replace(kind="promise"),
     ]
     surplus = item("f", None, None, 900)._replace(kind="surplus", day=None)
 
@@ -118,3 +118,19 @@ def test_only_the_items_of_some_names_are_found(two_sites):
     assert found(supplier="samsung") == {("chase", "samsung")}
     assert found(site="TX-MILAM") <= {(kind, "TX-MILAM") for kind in WORK_KINDS}
     assert two_sites.get("/worklist", site="nowhere").status_code == 404
+
+
+def test_thin_stock_that_is_not_short_is_to_be_secured():
+    sites, samsung = Party("stargate-americas"), Party("samsung")
+    log = [
+        sites.order("2026-09-01", "o1", 30, "2026-10-07", start_by="2026-10-01"),
+        sites.order("2026-09-01", "o2", 30, "2026-10-09", start_by="2026-10-03"),
+        sites.open("2026-09-01", 40), samsung.commit("2026-09-01", "c1", 20, "2026-10-08"),
+        sites.advance("2026-10-05"), samsung.advance("2026-10-05"),
+    ]  # fmt: skip
+    played = play(numbered(log))
+    [line] = [line for line in played.ask("/worklist")["rows"] if line["kind"] == "secure"]
+    [alert] = [row["name"] for row in played.rows("/alerts", code="cover_below")]
+
+    assert (line["wafers"], line["day"], line["days_left"]) == (20, "2026-10-09", 3)
+    assert [item["alert"] for item in line["items"]] == [alert]
