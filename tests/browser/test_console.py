@@ -156,6 +156,8 @@ def test_what_is_chosen_stands_in_the_address_and_is_the_same_for_a_colleague(br
 
     with page_of(browser, page.url) as other:
         other.goto(page.url)
+        for each in (page, other):
+            expect(each.locator("[data-late]")).to_have_count(0, timeout=60_000)
         assert other.locator("main").inner_text() == page.locator("main").inner_text()
         expect(other.get_by_label("Counting on")).to_have_value("firm")
     assert "firmness=firm" in query_of(page)
