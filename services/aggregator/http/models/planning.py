@@ -354,7 +354,7 @@ class AlertFigures(Described):
 
 
 class AlertGroupRow(AlertFigures, title="AlertGroup"):
-    """Alerts of one code: at most five groups of each, and five of synthetic sites; no alert is left out."""
+    """Alerts of one code: at most four groups of each, and four of synthetic sites; no alert is left out."""
 
     code: AlertCode
     subject: dict[str, str]
