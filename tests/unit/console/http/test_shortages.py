@@ -93,7 +93,9 @@ def test_the_list_is_in_the_order_in_which_to_act(log):
     parts = [next(n for n, cell in enumerate(first) if cell.startswith(begin)) for begin in (
         "Wafers can still be started", "Wafers started today", "Too late",
     )]  # fmt: skip
-    assert [html.rows[part + 1][1] for part in parts] == ["TX-MILAM: why?", "TX-ABILENE: why?", "NM-DONAANA: why?"]
+    assert [html.rows[part + 1][1] for part in parts] == [
+        f"{site}: why? note" for site in ("TX-MILAM", "TX-ABILENE", "NM-DONAANA")
+    ]
     assert parts == sorted(parts)
     assert ["HBM4-12H", "OH-LORDSTOWN", "10 Jan 2027", "40"] in html.rows
 
