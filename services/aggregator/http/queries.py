@@ -326,7 +326,7 @@ class AskWorklist(Rows):
     """The parameters of `/worklist`."""
 
     firmness: Graded = "planned"
-    resting: Annotated[bool, Yes(), "Also items whose alert rests until a day to come."] = False
+    resting: Annotated[bool, Yes(), "Also items whose alert is snoozed until a later day."] = False
     product: Product = None
     site: Site = None
     party: Party = None

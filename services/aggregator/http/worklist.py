@@ -34,7 +34,7 @@ class _Said(NamedTuple):
 async def worklist(view: LiveView, query: AskWorklist) -> Answer:
     """Work that can still be done about shortages, idle stock and overdue lines, ranked; kinds that flood are grouped.
 
-    Items whose alert rests until a day to come are left out, and counted. Those of synthetic sites are in lines of
+    Items whose alert is snoozed until a later day are left out, and counted. Those of synthetic sites are in lines of
     their own, the last. docs/numbers.md has the formulas.
     """
     curves = view.state.curves

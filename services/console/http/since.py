@@ -58,7 +58,7 @@ def changes_of(row: Mapping[str, Any]) -> str:
 def effect_of(row: Mapping[str, Any]) -> str:
     """Return the wafers that are more or fewer short at worst, and the first short day where it is another one."""
     wafers, parts = row["more_short"], row["parts"]
-    effect = f"{_wafers(wafers)} shorter at worst" if wafers > 0 else f"{_wafers(-wafers)} fewer short at worst"
+    effect = f"{_wafers(wafers)} more short at worst" if wafers > 0 else f"{_wafers(-wafers)} fewer short at worst"
     then, now = row["first_short_then"], row["first_short_now"]
     if then == now:
         return effect

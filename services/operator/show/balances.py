@@ -138,5 +138,5 @@ def _site_table(answer: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], pr
             for row in rows
         ],
         caption="net forecast: not consumed by orders; promised: in transit to it by eta, open commits by due day\n"
-        "to spare: no order of the site needs them, by then or later; promises to be made: waferline atp",
+        "to spare: no order of the site needs them, by then or later; what suppliers can still promise: waferline atp",
     )  # fmt: skip

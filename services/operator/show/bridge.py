@@ -92,7 +92,7 @@ def since_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
                 (each["code"], ", ".join(each["subject"].values()), each["day"], each["wafers"]) for each in alerts
             ])  # fmt: skip
     if answer["phases"]:
-        yield _listed("Phases planned anew or otherwise", ("site", "phase", "MW", "energises", "was", "status"), [
+        yield _listed("Phases that are new or were changed", ("site", "phase", "MW", "energises", "was", "status"), [
             (each["site"], each["phase"], each["mw_now"], each["energise_on_now"],
              each["energise_on_then"] or "new", each["status_now"]) for each in answer["phases"]
         ])  # fmt: skip

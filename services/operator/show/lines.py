@@ -60,7 +60,7 @@ def remark_cells(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> t
 
 
 def remark_words(row: Mapping[str, Any]) -> str:
-    """Return the remarks of planners on a row: the assignee, the day until which it rests, and the notes."""
+    """Return the remarks of planners on a row: the assignee, the day until which it is snoozed, and the notes."""
     said = row.get("acknowledged")
     before = row.get("acknowledged_before")
     parts = []
@@ -73,7 +73,7 @@ def remark_words(row: Mapping[str, Any]) -> str:
 
 
 def _acknowledged_words(said: Mapping[str, Any]) -> str:
-    until = f", rests until {said['snoozed_until']}" if said["is_snoozed"] else ""
+    until = f", snoozed until {said['snoozed_until']}" if said["is_snoozed"] else ""
     text = f": {said['note']}" if said["note"] else ""
     return f"{said['assignee'] or said['by'] or 'acknowledged'}{until}{text}"
 

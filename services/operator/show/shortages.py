@@ -258,16 +258,16 @@ WORK = {
 
 
 def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[FittedTable | Text]:
-    """Yield the lines of the worklist, and with `items` those of each line that stands for several."""
+    """Yield the lines of the worklist, and with `items` those of each row that stands for several."""
     rows = answer["rows"]
-    rest = f"; {answer['resting']} rest" if answer["resting"] else ""
+    rest = f"; {answer['resting']} snoozed" if answer["resting"] else ""
     if not rows:
         is_known = answer["today"] is not None
         yield Text(f"{'Nothing to do' if is_known else 'Not known: no source has completed a day yet'}{rest}.\n")
         return
     kinds = sorted({row["kind"] for row in rows}, key=[*WORK].index)
     yield table(
-        f"Worklist, today is {answer['today']}: {len(rows)} lines for {answer['count']} items{rest}"
+        f"Worklist, today is {answer['today']}: {len(rows)} rows for {answer['count']} items{rest}"
         + f", {answer['synthetic_count']} of synthetic demand, last" * bool(answer["synthetic_count"]),
         ("kind", "what", "wafers", "MW waiting", "day", "days left", *remark_column(_remarked(rows))),
         [

@@ -61,5 +61,5 @@ class Worklist(AtPlan):
     synthetic_count: int
     """Of these, items of synthetic sites."""
     resting: int
-    """Items left out, as their alert rests until a day to come."""
+    """Items left out, as their alert is snoozed until a later day."""
     next: None

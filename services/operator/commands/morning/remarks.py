@@ -18,7 +18,7 @@ def acknowledge(
     note: Annotated[str, typer.Option(help="A note of one line.")] = "",
     snoozed_until: Annotated[
         str | None,
-        typer.Option("--snooze-until", help="Do not show it first before this day (2026-09-30) is today."),
+        typer.Option("--snooze-until", help="Leave it out of the worklist before this day (2026-09-30) is today."),
     ] = None,
     by: By = "",
     withdrawn: Withdrawn = False,

@@ -19,7 +19,7 @@ def report(
 ) -> None:
     """Write a one-page status as HTML and PDF: the verdict, the worklist, the bridge of its first item, three charts.
 
-    It replaces nothing. Both have the position that they are of, so the page can be asked for again.
+    It overwrites no file. Both files state their position in the log: with it as --as-of the same page is written again.
 
     Example: waferline report --to status-2026-08-31 --as-of 2026-08-31
     """

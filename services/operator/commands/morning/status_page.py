@@ -40,8 +40,8 @@ def worklist_part(status: Mapping[str, Any]) -> Part:
         )
         for line in work["rows"]
     ]  # fmt: skip
-    rest = f", {work['resting']} rest" if work["resting"] else ""
-    title = f"Worklist: {len(rows)} lines for {work['count']} items{rest}"
+    rest = f", {work['resting']} snoozed" if work["resting"] else ""
+    title = f"Worklist: {len(rows)} rows for {work['count']} items{rest}"
     columns = ("kind", "what", "wafers", "MW waiting", "day", "days left")
     return Part(title, columns, rows, (0.12, 0.42, 0.12, 0.12, 0.12, 0.10), frozenset({2, 3, 5}))
 

@@ -25,7 +25,7 @@ def worklist(
         bool, typer.Option("--items", help="Also print the items of lines that stand for several.")
     ] = False,
     resting: Annotated[
-        bool, typer.Option("--resting", help="Also items whose alert rests until a day to come.")
+        bool, typer.Option("--resting", help="Also items whose alert is snoozed until a later day.")
     ] = False,
     firmness: AtLeast = "planned",
     product: Product = None,
@@ -41,7 +41,7 @@ def worklist(
     """Print the work that can still be done about shortages, idle stock and overdue lines, the first to act on first.
 
     Each line has its wafers, the megawatts that wait for them, and the days left. Kinds that flood are grouped, and
-    nothing is left out but resting items (`waferline acknowledge --snooze-until`).
+    nothing is left out but snoozed items (`waferline acknowledge --snooze-until`).
 
     Example: waferline worklist --site TX-MILAM
     """

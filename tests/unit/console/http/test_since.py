@@ -22,7 +22,7 @@ def change(cause, wafers, **other):
 def test_the_party_its_change_and_the_effect():
     assert sentence(ROW) == (
         "skhynix moved 3,200 wafers of HBM4-12H for TX-ABILENE from 12 to 26 May 2026: "
-        "3,200 wafers shorter at worst, first short day 14 May 2026 instead of 2 Jun 2026"
+        "3,200 wafers more short at worst, first short day 14 May 2026 instead of 2 Jun 2026"
     )
 
 
@@ -32,7 +32,7 @@ def test_the_party_its_change_and_the_effect():
         ({"first_short_then": None}, "at worst, first short day 14 May 2026, none before"),
         ({"first_short_now": None, "more_short": -1}, "1 wafer fewer short at worst, no longer short"),
         ({"parts": 3}, "at worst; with 2 other changes: first short day 14 May 2026 instead of 2 Jun 2026"),
-        ({"first_short_then": "2026-05-14"}, "3,200 wafers shorter at worst"),
+        ({"first_short_then": "2026-05-14"}, "3,200 wafers more short at worst"),
         ({"source": None, "supplier": "samsung", "changes": [change("counted", -2)]},
          "the stock of samsung was counted 2 wafers of HBM4-12H for TX-ABILENE lower"),
         ({"source": None, "supplier": "unattributed", "changes": [change("opened", 2)]}, "the stock opened with"),
