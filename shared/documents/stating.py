@@ -237,7 +237,7 @@ class _Comparison:
             yield self._event(fact.data | self._revision(0), key, fact.place, "new", fact.day)
             return
         stated = {name: line.data[name] for name in _IN_NO_COLUMN if name in line.data} | fact.data
-        if not self._differs(stated, line.data):
+        if not self._differs({name: line.data.get(name) for name in _EVIDENCE} | stated, line.data):
             self.counts["unchanged"] += 1
             return
         outcome: Outcome = "changed"
@@ -326,3 +326,4 @@ class _Comparison:
 
 _NOT_COMPARED = frozenset({"revision", "reason"})
 _IN_NO_COLUMN = ("synthetic",)  # a sheet cannot say it, so it stays as it is
+_EVIDENCE = ("sources", "known_from", "confidence")  # of earlier figures: a sheet that changes these leaves it out

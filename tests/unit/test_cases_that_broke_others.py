@@ -392,7 +392,7 @@ def every_kind() -> list[Any]:
         texas.say((2, 25), StockCounted(counted=90, revision=1, **(KEY | {"supplier": "unattributed"}))),
         narvik.say((3, 5), SourceEnded(through=day(3, 4), successor=None), 20),
     ]
-    log += declarations(date(2026, 1, 1))
+    log += declarations()
     newest, consumed, revision = log[10], log[26], log[3]
     log += [samsung.reverse((3, 1), newest), samsung.reverse((3, 2), revision), texas.reverse((3, 1), consumed)]
     log += [texas.reverse((3, 2), consumed), texas.reverse((3, 3), log[-1]), texas.reverse((3, 4), log[22])]
