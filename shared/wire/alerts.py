@@ -2,9 +2,9 @@
 
 from datetime import date
 from hashlib import sha256
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from shared.wire.days import day_number, iso_day
 
@@ -129,6 +129,14 @@ class AlertChange(BaseModel):
     detail: dict[str, int]  # when raised: wafers, and days (those named _day since 1970)
     causes: list[str]  # events as source/id, the greatest first
     name: str = ""  # of the alert; empty in entries of versions that knew no names
+
+    @model_validator(mode="after")
+    def _names_an_alert(self) -> Self:
+        if missing := set(SUBJECTS[self.code]) - set(self.subject):
+            raise ValueError(f"its subject lacks {', '.join(sorted(missing))}")
+        if self.name:
+            AlertName.read(self.name)
+        return self
 
     @property
     def alert(self) -> AlertName:
