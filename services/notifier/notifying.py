@@ -31,7 +31,7 @@ _BEGINNING = "0-0"
 Result = TypeVar("Result")
 
 
-class Notifying:
+class AlertNotifier:
     """Reads and writes the outgoing messages in one thread: while it sends, new entries wait on their stream."""
 
     def __init__(

@@ -104,13 +104,13 @@ class AlertName(NamedTuple):
         code, *parts = text.split("/")
         if code not in SUBJECTS:
             raise ValueError(f"{code[:80]!r} is no code of an alert")
-        known: AlertCode = code
-        names = len(SUBJECTS[known])
-        if not names <= len(parts) <= names + (NAMED_BY[known] is not None) or not all(parts):
-            due = "/".join((code, *SUBJECTS[known], *(() if NAMED_BY[known] is None else ("YYYY-MM-DD",))))
+        checked: AlertCode = code
+        names = len(SUBJECTS[checked])
+        if not names <= len(parts) <= names + (NAMED_BY[checked] is not None) or not all(parts):
+            due = "/".join((code, *SUBJECTS[checked], *(() if NAMED_BY[checked] is None else ("YYYY-MM-DD",))))
             raise ValueError(f"is not {due}")
         day = day_number(date.fromisoformat(parts[names])) if len(parts) > names else None
-        name = cls(known, tuple(parts[:names]), day)
+        name = cls(checked, tuple(parts[:names]), day)
         if name.text != text:
             raise ValueError(f"is not {name.text}")
         return name
