@@ -16,6 +16,7 @@ from services.aggregator.kernels.arrays import Index, Wafers
 from shared.play.numbering import Numbering
 from shared.wire.days import day_number
 from shared.wire.events import (
+    DemandForecast,
     DemandRequired,
     Event,
     EventData,
@@ -120,16 +121,19 @@ class Story:
         self.supplier, self.center = Numbering("samsung"), Numbering("americas")
         self.log: list[Event] = []
 
-    def say(self, day: int, data: EventData) -> Event:
+    def say(self, day: int, data: EventData, cause: str | None = None) -> Event:
         numbering = (
             self.supplier if "supplier" in data.published_by and type(data) is not EventReversed else self.center
         )
-        self.log.append(numbering.emit(datetime(2026, 4, day, 12, tzinfo=UTC), data))
+        self.log.append(numbering.emit(datetime(2026, 4, day, 12, tzinfo=UTC), data, cause=cause))
         return self.log[-1]
 
-    def commit(self, day: int, wafers: int, due: int, revision: int = 0, **other: str) -> Event:
+    def commit(
+        self, day: int, wafers: int, due: int, revision: int = 0, *, cause: str | None = None, **other: str
+    ) -> Event:
         terms = {"line": "c", "firmness": "firm"} | KEY | other
-        return self.say(day, SupplyCommitted(due=date(2026, 4, due), wafers=wafers, revision=revision, **terms))
+        data = SupplyCommitted(due=date(2026, 4, due), wafers=wafers, revision=revision, **terms)
+        return self.say(day, data, cause)
 
     def send(self, day: int, wafers: int, eta: int, commit: str | None = None, **other: str) -> Event:
         terms = {"shipment": "s"} | KEY | other
@@ -148,6 +152,10 @@ class Story:
             **({"line": "o"} | KEY | other),
         )  # fmt: skip
         return self.say(day, data)
+
+    def forecast(self, day: int, wafers: int, due: int, revision: int = 0, **other: str) -> Event:
+        terms = {"line": "f"} | KEY | other
+        return self.say(day, DemandForecast(due=date(2026, 4, due), wafers=wafers, revision=revision, **terms))
 
     def causes(self, through: int, site: str = "abilene") -> list[tuple[int, str, str]]:
         found = find_causes(lines_of(self.log), "HBM4-12H", site, day_number(date(2026, 4, through)))

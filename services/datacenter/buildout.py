@@ -138,22 +138,23 @@ class Buildout:
     def _declare_sites(self) -> None:
         """Publish the sites and phases known on the first day."""
         for site in self._sites.values():
-            if (known := site.declared_on(self._start)) is not None:
-                self._declare(site, known)
+            if (revision := site.declared_on(self._start)) is not None:
+                self._declare(site, revision)
             for milestone, report in site.milestones_on(self._start):
                 self._report(site, milestone, report)
         for phase in self._phases.values():
             self._publish_phase(phase)
 
-    def _declare(self, site: ScenarioSite, known: SiteRevision) -> None:
-        revision = self._declared[site.id] = self._declared.get(site.id, -1) + 1
+    def _declare(self, site: ScenarioSite, revision: SiteRevision) -> None:
+        number = self._declared[site.id] = self._declared.get(site.id, -1) + 1
         self._emit(
             SiteDeclared(
-                site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=known.mw,
+                site=site.id, name=site.name, country=site.country, mooring=site.mooring, mw=revision.mw,
                 pue_percent=site.pue_percent.value, land_ha=site.land_ha.value if site.land_ha else None,
                 waterplane_m2=site.waterplane_m2.value if site.waterplane_m2 else None,
-                kg_co2_per_mwh=site.kg_co2_per_mwh.value, power_source=site.power_source.value, evidence=known.evidence,
-                confidence="sourced" if known.sources else "assumed", revision=revision, synthetic=site.pool,
+                kg_co2_per_mwh=site.kg_co2_per_mwh.value, power_source=site.power_source.value,
+                evidence=revision.evidence, confidence="sourced" if revision.sources else "assumed", revision=number,
+                synthetic=site.pool,
             )
         )  # fmt: skip
 
@@ -390,9 +391,9 @@ class Buildout:
         events = self._scenario.events
         if self._today > self._start:
             for site in self._sites.values():
-                for known in site.declared:
-                    if known.known_from == self._today:
-                        self._declare(site, known)
+                for declared in site.declared:
+                    if declared.known_from == self._today:
+                        self._declare(site, declared)
                 for milestone, report in site.reported_on(self._today):
                     self._report(site, milestone, report)
                 for plan, revision in site.revised_on(self._today):

@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from prometheus_client import Counter, Gauge
+from redis.exceptions import ConnectionError as RedisLost
+from redis.exceptions import TimeoutError as RedisTimeout
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -28,7 +31,7 @@ _BEGINNING = "0-0"
 Result = TypeVar("Result")
 
 
-class Notifying:
+class AlertNotifier:
     """Reads and writes the outgoing messages in one thread: while it sends, new entries wait on their stream."""
 
     def __init__(
@@ -46,14 +49,21 @@ class Notifying:
 
     async def begin(self) -> None:
         """Begin behind the entry taken last: at the first start behind all, on a stream that began anew before all."""
-        last = cast(list[tuple[bytes, Any]], await self.service.redis.xrevrange(ALERTS, count=1))
-        newest, before = last[0][0].decode() if last else _BEGINNING, self.outgoing.entry
-        if before is None or entry_order(newest) < entry_order(before):
-            entry = newest if before is None else _BEGINNING
-            self.service.log.warning("offset_placed", entry=entry, entry_before=before or "")
-            self.outgoing.begin_behind(entry)
+        await self._place_offset()
         self.entry = self.outgoing.entry or _BEGINNING
         self.service.readers[0].start_after(self.entry)
+
+    async def _place_offset(self) -> bool:
+        """Place the offset at the first start, and on a stream that began anew; return whether it was placed."""
+        before = await self._run(lambda: self.outgoing.entry)  # first: what is taken meanwhile stands in the stream
+        last = cast(list[tuple[bytes, Any]], await self.service.redis.xrevrange(ALERTS, count=1))
+        newest = last[0][0].decode() if last else _BEGINNING
+        if before is not None and entry_order(newest) >= entry_order(before):
+            return False
+        entry = newest if before is None else _BEGINNING
+        self.service.log.warning("offset_placed", entry=entry, entry_before=before or "")
+        await self._run(partial(self.outgoing.begin_behind, entry))
+        return True
 
     async def take_alerts(self, entries: list[Entry]) -> None:
         """Store the messages of some entries, and the offset behind them."""
@@ -64,11 +74,16 @@ class Notifying:
 
     async def send(self) -> None:
         """Make the digests and send the messages that are due, for ever."""
+        is_stopping = self.service.stopping.is_set
         while True:
+            with suppress(RedisLost, RedisTimeout):  # Redis is away, and nothing can be checked
+                if await self._place_offset():
+                    self.entry = _BEGINNING
+                    self.service.readers[0].rewind()
             if self._has_changed():
                 await self._read_rules()
             await self._run(partial(self.outgoing.digest, self.rules, time.time()))
-            await self._run(partial(send_due, self.outgoing, self.sender.send, self.pace, self._report))
+            await self._run(partial(send_due, self.outgoing, self.sender.send, self.pace, self._report, is_stopping))
             waiting, _, _ = await self._run(self.outgoing.counts)
             self._waiting.set(waiting)
             await asyncio.sleep(_POLL_S)

@@ -72,7 +72,6 @@ class Outgoing:
 
         Of an entry that cannot be read only the offset is stored.
         """
-        before = self.connection.total_changes
         made = 0
         self.connection.execute("BEGIN IMMEDIATE")
         try:
@@ -84,13 +83,12 @@ class Outgoing:
                         rows = [(rule.name, change.model_dump_json()) for change in changes]
                         self.connection.executemany("INSERT INTO digested (rule, change) VALUES (?, ?)", rows)
                     elif changes:
-                        made += self._put(rule, f"{batch.epoch}-{batch.number}", changes, now)
+                        made += self._put(rule, f"{batch.epoch}-{batch.number}-{batch.position}", changes, now)
                 self.begin_behind(entry)
             self.connection.execute("COMMIT")
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
-        assert self.connection.total_changes > before or not made
         return made
 
     def _concerns(self, rule: Rule, change: AlertChange) -> bool:
@@ -183,5 +181,5 @@ class Outgoing:
 
 
 def message_key(rule: str, occasion: str) -> str:
-    """Return the key of a message: of its rule, and of the entry or the day that it is made of."""
+    """Return the key of a message: of its rule, and of the entry and position or the day that it is made of."""
     return sha256(f"{rule}\n{occasion}".encode()).hexdigest()[:32]

@@ -127,4 +127,6 @@ def read_rules(text: str, name: str) -> Rules:
             f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
             for fault in why.errors(include_url=False, include_input=False)
         ]
-        raise RulesError(f"{name}: {'; '.join(faults)}") from why
+        raise RulesError(
+            f"{name}: {'; '.join(faults)}"
+        ) from None  # whose text quotes the input: it may have a password

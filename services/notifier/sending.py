@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from email.utils import make_msgid
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import apprise
 from apprise.plugins.email import base as email_plugin
@@ -101,18 +102,26 @@ def _shown(plugin: Any) -> str:
 def without_secrets(text: str, address: str, shown: str) -> str:
     """Return a text without the parts of an address that Apprise does not show."""
     parts = set(_PART.split(address)) - set(_PART.split(shown))
+    parts |= {unquote(part) for part in parts}
     for part in sorted(parts, key=len, reverse=True):
         text = text.replace(part, "****") if len(part) >= _SECRET_MIN else text
     return text
 
 
-def send_due(outgoing: Outgoing, send: Send, pace: Pace, report: Callable[[Message, str | None, float], None]) -> int:
+def send_due(
+    outgoing: Outgoing,
+    send: Send,
+    pace: Pace,
+    report: Callable[[Message, str | None, float], None],
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> int:
     """Try each message that is due, and return how many were tried; `report` gets each, its failure and the seconds.
 
-    A target that does not take one is left alone until that one is due again: one that is away holds up no other.
+    A target that does not take one is left alone until that one is due again: one that is away holds up no other. What
+    is due when the notifier stops is sent by the next one.
     """
     tried = 0
-    while (message := outgoing.next_due(time.time())) is not None:
+    while not is_stopping() and (message := outgoing.next_due(time.time())) is not None:
         began, due = time.monotonic(), time.time() + pace.wait_s(message.tries)
         outgoing.begin_try(message, due)
         reason = send(message)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from services.supplier.capacity import Booking, monday_of
-from services.supplier.promising import LATE, Ask, BookedPromise, Promising, planned_percent
+from services.supplier.promising import LATE, Ask, BookedPromise, SupplierPromises, planned_percent
 from shared.play.demand_plan import split_headline
 from shared.play.scenario import Scenario
 from shared.play.source_log import SourceLog
@@ -89,7 +89,7 @@ class Fab:
         self._scenario = scenario
         self._source = source
         self._supplier = scenario.suppliers[source]
-        self._promising = Promising(scenario, source, variant)
+        self._promising = SupplierPromises(scenario, source, variant)
         self._start = self._today = start
         self._random = random.Random(f"{seed}:{source}:{variant}").random  # noqa: S311 - a simulation
         self._log = SourceLog(source, scenario.mistakes, start, until)

@@ -50,7 +50,7 @@ class BookedPromise(NamedTuple):
     reason: str
 
 
-class Promising:
+class SupplierPromises:
     """The promises of one supplier, which books the starts for them."""
 
     def __init__(self, scenario: Scenario, source: str, variant: Variant) -> None:

@@ -34,8 +34,9 @@ def build_party(role: Role, settings: PartySettings, domain: Domain) -> Service:
             if role == "supplier"
             else dict.fromkeys(scenario.suppliers, "supplier")
         )
-        planner, *_ = scenario.programme.parties.planners
-        revised = set(scenario.declared_days(settings.until)[1:] if planner in settings.planners.split(",") else ())
+        planner = next(iter(scenario.programme.parties.planners), "")
+        is_declared = bool(planner) and planner in settings.planners.split(",")
+        revised = set(scenario.declared_days(settings.until)[1:] if is_declared else ())
 
         async def wait_until_declared(day: date) -> None:
             if day in revised:

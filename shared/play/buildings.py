@@ -87,12 +87,12 @@ class ScenarioSite(ScenarioPart):
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
-        known: list[list[date]] = [
+        days_of: list[list[date]] = [
             [revision.known_from for revision in self.declared],
             *([revision.known_from for revision in each] for each in self.milestones.values()),
             *([revision.known_from for revision in phase] for phase in self.phases.values()),
         ]
-        for days in known:
+        for days in days_of:
             if days != sorted(set(days)):
                 raise ValueError(f"the revisions of {self.id} are not in the order of their days, or two have one day")
         if self.phases and self.platform is None:
@@ -105,15 +105,15 @@ class ScenarioSite(ScenarioPart):
 
     def declared_on(self, day: date) -> SiteRevision | None:
         """Return the revision in force on a day; None before the first."""
-        known = [revision for revision in self.declared if revision.known_from <= day]
-        return known[-1] if known else None
+        so_far = [revision for revision in self.declared if revision.known_from <= day]
+        return so_far[-1] if so_far else None
 
     def phases_on(self, day: date) -> Iterator[PlannedPhase]:
         """Yield the phases as they are planned on a day."""
         for number, revisions in self.phases.items():
-            known = [revision for revision in revisions if revision.known_from <= day]
-            if known:
-                yield self._planned(number, known[-1], day)
+            so_far = [revision for revision in revisions if revision.known_from <= day]
+            if so_far:
+                yield self._planned(number, so_far[-1], day)
 
     def revised_on(self, day: date) -> Iterator[tuple[PlannedPhase, PhaseRevision]]:
         """Yield the phases that have a new plan since a day."""
@@ -134,9 +134,9 @@ class ScenarioSite(ScenarioPart):
     def milestones_on(self, day: date) -> Iterator[tuple[str, MilestoneRevision]]:
         """Yield the milestones with the day that is known on a day."""
         for name, reports in self.milestones.items():
-            known = [report for report in reports if report.known_from <= day]
-            if known:
-                yield name, known[-1]
+            so_far = [report for report in reports if report.known_from <= day]
+            if so_far:
+                yield name, so_far[-1]
 
     def _milestone_day(self, milestone: str, on: date) -> date | None:
         return next((report.day for name, report in self.milestones_on(on) if name == milestone), None)

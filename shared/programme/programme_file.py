@@ -39,7 +39,9 @@ from shared.wire.streams import Role
 
 # a source is part of a stream's name, of a host name and of the path of a file
 Source = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
-RESERVED_SOURCES = frozenset({"planner", "auditor", "operator", "metrics", "aggregator", "console", "ledger"})
+RESERVED_SOURCES = frozenset(
+    {"planner", "auditor", "operator", "metrics", "aggregator", "console", "ledger", "notifier"}
+)
 HORIZON_DAYS_MAX = 40_000
 
 _HEADS = {

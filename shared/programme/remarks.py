@@ -106,20 +106,20 @@ def _without_day(alert: str) -> str:
 
 
 def _acknowledgement(row: Row) -> Acknowledgement:
-    said, until = row.others, row.others["snoozed_until"]
+    data, until = row.others, row.others["snoozed_until"]
     return Acknowledgement(
-        said["alert"], said["assignee"], said["note"], None if until is None else day_number(date.fromisoformat(until)),
-        said["by"], row.time // DAY_US, row.revision or 0, row.source, row.id,
+        data["alert"], data["assignee"], data["note"], None if until is None else day_number(date.fromisoformat(until)),
+        data["by"], row.time // DAY_US, row.revision or 0, row.source, row.id,
     )  # fmt: skip
 
 
 def _note(row: Row) -> Note:
-    said = row.others
+    data = row.others
     return Note(
         str(row.line),
-        said["about"],
-        said["text"],
-        said["by"],
+        data["about"],
+        data["text"],
+        data["by"],
         row.time // DAY_US,
         row.revision or 0,
         row.source,

@@ -2,9 +2,9 @@
 
 from datetime import date
 from hashlib import sha256
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from shared.wire.days import day_number, iso_day
 
@@ -104,13 +104,13 @@ class AlertName(NamedTuple):
         code, *parts = text.split("/")
         if code not in SUBJECTS:
             raise ValueError(f"{code[:80]!r} is no code of an alert")
-        known: AlertCode = code
-        names = len(SUBJECTS[known])
-        if not names <= len(parts) <= names + (NAMED_BY[known] is not None) or not all(parts):
-            due = "/".join((code, *SUBJECTS[known], *(() if NAMED_BY[known] is None else ("YYYY-MM-DD",))))
+        checked: AlertCode = code
+        names = len(SUBJECTS[checked])
+        if not names <= len(parts) <= names + (NAMED_BY[checked] is not None) or not all(parts):
+            due = "/".join((code, *SUBJECTS[checked], *(() if NAMED_BY[checked] is None else ("YYYY-MM-DD",))))
             raise ValueError(f"is not {due}")
         day = day_number(date.fromisoformat(parts[names])) if len(parts) > names else None
-        name = cls(known, tuple(parts[:names]), day)
+        name = cls(checked, tuple(parts[:names]), day)
         if name.text != text:
             raise ValueError(f"is not {name.text}")
         return name
@@ -129,6 +129,14 @@ class AlertChange(BaseModel):
     detail: dict[str, int]  # when raised: wafers, and days (those named _day since 1970)
     causes: list[str]  # events as source/id, the greatest first
     name: str = ""  # of the alert; empty in entries of versions that knew no names
+
+    @model_validator(mode="after")
+    def _names_an_alert(self) -> Self:
+        if missing := set(SUBJECTS[self.code]) - set(self.subject):
+            raise ValueError(f"its subject lacks {', '.join(sorted(missing))}")
+        if self.name:
+            AlertName.read(self.name)
+        return self
 
     @property
     def alert(self) -> AlertName:

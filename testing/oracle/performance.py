@@ -13,6 +13,8 @@ Settled where the documents leave it open:
 - A commit is judged once its grace is over: strictly from its day on, with grace so many days later as the programme
   tolerates. Days early that it does not tolerate count for nothing; strictly, however early is in time.
 - Received is all that ever came to hand under the supplier by complete_through.
+- A statement answers demand if it follows from an event of an order or a forecast of its product and site that holds,
+  and none about its line before it follows from the same one. What answers is altered apart from what does not.
 - A commit is altered by the difference of its wafers, and by the greater of both where its day differs. That is
   counted of the lines whose day in force is over, over the wafers in force of these. What is only replaced is found
   wafer by wafer, among all lines of the supplier, at the product and site that the lowering statement names.
@@ -37,6 +39,7 @@ class Judge:
     def __init__(self, book: Book, through: int) -> None:
         self.book, self.through = book, through
         self.commits = book.statements("supply.committed", "line")
+        self.answers = self._answers()
         self.replaced = self._replaced()
         self.graces = {"strict": (None, 0, 0), "tolerant": book.tolerance}  # days early and late, percent
 
@@ -105,26 +108,39 @@ class Judge:
         }
         committed = sum(event["data"]["wafers"] for event in due.values())
         received = sum(wafers for _, wafers in self.receipts(supplier, product))
+        wafers_in_force = sum(each["data"]["wafers"] for each in in_force.values())
         return {
             "product": product,
             "wafers_due": committed,
             "wafers_received": received,
-            "churn": ratio(
-                sum(self.churn(line) for line in in_force), sum(each["data"]["wafers"] for each in in_force.values())
-            ),
+            "churn": ratio(sum(self.churn(line, answers=False) for line in in_force), wafers_in_force),
+            "answered": ratio(sum(self.churn(line, answers=True) for line in in_force), wafers_in_force),
             "otif": {grace: self._on_time(due, *each) for grace, each in self.graces.items()},
             "lags": [self._lag(supplier, product, lag) for lag in LAGS],
         }
 
-    def churn(self, line: tuple[str, str]) -> int:
+    def churn(self, line: tuple[str, str], *, answers: bool) -> int:
         altered = 0
         for before, after in zip(self.commits[line], self.commits[line][1:], strict=False):
             was, is_ = before["data"]["wafers"], after["data"]["wafers"]
-            altered += abs(is_ - was) if before["data"]["due"] == after["data"]["due"] else max(was, is_)
-        return altered - self.replaced[line]
+            if ((line[0], after["id"]) in self.answers) is answers:
+                altered += abs(is_ - was) if before["data"]["due"] == after["data"]["due"] else max(was, is_)
+        return altered - self.replaced[line, answers]
 
-    def _replaced(self) -> Counter[tuple[str, str]]:
-        """Return the wafers of each line that new lines replaced on the day on which they were lowered."""
+    def _answers(self) -> set[tuple[str, str]]:
+        demand = {(event["id"], *key_of(event)[:2]) for event in self.book.of("demand.required", "demand.forecast")}
+        found = set()
+        for line, (first, *others) in self.commits.items():
+            causes = [first.get("causationid")]
+            for event in others:
+                cause = event.get("causationid")
+                if cause not in causes and (cause, *key_of(event)[:2]) in demand:
+                    found.add((line[0], event["id"]))
+                causes.append(cause)
+        return found
+
+    def _replaced(self) -> Counter[tuple[tuple[str, str], bool]]:
+        """Return the wafers of each line, answers apart, that new lines replaced on the day of their lowering."""
         new: dict[tuple[Key, int], list[int]] = defaultdict(list)  # the due day of each wafer
         lowered = []
         for line, statements in self.commits.items():
@@ -134,13 +150,14 @@ class Judge:
             for before, after in pairwise(statements):
                 less = before["data"]["wafers"] - after["data"]["wafers"]
                 if less > 0 and before["data"]["due"] == after["data"]["due"] and day_of(after) != first:
-                    lowered.append((day(after["data"]["due"]), line, key_of(after), day_of(after), less))
-        found: Counter[tuple[str, str]] = Counter()
-        for due, line, key, on, less in sorted(lowered):
+                    answers = (line[0], after["id"]) in self.answers
+                    lowered.append((day(after["data"]["due"]), line, answers, key_of(after), day_of(after), less))
+        found: Counter[tuple[tuple[str, str], bool]] = Counter()
+        for due, line, answers, key, on, less in sorted(lowered):
             near = [each for each in sorted(new[key, on]) if abs(each - due) <= REPLACED_WITHIN][:less]
             for each in near:
                 new[key, on].remove(each)
-            found[line] += len(near)
+            found[line, answers] += len(near)
         return found
 
     def _on_time(self, due: dict[tuple[str, str], CloudEvent], early: int | None, days: int, percent: int) -> Row:

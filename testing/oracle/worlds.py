@@ -61,7 +61,9 @@ class World:
         self.dice = Random(f"megawatts of {self.seed}")  # noqa: S311
         self.power()
         self.remark()
-        self.dice = dice  # all else is as it was before worlds had replacements, declarations and megawatts
+        self.dice = Random(f"answers of {self.seed}")  # noqa: S311
+        self.answer()
+        self.dice = dice  # all else is as it was before worlds had replacements, declarations, megawatts and answers
         self.advance()
         return self.events
 
@@ -386,6 +388,15 @@ class World:
         for event in reversals:
             if self.chance(0.2):
                 self.publish(event["source"], Party.reverse, self.day(100, 170), event)
+
+    def answer(self) -> None:
+        """Let commits follow from events of the same product and site, or of any: most of these state demand."""
+        for event in self.events:
+            if event["type"] == "waferline.supply.committed.v1" and self.chance(0.6):
+                place = {name: event["data"][name] for name in ("product", "site")}
+                near = [each for each in self.events if place.items() <= each["data"].items()]
+                demand = [each for each in near if each["type"].startswith("waferline.demand.")]
+                event["causationid"] = self.dice.choice((demand or near)[-4:] if self.chance(0.8) else near)["id"]
 
     def advance(self) -> None:
         """Close days; a day closed too early is taken back, a source that never closes one says little."""

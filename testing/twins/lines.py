@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from shared.wire.events import (
+    DemandForecast,
+    DemandRequired,
     Event,
     EventReversed,
     ShipmentDispatched,
@@ -40,8 +42,43 @@ def promise_at(of_line: list[Event], lag: int) -> Any:
     return None
 
 
-def replaced(of_lines: dict[Any, list[Event]]) -> Counter[Any]:
-    """The wafers of each commit that new ones replaced, wafer by wafer."""
+def churn(log: list[Event]) -> dict[Any, tuple[int, int]]:
+    """The wafers by which each commit was altered and not only replaced: by its supplier itself, and in answer."""
+    of_lines, ids = statements(log), answers(log)
+    found = replaced(of_lines, ids)
+    altered = {}
+    for line, events in of_lines.items():
+        own, answered = -found[line, False], -found[line, True]
+        for a, b in pairwise(events):
+            now, was = b.data, a.data
+            wafers = abs(now.wafers - was.wafers) if was.due == now.due else max(was.wafers, now.wafers)
+            if b.id in ids:
+                answered += wafers
+            else:
+                own += wafers
+        altered[line] = own, answered
+    return altered
+
+
+def answers(log: list[Event]) -> set[str]:
+    """The statements of commits that are the first of their line to follow from an order or a forecast of their key."""
+    demand = {
+        (event.id, event.data.product, event.data.site)
+        for event in live(log)
+        if isinstance(event.data, DemandRequired | DemandForecast)
+    }
+    found = set()
+    for events in statements(log).values():
+        for n, event in enumerate(events):
+            earlier = [each.causationid for each in events[:n]]
+            asked = (event.causationid, event.data.product, event.data.site) in demand
+            if n and asked and event.causationid not in earlier:
+                found.add(event.id)
+    return found
+
+
+def replaced(of_lines: dict[Any, list[Event]], answering: set[str]) -> Counter[Any]:
+    """The wafers of each commit that new ones replaced, wafer by wafer: those lowered in answer apart."""
     new, lowered = defaultdict[Any, list[date]](list), []
     for line, events in of_lines.items():
         first = min(event.time.date() for event in events)
@@ -51,13 +88,13 @@ def replaced(of_lines: dict[Any, list[Event]]) -> Counter[Any]:
             now, on = b.data, b.time.date()
             if a.data.due == now.due and on > first:
                 place = now.product, now.site, now.supplier, on
-                lowered += [(now.due, line, place)] * (a.data.wafers - now.wafers)
+                lowered += [(now.due, line, b.id in answering, place)] * (a.data.wafers - now.wafers)
     found: Counter[Any] = Counter()
-    for due, line, place in sorted(lowered):
+    for due, line, in_answer, place in sorted(lowered):
         for other in sorted(new[place]):
             if abs((other - due).days) <= 31:
                 new[place].remove(other)
-                found[line] += 1
+                found[line, in_answer] += 1
                 break
     return found
 

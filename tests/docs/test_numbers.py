@@ -4,7 +4,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from itertools import accumulate, permutations
+from itertools import accumulate, pairwise, permutations
 
 from services.aggregator.fold.curves import Curves
 from services.aggregator.fold.lines.book import LineBook
@@ -55,7 +55,7 @@ from testing.cloud_events import Party as Source
 from testing.fold import EPOCH, Folded, Horizon, fold
 from testing.lines import KEY as ABILENE
 from testing.lines import Story as Programme
-from testing.lines import bodies_of, fold_lines, lines_published
+from testing.lines import bodies_of, fold_lines, lines_of, lines_published
 from testing.played import numbered, play
 from testing.projection import project
 from testing.reference import PROGRAMME_PATH
@@ -815,8 +815,25 @@ def test_churn():
     assert f"{found.churned} of {found.in_force}: {percent(found.churned, found.in_force)}" in section
 
 
-def test_a_months_commit_that_weeks_replace_is_no_churn():
+def test_what_answers_an_order_is_no_churn():
     section, table = NUMBERS["Churn"], the_table("Churn", 1)
+    story, orders, sums = Programme(), [], [(0, 0)]
+    for n, wafers in enumerate(table["committed"]):
+        ordered = table["ordered, by an event of its own"][n : n + 1]
+        orders += [story.order(1 + n, each, due=10, revision=n).id for each in ordered]
+        story.commit(1 + n, wafers, due=10, revision=n, cause=orders[table["names as its cause order"][n] - 1])
+        record = lines_of(story.log).record("samsung")["HBM4-12H"]
+        sums.append((int(record.churned.sum()), int(record.answered.sum())))
+
+    steps = [(own - was, answered - had) for (was, had), (own, answered) in pairwise(sums)]
+    assert steps == list(zip(table["altered by the supplier itself"], table["altered in answer"], strict=True))
+    (own, answered), in_force = sums[-1], int(record.in_force.sum())
+    shown = f"{own} of {in_force}: {percent(own, in_force)}; in answer {answered} of {in_force}: "
+    assert shown + percent(answered, in_force) in section
+
+
+def test_a_months_commit_that_weeks_replace_is_no_churn():
+    section, table = NUMBERS["Churn"], the_table("Churn", 2)
     month, days = table["a month's commit, for day 20"], table["on day"]
     lowered = [before - after for before, after in zip([month[0], *month], month, strict=False)]
     weeks = list(zip(days[1:], table["wafers"], table["new for a week, for day"], strict=True))

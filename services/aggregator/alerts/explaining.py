@@ -59,7 +59,7 @@ def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short
             continue
         first, now = plan.statements[0], plan.statements[-1]
         if now.key[:2] == (product, site) and now.due <= day:
-            at_first = 0 if _was_only_planned(plan) else first.wafers - plan.replaced
+            at_first = 0 if _was_only_planned(plan) else first.wafers - sum(plan.replaced)
             promised += max(at_first, now.wafers, plan.dispatched)
     orders = [order for order in lines.orders_of(product, site) if order.day <= day]
     unpromised = min(short, sum(order.wafers for order in orders) - promised)

@@ -22,7 +22,7 @@ from services.aggregator.terms import PARTS
 from shared.programme.declarations import NOTHING_DECLARED, Declarations
 from shared.programme.remarks import Remarks
 
-FORMAT = 7
+FORMAT = 8
 MAGIC = b"waferline.snap\r\n"  # as in PNG: a transfer that translates line ends breaks it
 _SECTIONS = {
     "key": "<i4",  # [key, part] number of a name

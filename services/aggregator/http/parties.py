@@ -57,6 +57,7 @@ async def performance(view: LiveView, query: AskPerformance) -> Answer:
             "wafers_due": each.lags[0].committed,
             "wafers_received": each.received,
             "churn": ratio(each.churned, each.in_force),
+            "answered": ratio(each.answered, each.in_force),
             "otif": _on_time(each.lags[0], lines),
             "lags": [
                 {

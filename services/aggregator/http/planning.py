@@ -351,10 +351,10 @@ def _supply_promises(view: LiveView, query: AskPromise) -> tuple[list[Answer], s
     leads = view.state.lines.lead_days()
     made, others = curves.group(("supplier", "product"), **only).split(curves.group(("site",)), apart)
     reported = report_stages(curves, made, today - 1, sum_stages(curves, made, today - 1), ("product", "supplier"))
-    known = [n for n, (_, product) in enumerate(made.labels) if reported.wip[n] is not None and leads.get(product)]
+    reporting = [n for n, (_, product) in enumerate(made.labels) if reported.wip[n] is not None and leads.get(product)]
     held, sites = curves.group(("site", "product"), **only), () if query.supplier else apart
     pools = [n for n, (site, _) in enumerate(held.labels) if site in sites]
-    places = [*((n >= others, "supplier", made, n) for n in known), *((True, "site", held, n) for n in pools)]
+    places = [*((n >= others, "supplier", made, n) for n in reporting), *((True, "site", held, n) for n in pools)]
     names = ["/".join((part, *grouping.labels[n])) + "/synthetic" * is_apart for is_apart, part, grouping, n in places]
     first = names.index(query.after) + 1 if query.after in names else 0
     end = first + max(1, query.limit // query.buckets)

@@ -23,7 +23,7 @@ from shared.wire.alerts import SUBJECTS, AlertName, Cause
 _OPEN = ("open", "open_synthetic")
 
 
-class _Said(NamedTuple):
+class _ItemRemarks(NamedTuple):
     """The alert of an item, and the remarks on it."""
 
     alert: str | None  # the name of its open alert
@@ -45,23 +45,23 @@ async def worklist(view: LiveView, query: AskWorklist) -> Answer:
     def read() -> Answer:
         plan = make_plan(curves, lead_days=view.state.lines.lead_days())
         remarks = view.state.remarks.in_force()
-        said: dict[WorkItem, _Said] = {}
+        remarks_of: dict[WorkItem, _ItemRemarks] = {}
         for item in find_work(
             view.state, plan, query.firmness, only, scope_of(view, query.party), cover_days=view.thresholds.cover_days
         ):
             alert = _alert_of(view, item)
             things = [f"product/{item.product}", *([] if item.site is None else [f"site/{item.site}"])]
             found = None if alert is None else view.alerts.get(alert.cause)
-            said[item] = _Said(
+            remarks_of[item] = _ItemRemarks(
                 None if alert is None or found is None or found.name != alert else alert.text,
                 None if alert is None else remarks.of_alert(alert)[0],
                 note_rows(remarks.about(*things)),
             )
-        rests = {item for item, (_, each, _) in said.items() if each is not None and each.is_snoozed(plan.today)}
-        shown = [item for item in said if query.resting or item not in rests]
+        rests = {item for item, (_, each, _) in remarks_of.items() if each is not None and each.is_snoozed(plan.today)}
+        shown = [item for item in remarks_of if query.resting or item not in rests]
         return plan_position_of(view, plan) | {
             "firmness": query.firmness,
-            "rows": [_line(line, said, plan.today) for line in rank_work(shown)],
+            "rows": [_line(line, remarks_of, plan.today) for line in rank_work(shown)],
             "count": len(shown),
             "synthetic_count": sum(item.is_synthetic for item in shown),
             "resting": 0 if query.resting else len(rests),
@@ -83,7 +83,7 @@ def _alert_of(view: LiveView, item: WorkItem) -> AlertName | None:
     return AlertName("short_within", (item.product, item.site), item.named_day)
 
 
-def _line(line: WorkLine, said: Mapping[WorkItem, _Said], today: int | None) -> Answer:
+def _line(line: WorkLine, remarks_of: Mapping[WorkItem, _ItemRemarks], today: int | None) -> Answer:
     common = {name: {getattr(item, name) for item in line.items} for name in ("product", "site", "supplier")}
     return {
         "kind": line.kind,
@@ -97,9 +97,9 @@ def _line(line: WorkLine, said: Mapping[WorkItem, _Said], today: int | None) -> 
                 "site": item.site,
                 "supplier": item.supplier,
                 **_figures(item),
-                "alert": said[item].alert,
-                "acknowledged": acknowledgement_row(said[item].acknowledged, today),
-                "notes": said[item].notes,
+                "alert": remarks_of[item].alert,
+                "acknowledged": acknowledgement_row(remarks_of[item].acknowledged, today),
+                "notes": remarks_of[item].notes,
             }
             for item in line.items
         ],
@@ -131,7 +131,7 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
         waiting, synthetic = WaitingMegawatts.of(view.state), view.state.sites.synthetic_names()
         return view.plan, view.remarks, rank_alerts(chosen, waiting, view.plan.today, synthetic)
 
-    plan, said, found = await view.run_paused(select)
+    plan, remarks, found = await view.run_paused(select)
     counts = [Counter(each.alert.code for each in found if each.synthetic is kind) for kind in (False, True)]
     chosen = [each for each in found if query.code in (None, each.alert.code)]
     page = chosen[query.offset : query.offset + query.limit]
@@ -142,7 +142,7 @@ async def alerts(view: LiveView, query: AskAlerts) -> Answer:
         **{name: {code: each[code] for code in SUBJECTS} for name, each in zip(_OPEN, counts, strict=True)},
         "groups": [_group(group) for group in group_alerts(chosen)],
         "rows": [
-            _alert(alert) | _alert_figures([each]) | alert_remarks(said, alert.name, plan.today)
+            _alert(alert) | _alert_figures([each]) | alert_remarks(remarks, alert.name, plan.today)
             for alert, each in zip(explained, page, strict=True)
         ],
         "next": end if end < len(chosen) else None,

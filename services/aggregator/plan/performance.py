@@ -40,7 +40,8 @@ class ProductPerformance(NamedTuple):
     """A supplier's performance on a product, up to the last complete day."""
 
     in_force: int  # due by then, by the commits now in force
-    churned: int  # wafers by which these commits were revised
+    churned: int  # wafers by which their supplier itself revised these commits
+    answered: int  # wafers by which it revised them in answer to orders and forecasts
     received: int
     lags: list[LagPerformance]
 
@@ -77,6 +78,7 @@ def measure_performance(
         performances[name] = ProductPerformance(
             int(record.in_force[is_due].sum()),
             int(record.churned[is_due].sum()),
+            int(record.answered[is_due].sum()),
             int(of_product[-1]),
             [
                 LagPerformance(

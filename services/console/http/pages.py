@@ -30,7 +30,7 @@ from services.console.http.importing import PATH as IMPORT_PATH
 from services.console.http.login import Sessions, WrongLogin, log_in, log_out
 from services.console.http.months import Numbers
 from services.console.http.remarking import PATH as REMARKS_PATH
-from services.console.http.remarking import RemarkForm, say_remark
+from services.console.http.remarking import RemarkForm, publish_remark
 from services.console.http.rendering import render
 from services.console.http.tables.choice import Rows, address_of_form, choose_columns, read_choices, sort_tables
 from services.console.http.tables.layout import arrange_tables
@@ -87,7 +87,7 @@ def routes(
     return [
         *(ScopedRoute(path, partial(pages.show, page=page), scope=READ) for path, page in by_path.items()),
         *(ScopedRoute(path, partial(pages.show, page=page), scope=AUDIT) for path, page in audited.items()),
-        ScopedRoute(REMARKS_PATH, pages.say_remark, scope=READ, methods=("POST",)),
+        ScopedRoute(REMARKS_PATH, pages.publish_remark, scope=READ, methods=("POST",)),
         ScopedRoute(IMPORT_PATH, pages.import_sheet, scope=READ, methods=("GET", "POST")),
         ScopedRoute("/live", pages.stream_moves, scope=READ),
         ScopedRoute("/login", pages.login, scope=OPEN, methods=("GET", "POST")),
@@ -183,11 +183,11 @@ class _Pages:
                 numbers["wrong"], status = str(why), 400 if why.status in (401, 403) else why.status
         return await self._render("import.html.j2", request, Filters(), numbers, status)
 
-    async def say_remark(self, request: Request) -> Response:
+    async def publish_remark(self, request: Request) -> Response:
         """Publish the remark of a form, and show all on its subject; or the reason where it is refused."""
         try:
             form = RemarkForm.read(await request.body())
-            await say_remark(self._upstream_of(request), self.service_urls, form)
+            await publish_remark(self._upstream_of(request), self.service_urls, form)
         except ValueError as why:
             return await self._refuse(request, 400, str(why))
         except NoAnswer as why:  # a 403 would lead to the login, where the token is the right one to read with

@@ -53,7 +53,7 @@ def planners(service_urls: Mapping[str, str]) -> Sequence[tuple[str, str]]:
     return [(name, name.partition("-")[2]) for name in service_urls if name.startswith("planner-")]
 
 
-async def say_remark(upstream: Upstream, service_urls: Mapping[str, str], form: RemarkForm) -> None:
+async def publish_remark(upstream: Upstream, service_urls: Mapping[str, str], form: RemarkForm) -> None:
     """Publish the remark of a form with the visitor's token; raise `NoAnswer` with the reason where it is refused."""
     url = service_urls.get(form.planner)
     if url is None or not form.planner.startswith("planner-"):

@@ -67,15 +67,15 @@ def note_name(about: str, text: str) -> str:
     return f"n-{sha256(f'{now} {about} {text}'.encode()).hexdigest()[:12]}"
 
 
-def say_remark(
-    data: Path, source: str | None, type_: str, said: Mapping[str, Any], before: Mapping[str, Any] | None
+def publish_remark(
+    data: Path, source: str | None, type_: str, content: Mapping[str, Any], before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Publish a remark through its planner, as a revision of the one before; return the ledger's verdict.
 
     Raise `StackError` where the ledger refuses it. Fields that are empty or false are left out.
     """
     planner, url = find_source(data, "planner", source)
-    fields = {name: value for name, value in said.items() if value not in (None, "", False)}
+    fields = {name: value for name, value in content.items() if value not in (None, "", False)}
     if before is not None:
         fields["revision"] = before["revision"] + 1
     if type_ == "note.added":

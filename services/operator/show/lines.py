@@ -61,21 +61,21 @@ def remark_cells(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> t
 
 def remark_words(row: Mapping[str, Any]) -> str:
     """Return the remarks of planners on a row: the assignee, the day until which it is snoozed, and the notes."""
-    said = row.get("acknowledged")
+    acknowledged = row.get("acknowledged")
     before = row.get("acknowledged_before")
     parts = []
-    if said is not None:
-        parts.append(_acknowledged_words(said))
+    if acknowledged is not None:
+        parts.append(_acknowledged_words(acknowledged))
     elif before is not None:
         parts.append(f"before, {before['alert'].rpartition('/')[2]}: {_acknowledged_words(before)}")
     parts += [f"{note['text']}{' (' + note['by'] + ')' if note['by'] else ''}" for note in row.get("notes") or ()]
     return "; ".join(parts)
 
 
-def _acknowledged_words(said: Mapping[str, Any]) -> str:
-    until = f", snoozed until {said['snoozed_until']}" if said["is_snoozed"] else ""
-    text = f": {said['note']}" if said["note"] else ""
-    return f"{said['assignee'] or said['by'] or 'acknowledged'}{until}{text}"
+def _acknowledged_words(acknowledged: Mapping[str, Any]) -> str:
+    until = f", snoozed until {acknowledged['snoozed_until']}" if acknowledged["is_snoozed"] else ""
+    text = f": {acknowledged['note']}" if acknowledged["note"] else ""
+    return f"{acknowledged['assignee'] or acknowledged['by'] or 'acknowledged'}{until}{text}"
 
 
 def remarks_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTable | Text]:

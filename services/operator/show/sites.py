@@ -70,8 +70,8 @@ def _sites_tables(answer: Mapping[str, Any], rows: list[dict[str, Any]], prefix:
 
 def _sums(rows: Sequence[Mapping[str, Any]], **words: str) -> str:
     """Return the sums of some numbers of several sites in words, as far as they are known."""
-    known = {name: [row[name] for row in rows if row[name] is not None] for name in words}
-    parts = [f"{sum(known[name]):,} {each}" for name, each in words.items() if known[name]]
+    values = {name: [row[name] for row in rows if row[name] is not None] for name in words}
+    parts = [f"{sum(values[name]):,} {each}" for name, each in words.items() if values[name]]
     return f"\nin all: {', '.join(parts)}" * (bool(parts) and len(rows) > 1)
 
 

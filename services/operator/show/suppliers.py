@@ -73,18 +73,20 @@ def performance_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, FittedTa
     """Return a supplier's commit performance by product, and against its commits of some days before."""
     kept = table(
         f"Commits and receipts of {answer['supplier']}, due through {answer['complete_through'] or 'no day yet'}",
-        ("product", "due", "received", "churn %", "commits due", "in full to the day", "%",
+        ("product", "due", "received", "churn %", "in answer %", "commits due", "in full to the day", "%",
          "judged", "within the tolerance", "%"),
         [
             (
                 row["product"], row["wafers_due"], row["wafers_received"], row["churn"]["percent"],
+                row["answered"]["percent"],
                 *(row["otif"]["strict"][name] for name in ("denominator", "numerator", "percent")),
                 *(row["otif"]["tolerant"][name] for name in ("denominator", "numerator", "percent")),
             )
             for row in answer["rows"]
         ],
         caption="each commit by the day that stood when it was due\n"
-        "churn: wafers by which the commits that are now due were changed and not only replaced, over their wafers\n"
+        "churn: wafers by which the supplier itself changed the commits that are now due, and not only replaced them,\n"
+        "over their wafers; in answer: by which it changed them in answer to orders and forecasts\n"
         + _grace(answer["rows"]),
     )  # fmt: skip
     lags = table(

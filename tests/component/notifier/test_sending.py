@@ -86,3 +86,22 @@ def test_the_reason_of_a_message_that_was_not_sent_has_no_secret(tmp_path: Path)
     said = without_secrets(f"example.com refuses user with sesame at {hidden}", hidden, shown)
 
     assert said == f"example.com refuses user with **** at {shown}"
+
+
+def test_a_secret_that_the_address_has_encoded_is_masked_in_both_forms() -> None:
+    shown, hidden = "json://user:****@example.com", "json://user:se%23same@example.com"
+
+    said = without_secrets(f"no se#same at {hidden}", hidden, shown)
+
+    assert said == f"no **** at {shown}"
+
+
+def test_a_notifier_that_stops_leaves_what_is_due_to_the_next_one(tmp_path: Path) -> None:
+    with receivers() as receiver:
+        rules = rules_of(hook=receiver.post_url)
+        outgoing = Outgoing(tmp_path / "out.db")
+        outgoing.take([entry(1), entry(2)], rules, time.time())
+        sender = AppriseSender(rules, 5)
+
+        assert send_due(outgoing, sender.send, Pace(1, 1), lambda *_: None, lambda: bool(receiver.posts)) == 1
+        assert (len(receiver.posts), outgoing.counts()) == (1, (1, 0, 1))

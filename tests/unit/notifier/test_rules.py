@@ -1,5 +1,7 @@
 """The alerts that each rule takes, what becomes of them, and the faults of a file of rules."""
 
+import json
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,8 +75,27 @@ def test_the_same_entry_makes_the_same_message(tmp_path: Path):
         outgoing.take([batch(1, change(SHORT))], rules(""), MORNING)
 
     assert one.next_due(MORNING) == other.next_due(MORNING)
-    assert one.next_due(MORNING).key == message_key("r0", "1-1")
+    assert one.next_due(MORNING).key == message_key("r0", "1-1-1")
     assert one.take([batch(1, change(SHORT))], rules(""), MORNING) == 0
+
+
+def test_an_entry_of_a_stream_that_began_anew_makes_a_message_of_its_own(tmp_path: Path):
+    outgoing, (entry, before) = Outgoing(tmp_path / "out.db"), batch(1, change(SHORT))
+    anew = before.model_copy(update={"position": 9, "changes": [change(OTHER)]})
+
+    assert [outgoing.take([(entry, each)], rules(""), MORNING) for each in (before, anew)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "fault", [{"name": "short_within/A/north/soon"}, {"name": "red/A"}, {"subject": {"product": "A"}, "name": ""}]
+)
+def test_a_change_that_names_no_alert_is_refused_with_its_entry(fault):
+    _, sent = batch(1, change(SHORT))
+    [garbled] = [each.model_dump() | fault for each in sent.changes]
+    assert AlertBatch.model_validate_json(sent.encode()) == sent
+
+    with pytest.raises(ValueError, match=r"changes\.0"):
+        AlertBatch.model_validate_json(json.dumps(sent.model_dump() | {"changes": [garbled]}))
 
 
 def test_a_digest_is_one_message_a_day_of_all_since_the_last_one(tmp_path: Path):
@@ -116,12 +137,13 @@ def test_a_fault_in_the_file_is_named(text, reason):
 
 
 def test_a_fault_shows_no_address(tmp_path: Path):
+    address = "mailto://user:secret@x"
     with pytest.raises(RulesError) as why:
-        read_rules("targets: {mail: {url: 'mailto://user:secret@x', url_file: y}}\nrules: []", "f")
+        read_rules(f"targets: {{mail: {{url: '{address}', url_file: y}}}}\nrules: []", "f")
 
-    assert "secret" not in str(why.value)
+    assert "secret" not in "".join(traceback.format_exception(why.value))
     with pytest.raises(RulesError, match="f, line 2: is no YAML: ") as why:
-        read_rules("targets: {mail: {url: 'mailto://user:secret@x'}\nrules: []", "f")
+        read_rules(f"targets: {{mail: {{url: '{address}'}}\nrules: []", "f")
 
     assert "secret" not in str(why.value)
 

@@ -28,7 +28,7 @@ from shared.wire.lines import COMMIT, ORDER, LineName, commit_line, lines_of
 from shared.wire.postings import LINE_EVENTS
 from shared.wire.rows import Row, read_rows
 
-_RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 2
+_RECORD_COLUMNS = len(LAGS) * LAG_COLUMNS + 3
 _Fact = TypeVar("_Fact", bound=tuple[Any, ...])
 _Cell = TypeVar("_Cell")
 _Quantity = tuple[LineName, int]  # a line, and which of its quantities that are due
@@ -43,11 +43,12 @@ class CommitRecord(NamedTuple):
     lines: Index  # [lag, day] the commits that were promised so
     kept: Index  # [tolerance, lag, day] of them, those of which enough came in time: see `LineBook.tolerances`
     in_force: Wafers  # [day] as in force now
-    churned: Wafers  # [day] by which the commits that are due then now were altered, less those only replaced
+    churned: Wafers  # [day] by which their supplier itself altered them, less those only replaced
+    answered: Wafers  # [day] by which it altered them in answer to orders and forecasts, less those only replaced
 
 
 NO_COMMITS = CommitRecord(
-    *(np.zeros((*shape, 0), dtype=np.int64) for shape in ((), (len(LAGS),), (len(LAGS),), (2, len(LAGS)), (), ()))
+    *(np.zeros((*shape, 0), dtype=np.int64) for shape in ((), (len(LAGS),), (len(LAGS),), (2, len(LAGS)), (), (), ()))
 )
 """The record of a product that was never committed."""
 
@@ -75,7 +76,9 @@ class LineBook:
         self._served: dict[LineName, PlanLine] = {}  # orders for which some were consumed
         self._records: defaultdict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # supplier, product; due
         self._leads: defaultdict[str, Counter[int]] = defaultdict(Counter)  # by product: orders by lead time
-        self._stated_at: defaultdict[Place, dict[LineName, list[tuple[int, int]]]] = defaultdict(dict)
+        self._followed: defaultdict[str, dict[LineName, None]] = defaultdict(dict)
+        """By the event that an alteration follows from, published or not: the commits altered so."""
+        self._stated_at: defaultdict[Place, dict[LineName, list[tuple[int, int, bool]]]] = defaultdict(dict)
         """New commits and wafers taken off others, by due day: where both are, the new ones replace the others."""
         self._altered_plans: dict[LineName, PlanLine] = {}  # by the events that are being folded
         self._stated_plans: dict[LineName, PlanLine] = {}  # of them, commits that were stated anew
@@ -153,6 +156,9 @@ class LineBook:
             self._altered_plans[line.name] = line
             if line.name[1] == COMMIT:
                 self._stated_plans[line.name] = line
+            else:
+                for name in self._followed.get(statement.id, ()):
+                    self._stated_plans[name] = self._altered_plans[name] = self.plans[name]
             return
         if isinstance(fact, Dispatch):
             line.dispatches = _altered(line.dispatches, fact, sign)
@@ -213,23 +219,44 @@ class LineBook:
 
     def _replace(self) -> None:
         """Update the wafers of the commits that others replace, where commits were stated anew."""
-        altered: dict[Place, dict[LineName, int]] = {}
+        altered: dict[Place, dict[tuple[LineName, bool], int]] = {}
         for name, plan in self._stated_plans.items():
-            before, plan.stated = plan.stated, tuple(stated_wafers(plan.statements))
-            for place in dict.fromkeys(place for place, _, _ in (*before, *plan.stated)):
+            plan.answers = self._find_answers(plan)
+            before, plan.stated = plan.stated, tuple(stated_wafers(plan.statements, plan.answers))
+            for place in dict.fromkeys(place for place, *_ in (*before, *plan.stated)):
                 if place not in altered:
                     altered[place] = replaced_wafers(self._stated_at[place])
                 self._stated_at[place].pop(name, None)
-            for place, due, wafers in plan.stated:
-                self._stated_at[place].setdefault(name, []).append((due, wafers))
+            for place, due, wafers, answers in plan.stated:
+                self._stated_at[place].setdefault(name, []).append((due, wafers, answers))
         for place, were in altered.items():
             are = replaced_wafers(self._stated_at[place])
-            for name in dict.fromkeys((*were, *are)):
+            for lowered in dict.fromkeys((*were, *are)):
+                name, answers = lowered
                 plan = self._altered_plans[name] = self.plans[name]
-                plan.replaced += are.get(name, 0) - were.get(name, 0)
+                plan.replaced[answers] += are.get(lowered, 0) - were.get(lowered, 0)
             if not self._stated_at[place]:
                 del self._stated_at[place]
         self._stated_plans.clear()
+
+    def _find_answers(self, commit: PlanLine) -> frozenset[str]:
+        """Return the statements that altered a commit in answer to demand: see `record`."""
+        named = {statement.cause for statement in commit.statements[:1]}
+        found = set()
+        for statement, wafers in commit.alterations():
+            if wafers and statement.cause is not None and statement.cause not in named:
+                self._followed[statement.cause][commit.name] = None
+                if self._is_demand(statement.cause, statement.key[:2]):
+                    found.add(statement.id)
+            named.add(statement.cause)
+        return frozenset(found)
+
+    def _is_demand(self, event: str, group: Group) -> bool:
+        """Whether an event states an order or a forecast of a product and site."""
+        found = (facts[event] for facts in self._facts.values() if event in facts)
+        return any(
+            isinstance(fact, Statement) and line.name[1] != COMMIT and fact.key[:2] == group for line, fact in found
+        )
 
     def _record(self, plan: PlanLine) -> None:
         """Update the entries of a commit in the records; a day of which all is 0 is not kept."""
@@ -319,15 +346,17 @@ class LineBook:
         a tolerance if the wafers received good of it from `days_early` before that day to `days_late` after it are at
         least (100 − `percent_short`) % of those promised. Churn compares each statement with the one before it, in the
         order of (revision, time, id): the wafers by which they differ, all of the greater one where the due day is
-        another. It leaves out those that new commits replace, see `replaced_wafers`.
+        another. It leaves out those that new commits replace, see `replaced_wafers`, and has those apart that answer
+        demand: the statement follows from an event of an order or a forecast of its product and site, from which none
+        before it follows. One event accounts for one alteration of a commit, so that a later cut is the supplier's own.
         """
         found = {}
         for (committed_by, product), record in sorted(self._records.items()):
             if committed_by == supplier and record:
                 due = np.array(sorted(record), dtype=np.int64)
                 table = np.array([record[day] for day in due.tolist()], dtype=np.int64).T
-                committed, lines, *kept = table[:-2].reshape(len(LAGS), LAG_COLUMNS, -1).swapaxes(0, 1)
-                found[product] = CommitRecord(due, committed, lines, np.array(kept), *table[-2:])
+                committed, lines, *kept = table[:-3].reshape(len(LAGS), LAG_COLUMNS, -1).swapaxes(0, 1)
+                found[product] = CommitRecord(due, committed, lines, np.array(kept), *table[-3:])
         return found
 
     def uncommitted_dispatches(self) -> Iterator[tuple[LineName, list[Dispatch]]]:

@@ -63,7 +63,7 @@ def find_lasting_causes(lines: LineBook, product: str, site: str, through: int) 
     lasting = []
     for cause in find_causes(lines, product, site, through):
         plan = lines.plans.get(cause.name)
-        replaced = plan.replaced if plan is not None and cause.change in ("lowered", "withdrawn") else 0
+        replaced = sum(plan.replaced) if plan is not None and cause.change in ("lowered", "withdrawn") else 0
         if cause.wafers > replaced:
             lasting.append(cause._replace(wafers=cause.wafers - replaced))
     return sorted(lasting, key=lambda cause: (-cause.wafers, *cause[1:]))

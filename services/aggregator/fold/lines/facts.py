@@ -33,6 +33,7 @@ class Statement(NamedTuple):
     reason: str  # of a commit
     start_by: int | None  # of an order
     priority: int  # of an order, 1 first; 0 of any other
+    cause: str | None = None  # of a commit: the event that it follows from
 
     @property
     def stated_on(self) -> int:
@@ -100,6 +101,7 @@ def _statement(row: Row) -> Statement:
         cast(int, row.revision), row.time, row.id, cast(int, row.day), cast(int, row.wafers), _key(row),
         others.get("firmness"), others.get("reason", ""),
         None if start_by is None else day_number(date.fromisoformat(start_by)), others.get("priority", 0),
+        row.cause if row.name == COMMIT else None,
     )  # fmt: skip
 
 

@@ -43,7 +43,9 @@ class PlanLine:
     recorded: tuple[RecordEntry, ...] = ()  # of a commit: the entries that the records hold
     groups: tuple[Group, ...] = ()  # that the book lists it under
     stated: tuple[StatedWafers, ...] = ()  # of a commit, as the book compares it with others
-    replaced: int = 0  # of a commit: wafers taken off it for which new commits were made
+    answers: frozenset[str] = frozenset()  # of a commit: its statements in answer to demand, see `LineBook.record`
+    replaced: list[int] = field(default_factory=lambda: [0, 0])
+    """Of a commit: wafers taken off it for which new commits were made, by the supplier itself and in answer."""
     counted_lead: tuple[str, int] | None = None  # of an order: product and lead time, as the book counts it
 
     def lead(self) -> tuple[str, int] | None:
@@ -65,9 +67,17 @@ class PlanLine:
                     outcomes[promise.id] = self._outcome(promise, tolerances)
                 yield _cell(promise), lag * LAG_COLUMNS, outcomes[promise.id]
         for now in self.statements[-1:]:
-            altered = (now.wafers, _churn(self.statements) - self.replaced)
-            if any(altered):
-                yield _cell(now), len(LAGS) * LAG_COLUMNS, altered
+            altered = [-wafers for wafers in self.replaced]
+            for statement, wafers in self.alterations():
+                altered[statement.id in self.answers] += wafers
+            if now.wafers or any(altered):
+                yield _cell(now), len(LAGS) * LAG_COLUMNS, (now.wafers, *altered)
+
+    def alterations(self) -> Iterator[tuple[Statement, int]]:
+        """Yield each statement but the first, and the wafers by which it alters the one before; all if moved."""
+        for before, now in pairwise(self.statements):
+            moved = now.due != before.due
+            yield now, max(now.wafers, before.wafers) if moved else abs(now.wafers - before.wafers)
 
     def promises(self) -> list[Statement | None]:
         """Return the one promise of a commit at each of `LAGS`, None where there was none so early.
@@ -247,10 +257,3 @@ def _is_in_time(days_late: int, tolerance: Tolerance) -> bool:
 
 def _cell(statement: Statement) -> RecordCell:
     return (statement.key[2], statement.key[0], statement.due)
-
-
-def _churn(statements: Sequence[Statement]) -> int:
-    return sum(
-        abs(now.wafers - before.wafers) if now.due == before.due else max(now.wafers, before.wafers)
-        for before, now in pairwise(statements)
-    )

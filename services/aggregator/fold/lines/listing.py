@@ -89,8 +89,8 @@ def sort_lines(found: Sequence[ListedLine], by: str | None, today: int | None) -
         return list(found)
     value_of = _COLUMNS[by.removeprefix("-")]
     valued = [(value_of(line, today), line) for line in found]
-    known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=by.startswith("-"))
-    return [line for _, line in known] + [line for value, line in valued if value is None]
+    with_value = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=by.startswith("-"))
+    return [line for _, line in with_value] + [line for value, line in valued if value is None]
 
 
 def days_overdue(line: ListedLine, today: int | None) -> int | None:

@@ -61,7 +61,9 @@ class ProductRecord(Described, title="Kept"):
     """Each commit by the day that stood when it was due."""
     wafers_received: int
     churn: Ratio
-    """Wafers by which commits were revised and not only replaced by new ones, of those now in force that were due."""
+    """Wafers by which the supplier itself revised commits, but for those only replaced, of those in force and due."""
+    answered: Ratio
+    """As `churn`, by revisions in answer to orders and forecasts."""
     otif: OnTimeInFull
     """Against the day that stood when a commit was due."""
     lags: list[Lag]

@@ -53,10 +53,10 @@ def _at_risk(site: Row, waiting: WaitingMegawatts, today: int | None) -> float |
     if today is None:
         return None
     found = [waiting.waiting(each["product"], site["site"], each["shortage"]) for each in site["short_products"]]
-    known = [each for each in found if each is not None]
-    if len(known) < len(found):
+    megawatts = [each for each in found if each is not None]
+    if len(megawatts) < len(found):
         return None
-    return -tenths_of(-max(known)) / 10 if known else 0.0
+    return -tenths_of(-max(megawatts)) / 10 if megawatts else 0.0
 
 
 def _role(role: PartyRole, sites: Mapping[str, Row], suppliers: Collection[str]) -> Row:

@@ -99,5 +99,5 @@ def rank_by_week(days_left: int | None, megawatts: Fraction | None, wafers: int)
 
 
 def _sum_megawatts(items: Iterable[WorkItem]) -> Fraction | None:
-    known = [item.megawatts for item in items if item.megawatts is not None]
-    return sum(known, Fraction(0)) if known else None
+    megawatts = [item.megawatts for item in items if item.megawatts is not None]
+    return sum(megawatts, Fraction(0)) if megawatts else None

@@ -226,13 +226,13 @@ def _moves(
     for (product, site), wafers in sorted(spare.items(), key=lambda each: (-each[1], each[0])):
         left = wafers
         megawatts, first = Fraction(0), None
-        known = True
+        are_all_stated = True
         queue = takers.get(product, [])
         while queue and left:
             taker = queue[0]
             part = min(left, taker.wafers)
             first = taker.day if first is None else first
-            known = known and taker.megawatts is not None
+            are_all_stated = are_all_stated and taker.megawatts is not None
             share = Fraction(part, taker.wafers) * (taker.megawatts or 0)
             megawatts, left = megawatts + share, left - part
             if part == taker.wafers:
@@ -242,7 +242,7 @@ def _moves(
                 queue[0] = taker._replace(wafers=taker.wafers - part, megawatts=rest)
         if first is not None:
             yield WorkItem(
-                "move", product, site, None, wafers - left, megawatts if known else None, first, first - today
+                "move", product, site, None, wafers - left, megawatts if are_all_stated else None, first, first - today
             )
 
 
@@ -262,8 +262,8 @@ def _chases(
         for line in overdue:
             at_site[line.key[1]] = at_site.get(line.key[1], 0) + line.open_wafers
         megawatts = [waiting.waiting(product, site, wafers) for site, wafers in at_site.items()]
-        known = [each for each in megawatts if each is not None]
+        stated = [each for each in megawatts if each is not None]
         yield WorkItem(
-            "chase", product, None, supplier, sum(at_site.values()), sum(known, Fraction(0)) if known else None,
+            "chase", product, None, supplier, sum(at_site.values()), sum(stated, Fraction(0)) if stated else None,
             overdue[0].due, overdue[0].due - today, is_synthetic=is_apart,
         )  # fmt: skip

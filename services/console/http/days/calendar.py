@@ -23,7 +23,7 @@ async def calendar(contents: PageContents, _: Request, filters: Filters) -> Page
     rows = log["rows"]
     as_of = filters.as_of if filters.as_of.isdecimal() or _is_day(filters.as_of) else ""
     day = day_shown(rows, filters.on if _is_day(filters.on) else "", as_of)
-    known = await ledger(path_of("days", day), {"after": filters.after}) if day else {"rows": [], "next": None}
+    batches = await ledger(path_of("days", day), {"after": filters.after}) if day else {"rows": [], "next": None}
     month = filters.month if _is_month(filters.month) else day[:7]
     if rows:  # beyond the log no day can be chosen
         month = min(max(month, rows[0]["day"][:7]), rows[-1]["day"][:7])
@@ -37,11 +37,11 @@ async def calendar(contents: PageContents, _: Request, filters: Filters) -> Page
         "months": months_of(rows),
         "before": beside(month, -1) if month and rows[0]["day"][:7] < month else "",
         "later": beside(month, 1) if month and month < rows[-1]["day"][:7] else "",
-        "next": known["next"],
-        "positions": known["rows"],
+        "next": batches["next"],
+        "positions": batches["rows"],
         "page": filters.page if _is_own_page(filters.page) else "/",
     }
-    return PageContent("calendar.html.j2", numbers, tables={"days": rows, "positions": known["rows"]})
+    return PageContent("calendar.html.j2", numbers, tables={"days": rows, "positions": batches["rows"]})
 
 
 def _is_day(text: str) -> bool:

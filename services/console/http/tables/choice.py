@@ -62,8 +62,10 @@ def sort_rows(rows: Rows, sort: str) -> list[Mapping[str, Any]]:
     """
     field = sort.removeprefix("-").partition(BETWEEN_FIELDS)[0]
     valued: list[tuple[Any, Mapping[str, Any]]] = [(_value_of(row, field), row) for row in rows]
-    known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=sort.startswith("-"))
-    found = [row for _, row in known] + [row for value, row in valued if value is None]
+    with_value = sorted(
+        (pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=sort.startswith("-")
+    )
+    found = [row for _, row in with_value] + [row for value, row in valued if value is None]
     return sorted(found, key=lambda row: row.get("synthetic") is True)
 
 

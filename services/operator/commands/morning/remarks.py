@@ -33,17 +33,17 @@ def acknowledge(
 
     Example: waferline acknowledge short_within/HBM4-12H/TX-MILAM --assignee Kim --snooze-until 2026-09-30
     """
-    from services.operator.ask.remarks import find_alert, say_remark
+    from services.operator.ask.remarks import find_alert, publish_remark
     from services.operator.stack.location import find_stack
 
     with report_errors():
         data = find_stack(data, writes=True)
         found = find_alert(data, alert)
-        said: dict[str, Any] = {
+        content: dict[str, Any] = {
             "alert": found["name"], "assignee": assignee, "note": note, "snoozed_until": snoozed_until, "by": by,
             "withdrawn": withdrawn,
         }  # fmt: skip
-        verdict = say_remark(data, source, "alert.acknowledged", said, found["acknowledged"])
+        verdict = publish_remark(data, source, "alert.acknowledged", content, found["acknowledged"])
     _print(f"{found['name']} is {'no more ' if withdrawn else ''}acknowledged", verdict, json_=json_)
 
 
@@ -66,7 +66,7 @@ def note(
 
     Example: waferline note site/TX-MILAM "the second hall opens a month early" --by Kim
     """
-    from services.operator.ask.remarks import expect_known, find_note, note_name, say_remark
+    from services.operator.ask.remarks import expect_known, find_note, note_name, publish_remark
     from services.operator.stack.errors import StackError
     from services.operator.stack.location import find_stack
 
@@ -77,9 +77,15 @@ def note(
         if withdrawn and not name:
             raise StackError("name the note to take back with --name: waferline remarks lists them")
         expect_known(data, about)
-        said = {"note": name or note_name(about, text), "about": about, "text": text, "by": by, "withdrawn": withdrawn}
-        verdict = say_remark(data, source, "note.added", said, find_note(data, about, name))
-    _print(f"note {said['note']} on {about}{' is taken back' if withdrawn else ''}", verdict, json_=json_)
+        content = {
+            "note": name or note_name(about, text),
+            "about": about,
+            "text": text,
+            "by": by,
+            "withdrawn": withdrawn,
+        }
+        verdict = publish_remark(data, source, "note.added", content, find_note(data, about, name))
+    _print(f"note {content['note']} on {about}{' is taken back' if withdrawn else ''}", verdict, json_=json_)
 
 
 def remarks(
@@ -115,10 +121,10 @@ def remarks(
     put_out(answer, flat, remarks_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx)
 
 
-def _print(what: str, verdict: dict[str, Any], *, json_: bool) -> None:
+def _print(outcome: str, verdict: dict[str, Any], *, json_: bool) -> None:
     from services.operator.show.printing import print_json
 
     if json_:
         print_json(verdict)
         return
-    typer.echo(f"{what}: {verdict['status']}, event {verdict['source']}/{verdict['id']}")
+    typer.echo(f"{outcome}: {verdict['status']}, event {verdict['source']}/{verdict['id']}")

@@ -81,9 +81,9 @@ def charts_of(status: Mapping[str, Any]) -> list[tuple[str, Spec]]:
 def _footer(status: Mapping[str, Any]) -> str:
     through = status["complete_through"] or "no day"
     head = f", head {status['head'][:16]}" if status["head"] else ""
-    known = f", known by {status['as_of']}" if status["as_of"] else ""
+    as_of = f", known by {status['as_of']}" if status["as_of"] else ""
     apart = "; synthetic demand is in no chart" * bool(status["months_synthetic"])
-    place = f"complete through {through}, position {status['position']}{head}{known}"
+    place = f"complete through {through}, position {status['position']}{head}{as_of}"
     return f"{place}; wafers are WSE{apart}; waferline report"
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import date
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, lines_published
 from testing.twins.ledger import number, sum_up
-from testing.twins.lines import postponed, promise_at, replaced, statements
+from testing.twins.lines import churn, postponed, promise_at, statements
 from tests.unit.aggregator.fold.lines.test_book import about_lines
 from tests.unit.aggregator.plan.test_shortage import april, stand_at
 from tests.unit.ledger.books.test_posting import HORIZON, START, thorough
@@ -143,21 +143,19 @@ def perform_naively(log, lines, supplier, through):
         if measure == Measure.RECEIVED and key[2] == supplier and max(day, start - 1) in span:
             received_on[key[0], max(day, start - 1)] += wafers
     products = {product for product, _ in received_on if any(received_on[product, day] for day in span)}
-    total, committed = Counter(), Counter()
+    total, committed, altered = Counter(), Counter(), churn(log)
     for (source, line), events in statements(log).items():
         if source != supplier:
             continue
         revisions = [event.data for event in events]
         now, product = revisions[-1], revisions[-1].product
-        churned = sum(
-            abs(a.wafers - b.wafers) if a.due == b.due else max(a.wafers, b.wafers) for a, b in pairwise(revisions)
-        )
-        churned -= replaced(statements(log))[source, line]
-        if now.wafers or churned:
+        churned, answered = altered[source, line]
+        if now.wafers or churned or answered:
             products.add(product)
         if number(now.due) <= through:
             total[product, "in_force"] += now.wafers
             total[product, "churned"] += churned
+            total[product, "answered"] += answered
         receipts = lines.plans[source, "supply.committed", line].receipts
         for lag in LAGS:
             promise = promise_at(events, lag)
@@ -180,7 +178,9 @@ def perform_naively(log, lines, supplier, through):
             wafer_days, wafers, greatest, left = naive_slip(curve, received, len(span) - 1)
             due, kept = ([total[product, lag, what, n] for n in range(2)] for what in ("lines", "kept"))
             lags.append(LagPerformance(lag, wafers, due, kept, received[-1] - wafers, wafer_days, greatest, left))
-        found[product] = ProductPerformance(total[product, "in_force"], total[product, "churned"], received[-1], lags)
+        found[product] = ProductPerformance(
+            *(total[product, what] for what in ("in_force", "churned", "answered")), received[-1], lags
+        )
     return found
 
 
@@ -255,7 +255,9 @@ def test_what_was_never_committed_is_received_and_due_at_no_lag(story):
 
     assert samsung(story, today=3) == {}
     assert samsung(story, today=5) == {
-        "HBM4-12H": ProductPerformance(0, 0, 10, [LagPerformance(lag, 0, [0, 0], [0, 0], 10, 0, 0, 0) for lag in LAGS])
+        "HBM4-12H": ProductPerformance(
+            0, 0, 0, 10, [LagPerformance(lag, 0, [0, 0], [0, 0], 10, 0, 0, 0) for lag in LAGS]
+        )
     }
 
 

@@ -38,6 +38,7 @@ def test_an_empty_entry_is_a_product_without_a_wafer_model():
         ('    layers: 12\n    line_yield: "0.97"\n    probe_yield: "0.74"', "", "products.HBM4-12H.layers is missing"),
         ('probe_yield: "0.74"', 'probe_yield: "7.4"', "probe_yield is '7.4', and not a fraction above 0 and up to 1"),
         ("    samsung:", "    planner:", "'planner' names a service or a token"),
+        ("    samsung:", "    notifier:", "'notifier' names a service or a token"),
         ("    skhynix:", "    Stargate-EMEA:", "'stargate-emea' names two parties"),
         ("HBM4-12H: 31104", "HBM5: 31104", "platforms.HELIOS-MI455X.memory_gb.HBM5 is no product of this file"),
         (

@@ -25,7 +25,7 @@ from shared.wire.lines import ORDER
 from shared.wire.postings import Measure
 from testing.fold import Horizon, fold
 from testing.lines import Story, bodies_of, demands, lines_of, lines_published, supplies
-from testing.twins.lines import in_order_of_dispatch, live, postponed, promise_at, replaced, statements
+from testing.twins.lines import churn, in_order_of_dispatch, live, postponed, promise_at, statements
 from tests.replay.test_tape import SAID
 from tests.unit.ledger.books.test_posting import HORIZON, START, logs, quick, thorough
 
@@ -46,7 +46,7 @@ def records(lines: LineBook) -> dict[tuple[Any, int], list[int]]:
     """What is recorded of commits, by supplier and product, and due day: four numbers a lag, then the others."""
     return {
         ((supplier, product), due): [*np.vstack((record.committed, record.lines, *record.kept))[:, n].tolist(),
-                                     int(record.in_force[n]), int(record.churned[n])]
+                                     int(record.in_force[n]), int(record.churned[n]), int(record.answered[n])]
         for supplier in lines.suppliers()
         for product, record in lines.record(supplier).items()
         for n, due in enumerate(record.due.tolist())
@@ -58,7 +58,7 @@ def column(lines: LineBook, place: int) -> dict[tuple[Any, int], int]:
 
 
 COMMITTED, DUE_LINES, KEPT, NEARLY_KEPT, IN_FORCE = range(0, 5 * len(LAGS), len(LAGS))
-CHURNED = IN_FORCE + 1
+CHURNED, ANSWERED = IN_FORCE + 1, IN_FORCE + 2
 
 
 # ---------------------------------------------------------------- any log
@@ -165,14 +165,12 @@ def test_what_was_committed_at_a_lag_is_one_promise_a_line_as_it_was_in_force_th
 def test_churn_is_what_statements_differ_from_the_ones_before_and_no_new_commit_replaced(log):
     changed: Counter[Any] = Counter()
     in_force: Counter[Any] = Counter()
-    left_out = replaced(statements(log))
+    altered = churn(log)
     for line, of_line in statements(log).items():
-        stated, now = [event.data for event in of_line], of_line[-1].data
+        now = of_line[-1].data
         cell = (now.supplier, now.product), day_number(now.due)
         in_force[cell] += now.wafers
-        changed[cell] -= left_out[line]
-        for a, b in pairwise(stated):
-            changed[cell] += abs(b.wafers - a.wafers) if a.due == b.due else max(a.wafers, b.wafers)
+        changed[cell] += altered[line][0]
 
     assert column(lines_of(log), CHURNED) == {cell: n for cell, n in changed.items() if n}
     assert column(lines_of(log), IN_FORCE) == {cell: n for cell, n in in_force.items() if n}
@@ -299,32 +297,64 @@ def test_a_commit_that_was_withdrawn_is_not_due(story):
     assert (int(record.lines.sum()), int(record.kept.sum()), record.churned.tolist()) == (0, 0, [100])
 
 
+def test_an_answer_to_demand_is_known_whenever_the_demand_arrives_and_not_once_it_is_reversed(story):
+    ordered = story.order(1, 100, 10)
+    first = story.commit(1, 100, 10, cause=ordered.id)
+    changed = story.order(2, 60, 10, 1)
+    answer = story.commit(2, 60, 10, 1, cause=changed.id)
+    undone = story.center.emit(datetime(2026, 4, 3, tzinfo=UTC), EventReversed(reversed=changed.id, reason="wrong"))
+
+    lines = lines_of([first, answer], [ordered])
+    for arrived, expected in (([changed], (0, 40)), ([undone], (40, 0))):
+        lines.add(bodies_of(arrived))
+        record = lines.record("samsung")["HBM4-12H"]
+        assert (int(record.churned.sum()), int(record.answered.sum())) == expected
+
+
+@pytest.mark.parametrize("cause", ["the first order", "an order at another site", "its own commit", "unknown", None])
+def test_a_commit_that_follows_from_no_change_of_its_demand_is_altered_by_its_supplier(story, cause):
+    ordered, elsewhere = story.order(1, 100, 10), story.order(2, 60, 10, line="p", site="narvik")
+    first = story.commit(1, 100, 10, cause=ordered.id)
+    causes = dict(zip(("the first order", "an order at another site", "its own commit"),
+                      (ordered.id, elsewhere.id, first.id), strict=True))  # fmt: skip
+    story.commit(3, 70, 10, 1, cause=cause and causes.get(cause, cause))
+    record = lines_of(story.log).record("samsung")["HBM4-12H"]
+
+    assert (record.churned.tolist(), record.answered.tolist()) == ([30], [0])
+
+
 @thorough
 @given(st.data(), st.randoms(use_true_random=False))
-def test_what_new_commits_replace_is_no_churn_in_whatever_order_it_is_told(data, random):
-    """Few days, sites and lines, so that commits are lowered, made, moved and reversed side by side."""
+def test_what_new_commits_replace_or_answers_demand_is_no_churn_in_whatever_order_it_is_told(data, random):
+    """Few days, sites and lines, so that commits are lowered, made, moved and reversed side by side; and demand too."""
     story = Story()
-    for _ in range(data.draw(st.integers(1, 14))):
-        on, wafers, line = (data.draw(st.sampled_from(each)) for each in ((1, 2, 3), (0, 1, 2, 5, 9), "abcde"))
+    for _ in range(data.draw(st.integers(1, 20))):
+        on, wafers, line = (data.draw(st.sampled_from(each)) for each in ((1, 2, 3), (0, 1, 2, 5, 9), "aabcde"))
         site, far = data.draw(st.sampled_from(["abilene", "abilene", "narvik"])), data.draw(st.integers(0, 3))
-        event = story.commit(on, wafers, data.draw(st.sampled_from([5, 9])), far, line=line, site=site)
-        if line in "de":  # due some 31 days later
-            event = story.log[-1] = postponed(event, data.draw(st.integers(24, 33)))
+        if data.draw(st.booleans()):
+            event = data.draw(st.sampled_from([story.order, story.forecast]))(on, wafers, 9, far, site=site)
+        else:
+            cause = data.draw(st.sampled_from([None, *(event.id for event in story.log)]))
+            due = data.draw(st.sampled_from([5, 9]))
+            event = story.commit(on, wafers, due, far, line=line, site=site, cause=cause)
+            if line in "de":  # due some 31 days later
+                event = story.log[-1] = postponed(event, data.draw(st.integers(24, 33)))
         if data.draw(st.integers(0, 9)) == 0:
             undone = EventReversed(reversed=event.id, reason="wrong")
-            story.log.append(story.supplier.emit(datetime(2026, 4, 4, tzinfo=UTC), undone))
-    log, churned = story.log, Counter[Any]()
-    of_lines = statements(log)
-    for line, of_line in of_lines.items():
-        now, stated = of_line[-1].data, [event.data for event in of_line]
+            party = story.supplier if event.source == story.supplier.source else story.center
+            story.log.append(party.emit(datetime(2026, 4, 4, tzinfo=UTC), undone))
+    log, churned, answered = story.log, Counter[Any](), Counter[Any]()
+    altered = churn(log)
+    for line, of_line in statements(log).items():
+        now = of_line[-1].data
         cell = (now.supplier, now.product), day_number(now.due)
-        churned[cell] -= replaced(of_lines)[line]
-        for a, b in pairwise(stated):
-            churned[cell] += abs(b.wafers - a.wafers) if a.due == b.due else max(a.wafers, b.wafers)
+        churned[cell] += altered[line][0]
+        answered[cell] += altered[line][1]
 
     shuffled = random.sample(log, len(log))
     parts = [shuffled[n : n + 2] for n in range(0, len(shuffled), 2)]
     assert column(lines_of(*parts), CHURNED) == {cell: n for cell, n in churned.items() if n}
+    assert column(lines_of(*parts), ANSWERED) == {cell: n for cell, n in answered.items() if n}
     assert records(lines_of(*parts)) == records(lines_of(log))
 
 
