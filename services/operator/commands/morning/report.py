@@ -19,7 +19,7 @@ def report(
 ) -> None:
     """Write a one-page status as HTML and PDF: the verdict, the worklist, the bridge of its first item, three charts.
 
-    It overwrites no file. Both files state their position in the log: with it as --as-of the same page is written again.
+    It overwrites no file. Both files state their position in the log: as --as-of it writes the same page again.
 
     Example: waferline report --to status-2026-08-31 --as-of 2026-08-31
     """

@@ -32,7 +32,7 @@ def test_each_link_of_a_page_keeps_the_past(played, path):  # noqa: F811
     page = get(played, path, **query, as_of=PAST)
     assert page.status_code == 200, page.text
     html = re.sub(r'<span class="travel".*?</span>', "", page.text, flags=re.DOTALL)  # to another day
-    links = [address for id_, address in links_of(html) if id_ != "say-now"]
+    links = [address for id_, address in links_of(html) if id_ != "remark-now"]
 
     assert len(links) > 8
     assert [address for address in links if as_of_in(address) != PAST] == []
