@@ -106,6 +106,33 @@ class SupplierPromises:
             for ask in group:
                 yield ask, list(self._promise(ask, weeks[ask.line]))
 
+    def revise(self, today: date) -> None:
+        """Promise from a day on with the capacities known on it."""
+        self._capacity.revise(today)
+
+    def rebook(self, product: str, booked: Sequence[Booking], today: date) -> tuple[list[Booking], str]:
+        """Return the bookings of a promise, those of weeks to come that a revision left without room booked anew.
+
+        They are booked in the same week as far as it has room, then in later ones; what has none at last is left out.
+        The name is of the capacity that is exceeded: "" where none is.
+        """
+        kept, limit, stacked = list[Booking](), "", self._is_stacked(product)
+        for booking in booked:
+            over = self._capacity.overbooked(booking, stacked=stacked) if booking.week > week_of(today) else ""
+            limit = limit or over
+            if not over:
+                kept.append(booking)
+                continue
+            self._capacity.release(booking, stacked=stacked)
+            left = booking.wafers
+            for week in range(booking.week, booking.week + self._scenario.play.late_weeks + 1):
+                wafers = min(left, self._room(product, week))
+                if wafers > 0:
+                    wafers = left if left - wafers < LOT_WAFERS_MAX else wafers  # as in a new promise
+                    kept.extend(self._capacity.book(product, week, wafers, stacked=stacked))
+                    left -= wafers
+        return kept, limit
+
     def release(self, product: str, booked: Sequence[Booking], today: date) -> None:
         """Give back the room of the weeks to come that was booked for a promise."""
         for booking in booked:
