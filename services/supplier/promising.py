@@ -16,6 +16,7 @@ from shared.wire.days import DAY
 from shared.wire.events import LOT_WAFERS_MAX
 
 LATE = "-L"  # ends the name of a commit to what an order could not be promised on time
+_SUNDAY = 6
 
 
 @dataclass(slots=True)
@@ -178,7 +179,7 @@ class SupplierPromises:
         late_wafers = promised * late // max(1, on_time + late)
         cut, limit = ask.wafers - promised, ""
         if cut or late_wafers:
-            limit = self._capacity.limit(ask.product, chain_weeks(weeks), stacked=self._is_stacked(ask.product))
+            limit = self._capacity.limit(ask.product, [*weeks[0], *weeks[1]], stacked=self._is_stacked(ask.product))
         if promised > late_wafers or cut:
             reason = f"cut: no room in {limit}" if cut else ""
             yield BookedPromise(ask.line, ask.due, promised - late_wafers, ask.on_time, reason)
@@ -192,14 +193,6 @@ class SupplierPromises:
 
     def _is_stacked(self, product: str) -> bool:
         return is_stacked(self._scenario, product)
-
-
-_SUNDAY = 6
-
-
-def chain_weeks(weeks: tuple[list[int], list[int]]) -> list[int]:
-    """Return the weeks on time and late together."""
-    return [*weeks[0], *weeks[1]]
 
 
 def is_stacked(scenario: Scenario, product: str) -> bool:
