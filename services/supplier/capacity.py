@@ -1,6 +1,6 @@
 """Room of a supplier's fabs for the programme, week by week: what one fab, all of them and the TSV line may start."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
@@ -9,8 +9,9 @@ from shared.play.facts import Based
 from shared.play.months import interpolate
 from shared.play.scenario import Scenario
 from shared.play.variants import Variant
+from shared.wire.events import LOT_WAFERS_MAX
 
-DRAM, TSV = "DRAM", "TSV"
+DRAM, TSV, FABS = "DRAM", "TSV", "the fabs of it"
 _WEEKS_A_MONTH = Fraction(365, 7 * 12)
 
 
@@ -37,17 +38,32 @@ class Capacity:
 
     def __init__(self, scenario: Scenario, source: str, variant: Variant) -> None:
         supplier, choice = scenario.suppliers[source], scenario.variants[variant]
-        self._fabs = {fab.name: _curve(fab.dram_wafers_per_month) for fab in supplier.fabs}
+        self._facts = {fab.name: fab.dram_wafers_per_month for fab in supplier.fabs} | {
+            TSV: supplier.tsv_wafers_per_month
+        }
+        self._curves = self._curves_on(scenario.starts_on)
         self._makers = {
             product: [fab.name for fab in supplier.fabs if product in fab.makes.value]
             for product in scenario.programme.products
         }
-        self._tsv = _curve(supplier.tsv_wafers_per_month)
         self._permille = {DRAM: choice.dram_permille.value, TSV: choice.tsv_permille.value}
         self._fab_permille = choice.fab_permille.value
-        self._monthly: dict[tuple[str, date], int] = {}
         self._whole: dict[tuple[str, int], int] = {}
         self._left: dict[tuple[str, int], int] = {}  # of a fab, DRAM or TSV in a week
+
+    def revise(self, today: date) -> None:
+        """Take the capacities known on a day for the weeks after its own; what is booked may then exceed them."""
+        self._curves = self._curves_on(today)
+        for kind, week in self._left:
+            if week > week_of(today):
+                before, self._whole[kind, week] = self._whole[kind, week], self._whole_of(kind, week)
+                self._left[kind, week] += self._whole[kind, week] - before
+
+    def overbooked(self, booking: Booking, *, stacked: bool) -> str:
+        """Return the capacity that the bookings of a week exceed by a lot or more: TSV, DRAM or the fab; "" if none."""
+        kinds = {TSV: TSV, DRAM: DRAM, booking.fab: FABS} if stacked else {DRAM: DRAM, booking.fab: FABS}
+        over = (name for kind, name in kinds.items() if self._left[kind, booking.week] <= -LOT_WAFERS_MAX)
+        return next(over, "")
 
     def room(self, product: str, week: int, *, stacked: bool) -> int:
         """Return the wafers of a product that may still be started in a week."""
@@ -56,9 +72,9 @@ class Capacity:
 
     def limit(self, product: str, weeks: Iterable[int], *, stacked: bool) -> str:
         """Return what leaves the least room for a product in some weeks: TSV, DRAM, or the fabs that make it."""
-        limits = {"the fabs of it": 0, DRAM: 0} | ({TSV: 0} if stacked else {})
+        limits = {FABS: 0, DRAM: 0} | ({TSV: 0} if stacked else {})
         for week in weeks:
-            limits["the fabs of it"] += sum(self._room_of(fab, week) for fab in self._makers[product])
+            limits[FABS] += sum(self._room_of(fab, week) for fab in self._makers[product])
             for kind in limits.keys() & {DRAM, TSV}:
                 limits[kind] += self._room_of(kind, week)
         return min(limits, key=lambda kind: (limits[kind], kind))
@@ -85,22 +101,33 @@ class Capacity:
 
     def of_month(self, kind: str, month: date) -> int:
         """Return the wafers of a month that the fabs together, or the TSV line, may start for the programme."""
-        whole = (
-            interpolate(self._tsv, month) if kind == TSV else sum(interpolate(c, month) for c in self._fabs.values())
-        )
+        curves = [curve for name, curve in self._curves.items() if (name == TSV) == (kind == TSV)]
+        whole = sum(interpolate(curve, month) for curve in curves)
         return int(whole * interpolate(self._permille[kind], month) / 1000)
 
     def _room_of(self, kind: str, week: int) -> int:
         left = self._left.get((kind, week))
         if left is None:
-            month = monday_of(week).replace(day=1)
-            if kind in (DRAM, TSV):
-                monthly = Fraction(self.of_month(kind, month))
-            else:
-                monthly = interpolate(self._fabs[kind], month) * interpolate(self._fab_permille, month) / 1000
-            left = self._left[kind, week] = self._whole[kind, week] = int(monthly / _WEEKS_A_MONTH)
+            left = self._left[kind, week] = self._whole[kind, week] = self._whole_of(kind, week)
         return max(left, 0)
 
+    def _whole_of(self, kind: str, week: int) -> int:
+        month = monday_of(week).replace(day=1)
+        if kind in (DRAM, TSV):
+            monthly = Fraction(self.of_month(kind, month))
+        else:
+            monthly = interpolate(self._curves[kind], month) * interpolate(self._fab_permille, month) / 1000
+        return int(monthly / _WEEKS_A_MONTH)
 
-def _curve(by_month: dict[date, Based[int]]) -> dict[date, int]:
-    return {month: based.value for month, based in by_month.items()}
+    def _curves_on(self, day: date) -> dict[str, dict[date, int]]:
+        return {name: curve_on(facts, day) for name, facts in self._facts.items()}
+
+
+def curve_on(facts: Mapping[date, Based[int]], day: date) -> dict[date, int]:
+    """Return a capacity by month as known on a day; that of the first month counts from the start of the play."""
+    first = min(facts)
+    return {
+        month: fact.value
+        for month, fact in facts.items()
+        if month == first or fact.known_from is None or fact.known_from <= day
+    }

@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
-from services.supplier.capacity import Booking, monday_of
+from services.supplier.capacity import Booking, monday_of, week_of
+from services.supplier.commits import Commit, Lot, Outlook, Route
 from services.supplier.promising import LATE, Ask, BookedPromise, SupplierPromises, planned_percent
 from shared.play.demand_plan import split_headline
 from shared.play.scenario import Scenario
@@ -31,55 +31,6 @@ from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.rows import Row
 
 SCRAP_CAUSES = ("wafer broken", "particles", "litho rework failed", "bow out of limits")
-
-
-@dataclass(slots=True)
-class Commit:
-    """A commit on an order, and its progress."""
-
-    line: str
-    product: str
-    site: str
-    due: date
-    wafers: int
-    ship_on: date
-    to_start: int
-    booked: list[Booking]
-    firmness: Firmness = "material"
-    revision: int = 0
-    event_id: str = ""  # of its last event
-    in_process: int = 0  # lots
-    finished: list[tuple[str, int]] = field(default_factory=list)  # lots to ship, and their wafers
-    dispatched: int = 0
-    withdrawn: bool = False
-
-
-@dataclass(slots=True)
-class Lot:
-    """A lot in process."""
-
-    name: str
-    commit: Commit
-    wafers: int
-    event_id: str
-
-
-@dataclass(slots=True)
-class Outlook:
-    """A commit on a forecast: planned, and withdrawn as orders replace the forecast."""
-
-    due: date
-    wafers: int
-    wanted: int = 0
-    revision: int = 0
-
-
-class Route(NamedTuple):
-    """Times and yields of a product in the fab."""
-
-    cycle: timedelta
-    line_loss: float  # of each wafer
-    plan: int  # line yield times probe yield, in hundredths of a percent
 
 
 class Fab:
@@ -118,6 +69,8 @@ class Fab:
         if day == self._start:
             self._agree_headline()
         self._play_script()
+        if day > self._start and self._supplier.is_revised_on(day):
+            self._revise_capacity()
         self._answer_orders([row for row in observed if row.name == "demand.required"])
         for row in observed:
             if row.name == "demand.forecast":
@@ -166,21 +119,23 @@ class Fab:
         line, product, site, due, forecast = _read_demand(row)
         start = due - self._scenario.lead(product)
         part = self._promising.part_of(line, product, forecast, start)
-        outlook = self._outlooks.get(line, Outlook(due, 0, 0, -1))
+        outlook = self._outlooks.setdefault(line, Outlook(product, site, due, row.id))
         self._promising.want(product, start, part - outlook.wanted)
         wafers = int(part * self._promising.filled(product, start))
-        if (outlook.due, outlook.wafers) != (due, wafers):
-            self._emit(
-                SupplyCommitted(
-                    product=product, site=site, supplier=self._source, line=line, due=due, firmness="planned",
-                    wafers=wafers, revision=outlook.revision + 1,
-                    reason="" if wafers == part else "cut: no room in the month",
-                ),
-                row.id,
-            )  # fmt: skip
-            outlook = Outlook(due, wafers, revision=outlook.revision + 1)
         outlook.wanted = part
-        self._outlooks[line] = outlook
+        if (outlook.due, outlook.wafers) != (due, wafers):
+            outlook.due, outlook.wafers = due, wafers
+            self._publish_outlook(line, outlook, "" if wafers == part else "cut: no room in the month", row.id)
+
+    def _publish_outlook(self, line: str, outlook: Outlook, reason: str, cause: str) -> None:
+        outlook.revision += 1
+        outlook.event_id = self._emit(
+            SupplyCommitted(
+                product=outlook.product, site=outlook.site, supplier=self._source, line=line, due=outlook.due,
+                firmness="planned", wafers=outlook.wafers, revision=outlook.revision, reason=reason,
+            ),
+            cause,
+        )  # fmt: skip
 
     def _answer_orders(self, rows: Sequence[Row]) -> None:
         """Postpone or withdraw the commits of changed orders, and promise what there is room for of the new ones."""
@@ -229,12 +184,60 @@ class Fab:
             return
         self._commits[promise.line] = commit
         self._to_ship.setdefault(ship_on, []).append(commit)
-        for booking in promise.booked:
+        self._plan_lots(commit, promise.booked)
+
+    def _plan_lots(self, commit: Commit, booked: Sequence[Booking]) -> None:
+        for booking in booked:
             lots = -(-booking.wafers // LOT_WAFERS_MAX)
             for n in range(lots):
                 day = max(monday_of(booking.week) + (n * 7 // lots) * DAY, self._today)
                 wafers = min(LOT_WAFERS_MAX, booking.wafers - n * LOT_WAFERS_MAX)
                 self._to_start.setdefault(day, []).append((commit, booking.fab, wafers))
+
+    def _revise_capacity(self) -> None:
+        """Take the capacities that are known from this day, and move the commits that they leave too little room."""
+        reason = f"capacity revised on {self._today}"
+        to_come = {line: outlook for line, outlook in self._outlooks.items() if self._start_of(outlook) > self._today}
+        before = {line: self._filled(outlook) for line, outlook in to_come.items()}
+        self._promising.revise(self._today)
+        for line, outlook in to_come.items():
+            filled = self._filled(outlook)
+            wafers = int(outlook.wanted * filled)
+            if filled != before[line] and wafers != outlook.wafers:
+                outlook.wafers = wafers
+                less = "cut: no room in the month, " if wafers < outlook.wanted else ""
+                self._publish_outlook(line, outlook, less + reason, outlook.event_id)
+        for commit in sorted(self._commits.values(), key=lambda c: (c.due, c.line), reverse=True):
+            if commit.to_start:
+                self._rebook(commit, reason)
+
+    def _start_of(self, outlook: Outlook) -> date:
+        return outlook.due - self._scenario.lead(outlook.product)
+
+    def _filled(self, outlook: Outlook) -> Fraction:
+        return self._promising.filled(outlook.product, self._start_of(outlook))
+
+    def _rebook(self, commit: Commit, reason: str) -> None:
+        """Start the lots of a commit in weeks with room; it is later, or cut by those that find none."""
+        before, this = commit.booked, week_of(self._today)
+        commit.booked, limit = self._promising.rebook(commit.product, before, self._today)
+        if not limit:
+            return
+        for day, lots in self._to_start.items():
+            if week_of(day) > this:
+                lots[:] = [lot for lot in lots if lot[0] is not commit]
+        self._plan_lots(commit, [booking for booking in commit.booked if booking.week > this])
+        starts, kept = (sum(booking.wafers for booking in booked) for booked in (before, commit.booked))
+        commit.to_start -= starts - kept
+        cut = commit.wafers * (starts - kept) // starts
+        last_day = monday_of(max((booking.week for booking in commit.booked), default=0)) + 6 * DAY
+        due = max(commit.due, last_day + self._scenario.lead(commit.product))
+        if due > commit.due:
+            self._postpone(commit, due)
+        elif not cut:
+            return
+        commit.wafers -= cut
+        self._revise_commit(commit, f"{'cut' if cut else 'late'}: no room in {limit}, {reason}")
 
     def _postpone(self, commit: Commit, due: date) -> None:
         """Move a commit to another due day, and its next shipment with it."""

@@ -16,6 +16,7 @@ from shared.wire.days import DAY
 from shared.wire.events import LOT_WAFERS_MAX
 
 LATE = "-L"  # ends the name of a commit to what an order could not be promised on time
+_SUNDAY = 6
 
 
 @dataclass(slots=True)
@@ -106,6 +107,33 @@ class SupplierPromises:
             for ask in group:
                 yield ask, list(self._promise(ask, weeks[ask.line]))
 
+    def revise(self, today: date) -> None:
+        """Promise from a day on with the capacities known on it."""
+        self._capacity.revise(today)
+
+    def rebook(self, product: str, booked: Sequence[Booking], today: date) -> tuple[list[Booking], str]:
+        """Return the bookings of a promise, those of weeks to come that a revision left without room booked anew.
+
+        They are booked in the same week as far as it has room, then in later ones; what has none at last is left out.
+        The name is of the capacity that is exceeded: "" where none is.
+        """
+        kept, limit, stacked = list[Booking](), "", self._is_stacked(product)
+        for booking in booked:
+            over = self._capacity.overbooked(booking, stacked=stacked) if booking.week > week_of(today) else ""
+            limit = limit or over
+            if not over:
+                kept.append(booking)
+                continue
+            self._capacity.release(booking, stacked=stacked)
+            left = booking.wafers
+            for week in range(booking.week, booking.week + self._scenario.play.late_weeks + 1):
+                wafers = min(left, self._room(product, week))
+                if wafers > 0:
+                    wafers = left if left - wafers < LOT_WAFERS_MAX else wafers  # as in a new promise
+                    kept.extend(self._capacity.book(product, week, wafers, stacked=stacked))
+                    left -= wafers
+        return kept, limit
+
     def release(self, product: str, booked: Sequence[Booking], today: date) -> None:
         """Give back the room of the weeks to come that was booked for a promise."""
         for booking in booked:
@@ -151,7 +179,7 @@ class SupplierPromises:
         late_wafers = promised * late // max(1, on_time + late)
         cut, limit = ask.wafers - promised, ""
         if cut or late_wafers:
-            limit = self._capacity.limit(ask.product, chain_weeks(weeks), stacked=self._is_stacked(ask.product))
+            limit = self._capacity.limit(ask.product, [*weeks[0], *weeks[1]], stacked=self._is_stacked(ask.product))
         if promised > late_wafers or cut:
             reason = f"cut: no room in {limit}" if cut else ""
             yield BookedPromise(ask.line, ask.due, promised - late_wafers, ask.on_time, reason)
@@ -165,14 +193,6 @@ class SupplierPromises:
 
     def _is_stacked(self, product: str) -> bool:
         return is_stacked(self._scenario, product)
-
-
-_SUNDAY = 6
-
-
-def chain_weeks(weeks: tuple[list[int], list[int]]) -> list[int]:
-    """Return the weeks on time and late together."""
-    return [*weeks[0], *weeks[1]]
 
 
 def is_stacked(scenario: Scenario, product: str) -> bool:

@@ -65,6 +65,11 @@ class Supplier(ScenarioPart):
     qualified_on: dict[str, Based[date]]
     probe_percent: dict[str, Based[dict[Month, Percent]]] = Field(default_factory=dict)
 
+    def is_revised_on(self, day: date) -> bool:
+        """Return whether some capacity is known from a day on."""
+        curves = [self.tsv_wafers_per_month, *(fab.dram_wafers_per_month for fab in self.fabs)]
+        return any(fact.known_from == day for curve in curves for fact in curve.values())
+
 
 class EarlierRack(Evidenced):
     """The memory of a platform's rack as known since a day, before that of the programme file was known."""

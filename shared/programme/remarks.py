@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import NamedTuple
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from shared.programme.revised import Place, RevisedFacts
 from shared.wire.alerts import AlertName
 from shared.wire.days import DAY_US, day_number
-from shared.wire.events import AlertAcknowledged, NoteAdded
+from shared.wire.events import PREFIX, VERSION, AlertAcknowledged, NoteAdded
 from shared.wire.rows import REMARKS, Row
 
 
@@ -96,6 +97,19 @@ class Remarks(RevisedFacts):
 def line_about(kind: str, source: str, line: str) -> str:
     """Return the subject of a note on a line."""
     return f"line/{kind}/{source}/{line}"
+
+
+def note_name(about: str, text: str, now: datetime) -> str:
+    """Return a name for a new note, which no other note has."""
+    return f"n-{sha256(f'{now.isoformat()} {about} {text}'.encode()).hexdigest()[:12]}"
+
+
+def remark_event(planner: str, type_: str, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return a planner's remark as a CloudEvent, which its party numbers."""
+    return {
+        "specversion": "1.0", "source": planner, "type": PREFIX + type_ + VERSION, "time": now.isoformat(),
+        "data": dict(data),
+    }  # fmt: skip
 
 
 def _without_day(alert: str) -> str:

@@ -1,4 +1,4 @@
-"""How suppliers kept their commits, as the oracle works it out, and what they have in process.
+"""Commits kept by suppliers, as the oracle works it out, and what they have in process.
 
 Settled where the documents leave it open:
 

@@ -1,4 +1,4 @@
-"""What the oracle answers of megawatts populated: rack by rack, from the documents alone.
+"""The oracle's megawatts populated: rack by rack, from the documents alone.
 
 A phase that is on takes ⌊ megawatts x wafers a megawatt ⌋ of each product, and has ⌊ megawatts x racks a megawatt ⌋
 racks, at least one. Wafers a megawatt follow from the rack, the facility at the site's own PUE, and the product's

@@ -22,7 +22,7 @@ from services.aggregator.fold.queries import first_day, planned_beyond, planned_
 from services.aggregator.fold.series import COMMITTED, OPEN, SLOTS, WIP_SIGNS, Grouping
 from services.aggregator.fold.state import FoldState
 from services.aggregator.kernels.arrays import Index, Wafers
-from services.aggregator.kernels.projection import BACKORDER, BEYOND, COVER_DAYS, ON_HAND
+from services.aggregator.kernels.projection import BEYOND, COVER_DAYS, ON_HAND
 from services.aggregator.plan.projection import SupplyPlan
 from shared.wire.alerts import NAMED_BY, SUBJECTS, AlertCode, AlertName, Cause
 from shared.wire.days import is_ended
@@ -376,9 +376,12 @@ def _thin_covers(curves: Curves, plan: SupplyPlan, thresholds: AlertThresholds) 
     for group, day in zip(groups.tolist(), since, strict=True):
         cover = plan.cover(group)
         assert cover.days is not None
-        owed = max(0, int(plan.figures[BACKORDER, group] - plan.figures[ON_HAND, group]))  # before today
-        wafers = owed + cover.next - cover.left
-        detail = {"days": cover.days, "on_hand": plan.on_hand(group), "wafers": wafers, "since_day": day}
+        detail = {
+            "days": cover.days,
+            "on_hand": plan.on_hand(group),
+            "wafers": plan.uncovered(group),
+            "since_day": day,
+        }
         yield Alert("cover_below", plan.grouping.labels[group], plan.today + cover.days, detail)
 
 

@@ -56,10 +56,9 @@ def rank_alerts(
 def group_alerts(ranked: Sequence[RankedAlert]) -> list[AlertGroup]:
     """Return groups of ranked alerts, those about synthetic sites apart, in the order of their first ones.
 
-    Of each code there are at most `LINES_OF_KIND_MAX`, and as many of synthetic sites.
-
-    Of a code with more alerts, each group is all of one supplier, owner, product or other name; where there are more of
-    those, all of the code. None is left out.
+    Of a code there are at most `LINES_OF_KIND_MAX` groups, and as many of synthetic sites; none is left out. Where it
+    has more alerts, a group has all of one supplier, owner, product, source or site; where there are more of those, all
+    of the code.
     """
     of_kind: dict[tuple[AlertCode, bool], list[RankedAlert]] = {}
     for each in ranked:
@@ -93,7 +92,7 @@ def _with_figures(alert: Alert, waiting: WaitingMegawatts, today: int | None, sy
     if wafers is not None and "product" in subject and "site" in subject:
         megawatts = waiting.waiting(subject["product"], subject["site"], wafers)
     days_left = None if today is None else alert.day - today
-    return RankedAlert(alert, wafers, megawatts, days_left, not synthetic.isdisjoint(alert.subject))
+    return RankedAlert(alert, wafers, megawatts, days_left, subject.get("site") in synthetic)
 
 
 def _week(each: RankedAlert) -> tuple[int, int, Fraction, int]:

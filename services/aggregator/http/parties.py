@@ -39,7 +39,6 @@ from services.aggregator.plan.overviews import (
 )
 from services.aggregator.plan.parties.overview import party_rows
 from services.aggregator.plan.performance import LagPerformance, measure_performance
-from services.aggregator.plan.projection import make_plan
 
 
 async def performance(view: LiveView, query: AskPerformance) -> Answer:
@@ -137,7 +136,7 @@ async def parties(view: LiveView, query: AskParties) -> Answer:
     scope_of(view, query.party)
 
     def read() -> Answer:
-        plan = make_plan(view.state.curves, lead_days=view.state.lines.lead_days())
+        plan = view.plan_now()
         rows = party_rows(view.state, plan, query.firmness)
         chosen = [row for row in rows if query.party in (None, row["party"])]
         return plan_position_of(view, plan) | {"firmness": query.firmness, "rows": chosen, "next": None}

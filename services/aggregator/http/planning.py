@@ -238,7 +238,7 @@ async def cover_weeks(view: LiveView, query: AskWeeks) -> Answer:
         select_keys(curves, site=query.site)
         scope = scope_of(view, query.party)
         synthetic = view.state.sites.synthetic_names()
-        ranked = [site for site in _ranked_sites(view.plan, query.firmness) if query.site in (None, site)]
+        ranked = [site for site in _ranked_sites(view.plan_now(), query.firmness) if query.site in (None, site)]
         if scope is not None:
             ranked = [site for site in ranked if site in scope.sites]
         ranked.sort(key=lambda site: site in synthetic)

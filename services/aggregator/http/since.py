@@ -16,7 +16,6 @@ from services.aggregator.http.queries import AskSince
 from services.aggregator.http.remarks import acknowledgement_row, note_rows
 from services.aggregator.live.view import LiveView, ReadPast
 from services.aggregator.plan.overviews import iso_or_none
-from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.since.changes import changed_phases
 from services.aggregator.plan.since.effects import MovedShortage, ShortageEffect, find_moved_shortages
 from shared.http.problem import NEVER_KNOWN, UNFIT, Problem
@@ -57,7 +56,7 @@ async def _read_then(now: LiveView, read_past: ReadPast, since: str | None) -> t
 
 
 async def since(views: SinceViews, query: AskSince) -> Answer:
-    """What was said between two positions or days that moves shortages, the most wafers first; not a log.
+    """Changes between two positions or days that move shortages, the most wafers first; not a log.
 
     A row has the changes of one party to one product at one site. What moves no shortage is counted. Beside it stand
     the alerts raised and cleared, the remarks made and the phases moved since then. docs/numbers.md has the formulas.
@@ -187,11 +186,8 @@ def _alert_changes(views: SinceViews) -> Answer:
 
 def _alerts_of(view: LiveView) -> Iterable[Alert]:
     """Return the alerts of the state's position, to which the view's may not have come yet."""
-    state = view.state
-    if view.plan.position == state.curves.position:
-        return view.alerts.values()
-    plan = make_plan(state.curves, lead_days=state.lines.lead_days())
-    return find_alerts(state, plan, view.thresholds).values()
+    plan = view.plan_now()
+    return view.alerts.values() if plan is view.plan else find_alerts(view.state, plan, view.thresholds).values()
 
 
 def _alert(alert: Alert) -> Answer:

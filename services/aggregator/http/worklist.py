@@ -12,7 +12,7 @@ from services.aggregator.http.queries import AskAlerts, AskWorklist
 from services.aggregator.http.remarks import acknowledgement_row, alert_remarks, note_rows
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import iso_or_none
-from services.aggregator.plan.projection import SupplyPlan, make_plan
+from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.worklist.grouping import WorkLine, rank_work
 from services.aggregator.plan.worklist.items import WorkItem, find_work
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
@@ -37,13 +37,12 @@ async def worklist(view: LiveView, query: AskWorklist) -> Answer:
     Items whose alert is snoozed until a later day are left out, and counted. Those of synthetic sites are in lines of
     their own, the last. docs/numbers.md has the formulas.
     """
-    curves = view.state.curves
-    check_today(curves)
-    only = select_keys(curves, product=query.product, site=query.site, supplier=query.supplier)
+    check_today(view.state.curves)
+    only = select_keys(view.state.curves, product=query.product, site=query.site, supplier=query.supplier)
     scope_of(view, query.party)  # refuses an unknown one before the fold is paused
 
     def read() -> Answer:
-        plan = make_plan(curves, lead_days=view.state.lines.lead_days())
+        plan = view.plan_now()
         remarks = view.state.remarks.in_force()
         remarks_of: dict[WorkItem, _ItemRemarks] = {}
         for item in find_work(
@@ -174,9 +173,9 @@ def _group(group: AlertGroup) -> Answer:
 
 def _alert_figures(alerts: Sequence[RankedAlert]) -> Answer:
     """Return the figures that rank some alerts: their sums, and the least days left."""
-    wafers, megawatts, days = (
-        [value for value in values if value is not None] for values in list(zip(*alerts, strict=True))[1:4]
-    )
+    wafers = [each.wafers for each in alerts if each.wafers is not None]
+    megawatts = [each.megawatts for each in alerts if each.megawatts is not None]
+    days = [each.days_left for each in alerts if each.days_left is not None]
     return {
         "wafers": sum(wafers) if wafers else None,
         "mw_waiting": round(float(sum(megawatts)), 1) if megawatts else None,

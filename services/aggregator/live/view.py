@@ -66,6 +66,13 @@ class LiveView:
         self.alerts: dict[Cause, Alert] = find_alerts(state, self.plan, self.thresholds, self._due_commits)
         self.alerts_to_publish = self._alerts_as_reached(self.alerts)
 
+    def plan_now(self) -> SupplyPlan:
+        """Return the plan of the state's own position; to be called while the fold is paused."""
+        curves = self.state.curves
+        if self.plan.position == curves.position:
+            return self.plan
+        return make_plan(curves, lead_days=self.state.lines.lead_days())
+
     def completion_now(self) -> Completion:
         """Return what the watermarks say at the fold's position; `completion` is of the plan's."""
         curves = self.state.curves

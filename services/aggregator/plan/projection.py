@@ -167,6 +167,11 @@ class SupplyPlan:
         days, left, next_ = self.figures[[COVER_DAYS, COVER_LEFT, COVER_NEXT], group].tolist()
         return Cover(None if days < 0 else days, left, next_)
 
+    def uncovered(self, group: int) -> int:
+        """Return the wafers missing on the first day that the stock does not cover, with those owed before today."""
+        cover = self.cover(group)
+        return self.short_now(group) + cover.next - cover.left
+
     def shortages(self, firmness: Firmness = "planned", *, past_due: bool = False) -> Index:
         """Return the groups that run short, the earliest first.
 

@@ -129,18 +129,8 @@ class PageContents:
             "work_lines": len(work["rows"]),
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
         }
-        charts = {"months": months_chart(shown, through)} if shown else {}
-        if shown and not filters.supplier:  # orders name no supplier, so one supplier alone has no gap
-            charts["gap"] = gap_chart(shown, through)
-        tables = {
-            "months": month_rows,
-            "synthetic months": numbers["synthetic_months"],
-            "grades": [{"firmness": row["grade"], "count": row["count"]} | without_nested(row["first"])
-                       for row in numbers["by_grade"]],
-            "worklist": items_of(work),
-            "weeks of cover": cover["rows"],
-        }  # fmt: skip
-        return PageContent("programme.html.j2", numbers, charts, tables | last_plan_table(numbers["before"]))
+        charts, tables = _programme_charts(shown, through, filters), _programme_tables(numbers, work, cover)
+        return PageContent("programme.html.j2", numbers, charts, tables)
 
     async def shortages(self, _: Request, filters: Filters) -> PageContent:
         """Return all shortages, those to act on first; with its reasons where one is chosen."""
@@ -460,6 +450,24 @@ def _last_days(started: Sequence[Numbers], received: Sequence[Numbers], *, targe
     row = rows[0] if rows else None
     share = None if row is None else share_percent(row["supply"], target)
     return {"basis": basis, "rolling": row, "share": share, "target": target}
+
+
+def _programme_charts(months: Sequence[Numbers], through: str | None, filters: Filters) -> dict[str, Spec]:
+    charts = {"months": months_chart(months, through)} if months else {}
+    if months and not filters.supplier:  # orders name no supplier, so one supplier alone has no gap
+        charts["gap"] = gap_chart(months, through)
+    return charts
+
+
+def _programme_tables(numbers: Numbers, work: Numbers, cover: Numbers) -> dict[str, Rows]:
+    return {
+        "months": numbers["month_rows"],
+        "synthetic months": numbers["synthetic_months"],
+        "grades": [{"firmness": row["grade"], "count": row["count"]} | without_nested(row["first"])
+                   for row in numbers["by_grade"]],
+        "worklist": items_of(work),
+        "weeks of cover": cover["rows"],
+    } | last_plan_table(numbers["before"])  # fmt: skip
 
 
 def _supplier_charts(suppliers: Mapping[str, Numbers], months: Sequence[Numbers]) -> dict[str, Spec]:

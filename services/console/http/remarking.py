@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -10,7 +9,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from services.console.live.upstream import NoAnswer, Upstream
-from shared.wire.events import PREFIX, VERSION
+from shared.programme.remarks import note_name, remark_event
 
 PATH = "/remarks"
 _FIELDS_MAX = 20
@@ -41,8 +40,9 @@ class RemarkForm(NamedTuple):
         else:
             if not fields.get("text") and "withdrawn" not in fields:
                 raise ValueError("the note is empty: write one")
-            made = sha256(f"{datetime.now(UTC).isoformat()} {about} {fields.get('text')}".encode()).hexdigest()[:12]
-            fields |= {"about": about, "text": fields.get("text", ""), "note": form.get("name") or f"n-{made}"}
+            text = fields.get("text", "")
+            name = form.get("name") or note_name(about, text, datetime.now(UTC))
+            fields |= {"about": about, "text": text, "note": name}
         if form.get("revision", "").isdecimal():
             fields["revision"] = int(form["revision"]) + 1
         return cls(form.get("planner", ""), kind, fields)
@@ -59,13 +59,7 @@ async def publish_remark(upstream: Upstream, service_urls: Mapping[str, str], fo
     if url is None or not form.planner.startswith("planner-"):
         raise NoAnswer(404, f"no planner of this stack is {form.planner[:80]!r}: choose one on the page")
     source = form.planner.partition("-")[2]
-    event = {
-        "specversion": "1.0",
-        "source": source,
-        "type": PREFIX + form.type + VERSION,
-        "time": datetime.now(UTC).isoformat(),
-        "data": form.fields,
-    }
+    event = remark_event(source, form.type, form.fields, datetime.now(UTC))
     answer = await upstream.post(form.planner, f"{url}/events", {}, orjson.dumps(event), {})
     if answer.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED):
         raise NoAnswer(403, f"your token may not publish for {source}: log in with one that has publish:{source}")

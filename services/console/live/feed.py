@@ -45,10 +45,10 @@ class MoveFeed:
         """Move to the position of the last entry, and wake the open pages."""
         body = orjson.loads(entries[-1][1])
         self.position, self._last_move = int(body["position"]), time.monotonic()
-        day = body.get("day", body.get("complete_through"))  # of balances, of alerts
-        if self._day is not None and day != self._day:
-            self._day_passed = time.monotonic()
-        self._day = day
+        if "day" in body:  # of balances; alerts have the day of their plan
+            if self._day is not None and body["day"] != self._day:
+                self._day_passed = time.monotonic()
+            self._day = body["day"]
         self._moves += 1
         self._moved.set()
         self._moved = asyncio.Event()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from services.operator.ask.client import ask
 from services.operator.ask.publishing import publish_events
 from services.operator.ask.sheets import find_source
 from services.operator.stack.errors import StackError
-from shared.wire.events import PREFIX, VERSION
+from shared.programme.remarks import remark_event
 
 
 def find_alert(data: Path, name: str) -> dict[str, Any]:
@@ -61,12 +60,6 @@ def _expect_line(data: Path, kind: str, source: str, line: str) -> None:
         answer = ask(data, "aggregator", "/lines", offset=answer["next"], **query)
 
 
-def note_name(about: str, text: str) -> str:
-    """Return a name for a new note, which no other note has."""
-    now = datetime.now(UTC).isoformat()
-    return f"n-{sha256(f'{now} {about} {text}'.encode()).hexdigest()[:12]}"
-
-
 def publish_remark(
     data: Path, source: str | None, type_: str, content: Mapping[str, Any], before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -80,13 +73,7 @@ def publish_remark(
         fields["revision"] = before["revision"] + 1
     if type_ == "note.added":
         fields.setdefault("text", "")
-    event = {
-        "specversion": "1.0",
-        "source": planner,
-        "type": PREFIX + type_ + VERSION,
-        "time": datetime.now(UTC).isoformat(),
-        "data": fields,
-    }
+    event = remark_event(planner, type_, fields, datetime.now(UTC))
     [verdict] = publish_events(url, [orjson.dumps(event)])
     if verdict["status"] == "refused":
         raise StackError(f"{verdict['code']} at {verdict['path']}: {verdict['message']}")

@@ -377,7 +377,7 @@ def alerts(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print the open alerts, those to act on first; a kind with more than five also in groups.
+    """Print the open alerts, those to act on first; a kind with more than four also in groups.
 
     An alert that names no product, site or supplier concerns all of them, and is printed with each.
 

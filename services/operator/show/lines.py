@@ -15,15 +15,16 @@ def lines_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
         yield Text(f"No such line{today}.\n")
     else:
         apart = answer["synthetic_count"], answer["synthetic_open_wafers"]
+        column = remark_column(rows)
         beside = f"; {apart[0]:,} of synthetic sites, last, {apart[1]:,} open" * bool(apart[0])
         yield table(
             f"Lines{today}: {len(rows):,} of {answer['count']:,}, {answer['open_wafers']:,} wafers open{beside}",
             ("due", "kind", "site", "product", "wafers", "open", "days overdue", "firmness", "supplier", "source",
-             "line", *remark_column(rows), "revision", "event"),
+             "line", *column, "revision", "event"),
             [
                 (row["due"], row["kind"], row["site"], row["product"], row["wafers"], row["open_wafers"],
                  row["days_overdue"], row["firmness"], row["supplier"], row["source"], row["line"],
-                 *remark_cells(rows, row), row["revision"], row["event"])
+                 *remark_cells(column, row), row["revision"], row["event"])
                 for row in rows
             ],
             caption="open: not dispatched of a commit, not consumed for an order, under way of a shipment, all of a "
@@ -54,9 +55,9 @@ def remark_column(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return ("remarks",) if any(remark_words(row) for row in rows) else ()
 
 
-def remark_cells(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cell of a row in that column."""
-    return (remark_words(row),) if remark_column(rows) else ()
+def remark_cells(column: tuple[str, ...], row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cell of a row in that column, which may be none."""
+    return (remark_words(row),) if column else ()
 
 
 def remark_words(row: Mapping[str, Any]) -> str:

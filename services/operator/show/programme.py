@@ -173,16 +173,17 @@ def alerts_tables(answer: Mapping[str, Any]) -> tuple[FittedTable, ...]:
             for each in answer["groups"]
         ],
     )  # fmt: skip
+    column = remark_column(answer["rows"])
     rows = table(
         f"The first {len(answer['rows'])}",
-        ("alert", "subject", "day", "detail", *remark_column(answer["rows"]), "first cause"),
+        ("alert", "subject", "day", "detail", *column, "first cause"),
         [
             (
                 row["code"],
                 " ".join(row["subject"].values()),
                 row["day"],
                 ", ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in row["detail"].items()),
-                *remark_cells(answer["rows"], row),
+                *remark_cells(column, row),
                 next(iter(row["causes"]), ""),
             )
             for row in answer["rows"]

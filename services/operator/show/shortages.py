@@ -22,17 +22,17 @@ def shortages_tables(answer: Mapping[str, Any], rows_max: int) -> Iterator[Fitte
     for is_apart, startable, title, held in parts:
         rows = [row for row in held if row["startable"] == startable]
         if rows:
-            is_known = startable in ("in_full", "in_part")
+            is_known, column = startable in ("in_full", "in_part"), remark_column(rows)
             yield table(
                 f"{title}, today is {answer['today']}: {len(rows[:rows_max])} of {of_all[is_apart]} products at sites",
                 ("site", "product", *(("start by", "wafers to start") if is_known else ()), *_COURSE,
-                 *remark_column(rows)),
+                 *column),
                 [
                     (
                         row["site"], row["product"],
                         *((row["act_by"], row["act_wafers"]) if is_known else ()),
                         *_course(row, answer),
-                        *remark_cells(rows, row),
+                        *remark_cells(column, row),
                     )
                     for row in rows[:rows_max]
                 ],
@@ -265,23 +265,26 @@ def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[Fitte
         is_known = answer["today"] is not None
         yield Text(f"{'Nothing to do' if is_known else 'Not known: no source has completed a day yet'}{rest}.\n")
         return
+    remarked = _remarked(rows)
+    column = remark_column(remarked)
     kinds = sorted({row["kind"] for row in rows}, key=[*WORK].index)
     yield table(
         f"Worklist, today is {answer['today']}: {len(rows)} rows for {answer['count']} items{rest}"
         + f", {answer['synthetic_count']} of synthetic demand, last" * bool(answer["synthetic_count"]),
-        ("kind", "what", "wafers", "MW waiting", "day", "days left", *remark_column(_remarked(rows))),
+        ("kind", "what", "wafers", "MW waiting", "day", "days left", *column),
         [
-            (row["kind"].replace("_", " "), work_words(row), *_work_figures(row), *remark_cells(_remarked(rows), each))
-            for row, each in zip(rows, _remarked(rows), strict=True)
+            (row["kind"].replace("_", " "), work_words(row), *_work_figures(row), *remark_cells(column, each))
+            for row, each in zip(rows, remarked, strict=True)
         ],
         caption="\n".join(WORK[kind] for kind in kinds),
     )
     for row in rows if items else ():
         if row["count"] > 1:
+            column = remark_column(row["items"])
             yield table(
                 f"{row['kind'].replace('_', ' ')}: {work_words(row)}",
-                ("what", "wafers", "MW waiting", "day", "days left", *remark_column(row["items"])),
-                [(work_words(item), *_work_figures(item), *remark_cells(row["items"], item)) for item in row["items"]],
+                ("what", "wafers", "MW waiting", "day", "days left", *column),
+                [(work_words(item), *_work_figures(item), *remark_cells(column, item)) for item in row["items"]],
             )
 
 

@@ -22,10 +22,11 @@ def sites_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
 
 
 def _sites_tables(answer: Mapping[str, Any], rows: list[dict[str, Any]], prefix: str) -> Iterator[FittedTable]:
+    column = remark_column(rows)
     yield table(
         f"{prefix}Requirements of {len(rows)} sites, {today_is(answer)}, commits {answer['firmness']} or above",
         ("site", "next due", "last due", "wafers", "on hand", "days of cover", "products short", "short since",
-         "first short day", "product", "at worst", *remark_column(rows)),
+         "first short day", "product", "at worst", *column),
         [
             (
                 row["site"],
@@ -37,7 +38,7 @@ def _sites_tables(answer: Mapping[str, Any], rows: list[dict[str, Any]], prefix:
                         row["first_short_day"], row["first_short_product"], row["shortage"],
                     )
                 ),
-                *remark_cells(rows, row),
+                *remark_cells(column, row),
             )
             for row in rows
         ],

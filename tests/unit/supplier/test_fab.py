@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.supplier.capacity import Capacity, week_of
+from services.supplier.capacity import Capacity, monday_of, week_of
 from services.supplier.fab import Fab
 from shared.play.scenario import load_scenario
 from shared.wire.events import Event
@@ -134,7 +134,8 @@ def test_starts_never_exceed_the_room_of_their_week_by_more_than_a_lot_an_order(
             orders[event.source, week] += event.data.wafers < 25
     rooms = {name: Capacity(scenario, name, "announced") for name in SUPPLIERS}
     tight = 0
-    for (source, week), wafers in weeks.items():
+    for (source, week), wafers in sorted(weeks.items(), key=lambda item: item[0][1]):
+        rooms[source].revise(monday_of(week))
         room = rooms[source].room("HBM4-12H", week, stacked=True)
         tight += wafers >= room
 
@@ -167,10 +168,55 @@ def test_a_cut_is_stated_with_the_capacity_that_is_lacking(supply):
     cuts = [event.data for event in of(supply, "supply.committed") if event.data.reason.startswith("cut: ")]
     late = [event.data for event in of(supply, "supply.committed") if event.data.reason.startswith("late: ")]
 
-    limits = {commit.reason.partition("no room in ")[2] for commit in (*cuts, *late)}
+    limits = {commit.reason.partition("no room in ")[2].partition(", ")[0] for commit in (*cuts, *late)}
     assert {"TSV", "DRAM", "the month"} <= limits <= {"TSV", "DRAM", "the fabs of it", "the month"}
     assert late
-    assert all(commit.line.endswith("-L") and commit.revision == 0 for commit in late)
+    promised = [commit for commit in late if "revised" not in commit.reason]
+    assert all(commit.line.endswith("-L") and commit.revision == 0 for commit in promised)
+
+
+def test_a_capacity_that_is_revised_moves_commits_on_the_day_from_which_it_is_known(supply):
+    before, moved = {}, Counter()
+    for event in of(supply, "supply.committed"):
+        line = (event.source, event.data.line)
+        if "capacity revised" in event.data.reason:
+            day = event.time.date()
+            assert event.data.reason.endswith(f"capacity revised on {day}")
+            assert (before[line].wafers, before[line].due) != (event.data.wafers, event.data.due)
+            moved[day, event.source, event.data.product] += event.data.wafers - before[line].wafers
+        before[line] = event.data
+
+    revised_on = date(2026, 10, 7)
+    assert {day for day, _, _ in moved} == {revised_on}
+    assert moved[revised_on, "samsung", "HBM4-12H"] < -5_000  # its TSV rises later than the year before stated
+    assert moved[revised_on, "skhynix", "DDR5-32G"] > 0  # it has 35,000 DRAM wafers a month more
+
+
+def test_commits_are_late_or_cut_where_a_revision_leaves_no_room_for_them():
+    reference = load_scenario()
+    samsung = reference.suppliers["samsung"]
+    fact = samsung.tsv_wafers_per_month[date(2026, 8, 1)].model_copy(update={"value": 60_000})
+    tsv = {date(2025, 12, 1): samsung.tsv_wafers_per_month[date(2025, 12, 1)], date(2026, 8, 1): fact}
+    suppliers = reference.suppliers | {"samsung": samsung.model_copy(update={"tsv_wafers_per_month": tsv})}
+    scenario = reference.model_copy(update={"suppliers": suppliers})
+    days = simulate("announced", date(2026, 11, 22), scenario=scenario)
+    said = [event for source, day in days if source == "samsung" for event in day if isinstance(event, Event)]
+    first, room = week_of(fact.known_from) + 1, Capacity(scenario, "samsung", "announced")
+    room.revise(fact.known_from)
+    started, last, changes = Counter(), {}, Counter()
+    for event in said:
+        if event.data.type == "lot.started" and event.data.product.startswith("HBM"):
+            started[week_of(event.time.date())] += event.data.wafers
+        if event.data.type == "supply.committed":
+            commit, before = event.data, last.get(event.data.line)
+            if commit.firmness != "planned" and commit.reason.endswith("capacity revised on 2026-10-07"):
+                assert commit.due > before.due or commit.wafers < before.wafers
+                changes[commit.reason.partition(",")[0]] += 1
+            last[commit.line] = commit
+
+    weeks = range(first, first + 6)
+    assert changes.keys() == {"late: no room in TSV", "cut: no room in TSV"}
+    assert all(0 < started[week] <= room.room("HBM4-12H", week, stacked=True) + 25 for week in weeks)
 
 
 def test_the_power_dip_scraps_1_500_wafers_on_its_day(supply):

@@ -13,7 +13,7 @@ from shared.wire.firmness import FIRMNESS
 from shared.wire.lines import LineName
 
 RANKS = {firmness: rank for rank, firmness in enumerate(reversed(FIRMNESS), 1)}  # immediate 1, planned 5
-LAG_COLUMNS = 2 + 2  # of a commit record at each lag, see `LineBook.record`
+LAG_COLUMNS = 2 + 2  # of a commit record at each lag: wafers, commits, and those kept at each of two tolerances
 _NEVER = 1 << 62
 
 RecordCell = tuple[str, str, int]  # supplier, product and due day

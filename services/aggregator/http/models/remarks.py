@@ -39,7 +39,7 @@ class NoteRow(Described, title="Note"):
 
 
 class RemarksPage(AtPlan):
-    """The remarks in force, or all that hold, withdrawn ones included."""
+    """The remarks in force: neither revised nor withdrawn."""
 
     acknowledged: list[AcknowledgementRow]
     """By the alert's name."""

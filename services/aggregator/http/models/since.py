@@ -119,6 +119,6 @@ class SincePage(AtPlan):
     """Open now and not then, the most urgent first."""
     alerts_cleared: list[SinceAlert]
     acknowledged: list[AcknowledgementRow]
-    """Said since then, and in force."""
+    """Made since then, and in force."""
     notes: list[NoteRow]
     phases: list[SincePhase]

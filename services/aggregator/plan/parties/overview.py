@@ -1,6 +1,6 @@
 """Rows of the declared parties: their roles, and the megawatts of the sites at which they have one."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from services.aggregator.fold.state import FoldState
@@ -8,6 +8,7 @@ from services.aggregator.plan.overviews import Row, collect_site_facts, site_row
 from services.aggregator.plan.populated.racks import tenths_of
 from services.aggregator.plan.projection import SupplyPlan
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
+from shared.programme.megawatts import sum_tenths
 from shared.programme.party_scope import PartyScope
 from shared.wire.events import PartyRole
 from shared.wire.firmness import Firmness
@@ -68,16 +69,7 @@ def _role(role: PartyRole, sites: Mapping[str, Row], suppliers: Collection[str])
 def _sums(sites: Sequence[Row]) -> dict[str, Any]:
     return {
         "sites": len(sites),
-        **{name: _sum(site[name] or 0 if name == "mw" else site[name] for site in sites) for name in _SUMMED},
+        **{name: sum_tenths(site[name] or 0 if name == "mw" else site[name] for site in sites) for name in _SUMMED},
         "short_products": sum(len(site["short_products"]) for site in sites),
         "first_short_day": min((site["first_short_day"] for site in sites if site["first_short_day"]), default=None),
     }
-
-
-def _sum(megawatts: Iterable[float | None]) -> float | None:
-    """Return a sum in whole tenths, as floats do not add up to them; None where one is not known."""
-    each = [*megawatts]
-    if None in each:
-        return None
-    tenths = sum(round(10 * mw) for mw in each if mw is not None)
-    return tenths // 10 if all(isinstance(mw, int) for mw in each) else tenths / 10

@@ -172,7 +172,7 @@ def _thin_covers(
         cover = plan.cover(group)
         if cover.days is None or cover.days >= cover_days or site == UNALLOCATED or (product, site) in expedited:
             continue
-        wafers = max(0, plan.backorder(group) - plan.on_hand(group)) + cover.next - cover.left
+        wafers = plan.uncovered(group)
         megawatts = waiting.waiting(product, site, wafers)
         yield WorkItem("secure", product, site, None, wafers, megawatts, plan.today + cover.days, cover.days)
 

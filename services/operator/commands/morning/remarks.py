@@ -1,5 +1,6 @@
 """Commands on remarks: alerts that are acknowledged, and notes on lines, sites, products and alerts."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -66,9 +67,10 @@ def note(
 
     Example: waferline note site/TX-MILAM "the second hall opens a month early" --by Kim
     """
-    from services.operator.ask.remarks import expect_known, find_note, note_name, publish_remark
+    from services.operator.ask.remarks import expect_known, find_note, publish_remark
     from services.operator.stack.errors import StackError
     from services.operator.stack.location import find_stack
+    from shared.programme.remarks import note_name
 
     with report_errors():
         data = find_stack(data, writes=True)
@@ -77,13 +79,8 @@ def note(
         if withdrawn and not name:
             raise StackError("name the note to take back with --name: waferline remarks lists them")
         expect_known(data, about)
-        content = {
-            "note": name or note_name(about, text),
-            "about": about,
-            "text": text,
-            "by": by,
-            "withdrawn": withdrawn,
-        }
+        made = name or note_name(about, text, datetime.now(UTC))
+        content = {"note": made, "about": about, "text": text, "by": by, "withdrawn": withdrawn}
         verdict = publish_remark(data, source, "note.added", content, find_note(data, about, name))
     _print(f"note {content['note']} on {about}{' is taken back' if withdrawn else ''}", verdict, json_=json_)
 

@@ -29,10 +29,11 @@ def since(
     csv_: Csv = False,
     xlsx: Xlsx = None,
 ) -> None:
-    """Print what was said since an earlier moment that moves shortages, the most wafers first.
+    """Print the changes since an earlier moment that move shortages, the most wafers first.
 
-    What one party said of one product at one site is one row; the rows sum to the change of all shortages. What moves
-    no shortage is counted. Below stand the alerts raised and cleared, the phases moved, and the remarks made since.
+    The changes of one party to one product at one site are one row; the rows sum to the change of all shortages. What
+    moves no shortage is counted. Below stand the alerts raised and cleared, the phases moved, and the remarks made
+    since.
 
     Example: waferline since 2026-07-31 --to 2026-08-31 --site TX-MILAM
     """

@@ -50,6 +50,13 @@ def test_an_alert_that_makes_others_doubtful_stays_first_and_a_synthetic_site_la
     ]  # fmt: skip
 
 
+def test_a_product_or_a_source_with_the_name_of_a_synthetic_site_is_not_one():
+    silent = Alert("source_silent", ("pool",), TODAY - 1, {})
+    found = rank_alerts([silent, short("a", 1, 9, "pool"), short("pool", 1, 9)], Waiting(), TODAY, {"pool"})
+
+    assert [each.synthetic for each in found] == [False, False, True]
+
+
 def test_a_kind_that_floods_is_grouped_by_product_and_six_products_by_the_kind():
     few = rank_alerts([short(f"s{n}", n, 10, f"P{n % 2}") for n in range(6)], Waiting(), TODAY, set())
     many = rank_alerts([short(f"s{n}", n, 10, f"P{n}") for n in range(6)], Waiting(), TODAY, set())

@@ -356,6 +356,7 @@ def test_a_page_is_of_one_position_the_plans_or_where_it_is_looked_into_the_newe
     stale, newest = ask.view, Answers(ask.view.state)
 
     assert stale.plan.position == late.batch - 1
+    assert ask("/cover/weeks").json() == newest("/cover/weeks").json()
     for path in ("/shortages?site=abilene", "/cover?site=abilene"):
         answer = ask(path).json()
         assert answer["position"] == late.batch - 1

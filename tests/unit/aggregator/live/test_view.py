@@ -94,6 +94,18 @@ def test_another_state_begins_with_its_own_plan():
     assert tables(asyncio.run(view.refresh())) == tables(make_plan(other))
 
 
+def test_the_plan_of_the_state_is_made_where_the_views_is_older():
+    view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)))
+    assert view.plan_now() is view.plan
+
+    for batch in batches(1, 5):
+        view.note_changes(view.state.add(batch))
+
+    assert tables(view.plan_now()) == tables(make_plan(view.state.curves)) != tables(view.plan)
+    asyncio.run(view.refresh())
+    assert view.plan_now() is view.plan
+
+
 def test_the_fold_waits_for_whoever_looks_aside_and_the_loop_does_not():
     view = LiveView(FoldState(Curves(date(2025, 1, 1), 90)))
     order: list[str] = []

@@ -169,6 +169,19 @@ def test_sums_over_sites_are_not_known_if_one_is_not(asked):
     assert (sum_megawatts([row, unknown])["mw_energised"], sum_megawatts([row, unknown])["mw_populated"]) == (200, None)
 
 
+def test_sums_over_many_sites_are_those_of_their_tenths():
+    waits_for = [{"product": "HBM4-12H", "mw": 0.1, "wafers": 1}]
+    row = {"mw_energised": 3, "mw_populated": 2.15, "mw_waiting": 0.1, "waits_for": waits_for}
+
+    sums = sum_megawatts([row | {"mw_populated": 2.1}] * 3)
+
+    assert sums == {
+        "mw_energised": 9, "mw_populated": 6.3, "mw_waiting": 0.3,
+        "waits_for": [{"product": "HBM4-12H", "mw": 0.3, "wafers": 3}],
+    }  # fmt: skip
+    assert isinstance(sums["mw_energised"], int)
+
+
 def test_the_footprint_is_of_energised_megawatts_and_their_hours(asked):
     answer = asked("/footprint?by=mooring,power_source")
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.console.http.days.month import DEGREES, beside, day_shown, degree_of, months_of, weeks_of
+from testing.played import play
 from tests.unit.console.http.test_tables import get, played  # noqa: F401
 
 days_of_a_log = st.dictionaries(
@@ -104,3 +105,11 @@ def test_a_calendar_that_is_asked_wrongly_still_shows_the_log(played, query):  #
     assert answer.status_code == 200
     assert 'class="day" data-day="' in answer.text
     assert 'href="//' not in answer.text
+
+
+def test_the_calendar_of_an_empty_log_has_no_month_before_and_none_later():
+    answer = get(play([]), "/calendar", month="2026-05")
+
+    assert answer.status_code == 200
+    assert "month=2026-04" not in answer.text
+    assert "month=2026-06" not in answer.text

@@ -41,6 +41,14 @@ async def test_a_move_in_the_pause_after_another_is_sent_next() -> None:
     assert (await listening)[-1] == b"event: moved\ndata: 2\n\n"
 
 
+def test_no_day_passes_while_alerts_of_the_plans_day_come_between_balances():
+    feed = MoveFeed()
+    for number, body in enumerate((b'"day": 2', b'"complete_through": 1', b'"day": 2', b'"complete_through": 2')):
+        feed.publish([("1-0", b'{"position": %d, %b}' % (number, body))])
+
+    assert not feed.days_pass
+
+
 def test_days_pass_while_one_is_completed_after_another() -> None:
     feed = MoveFeed()
     found = []

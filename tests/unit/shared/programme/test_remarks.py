@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.play.numbering import Numbering
-from shared.programme.remarks import Remarks
+from shared.programme.remarks import Remarks, note_name, remark_event
 from shared.wire.alerts import AlertName
 from shared.wire.days import day_number
-from shared.wire.events import AlertAcknowledged, Event, EventReversed, NoteAdded
+from shared.wire.events import PREFIX, VERSION, AlertAcknowledged, Event, EventReversed, NoteAdded
 from shared.wire.rows import Row
 
 TIME = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -64,6 +64,17 @@ def test_an_alert_rests_while_the_states_today_lies_before_the_day():
 
     assert said is not None
     assert [said.is_snoozed(day) for day in (until - 1, until, None)] == [True, False, False]
+
+
+def test_two_notes_of_one_text_have_two_names():
+    first, second = (note_name("site/north", "x", TIME.replace(second=second)) for second in (0, 1))
+
+    assert first != second
+    data = {"note": first, "about": "site/north", "text": "x"}
+    assert remark_event("hub", "note.added", data, TIME) == {
+        "specversion": "1.0", "source": "hub", "type": PREFIX + NoteAdded.type + VERSION, "time": TIME.isoformat(),
+        "data": data,
+    }  # fmt: skip
 
 
 def test_two_planners_may_give_two_notes_the_same_name():
