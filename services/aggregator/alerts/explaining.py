@@ -50,7 +50,8 @@ def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short
     """Yield the event of each order due by a day of which some wafers were never promised, `short` at most.
 
     The orders due first are promised first. A promise counts as it was first made, unless it is more now; what new
-    commits replaced does not count twice, and what was only ever planned counts as it is now.
+    commits replaced does not count twice, what a change of demand took off does not count, and what was only ever
+    planned counts as it is now.
     """
     promised = 0
     for name in lines.names_of.get((product, site), ()):
@@ -59,7 +60,7 @@ def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short
             continue
         first, now = plan.statements[0], plan.statements[-1]
         if now.key[:2] == (product, site) and now.due <= day:
-            at_first = 0 if _was_only_planned(plan) else first.wafers - sum(plan.replaced)
+            at_first = 0 if _was_only_planned(plan) else first.wafers - plan.excused()
             promised += max(at_first, now.wafers, plan.dispatched)
     orders = [order for order in lines.orders_of(product, site) if order.day <= day]
     unpromised = min(short, sum(order.wafers for order in orders) - promised)

@@ -59,14 +59,25 @@ def find_causes(lines: LineBook, product: str, site: str, through: int) -> list[
 
 
 def find_lasting_causes(lines: LineBook, product: str, site: str, through: int) -> list[ShortageCause]:
-    """Return the causes of `find_causes` without the wafers of a commit that new ones have replaced."""
+    """Return the causes of `find_causes` without the wafers of a commit that new ones have replaced.
+
+    Nor with what a supplier altered in answer to an order or a forecast, see `LineBook.record`: the demand changed
+    first, so the answer is no cause of its shortage.
+    """
     lasting = []
     for cause in find_causes(lines, product, site, through):
         plan = lines.plans.get(cause.name)
-        replaced = sum(plan.replaced) if plan is not None and cause.change in ("lowered", "withdrawn") else 0
-        if cause.wafers > replaced:
-            lasting.append(cause._replace(wafers=cause.wafers - replaced))
+        wafers = cause.wafers - (_excused(plan, cause) if plan is not None else 0)
+        if wafers > 0:
+            lasting.append(cause._replace(wafers=wafers))
     return sorted(lasting, key=lambda cause: (-cause.wafers, *cause[1:]))
+
+
+def _excused(plan: PlanLine, cause: ShortageCause) -> int:
+    """Return the wafers of a cause that were only replaced, or altered in answer to demand."""
+    if cause.change in ("lowered", "withdrawn"):
+        return plan.excused()
+    return cause.wafers if cause.event in plan.answers else 0
 
 
 def _plan_causes(plan: PlanLine, group: Group, through: int) -> Iterator[ShortageCause]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.fold.lines.causes import ShortageCause, find_causes
+from services.aggregator.fold.lines.causes import ShortageCause, find_causes, find_lasting_causes
 from shared.wire.days import day_number
 from shared.wire.events import DemandRequired, EventReversed, ShipmentLost
 from testing.lines import KEY, Story, lines_of
@@ -61,6 +61,27 @@ def test_a_commit_that_is_redated_and_lowered_says_both(story):
     assert story.causes(9) == []
     assert story.causes(10) == [(80, "re-dated", redated.id), (20, "lowered", lowered.id)]
     assert story.causes(20) == [(20, "lowered", lowered.id)]
+
+
+def lasting_causes(story: Story, through: int) -> list[tuple[int, str]]:
+    found = find_lasting_causes(lines_of(story.log), "HBM4-12H", "abilene", day_number(date(2026, 4, through)))
+    return [(cause.wafers, cause.change) for cause in found]
+
+
+def test_what_a_supplier_alters_in_answer_to_demand_is_no_lasting_cause(story):
+    ordered = story.order(1, 100, 10)
+    story.commit(1, 100, 10, cause=ordered.id)
+    changed = story.order(2, 70, 10, 1)
+    story.commit(3, 70, 10, 1, cause=changed.id)
+    assert story.causes(10)[0][:2] == (30, "lowered")
+    assert lasting_causes(story, 10) == []
+
+    postponed = story.order(4, 70, 20, 2)
+    story.commit(5, 70, 20, 2, cause=postponed.id)
+    assert lasting_causes(story, 10) == []
+
+    story.commit(6, 60, 20, 3)  # of its own will
+    assert lasting_causes(story, 20) == [(10, "lowered")]
 
 
 def test_a_cause_that_is_reversed_is_none(story):
