@@ -23,6 +23,7 @@ class Month(NamedTuple):
     """The answers to a planner at the end of a month."""
 
     end: date
+    position: int
     worklist: Answer
     alerts: list[Answer]
 
@@ -48,7 +49,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
             for batch in played.store.published_batches(played.state.curves.position, 1_000_000):
                 played.state.add(PostingBatch.model_validate_json(batch.postings.encode()))
             played.__dict__.pop("view", None)  # the next one is of the new state
-            months.append(Month(day, played.ask("/worklist"), played.rows("/alerts")))
+            months.append(Month(day, played.state.curves.position, played.ask("/worklist"), played.rows("/alerts")))
     documents = tmp_path_factory.mktemp("demo") / "ledger.jsonl"
     export(played.store, "jsonl", documents)
     request.config.stash[_REPORT] = _report(months)

@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
+from services.aggregator.fold.curves import Curves
+from services.aggregator.fold.state import FoldState
+from services.aggregator.plan.bridge.bridge import build_bridge
+from shared.wire.days import day_number
+from shared.wire.postings import PostingBatch
 from testing import recount
 from testing.recount import Recount, read_export
 from tests.replay.conftest import UNTIL, Demo
 
+FIRST_YEAR = date(2026, 12, 31)
 SHORT = ("first_short_day", "first_shortage", "shortage", "worst_day")
 PLANNED = ("expedite", "promise", "pull_in")
 
@@ -122,3 +128,47 @@ def _places_of(alert: dict[str, Any]) -> set[tuple[str, str, str]]:
     subject = alert["subject"]
     place = subject.get("product", ""), subject.get("site") or subject.get("supplier", "")
     return {(kind, *place) for kind in kinds.get(alert["code"], [])}
+
+
+# ---------------------------------------------------------------- the causes
+
+
+def test_no_cause_is_an_outlook_that_orders_replaced(demo: Demo, replaced: set[str]) -> None:
+    causes = [cause for month in demo.months for alert in month.alerts for cause in alert["causes"]]
+
+    assert len(replaced) > 1_000
+    assert len(causes) > 100
+    assert [cause for cause in causes if cause in replaced] == []
+
+
+@pytest.fixture(scope="session")
+def replaced(demo: Demo) -> set[str]:
+    """The events that lower a commit on a forecast and state no reason: orders have replaced the forecast."""
+    lowered, wafers = set[str](), dict[tuple[str, str], int]()
+    with demo.documents.open("rb") as documents:
+        for fact in read_export(documents):
+            if fact.name == "supply.committed" and fact.rest["firmness"] == "planned":
+                line = (fact.source, fact.line)
+                if fact.wafers < wafers.get(line, 0) and not fact.rest.get("reason"):
+                    lowered.add(f"{fact.source}/{fact.id}")
+                wafers[line] = fact.wafers
+    return lowered
+
+
+def test_the_parts_of_each_bridge_sum(demo: Demo) -> None:
+    """Of each product and site that runs short, from the state at the end of its first year to that at the end."""
+    now, then = demo.played.state, FoldState(Curves(*demo.played.horizon))
+    [position] = [month.position for month in demo.months if month.end == FIRST_YEAR]
+    for batch in demo.played.store.published_batches(0, 1_000_000):
+        if then.curves.position < position:
+            then.add(PostingBatch.model_validate_json(batch.postings.encode()))
+    rows = demo.played.rows("/shortages")
+    for row in rows:
+        day = date.fromisoformat(row["worst_day"])
+        bridge = build_bridge(then, now, (row["product"], row["site"]), day_number(day))
+
+        assert bridge.now == -row["shortage"]
+        assert bridge.now - bridge.then == sum(bar.wafers for bar in bridge.bars)
+        assert [bar.wafers for bar in bridge.bars] == [sum(part.wafers for part in bar.entries) for bar in bridge.bars]
+    assert sum(bar.wafers != 0 for bar in bridge.bars) > 1
+    assert len(rows) > 5
