@@ -19,7 +19,10 @@ from shared.wire.events import (
     LotFinished,
     LotScrapped,
     LotStarted,
+    MilestoneReported,
     NoteAdded,
+    PartyDeclared,
+    PartyRole,
     PhasePlanned,
     PlatformDeclared,
     ProductDeclared,
@@ -401,6 +404,11 @@ def every_kind() -> list[Any]:
     log += [planner.say((1, 1), ProductDeclared(product=KEY["product"], revision=0))]
     log += [planner.say((1, 1), PlatformDeclared(platform="rack", revision=0))]
     log += [planner.say((1, 1), ProgrammeDeclared(programme="p", revision=0))]
+    maker = PartyRole(role="maker", of="supplier", name="samsung", basis="")
+    log += [planner.say((1, n + 1), PartyDeclared(party="maker", roles=[maker] * n, revision=n)) for n in (1, 0)]
+    reports = ((0, day(5, 1)), (2, day(7, 1)), (1, day(6, 1)))
+    log += [texas.say((1, n + 1), MilestoneReported(site="abilene", milestone="m", day=when, revision=n))
+            for n, when in reports]  # fmt: skip
     log += [planner.say((1, n), AlertAcknowledged(alert=alert, assignee="Kim", revision=n)) for n in (2, 1)]
     log += [planner.say((1, 3), NoteAdded(note="n", about=f"site/{KEY['site']}", text="x", revision=0))]
     log += [party.say((3, 5), SourceAdvanced(through=day(3, 4))) for party in (samsung, hynix, texas, narvik)]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.aggregator.alerts.since import (
+    OF_LOTS,
     cover_is_thin,
     first_days,
     is_consumed_beyond,
@@ -34,7 +35,7 @@ from shared.wire.postings import Measure
 CAUSES_MAX = 5
 _ENDED = [SLOTS[measure] for measure in (Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)]
 _RANKS = {code: rank for rank, code in enumerate(SUBJECTS)}
-_LOTS = [SLOTS[measure] for measure in (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)]
+_LOTS = [SLOTS[measure] for measure in OF_LOTS]
 _DUE = [
     SLOTS[each] for each in (Measure.FORECAST, Measure.REQUIRED, Measure.TRANSIT_DUE, *OPEN)
 ]  # by the day on which something is due

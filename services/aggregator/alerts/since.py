@@ -28,6 +28,7 @@ def _signs(*measures: Measure, less: Sequence[Measure] = ()) -> Index:
     return signs
 
 
+OF_LOTS = (Measure.STARTED, Measure.SCRAPPED, Measure.FINISHED, Measure.YIELD_VARIANCE)
 _UNFINISHED_SIGNS = _signs(Measure.DISPATCHED, less=[Measure.FINISHED])
 _ENDED_SIGNS = _signs(Measure.RECEIVED, Measure.DAMAGED, Measure.LOST)
 
@@ -62,8 +63,9 @@ def wip_is_negative(curves: Curves, grouping: Grouping) -> Holds:
 
 
 def is_dispatched_beyond_finished(curves: Curves, grouping: Grouping) -> Holds:
-    """Return whether more wafers were dispatched than finished."""
-    holds: Holds = moved_by_day(curves, grouping, _UNFINISHED_SIGNS) > 0
+    """Return whether more wafers were dispatched than finished, of a product whose lots are reported by then."""
+    reports_lots = np.logical_or.reduce([moved_by_day(curves, grouping, _signs(each)) != 0 for each in OF_LOTS])
+    holds: Holds = reports_lots & (moved_by_day(curves, grouping, _UNFINISHED_SIGNS) > 0)
     return holds
 
 
@@ -92,9 +94,8 @@ def receipts_are_late(days: int, committed: Sequence[Measure]) -> Condition:
 
     def condition(curves: Curves, grouping: Grouping) -> Holds:
         due = planned_by_day(curves, grouping, committed).cumsum(axis=1)
-        rows = np.arange(due.shape[1]) - days - 1
-        due = np.where(rows < 0, 0, due[:, np.maximum(rows, 0)])
-        holds: Holds = due > moved_by_day(curves, grouping, _ENDED_SIGNS)
+        rows = np.maximum(np.arange(due.shape[1]) - days - 1, 0)  # days before the horizon are one row
+        holds: Holds = due[:, rows] > moved_by_day(curves, grouping, _ENDED_SIGNS)
         return holds
 
     return condition

@@ -99,7 +99,7 @@ def test_performance_is_told_by_product_and_lag(tmp_path, story):
     assert "Commits and receipts of samsung, due through 2026-04-05" in said
     assert "within the tolerance of the programme: at most 7 days late, at least 95 %" in said
     row = next(line.split() for line in said.splitlines() if "HBM4-12H" in line)
-    assert row == ["HBM4-12H", "7", "0", "0.0", "1", "0", "0.0", "0", "0", "–"]
+    assert row == ["HBM4-12H", "7", "0", "0.0", "0.0", "1", "0", "0.0", "0", "0", "–"]
     lags = [line.split() for line in said.splitlines() if "HBM4-12H" in line][1:]
     assert lags[0] == ["HBM4-12H", "0", "7", "–", "0.0", "-7", "-100.0", "1.0", "1", "7"]
     assert lags[1][:3] == ["HBM4-12H", "28", "0"]
