@@ -340,7 +340,7 @@ def _grade_rows(answers: Sequence[Numbers]) -> list[Numbers]:
     same, they are shown once. `span` is the number of rows that they are for, 0 for a row that shows none.
     """
     rows: list[Numbers] = []
-    begin: Numbers | None = None  # the row that shows what is the same
+    begin: Numbers | None = None  # the row that shows the same
     for grade, answer in zip(FIRMNESS, answers, strict=True):
         first = answer["rows"][0] if answer["rows"] else None
         is_short = first is not None and first["short_since"] and first["first_short_day"] == answer["today"]
