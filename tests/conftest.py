@@ -19,9 +19,8 @@ from testing.servers.postgres import (
 
 os.environ["XDG_STATE_HOME"] = mkdtemp(prefix="waferline-state-")  # no test finds the stacks that its user runs
 
-# no deadline, as a busy machine is slow; with WAFERLINE_TEST_SAME_EXAMPLES each run of a property has the same examples
-settings.register_profile("waferline", deadline=None, derandomize="WAFERLINE_TEST_SAME_EXAMPLES" in os.environ)
-settings.load_profile("waferline")
+settings.register_profile("no deadline", deadline=None)  # a busy machine is slow
+settings.load_profile("no deadline")
 
 # fixtures: a test has them by their name
 __all__ = ["own_postgres", "postgres", "postgres_database", "postgres_server", "postgres_store", "postgres_tables"]

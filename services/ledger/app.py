@@ -72,7 +72,7 @@ def build_app(settings: LedgerSettings) -> Service:
 
 
 def _open_store(service: Service, settings: LedgerSettings) -> StoreWriter:
-    """Return the store; a line of the log every few seconds says how far its restatement is, and one what it posted."""
+    """Return the store; the log has a line on its restatement every few seconds, and one of its postings at the end."""
     began = logged = time.monotonic()
 
     def advance(position: int) -> None:

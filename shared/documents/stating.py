@@ -293,7 +293,7 @@ class _Comparison:
     ) -> StatedEvent:
         """Return an event with the id that follows from the document and the line.
 
-        The id of a movement follows from what it states: a sheet that grows from week to week states it once, whichever
+        The id of a movement follows from its statement: a sheet that grows from week to week states it once, whichever
         document it is in. So it has no `correlationid`, either.
         """
         if day is None:

@@ -8,7 +8,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,20 +116,16 @@ class Stack:
     def down(self, *args: str) -> None:
         """Take the containers away; networks too, though the engine may count an endpoint longer than its container."""
         self.keep_logs()
-        last: Failed | None = None
-        for _ in range(_DOWN_TRIES):
+        for left in reversed(range(_DOWN_TRIES)):
             try:
                 self.compose("down", "--timeout", "20", *args)
             except Failed as failure:
-                if "active endpoints" not in str(failure):
+                if not left or "active endpoints" not in str(failure):
                     raise
-                last = failure
                 self.detach()
                 time.sleep(_DOWN_AGAIN_S)
             else:
                 return
-        with self.kept.open("a") as file:
-            file.write(f"a network stays: {last}\n")
 
     def detach(self) -> None:
         """Disconnect by force whatever the engine still counts at the networks of this project."""
@@ -137,7 +133,8 @@ class Stack:
         for network in networks:
             [found] = json.loads(run("docker", "network", "inspect", network))
             for container in found["Containers"].values():
-                run("docker", "network", "disconnect", "--force", network, container["Name"])
+                with suppress(Failed):  # it has gone meanwhile
+                    run("docker", "network", "disconnect", "--force", network, container["Name"])
 
     def container(self, service: str) -> str:
         return self.compose("ps", "--quiet", service).split()[0]

@@ -235,7 +235,7 @@ class Curves:
         return {name for (name,) in self.group((part,)).labels}
 
     def empty_keys(self) -> tuple[int, ...]:
-        """Return the keys whose cells are all zero; kept until the next batch."""
+        """Return the keys with cells of zero alone; kept until the next batch."""
         if self._empty is None:
             index, last_row = self.index, self.last_row
             moved = self.cumulative[last_row, : index.movement_key.size] + self.beyond[: index.movement_key.size]

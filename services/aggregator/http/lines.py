@@ -25,7 +25,7 @@ async def lines(view: LiveView, query: AskLines) -> Answer:
             query.kind, query.product, query.site, query.supplier, query.source, *_due_days(query.due, today),
             is_open=query.state == "open", like=like,
         )  # fmt: skip
-        # before a day is complete nobody knows what is overdue, or due this week
+        # before a day is complete nothing is known to be overdue, or due this week
         found = list_lines(book, chosen, today, _backorders(view)) if today is not None or query.due is None else []
         if like:
             found.sort(key=lambda line: (line.name.casefold() != like, line.open_wafers == 0))

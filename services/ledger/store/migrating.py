@@ -61,7 +61,7 @@ def expect_readable(database: Database) -> None:
 
 
 def earlier_rules(version: int) -> str:
-    """Return the advice for a store whose balances were posted by earlier rules."""
+    """Return the advice for a store with balances that were posted by earlier rules."""
     return (
         f"its balances were posted by rules {version}, and this Waferline posts by rules {RULES}: start the ledger on"
         " it, which restates them (docs/proof.md)"

@@ -101,9 +101,8 @@ def put_out(
     if xlsx is None:
         print_answer(answer, rows, tables, json_=json_, csv_=csv_)
         return
-    if json_ or csv_:
-        raise typer.BadParameter("choose one of them", param_hint="--json, --csv, --xlsx")
     with report_errors():
+        expect_output(json_=json_, csv_=csv_, xlsx=xlsx)
         save_workbook(xlsx, table_sheets(tables))
 
 

@@ -189,7 +189,7 @@ def up(
             console.print(table(title, ("service", "http", "pid"), rows))
             console.print(f"The planner's page: {stack.url('console')}/", highlight=False, soft_wrap=True)
             published = call(stack.url("ledger") + "/head", within_s=60).json()["sources"].keys()
-            if not play and published <= set(stack.planners):  # who declare the programme at the start
+            if not play and published <= set(stack.planners):  # that declare the programme at the start
                 console.print(_EMPTY.format(command_name()), highlight=False, soft_wrap=True)
             console.print(f"Ctrl-C stops it. Meanwhile: {command_name()} status --data {data}", highlight=False)
             try:

@@ -112,7 +112,7 @@ class LogChecks:
                 yield Trouble(process, sign, times, *self.latest[process, sign])
 
     def _overdue(self, now: datetime, thresholds: LogThresholds) -> Iterator[Trouble]:
-        """Yield the signs of lines that are overdue at `now`, and of processes whose last line is later."""
+        """Yield the signs of lines that are overdue at `now`, and of processes with a later last line."""
         for (sign, subject), (process, at, why) in self.open.items():
             if at < _before(now, _OPEN_MAX_S):
                 yield Trouble(process, sign, 1, at, f"{subject}: {why}")

@@ -216,7 +216,7 @@ _KINDS = {"supply.committed": "commit", "demand.required": "order", "on_hand": "
 
 
 def effect_table(effect: Mapping[str, Any]) -> FittedTable | Text:
-    """Return the product-sites whose shortage some events would alter, or the reason why that is not known."""
+    """Return the product-sites with a shortage that some events would alter, or the reason why that is not known."""
     if "unknown" in effect:
         return Text(f"the effect on the first short days is not known: {effect['unknown']}\n")
     rows, today = effect["rows"], effect.get("today")

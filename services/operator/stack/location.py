@@ -29,8 +29,7 @@ def find_stack(folder: Path, *, writes: bool = False) -> Path:
 
     Where none was named (`data`), a stack that runs in any other folder is found, too, those inside the working folder
     before others. For a command that `writes`, or says what it would write, more than one raises `StackError`: the
-    events would go into a ledger that nobody named. A file that describes a stack elsewhere is returned as
-    it is.
+    events would go into a ledger that nobody named. A file that describes a stack elsewhere is returned as it is.
     """
     if is_described(folder):
         return folder

@@ -59,7 +59,7 @@ class PlanLine:
         return None
 
     def record_entries(self, tolerances: Sequence[Tolerance]) -> Iterator[RecordEntry]:
-        """Yield the entries that a commit adds to the records: the promise of each lag, and what is in force."""
+        """Yield the entries that a commit adds to the records: the promise of each lag, and the statement in force."""
         outcomes: dict[str, tuple[int, ...]] = {}
         for lag, promise in enumerate(self.promises()):
             if promise is not None:

@@ -47,7 +47,7 @@ class ShipmentTerm(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """What makes the projected balance of a product-site on a day, in one state; all of it sums to `balance`."""
+    """The parts of the projected balance of a product-site on a day, in one state; they sum to `balance`."""
 
     balance: int
     commits: dict[LineName, PlanTerm]

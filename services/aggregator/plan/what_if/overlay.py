@@ -9,7 +9,7 @@ from services.aggregator.plan.projection import ShortageFigures, make_plan
 from shared.wire.firmness import Firmness
 from shared.wire.postings import PostingBatch
 
-GROUPS_AT_ONCE = 64  # product-sites whose curves are copied at a time: some MB each
+GROUPS_AT_ONCE = 64  # product-sites of which curves are copied at a time: some MB each
 _NOT_SHORT = ShortageFigures(None, 0, 0)
 
 

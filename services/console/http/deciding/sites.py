@@ -1,4 +1,4 @@
-"""Sites as a page shows them: announced, assumed, undeclared and synthetic ones apart, and what is short at them."""
+"""Sites as a page shows them: announced, assumed, undeclared and synthetic ones apart, and their shortages."""
 
 from collections.abc import Sequence
 
