@@ -1,6 +1,7 @@
 """Does the page show what the aggregator says, and does it hear of an event at once?"""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -65,13 +66,15 @@ def get(stack: Stack, path: str, **query: str) -> httpx.Response:
 
 def test_the_programme_page_says_what_the_aggregator_says(played: Stack) -> None:
     page = Page(get(played, "/").text)
-    [rolled] = ask(played.folder, "aggregator", "/balances", window=30, basis="start")["rows"]
+    rows = ask(played.folder, "aggregator", "/balances", window=30, basis="start")["rows"]
+    [rolled] = [row for row in rows if not row["synthetic"]]
     first = ask(played.folder, "aggregator", "/shortages", limit=1)["rows"][0]
 
     shown = [page.text[name] for name in ("supply", "demand", "net")]
     assert shown == [f"{rolled[name]:,}".replace("-", "−") for name in ("supply", "demand", "net")]
     assert page.attributes["first-short"]["data-day"] == first["first_short_day"]
-    assert page.text["first-short"] == f"{first['product']} at {first['site']}"
+    assert first["site"] == "TX-SHACKELFORD"
+    assert page.text["first-short"] == f"{first['product']} at Shackelford County"
     assert page.attributes["standing"]["data-through"] == "2026-02-28"
 
 
@@ -96,6 +99,17 @@ def test_every_page_is_there_and_keeps_the_filters_in_its_links(played: Stack, p
     assert "/suppliers?product=HBM4-12H" in Page(answer.text).links
 
 
+def test_the_filters_offer_each_name_once(played: Stack) -> None:
+    page = get(played, "/").text
+
+    for part in (re.search(rf'<datalist id="{name}s">(.*?)</datalist>', page) for name in ("site", "supplier")):
+        assert part is not None
+        names = re.findall(r'<option value="([^"]+)"', part[1])
+        assert len(names) == len(set(names)) > 1
+    products = re.findall(r"<option>([^<]+)", page.partition('<select name="product">')[2].partition("</select>")[0])
+    assert len(products) == len(set(products)) > 1
+
+
 def test_what_cannot_be_shown_says_why_and_what_there_is(played: Stack) -> None:
     answer = get(played, "/", site="ATLANTIS")
 
@@ -109,7 +123,7 @@ def test_what_is_announced_what_is_assumed_and_what_is_synthetic_stand_apart(pla
 
     parts = {"TX-ABILENE": announced, "KR-FDC-FLEET": assumed, "POOL-US": synthetic}
     for name, its_part in parts.items():
-        assert [part for part in (announced, assumed, synthetic) if f">{name}</a>" in part] == [its_part]
+        assert [part for part in (announced, assumed, synthetic) if f'<tr data-key="{name}">' in part] == [its_part]
 
 
 @pytest.mark.parametrize("name", ["months", "gap"])

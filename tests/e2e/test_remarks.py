@@ -75,7 +75,7 @@ def test_an_alert_is_acknowledged_and_rests_until_a_day_of_the_state(stack):
     }  # fmt: skip
     assert ask(stack, "/alerts", as_of=str(before))["rows"][0]["acknowledged"] is None
     assert "Kim" in waferline(stack, "alerts")
-    assert "Kim, rests until 10 Mar 2026: asked" in page(stack, "/")
+    assert "Kim, snoozed until 10 Mar 2026: asked" in page(stack, "/")
     assert "Kim" not in page(stack, "/", as_of=str(before))
 
 

@@ -139,7 +139,9 @@ class FilterNames:
             with suppress(NoAnswer):  # of the first query: the next one would wait as long
                 for part in ("product", "site", "supplier"):
                     rows = (await self._upstream.aggregator("/balances", {"by": part, "window": 1}))["rows"]
-                    self._names[part] = [row[part] for row in rows if row[part] not in (UNALLOCATED, UNATTRIBUTED)]
+                    # a product or supplier of synthetic sites has a second row
+                    names = dict.fromkeys(row[part] for row in rows)
+                    self._names[part] = [name for name in names if name not in (UNALLOCATED, UNATTRIBUTED)]
                 self.titles = await self._read_titles()
                 self._names["party"] = sorted(id_ for kind, id_ in self.titles if kind == "party")
         return self._names
