@@ -230,7 +230,7 @@ class Buildout:
             starts_late = again > order.due - self._scenario.lead(order.product)
             if unpromised < (1 if starts_late else play.reissue_wafers_min):
                 continue
-            order.wafers, order.revision, order.gone = order.wafers - unpromised, order.revision + 1, 0
+            order.wafers, order.revision = order.wafers - unpromised, order.revision + 1
             self._publish_order(order, order.event_id)
             first = self._orders[order.line.partition(":")[0]]
             self._place(first.issue_anew(order, unpromised), order.event_id)

@@ -39,7 +39,6 @@ class AlertNotifier:
     ) -> None:
         self.service, self.rules, self.outgoing, self.sender, self.pace = service, rules, outgoing, sender, pace
         self._file = None if file is None else WatchedFile(file)
-        self._has_changed()  # the rules are those of the file as it is now
         self.entry = outgoing.entry or _BEGINNING  # taken last
         self._thread = ThreadPoolExecutor(1, "sending")
         registry = service.registry

@@ -19,11 +19,14 @@ CREATE TABLE IF NOT EXISTS messages (
   PRIMARY KEY (key, target)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS waiting ON messages (due) WHERE sent IS NULL;
-CREATE TABLE IF NOT EXISTS digested (id INTEGER PRIMARY KEY, rule TEXT NOT NULL, change TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS digested (
+  id INTEGER PRIMARY KEY, rule TEXT NOT NULL, entry TEXT NOT NULL, change TEXT NOT NULL, sent REAL,
+  UNIQUE (rule, entry, change)
+) STRICT;
 CREATE TABLE IF NOT EXISTS digests (rule TEXT PRIMARY KEY, day TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS raised (rule TEXT NOT NULL, alert TEXT NOT NULL, PRIMARY KEY (rule, alert)) STRICT;
 """
-KEPT_S = 90 * 86_400.0  # a message that was sent
+KEPT_S = 90 * 86_400.0  # what was sent: an entry that comes again makes it no second time
 
 
 class Message(NamedTuple):
@@ -76,14 +79,16 @@ class Outgoing:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             for entry, batch in entries:
+                occasion = "" if batch is None else f"{batch.epoch}-{batch.number}-{batch.position}"
                 for rule in rules.rules if batch is not None else ():
                     assert batch is not None
                     changes = [change for change in batch.changes if self._concerns(rule, change)]
                     if changes and rule.digest_at is not None:
-                        rows = [(rule.name, change.model_dump_json()) for change in changes]
-                        self.connection.executemany("INSERT INTO digested (rule, change) VALUES (?, ?)", rows)
+                        rows = [(rule.name, occasion, change.model_dump_json()) for change in changes]
+                        statement = "INSERT OR IGNORE INTO digested (rule, entry, change) VALUES (?, ?, ?)"
+                        self.connection.executemany(statement, rows)
                     elif changes:
-                        made += self._put(rule, f"{batch.epoch}-{batch.number}-{batch.position}", changes, now)
+                        made += self._put(rule, occasion, changes, now)
                 self.begin_behind(entry)
             self.connection.execute("COMMIT")
         except BaseException:
@@ -110,10 +115,14 @@ class Outgoing:
         return self.connection.executemany(statement, rows).rowcount
 
     def digest(self, rules: Rules, now: float) -> int:
-        """Store the digests that are due, each of the changes since the last one; return the number of messages."""
+        """Store the digests that are due, each of the changes since the last one; return the number of messages.
+
+        Changes gathered for a rule that has lost its hour are due at once.
+        """
         made = 0
         for rule in rules.rules:
             if rule.digest_at is None:
+                made += self._digest(rule, datetime.fromtimestamp(now, UTC).date(), now) if self._gathered(rule) else 0
                 continue
             time = datetime.fromtimestamp(now, rule.digest_at.tzinfo or UTC)
             if time.time() < rule.digest_at.replace(tzinfo=None):
@@ -126,10 +135,11 @@ class Outgoing:
     def _digest(self, rule: Rule, day: date, now: float) -> int:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            rows = self.connection.execute("SELECT change FROM digested WHERE rule = ? ORDER BY id", (rule.name,))
-            changes = [AlertChange.model_validate_json(text) for (text,) in rows]
-            made = self._put(rule, f"digest of {day}", changes, now) if changes else 0
-            self.connection.execute("DELETE FROM digested WHERE rule = ?", (rule.name,))
+            rows = self._gathered(rule)
+            changes = [AlertChange.model_validate_json(text) for _, text in rows]
+            made = self._put(rule, f"digest of {day}, to {rows[-1][0]}", changes, now) if rows else 0
+            self.connection.execute("UPDATE digested SET sent = ? WHERE rule = ? AND sent IS NULL", (now, rule.name))
+            self.connection.execute("DELETE FROM digested WHERE sent < ?", (now - KEPT_S,))
             self.connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?)", (rule.name, day.isoformat()))
             self.connection.execute("COMMIT")
         except BaseException:
@@ -137,11 +147,16 @@ class Outgoing:
             raise
         return made
 
+    def _gathered(self, rule: Rule) -> list[tuple[int, str]]:
+        """Return the changes of a rule that are in no digest yet, each with its number."""
+        statement = "SELECT id, change FROM digested WHERE rule = ? AND sent IS NULL ORDER BY id"
+        return self.connection.execute(statement, (rule.name,)).fetchall()
+
     # ---------------------------------------------------------------- out
 
     def next_due(self, now: float) -> Message | None:
-        """Return the message that has waited longest of those that are due."""
-        rows = self._messages("sent IS NULL AND due <= ? ORDER BY due, rowid LIMIT 1", (now,))
+        """Return the message that is due longest; of those due at the same time the one with the fewest tries."""
+        rows = self._messages("sent IS NULL AND due <= ? ORDER BY due, tries, rowid LIMIT 1", (now,))
         return rows[0] if rows else None
 
     def begin_try(self, message: Message, due: float) -> None:

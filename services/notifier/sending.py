@@ -80,6 +80,8 @@ class AppriseSender:
         )
         if plugin is None:
             return f"the address of {message.target} is none that Apprise knows"
+        if len(plugin) > 1:  # a try that one of them refuses would be sent to the others again
+            return f"the address of {message.target} has {len(plugin)} recipients: make each a target of its own"
         if hasattr(plugin, "headers"):  # of an e-mail, or of a request that takes any
             plugin.headers["Idempotency-Key"] = message.key
         token = _message_id.set(f"<{message.key}@waferline>")
@@ -122,13 +124,13 @@ def send_due(
     """
     tried = 0
     while not is_stopping() and (message := outgoing.next_due(time.time())) is not None:
-        began, due = time.monotonic(), time.time() + pace.wait_s(message.tries)
-        outgoing.begin_try(message, due)
+        began, wait_s = time.monotonic(), pace.wait_s(message.tries)
+        outgoing.begin_try(message, time.time() + wait_s)
         reason = send(message)
         if reason is None:
             outgoing.note_sent(message, time.time())
         else:
-            outgoing.note_failed(message, reason, due)
+            outgoing.note_failed(message, reason, time.time() + wait_s)
         report(message, reason, time.monotonic() - began)
         tried += 1
     return tried

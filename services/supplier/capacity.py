@@ -48,12 +48,14 @@ class Capacity:
         }
         self._permille = {DRAM: choice.dram_permille.value, TSV: choice.tsv_permille.value}
         self._fab_permille = choice.fab_permille.value
+        self._months: dict[tuple[str, date], int] = {}  # `of_month`, of the capacities known
         self._whole: dict[tuple[str, int], int] = {}
         self._left: dict[tuple[str, int], int] = {}  # of a fab, DRAM or TSV in a week
 
     def revise(self, today: date) -> None:
         """Take the capacities known on a day for the weeks after its own; what is booked may then exceed them."""
         self._curves = self._curves_on(today)
+        self._months.clear()
         for kind, week in self._left:
             if week > week_of(today):
                 before, self._whole[kind, week] = self._whole[kind, week], self._whole_of(kind, week)
@@ -82,7 +84,7 @@ class Capacity:
     def book(self, product: str, week: int, wafers: int, *, stacked: bool) -> Iterator[Booking]:
         """Book wafers in a week and yield them by fab, the least used first; what exceeds all room goes to that one."""
         for kind in (DRAM, TSV) if stacked else (DRAM,):
-            self._left[kind, week] = self._room_of(kind, week) - wafers
+            self._left[kind, week] = self._left_of(kind, week) - wafers
         rooms = {fab: self._room_of(fab, week) for fab in self._makers[product]}
         ranked = sorted(rooms, key=lambda fab: (-Fraction(rooms[fab], max(1, self._whole[fab, week])), fab))
         parts = dict.fromkeys(ranked, 0)
@@ -90,7 +92,7 @@ class Capacity:
             parts[fab] = min(wafers - sum(parts.values()), rooms[fab])
         parts[ranked[0]] += wafers - sum(parts.values())
         for fab, part in parts.items():
-            self._left[fab, week] = rooms[fab] - part
+            self._left[fab, week] -= part
             if part:
                 yield Booking(week, fab, part)
 
@@ -101,15 +103,22 @@ class Capacity:
 
     def of_month(self, kind: str, month: date) -> int:
         """Return the wafers of a month that the fabs together, or the TSV line, may start for the programme."""
-        curves = [curve for name, curve in self._curves.items() if (name == TSV) == (kind == TSV)]
-        whole = sum(interpolate(curve, month) for curve in curves)
-        return int(whole * interpolate(self._permille[kind], month) / 1000)
+        wafers = self._months.get((kind, month))
+        if wafers is None:
+            curves = [curve for name, curve in self._curves.items() if (name == TSV) == (kind == TSV)]
+            whole = sum(interpolate(curve, month) for curve in curves)
+            wafers = self._months[kind, month] = int(whole * interpolate(self._permille[kind], month) / 1000)
+        return wafers
 
     def _room_of(self, kind: str, week: int) -> int:
+        return max(self._left_of(kind, week), 0)
+
+    def _left_of(self, kind: str, week: int) -> int:
+        """Return the wafers that are left of a week: below 0 where more are booked than a revision left room for."""
         left = self._left.get((kind, week))
         if left is None:
             left = self._left[kind, week] = self._whole[kind, week] = self._whole_of(kind, week)
-        return max(left, 0)
+        return left
 
     def _whole_of(self, kind: str, week: int) -> int:
         month = monday_of(week).replace(day=1)

@@ -60,13 +60,17 @@ class SupplierPromises:
         self._supplier = scenario.suppliers[source]
         self._capacity = Capacity(scenario, source, variant)
         self._platforms = {phase.name: phase.platform for phase in derive_plan(scenario, variant).phases}
+        self._weights: dict[tuple[str, str, date], dict[str, int]] = {}  # by platform, product, day
         self._wanted: dict[tuple[bool, date], int] = {}  # stacked wafers, and others, by month of start
 
     def part_of(self, line: str, product: str, wafers: int, start: date) -> int:
         """Return this supplier's part of wafers that a line requires started on a day: by the platform's sourcing."""
         platform = self._platforms[line.partition(f".{product}.")[0]]
         first = start - timedelta(weeks=self._scenario.play.pull_weeks + 1)  # that it may be started
-        weights = self._scenario.sourcing(platform, product, max(first, self._scenario.starts_on))
+        asked = platform, product, max(first, self._scenario.starts_on)
+        weights = self._weights.get(asked)
+        if weights is None:
+            weights = self._weights[asked] = self._scenario.sourcing(*asked)
         return share_out(wafers, weights)[self._source] if self._source in weights else 0
 
     def want(self, product: str, start: date, wafers: int) -> None:

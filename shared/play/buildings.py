@@ -36,7 +36,6 @@ class PhaseRevision(Evidenced):
     low: Count | None = None  # MW
     high: Count | None = None
     divert_to: str | None = None  # the site that takes stock and shipments, where the phase is withdrawn
-    divert_note: str = ""
     follows: MilestoneDelay | None = None
 
 

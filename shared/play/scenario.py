@@ -163,6 +163,7 @@ class Scenario(ScenarioPart):
             "platform": self.programme.platforms,
             "supplier": self.programme.parties.suppliers,
             "group of sites": self.programme.parties.datacenters,
+            "party": {source for _, source in self.programme.parties.sources()},
             "site": self.sites,
             "family of a product": {product.family or "" for product in self.programme.products.values()},
         }
@@ -184,6 +185,15 @@ class Scenario(ScenarioPart):
         for platform, name in self._needed():
             if name not in self.sourcing_percent.get(platform, {}):
                 raise ValueError(f"sourcing_percent does not say who supplies {name} for {platform}")
+        return self
+
+    @model_validator(mode="after")
+    def _diverts_within_a_group(self) -> Self:
+        for group in self.datacenters.values():
+            for site in group.sites:
+                to = site.diverted_to()
+                if to is not None and to not in {each.id for each in group.sites}:
+                    raise ValueError(f"{site.id} diverts to {to}, which is no site of its group")
         return self
 
     @model_validator(mode="after")
@@ -232,8 +242,12 @@ class Scenario(ScenarioPart):
         yield from (("family of a product", family) for family in self.lead_times)
         roles = (role for company in self.programme.companies.values() for role in company.roles)
         yield from (("site", role.name) for role in roles if role.of == "site")
+        yield from (("supplier", name) for name in self.headline.signatories.value)
+        yield from (("site", name) for name in self.pools.region_percent.value)
+        yield from (("party", mistake.source) for mistake in self.mistakes)
+        kinds = {"product": "product", "supplier": "supplier", "datacenter": "group of sites"}
         for _, events in self.events:
-            yield from (("product", event.product) for event in events if hasattr(event, "product"))
+            yield from ((kinds[field], name) for event in events for field, name in event if field in kinds)
 
     @property
     def sites(self) -> dict[str, ScenarioSite]:

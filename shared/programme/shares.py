@@ -10,9 +10,9 @@ Key = TypeVar("Key")
 def share_out(wafers: int, weights: Mapping[Key, Fraction | int]) -> dict[Key, int]:
     """Return whole wafers by weight that sum to `wafers`, by largest remainders."""
     whole = sum(weights.values())
-    exact = {key: Fraction(wafers * weight) / whole for key, weight in weights.items()}
-    shares = {key: int(share) for key, share in exact.items()}
-    by_remainder = sorted(exact, key=lambda key: (shares[key] - exact[key], str(key)))
+    parts = {key: wafers * weight for key, weight in weights.items()}
+    shares = {key: int(part // whole) for key, part in parts.items()}
+    by_remainder = sorted(parts, key=lambda key: (-(parts[key] % whole), str(key)))
     for key in by_remainder[: wafers - sum(shares.values())]:
         shares[key] += 1
     return shares

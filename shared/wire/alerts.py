@@ -56,7 +56,7 @@ SUBJECTS: dict[AlertCode, tuple[str, ...]] = {
 
 
 NAMED_BY: dict[AlertCode, str | None] = {
-    "source_silent": None,
+    "source_silent": "watermark_day",
     "behind_watermark": "watermark_day",
     "undeclared_product": None,
     "undeclared_site": None,

@@ -671,8 +671,9 @@ class Remark(EventData):
 class AlertAcknowledged(Remark):
     """A planner has seen an alert: who follows it up, a note, and until which day the worklist leaves it out.
 
-    It is of the alert of just this name: the next one of the same code and subject has another day, and is not
-    acknowledged. `snoozed_until` is compared with the state's today, the day after the last complete one.
+    It is of the alert of just this name: where a day is part of it, the next one of the same code and subject has
+    another day, and is not acknowledged. `snoozed_until` is compared with the state's today, the day after the last
+    complete one.
     """
 
     type = "alert.acknowledged"

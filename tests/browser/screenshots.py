@@ -24,6 +24,8 @@ VIEWS: list[tuple[str, str, int, Any]] = [
     ("programme", "/", DESK, "light"),
     ("programme-dark", "/", DESK, "dark"),
     ("programme-phone", "/", PHONE, "light"),
+    ("since", "/since", DESK, "light"),
+    ("worklist", "/worklist", DESK, "light"),
     ("sites", "/sites", DESK, "light"),
     ("site", "/sites/TX-ABILENE", DESK, "light"),
     ("suppliers", "/suppliers", DESK, "light"),

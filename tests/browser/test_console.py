@@ -39,7 +39,8 @@ from tests.e2e.test_stack import wait_until
 
 WHY = "/shortages?product=LP5X-16G&site=POOL-US"
 VIEWS = ["/", "/worklist", "/lines", "/sites", "/sites/TX-ABILENE", "/suppliers", "/shortages", WHY, "/log"]
-VIEWS += ["/remarks?about=site/TX-ABILENE", "/search?q=abilene"]
+VIEWS += ["/remarks?about=site/TX-ABILENE", "/search?q=abilene", "/since?since=2026-07-31"]
+VIEWS += ["/remarks?about=alert/source_silent/samsung"]
 DESK, PHONE = 1280, 390
 PAST = "2026-05-31"
 
@@ -210,7 +211,9 @@ def test_an_event_is_on_the_open_page_within_a_second(browser: Browser, tmp_path
 def test_the_first_paint_comes_within_two_seconds(page: Page, path: str) -> None:
     paints = []
     for _ in range(4):
-        page.goto(path, wait_until="load")
+        answer = page.goto(path, wait_until="load")
+        assert answer is not None
+        assert answer.ok
         paints.append(
             page.evaluate(
                 """() => new Promise(done => new PerformanceObserver(seen => {
@@ -292,7 +295,9 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_its_window(
     browser: Browser, played: Stack, path: str, width: int, scheme: str
 ) -> None:
     with page_of(browser, played.url("console"), width, scheme) as page:
-        page.goto(path)
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.ok
         found = Axe().run(page).response["violations"]
         wide = page.evaluate("document.documentElement.scrollWidth")
 

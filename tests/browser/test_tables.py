@@ -122,7 +122,9 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_its_window(
     settings = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     with browser.new_context(base_url=played.url("console"), **settings) as context:  # type: ignore[arg-type]
         page = context.new_page()
-        page.goto(path)
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.ok
         if path != "/calendar":
             page.evaluate("document.querySelectorAll('details.columns').forEach(each => each.open = true)")
             page.keyboard.press("c")

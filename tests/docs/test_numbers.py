@@ -23,7 +23,7 @@ from services.aggregator.plan.populated.footprint import footprint_rows
 from services.aggregator.plan.populated.racks import needs_of_phases, populate_phases, tenths_of
 from services.aggregator.plan.populated.rates import MegawattRates
 from services.aggregator.plan.projection import make_plan
-from services.aggregator.plan.schedule import promise_supply, schedule, weeks_of_cover
+from services.aggregator.plan.schedule import made_wafers, promise_supply, schedule, weeks_of_cover
 from services.aggregator.plan.since.effects import share_effects
 from services.aggregator.plan.wip import measure_yield, report_stages
 from services.aggregator.plan.worklist.megawatts import WaitingMegawatts
@@ -467,7 +467,8 @@ def test_megawatts_populated():
         [PhaseStatement(0, 0, name, "s", "site", name, mw, platform, DAY_1, "planned")]
         for name, mw, platform in zip("12", phases["MW energised"][:2], phases["platform"], strict=True)
     ]
-    needs = needs_of_phases(histories, DAY_1, rates, 120)
+    first = {(each[-1].source, each[-1].phase): 0 for each in histories}
+    needs = needs_of_phases(histories, first, DAY_1, rates, 120)
     rows = {name: cells for name, cells in needed.items() if name != "product"}
     found = populate_phases(needs, {name: cells[2] for name, cells in rows.items()})
     lacking = {each.product: each for each in found.waits_for}
@@ -483,7 +484,7 @@ def test_megawatts_populated():
         round(mw - full, 1) for mw, full in zip(phases["MW energised"], phases["MW populated"], strict=True)
     ]
     assert afloat["HBM4-12H for 100 MW"] == [
-        needs_of_phases(histories, DAY_1, rates, round(100 * pue))[0].wafers["HBM4-12H"] for pue in afloat["PUE"]
+        needs_of_phases(histories, first, DAY_1, rates, round(100 * pue))[0].wafers["HBM4-12H"] for pue in afloat["PUE"]
     ]
 
 
@@ -642,7 +643,8 @@ def test_available_to_promise_of_a_supplier():
     curves = Curves(FIRST - timedelta(days=1), 60)
     curves.add(batch_of(1, postings))
 
-    found = promise_supply(curves, curves.group(("supplier", "product")), DAY_1 + today - 1, lead, 1)
+    grouping, first = curves.group(("supplier", "product")), DAY_1 + today - 1
+    found = promise_supply(curves, grouping, made_wafers(curves, grouping, first), first, lead, 1)
     names = ("supply", "promised", "ATP", "cumulative ATP")
     assert [each.tolist() for each in found] == [table[name] for name in names]
     assert days == list(range(today, today + lead))

@@ -194,7 +194,7 @@ def _silent_sources(state: FoldState, thresholds: AlertThresholds) -> Iterator[A
         if through is None:
             yield Alert("source_silent", (source,), latest, {})
         elif not is_ended(through) and latest - through > thresholds.silent_days:
-            yield Alert("source_silent", (source,), through, {"days": latest - through})
+            yield Alert("source_silent", (source,), through, {"days": latest - through, "watermark_day": through})
 
 
 def _late_events(state: FoldState) -> Iterator[Alert]:

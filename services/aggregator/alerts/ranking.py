@@ -89,7 +89,7 @@ def _with_figures(alert: Alert, waiting: WaitingMegawatts, today: int | None, sy
     subject = dict(zip(SUBJECTS[alert.code], alert.subject, strict=True))
     wafers = next((alert.detail[name] for name in _WAFERS if name in alert.detail), None)
     megawatts = None
-    if wafers is not None and "product" in subject and "site" in subject:
+    if wafers is not None and alert.code not in DOUBTFUL and "product" in subject and "site" in subject:
         megawatts = waiting.waiting(subject["product"], subject["site"], wafers)
     days_left = None if today is None else alert.day - today
     return RankedAlert(alert, wafers, megawatts, days_left, subject.get("site") in synthetic)

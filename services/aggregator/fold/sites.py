@@ -137,6 +137,15 @@ class SiteBook:
             of_site[history[-1].site].append(history)
         return dict(of_site)
 
+    def first_stated(self) -> dict[tuple[str, str], int]:
+        """Return the day on which each phase was first stated, by an event reversed since too; by source and phase."""
+        days: dict[tuple[str, str], int] = {}
+        for fact in self._facts.values():
+            if isinstance(fact, PhaseStatement):
+                phase, day = (fact.source, fact.phase), fact.time // DAY_US
+                days[phase] = min(day, days.get(phase, day))
+        return days
+
     def milestones(self) -> dict[tuple[str, str], list[MilestoneStatement]]:
         """Return the reports of each milestone by its site and name, sorted; the one in force last."""
         reports = defaultdict(list)

@@ -94,7 +94,9 @@ async def names(view: LiveView, query: AskNames) -> Answer:
     def read() -> Answer:
         names = names_by_id(view.state)
         found = [
-            label for label, name in names.items() if all(word in f"{label[1]} {name}".casefold() for word in words)
+            label
+            for label, name in names.items()
+            if all(word in f"{label[1]} {name or ''}".casefold() for word in words)
         ]
         page, following = cut_labels(found, query.after, query.limit)
         rows = [{"kind": kind, "id": id_, "name": names[kind, id_]} for kind, id_ in page]

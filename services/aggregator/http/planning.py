@@ -35,11 +35,19 @@ from services.aggregator.plan.fill_rate import order_fill_rate
 from services.aggregator.plan.netting import zone_of
 from services.aggregator.plan.overviews import iso_or_none, ratio
 from services.aggregator.plan.projection import Course, ShortageFigures, SupplyPlan, make_plan
-from services.aggregator.plan.schedule import Promisable, promise_stock, promise_supply, schedule, weeks_of_cover
+from services.aggregator.plan.schedule import (
+    Promisable,
+    made_wafers,
+    promise_stock,
+    promise_supply,
+    schedule,
+    weeks_of_cover,
+)
 from services.aggregator.plan.shortage import ShortageExplanation, explain_shortage
 from services.aggregator.plan.wip import report_stages
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
+from shared.wire.alerts import AlertCode
 from shared.wire.events import UNALLOCATED
 from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.lines import LineName
@@ -82,7 +90,7 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
                 grade: short | {"past_due_supply": plan.past_due(group, grade)} for grade, short in at.items()
             },
             "forecast_gap": _forecast_gap(plan, group, firmness, past_due=past_due),
-            **_shortage_remarks(view, (product, site), plan.today),
+            **_group_remarks(view, "short_within", (product, site), plan.today),
         }
         first = plan.short(group, firmness, past_due=past_due).first_short_day
         if query.why and first is not None:
@@ -103,9 +111,9 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
     return plan_position_of(view, plan) | answer | turn
 
 
-def _shortage_remarks(view: LiveView, group: tuple[str, str], today: int | None) -> Answer:
-    """Return the notes on a product and a site, and the acknowledgement of the alert that it runs short there."""
-    alert, product, site = view.alerts.get(("short_within", group)), *group
+def _group_remarks(view: LiveView, code: AlertCode, group: tuple[str, str], today: int | None) -> Answer:
+    """Return the notes on a product and a site, and the acknowledgement of its alert of a code."""
+    alert, product, site = view.alerts.get((code, group)), *group
     if alert is not None:
         return alert_remarks(view.remarks, alert.name, today)
     notes = note_rows(view.remarks.about(f"product/{product}", f"site/{site}"))
@@ -216,6 +224,7 @@ async def cover(view: LiveView, query: AskCover) -> Answer:
             "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
             "covered_until": iso_or_none(plan.today + cover.days - 1) if cover.days else None,
             "first_uncovered_day": None if cover.days is None else iso_or_none(plan.today + cover.days),
+            **_group_remarks(view, "cover_below", (product, site), plan.today),
         }
         if fill is not None:
             row["fill_rate"] = ratio(int(fill.numerator[group]), int(fill.denominator[group]))
@@ -238,7 +247,8 @@ async def cover_weeks(view: LiveView, query: AskWeeks) -> Answer:
         select_keys(curves, site=query.site)
         scope = scope_of(view, query.party)
         synthetic = view.state.sites.synthetic_names()
-        ranked = [site for site in _ranked_sites(view.plan_now(), query.firmness) if query.site in (None, site)]
+        ranked = _ranked_sites(view.plan_now(), query.firmness, query.product)
+        ranked = [site for site in ranked if query.site in (None, site)]
         if scope is not None:
             ranked = [site for site in ranked if site in scope.sites]
         ranked.sort(key=lambda site: site in synthetic)
@@ -259,10 +269,11 @@ async def cover_weeks(view: LiveView, query: AskWeeks) -> Answer:
     return await view.run_paused(read)
 
 
-def _ranked_sites(plan: SupplyPlan, firmness: Firmness) -> list[str]:
-    """Return the sites of a plan, those that run short first, by day; the others follow, the least covered first."""
+def _ranked_sites(plan: SupplyPlan, firmness: Firmness, product: str | None) -> list[str]:
+    """Return the sites of a plan that have a product, or any: those that run short first, then the least covered."""
     ranked = [*plan.shortages(firmness).tolist(), *plan.least_covered().tolist()]
-    return [site for site in dict.fromkeys(plan.grouping.labels[group][1] for group in ranked) if site != UNALLOCATED]
+    labels = (plan.grouping.labels[group] for group in ranked)
+    return [*dict.fromkeys(site for each, site in labels if site != UNALLOCATED and product in (None, each))]
 
 
 def _weeks_of_site(curves: Curves, only: Only, today: int, query: AskWeeks) -> Iterator[Answer]:
@@ -288,22 +299,25 @@ async def atp(view: LiveView, query: AskPromise) -> Answer:
 
     At a site it is the master schedule: its orders, and the wafers promised to it.
     """
-    curves = view.state.curves
-    check_today(curves)
+    check_today(view.state.curves)
     at = query.at or ("supply" if query.site is None else "sites")
     if at == "sites" and query.supplier is not None:
         raise Problem(
             UNFIT, "supplier is given, and orders at sites name none: ask with at=supply", parameter="supplier"
         )
-    rows, following = (_site_promises if at == "sites" else _supply_promises)(view, query)
-    return position_of(view) | {
-        "today": iso_or_none(curves.today),
-        "firmness": query.firmness,
-        "bucket": query.bucket,
-        "at": at,
-        "rows": rows,
-        "next": following,
-    }
+
+    def read() -> Answer:
+        rows, following = (_site_promises if at == "sites" else _supply_promises)(view, query)
+        return position_of(view) | {
+            "today": iso_or_none(view.state.curves.today),
+            "firmness": query.firmness,
+            "bucket": query.bucket,
+            "at": at,
+            "rows": rows,
+            "next": following,
+        }
+
+    return await view.run_paused(read)
 
 
 def _site_promises(view: LiveView, query: AskPromise) -> tuple[list[Answer], str | None]:
@@ -352,18 +366,27 @@ def _supply_promises(view: LiveView, query: AskPromise) -> tuple[list[Answer], s
     made, others = curves.group(("supplier", "product"), **only).split(curves.group(("site",)), apart)
     reported = report_stages(curves, made, today - 1, sum_stages(curves, made, today - 1), ("product", "supplier"))
     reporting = [n for n, (_, product) in enumerate(made.labels) if reported.wip[n] is not None and leads.get(product)]
+    place = {label: n for n, label in enumerate(made.labels[:others])}
+    # a lot may be started and finished for another site than its wafers are dispatched to
+    pairs = [(place[label], n) for n, label in enumerate(made.labels) if n >= others and label in place]
+    exist = made_wafers(curves, made, today).netted(pairs)
     held, sites = curves.group(("site", "product"), **only), () if query.supplier else apart
-    pools = [n for n, (site, _) in enumerate(held.labels) if site in sites]
+    on_hand = sum_stages(curves, held, today - 1).on_hand
+    pools = [n for n, (site, _) in enumerate(held.labels) if site in sites and on_hand[n] > 0]
     places = [*((n >= others, "supplier", made, n) for n in reporting), *((True, "site", held, n) for n in pools)]
     names = ["/".join((part, *grouping.labels[n])) + "/synthetic" * is_apart for is_apart, part, grouping, n in places]
-    first = names.index(query.after) + 1 if query.after in names else 0
+    if query.after is not None and query.after not in names:
+        raise Problem(
+            UNFIT, f"after is {query.after[:80]!r}: no row of that name is left; begin anew", parameter="after"
+        )
+    first = 0 if query.after is None else names.index(query.after) + 1
     end = first + max(1, query.limit // query.buckets)
     rows: list[Answer] = []
     for is_apart, part, grouping, n in places[first:end]:
         name, product = grouping.labels[n]
         one, bucket_days = grouping.pick(np.array([n])), BUCKETS[query.bucket]
         if part == "supplier":
-            columns = promise_supply(curves, one, today, leads[product], bucket_days, query.firmness)
+            columns = promise_supply(curves, one, exist.pick(n), today, leads[product], bucket_days, query.firmness)
         else:
             columns = promise_stock(schedule(curves, one, today, bucket_days, query.buckets, query.firmness))
         rows += (

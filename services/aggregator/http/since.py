@@ -1,10 +1,12 @@
 """Answer of `/since`: the changes between two positions that matter, by the wafers by which they move shortages."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import timedelta
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
+from services.aggregator.alerts.filtering import select_alerts
 from services.aggregator.alerts.finding import Alert, find_alerts
 from services.aggregator.fold.lines.altered import altered_lines
 from services.aggregator.fold.lines.book import LineBook
@@ -18,8 +20,9 @@ from services.aggregator.live.view import LiveView, ReadPast
 from services.aggregator.plan.overviews import iso_or_none
 from services.aggregator.plan.since.changes import changed_phases
 from services.aggregator.plan.since.effects import MovedShortage, ShortageEffect, find_moved_shortages
+from services.aggregator.terms import Part
 from shared.http.problem import NEVER_KNOWN, UNFIT, Problem
-from shared.wire.alerts import SUBJECTS, AlertName
+from shared.wire.alerts import SUBJECTS
 from shared.wire.days import date_of, iso_day
 from shared.wire.lines import LineName
 
@@ -69,7 +72,14 @@ def _make_answer(views: SinceViews, query: AskSince) -> Answer:
     check_today(now.curves)
     only = select_keys(now.curves, product=query.product, site=query.site)
     later = now.curves.epoch, now.curves.position, views.now.recorded_by, query.firmness, query.product, query.site
-    moved = views.then.compared(later, lambda: [*find_moved_shortages(then, now, query.firmness, only)])
+    moved, all_altered = views.then.compared(
+        later,
+        lambda: (
+            [*find_moved_shortages(then, now, query.firmness, only)],
+            altered_lines(then.lines, now.lines, {*_groups(then, only), *_groups(now, only)}),
+        ),
+    )
+    altered = {name for name in all_altered if query.supplier in (None, name[0])}
     synthetic = now.sites.synthetic_names()
     effects = [
         (shortage, effect)
@@ -80,7 +90,6 @@ def _make_answer(views: SinceViews, query: AskSince) -> Answer:
     effects.sort(key=lambda each: _rank(each, each[0].site in synthetic))
     page = effects[query.offset : query.offset + query.limit]
     following = query.offset + len(page)
-    altered = altered_lines(then.lines, now.lines, _groups(now, only), query.supplier)
     behind = {
         entry.line for _, effect in effects for change in effect.changes for entry in change.entries if entry.line
     }
@@ -94,7 +103,7 @@ def _make_answer(views: SinceViews, query: AskSince) -> Answer:
         "count": len(effects),
         "next": following if following < len(effects) else None,
         "without_effect": {"lines": len(altered - behind), "of_lines": len(altered)},
-        **_alert_changes(views),
+        **_alert_changes(views, query, synthetic),
         **_remarks_since(views),
         "phases": [
             {
@@ -176,11 +185,16 @@ def _due(lines: LineBook, name: LineName | None) -> str | None:
     return iso_day(max(shipment.plans(dispatch)[-1][0] for dispatch in shipment.dispatches))
 
 
-def _alert_changes(views: SinceViews) -> Answer:
+def _alert_changes(views: SinceViews, query: AskSince, synthetic: Set[str]) -> Answer:
+    """Return the alerts raised and cleared that concern the queried names, those of synthetic sites last."""
+    chosen: dict[Part, str | None] = {"product": query.product, "site": query.site, "supplier": query.supplier}
+    only = {part: name for part, name in chosen.items() if name is not None}
     then, now = ({alert.name: alert for alert in _alerts_of(view)} for view in (views.then, views.now))
+    raised = select_alerts(views.now.state, (each for name, each in now.items() if name not in then), only)
+    cleared = select_alerts(views.then.state, (each for name, each in then.items() if name not in now), only)
     return {
-        "alerts_raised": [_alert(alert) for name, alert in now.items() if name not in then],
-        "alerts_cleared": [_alert(alert) for name, alert in then.items() if name not in now],
+        name: sorted((_alert(each, synthetic) for each in found), key=itemgetter("synthetic"))
+        for name, found in (("alerts_raised", raised), ("alerts_cleared", cleared))
     }
 
 
@@ -190,14 +204,15 @@ def _alerts_of(view: LiveView) -> Iterable[Alert]:
     return view.alerts.values() if plan is view.plan else find_alerts(view.state, plan, view.thresholds).values()
 
 
-def _alert(alert: Alert) -> Answer:
-    name: AlertName = alert.name
+def _alert(alert: Alert, synthetic: Set[str]) -> Answer:
+    subject = dict(zip(SUBJECTS[alert.code], alert.subject, strict=True))
     return {
-        "name": name.text,
+        "name": alert.name.text,
         "code": alert.code,
-        "subject": dict(zip(SUBJECTS[alert.code], alert.subject, strict=True)),
+        "subject": subject,
+        "synthetic": subject.get("site") in synthetic,
         "day": iso_or_none(alert.day),
-        "wafers": alert.detail.get("wafers"),
+        "wafers": alert.detail.get("wafers_at_worst", alert.detail.get("wafers")),
     }
 
 

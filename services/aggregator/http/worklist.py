@@ -79,7 +79,8 @@ def _alert_of(view: LiveView, item: WorkItem) -> AlertName | None:
         return None if found is None else found.name
     if item.named_day is None or item.site is None:
         return None
-    return AlertName("short_within", (item.product, item.site), item.named_day)
+    found = view.alerts.get(("short_within", (item.product, item.site)))
+    return AlertName("short_within", (item.product, item.site), item.named_day) if found is None else found.name
 
 
 def _line(line: WorkLine, remarks_of: Mapping[WorkItem, _ItemRemarks], today: int | None) -> Answer:

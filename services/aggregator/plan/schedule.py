@@ -3,6 +3,7 @@
 Weeks of cover: the later weeks whose orders the balance projected for a week's end pays for.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -158,24 +159,57 @@ class Promisable(NamedTuple):
     atp_cumulative: Wafers
 
 
+class MadeWafers(NamedTuple):
+    """Wafers of some groups that exist and are not dispatched, `[group]`."""
+
+    finished: Wafers  # below zero: finished for another site than they were dispatched to
+    wip: Wafers
+
+    def netted(self, pairs: Iterable[tuple[int, int]]) -> "MadeWafers":
+        """Return them with what one group of a pair lacks taken from the other, as far as that has them."""
+        finished, wip = self.finished.copy(), self.wip.copy()
+        for pair in pairs:
+            for stage in (finished, wip):
+                for lacking, held in (pair, pair[::-1]):
+                    taken = max(0, min(-stage[lacking], stage[held]))
+                    stage[lacking] += taken
+                    stage[held] -= taken
+        return MadeWafers(finished, wip)
+
+    def pick(self, group: int) -> "MadeWafers":
+        """Return those of one group."""
+        return MadeWafers(self.finished[group : group + 1], self.wip[group : group + 1])
+
+
+def made_wafers(curves: Curves, made: Grouping, today: int) -> MadeWafers:
+    """Return the wafers in process and finished of each group at the end of yesterday, less those dispatched since."""
+    stages = sum_stages(curves, made, today - 1)
+    # wafers dispatched today or later are no longer an open commit
+    sent = sum_moved(curves, made, max(curves.last_day, today - 1), today - 1, (Measure.DISPATCHED,))[0]
+    return MadeWafers(stages.finished - sent, stages.wip)
+
+
 def promise_supply(
-    curves: Curves, made: Grouping, today: int, lead_days: int, bucket_days: int, firmness: Firmness = "planned"
+    curves: Curves,
+    made: Grouping,
+    held: MadeWafers,
+    today: int,
+    lead_days: int,
+    bucket_days: int,
+    firmness: Firmness = "planned",
 ) -> Promisable:
     """Return the wafers of one supplier's product that can still be promised, in buckets of `bucket_days` from today.
 
-    `made` has the one group of its keys. L is the lead time of the product: wafers due before today + L can come only
-    of wafers that exist, so the buckets end there. Wafers due later can still be started, as far as the supplier has
-    room, which no event states. Of the wafers in process W at the end of yesterday those started last are left: by day
-    t come the finished wafers, and max(0, W − the wafers started after t − L). Promised are the open commits of the
-    firmness or above, by due day. Today is in the horizon.
+    `made` has the one group of its keys, `held` its wafers. L is the lead time of the product: wafers due before
+    today + L can come only of wafers that exist, so the buckets end there. Wafers due later can still be started, as
+    far as the supplier has room, which no event states. Of the wafers in process W at the end of yesterday those
+    started last are left: by day t come the finished wafers, and max(0, W − the wafers started after t − L). Promised
+    are the open commits of the firmness or above, by due day. Today is in the horizon.
     """
     first = curves.row_of(today)
     rows = np.arange(first, min(first + lead_days, curves.days + 1))
     started = moved_by_day(curves, made, _STARTED_SIGNS)[0]
-    stages = sum_stages(curves, made, today - 1)
-    # wafers dispatched today or later are no longer an open commit
-    sent = sum_moved(curves, made, max(curves.last_day, today - 1), today - 1, (Measure.DISPATCHED,))[0, 0]
-    finished, wip = int(stages.finished[0] - sent), max(0, int(stages.wip[0]))
+    finished, wip = int(held.finished[0]), max(0, int(held.wip[0]))
     younger = started[first - 1] - started[np.maximum(rows - lead_days, 0)]
     open_wafers = planned_by_day(curves, made, OPEN[FIRMNESS.index(firmness) :])[0]
     due = open_wafers[rows]

@@ -126,7 +126,7 @@ class PageContents:
             "before": await self._last_plan(worst, by_group | {"limit": "5", "firmness": filters.grade}),
             "alerts": alerts,
             "work": work | {"rows": work["rows"][:FIRST_LINES]},
-            "work_lines": len(work["rows"]),
+            "work_rows": len(work["rows"]),
             "oldest": min(months["position"], worst["position"], alerts["position"]),  # the plan is behind the fold
         }
         charts, tables = _programme_charts(shown, through, filters), _programme_tables(numbers, work, cover)
@@ -179,7 +179,9 @@ class PageContents:
             return None
         try:
             return await self._since(filters, FIRST_CHANGES)
-        except NoAnswer:
+        except NoAnswer as why:
+            if why.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
             return None
 
     async def _since(self, filters: Filters, limit: str, *, within_s: float | None = _PAST_WITHIN_S) -> Numbers | None:
@@ -388,7 +390,7 @@ class PageContents:
         urls = dict(self.service_urls)  # a party may come while they are asked
         alerts, refusals, head, *health = await asyncio.gather(
             self.upstream.aggregator(
-                "/alerts", filters.params("product", "site", "supplier", "offset") | {"limit": "50"}
+                "/alerts", filters.params("product", "site", "supplier", "party", "offset") | {"limit": "50"}
             ),
             self.upstream.ledger("/refusals"),
             self.upstream.ledger("/head"),

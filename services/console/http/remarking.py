@@ -1,5 +1,6 @@
 """Remarks on the page: the form of an acknowledgement or a note, and its event, which the planner takes and judges."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,6 +17,7 @@ _FIELDS_MAX = 20
 _ACKNOWLEDGED, _NOTED = "alert.acknowledged", "note.added"
 _FIELDS = {_ACKNOWLEDGED: ("assignee", "note", "snoozed_until"), _NOTED: ("text",)}
 _ALERT = "alert/"
+_SHOWN_TRIES = 20
 
 
 class RemarkForm(NamedTuple):
@@ -60,6 +62,7 @@ async def publish_remark(upstream: Upstream, service_urls: Mapping[str, str], fo
         raise NoAnswer(404, f"no planner of this stack is {form.planner[:80]!r}: choose one on the page")
     source = form.planner.partition("-")[2]
     event = remark_event(source, form.type, form.fields, datetime.now(UTC))
+    before = (await upstream.aggregator("/remarks", {"limit": 1}))["position"]
     answer = await upstream.post(form.planner, f"{url}/events", {}, orjson.dumps(event), {})
     if answer.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED):
         raise NoAnswer(403, f"your token may not publish for {source}: log in with one that has publish:{source}")
@@ -69,3 +72,7 @@ async def publish_remark(upstream: Upstream, service_urls: Mapping[str, str], fo
     [verdict] = body
     if verdict["status"] == "refused":
         raise NoAnswer(400, f"the remark is refused: {verdict['path']} {verdict['message']}")
+    for _ in range(_SHOWN_TRIES):  # the page of before would look as if nothing was taken, and no move renews it
+        if (await upstream.aggregator("/remarks", {"limit": 1}))["position"] > before:
+            return
+        await asyncio.sleep(0.1)

@@ -30,8 +30,15 @@ def find_alert(data: Path, name: str) -> dict[str, Any]:
 
 def find_note(data: Path, about: str, name: str) -> dict[str, Any] | None:
     """Return the note of a name on a thing, None where there is none, or no name."""
-    rows = ask(data, "aggregator", "/remarks", about=about)["rows"] if name else []
-    return next((row for row in rows if row["note"] == name), None)
+    offset: int | None = 0 if name else None
+    while offset is not None:
+        answer = ask(data, "aggregator", "/remarks", about=about, offset=offset)
+        for row in answer["rows"]:
+            if row["note"] == name:
+                found: dict[str, Any] = row
+                return found
+        offset = answer["next"]
+    return None
 
 
 def expect_known(data: Path, about: str) -> None:

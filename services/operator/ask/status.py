@@ -14,8 +14,9 @@ def ask_status(data: Path, as_of: str | None = None) -> dict[str, Any]:
 
     `bridge` and `ahead` are None where there is no such item.
     """
-    shortages = ask(data, "aggregator", "/shortages", as_of=as_of, limit=1)
     work = ask(data, "aggregator", "/worklist", as_of=as_of)
+    at = as_of or str(work["position"])  # all parts are of the position that the page states
+    shortages = ask(data, "aggregator", "/shortages", as_of=at, limit=1)
     first = next(
         (item for line in work["rows"] if not line["synthetic"] for item in line["items"] if item["site"]), None
     )
@@ -24,10 +25,10 @@ def ask_status(data: Path, as_of: str | None = None) -> dict[str, Any]:
         first = short[0]
     bridge = ahead = None
     if first is not None:
-        chosen = {"product": first["product"], "site": first["site"], "as_of": as_of}
+        chosen = {"product": first["product"], "site": first["site"], "as_of": at}
         bridge = ask(data, "aggregator", "/bridge", **chosen)
         ahead = ask(data, "aggregator", "/atp", bucket="week", buckets=_WEEKS_AHEAD, **chosen)["rows"]
-    programme = ask(data, "aggregator", "/months", as_of=as_of)
+    programme = ask(data, "aggregator", "/months", as_of=at)
     return {
         **{name: work[name] for name in ("complete_through", "position", "head", "today", "recorded_by")},
         "as_of": as_of,

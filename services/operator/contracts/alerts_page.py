@@ -210,8 +210,9 @@ and `due_beyond_horizon` only: that no other alert is open is then no all-clear.
 `waferline alerts` and `GET /alerts` at the aggregator list the open alerts, those to act on first: alerts that put the
 other numbers in doubt, by code; then those of the earliest week from today, one that has passed in the first, and in a
 week those with the most megawatts waiting for their wafers, then with the most wafers: as on the
-[worklist](numbers.md#worklist). A code with more than four open alerts is also in `groups`, of one supplier, owner,
-product, source or site each, or all of it in one, with the sums and the least days left. With `product`, `site` and
+[worklist](numbers.md#worklist). `groups` has all of them again: a code with more than four in groups of one
+supplier, owner, product, source or site each, or all of it in one, with the sums and the least days left; of any other
+code each alert is a group. With `product`, `site` and
 `supplier`, as on the page, alerts of others are left out; an alert that names none, as `source_silent`, concerns all. A
 shipment concerns the sites and suppliers of its dispatches and receipts, and its owner. The limits are settings of the
 aggregator: `WAFERLINE_ALERT_` and the name in capitals below.

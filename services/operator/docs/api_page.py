@@ -22,7 +22,7 @@ reading is `GET`; parties take events in (docs/events.md). The two `POST` take e
 they answer what the events would do.
 
 - **Access.** Where tokens are used, send `Authorization: Bearer <token>`: scope `read` at the aggregator and for
-  the ledger's `/lines`, `audit` for all else of the ledger (docs/deployment.md). `/health` is open.
+  the ledger's `/lines` and `/days`, `audit` for all else of the ledger (docs/deployment.md). `/health` is open.
 - **Parameters** are checked strictly: a parameter that is unknown, given twice or malformed is refused, and named.
 - **As of** is a day of knowledge. Every view of the aggregator takes `as_of=1234`, to answer from the batches up to
   that one, or `as_of=2026-12-31`, from those recorded by the end of that UTC day. The days of the numbers are others:

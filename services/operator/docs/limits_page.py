@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.console.http.tables.paging import SORTED_ROWS_MAX
 from services.ledger.http.movements import SCANNED_PAGES_MAX
 from services.ledger.http.routes import PAGE_BYTES_MAX
 from services.ledger.store.as_of import PAGE_EVENTS
@@ -80,6 +81,7 @@ def limits_page() -> str:
             "the next page goes on from there, also where this one has no rows",
         ),
         ("bytes of a line of a tape", f"{LINE_BYTES_MAX:,}", "`replay` refuses the tape before it starts anything"),
+        ("rows of a table that the console sorts", f"{SORTED_ROWS_MAX:,}", "the page asks for a product or a site"),
         ("lines a second about refused events, of each source", f"{LOGGED_REFUSALS_MAX}", "`refusals_left_out`"),
     ]
     return (

@@ -105,7 +105,7 @@ def since_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
 
 def _rest(answer: Mapping[str, Any]) -> str:
     left = answer["count"] - len(answer["rows"])
-    return f"{left:,} more rows: --limit; " if left else ""
+    return f"{left:,} more rows: --limit, or name a --site or a --product; " if left else ""
 
 
 def _listed(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> FittedTable:

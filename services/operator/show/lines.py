@@ -17,8 +17,9 @@ def lines_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
         apart = answer["synthetic_count"], answer["synthetic_open_wafers"]
         column = remark_column(rows)
         beside = f"; {apart[0]:,} of synthetic sites, last, {apart[1]:,} open" * bool(apart[0])
+        real = answer["count"] - apart[0]
         yield table(
-            f"Lines{today}: {len(rows):,} of {answer['count']:,}, {answer['open_wafers']:,} wafers open{beside}",
+            f"Lines{today}: {min(len(rows), real):,} of {real:,}, {answer['open_wafers']:,} wafers open{beside}",
             ("due", "kind", "site", "product", "wafers", "open", "days overdue", "firmness", "supplier", "source",
              "line", *column, "revision", "event"),
             [

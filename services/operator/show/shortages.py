@@ -269,8 +269,10 @@ def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[Fitte
     column = remark_column(remarked)
     kinds = sorted({row["kind"] for row in rows}, key=[*WORK].index)
     yield table(
-        f"Worklist, today is {answer['today']}: {len(rows)} rows for {answer['count']} items{rest}"
-        + f", {answer['synthetic_count']} of synthetic demand, last" * bool(answer["synthetic_count"]),
+        f"Worklist, today is {answer['today']}: "
+        f"{counted(len(rows), 'row')} for {counted(answer['count'], 'item')}{rest}"
+        + f", {answer['synthetic_count']} of synthetic demand, last"
+        * bool(answer["synthetic_count"]),
         ("kind", "what", "wafers", "MW waiting", "day", "days left", *column),
         [
             (row["kind"].replace("_", " "), work_words(row), *_work_figures(row), *remark_cells(column, each))
@@ -296,7 +298,8 @@ def work_words(row: Mapping[str, Any]) -> str:
         sites, products = ({item[part] for item in row["items"] if item[part]} for part in ("site", "product"))
         of = row["product"] or row["supplier"] or f"{len(products)} products"
         if row["kind"] == "chase":
-            return f"{of}: {len(products)} products"
+            suppliers = {item["supplier"] for item in row["items"]}
+            return f"{of}: {counted(len(products), 'product')} of {counted(len(suppliers), 'supplier')}"
         return f"{of} at {row['site'] or f'{len(sites)} sites'}"
     return f"{row['product']} {'of ' + row['supplier'] if row['supplier'] else 'at ' + row['site']}"
 

@@ -155,3 +155,27 @@ def test_the_file_of_an_address_lies_beside_the_rules(tmp_path: Path):
     assert read_rules_file(tmp_path / "rules.yaml").targets["chat"].address() == "slack://x"
     with pytest.raises(RulesError, match=r"gone\.yaml cannot be read"):
         read_rules_file(tmp_path / "gone.yaml")
+
+
+def test_a_message_that_is_always_refused_holds_up_no_other_of_its_target(tmp_path: Path):
+    outgoing = Outgoing(tmp_path / "out.db")
+    outgoing.take([batch(1, change(SHORT)), batch(2, change(OTHER))], rules(""), MORNING)
+    refused = outgoing.next_due(MORNING)
+    outgoing.begin_try(refused, MORNING + 5)
+    outgoing.note_failed(refused, "too long", MORNING + 5)
+
+    assert outgoing.next_due(MORNING + 5).title == "Waferline: raised short within B south"
+
+
+def test_a_digest_has_a_change_once_and_sends_what_it_has_where_its_rule_loses_its_hour(tmp_path: Path):
+    outgoing, read = Outgoing(tmp_path / "out.db"), rules("digest_at: '08:00'")
+    entries = [batch(1, change(SHORT)), batch(2, change(OTHER))]
+    outgoing.take(entries[:1], read, MORNING)
+    assert outgoing.digest(read, MORNING + 3600) == 1
+
+    outgoing.take(entries, read, MORNING)  # the stream is read again
+    outgoing.take(entries, read, MORNING)
+
+    assert [outgoing.digest(rules(""), MORNING + 7200) for _ in (1, 2)] == [1, 0]
+    outgoing.note_sent(outgoing.next_due(MORNING + DAY_S), MORNING)
+    assert outgoing.next_due(MORNING + DAY_S).title == "Waferline: raised short within B south"

@@ -195,8 +195,8 @@ def test_a_capacity_that_is_revised_moves_commits_on_the_day_from_which_it_is_kn
 def test_commits_are_late_or_cut_where_a_revision_leaves_no_room_for_them():
     reference = load_scenario()
     samsung = reference.suppliers["samsung"]
-    fact = samsung.tsv_wafers_per_month[date(2026, 8, 1)].model_copy(update={"value": 60_000})
-    tsv = {date(2025, 12, 1): samsung.tsv_wafers_per_month[date(2025, 12, 1)], date(2026, 8, 1): fact}
+    fact = samsung.tsv_wafers_per_month[date(2026, 10, 1)].model_copy(update={"value": 60_000})
+    tsv = {date(2025, 12, 1): samsung.tsv_wafers_per_month[date(2025, 12, 1)], date(2026, 10, 1): fact}
     suppliers = reference.suppliers | {"samsung": samsung.model_copy(update={"tsv_wafers_per_month": tsv})}
     scenario = reference.model_copy(update={"suppliers": suppliers})
     days = simulate("announced", date(2026, 11, 22), scenario=scenario)

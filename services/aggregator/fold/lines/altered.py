@@ -8,18 +8,12 @@ from services.aggregator.fold.lines.line import PlanLine
 from shared.wire.lines import LineName, commit_line
 
 
-def altered_lines(then: LineBook, now: LineBook, groups: Iterable[Group], source: str | None = None) -> set[LineName]:
-    """Return the lines of some product-sites of which something is stated now that was not, or no longer; of a source.
+def altered_lines(then: LineBook, now: LineBook, groups: Iterable[Group]) -> set[LineName]:
+    """Return the lines of some product-sites of which something is stated now that was not, or no longer.
 
     These are statements, consumption, dispatches, revisions, receipts and losses.
     """
-    names = {
-        name
-        for group in groups
-        for book in (then, now)
-        for name in lines_near(book, group)
-        if source in (None, name[0])
-    }
+    names = {name for group in groups for book in (then, now) for name in lines_near(book, group)}
     return {name for name in names if _facts(then, name) != _facts(now, name)}
 
 

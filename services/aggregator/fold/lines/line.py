@@ -81,8 +81,8 @@ class PlanLine:
 
     def excused(self) -> int:
         """Return the wafers of a commit that new ones replaced, or that were taken off it in answer to demand."""
-        falls = (max(0, was.wafers - now.wafers) for was, now in pairwise(self.statements) if now.id in self.answers)
-        return self.replaced[0] + sum(falls)  # what new ones replaced of an answer is among its falls
+        fallen = sum(was.wafers - now.wafers for was, now in pairwise(self.statements) if now.id in self.answers)
+        return self.replaced[0] + max(0, fallen)  # what new ones replaced of an answer is among its falls
 
     def promises(self) -> list[Statement | None]:
         """Return the one promise of a commit at each of `LAGS`, None where there was none so early.

@@ -150,7 +150,7 @@ class Remarked(Described):
     acknowledged: AcknowledgementRow | None
     """Of the alert of just this name; null: nobody has acknowledged it."""
     acknowledged_before: AcknowledgementRow | None
-    """The last one of another alert of the same code and subject: of an earlier day."""
+    """The last one of another alert of the same code and subject: of another day."""
     notes: list[NoteRow]
     """On the alert, the product and the site, the oldest first."""
 
@@ -206,8 +206,8 @@ class CoverDays(Described):
     """Wafers required on the day after them."""
 
 
-class CoverRow(Described):
-    """Cover of a product at a site."""
+class CoverRow(Remarked):
+    """Cover of a product at a site; acknowledged is its alert `cover_below`."""
 
     product: str
     site: str
@@ -348,7 +348,8 @@ class AlertFigures(Described):
     wafers: int | None
     """At worst for `short_within`; null where the alert is not about wafers."""
     mw_waiting: float | None
-    """Megawatts that wait for these wafers at the sites named, to one decimal; null where that is not known."""
+    """Megawatts that wait for these wafers at the sites named, to one decimal; null where that is not known, and of an
+    alert that puts other numbers in doubt."""
     days_left: int | None
     """From today to the day of the alert; below 0 where it has passed."""
 

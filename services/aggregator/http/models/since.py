@@ -75,8 +75,11 @@ class SinceAlert(Described):
     name: str
     code: AlertCode
     subject: dict[str, str]
+    synthetic: bool
+    """Whether it is about a synthetic site: such alerts come last."""
     day: date | None
     wafers: int | None
+    """Of a shortage those at worst."""
 
 
 class SincePhase(Described):

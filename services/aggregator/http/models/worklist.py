@@ -19,7 +19,8 @@ class Work(Described):
     supplier: str | None
     wafers: int
     mw_waiting: float | None
-    """Megawatts that wait for these wafers, to one decimal; null where no wafer model says it, or none wait."""
+    """Megawatts that wait for these wafers, to one decimal; null where it is not known, 0 where no planned
+    phase takes the product."""
     day: date | None
     """By which to act; the earliest due day of overdue lines; null where no day presses."""
     days_left: int | None

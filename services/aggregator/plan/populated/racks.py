@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from services.aggregator.fold.sites import PhaseStatement
 from services.aggregator.plan.populated.rates import MegawattRates
-from shared.wire.days import DAY_US
 
 
 class PhaseNeed(NamedTuple):
@@ -48,12 +47,17 @@ class PopulatedSite(NamedTuple):
 
 
 def needs_of_phases(
-    histories: Iterable[Sequence[PhaseStatement]], through: int, rates: MegawattRates, pue_percent: int | None
+    histories: Iterable[Sequence[PhaseStatement]],
+    first_stated: Mapping[tuple[str, str], int],
+    through: int,
+    rates: MegawattRates,
+    pue_percent: int | None,
 ) -> list[PhaseNeed] | None:
     """Return the needs of a site's phases that are energised by the end of a day, in the order of their days.
 
     The wafers are whole: ⌊ megawatts × wafers a megawatt ⌋. A phase that was energised before the day on which it was
-    first stated takes none: its memory came before the log began. None where the wafers of a phase are not known.
+    first stated takes none: its memory came before the log began. `first_stated` has these days by source and phase.
+    None where the wafers of a phase are not known.
     """
     needs = []
     for history in histories:
@@ -64,7 +68,7 @@ def needs_of_phases(
         if rate is None:
             return None
         wafers = {}
-        if now.energise_on >= min(statement.time for statement in history) // DAY_US:
+        if now.energise_on >= first_stated[now.source, now.phase]:
             for product, a_megawatt in rate.wafers.items():
                 if a_megawatt is None:
                     return None

@@ -29,8 +29,9 @@ def populate_sites(
     """Return the megawatts populated at the end of a day of each site with phases; None where they are not known."""
     rates, at_hand = MegawattRates(state.declarations), sum_at_hand(state.curves, day)
     populated: dict[str, PopulatedSite | None] = {}
+    first_stated = state.sites.first_stated()
     for site, histories in phases.items():
-        needs = needs_of_phases(histories, day, rates, _pue_percent(declared, site))
+        needs = needs_of_phases(histories, first_stated, day, rates, _pue_percent(declared, site))
         populated[site] = None if needs is None else populate_phases(needs, at_hand.get(site, {}))
     return populated
 
@@ -42,7 +43,7 @@ class SiteMegawatts:
         """With a product, as if all others were there."""
         self._curves, self._site, self._product = state.curves, site, product
         self._only: Only = {"site": site} if product is None else {"site": site, "product": product}
-        self._phases = state.sites.phases().get(site, [])
+        self._phases, self._first_stated = state.sites.phases().get(site, []), state.sites.first_stated()
         self._pue = _pue_percent(state.sites.declared(), site)
         self._rates = MegawattRates(state.declarations)
         today = state.curves.today
@@ -53,10 +54,10 @@ class SiteMegawatts:
         curves = self._curves
         if curves.today is None:
             return None
-        needs = needs_of_phases(self._phases, day, self._rates, self._pue)
+        needs = needs_of_phases(self._phases, self._first_stated, day, self._rates, self._pue)
         if needs is None:
             return None
-        at_hand = dict(sum_at_hand(curves, min(day, curves.today - 1), **self._only).get(self._site, {}))
+        at_hand = dict(sum_at_hand(curves, day, **self._only).get(self._site, {}))
         for product, wafers in self._to_come.items():
             at_hand[product] = at_hand.get(product, 0) + int(wafers[curves.row_of(day)])
         if self._product is not None:

@@ -71,7 +71,7 @@ def find_moved_shortages(
     firmness: Firmness = "planned",
     only: Only = Only(),  # noqa: B008
 ) -> Iterator[MovedShortage]:
-    """Yield each product at a site that runs short in one of two states, and is projected otherwise in the other.
+    """Yield each product at a site that runs short in one of two states; it has no effects where it is projected alike.
 
     Only the days from the later today on count, inside both horizons: days that have passed are no plan any more. The
     effects are of the bridge of one day, the worst one now, or then where the shortage has become smaller; see
@@ -86,11 +86,13 @@ def find_moved_shortages(
         were, are = (_balances(state, part, first, end, firmness) for state in (then, now))
         for n, (product, site) in enumerate(part):
             before, after = _short_days(were[n], first), _short_days(are[n], first)
-            if (not before.shortage and not after.shortage) or np.array_equal(were[n], are[n]):
+            if not before.shortage and not after.shortage:
                 continue
             day = after.worst_day if after.shortage >= before.shortage else before.worst_day
             assert day is not None
-            effects = _effects(then, now, (product, site), day, firmness, (before.shortage, after.shortage))
+            shortages = before.shortage, after.shortage
+            is_alike = np.array_equal(were[n], are[n])
+            effects = [] if is_alike else _effects(then, now, (product, site), day, firmness, shortages)
             yield MovedShortage(product, site, before, after, day, effects)
 
 

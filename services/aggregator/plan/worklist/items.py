@@ -223,7 +223,7 @@ def _moves(
     takers: dict[str, list[WorkItem]] = {}
     for item in sorted(expedited, key=lambda item: (item.site in apart, item.day, item.site)):
         takers.setdefault(item.product, []).append(item)
-    for (product, site), wafers in sorted(spare.items(), key=lambda each: (-each[1], each[0])):
+    for (product, site), wafers in sorted(spare.items(), key=lambda each: (each[0][1] in apart, -each[1], each[0])):
         left = wafers
         megawatts, first = Fraction(0), None
         are_all_stated = True

@@ -40,13 +40,18 @@ class WaitingMegawatts:
 
     def _need(self, product: str, site: str) -> tuple[Fraction, int] | None:
         """Return the wafers of a product that a megawatt of a site takes, and the megawatts that take it."""
-        wafers, megawatts = Fraction(0), 0
+        wafers, megawatts, is_known = Fraction(0), 0, site in self._phases
         for phase in (history[-1] for history in self._phases.get(site, ())):
+            if phase.status != "planned":
+                continue
             rate = self._rates.rate(phase.platform, self._pue_percents.get(site), phase.energise_on)
-            if phase.status != "planned" or rate is None or product not in rate.wafers:
+            is_known = is_known and rate is not None
+            if rate is None or product not in rate.wafers:
                 continue
             a_megawatt = rate.wafers[product]
             if a_megawatt is None:
                 return None
             wafers, megawatts = wafers + a_megawatt * phase.mw, megawatts + phase.mw
-        return (wafers / megawatts, megawatts) if megawatts else None
+        if megawatts:
+            return wafers / megawatts, megawatts
+        return (Fraction(1), 0) if is_known else None  # no planned phase takes it: none wait

@@ -8,7 +8,7 @@ from services.console.live.upstream import NoAnswer
 
 Ask = Callable[[str, Mapping[str, str]], Awaitable[Any]]
 _TRIES = 5
-_ROWS_MAX = 5_000
+SORTED_ROWS_MAX = 5_000
 
 
 async def ask_in_order(
@@ -25,8 +25,10 @@ async def ask_in_order(
     for _ in range(_TRIES):
         answer = page = await ask(path, {**query, turned: "", "limit": ""})
         while page["next"] is not None and page["position"] == answer["position"]:
-            if len(answer["rows"]) >= _ROWS_MAX:
-                raise NoAnswer(400, f"More than {_ROWS_MAX:,} rows are not sorted here: choose a product or a site.")
+            if len(answer["rows"]) >= SORTED_ROWS_MAX:
+                raise NoAnswer(
+                    400, f"More than {SORTED_ROWS_MAX:,} rows are not sorted here: choose a product or a site."
+                )
             page = await ask(path, {**query, turned: str(page["next"]), "limit": ""})
             answer["rows"] += page["rows"]
         if page["position"] == answer["position"]:

@@ -29,6 +29,9 @@ def acknowledge(
 ) -> None:
     """Acknowledge an open alert: say who follows it up, and until which day it may rest.
 
+    Parts that are left out stay as they were. One acknowledgement holds of an alert: of several planners' the one of
+    the greatest revision.
+
     It is a fact of the planner in the log, shown beside the alert wherever it is shown, also where a past day is. It
     holds of the alert of this very name: one of another day is another alert.
 
@@ -40,10 +43,15 @@ def acknowledge(
     with report_errors():
         data = find_stack(data, writes=True)
         found = find_alert(data, alert)
+        before = found["acknowledged"] or {}
         content: dict[str, Any] = {
-            "alert": found["name"], "assignee": assignee, "note": note, "snoozed_until": snoozed_until, "by": by,
+            "alert": found["name"],
+            "assignee": assignee or before.get("assignee", ""),
+            "note": note or before.get("note", ""),
+            "snoozed_until": snoozed_until or before.get("snoozed_until"),
+            "by": by,
             "withdrawn": withdrawn,
-        }  # fmt: skip
+        }
         verdict = publish_remark(data, source, "alert.acknowledged", content, found["acknowledged"])
     _print(f"{found['name']} is {'no more ' if withdrawn else ''}acknowledged", verdict, json_=json_)
 
@@ -79,9 +87,12 @@ def note(
         if withdrawn and not name:
             raise StackError("name the note to take back with --name: waferline remarks lists them")
         expect_known(data, about)
+        before = find_note(data, about, name)
+        if withdrawn and before is None:
+            raise StackError(f"no note {name} is on {about}: waferline remarks --about {about} lists them")
         made = name or note_name(about, text, datetime.now(UTC))
         content = {"note": made, "about": about, "text": text, "by": by, "withdrawn": withdrawn}
-        verdict = publish_remark(data, source, "note.added", content, find_note(data, about, name))
+        verdict = publish_remark(data, source, "note.added", content, before)
     _print(f"note {content['note']} on {about}{' is taken back' if withdrawn else ''}", verdict, json_=json_)
 
 

@@ -17,7 +17,7 @@ def report(
     data: Data = DATA,
     json_: Json = False,
 ) -> None:
-    """Write a one-page status as HTML and PDF: the verdict, the worklist, the bridge of its first item, three charts.
+    """Write a one-page status as HTML and PDF: the coverage, the worklist, the bridge of its first item, three charts.
 
     It overwrites no file. Both files state their position in the log: as --as-of it writes the same page again.
 

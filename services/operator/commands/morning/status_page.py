@@ -10,6 +10,7 @@ import vl_convert
 from services.console.http.charts import Spec, draw_paper, gap_chart, months_chart, projected_chart
 from services.console.http.months import months_shown
 from services.operator.show.shortages import WORK, work_words
+from services.operator.show.table import counted
 from shared.wire.firmness import FIRMNESS
 
 _WIDTH, _HEIGHT, _MARGIN = 794, 1123, 40  # A4 at 96 dots an inch
@@ -41,7 +42,7 @@ def worklist_part(status: Mapping[str, Any]) -> Part:
         for line in work["rows"]
     ]  # fmt: skip
     rest = f", {work['resting']} snoozed" if work["resting"] else ""
-    title = f"Worklist: {len(rows)} rows for {work['count']} items{rest}"
+    title = f"Worklist: {counted(len(rows), 'row')} for {counted(work['count'], 'item')}{rest}"
     columns = ("kind", "what", "wafers", "MW waiting", "day", "days left")
     return Part(title, columns, rows, (0.12, 0.42, 0.12, 0.12, 0.12, 0.10), frozenset({2, 3, 5}))
 
@@ -103,7 +104,8 @@ footer { color: #5b6570; font-size: .85em; margin-top: 1rem }
 
 def status_html(status: Mapping[str, Any]) -> str:
     """Return the status as an HTML page that loads nothing."""
-    charts = "".join(f"<h2>{escape(title)}</h2><figure>{_inner(spec, n)}</figure>"
+    charts = "".join(f"<h2>{escape(title)}</h2>"
+                     f'<figure role="img" aria-label="{escape(title)}">{_inner(spec, n)}</figure>'
                      for n, (title, spec) in enumerate(charts_of(status)))  # fmt: skip
     meaning = "<br>".join(map(escape, _meanings(status)))
     bridge = bridge_part(status)

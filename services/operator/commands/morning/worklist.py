@@ -22,7 +22,7 @@ from services.operator.commands.options import (
 
 def worklist(
     items: Annotated[
-        bool, typer.Option("--items", help="Also print the items of lines that stand for several.")
+        bool, typer.Option("--items", help="Also print the items of rows that stand for several.")
     ] = False,
     resting: Annotated[
         bool, typer.Option("--resting", help="Also items whose alert is snoozed until a later day.")
@@ -40,7 +40,7 @@ def worklist(
 ) -> None:
     """Print the work that can still be done about shortages, idle stock and overdue lines, the first to act on first.
 
-    Each line has its wafers, the megawatts that wait for them, and the days left. Kinds that flood are grouped, and
+    Each row has its wafers, the megawatts that wait for them, and the days left. Kinds that flood are grouped, and
     nothing is left out but snoozed items (`waferline acknowledge --snooze-until`).
 
     Example: waferline worklist --site TX-MILAM

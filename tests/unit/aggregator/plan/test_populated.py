@@ -31,6 +31,11 @@ PHASES = st.lists(
 )
 
 
+def needs_of(histories, through, rates, pue_percent):
+    first = {(each[-1].source, each[-1].phase): min(said.time for said in each) // DAY_US for each in histories}
+    return needs_of_phases(histories, first, through, rates, pue_percent)
+
+
 def declarations() -> Declarations:
     found, numbering = Declarations(), Numbering("planner")
     changes = find_changes(PROGRAMME.entries(), found)
@@ -85,7 +90,7 @@ def test_a_site_takes_its_own_pue_into_its_need():
 
     assert rates.rate("VR-NVL72", 112, 20).wafers == floating
     assert rates.rate("VR-NVL72", None, 20).wafers == wafers_per_mw(rack, PROGRAMME.facility, models)
-    (need,) = needs_of_phases([[statement(mw=50)]], 20, rates, 112)
+    (need,) = needs_of([[statement(mw=50)]], 20, rates, 112)
     assert need.wafers == {product: int(each * 50) for product, each in floating.items()}
 
 
@@ -110,7 +115,7 @@ def test_only_energised_phases_need_memory_and_old_ones_have_theirs():
         [statement("later", on=21)],
     ]
 
-    found = needs_of_phases(histories, 20, rates, 120)
+    found = needs_of(histories, 20, rates, 120)
 
     assert [(need.phase[1], bool(need.wafers)) for need in found] == [("old", False), ("moved", True)]
 
@@ -118,9 +123,9 @@ def test_only_energised_phases_need_memory_and_old_ones_have_theirs():
 def test_a_need_is_not_known_without_a_declared_rack_or_wafer_model():
     rates = MegawattRates(declarations())
 
-    assert needs_of_phases([[statement(platform="NEW")]], 20, rates, 120) is None
-    assert needs_of_phases([[statement()]], 20, MegawattRates(Declarations()), 120) is None
-    assert needs_of_phases([[statement(platform="NEW")]], 19, rates, 120) == []
+    assert needs_of([[statement(platform="NEW")]], 20, rates, 120) is None
+    assert needs_of([[statement()]], 20, MegawattRates(Declarations()), 120) is None
+    assert needs_of([[statement(platform="NEW")]], 19, rates, 120) == []
 
 
 def test_what_lacks_one_wafer_is_not_shown_as_populated():

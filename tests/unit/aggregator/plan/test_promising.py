@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.plan.schedule import promise_supply
+from services.aggregator.plan.schedule import made_wafers, promise_supply
 from shared.wire.postings import Measure
 from testing.oracle.planning import promise
 from tests.unit.aggregator.plan.test_schedule import DAYS, KEY, START, fold, of
@@ -26,7 +26,10 @@ logs = st.lists(
 def promised(log, today, lead, bucket_days=1):
     curves = fold(log)
     made = curves.group(BY)
-    return [each.tolist() for each in promise_supply(curves, made, today, lead, bucket_days)] if made.labels else None
+    if not made.labels:
+        return None
+    held = made_wafers(curves, made, today)
+    return [each.tolist() for each in promise_supply(curves, made, held, today, lead, bucket_days)]
 
 
 def test_by_hand():

@@ -187,3 +187,10 @@ def test_an_event_is_found_by_its_id_alone_or_behind_its_source(console):
 
 def test_a_past_search_finds_only_things_that_were_recorded_by_then(console):
     assert "Nothing has these words in its id or name by then" in console.get("/search", q="abi", as_of="0")
+
+
+def test_a_line_of_many_items_has_each_of_them_on_its_page(texas):
+    orders = [texas.order("2026-10-02", f"a{n}", 40, "2026-12-01", site=f"S{n}") for n in range(7)]
+    page = Console(log_of(texas, *orders)).get("/worklist")
+
+    assert page.count('<tr class="item">') == 7

@@ -19,11 +19,10 @@ def test_a_line_is_altered_by_each_of_its_events_and_counted_once():
 
     now = lines_of(story.log)
 
-    assert altered_lines(then, now, [ABILENE], None) == {COMMIT, SHIPMENT}
-    assert altered_lines(then, now, [ABILENE], "americas") == set()
-    assert altered_lines(then, now, [("HBM4-12H", "elsewhere")], None) == set()
-    assert altered_lines(lines_of([]), then, [ABILENE], "americas") == {("americas", "demand.required", "o")}
-    assert altered_lines(now, now, [ABILENE], None) == set()
+    assert altered_lines(then, now, [ABILENE]) == {COMMIT, SHIPMENT}
+    assert altered_lines(then, now, [("HBM4-12H", "elsewhere")]) == set()
+    assert altered_lines(lines_of([]), then, [ABILENE]) == {("americas", "demand.required", "o")}
+    assert altered_lines(now, now, [ABILENE]) == set()
 
 
 def test_a_commit_is_touched_by_its_shipment_and_a_shipment_by_its_commit():
