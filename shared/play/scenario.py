@@ -188,6 +188,14 @@ class Scenario(ScenarioPart):
         return self
 
     @model_validator(mode="after")
+    def _has_each_site_once(self) -> Self:
+        named = [site.id for group in self.datacenters.values() for site in group.sites]
+        for name in self.sites:
+            if named.count(name) > 1:
+                raise ValueError(f"{name} is listed {named.count(name)} times: a site is of one group")
+        return self
+
+    @model_validator(mode="after")
     def _diverts_within_a_group(self) -> Self:
         for group in self.datacenters.values():
             for site in group.sites:

@@ -1,17 +1,19 @@
 """A simulated group of sites: nothing is received twice, no stock is negative, and the script is played."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import orjson
 import pytest
 
+from services.datacenter.buildout import Buildout
 from shared.play.demand_plan import derive_plan
+from shared.play.numbering import Numbering
 from shared.play.scenario import load_scenario
 from shared.wire.entry_reader import read_entry
-from shared.wire.events import EVENTS, UNATTRIBUTED, Event
-from shared.wire.rows import DECLARATIONS, REMARKS
+from shared.wire.events import EVENTS, UNATTRIBUTED, Event, ShipmentDispatched, ShipmentLost, SupplyCommitted
+from shared.wire.rows import DECLARATIONS, REMARKS, Row
 from testing.simulate import simulate, told
 
 UNTIL = date(2027, 8, 31)
@@ -147,6 +149,38 @@ def test_an_order_anew_has_the_days_of_the_first_and_the_wafers_taken_off_it(run
 
     assert anew > 50_000
     assert anew >= lowered
+
+
+def test_a_second_loss_on_an_order_is_ordered_anew_too():
+    """An order of 370 wafers is promised whole; 100 are lost, ordered anew, and again 100 are lost."""
+    scenario = load_scenario()
+    sites = Buildout(scenario, "stargate-apac", 1, scenario.starts_on, scenario.ends_on, "announced")
+    root, first_loss, second_loss = "IN-HYPERVAULT.1.HBM4-12H.2604.2", date(2026, 5, 1), date(2026, 7, 1)
+    supplier, day, answers, orders = Numbering("samsung"), scenario.starts_on, [], {}
+    while day < date(2026, 9, 1):
+        now = datetime.combine(day, time(12), UTC)
+        observed, answers = [Row.of(supplier.emit(now, answer)) for answer in answers], []
+        for event in sites.act(day, observed):
+            if isinstance(event, Event) and event.data.type == "demand.required":
+                order = event.data
+                orders.setdefault(order.line, []).append(order.wafers)
+                if order.revision == 0:
+                    commit = {"line": order.line, "due": order.due, "firmness": "planned", "revision": 0}
+                    answers.append(SupplyCommitted(**key_of(order), **commit, wafers=order.wafers))
+                    if order.line == root:
+                        key = key_of(order)
+        if day in (first_loss, second_loss):
+            shipment = {**key, "wafers": 100, "shipment": f"S-{day}"}
+            answers.append(ShipmentDispatched(**shipment, commit=root, eta=day + timedelta(7), lots=[]))
+            answers.append(ShipmentLost(**shipment, owner="samsung"))
+        day += timedelta(days=1)
+
+    anew = {line.removeprefix(root): wafers for line, wafers in orders.items() if line.startswith(root)}
+    assert anew == {"": [370, 270, 170], ":1": [100], ":2": [100]}
+
+
+def key_of(order):
+    return {"product": order.product, "site": order.site, "supplier": "samsung"}
 
 
 def test_opening_stock_is_what_was_required_of_earlier_starts(run):

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from services.supplier.capacity import TSV, Capacity, week_of
+from services.supplier.capacity import FABS, TSV, Booking, Capacity, week_of
 from services.supplier.promising import Ask, SupplierPromises
 from shared.play.facts import Based
 from shared.play.scenario import Scenario, load_scenario
@@ -75,3 +75,33 @@ def test_starts_without_room_after_a_revision_are_booked_in_the_next_weeks_or_le
         by_week[booking.week] += booking.wafers
     assert (by_week, limit) == (weeks, TSV)
     assert promising.rebook("HBM4-12H", booked, KNOWN_FROM) == (booked, "")
+
+
+@pytest.fixture(scope="module")
+def scenario_of_two_fabs(scenario: Scenario) -> Scenario:
+    """Fab A has 10,000 DRAM wafers a month, from April known to have 4,000; fab B keeps 10,000."""
+    first = Based(value=10_000, note="first")
+    revised = Based(value=4_000, sources=["S70"], known_from=KNOWN_FROM, confidence="high")
+    month, samsung = date(2026, 1, 1), scenario.suppliers["samsung"]
+    fab = samsung.fabs[0].model_copy(update={"makes": Based(value=["DDR5-32G"], note="by hand")})
+    fabs = [
+        fab.model_copy(update={"name": "A", "dram_wafers_per_month": {month: first, date(2026, 2, 1): revised}}),
+        fab.model_copy(update={"name": "B", "dram_wafers_per_month": {month: first}}),
+    ]
+    return scenario.model_copy(
+        update={"suppliers": scenario.suppliers | {"samsung": samsung.model_copy(update={"fabs": fabs})}}
+    )
+
+
+def test_a_booking_keeps_what_a_fab_of_its_week_is_overbooked_by(scenario_of_two_fabs):
+    """10,000 a month are 2,301 a week, and 4,000 are 920: with 2,000 booked of them, 1,080 too many."""
+    capacity = Capacity(scenario_of_two_fabs, "samsung", "announced")
+    booked = list(capacity.book("DDR5-32G", WEEK, 2_000, stacked=False))
+    capacity.revise(KNOWN_FROM)
+
+    [small] = capacity.book("DDR5-32G", WEEK, 25, stacked=False)
+
+    assert ([*booked], small) == ([Booking(WEEK, "A", 2_000)], Booking(WEEK, "B", 25))
+    assert capacity.overbooked(booked[0], stacked=False) == FABS
+    capacity.release(booked[0], stacked=False)
+    assert capacity.room("DDR5-32G", WEEK, stacked=False) == 920 + 2_301 - 25

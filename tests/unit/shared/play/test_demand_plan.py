@@ -1,9 +1,11 @@
 """The demand plan of the reference programme against the golden table of its facts."""
 
+from collections import Counter
 from datetime import date
 
 import pytest
 
+from services.supplier.capacity import TSV, Capacity
 from shared.play.demand_plan import derive_plan, split_headline
 from shared.play.scenario import load_scenario
 
@@ -46,6 +48,22 @@ def test_announced_sites_need_1_77_million_as_known_at_the_start_and_3_53_millio
     totals = [sum(derive_plan(SCENARIO, "announced", day).monthly().values()) for day in (SCENARIO.starts_on, date.max)]
 
     assert totals == [1_773_582, 3_526_638]
+
+
+def test_the_tsv_room_for_what_sites_need_is_least_in_2027():
+    """As known when the scenario was written: the percents that the note of `dram_permille` states."""
+    rooms, needs = Counter[int](), Counter[int]()
+    for supplier in SCENARIO.suppliers:
+        capacity = Capacity(SCENARIO, supplier, "announced")
+        capacity.revise(SCENARIO.written)
+        for month in (date(year, number, 1) for year in (2026, 2027, 2028) for number in range(1, 13)):
+            if month >= date(2026, 7, 1):
+                rooms[month.year] += capacity.of_month(TSV, month)
+    for need in ANNOUNCED.needs:
+        if need.product.startswith("HBM") and need.month >= date(2026, 7, 1):
+            needs[need.month.year] += need.wafers
+
+    assert {year: round(100 * room / needs[year]) for year, room in rooms.items()} == {2026: 100, 2027: 80, 2028: 276}
 
 
 def test_the_need_goes_by_the_pue_of_the_site():

@@ -99,6 +99,47 @@ def test_a_scenario_is_read_strictly(edit, tmp_path):
         load_scenario(edited(edit, tmp_path))
 
 
+def sites_of(raw, group):
+    return {site["id"]: site for site in raw["datacenters"][group]["sites"]}
+
+
+def rename(named, before, after):
+    named[after] = named.pop(before)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (
+            lambda raw: next(
+                revision
+                for phase in sites_of(raw, "stargate-emea")["GB-STARGATE"]["phases"].values()
+                for revision in phase
+                if "divert_to" in revision
+            ).update(divert_to="TX-ABILENE"),
+            "GB-STARGATE diverts to TX-ABILENE, which is no site of its group",
+        ),
+        (lambda raw: rename(raw["pools"]["region_percent"]["value"], "POOL-US", "POOL-UX"), "'POOL-UX' is no site"),
+        (lambda raw: raw["mistakes"][0].update(source="samsnug"), "'samsnug' is no party"),
+        (lambda raw: raw["events"]["yield_excursions"][0].update(supplier="samsnug"), "'samsnug' is no supplier"),
+        (
+            lambda raw: raw["events"]["receipts_in_error"][0].update(datacenter="stargate-apca"),
+            "'stargate-apca' is no group of sites",
+        ),
+        (lambda raw: raw["headline"]["signatories"]["value"].append("samsnug"), "'samsnug' is no supplier"),
+        (
+            lambda raw: raw["datacenters"]["stargate-emea"]["sites"].append(
+                sites_of(raw, "stargate-apac")["KR-POHANG"]
+            ),
+            "KR-POHANG is listed 2 times: a site is of one group",
+        ),
+    ],
+)
+def test_a_name_that_is_not_of_the_programme_or_not_of_its_group_is_refused(edit, reason, tmp_path):
+    with pytest.raises(ValidationError, match=reason):
+        load_scenario(edited(edit, tmp_path))
+
+
 def test_a_rack_is_that_which_was_known_on_the_day():
     scenario = load_scenario()
 
