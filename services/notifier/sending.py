@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from email.utils import make_msgid
 from typing import Any, NamedTuple
@@ -55,14 +56,22 @@ class AppriseSender:
         self.use(rules)
 
     def use(self, rules: Rules) -> None:
-        """Send by these rules from now on; raise `RulesError` where an address with a secret is not in a file."""
+        """Send by these rules from now on.
+
+        Raise `RulesError` where an address with a secret is not in a file, or an address has several recipients.
+        """
         for name, target in rules.targets.items():
-            plugin: Any = apprise.Apprise.instantiate(target.url, asset=self.asset) if target.url else None
-            if plugin is not None and _shown(plugin) != plugin.url(privacy=False):
+            address = ""
+            with suppress(OSError, UnicodeDecodeError):  # its file may come later: each try says that it lacks
+                address = target.address()
+            plugin: Any = apprise.Apprise.instantiate(address, asset=self.asset) if address else None
+            if plugin is not None and target.url and _shown(plugin) != plugin.url(privacy=False):
                 raise RulesError(
                     f"targets.{name}: its address has a password or a token: write it into a file beside the rules, "
                     "readable by nobody else, and name that with url_file"
                 )
+            if plugin is not None and len(plugin) > 1:
+                raise RulesError(f"targets.{name}: {_several(plugin)}")
         self.rules = rules
 
     def send(self, message: Message) -> str | None:
@@ -81,7 +90,7 @@ class AppriseSender:
         if plugin is None:
             return f"the address of {message.target} is none that Apprise knows"
         if len(plugin) > 1:  # a try that one of them refuses would be sent to the others again
-            return f"the address of {message.target} has {len(plugin)} recipients: make each a target of its own"
+            return _several(plugin)
         if hasattr(plugin, "headers"):  # of an e-mail, or of a request that takes any
             plugin.headers["Idempotency-Key"] = message.key
         token = _message_id.set(f"<{message.key}@waferline>")
@@ -99,6 +108,10 @@ class AppriseSender:
 def _shown(plugin: Any) -> str:
     """Return the address of a target as Apprise shows it: without passwords and tokens."""
     return str(plugin.url(privacy=True))
+
+
+def _several(plugin: Any) -> str:
+    return f"its address has {len(plugin)} recipients: make each a target of its own"
 
 
 def without_secrets(text: str, address: str, shown: str) -> str:

@@ -8,9 +8,13 @@ import pytest
 from redis import Redis
 
 from services.notifier.app import build_app
+from services.notifier.notifying import AlertNotifier
 from services.notifier.outgoing import Outgoing
+from services.notifier.rules import NO_RULES
+from services.notifier.sending import AppriseSender, Pace
 from services.notifier.settings import NotifierSettings
 from services.operator.stack.stack import Stack
+from shared.service.service import Service
 from shared.wire.alerts import AlertBatch
 from shared.wire.streams import ALERTS, DATA
 from tests.component.notifier.killed import entry
@@ -54,3 +58,23 @@ async def test_alerts_of_a_stream_that_begins_anew_make_messages_while_it_runs(r
 
     assert await task == 0
     assert made.entry == "1-1"
+
+
+async def test_rules_that_change_while_the_notifier_starts_are_taken(redis_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("targets: {nobody: {url: 'json://127.0.0.1:1'}}\nrules: [{name: all, to: [nobody]}]\n")
+    service = Service("notifier", NotifierSettings(redis_url=redis_url, rules=path))
+    sender, outgoing = AppriseSender(NO_RULES, 5), Outgoing(tmp_path / "out.db")
+    notifier = AlertNotifier(service, path, NO_RULES, outgoing, sender, Pace(60, 60))  # read before the file changed
+    service.reads(ALERTS, after="0-0")(notifier.take_alerts)
+    service.run_beside(notifier.send)
+    service.at_end.append(notifier.end)
+    task = asyncio.create_task(service.run())
+
+    async with asyncio.timeout(20):
+        while not notifier.rules.rules:  # noqa: ASYNC110 (the file knows no event)
+            await asyncio.sleep(0.05)
+    service.stopping.set()
+
+    assert await task == 0
+    assert sender.rules == notifier.rules
