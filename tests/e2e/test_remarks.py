@@ -77,6 +77,10 @@ def test_an_alert_is_acknowledged_and_rests_until_a_day_of_the_state(stack):
     assert "Kim" in waferline(stack, "alerts")
     assert "Kim, snoozed until 10 Mar 2026: asked" in page(stack, "/")
     assert "Kim" not in page(stack, "/", as_of=str(before))
+    waferline(stack, "acknowledge", "short_within/PLAIN/lulea-1", "--note", "asked again")
+    until(lambda: ask(stack, "/alerts")["rows"][0]["acknowledged"]["note"] == "asked again")
+    again = ask(stack, "/alerts")["rows"][0]["acknowledged"]
+    assert (again["assignee"], again["snoozed_until"]) == ("Kim", "2026-03-10")
 
 
 def test_a_note_stands_beside_a_line_a_site_and_a_product(stack):
@@ -117,6 +121,7 @@ def test_a_note_is_revised_and_taken_back(stack):
         (("acknowledge", "short_within/PLAIN/oulu-1"), "no alert short_within/PLAIN/oulu-1 is open"),
         (("acknowledge", "short_within/PLAIN/lulea-1", "--snooze-until", "soon"), "is not a day as YYYY-MM-DD"),
         (("note", "site/nowhere", "x"), "site is 'nowhere'"),
+        (("note", "site/lulea-1", "--name", "typo", "--withdrawn"), "no note typo is on site/lulea-1"),
         (("note", "line/order/lulea/o2", "x"), "lulea has no order o2"),
         (("note", "somewhere", "x"), "is nothing to note on"),
     ],

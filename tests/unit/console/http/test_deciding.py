@@ -21,18 +21,18 @@ from tests.unit.console.http.test_tables import Services
 class Console:
     """The pages over a log that was played."""
 
-    def __init__(self, events):
-        self.played = play(events, on=RECORDED)
+    def __init__(self, events, service_urls=None):
+        self.played, self.service_urls = play(events, on=RECORDED), service_urls or {}
 
-    def get(self, path, **query):
+    def get(self, path, status=200, **query):
         async def ask():
             upstream = Upstream(ANONYMOUS, "http://aggregator", "http://ledger", Services(self.played))
-            console = httpx.ASGITransport(Starlette(routes=routes(upstream, MoveFeed(), {})))
+            console = httpx.ASGITransport(Starlette(routes=routes(upstream, MoveFeed(), self.service_urls)))
             async with httpx.AsyncClient(transport=console, base_url="http://console") as client:
                 return await client.get(path, params=query)
 
         answer = asyncio.run(ask())
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == status, answer.text
         return answer.text
 
 

@@ -42,7 +42,9 @@ def test_the_page_has_the_verdict_the_worklist_the_bridge_and_three_charts(folde
     for text in ("expedite", "HBM4-12H at TX-ABILENE", "move", "HBM4-12H at TX-MILAM", "chase", "HBM4-12H of samsung"):
         assert f"<td>{text}</td>" in html
     assert "Why: HBM4-12H at TX-ABILENE, balance of 2026-10-10" in html
-    assert html.count("<figure ") == 3
+    labels = re.findall('<h2>([^<]*)</h2><figure role="img" aria-label="([^"]+)">', html)
+    assert [title for title, _ in labels] == [label for _, label in labels]
+    assert len(labels) == html.count("<figure") == 3
     assert not re.search(r"(src|href)=|<script|url\(http", html)  # it loads nothing
     assert pdf.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
