@@ -6,7 +6,7 @@ from shared.play.numbering import Numbering
 from shared.programme.changes import find_changes
 from shared.programme.declarations import Declarations
 from shared.programme.programme_file import read_programme
-from shared.wire.events import PhasePlanned, SiteDeclared, StockOpened, SupplyCommitted, WafersConsumed
+from shared.wire.events import Event, PhasePlanned, SiteDeclared, StockOpened, SupplyCommitted, WafersConsumed
 from testing.asked import Asked
 from testing.lines import KEY, Story
 from testing.reference import PROGRAMME_PATH
@@ -17,14 +17,20 @@ _SITE = SiteDeclared(
 )  # fmt: skip
 
 
-def half_populated() -> Asked:
+def programme_events() -> list[Event]:
+    """Return the declarations of the reference programme."""
+    planner = Numbering("planner")
+    changes = find_changes(read_programme(PROGRAMME_PATH.read_text()).entries(), Declarations())
+    return [planner.emit(datetime(2026, 4, 1, tzinfo=UTC), each.declared) for each in changes]
+
+
+def half_populated(arrived_on: int | None = None) -> Asked:
     """Return Abilene on 16 April: of 100 MW on since the 10th, half have LP5X, and half of that is installed.
 
-    The rest of it is committed for May, when 50 MW more are on; there is HBM4 for 100 MW and a few racks.
+    The rest of it is committed for May, when 50 MW more are on, or all of it has come on a day of April; there is HBM4
+    for 100 MW and a few racks.
     """
-    story, planner = Story(), Numbering("planner")
-    changes = find_changes(read_programme(PROGRAMME_PATH.read_text()).entries(), Declarations())
-    said = [planner.emit(datetime(2026, 4, 1, tzinfo=UTC), each.declared) for each in changes]
+    story = Story()
     phase = PhasePlanned(
         site="abilene", phase="a1", mw=100, platform="VR-NVL72", energise_on=date(2026, 4, 10), status="planned",
         revision=0,
@@ -37,4 +43,7 @@ def half_populated() -> Asked:
     story.say(11, WafersConsumed(**KEY | {"product": "LP5X-16G"}, wafers=1_000, phase="a1"))
     commit = KEY | {"product": "LP5X-16G", "line": "c", "firmness": "firm", "revision": 0}
     story.say(3, SupplyCommitted(**commit, wafers=4_000, due=date(2026, 5, 10)))
-    return Asked([*story.log, *said], date(2026, 4, 16))
+    if arrived_on is not None:
+        story.send(12, 4_000, arrived_on, "c", product="LP5X-16G")
+        story.receive(arrived_on, 4_000, product="LP5X-16G")
+    return Asked([*story.log, *programme_events()], date(2026, 4, 16))

@@ -10,7 +10,7 @@ from math import ceil, floor, pi, sqrt
 from typing import Any
 
 from testing.cloud_events import CloudEvent
-from testing.oracle.book import Book, day, day_of, on_hand_by, rank
+from testing.oracle.book import Book, day, day_of, name_of, on_hand_by, rank
 
 Phase = tuple[int, int, dict[str, int]]  # megawatts, racks, wafers of each product
 
@@ -71,7 +71,7 @@ class Megawatts:
             a_megawatt = 1000 / (Fraction(self.facility["pue"]) if pue is None else pue)
             racks = a_megawatt * Fraction(self.facility["accelerator_share"]) / rack["rack_kw"]
             wafers = {}
-            if day_on >= min(map(day_of, statements)):  # else its memory came before the log
+            if day_on >= self._first_stated(statements[-1]):  # else its memory came before the log
                 spared = 1 + Fraction(self.facility["spares"])
                 for product, gigabytes in rack["memory_gb"].items():
                     model = self.models.get(product)
@@ -80,6 +80,12 @@ class Megawatts:
                     wafers[product] = floor(mw * racks * gigabytes * spared / _good_gigabytes(model))
             found.append((day_on, name, (mw, max(1, floor(mw * racks)), wafers)))
         return [phase for _, _, phase in sorted(found, key=lambda each: each[:2])]
+
+    def _first_stated(self, phase: CloudEvent) -> int:
+        """Return the day on which a phase was first stated, by an event that was reversed too."""
+        name = phase["source"], phase["data"]["phase"]
+        stated = [event for event in self.book.events if name_of(event) == "phase.planned"]
+        return min(day_of(event) for event in stated if (event["source"], event["data"]["phase"]) == name)
 
     def _rack(self, platform: str, day_on: int) -> Any:
         """Return the rack of a platform in force, as declared by a day, or else first."""
@@ -105,8 +111,8 @@ class Megawatts:
 
     def _at_hand(self, site: str, product: str, on: int) -> int:
         """Return what is installed and on hand on a day, on one to come with what is due until then."""
-        last, pair = min(on, self.today - 1), (product, site)
-        moved = [each for each in self.book.movements if each.key[:2] == pair and each.day <= last]
+        pair = product, site
+        moved = [each for each in self.book.movements if each.key[:2] == pair and each.day <= on]
         installed = sum(each.wafers for each in moved if each.what == "consumed")
         on_the_way = [(part.eta, rest) for part, rest in self.book.on_the_way() if part.key[:2] == pair]
         promised = [(due, wafers) for key, due, _, wafers in self.book.open_commits if key[:2] == pair]

@@ -639,7 +639,8 @@ def test_a_source_is_silent_once_it_is_behind_the_latest_beyond_the_limit(behind
 
     alerts = story.find(silent_days=3)
 
-    alert = Alert("source_silent", ("stargate",), day_number(DAY), {"days": behind})
+    detail = {"days": behind, "watermark_day": day_number(DAY)}
+    alert = Alert("source_silent", ("stargate",), day_number(DAY), detail)
     assert alerts == ({alert.cause: alert} if is_open else {})
 
 

@@ -50,6 +50,16 @@ def test_an_alert_that_makes_others_doubtful_stays_first_and_a_synthetic_site_la
     ]  # fmt: skip
 
 
+def test_wafers_of_an_alert_that_makes_others_doubtful_keep_no_megawatts_waiting():
+    below = Alert("stock_negative", ("P", "m1"), TODAY - 1, {"wafers": 50})
+
+    found = {each.alert.code: each for each in rank_alerts([below, short("m1", 3, 50)], Waiting(), TODAY, set())}
+
+    assert {code: (each.wafers, each.megawatts) for code, each in found.items()} == {
+        "stock_negative": (50, None), "short_within": (50, 5)
+    }  # fmt: skip
+
+
 def test_a_product_or_a_source_with_the_name_of_a_synthetic_site_is_not_one():
     silent = Alert("source_silent", ("pool",), TODAY - 1, {})
     found = rank_alerts([silent, short("a", 1, 9, "pool"), short("pool", 1, 9)], Waiting(), TODAY, {"pool"})

@@ -158,6 +158,7 @@ def test_cover_says_what_it_is_made_of(ask):
         "product": "HBM4-12H", "site": "abilene", "synthetic": False, "on_hand": 30, "backorder": 0,
         "cover": {"days": 6, "left": 30, "next": 100}, "cover_days": 6.3, "covered_until": "2026-04-11",
         "first_uncovered_day": "2026-04-12", "fill_rate": {"numerator": 0, "denominator": 0, "percent": None},
+        "acknowledged": None, "acknowledged_before": None, "notes": [],
     }  # fmt: skip
     assert (narvik["site"], narvik["backorder"], narvik["cover_days"]) == ("narvik", 7, 0.0)
     assert narvik["fill_rate"] == {"numerator": 0, "denominator": 7, "percent": 0.0}
@@ -375,3 +376,8 @@ def test_a_new_source_without_a_watermark_takes_no_today_and_is_named(ask):
     for path in ("/cover?fill_rate=true", "/shortages?why=true", "/cover?offset=1&fill_rate=true"):
         answer = ask(path).json()
         assert (answer["today"], answer["missing_sources"]) == ("2026-04-06", ["micron"])
+
+
+def test_a_name_that_nobody_declared_has_no_word_none(ask):
+    assert ask("/names?like=none").json()["rows"] == []
+    assert [row["id"] for row in ask("/names?like=abil").json()["rows"]] == ["abilene"]

@@ -8,6 +8,7 @@ import pytest
 
 from shared.play.numbering import Numbering
 from shared.wire.events import AlertAcknowledged, NoteAdded, PhasePlanned
+from testing.cloud_events import Party
 from testing.lines import KEY, Story
 from testing.played import Played, advanced, numbered, play
 
@@ -78,7 +79,8 @@ def test_between_two_positions_the_later_one_is_as_of_then(played):
     back = played.ask("/since", **{"from": 0, "to": then(played)})
 
     assert (back["position"], back["short_now"]) == (int(then(played)), 30)
-    assert played.ask("/since", **{"from": now})["rows"] == []
+    still = played.ask("/since", **{"from": now})
+    assert (still["rows"], still["short_then"], still["short_now"]) == ([], 335, 335)
     whole = [played.ask("/since", **{"from": 0})[f"short_{each}"] for each in ("then", "now")]
     assert whole == [0, 335]
 
@@ -115,3 +117,30 @@ def test_a_moment_or_a_name_that_is_none_is_refused_with_its_parameter(played, q
 
     assert (answer.status_code, answer.json()["parameter"]) == (status, parameter)
     assert words in answer.json()["detail"]
+
+
+def test_alerts_are_those_of_the_names_asked_for_with_wafers_at_worst_and_those_of_synthetic_sites_last():
+    sites, samsung, hynix = Party("stargate-americas"), Party("samsung"), Party("skhynix", supplier="skhynix")
+    first = [sites.declare("2026-03-01", site="A-POOL", synthetic=True), sites.declare("2026-03-01")]
+    first += [party.advance("2026-09-29") for party in (sites, samsung, hynix)]
+    later = [
+        sites.order("2026-09-30", f"o-{site}-{due}", wafers, f"2026-10-{due}", start_by="2026-09-01", site=site)
+        for site in ("A-POOL", "TX-ABILENE")
+        for due, wafers in ((10, 100), (15, 20))
+    ]
+    later += [samsung.commit("2026-09-30", "c", 40, "2026-08-20"), hynix.commit("2026-09-30", "d", 4, "2026-12-20")]
+    later += [party.advance("2026-09-30") for party in (sites, samsung, hynix)]
+    played = play(numbered([*first, *later]), batches=1)
+    since = {"from": str(len(first))}
+
+    def raised(code: str, **only: str) -> list[tuple[str | None, bool, int | None]]:
+        rows = played.ask("/since", **since, **only)["alerts_raised"]
+        return [
+            (each["subject"].get("site"), each["synthetic"], each["wafers"]) for each in rows if each["code"] == code
+        ]
+
+    assert raised("short_within") == [("TX-ABILENE", False, 120), ("A-POOL", True, 120)]
+    assert raised("short_within", site="A-POOL") == [("A-POOL", True, 120)]
+    kinds = [each["synthetic"] for each in played.ask("/since", **since)["alerts_raised"]]
+    assert kinds == sorted(kinds)
+    assert [len(raised("slip_beyond", supplier=name)) for name in ("samsung", "skhynix")] == [1, 0]

@@ -94,3 +94,53 @@ def test_what_is_made_for_synthetic_sites_is_promised_apart(played):
 
     named = [(row["supplier"], row["site"], row["synthetic"], row["supply"], row["promised"]) for row in rows]
     assert named == [("samsung", None, False, 50, 80), ("samsung", None, True, 25, 40), (None, "A-POOL", True, 10, 0)]
+
+
+def test_lots_without_a_site_whose_wafers_go_to_a_pool_are_not_promised_twice():
+    """Three lots are started without a site: one is in process, one is finished so, and one for the pool.
+
+    Of the 50 finished the pool was sent 40: 10 are left, and the 25 in process.
+    """
+    sites, samsung = Party("stargate-americas"), Party("samsung")
+    nowhere = {"site": "unallocated"}
+    log = [
+        sites.declare("2026-03-01", **POOL, synthetic=True), sites.declare("2026-03-01"),
+        sites.order("2026-03-01", "o", 100, "2026-12-10", start_by="2026-09-01"),
+        samsung.start("2026-08-01", "L1", 25, **nowhere), samsung.finish("2026-09-10", "L1", 25, **nowhere),
+        samsung.start("2026-08-02", "L2", 25, **nowhere), samsung.finish("2026-09-10", "L2", 25, **POOL),
+        samsung.start("2026-08-03", "L3", 25, **nowhere),
+        samsung.dispatch("2026-09-12", "S", 40, "2026-10-12", **POOL),
+        sites.advance("2026-09-30"), samsung.advance("2026-09-30"),
+    ]  # fmt: skip
+    played = play(numbered(log))
+    supply: dict[tuple[str | None, bool], int] = {}
+    for row in played.rows("/atp", buckets=60):
+        place = row["supplier"], row["synthetic"]
+        supply[place] = supply.get(place, 0) + row["supply"]
+
+    assert supply == {("samsung", False): 10 + 25, ("samsung", True): 0}
+
+
+def test_a_pool_without_stock_has_no_rows_and_a_page_after_no_row_is_refused(played):
+    pools = [row["site"] for row in played.rows("/atp", buckets=1) if row["site"]]
+    assert pools == ["A-POOL"]
+
+    sites = Party("stargate-americas")
+    log = [sites.declare("2026-03-01", **POOL, synthetic=True), sites.open("2026-03-01", 10, **POOL)]
+    log += [sites.consume("2026-03-02", 10, **POOL), sites.advance("2026-09-30")]
+    assert play(numbered(log)).rows("/atp", buckets=1) == []
+
+    refused = played.get("/atp", after="supplier/samsung/NONE")
+    assert (refused.status_code, refused.json()["parameter"]) == (422, "after")
+
+
+def test_weeks_of_cover_of_a_product_are_of_its_sites_alone():
+    sites = Party("stargate-americas")
+    other = {"product": "DDR5-32G", "site": "TX-ZAVALA"}
+    log = [sites.order("2026-03-01", "o", 10, "2026-10-10", start_by="2026-09-01")]
+    log += [sites.order("2026-03-01", "d", 90, "2026-10-01", start_by="2026-09-01", **other)]
+    found = play(numbered([*log, sites.advance("2026-09-30")]))
+
+    for product, site in (("HBM4-12H", "TX-ABILENE"), ("DDR5-32G", "TX-ZAVALA")):
+        answer = found.ask("/cover/weeks", product=product, weeks=1, limit=1)
+        assert ([row["site"] for row in answer["rows"]], answer["count"], answer["next"]) == ([site], 1, None)

@@ -13,7 +13,7 @@ from shared.programme.changes import find_changes
 from shared.programme.declarations import Declarations
 from shared.programme.party_scope import PartyScope
 from shared.programme.programme_file import read_programme
-from shared.wire.events import Event, PartyDeclared, PartyRole, PhasePlanned, SiteDeclared, StockOpened
+from shared.wire.events import DemandRequired, Event, PartyDeclared, PartyRole, PhasePlanned, SiteDeclared, StockOpened
 from testing.lines import KEY, Story
 from testing.reference import PROGRAMME_PATH
 from tests.unit.aggregator.plan.test_overviews import Asked
@@ -158,3 +158,14 @@ def test_alerts_of_a_party_name_its_sites_or_suppliers_or_none():
     assert selected({"abilene"}, set()) == [short, silent]
     assert selected({"narvik"}, {"samsung"}) == [slip, silent]
     assert selected(set(), set()) == [silent]
+
+
+def test_a_product_that_no_phase_takes_leaves_the_megawatts_at_risk_as_they_are(log):
+    other = DemandRequired(
+        **KEY | {"product": "NAND-1T"}, line="x", due=date(2026, 4, 9), start_by=date(2026, 4, 1), priority=1,
+        wafers=500, revision=0,
+    )  # fmt: skip
+    asked = Asked([*declared(ALPHA), *log, Numbering("emea").emit(AT, other)], date(2026, 4, 6))
+
+    [row] = asked("/parties")["rows"]
+    assert (row["short_products"], row["mw_at_risk"]) == (3, 0.4)

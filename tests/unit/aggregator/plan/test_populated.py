@@ -1,6 +1,6 @@
 """Megawatts populated: racks run with matched sets, in the order of the phases, as the naive twin has it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 
 import pytest
@@ -17,9 +17,10 @@ from shared.programme.megawatts import sum_megawatts
 from shared.programme.programme_file import read_programme
 from shared.programme.wafer_model import facility_at, wafers_per_mw
 from shared.wire.days import DAY_US, day_number
+from shared.wire.events import EventReversed, PhasePlanned
 from shared.wire.rows import Row
 from testing.asked import Asked
-from testing.megawatts import half_populated
+from testing.megawatts import half_populated, programme_events
 from testing.reference import PROGRAMME_PATH
 from testing.twins.racks import naive_populated
 
@@ -161,6 +162,31 @@ def test_the_months_to_come_have_the_supply_that_is_due(asked):
     ]  # fmt: skip
     alone = asked("/sites/abilene/timeline?product=LP5X-16G")["months"]
     assert [each["mw_populated"] for each in alone] == [49.8, 150]
+
+
+def test_wafers_received_today_or_later_stay_in_the_months_to_come():
+    asked = half_populated(arrived_on=20)
+    april, may = asked("/sites/abilene/timeline")["months"]
+
+    assert (april["mw_populated"], may["mw_populated"]) == (100, 101.1)
+    assert asked("/sites")["rows"][0]["mw_populated"] == 49.8  # at the end of the last complete day
+
+
+def test_a_phase_that_is_reversed_and_stated_again_after_its_day_needs_its_wafers():
+    """Its first statement, reversed since, was before its day: its memory did not come before the log."""
+    sites = Numbering("americas")
+    phase = PhasePlanned(
+        site="abilene", phase="a1", mw=100, platform="VR-NVL72", energise_on=date(2026, 4, 10), status="planned",
+        revision=0,
+    )  # fmt: skip
+    first = sites.emit(datetime(2026, 4, 1, tzinfo=UTC), phase)
+    undone = sites.emit(datetime(2026, 4, 12, tzinfo=UTC), EventReversed(reversed=first.id, reason=""))
+    again = sites.emit(datetime(2026, 4, 12, 1, tzinfo=UTC), phase)
+    asked = Asked([*programme_events(), first, undone, again], date(2026, 4, 16))
+
+    (row,) = asked("/sites")["rows"]
+    assert (row["mw_energised"], row["mw_populated"], row["mw_waiting"]) == (100, 0, 100)
+    assert [each["mw_populated"] for each in asked("/sites/abilene/timeline")["months"]] == [0]
 
 
 def test_sums_over_sites_are_not_known_if_one_is_not(asked):

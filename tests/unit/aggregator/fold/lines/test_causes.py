@@ -84,6 +84,19 @@ def test_what_a_supplier_alters_in_answer_to_demand_is_no_lasting_cause(story):
     assert lasting_causes(story, 20) == [(10, "lowered")]
 
 
+def test_an_answer_that_was_taken_back_excuses_no_cut_of_the_supplier_itself(story):
+    story.order(1, 100, 10)
+    story.commit(1, 100, 10)
+    fewer = story.order(2, 60, 10, 1)
+    story.commit(3, 60, 10, 1, cause=fewer.id)
+    again = story.order(4, 100, 10, 2)
+    story.commit(5, 100, 10, 2, cause=again.id)
+    assert lasting_causes(story, 10) == []
+
+    story.commit(6, 60, 10, 3)
+    assert lasting_causes(story, 10) == [(40, "lowered")]
+
+
 def test_a_cause_that_is_reversed_is_none(story):
     story.commit(1, 100, 10)
     withdrawn = story.commit(2, 0, 10, 1)

@@ -11,7 +11,7 @@ from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.worklist.grouping import LINES_OF_KIND_MAX, rank_work
 from services.aggregator.plan.worklist.items import WORK_KINDS, WorkItem, find_work
-from testing.cloud_events import Party
+from testing.cloud_events import CloudEvent, Party
 from testing.played import numbered, play
 from testing.projection import project
 from tests.unit.aggregator.plan.test_projection import DAYS, START, fold, logs, quick
@@ -120,17 +120,92 @@ def test_only_the_items_of_some_names_are_found(two_sites):
     assert two_sites.get("/worklist", site="nowhere").status_code == 404
 
 
-def test_thin_stock_that_is_not_short_is_to_be_secured():
+def thin_stock() -> list[CloudEvent]:
+    """Of 60 wafers due within days 40 are on hand, and 20 come in time."""
     sites, samsung = Party("stargate-americas"), Party("samsung")
-    log = [
+    return [
         sites.order("2026-09-01", "o1", 30, "2026-10-07", start_by="2026-10-01"),
         sites.order("2026-09-01", "o2", 30, "2026-10-09", start_by="2026-10-03"),
         sites.open("2026-09-01", 40), samsung.commit("2026-09-01", "c1", 20, "2026-10-08"),
         sites.advance("2026-10-05"), samsung.advance("2026-10-05"),
     ]  # fmt: skip
-    played = play(numbered(log))
+
+
+def test_thin_stock_that_is_not_short_is_to_be_secured():
+    played = play(numbered(thin_stock()))
     [line] = [line for line in played.ask("/worklist")["rows"] if line["kind"] == "secure"]
     [alert] = [row["name"] for row in played.rows("/alerts", code="cover_below")]
 
     assert (line["wafers"], line["day"], line["days_left"]) == (20, "2026-10-09", 3)
     assert [item["alert"] for item in line["items"]] == [alert]
+
+
+def test_the_stock_of_a_synthetic_pool_is_moved_after_that_of_sites():
+    """Abilene lacks 30: a site has 20 to spare and the pool 50, of which no more than the last 10 are to move."""
+    sites, samsung = Party("stargate-americas"), Party("samsung")
+    log = [
+        sites.declare("2026-03-01", site="A-POOL", synthetic=True), sites.declare("2026-03-01"),
+        sites.order("2026-09-01", "o1", 30, "2026-10-10", start_by="2026-10-01"),
+        sites.open("2026-09-01", 20, site="TX-MILAM"), sites.open("2026-09-01", 50, site="A-POOL"),
+        sites.advance("2026-10-05"), samsung.advance("2026-10-05"),
+    ]  # fmt: skip
+    moves = [line for line in play(numbered(log)).ask("/worklist")["rows"] if line["kind"] == "move"]
+
+    assert [(line["site"], line["wafers"]) for line in moves] == [("TX-MILAM", 20), ("A-POOL", 10)]
+
+
+def test_at_another_firmness_an_item_finds_the_open_alert_of_its_shortage():
+    """Firm supply alone runs short on the 8th, all of it on the 12th, for which the alert is open and snoozed."""
+    sites, samsung, planner = Party("stargate-americas"), Party("samsung"), Party("planner")
+    alert = "short_within/HBM4-12H/TX-ABILENE/2026-10-12"
+    log = [
+        sites.order("2026-09-01", "o1", 10, "2026-10-08", start_by="2026-10-01"),
+        sites.order("2026-09-01", "o2", 10, "2026-10-12", start_by="2026-10-05"),
+        samsung.commit("2026-09-01", "c", 10, "2026-10-07", firmness="planned"),
+        planner.publish("2026-10-05", "alert.acknowledged", alert=alert, assignee="Kim", note="", revision=0,
+                        snoozed_until="2026-10-20"),
+        *(party.advance("2026-10-05") for party in (sites, samsung, planner)),
+    ]  # fmt: skip
+    played = play(numbered(log))
+    assert [row["name"] for row in played.rows("/alerts", code="short_within")] == [alert]
+
+    for firmness, wafers, day in (("planned", 10, "2026-10-12"), ("firm", 20, "2026-10-08")):
+        assert played.ask("/worklist", firmness=firmness)["resting"] == 1
+        rows = played.ask("/worklist", firmness=firmness, resting="true")["rows"]
+        [item] = [item for line in rows if line["kind"] == "expedite" for item in line["items"]]
+        assert (item["wafers"], item["day"]) == (wafers, day)
+        assert (item["alert"], item["acknowledged"]["assignee"]) == (alert, "Kim")
+
+
+def test_cover_has_the_acknowledgement_of_its_alert_and_the_notes_on_its_product_and_site():
+    planner, log = Party("planner"), thin_stock()
+    log.append(Party("milam").open("2026-09-01", 5, site="TX-MILAM"))
+    [alert] = play(numbered(log)).rows("/alerts", code="cover_below")
+    remark = {"alert": alert["name"], "assignee": "Kim", "note": "", "snoozed_until": None, "revision": 0}
+    note = {"note": "n", "about": "site/TX-ABILENE", "text": "a hall is late", "revision": 0}
+    log += [planner.publish("2026-10-05", "alert.acknowledged", **remark)]
+    log += [planner.publish("2026-10-05", "note.added", **note), planner.advance("2026-10-05")]
+
+    of_site = {row["site"]: row for row in play(numbered(log)).rows("/cover")}
+    acknowledged, notes = of_site["TX-ABILENE"]["acknowledged"], of_site["TX-ABILENE"]["notes"]
+    assert (acknowledged["assignee"], [note["text"] for note in notes]) == ("Kim", ["a hall is late"])
+    assert (of_site["TX-MILAM"]["acknowledged"], of_site["TX-MILAM"]["notes"]) == (None, [])
+
+
+def test_another_silence_of_a_source_is_another_alert():
+    """It is named by the day that the source has completed: who has seen the first has not seen the second."""
+    sites, samsung, planner = Party("stargate-americas"), Party("samsung"), Party("planner")
+    first, second = "source_silent/samsung/2026-09-10", "source_silent/samsung/2026-09-25"
+    seen = planner.publish(
+        "2026-09-20", "alert.acknowledged", alert=first, assignee="Kim", note="", revision=0, snoozed_until=None
+    )
+    log = [sites.open("2026-09-01", 5), samsung.advance("2026-09-10"), seen]
+    log += [party.advance("2026-09-20") for party in (sites, planner)]
+
+    def silent(*more: dict) -> tuple[str, str | None, str | None]:
+        [row] = play(numbered([*log, *more])).rows("/alerts", code="source_silent")
+        return row["name"], *((row[name] or {}).get("assignee") for name in ("acknowledged", "acknowledged_before"))
+
+    assert silent() == (first, "Kim", None)
+    later = [samsung.advance("2026-09-25"), *(party.advance("2026-10-05") for party in (sites, planner))]
+    assert silent(*later) == (second, None, "Kim")
