@@ -74,6 +74,12 @@ def _rows(said: list[Event | dict[str, Any]], names: tuple[str, ...]) -> list[Ro
 
 
 @cache
+def kept_days(variant: Variant, until: date) -> tuple[tuple[str, list[Event | dict[str, Any]]], ...]:
+    """Return what each source says on each day, kept for the tests that look at the same run."""
+    return tuple(simulate(variant, until))
+
+
+@cache
 def told(variant: Variant, until: date) -> tuple[Event, ...]:
-    """Return every event that was said right, kept for the tests that look at the same run."""
-    return tuple(event for _, said in simulate(variant, until) for event in said if isinstance(event, Event))
+    """Return every event of the kept run that was said right."""
+    return tuple(event for _, said in kept_days(variant, until) for event in said if isinstance(event, Event))
