@@ -49,7 +49,8 @@ _FIELDS: dict[str, Callable[[Random], Any]] = {  # few names: the lines of a wor
     "firmness": _one_of(*FIRMNESS), "priority": _up_to(9, least=1), "country": _one_of("US"),
     "mooring": _one_of("onshore"), "mw": _up_to(100), "pue_percent": _up_to(150, least=100),
     "land_ha": _one_of(None, 5), "waterplane_m2": _one_of(None), "kg_co2_per_mwh": _up_to(400),
-    "confidence": _one_of("sourced", "assumed"), "platform": _one_of("VR-NVL72"), "status": _one_of("planned"),
+    "confidence": _one_of("sourced", "assumed"), "synthetic": _one_of(False, True), "power_source": _one_of("", "grid"),
+    "platform": _one_of("VR-NVL72"), "status": _one_of("planned"),
     "milestone": _one_of("M0", "M1"), "follows": _one_of(None, MilestoneDelay(milestone="M0", days=3)),
 }  # fmt: skip
 
