@@ -14,6 +14,7 @@ from services.aggregator.http.pages import (
     select_keys,
 )
 from services.aggregator.http.queries import AskBridge
+from services.aggregator.http.remarks import group_remarks
 from services.aggregator.live.view import LiveView, ReadPast
 from services.aggregator.plan.bridge.beginning import StatedOrder, find_reached
 from services.aggregator.plan.bridge.bridge import MOVED_BY, BridgeEntry, build_bridge
@@ -127,6 +128,7 @@ def _make_answer(views: BridgeViews, query: AskBridge) -> Answer:
             }
             for bar in (built.bars if built else ())
         ],
+        **group_remarks(views.now, "short_within", group, views.now.plan.today),
     }
 
 

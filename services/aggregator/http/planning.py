@@ -28,7 +28,7 @@ from services.aggregator.http.queries import (
     AskShortages,
     AskWeeks,
 )
-from services.aggregator.http.remarks import alert_remarks, note_rows
+from services.aggregator.http.remarks import group_remarks
 from services.aggregator.kernels.arrays import Index
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.fill_rate import order_fill_rate
@@ -47,7 +47,6 @@ from services.aggregator.plan.shortage import ShortageExplanation, explain_short
 from services.aggregator.plan.wip import report_stages
 from services.aggregator.terms import PARTS, Part
 from shared.http.problem import UNFIT, Problem
-from shared.wire.alerts import AlertCode
 from shared.wire.events import UNALLOCATED
 from shared.wire.firmness import FIRMNESS, Firmness
 from shared.wire.lines import LineName
@@ -90,7 +89,7 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
                 grade: short | {"past_due_supply": plan.past_due(group, grade)} for grade, short in at.items()
             },
             "forecast_gap": _forecast_gap(plan, group, firmness, past_due=past_due),
-            **_group_remarks(view, "short_within", (product, site), plan.today),
+            **group_remarks(view, "short_within", (product, site), plan.today),
         }
         first = plan.short(group, firmness, past_due=past_due).first_short_day
         if query.why and first is not None:
@@ -109,15 +108,6 @@ def _shortages(view: LiveView, query: AskShortages) -> Answer:
             if plan.short(group, firmness, past_due=past_due).first_short_day is None
         ]
     return plan_position_of(view, plan) | answer | turn
-
-
-def _group_remarks(view: LiveView, code: AlertCode, group: tuple[str, str], today: int | None) -> Answer:
-    """Return the notes on a product and a site, and the acknowledgement of its alert of a code."""
-    alert, product, site = view.alerts.get((code, group)), *group
-    if alert is not None:
-        return alert_remarks(view.remarks, alert.name, today)
-    notes = note_rows(view.remarks.about(f"product/{product}", f"site/{site}"))
-    return {"acknowledged": None, "acknowledged_before": None, "notes": notes}
 
 
 def _forecast_gap(plan: SupplyPlan, group: int, firmness: Firmness, *, past_due: bool) -> Answer:
@@ -224,7 +214,7 @@ async def cover(view: LiveView, query: AskCover) -> Answer:
             "cover_days": None if cover.days is None else round(cover.days + cover.left / max(1, cover.next), 1),
             "covered_until": iso_or_none(plan.today + cover.days - 1) if cover.days else None,
             "first_uncovered_day": None if cover.days is None else iso_or_none(plan.today + cover.days),
-            **_group_remarks(view, "cover_below", (product, site), plan.today),
+            **group_remarks(view, "cover_below", (product, site), plan.today),
         }
         if fill is not None:
             row["fill_rate"] = ratio(int(fill.numerator[group]), int(fill.denominator[group]))

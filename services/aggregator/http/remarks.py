@@ -5,7 +5,7 @@ from services.aggregator.http.queries import AskRemarks
 from services.aggregator.live.view import LiveView
 from services.aggregator.plan.overviews import iso_or_none
 from shared.programme.remarks import Acknowledgement, Note, RemarksInForce
-from shared.wire.alerts import SUBJECTS, AlertName
+from shared.wire.alerts import SUBJECTS, AlertCode, AlertName
 from shared.wire.days import iso_day
 
 _NOTED = ("product", "site")  # parts of a subject that a note may be about
@@ -70,3 +70,12 @@ def alert_remarks(found: RemarksInForce, alert: AlertName, today: int | None) ->
         "acknowledged_before": acknowledgement_row(before, today),
         "notes": note_rows(found.about(f"alert/{alert.text}", *things)),
     }
+
+
+def group_remarks(view: LiveView, code: AlertCode, group: tuple[str, str], today: int | None) -> Answer:
+    """Return the notes on a product and a site, and the acknowledgement of its alert of a code."""
+    alert, product, site = view.alerts.get((code, group)), *group
+    if alert is not None:
+        return alert_remarks(view.remarks, alert.name, today)
+    notes = note_rows(view.remarks.about(f"product/{product}", f"site/{site}"))
+    return {"acknowledged": None, "acknowledged_before": None, "notes": notes}

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from services.operator.show.lines import remark_cells, remark_column
 from services.operator.show.table import (
     SYNTHETIC,
     FittedTable,
@@ -72,12 +73,13 @@ def cover_tables(answer: Mapping[str, Any], caption: Text) -> Iterator[FittedTab
     """Yield the days that the stock on hand covers; at synthetic sites in a table of its own."""
     for prefix, rows in _apart(answer["rows"]):
         count = answer["synthetic_count"] if prefix else answer["count"] - answer["synthetic_count"]
+        column = remark_column(rows)
         yield table(
             f"{prefix}Days of cover, {today_is(answer)}: {len(rows)} of {count} products at sites",
-            ("site", "product", "on hand", "backorder", "days of cover", "first day not covered"),
+            ("site", "product", "on hand", "backorder", "days of cover", "first day not covered", *column),
             [
                 (row["site"], row["product"], row["on_hand"], row["backorder"], row["cover_days"],
-                 row["first_uncovered_day"])
+                 row["first_uncovered_day"], *remark_cells(column, row))
                 for row in rows
             ],
             caption="on hand less backorder, over the orders from today on, without receipts\n"

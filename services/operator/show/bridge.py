@@ -6,7 +6,8 @@ from typing import Any
 from rich.text import Text
 
 from services.console.http.since import changes_of, effect_of
-from services.operator.show.table import FittedTable, known_at, table
+from services.operator.show.lines import remark_words
+from services.operator.show.table import FittedTable, escape_controls, known_at, table
 
 _LISTED_MAX = 10  # alerts and phases; --json has all
 _ENTRIES_MAX = 5  # of a cause; --json has fifty
@@ -30,6 +31,8 @@ def bridge_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
         ],
         caption=f"then: {known_at(since['as_of'])}, complete through {since['complete_through'] or 'no day yet'}",
     )
+    if remarks := remark_words(answer):
+        yield Text(f"Remarks: {escape_controls(remarks)}\n")
     shown = [(row["cause"], entry) for row in causes for entry in row["entries"][:_ENTRIES_MAX]]
     yield table(
         f"Behind them: {len(shown)} of {sum(row['entries_count'] for row in causes)}",

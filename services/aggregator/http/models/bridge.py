@@ -4,6 +4,7 @@ from datetime import date
 from typing import Literal
 
 from services.aggregator.http.models.elements import AtPlan
+from services.aggregator.http.models.planning import Remarked
 from services.aggregator.plan.bridge.bridge import CAUSES
 from shared.http.answering import Described
 from shared.wire.firmness import Firmness
@@ -55,8 +56,11 @@ class BridgeRow(Described):
     entries_count: int
 
 
-class BridgePage(AtPlan, title="Bridge"):
-    """The projected balance of a product at a site on a day, then and now: the rows sum to the difference."""
+class BridgePage(AtPlan, Remarked, title="Bridge"):
+    """The projected balance of a product at a site on a day, then and now: the rows sum to the difference.
+
+    Acknowledged is its alert `short_within`.
+    """
 
     product: str
     site: str

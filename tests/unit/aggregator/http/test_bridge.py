@@ -1,10 +1,13 @@
 """Is the bridge answered over HTTP as it is built, from the position or day chosen, or that of the order?"""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
+from rich.text import Text
 
-from shared.wire.events import StockCounted, StockOpened, StockTransferred, WafersConsumed
+from services.operator.show.bridge import bridge_tables
+from shared.play.numbering import Numbering
+from shared.wire.events import AlertAcknowledged, NoteAdded, StockCounted, StockOpened, StockTransferred, WafersConsumed
 from testing.lines import KEY, Story
 from testing.played import Played, advanced, numbered, play
 
@@ -50,6 +53,22 @@ def test_the_rows_sum_and_lead_to_their_events(story):
             "reason": None,
         }
     ]
+
+
+def test_a_bridge_has_the_acknowledgement_of_its_shortage_and_the_notes_on_its_site(story):
+    planner = Numbering("planner")
+    said = [AlertAcknowledged(alert="short_within/HBM4-12H/abilene/2026-04-12", assignee="Kim", revision=0),
+            NoteAdded(note="n", about="site/abilene", text="a hall is late", revision=0)]  # fmt: skip
+    events = [*(event.cloud_event() for event in story.log)]
+    events += [planner.emit(datetime(2026, 4, 3, tzinfo=UTC), each).cloud_event() for each in said]
+    events += [advanced(source, date(2026, 4, 3)) for source in ("samsung", "americas", "planner")]
+
+    answer = play(numbered(events)).ask("/bridge", product="HBM4-12H", site="abilene", since="0")
+
+    assert (answer["acknowledged"]["assignee"], answer["acknowledged_before"]) == ("Kim", None)
+    assert [note["text"] for note in answer["notes"]] == ["a hall is late"]
+    shown = [each.plain for each in bridge_tables(answer) if isinstance(each, Text)]
+    assert shown == ["Remarks: Kim; a hall is late\n"]
 
 
 def test_a_bar_of_movements_leads_to_the_ledgers_list_of_their_events(story):

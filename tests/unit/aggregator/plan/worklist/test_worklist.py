@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.text import Text
 
 from services.aggregator.fold.state import FoldState
 from services.aggregator.plan.projection import make_plan
 from services.aggregator.plan.worklist.grouping import LINES_OF_KIND_MAX, rank_work
 from services.aggregator.plan.worklist.items import WORK_KINDS, WorkItem, find_work
+from services.operator.show.balances import cover_tables
 from testing.cloud_events import CloudEvent, Party
 from testing.played import numbered, play
 from testing.projection import project
@@ -186,10 +188,13 @@ def test_cover_has_the_acknowledgement_of_its_alert_and_the_notes_on_its_product
     log += [planner.publish("2026-10-05", "alert.acknowledged", **remark)]
     log += [planner.publish("2026-10-05", "note.added", **note), planner.advance("2026-10-05")]
 
-    of_site = {row["site"]: row for row in play(numbered(log)).rows("/cover")}
+    answer = play(numbered(log)).ask("/cover")
+    of_site = {row["site"]: row for row in answer["rows"]}
     acknowledged, notes = of_site["TX-ABILENE"]["acknowledged"], of_site["TX-ABILENE"]["notes"]
     assert (acknowledged["assignee"], [note["text"] for note in notes]) == ("Kim", ["a hall is late"])
     assert (of_site["TX-MILAM"]["acknowledged"], of_site["TX-MILAM"]["notes"]) == (None, [])
+    [table, _] = cover_tables(answer, Text())
+    assert [(row[0], row[-1]) for row in table.rows] == [("TX-ABILENE", "Kim; a hall is late"), ("TX-MILAM", "")]
 
 
 def test_another_silence_of_a_source_is_another_alert():
