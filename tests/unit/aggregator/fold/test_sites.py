@@ -78,7 +78,8 @@ def sites_of(*parts: list[Event]) -> SiteBook:
 
 
 def everything(sites: SiteBook) -> list[Any]:
-    return [sites.declared(), sites.phases(), *(sites.timeline(site) for site in ("abilene", "narvik")), sites.state()]
+    timelines = (sites.timeline(site) for site in ("abilene", "narvik"))
+    return [sites.declared(), sites.phases(), sites.first_stated(), *timelines, sites.state()]
 
 
 # ---------------------------------------------------------------- any log
@@ -132,6 +133,17 @@ def test_what_holds_is_what_was_revised_last_and_not_taken_back(log):
             for event in now.values()
             if isinstance(event.data, PhasePlanned) and (event.data.site, event.data.status) == (site, "planned")
         )
+
+
+@settings(max_examples=100, deadline=None)
+@given(logs())
+def test_a_phase_was_first_stated_on_the_day_of_its_first_event_taken_back_or_not(log):
+    stated = defaultdict(list)
+    for event in log:
+        if isinstance(event.data, PhasePlanned):
+            stated[event.source, event.data.phase].append(number(event.time.date()))
+
+    assert sites_of(log).first_stated() == {phase: min(on) for phase, on in stated.items()}
 
 
 def energise_day(phase: PhasePlanned, now: dict[Any, Event]) -> int:
