@@ -66,7 +66,8 @@ def main() -> int:
             wait_until("planned", lambda: ask(stack.folder, "aggregator", "/shortages")["position"] == position)
             for name, path, width, scheme in VIEWS:
                 with _opened(browser, stack, path, width, scheme) as page:
-                    page.locator("#live.on").wait_for()
+                    if page.locator("#live").count():  # the calendar is no live page
+                        page.locator("#live.on").wait_for()
                     page.locator("[data-late]").first.wait_for(state="detached", timeout=60_000)
                     _save(page, name, width)
         with started(Stack(Path(folder) / "nordic", programme_file=NORDIC / "programme.yaml")) as stack:
