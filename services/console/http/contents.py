@@ -27,7 +27,7 @@ from services.console.http.deciding.verdict import FIRST_CHANGES, FIRST_LINES, f
 from services.console.http.months import Numbers, committed_of, month_row, months_shown, wip_by_age
 from services.console.http.remarking import planners
 from services.console.http.searching import search
-from services.console.http.since import since_rows
+from services.console.http.since import changes_of, since_rows
 from services.console.http.tables.choice import Rows, sort_rows
 from services.console.http.tables.paging import ask_in_order
 from services.console.http.tables.rows import items_of, last_plan_table, why_tables, without_nested
@@ -108,7 +108,7 @@ class PageContents:
             "verdict": find_verdict(short, at_sites, worst["today"]),
             "megawatts": sum_megawatts(real_sites(sites["rows"], filters)),
             "heat": heat_map(cover),
-            "since": since,
+            "since": since and since | {"rows": [row | {"change": changes_of(row)} for row in since["rows"]]},
             **_last_days(*(real_rows(answer["rows"], filters) for answer in rolling), target=months["target_wafers"]),
             "rolling_day": rolling[0]["day"],
             "months": shown,

@@ -40,19 +40,23 @@ _CHANGES_MAX = 2  # in a sentence
 
 def sentence(row: Mapping[str, Any]) -> str:
     """Return a row as a sentence: the party, its changes, and their effect on the shortage."""
-    return f"{changes_of(row)}: {effect_of(row)}"
+    return f"{changes_of(row, group_words(row))}: {effect_of(row)}"
 
 
-def changes_of(row: Mapping[str, Any]) -> str:
-    """Return the changes of a party to a product at a site: the two greatest, and the number of the others."""
-    mover = row["source"] or _stock_of(row["supplier"])
-    phrases, of = list[str](), f" of {row['product']} for {row['site']}"
+def changes_of(row: Mapping[str, Any], of: str = "") -> str:
+    """Return the changes of a party: the two greatest, and the number of the others; `of` names the wafers."""
+    mover, phrases = row["source"] or _stock_of(row["supplier"]), list[str]()
     for change in row["changes"][:_CHANGES_MAX]:
         phrases.append(_phrase(change, of))
         of = ""
     others = len(row["changes"]) - len(phrases)
     more = f", and {others} smaller change{'' if others == 1 else 's'}" if others > 0 else ""
     return f"{mover} {' and '.join(phrases)}{more}"
+
+
+def group_words(row: Mapping[str, Any]) -> str:
+    """Return the words that name the wafers of a row."""
+    return f" of {row['product']} for {row['site']}"
 
 
 def effect_of(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from services.console.http.since import changes_of, effect_of
+from services.console.http.since import changes_of, effect_of, group_words
 from services.operator.show.lines import remark_words
 from services.operator.show.table import FittedTable, escape_controls, known_at, table
 
@@ -83,7 +83,11 @@ def since_tables(answer: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
         f"{whole}: {answer['short_then']:,} then ({known_at(then['as_of'])}), {answer['short_now']:,} now",
         ("more short", "change", "effect"),
         [
-            (row["more_short"], changes_of(row) + ("; synthetic" if row["synthetic"] else ""), effect_of(row))
+            (
+                row["more_short"],
+                changes_of(row, group_words(row)) + ("; synthetic" if row["synthetic"] else ""),
+                effect_of(row),
+            )
             for row in answer["rows"]
         ],
         caption=_rest(answer) + f"{counted['lines']:,} of {counted['of_lines']:,} lines that were altered moved no "
