@@ -98,7 +98,7 @@ table { border-collapse: collapse; width: 100% } table.narrow { width: auto }
 th, td { text-align: left; padding: .1rem 1rem .1rem 0; border-bottom: 1px solid #d9dee3 }
 th.n, td.n { text-align: right } svg { width: 100%; height: auto }
 footer { color: #5b6570; font-size: .85em; margin-top: 1rem }
-@media screen { body { margin: 1.5rem auto; max-width: 56rem; padding: 0 1rem } }
+@media screen { body { padding: 0 1rem } }
 @media print { h2, table, figure { break-inside: avoid } }
 """
 
