@@ -54,7 +54,7 @@ def build_app(settings: ConsoleSettings) -> Service:
             if last:
                 number, fields = cast(tuple[bytes, dict[bytes, bytes]], last[0])
                 reader.start_after(number.decode())
-                if reader.stream == BALANCES:  # whose ids are times
+                if reader.stream == BALANCES:  # its ids are times
                     quiet_s = max(0.0, time.time() - entry_order(number.decode())[0] / 1000)
                     feed.start_at(fields[DATA.encode()], quiet_s)
 

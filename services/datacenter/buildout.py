@@ -216,7 +216,7 @@ class Buildout:
             self._to_review.setdefault(review, []).append(order)
 
     def _review_orders(self) -> None:
-        """Order anew, with the same days, what no supplier promises of an order, and what was lost of it.
+        """Order anew, with the same days, the wafers of an order that no supplier promises, and those lost of it.
 
         Less than a lot is ordered anew when it would else be started late.
         """
@@ -236,7 +236,7 @@ class Buildout:
             self._place(first.issue_anew(order, unpromised), order.event_id)
 
     def _follow_commit(self, row: Row) -> None:
-        """Note what a supplier promises on an order."""
+        """Note the wafers that a supplier promises on an order."""
         order = self._order_of(str(row.line))
         if order is not None and row.site in self._sites:
             order.promised[row.source, str(row.line)] = row.wafers or 0
@@ -430,7 +430,7 @@ class Buildout:
         self._plan_anew(phase, self._revise_orders(phase, delay, cause), cause)
 
     def _revise_racks(self, platforms: Sequence[str]) -> None:
-        """Plan the phases to be energised anew whose racks take other wafers: less is ordered no more, more is."""
+        """Plan anew the phases to be energised with racks that take other wafers: less is ordered no more, more is."""
         for phase in self._phases.values():
             plan = phase.plan
             if plan.platform not in platforms or plan.status != "planned" or plan.energise_on <= self._today:
@@ -441,7 +441,7 @@ class Buildout:
             self._plan_anew(phase, ordered, None)
 
     def _plan_anew(self, phase: Phase, ordered: dict[str, int], cause: str | None) -> None:
-        """Forecast what a phase needs beyond the wafers that are ordered for it, in the months in which it needs it."""
+        """Forecast the need of a phase beyond the wafers ordered for it, in the months in which it needs them."""
         plan = phase.plan
         for forecast in self._forecasts.values():
             if forecast.need.phase == plan.name:

@@ -56,7 +56,7 @@ class Forecast:
     revision: int = -1
     event_id: str | None = None
     parts: int = 0  # ordered
-    version: int = 0  # of the need: what was scheduled for an earlier one is left out
+    version: int = 0  # of the need: orders scheduled for an earlier one are left out
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def split_need(need: Need, line: str, play: Behaviour, lead: timedelta, ordered:
 
 
 def lower_orders(orders: Iterable[Order], needs: Iterable[Need]) -> tuple[dict[str, int], list[Order]]:
-    """Lower the orders beyond some needs, the last to be started first; return what stays ordered, and the lowered."""
+    """Lower the orders beyond some needs, the last to be started first; return those left, and the lowered."""
     required: dict[str, int] = {}
     for need in needs:
         required[need.product] = required.get(need.product, 0) + need.wafers

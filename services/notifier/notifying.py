@@ -54,7 +54,7 @@ class AlertNotifier:
 
     async def _place_offset(self) -> bool:
         """Place the offset at the first start, and on a stream that began anew; return whether it was placed."""
-        before = await self._run(lambda: self.outgoing.entry)  # first: what is taken meanwhile stands in the stream
+        before = await self._run(lambda: self.outgoing.entry)  # first: entries taken meanwhile stand in the stream
         last = cast(list[tuple[bytes, Any]], await self.service.redis.xrevrange(ALERTS, count=1))
         newest = last[0][0].decode() if last else _BEGINNING
         if before is not None and entry_order(newest) >= entry_order(before):

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS digested (
 CREATE TABLE IF NOT EXISTS digests (rule TEXT PRIMARY KEY, day TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS raised (rule TEXT NOT NULL, alert TEXT NOT NULL, PRIMARY KEY (rule, alert)) STRICT;
 """
-KEPT_S = 90 * 86_400.0  # what was sent: an entry that comes again makes it no second time
+KEPT_S = 90 * 86_400.0  # messages and changes sent: an entry that comes again makes none twice
 
 
 class Message(NamedTuple):

@@ -129,4 +129,4 @@ def read_rules(text: str, name: str) -> Rules:
         ]
         raise RulesError(
             f"{name}: {'; '.join(faults)}"
-        ) from None  # whose text quotes the input: it may have a password
+        ) from None  # its text quotes the input, which may have a password

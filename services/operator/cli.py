@@ -19,7 +19,7 @@ _LINE_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 
 
 class FittedCommand(TyperCommand):
-    """A command whose help fits 80 columns: long choices stand in words, and a paragraph wraps where the line ends."""
+    """A command with help of 80 columns: long choices stand in words, and a paragraph wraps where the line ends."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help; the command ends with it."""

@@ -47,7 +47,7 @@ Declared = tuple[ProgrammeChange, Event]
 
 
 class Declarer:
-    """Declares on the stream of one planner, and answers `/declarations`: GET what is in force, POST entries."""
+    """Declares on the stream of one planner, and answers `/declarations`: GET those in force, POST entries."""
 
     def __init__(self, party: Party) -> None:
         self.party = party

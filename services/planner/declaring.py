@@ -9,7 +9,7 @@ from shared.wire.days import DAY
 
 
 def play_declarations(declarer: Declarer, scenario: Scenario, until: date) -> None:
-    """Have a planner declare what the scenario says, beside its service.
+    """Have a planner declare the scenario's programme, beside its service.
 
     It follows the day of one group of sites, with which all others are in step. Of several planners the first declares.
     """

@@ -1,4 +1,4 @@
-"""Room of a supplier's fabs for the programme, week by week: what one fab, all of them and the TSV line may start."""
+"""Room of a supplier's fabs for the programme, week by week: starts of one fab, of all and of the TSV line."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -53,7 +53,7 @@ class Capacity:
         self._left: dict[tuple[str, int], int] = {}  # of a fab, DRAM or TSV in a week
 
     def revise(self, today: date) -> None:
-        """Take the capacities known on a day for the weeks after its own; what is booked may then exceed them."""
+        """Take the capacities known on a day for the weeks after its own; bookings may then exceed them."""
         self._curves = self._curves_on(today)
         self._months.clear()
         for kind, week in self._left:
@@ -73,7 +73,7 @@ class Capacity:
         return min(fabs, self._room_of(DRAM, week), *([self._room_of(TSV, week)] if stacked else []))
 
     def limit(self, product: str, weeks: Iterable[int], *, stacked: bool) -> str:
-        """Return what leaves the least room for a product in some weeks: TSV, DRAM, or the fabs that make it."""
+        """Return the limit with the least room for a product in some weeks: TSV, DRAM, or the fabs that make it."""
         limits = {FABS: 0, DRAM: 0} | ({TSV: 0} if stacked else {})
         for week in weeks:
             limits[FABS] += sum(self._room_of(fab, week) for fab in self._makers[product])
@@ -82,7 +82,7 @@ class Capacity:
         return min(limits, key=lambda kind: (limits[kind], kind))
 
     def book(self, product: str, week: int, wafers: int, *, stacked: bool) -> Iterator[Booking]:
-        """Book wafers in a week and yield them by fab, the least used first; what exceeds all room goes to that one."""
+        """Book wafers in a week and yield them by fab, the least used first, to which wafers beyond all room go."""
         for kind in (DRAM, TSV) if stacked else (DRAM,):
             self._left[kind, week] = self._left_of(kind, week) - wafers
         rooms = {fab: self._room_of(fab, week) for fab in self._makers[product]}

@@ -138,7 +138,7 @@ class Fab:
         )  # fmt: skip
 
     def _answer_orders(self, rows: Sequence[Row]) -> None:
-        """Postpone or withdraw the commits of changed orders, and promise what there is room for of the new ones."""
+        """Postpone or withdraw the commits of changed orders, and promise the new ones as far as there is room."""
         asks: list[Ask] = []
         for row in rows:
             line, product, site, due, required = _read_demand(row)

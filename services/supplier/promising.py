@@ -15,7 +15,7 @@ from shared.programme.shares import share_out
 from shared.wire.days import DAY
 from shared.wire.events import LOT_WAFERS_MAX
 
-LATE = "-L"  # ends the name of a commit to what an order could not be promised on time
+LATE = "-L"  # ends the name of a commit to the wafers of an order that are promised late
 _SUNDAY = 6
 
 
@@ -118,8 +118,8 @@ class SupplierPromises:
     def rebook(self, product: str, booked: Sequence[Booking], today: date) -> tuple[list[Booking], str]:
         """Return the bookings of a promise, those of weeks to come that a revision left without room booked anew.
 
-        They are booked in the same week as far as it has room, then in later ones; what has none at last is left out.
-        The name is of the capacity that is exceeded: "" where none is.
+        They are booked in the same week as far as it has room, then in later ones; wafers without room at last are left
+        out. The name is of the capacity that is exceeded: "" where none is.
         """
         kept, limit, stacked = list[Booking](), "", self._is_stacked(product)
         for booking in booked:
@@ -158,7 +158,7 @@ class SupplierPromises:
         room = sum(self._room(product, week) for week in all_weeks)
         required = sum(whole.values())
         shares = whole if room >= required else share_out(room, whole)
-        for most in (shares, whole):  # at last also what the shares leave, as not each order may use each week
+        for most in (shares, whole):  # at last also the room that the shares leave, as not each order may use each week
             for ask in group:
                 on_time, late = weeks[ask.line]
                 for booked, those in ((ask.on_time, on_time), (ask.late, late)):
@@ -177,7 +177,7 @@ class SupplierPromises:
         booked.extend(self._capacity.book(ask.product, week, wafers, stacked=self._is_stacked(ask.product)))
 
     def _promise(self, ask: Ask, weeks: tuple[list[int], list[int]]) -> Iterator[BookedPromise]:
-        """Yield what is promised of an order on time and late, with what is cut and for want of what."""
+        """Yield the wafers of an order promised on time and late, with those that are cut and their limit."""
         late, on_time = (sum(booking.wafers for booking in booked) for booked in (ask.late, ask.on_time))
         promised = ask.wafers if ask.lacking <= 0 else ask.wafers * (on_time + late) // ask.starts
         late_wafers = promised * late // max(1, on_time + late)

@@ -49,7 +49,7 @@ class _Misstated(Exception):
 
 
 def line_name(text: str) -> str:
-    """Return the name of a line for a partner's text: itself where it is a name, else what is left of it and a hash.
+    """Return the name of a line for a partner's text: itself where it is a name, else the rest of it and a hash.
 
     The hash is of the text as written, so that two texts never meet in one name.
     """

@@ -256,7 +256,7 @@ def _units(value: object, path: str) -> Mapping[str, Unit]:
 
 
 def _codes(value: object, path: str) -> Mapping[str, Mapping[str, str]]:
-    """Return the codes of each column. Codes of EDI elements, whose names are numbers, are not for sheets."""
+    """Return the codes of each column. Codes of EDI elements, named by numbers, are not for sheets."""
     fields = {field: codes for field, codes in _mapping(value, path).items() if not field.isdecimal()}
     codes = _of_columns(_each(_each(_text))(fields, path), path)
     return {field: {_name(their): our for their, our in each.items()} for field, each in codes.items()}

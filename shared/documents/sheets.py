@@ -45,7 +45,7 @@ class Sheet(NamedTuple):
     document: Document | None
     problems: tuple[DocumentProblem, ...]
     notes: tuple[SheetNote, ...] = ()
-    readable: Document | None = None  # the lines that could be read, whatever the problems of the others
+    readable: Document | None = None  # the lines that could be read, also beside others with problems
 
 
 def read_grid(body: bytes, profile: Profile) -> Grid:

@@ -88,7 +88,7 @@ class BoundedConnection(H11Protocol):
             self._ends_head = self.loop.call_later(self.bounds.head_timeout_s, self._end_head)
 
     def _end_head(self) -> None:
-        """Close a connection whose request does not come; say why where no answer was sent before."""
+        """Close a connection without a request; say why where no answer was sent before."""
         self._ends_head = None
         if self.transport.is_closing():
             return

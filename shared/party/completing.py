@@ -21,7 +21,7 @@ from shared.wire.events import (
     event_id,
 )
 
-_UNTIMED = datetime(2000, 1, 1, tzinfo=UTC)  # of an event whose time cannot be read, which the ledger refuses
+_UNTIMED = datetime(2000, 1, 1, tzinfo=UTC)  # of an event with an unreadable time, which the ledger refuses
 
 
 class LineRevision(NamedTuple):

@@ -85,7 +85,7 @@ class DeclaredProducts:
         return {name: each.wafer_model for name, each in products.items()} if products else _AnyProduct()
 
     def last_revision(self, line: str) -> int:
-        """Return the revision that holds of what a line of the door declares, by any planner; -1 for other lines."""
+        """Return the revision in force of the declaration of a line, by any planner; -1 for other lines."""
         event, _, name = line.partition(" ")
         row = self.declarations.latest().get((event, name))
         return -1 if row is None or row.revision is None else row.revision

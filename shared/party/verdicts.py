@@ -40,7 +40,7 @@ class Verdicts:
     def judged(self) -> int:
         """The sequence up to which the ledger itself has said since the start that it has a verdict.
 
-        `through` is what the outbox remembers: the ledger may have lost some of it.
+        `through` is the outbox's memory: the ledger may have lost some of it.
         """
         return min(self.through, self._latest or 0)
 

@@ -50,7 +50,7 @@ class LeadTime(ScenarioPart):
 
 
 class ScenarioFab(ScenarioPart):
-    """A fab of a supplier: the products that are made in it, and its ramp, between whose months it rises evenly."""
+    """A fab of a supplier: the products that are made in it, and its ramp, which rises evenly between its months."""
 
     name: str
     makes: Based[list[str]]

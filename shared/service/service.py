@@ -54,7 +54,7 @@ class Service:
         self.beside: list[Task] = []
         self.at_end: list[Callable[[], None]] = []
         self.facts: Callable[[], dict[str, Any]] = dict
-        self.readiness: Callable[[], bool] = lambda: True  # whether it does its work, beside what every service needs
+        self.readiness: Callable[[], bool] = lambda: True  # whether it does its work, beside the needs of every service
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""Proof of one event: the event's bytes are a line of a batch document whose hash the chain continues from."""
+"""Proof of one event: the event's bytes are a line of a batch document, and the chain continues from its hash."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -25,7 +25,7 @@ class EventProof(NamedTuple):
 
 
 def proof_paths(verdict: Answer, head: Answer) -> list[str]:
-    """Return the ledger's paths whose answers prove an event: its batch, and the next one unless the chain ends here.
+    """Return the ledger's paths with the answers that prove an event: its batch, and the next one if there is one.
 
     `verdict` answers `/events/{source}/{id}`; `head` answers `/head`, asked after it.
     """

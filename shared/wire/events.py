@@ -748,7 +748,7 @@ def _plain(text: str) -> str:
 
 
 class Event(BaseModel):
-    """One event: an envelope whose `data` is read."""
+    """One event: an envelope with its `data` read."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 

@@ -17,8 +17,8 @@ def explain_alert(state: FoldState, alert: Alert) -> Alert:
 
     For a shortage: the events that lowered supply or raised demand by the first short day, and the orders never
     promised, the greatest first; commits that were only ever planned come after all of these, as an order that nobody
-    has promised is short whatever was planned for it. For a slip: the events in force of the supplier's open lines,
-    the earliest due first.
+    has promised is short, also where wafers were planned for it. For a slip: the events in force of the supplier's open
+    lines, the earliest due first.
     """
     events: dict[str, None] = {}
     if alert.code == "short_within":
@@ -49,9 +49,9 @@ def _lasting_changes(lines: LineBook, product: str, site: str, day: int) -> Iter
 def _unpromised_orders(lines: LineBook, product: str, site: str, day: int, short: int) -> Iterator[_Ranked]:
     """Yield the event of each order due by a day of which some wafers were never promised, `short` at most.
 
-    The orders due first are promised first. A promise counts as it was first made, unless it is more now; what new
-    commits replaced does not count twice, what a change of demand took off does not count, and what was only ever
-    planned counts as it is now.
+    The orders due first are promised first. A promise counts as it was first made, unless it is more now; wafers that
+    new commits replaced do not count twice, those that a change of demand took off do not count, and those that were
+    only ever planned count as they are now.
     """
     promised = 0
     for name in lines.names_of.get((product, site), ()):

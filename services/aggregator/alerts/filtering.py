@@ -12,7 +12,7 @@ from shared.wire.alerts import SUBJECTS
 def select_alerts(
     state: FoldState, alerts: Iterable[Alert], only: Mapping[Part, str], scope: PartyScope | None = None
 ) -> list[Alert]:
-    """Return the alerts that concern some names, and a declared party: those whose subject names none other.
+    """Return the alerts that concern some names, and a declared party: those with a subject that names none other.
 
     An alert that names no product, site or supplier concerns all of them: as a source that is silent. A shipment
     concerns the sites and suppliers of its dispatches and receipts, and its owner. A party is concerned by those of its

@@ -42,7 +42,7 @@ def rank_alerts(
 ) -> list[RankedAlert]:
     """Return alerts in the order in which to act on them; those about synthetic sites come after all others.
 
-    First come those that make others doubtful, in their order. Of the others those whose day lies in an earlier week
+    First come those that make others doubtful, in their order. Of the others those with a day in an earlier week
     from today come first, one that has passed in the first; in a week those with the most megawatts waiting, then with
     the most wafers.
     """

@@ -63,7 +63,7 @@ def wip_is_negative(curves: Curves, grouping: Grouping) -> Holds:
 
 
 def is_dispatched_beyond_finished(curves: Curves, grouping: Grouping) -> Holds:
-    """Return whether more wafers were dispatched than finished, of a product whose lots are reported by then."""
+    """Return whether more wafers were dispatched than finished, of a product with lots reported by then."""
     reports_lots = np.logical_or.reduce([moved_by_day(curves, grouping, _signs(each)) != 0 for each in OF_LOTS])
     holds: Holds = reports_lots & (moved_by_day(curves, grouping, _UNFINISHED_SIGNS) > 0)
     return holds

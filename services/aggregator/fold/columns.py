@@ -100,10 +100,10 @@ def _whole(values: Sequence[int]) -> Integers:
 
 
 class Completion(NamedTuple):
-    """What the watermarks say of a position, beside its last complete day."""
+    """The findings of the watermarks on a position, beside its last complete day."""
 
     setback: Setback | None
-    behind: list[str]  # the sources whose watermarks lie before the day of the setback, sorted
+    behind: list[str]  # the sources with watermarks before the day of the setback, sorted
     missing: list[str]  # the sources that have published, or are expected, and have no watermark; sorted
 
 
@@ -144,6 +144,6 @@ def find_setback(watermarks: Iterable[tuple[int, str, int]]) -> Setback | None:
 def describe_completion(
     watermarks: Mapping[str, int], setback: Setback | None, sources: Iterable[str], expected: Collection[str] = ()
 ) -> Completion:
-    """Return what the watermarks say; `sources` have published, `expected` ones may not have."""
+    """Return the findings of the watermarks; `sources` have published, `expected` ones may not have."""
     behind = [] if setback is None else sorted(each for each, day in watermarks.items() if day < setback.through)
     return Completion(setback, behind, sorted({*sources, *expected} - watermarks.keys()))

@@ -225,7 +225,7 @@ class Curves:
     def group(self, by: Sequence[Part] = (), **only: Unpack[Only]) -> Grouping:
         """Return the groups that some parts of the key make, of the keys that have the values of `only`; sorted.
 
-        A key whose cells are all zero is in no group: its postings may have cancelled out within one batch, which
+        A key with cells of zero alone is in no group: its postings may have cancelled out within one batch, which
         publishes nothing of it, or in another order in two.
         """
         return self.index.group(by, self.empty_keys(), **only)

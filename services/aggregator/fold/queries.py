@@ -154,7 +154,7 @@ def window_balance(
 def sum_lacking(
     curves: Curves, grouping: Grouping, day: int, window_days: int, basis: Basis, firmness: Firmness | None = None
 ) -> list[int]:
-    """Return for each group what the net of `window_balance` lacks of each product at each site, summed."""
+    """Return for each group the wafers that the net of `window_balance` lacks of each product at each site, summed."""
     pairs, groups = curves.group(("product", "site")), max(1, len(grouping.labels))
     keys = np.flatnonzero(grouping.of_key >= 0)
     codes, places = np.unique(pairs.of_key[keys] * groups + grouping.of_key[keys], return_inverse=True)

@@ -61,7 +61,7 @@ async def _read_then(now: LiveView, read_past: ReadPast, since: str | None) -> t
 async def since(views: SinceViews, query: AskSince) -> Answer:
     """Changes between two positions or days that move shortages, the most wafers first; not a log.
 
-    A row has the changes of one party to one product at one site. What moves no shortage is counted. Beside it stand
+    A row has the changes of one party to one product at one site. Others are counted. Beside it stand
     the alerts raised and cleared, the remarks made and the phases moved since then. docs/numbers.md has the formulas.
     """
     return await views.now.run_paused(partial(_make_answer, views, query))

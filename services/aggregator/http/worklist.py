@@ -1,4 +1,4 @@
-"""Answers of `/worklist` and `/alerts`: what to act on, ranked."""
+"""Answers of `/worklist` and `/alerts`: the work and the alerts to act on, ranked."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class _ItemRemarks(NamedTuple):
 async def worklist(view: LiveView, query: AskWorklist) -> Answer:
     """Work that can still be done about shortages, idle stock and overdue lines, ranked; kinds that flood are grouped.
 
-    Items whose alert is snoozed until a later day are left out, and counted. Those of synthetic sites are in lines of
+    Items with an alert snoozed until a later day are left out, and counted. Those of synthetic sites are in lines of
     their own, the last. docs/numbers.md has the formulas.
     """
     check_today(view.state.curves)
@@ -118,7 +118,7 @@ def _figures(each: WorkItem | WorkLine) -> dict[str, Any]:
 async def alerts(view: LiveView, query: AskAlerts) -> Answer:
     """Open alerts, those to act on first (docs/alerts.md), those of synthetic sites last; kinds that flood in groups.
 
-    `open` counts those of each code, whatever `code` is, and `open_synthetic` those of synthetic sites. An alert that
+    `open` counts those of each code, also with `code`, and `open_synthetic` those of synthetic sites. An alert that
     names no product, site or supplier concerns all of them: as a silent source does. A shipment concerns its sites,
     suppliers and owner.
     """

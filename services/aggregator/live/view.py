@@ -74,7 +74,7 @@ class LiveView:
         return make_plan(curves, lead_days=self.state.lines.lead_days())
 
     def completion_now(self) -> Completion:
-        """Return what the watermarks say at the fold's position; `completion` is of the plan's."""
+        """Return the findings of the watermarks at the fold's position; `completion` is of the plan's."""
         curves = self.state.curves
         return describe_completion(curves.watermarks, curves.setback, curves.sources, self.thresholds.sources)
 
@@ -144,7 +144,7 @@ class LiveView:
     def _alerts_as_reached(self, alerts: dict[Cause, Alert]) -> dict[Cause, Alert]:
         """Return the alerts found; while the last complete day is back, those as of the day that was reached.
 
-        The going back alone then changes no alert on the stream; what is recorded meanwhile does.
+        The going back alone then changes no alert on the stream; events recorded meanwhile do.
         """
         setback = self.state.curves.setback
         if setback is None:

@@ -16,7 +16,7 @@ from shared.wire.postings import Measure
 class MonthOnStart(NamedTuple):
     """A month on the start basis; the gap is all opening stock and starts, less all demand, up to its end.
 
-    Starts, and what follows from them, are None of a month to come, and where no supplier reports lots.
+    Starts, and figures that follow from them, are None of a month to come, and where no supplier reports lots.
     """
 
     demand: int

@@ -1,6 +1,6 @@
 """Master schedule of each product at each site by bucket, weeks of cover, and the wafers that can still be promised.
 
-Weeks of cover: the later weeks whose orders the balance projected for a week's end pays for.
+Weeks of cover: the later weeks with orders that the balance projected for a week's end pays for.
 """
 
 from collections.abc import Iterable
@@ -115,7 +115,7 @@ def weeks_of_cover(
     tenths = np.zeros_like(short)
     for group, week in np.argwhere(short == 0).tolist():
         paid = ordered[group, week] + balance[group, ends[week]]
-        end = int(ordered[group].searchsorted(paid, side="right")) - 1  # the last week whose orders are all paid
+        end = int(ordered[group].searchsorted(paid, side="right")) - 1  # the last week with all orders paid
         if end >= last:
             tenths[group, week] = -1
         else:
@@ -166,7 +166,7 @@ class MadeWafers(NamedTuple):
     wip: Wafers
 
     def netted(self, pairs: Iterable[tuple[int, int]]) -> "MadeWafers":
-        """Return them with what one group of a pair lacks taken from the other, as far as that has them."""
+        """Return them with the wafers that one group of a pair lacks taken from the other, as far as that has them."""
         finished, wip = self.finished.copy(), self.wip.copy()
         for pair in pairs:
             for stage in (finished, wip):

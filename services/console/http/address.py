@@ -36,7 +36,7 @@ class Filters:
     product: str = ""
     site: str = ""
     supplier: str = ""
-    party: str = ""  # a declared one, of whose sites and suppliers a page is
+    party: str = ""  # a declared one: a page is of its sites and suppliers
     firmness: str = ""
     as_of: str = ""  # a day of knowledge, or a batch of the ledger; none: now
     kind: str = ""  # of lines, with `due` and `state` as in the aggregator's query

@@ -81,7 +81,7 @@ def months_chart(months: Sequence[Mapping[str, Any]], complete_through: str | No
 
 
 def _supply_bars(months: Sequence[Mapping[str, Any]]) -> Spec:
-    """Return a stacked bar a month: its receipts, and from today on also what is in transit and the open commits."""
+    """Return a stacked bar a month: its receipts, and from today on also wafers in transit and open commits."""
     supply = []
     for row in months:
         parts = {"received": row["receipt"]["received"], **row["receipt"]["to_come"]}

@@ -78,7 +78,7 @@ class Sessions:
         return bearer_token(request) if self.are_needed else None
 
     def _end_old(self, token: str) -> None:
-        """End the sessions whose time is over, and the oldest one of a token that has as many as it may."""
+        """End the sessions that are too old, and the oldest one of a token that has as many as it may."""
         now = time.monotonic()
         for cookie in [cookie for cookie, session in self._by_cookie.items() if session.ends_at <= now]:
             del self._by_cookie[cookie]

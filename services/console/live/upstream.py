@@ -49,7 +49,7 @@ class Upstream:
         self._visitor: dict[str, str] = {}  # headers in place of the console's own
 
     def as_visitor(self, token: str | None) -> Self:
-        """Return the same services, asked with a visitor's token: they answer what it may see, and no more."""
+        """Return the same services, asked with a visitor's token: they answer as far as it may see."""
         visitor = copy(self)  # with the same connections
         visitor._visitor = {} if token is None else {"Authorization": f"Bearer {token}"}
         return visitor
@@ -74,7 +74,7 @@ class Upstream:
     async def post(
         self, service: str, url: str, params: Params, content: bytes, headers: Mapping[str, str]
     ) -> httpx.Response:
-        """Return a service's answer to a body, whatever its status; wait for it as for an answer of the past."""
+        """Return a service's answer to a body, of any status; wait for it as for an answer of the past."""
         wait_s = self._wait_s * PAST_WAITS
         try:
             async with asyncio.timeout(wait_s):

@@ -106,7 +106,7 @@ class Shelf:
     complete: bool = False  # all stocks that the store has are here
 
     def adjustment(self, day: int) -> int:
-        """Return a day's count of the whole shelf less what was on hand without it; 0 without such a count.
+        """Return a day's count of the whole shelf less the wafers on hand without it; 0 without such a count.
 
         The counts of the single suppliers come first, also those of the same day.
         """
@@ -179,7 +179,7 @@ class Memory:
         return stock
 
     def whole_counts(self, key: Key) -> Stock:
-        """Return the stock whose counts are of the whole shelf that a key belongs to."""
+        """Return the stock that a key belongs to, with counts of the whole shelf."""
         return self.stock((key[0], key[1], UNATTRIBUTED))
 
     def shelf(self, product: str, site: str) -> Shelf:

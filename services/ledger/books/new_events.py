@@ -1,4 +1,4 @@
-"""The rules for new events alone: what was recorded before a rule was made stays recorded, and is read as it is."""
+"""The rules for new events alone: an event recorded before a rule was made stays recorded, and is read as it is."""
 
 import re
 

@@ -36,10 +36,11 @@ def ask(folder: Path, service: str, path: str, **query: str | int | None) -> Any
 
 
 def ask_all(folder: Path, path: str, **query: str | int | None) -> dict[str, Any]:
-    """Return the aggregator's answer to a paged query, with the rows of all pages; see `ask`."""
+    """Return the aggregator's answer to a query, its last page with the rows of all pages; see `ask`."""
     answer: dict[str, Any] = ask(folder, "aggregator", path, **query)
     rows = list(answer["rows"])
-    while answer["next"] is not None:
-        answer = ask(folder, "aggregator", path, after=answer["next"], **query)
+    while answer.get("next") is not None:
+        turned = "offset" if isinstance(answer["next"], int) else "after"
+        answer = ask(folder, "aggregator", path, **query, **{turned: answer["next"]})
         rows += answer["rows"]
     return answer | {"rows": rows}

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.operator.ask.client import ask
+from services.operator.ask.client import ask, ask_all
 from services.operator.ask.publishing import publish_events
 from services.operator.ask.sheets import find_source
 from services.operator.stack.errors import StackError
@@ -17,28 +17,17 @@ from shared.programme.remarks import remark_event
 def find_alert(data: Path, name: str) -> dict[str, Any]:
     """Return the open alert of a name, or of one without its day; raise `StackError` where none is open."""
     code = name.partition("/")[0]
-    answer = ask(data, "aggregator", "/alerts", code=code)
-    while True:
-        for row in answer["rows"]:
-            if name in (row["name"], "/".join((row["code"], *row["subject"].values()))):
-                found: dict[str, Any] = row
-                return found
-        if answer["next"] is None:
-            raise StackError(f"no alert {name} is open; the open ones of this code: waferline alerts --code {code}")
-        answer = ask(data, "aggregator", "/alerts", code=code, offset=answer["next"])
+    for row in ask_all(data, "/alerts", code=code)["rows"]:
+        if name in (row["name"], "/".join((row["code"], *row["subject"].values()))):
+            found: dict[str, Any] = row
+            return found
+    raise StackError(f"no alert {name} is open; the open ones of this code: waferline alerts --code {code}")
 
 
 def find_note(data: Path, about: str, name: str) -> dict[str, Any] | None:
     """Return the note of a name on a thing, None where there is none, or no name."""
-    offset: int | None = 0 if name else None
-    while offset is not None:
-        answer = ask(data, "aggregator", "/remarks", about=about, offset=offset)
-        for row in answer["rows"]:
-            if row["note"] == name:
-                found: dict[str, Any] = row
-                return found
-        offset = answer["next"]
-    return None
+    rows = ask_all(data, "/remarks", about=about)["rows"] if name else []
+    return next((row for row in rows if row["note"] == name), None)
 
 
 def expect_known(data: Path, about: str) -> None:
@@ -59,12 +48,9 @@ def expect_known(data: Path, about: str) -> None:
 
 
 def _expect_line(data: Path, kind: str, source: str, line: str) -> None:
-    query = {"kind": kind, "source": source, "state": "all"}
-    answer = ask(data, "aggregator", "/lines", **query)
-    while all(row["line"] != line for row in answer["rows"]):
-        if answer["next"] is None:
-            raise StackError(f"{source} has no {kind} {line}; its lines: waferline lines --kind {kind} --all")
-        answer = ask(data, "aggregator", "/lines", offset=answer["next"], **query)
+    rows = ask_all(data, "/lines", kind=kind, source=source, state="all", like=line)["rows"]
+    if all(row["line"] != line for row in rows):
+        raise StackError(f"{source} has no {kind} {line}; its lines: waferline lines --kind {kind} --all")
 
 
 def publish_remark(

@@ -1,11 +1,11 @@
 """Every view of the aggregator as the sheet of a workbook, all rows of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from services.operator.ask.client import ask
+from services.operator.ask.client import ask_all
 from shared.http.tabular import flatten_rows
 from shared.http.workbook import ViewSheet
 
@@ -58,19 +58,8 @@ def view_sheets(folder: Path, advance: Callable[[int], None] = lambda _: None) -
     """Return a sheet for each view of a stack, and one that says of which position they are."""
     sheets, positions = [], []
     for title, (path, query, rows_of) in VIEWS.items():
-        pages = list(_pages(folder, path, query))
-        answer = pages[-1]
-        answer["rows"] = [row for page in pages for row in page["rows"]]
+        answer = ask_all(folder, path, **query)
         sheets.append(ViewSheet(title, *flatten_rows(rows_of(answer), ("no rows",))))
         positions.append((title, answer["complete_through"], answer["position"], answer["head"]))
         advance(1)
     return [*sheets, ViewSheet("About", ("sheet", "complete through", "position", "head"), positions)]
-
-
-def _pages(folder: Path, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-    answer = ask(folder, "aggregator", path, **query)
-    yield answer
-    while answer.get("next") is not None:
-        following = {"offset" if isinstance(answer["next"], int) else "after": answer["next"]}
-        answer = ask(folder, "aggregator", path, **query, **following)
-        yield answer

@@ -25,7 +25,7 @@ class SecretsFolder:
                 raise StackError(f"{each}: {error.strerror}; choose another folder with --to") from error
 
     def open_folder(self, name: str) -> None:
-        """Make a folder whose files are the operator's own, and have the user of a container read them."""
+        """Make a folder of files that are the operator's own, and have the user of a container read them."""
         folder = self.path / name
         try:
             folder.mkdir(exist_ok=True)

@@ -41,7 +41,7 @@ These bounds are part of the event contract and no settings: all parties and the
 
 
 def bounds_of(settings: type[ServiceSettings]) -> dict[str, dict[str, Any]]:
-    """Return the bounds among the settings that a class adds, or gives another default: by name, what was declared."""
+    """Return the bounds among the settings that a class adds, or gives another default: by name, as declared."""
     parent = settings.__mro__[1]
     inherited = parent.model_fields if issubclass(parent, ServiceSettings) else {}
     return {

@@ -50,7 +50,7 @@ def _opened(target: Path | None) -> Iterator[BinaryIO]:
 
 
 class _TerminalWriter:
-    """Writes bytes to a terminal as text whose controls are escaped; a file or a pipe gets the bytes as they are."""
+    """Writes bytes to a terminal as text with escaped controls; a file or a pipe gets the bytes as they are."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -221,7 +221,7 @@ def fill_outboxes(folder: Path, head: Mapping[str, Any], revisions: Mapping[str,
 
 @contextmanager
 def _redis_errors_reported(stack: Stack) -> Iterator[None]:
-    """Report a Redis that takes no more, as one that has died, or whose disk is full."""
+    """Report a Redis that takes no more, as one that has died, or has a full disk."""
     try:
         yield
     except RedisError as why:

@@ -57,7 +57,7 @@ def print_json(value: Any) -> None:
 def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows as CSV in the form of the HTTP API, or of the locale asked for; nothing for no rows.
 
-    A file or a pipe gets UTF-8, whatever the terminal's encoding: no name is lost.
+    A file or a pipe gets UTF-8, also with another encoding of the terminal: no name is lost.
     """
     if not rows:
         return

@@ -268,11 +268,10 @@ def worklist_tables(answer: Mapping[str, Any], *, items: bool) -> Iterator[Fitte
     remarked = _remarked(rows)
     column = remark_column(remarked)
     kinds = sorted({row["kind"] for row in rows}, key=[*WORK].index)
+    whole = f"{counted(len(rows), 'row')} for {counted(answer['count'], 'item')}"
+    apart = f", {answer['synthetic_count']} of synthetic demand, last" if answer["synthetic_count"] else ""
     yield table(
-        f"Worklist, today is {answer['today']}: "
-        f"{counted(len(rows), 'row')} for {counted(answer['count'], 'item')}{rest}"
-        + f", {answer['synthetic_count']} of synthetic demand, last"
-        * bool(answer["synthetic_count"]),
+        f"Worklist, today is {answer['today']}: {whole}{rest}{apart}",
         ("kind", "what", "wafers", "MW waiting", "day", "days left", *column),
         [
             (row["kind"].replace("_", " "), work_words(row), *_work_figures(row), *remark_cells(column, each))

@@ -28,7 +28,7 @@ def find_stack(folder: Path, *, writes: bool = False) -> Path:
     """Return the folder of a stack; of a folder of stacks the running one, else the demo's, else the other.
 
     Where none was named (`data`), a stack that runs in any other folder is found, too, those inside the working folder
-    before others. For a command that `writes`, or says what it would write, more than one raises `StackError`: the
+    before others. For a command that `writes`, or would write, more than one raises `StackError`: the
     events would go into a ledger that nobody named. A file that describes a stack elsewhere is returned as it is.
     """
     if is_described(folder):

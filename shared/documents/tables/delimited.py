@@ -25,7 +25,7 @@ class GridRow(NamedTuple):
 
     number: int
     cells: dict[int, Cell]
-    width: int = 0  # of CSV: the number of values; 0 in a workbook, whose rows have no end
+    width: int = 0  # of CSV: the number of values; 0 in a workbook: its rows have no end
 
 
 class Grid(NamedTuple):

@@ -68,7 +68,7 @@ def _check_bounds(body: bytes) -> None:
             raise Unreadable("too_large", f"unpacks to {unpacked:,} bytes in {len(parts):,} parts; at most {limit}")
         tags = 0
         for part in parts:
-            text = archive.read(part)  # whatever its name: a workbook may name any part as a sheet
+            text = archive.read(part)  # of any name: a workbook may name any part as a sheet
             if text.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in text[:100]:
                 text = text.replace(b"\0", b"")
             tags += text.count(b"<")

@@ -1,4 +1,4 @@
-"""Lines that were altered between two books, and the lines whose wafers depend on them."""
+"""Lines that were altered between two books, and the lines with wafers that depend on them."""
 
 from collections.abc import Iterable
 

@@ -61,8 +61,8 @@ def find_causes(lines: LineBook, product: str, site: str, through: int) -> list[
 def find_lasting_causes(lines: LineBook, product: str, site: str, through: int) -> list[ShortageCause]:
     """Return the causes of `find_causes` without the wafers of a commit that new ones have replaced.
 
-    Nor with what a supplier altered in answer to an order or a forecast, see `LineBook.record`: the demand changed
-    first, so the answer is no cause of its shortage.
+    Nor with wafers that a supplier altered in answer to an order or a forecast, see `LineBook.record`: the demand
+    changed first, so the answer is no cause of its shortage.
     """
     lasting = []
     for cause in find_causes(lines, product, site, through):

@@ -82,7 +82,7 @@ class PlanLine:
     def excused(self) -> int:
         """Return the wafers of a commit that new ones replaced, or that were taken off it in answer to demand."""
         fallen = sum(was.wafers - now.wafers for was, now in pairwise(self.statements) if now.id in self.answers)
-        return self.replaced[0] + max(0, fallen)  # what new ones replaced of an answer is among its falls
+        return self.replaced[0] + max(0, fallen)  # wafers of an answer that new ones replaced are among its falls
 
     def promises(self) -> list[Statement | None]:
         """Return the one promise of a commit at each of `LAGS`, None where there was none so early.

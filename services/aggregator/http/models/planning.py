@@ -145,7 +145,7 @@ class ForecastGapRow(ForecastGap):
 
 
 class Remarked(Described):
-    """What planners say of an alert, and of its product and site."""
+    """The remarks of planners on an alert, and on its product and site."""
 
     acknowledged: AcknowledgementRow | None
     """Of the alert of just this name; null: nobody has acknowledged it."""

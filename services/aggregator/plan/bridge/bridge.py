@@ -154,7 +154,7 @@ def _plan_entries(
 
 
 def _aspects(was: PlanTerm | None, now: PlanTerm | None) -> Iterator[tuple[str, int]]:
-    """Yield the aspects in which a plan has changed, and the wafers by which each changes what is due by the day."""
+    """Yield the aspects in which a plan has changed, and the wafers by which each changes those due by the day."""
     change = (now.wafers if now else 0) - (was.wafers if was else 0)
     if was is None or now is None:
         yield "wafers", change

@@ -13,7 +13,7 @@ class PhaseChange(NamedTuple):
 
 
 def changed_phases(then: SiteBook, now: SiteBook, site: str | None) -> list[PhaseChange]:
-    """Return the phases whose last statement is another one, and says something else; by day of energising."""
+    """Return the phases with another last statement, and says something else; by day of energising."""
     before = {
         (history[-1].source, history[-1].phase): history[-1]
         for phases in then.phases().values()

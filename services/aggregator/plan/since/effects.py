@@ -1,4 +1,4 @@
-"""Effects on shortages between two states: the wafers by which each party's changes move what runs short."""
+"""Effects on shortages between two states: the wafers by which each party's changes move shortages."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _Part = TypeVar("_Part", bound=Hashable)
 
 
 class Mover(NamedTuple):
-    """The party behind some changes: the source of lines, or the supplier whose stock was moved; of neither, nobody."""
+    """The party behind some changes: the source of lines, or the supplier of stock that was moved; else nobody."""
 
     source: str | None
     supplier: str | None
@@ -61,7 +61,7 @@ class MovedShortage(NamedTuple):
     site: str
     then: ShortDays
     now: ShortDays
-    day: int  # whose balance the effects are of, since 1970
+    day: int  # the effects are of its balance; since 1970
     effects: Sequence[ShortageEffect]
 
 
@@ -99,7 +99,7 @@ def find_moved_shortages(
 def share_effects(floor: int, balance: int, wafers: Mapping[_Part, int]) -> dict[_Part, int]:
     """Return the wafers that each part of a change makes a shortage greater; a sum over all parts that is exact.
 
-    `balance` is that of the day before the change, `wafers` what each part adds to it. Of the day short(b) is
+    `balance` is that of the day before the change, `wafers` those that each part adds to it. Of the day short(b) is
     max(floor, −b), where `floor` is the smaller of both shortages at worst. Parts that take are counted before those
     that bring. Those that take make short(balance − all taken) − short(balance) more short: the wafers that were to
     spare are no shortage. Those that bring make it less again in the same way. Of either, each part has its wafers as

@@ -48,7 +48,7 @@ class WorkLine(NamedTuple):
 def rank_work(items: Iterable[WorkItem]) -> list[WorkLine]:
     """Return the lines of all items, at most `LINES_OF_KIND_MAX` of a kind, the first to act on first.
 
-    A line whose day lies in an earlier week from today comes first, one whose day has passed counts as of the first
+    A line with a day in an earlier week from today comes first, one with a day that has passed counts as of the first
     week, one without a day comes last. In a week most megawatts waiting come first, then most wafers. Lines of
     synthetic sites come after all others.
     """

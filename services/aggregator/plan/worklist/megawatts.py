@@ -11,9 +11,9 @@ from services.aggregator.plan.populated.rates import MegawattRates
 class WaitingMegawatts:
     """Converts wafers into megawatts, exactly, where the declarations allow it.
 
-    n(P, S) is the wafers of P that a megawatt of the site takes: the mean over its planned phases whose platform takes
-    P, weighted by their megawatts, at the site's own PUE. Wafers of P that are missing at S keep min(wafers / n, the
-    megawatts of these phases) waiting.
+    n(P, S) is the wafers of P that a megawatt of the site takes: the mean over its planned phases with a platform that
+    takes P, weighted by their megawatts, at the site's own PUE. Wafers of P that are missing at S keep min(wafers / n,
+    the megawatts of these phases) waiting.
     """
 
     def __init__(

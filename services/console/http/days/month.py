@@ -78,7 +78,7 @@ def beside(month: str, by: int) -> str:
 
 
 def day_shown(rows: Sequence[Row], day: str, as_of: str) -> str:
-    """Return the day whose positions are listed: the chosen one, else that of `as_of`, else the last with events."""
+    """Return the day with its positions listed: the chosen one, else that of `as_of`, else the last with events."""
     if not rows or day:
         return day
     if as_of.isdigit():  # the days of a simulation overlap in the log: the first one that may have it

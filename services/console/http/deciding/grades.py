@@ -24,7 +24,7 @@ def grade_rows(answers: Sequence[Numbers], filters: Filters) -> list[Numbers]:
     same, they are shown once. `span` is the number of rows that they are for, 0 for a row that shows none.
     """
     rows: list[Numbers] = []
-    begin: Numbers | None = None  # the row that shows what is the same
+    begin: Numbers | None = None  # the row that shows the cells that are the same
     for grade, answer in zip(FIRMNESS, answers, strict=True):
         first = first_real(answer["rows"], filters)
         is_short = first is not None and first["short_since"] and first["first_short_day"] == answer["today"]

@@ -40,7 +40,7 @@ def write_choices(choices: Mapping[str, TableChoice]) -> dict[str, str]:
 
 
 def address_of_form(path: str, query: Iterable[tuple[str, str]]) -> str | None:
-    """Return the address of what a form of columns sends, a parameter for each; None where the query is none of it."""
+    """Return the address of the columns that a form sends, a parameter for each; None where the query is none of it."""
     given = [(name, value) for name, value in query if value]
     names = [name for name, _ in given]
     if all(names.count(name) < 2 for name in _PARAMETERS):

@@ -1,7 +1,7 @@
 """Tables of a rendered page in the chosen form: links that sort, columns left out, and the form that chooses them.
 
 A template takes part by the heads of its columns: `data-field` names the field of the rows that a column shows, so that
-the files of the page follow the same choice. `data-unsorted` is a column whose page does not have all rows at once.
+the files of the page follow the same choice. `data-unsorted` is a column of a page without all rows at once.
 """
 
 import re
@@ -33,7 +33,7 @@ class PageColumn(NamedTuple):
 
 
 def arrange_tables(html: str, path: str, filters: Filters) -> str:
-    """Return a page whose tables have the columns that its address chooses, each with the form to choose others."""
+    """Return a page with the columns of each table that its address chooses, each with the form to choose others."""
     choices = read_choices(filters.columns, filters.sort)
     placed = set[str]()
 
@@ -191,4 +191,4 @@ def _form(columns: list[PageColumn], table: _TableOfPage, choice: TableChoice) -
         f" ({len(shown)} of {len(chosen)})" if len(shown) < len(chosen) else "",
         table.path, table.anchor, hidden, table.name, boxes, links, file,
     )  # fmt: skip
-    return str(form)  # markup would escape what it is joined to
+    return str(form)  # markup would escape the text that it is joined to

@@ -15,7 +15,7 @@ Withdrawn = Annotated[bool, typer.Option("--withdrawn", help="Take it back.")]
 
 def acknowledge(
     alert: Annotated[str, typer.Argument(help="The alert's name, without its day: of the one that is open.")],
-    assignee: Annotated[str, typer.Option(help="Who follows it up.")] = "",
+    assignee: Annotated[str, typer.Option(help="The person that follows it up.")] = "",
     note: Annotated[str, typer.Option(help="A note of one line.")] = "",
     snoozed_until: Annotated[
         str | None,
@@ -27,7 +27,7 @@ def acknowledge(
     data: Data = DATA,
     json_: Json = False,
 ) -> None:
-    """Acknowledge an open alert: say who follows it up, and until which day it may rest.
+    """Acknowledge an open alert: name its assignee, and the day until which it may rest.
 
     Parts that are left out stay as they were. One acknowledgement holds of an alert: of several planners' the one of
     the greatest revision.
@@ -111,7 +111,7 @@ def remarks(
 
     Example: waferline remarks --about site/TX-MILAM
     """
-    from services.operator.ask.client import ask
+    from services.operator.ask.client import ask_all
     from services.operator.commands.output import put_out
     from services.operator.show.lines import remarks_tables
     from services.operator.show.table import position_line
@@ -119,12 +119,8 @@ def remarks(
 
     with report_errors():
         data = find_stack(data)
-        answer = ask(data, "aggregator", "/remarks", about=about, as_of=as_of)
-        rows = list(answer["rows"])
-        while answer["next"] is not None:
-            answer = ask(data, "aggregator", "/remarks", about=about, as_of=as_of, offset=answer["next"])
-            rows += answer["rows"]
-    answer["rows"] = rows
+        answer = ask_all(data, "/remarks", about=about, as_of=as_of)
+    rows = answer["rows"]
     flat = [*({"about": f"alert/{each['alert']}", **each} for each in answer["acknowledged"]), *rows]
     put_out(answer, flat, remarks_tables(answer, position_line(data, answer)), json_=json_, csv_=csv_, xlsx=xlsx)
 

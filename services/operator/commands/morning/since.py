@@ -1,4 +1,4 @@
-"""The command on what changed: the changes since an earlier moment, by the wafers by which they move shortages."""
+"""The command on the changes since an earlier moment, by the wafers by which they move shortages."""
 
 from typing import Annotated, Any
 

@@ -189,7 +189,7 @@ def _chart(lines: list[str], title: str, spec: Spec, number: int, y: float) -> f
 
 
 def _inner(spec: Spec, number: int) -> str:
-    """Return a chart whose ids are those of no other chart of the page."""
+    """Return a chart with ids that no other chart of the page has."""
     svg = re.sub(r"\b(clip|gradient_)(\d+)", rf"chart{number}-\1\2", draw_paper(spec))
     return re.sub(r'(<svg[^>]*?) class="marks"', r"\1", svg, count=1)
 
